@@ -1,0 +1,31 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "natkit/base/ip.hpp"
+
+namespace natkit {
+
+/// An address and a port: "203.0.113.9:5060" or "[2001:db8::1]:5060". Regular value.
+struct Endpoint {
+    IpAddress address;
+    std::uint16_t port = 0;
+
+    /// Address and port; IPv6 in brackets. With `default_port` (not 0) the port may be missing, and IPv6 may then stand
+    /// without brackets.
+    [[nodiscard]] static Result<Endpoint> parse(std::string_view text, std::uint16_t default_port = 0);
+
+    friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+};
+
+[[nodiscard]] std::string to_string(const Endpoint& endpoint);
+
+/// For unordered containers.
+struct EndpointHash {
+    [[nodiscard]] std::size_t operator()(const Endpoint& endpoint) const noexcept;
+};
+
+}  // namespace natkit

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Small things done with ASCII text. Nothing here depends on a locale.
+namespace natkit::text {
+
+[[nodiscard]] std::string_view trim(std::string_view text) noexcept;  ///< spaces, tabs, CR, LF at both ends
+[[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
+
+[[nodiscard]] char lower(char c) noexcept;
+[[nodiscard]] std::string lower(std::string_view text);
+[[nodiscard]] bool iequals(std::string_view a, std::string_view b) noexcept;
+[[nodiscard]] bool istarts_with(std::string_view text, std::string_view prefix) noexcept;
+
+/// Decimal digits only, at most `max`; nothing for anything else.
+[[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view digits, std::uint64_t max) noexcept;
+
+/// Untrusted bytes for a log or a message: control and non-ASCII bytes as \xHH, cut at `limit` bytes with "…".
+[[nodiscard]] std::string printable(std::string_view bytes, std::size_t limit = 200);
+
+/// The known word that is nearest to a misspelt one, if any is near enough to be worth suggesting.
+[[nodiscard]] std::optional<std::string_view> suggest(std::string_view word, std::span<const std::string_view> known);
+
+}  // namespace natkit::text

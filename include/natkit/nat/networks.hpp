@@ -1,0 +1,26 @@
+#pragma once
+
+#include "natkit/base/ip.hpp"
+
+namespace natkit::nat {
+
+/// The three lists of the guide: what the operator says about the addresses around this host.
+struct Networks {
+    RangeSet lan;          ///< "LAN IPs": clients on this side of the host
+    RangeSet nated;        ///< "NATed IP Addresses": addresses that only exist behind somebody's NAT
+    RangeSet nat_servers;  ///< "NAT Server IP Addresses": whoever comes from here is behind a NAT; one range, one site
+
+    friend bool operator==(const Networks&, const Networks&) = default;
+};
+
+/// 10/8, 172.16/12, 192.168/16, 100.64/10 (RFC 1918, RFC 6598) and fc00::/7 (RFC 4193).
+[[nodiscard]] RangeSet default_nated();
+
+/// What the world sees of a party: its visible address, or the whole `nat_servers` range that holds it (a NAT with
+/// several addresses is one site). Two parties at the same site can reach each other without leaving it.
+[[nodiscard]] IpRange site_of(const IpAddress& visible, const Networks& networks) noexcept;
+
+/// Equal, or inside one `nat_servers` range (design: "the same"). For signalling and media alike.
+[[nodiscard]] bool same_site(const IpAddress& a, const IpAddress& b, const Networks& networks) noexcept;
+
+}  // namespace natkit::nat

@@ -1,0 +1,43 @@
+#include "natkit/base/text.hpp"
+
+#include <doctest/doctest.h>
+
+#include "natkit/base/time.hpp"
+
+using namespace natkit;
+
+TEST_CASE("text::printable: untrusted bytes cannot move the cursor or fill the log") {
+    CHECK(text::printable("plain 'text'") == "plain 'text'");
+    CHECK(text::printable("a\r\nb\x1b[2J\xff") == "a\\x0d\\x0ab\\x1b[2J\\xff");
+    CHECK(text::printable("abcdef", 3) == "abc…");
+}
+
+TEST_CASE("text::suggest: near misses only") {
+    const std::string_view known[] = {"lan", "nated", "nat_servers", "timeout"};
+    CHECK(text::suggest("nat_server", known) == "nat_servers");
+    CHECK(text::suggest("time_out", known) == "timeout");
+    CHECK_FALSE(text::suggest("colour", known));
+}
+
+TEST_CASE("text::parse_number: digits only, bounded") {
+    CHECK(text::parse_number("5060", 65535) == 5060);
+    CHECK_FALSE(text::parse_number("65536", 65535));
+    CHECK_FALSE(text::parse_number("", 1));
+    CHECK_FALSE(text::parse_number("+1", 1));
+    CHECK_FALSE(text::parse_number("99999999999999999999999", ~std::uint64_t{0}));
+}
+
+TEST_CASE("parse_duration and its text") {
+    using std::chrono::milliseconds;
+    CHECK(parse_duration("25s") == milliseconds(25'000));
+    CHECK(parse_duration("2h") == milliseconds(7'200'000));
+    CHECK(parse_duration("500ms") == milliseconds(500));
+    for (const char* bad : {"", "s", "25", "25 s", "1.5s", "-1s", "9999999999999h", "10d"}) {
+        CAPTURE(bad);
+        CHECK_FALSE(parse_duration(bad).has_value());
+    }
+    CHECK(to_string(milliseconds(7'200'000)) == "2h");
+    CHECK(to_string(milliseconds(90'000)) == "90s");
+    CHECK(to_string(milliseconds(1'500)) == "1500ms");
+    CHECK(to_string(milliseconds(0)) == "0s");
+}
