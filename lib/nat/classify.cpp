@@ -1,0 +1,64 @@
+#include "natkit/nat/classify.hpp"
+
+namespace natkit::nat {
+namespace {
+
+/// Whether the sender shows a NATed address of its own while its packets come from elsewhere.
+bool betrays_nat(const std::optional<IpAddress>& claimed, const IpAddress& received,
+                 const Networks& networks) noexcept {
+    return claimed && *claimed != received && networks.nated.contains(*claimed) && !networks.nated.contains(received);
+}
+
+}  // namespace
+
+const char* to_string(Place place) noexcept {
+    switch (place) {
+        case Place::lan: return "lan";
+        case Place::wan: return "wan";
+        case Place::far_end: return "far-end";
+    }
+    return "unknown";
+}
+
+const char* to_string(Rule rule) noexcept {
+    switch (rule) {
+        case Rule::nat_server: return "nat-server";
+        case Rule::nated: return "nated";
+        case Rule::lan: return "lan";
+        case Rule::wan: return "wan";
+    }
+    return "unknown";
+}
+
+Verdict classify(const Evidence& seen, const Networks& networks) noexcept {
+    Verdict verdict = classify_address(seen.received, networks);
+    if (verdict.rule == Rule::nat_server) return verdict;
+    // Behind a proxy the Contact is the phone's, and says nothing about the proxy that sent the packet.
+    const bool by_contact = seen.via_count == 1 && betrays_nat(seen.contact, seen.received, networks);
+    const auto& claimed = by_contact ? seen.contact : seen.via;
+    if (betrays_nat(claimed, seen.received, networks)) {
+        verdict.place = Place::far_end;
+        verdict.rule = Rule::nated;
+        verdict.claimed = claimed;
+    }
+    return verdict;
+}
+
+Verdict classify_address(const IpAddress& address, const Networks& networks) noexcept {
+    Verdict verdict{.place = Place::wan, .rule = Rule::wan, .site = site_of(address, networks), .claimed = {}};
+    if (networks.nat_servers.contains(address)) {
+        verdict.place = Place::far_end;
+        verdict.rule = Rule::nat_server;
+    } else if (networks.lan.contains(address)) {
+        verdict.place = Place::lan;
+        verdict.rule = Rule::lan;
+    }
+    return verdict;
+}
+
+Place media_place(const Verdict& party, const IpAddress& sdp_address, const Networks& networks) noexcept {
+    const bool private_media = networks.nated.contains(sdp_address) || networks.lan.contains(sdp_address);
+    return party.place == Place::wan && private_media ? Place::far_end : party.place;
+}
+
+}  // namespace natkit::nat

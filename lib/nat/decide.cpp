@@ -1,0 +1,49 @@
+#include "natkit/nat/decide.hpp"
+
+namespace natkit::nat {
+
+const char* to_string(SameNat policy) noexcept {
+    switch (policy) {
+        case SameNat::never: return "never";
+        case SameNat::nat_sites: return "nat-sites";
+        case SameNat::always: return "always";
+    }
+    return "unknown";
+}
+
+const char* to_string(Reason reason) noexcept {
+    switch (reason) {
+        case Reason::lan_and_other: return "lan-and-other";
+        case Reason::far_end_nat: return "far-end-nat";
+        case Reason::same_nat: return "same-nat";
+        case Reason::families_differ: return "families-differ";
+        case Reason::asked_for: return "asked-for";
+        case Reason::same_nat_direct: return "same-nat-direct";
+        case Reason::same_side_direct: return "same-side-direct";
+    }
+    return "unknown";
+}
+
+Decision decide(const Party& a, const Party& b, const Policy& policy, const Networks& networks) {
+    Decision decision;
+    const auto relay = [&decision](Reason reason) {
+        decision.relay = true;
+        decision.reasons.push_back(reason);
+    };
+    const bool far_end = a.place == Place::far_end || b.place == Place::far_end;
+    const bool same_nat =
+        a.place == Place::far_end && b.place == Place::far_end && same_site(a.visible, b.visible, networks);
+    const bool known_site = networks.nat_servers.contains(a.visible) && networks.nat_servers.contains(b.visible);
+
+    if ((a.place == Place::lan) != (b.place == Place::lan)) relay(Reason::lan_and_other);
+    if (far_end && !same_nat) relay(Reason::far_end_nat);
+    if (same_nat && (policy.same_nat == SameNat::always || (policy.same_nat == SameNat::nat_sites && known_site))) {
+        relay(Reason::same_nat);
+    }
+    if (a.family != b.family) relay(Reason::families_differ);
+    if (policy.asked_for) relay(Reason::asked_for);
+    if (!decision.relay) decision.reasons.push_back(same_nat ? Reason::same_nat_direct : Reason::same_side_direct);
+    return decision;
+}
+
+}  // namespace natkit::nat

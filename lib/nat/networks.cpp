@@ -1,0 +1,23 @@
+#include "natkit/nat/networks.hpp"
+
+#include <array>
+#include <string_view>
+
+namespace natkit::nat {
+
+RangeSet default_nated() {
+    static constexpr std::array<std::string_view, 5> ranges = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+                                                               "100.64.0.0/10", "fc00::/7"};
+    return RangeSet::parse(ranges).value();
+}
+
+IpRange site_of(const IpAddress& visible, const Networks& networks) noexcept {
+    const IpRange* range = networks.nat_servers.find(visible);
+    return range != nullptr ? *range : IpRange::single(visible);
+}
+
+bool same_site(const IpAddress& a, const IpAddress& b, const Networks& networks) noexcept {
+    return a == b || site_of(a, networks).contains(b);
+}
+
+}  // namespace natkit::nat
