@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "natkit/base/error.hpp"
+#include "natkit/sip/grammar.hpp"
+
+namespace natkit::sip {
+
+/// The header fields natkit looks at; all others are `other` and travel untouched.
+enum class Name : std::uint8_t {
+    other,
+    via,
+    from,
+    to,
+    call_id,
+    cseq,
+    contact,
+    max_forwards,
+    route,
+    record_route,
+    path,
+    expires,
+    min_expires,
+    content_type,
+    content_length,
+    content_encoding,
+    content_disposition,
+    require,
+    proxy_require,
+    supported,
+    unsupported,
+    rseq,
+    rack,
+    authorization,
+    proxy_authorization,
+    www_authenticate,
+    proxy_authenticate,
+    p_asserted_identity,
+    p_preferred_identity,
+    remote_party_id,
+    diversion,
+    user_agent,
+    server,
+    event,
+};
+
+/// The name in its usual long spelling ("Call-ID"); empty for `other`.
+[[nodiscard]] std::string_view to_string(Name name) noexcept;
+/// Long or compact form (RFC 3261 section 7.3.3), without case.
+[[nodiscard]] Name name_of(std::string_view text) noexcept;
+
+/// One header field as it stood in the message. The views stay valid as long as any copy of its Message.
+struct Header {
+    Name name{};
+    std::string_view name_text;  ///< as written
+    std::string_view value;  ///< trimmed; a folded value keeps its line breaks (sofia and trim() take them as space)
+    std::string_view line;   ///< name to the end of the value, folded lines included, without the final line end
+};
+
+/// A SIP request or response over its own bytes: nothing is re-encoded, so that what is not changed can be sent on
+/// byte for byte. Immutable; copies are cheap and share the bytes.
+class Message {
+  public:
+    /// Takes the bytes of one message (leading line ends are skipped; bare LF is accepted). Fails with `where` = "line
+    /// N" where there is no start line, no end of the header, or a line that is no header field. Values inside header
+    /// fields are not judged here: see check(). Headers above 64 kB or 512 lines are refused.
+    [[nodiscard]] static Result<Message> parse(std::string bytes);
+
+    [[nodiscard]] bool is_request() const noexcept { return status_ == 0; }
+    [[nodiscard]] std::string_view method() const noexcept { return method_; }  ///< of a request; else empty
+    [[nodiscard]] std::string_view request_uri() const noexcept { return uri_; }
+    [[nodiscard]] int status() const noexcept { return status_; }  ///< of a response; 0 for a request
+    [[nodiscard]] std::string_view reason() const noexcept { return uri_; }
+    [[nodiscard]] std::string_view start_line() const noexcept { return start_line_; }
+
+    [[nodiscard]] const std::vector<Header>& headers() const noexcept { return headers_; }
+    [[nodiscard]] const Header* find(Name name) const noexcept;  ///< the first, or null
+    /// The values of all header fields of that name, commas split (not for From, To, Call-ID and other single ones).
+    [[nodiscard]] std::vector<std::string_view> values(Name name) const;
+    /// The value of the first field of that name, or an empty text.
+    [[nodiscard]] std::string_view value(Name name) const noexcept;
+
+    [[nodiscard]] Result<Via> top_via() const;
+    [[nodiscard]] Result<CSeq> cseq() const;
+    [[nodiscard]] std::string_view call_id() const noexcept { return value(Name::call_id); }
+    [[nodiscard]] std::string from_tag() const { return tag(Name::from); }  ///< empty when there is none
+    [[nodiscard]] std::string to_tag() const { return tag(Name::to); }
+    /// Type and subtype in lower case, without parameters: "application/sdp".
+    [[nodiscard]] std::string content_type() const;
+
+    /// Content-Length where it is there and a number.
+    [[nodiscard]] std::optional<std::uint64_t> declared_length() const noexcept;
+    /// What follows the empty line, cut at Content-Length where that is smaller.
+    [[nodiscard]] std::string_view body() const noexcept { return body_; }
+    /// Bytes after the body: the next message of a stream, or rubbish after a datagram's body.
+    [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
+    /// All bytes given to parse().
+    [[nodiscard]] std::string_view bytes() const noexcept { return *bytes_; }
+
+  private:
+    Message() = default;
+
+    [[nodiscard]] std::string tag(Name name) const;
+    [[nodiscard]] Result<void> parse_start_line(std::string_view line);
+
+    std::shared_ptr<const std::string> bytes_;
+    std::string_view start_line_;
+    std::string_view method_;
+    std::string_view uri_;
+    int status_ = 0;
+    std::vector<Header> headers_;
+    std::string_view body_;
+    std::string_view rest_;
+};
+
+/// Whether a proxy may act on this message (RFC 3261 sections 8.1.1, 16.3): the header fields that must be there are,
+/// once each, and can be read; CSeq names the method; Content-Length is honest; no single header field is duplicated.
+/// The message is the reason phrase for a 400.
+[[nodiscard]] Result<void> check(const Message& message);
+
+}  // namespace natkit::sip

@@ -1,0 +1,258 @@
+#include "natkit/sip/message.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::sip {
+namespace {
+
+constexpr std::size_t most_header_bytes = 65'536;
+constexpr std::size_t most_headers = 512;
+
+struct Spelling {
+    Name name;
+    std::string_view text;
+    char compact;  ///< '\0' for none
+};
+constexpr std::array spellings = std::to_array<Spelling>({
+    {Name::via, "Via", 'v'},
+    {Name::from, "From", 'f'},
+    {Name::to, "To", 't'},
+    {Name::call_id, "Call-ID", 'i'},
+    {Name::cseq, "CSeq", '\0'},
+    {Name::contact, "Contact", 'm'},
+    {Name::max_forwards, "Max-Forwards", '\0'},
+    {Name::route, "Route", '\0'},
+    {Name::record_route, "Record-Route", '\0'},
+    {Name::path, "Path", '\0'},
+    {Name::expires, "Expires", '\0'},
+    {Name::min_expires, "Min-Expires", '\0'},
+    {Name::content_type, "Content-Type", 'c'},
+    {Name::content_length, "Content-Length", 'l'},
+    {Name::content_encoding, "Content-Encoding", 'e'},
+    {Name::content_disposition, "Content-Disposition", '\0'},
+    {Name::require, "Require", '\0'},
+    {Name::proxy_require, "Proxy-Require", '\0'},
+    {Name::supported, "Supported", 'k'},
+    {Name::unsupported, "Unsupported", '\0'},
+    {Name::rseq, "RSeq", '\0'},
+    {Name::rack, "RAck", '\0'},
+    {Name::authorization, "Authorization", '\0'},
+    {Name::proxy_authorization, "Proxy-Authorization", '\0'},
+    {Name::www_authenticate, "WWW-Authenticate", '\0'},
+    {Name::proxy_authenticate, "Proxy-Authenticate", '\0'},
+    {Name::p_asserted_identity, "P-Asserted-Identity", '\0'},
+    {Name::p_preferred_identity, "P-Preferred-Identity", '\0'},
+    {Name::remote_party_id, "Remote-Party-ID", '\0'},
+    {Name::diversion, "Diversion", '\0'},
+    {Name::user_agent, "User-Agent", '\0'},
+    {Name::server, "Server", '\0'},
+    {Name::event, "Event", 'o'},
+});
+
+/// RFC 3261 section 25.1 "token".
+bool is_token(std::string_view text) {
+    constexpr std::string_view marks = "-.!%*_+`'~";
+    return !text.empty() && std::ranges::all_of(text, [&](char c) {
+        return (c >= '0' && c <= '9') || (text::lower(c) >= 'a' && text::lower(c) <= 'z') ||
+               marks.find(c) != std::string_view::npos;
+    });
+}
+
+/// Cuts lines off a text, remembering their number; a line ends with CRLF or LF.
+class Lines {
+  public:
+    explicit Lines(std::string_view text) : rest_(text) {}
+
+    /// The next line without its end; nothing when no line end is left.
+    std::optional<std::string_view> next() {
+        const std::size_t end = rest_.find('\n');
+        if (end == std::string_view::npos) return std::nullopt;
+        std::string_view line = rest_.substr(0, end);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        rest_.remove_prefix(end + 1);
+        ++number_;
+        return line;
+    }
+    [[nodiscard]] bool continues() const { return rest_.starts_with(' ') || rest_.starts_with('\t'); }
+    [[nodiscard]] std::string_view rest() const { return rest_; }
+    [[nodiscard]] std::string where() const { return "line " + std::to_string(number_); }
+
+  private:
+    std::string_view rest_;
+    std::size_t number_ = 0;
+};
+
+Result<Header> parse_header(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    const std::string_view name = text::trim(line.substr(0, colon));
+    if (colon == std::string_view::npos || !is_token(name) || line.find('\0') != std::string_view::npos) {
+        return fail(Errc::bad_input, "not a header field: '" + text::printable(line, 60) + "'");
+    }
+    return Header{.name = name_of(name), .name_text = name, .value = text::trim(line.substr(colon + 1)), .line = line};
+}
+
+Result<void> check_single(const Message& message) {
+    constexpr std::array single = {Name::from,         Name::to,           Name::call_id,
+                                   Name::cseq,         Name::max_forwards, Name::content_length,
+                                   Name::content_type, Name::expires,      Name::min_expires,
+                                   Name::user_agent,   Name::server,       Name::event};
+    for (const Name name : single) {
+        const auto count = std::ranges::count(message.headers(), name, &Header::name);
+        if (count > 1) return fail(Errc::bad_input, std::string("duplicate ") + std::string(to_string(name)));
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string_view to_string(Name name) noexcept {
+    const auto found = std::ranges::find(spellings, name, &Spelling::name);
+    return found == spellings.end() ? std::string_view() : found->text;
+}
+
+Name name_of(std::string_view text) noexcept {
+    for (const Spelling& spelling : spellings) {
+        const bool compact = text.size() == 1 && text::lower(text[0]) == spelling.compact;
+        if (compact || text::iequals(text, spelling.text)) return spelling.name;
+    }
+    return Name::other;
+}
+
+Result<void> Message::parse_start_line(std::string_view line) {
+    start_line_ = line;
+    const std::size_t first = line.find(' ');
+    const std::size_t last = line.rfind(' ');
+    if (line.find('\0') == std::string_view::npos && first != std::string_view::npos) {
+        if (text::iequals(line.substr(0, first), "SIP/2.0")) {
+            const std::string_view rest = line.substr(first + 1);
+            const auto status = text::parse_number(rest.substr(0, 3), 699);
+            if (status && *status >= 100 && (rest.size() == 3 || rest[3] == ' ')) {
+                status_ = static_cast<int>(*status);
+                uri_ = rest.size() > 4 ? rest.substr(4) : std::string_view();
+                return {};
+            }
+        } else if (first != last && text::iequals(line.substr(last + 1), "SIP/2.0") &&
+                   is_token(line.substr(0, first))) {
+            method_ = line.substr(0, first);
+            uri_ = text::trim(line.substr(first + 1, last - first - 1));
+            if (!uri_.empty()) return {};
+        }
+    }
+    return fail(Errc::bad_input, "not a SIP start line: '" + text::printable(line, 60) + "'", "line 1");
+}
+
+Result<Message> Message::parse(std::string bytes) {
+    Message message;
+    message.bytes_ = std::make_shared<const std::string>(std::move(bytes));
+    std::string_view all = *message.bytes_;
+    all.remove_prefix(std::min(all.find_first_not_of("\r\n"), all.size()));
+    Lines lines(all);
+    const auto start = lines.next();
+    if (!start) return fail(Errc::bad_input, "not a SIP message: no line end", "line 1");
+    if (auto ok = message.parse_start_line(*start); !ok) return std::unexpected(ok.error());
+    for (;;) {
+        const std::string_view from = lines.rest();
+        auto line = lines.next();
+        if (!line) return fail(Errc::bad_input, "no empty line after the header fields", lines.where());
+        if (line->empty()) break;
+        const std::string where = lines.where();
+        while (lines.continues()) {  // RFC 3261 section 7.3.1: a folded line
+            const auto more = lines.next();
+            if (!more) return fail(Errc::bad_input, "no empty line after the header fields", lines.where());
+            line = from.substr(0, static_cast<std::size_t>(more->data() + more->size() - from.data()));
+        }
+        auto header = parse_header(*line);
+        if (!header) return fail(Errc::bad_input, header.error().message, where);
+        message.headers_.push_back(*header);
+        if (message.headers_.size() > most_headers || all.size() - lines.rest().size() > most_header_bytes) {
+            return fail(Errc::bad_input, "too many header fields", where);
+        }
+    }
+    message.body_ = lines.rest();
+    if (const auto declared = message.declared_length(); declared && *declared < message.body_.size()) {
+        message.rest_ = message.body_.substr(static_cast<std::size_t>(*declared));
+        message.body_ = message.body_.substr(0, static_cast<std::size_t>(*declared));
+    }
+    return message;
+}
+
+const Header* Message::find(Name name) const noexcept {
+    const auto found = std::ranges::find(headers_, name, &Header::name);
+    return found == headers_.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> Message::values(Name name) const {
+    std::vector<std::string_view> all;
+    for (const Header& header : headers_) {
+        if (header.name != name) continue;
+        const auto values = split_values(header.value);
+        all.insert(all.end(), values.begin(), values.end());
+    }
+    return all;
+}
+
+std::string_view Message::value(Name name) const noexcept {
+    const Header* header = find(name);
+    return header == nullptr ? std::string_view() : header->value;
+}
+
+Result<Via> Message::top_via() const {
+    const auto vias = split_values(value(Name::via));
+    if (vias.empty()) return fail(Errc::bad_input, "missing Via");
+    return Via::parse(vias.front());
+}
+
+Result<CSeq> Message::cseq() const {
+    if (find(Name::cseq) == nullptr) return fail(Errc::bad_input, "missing CSeq");
+    return CSeq::parse(value(Name::cseq));
+}
+
+std::string Message::tag(Name name) const {
+    const auto address = NameAddr::parse(value(name));
+    if (!address) return {};
+    return std::string(address->params.get("tag").value_or(""));
+}
+
+std::string Message::content_type() const {
+    const std::string_view type = value(Name::content_type);
+    std::string joined;
+    for (const char c : type.substr(0, type.find(';'))) {
+        if (c != ' ' && c != '\t' && c != '\r' && c != '\n') joined += text::lower(c);
+    }
+    return joined;
+}
+
+std::optional<std::uint64_t> Message::declared_length() const noexcept {
+    const Header* header = find(Name::content_length);
+    return header == nullptr ? std::nullopt : text::parse_number(header->value, 0x7fffffff);
+}
+
+Result<void> check(const Message& message) {
+    constexpr std::array needed = {Name::via, Name::from, Name::to, Name::call_id, Name::cseq};
+    for (const Name name : needed) {
+        if (message.value(name).empty()) return fail(Errc::bad_input, "missing " + std::string(to_string(name)));
+    }
+    if (auto single = check_single(message); !single) return single;
+    const auto cseq = message.cseq();
+    if (!cseq) return std::unexpected(cseq.error());
+    if (message.is_request() && cseq->method != message.method()) {
+        return fail(Errc::bad_input, "CSeq names another method: '" + text::printable(cseq->method, 40) + "'");
+    }
+    if (const auto via = message.top_via(); !via) return std::unexpected(via.error());
+    for (const Name name : {Name::from, Name::to}) {
+        if (const auto address = NameAddr::parse(message.value(name)); !address)
+            return std::unexpected(address.error());
+    }
+    if (message.find(Name::content_length) != nullptr) {
+        const auto declared = message.declared_length();
+        if (!declared) return fail(Errc::bad_input, "Content-Length is not a number");
+        if (*declared > message.body().size()) return fail(Errc::bad_input, "Content-Length exceeds the message");
+    }
+    return {};
+}
+
+}  // namespace natkit::sip
