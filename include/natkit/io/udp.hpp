@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "natkit/base/endpoint.hpp"
+#include "natkit/io/fd.hpp"
+#include "natkit/io/loop.hpp"
+
+namespace natkit::io {
+
+struct UdpOptions {
+    std::optional<std::uint8_t> tos;  ///< the TOS or traffic class byte of everything sent; absent: the host's default
+    int receive_buffer = 0;           ///< bytes asked for (SO_RCVBUF); 0: the host's default
+    bool packet_info = true;          ///< tell each datagram's destination address and interface
+};
+
+/// A bound UDP socket: non-blocking, close-on-exec, IPv6 alone on IPv6 addresses. Never with SO_REUSEADDR or
+/// SO_REUSEPORT: a second process must not be able to take the port. The error names endpoint and reason.
+[[nodiscard]] Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options = {});
+
+/// Applies options to a socket that somebody else opened.
+[[nodiscard]] Result<void> set_udp_options(const Fd& socket, Family family, const UdpOptions& options);
+
+/// The address a socket is bound to.
+[[nodiscard]] Result<Endpoint> local_endpoint(const Fd& socket);
+
+/// One datagram, valid during the callback only.
+struct Datagram {
+    std::span<const std::uint8_t> bytes;
+    Endpoint source;
+    IpAddress destination;              ///< unspecified when packet_info is off
+    std::uint32_t interface_index = 0;  ///< 0 when packet_info is off
+};
+
+enum class SendStatus : std::uint8_t {
+    sent,
+    later,   ///< the socket's buffer is full, or an earlier datagram was refused (ECONNREFUSED): try again
+    failed,  ///< see SendResult::error_number
+};
+
+struct SendResult {
+    SendStatus status = SendStatus::sent;
+    int error_number = 0;
+};
+
+/// Sends and receives datagrams on a bound socket. Reads in batches (recvmmsg); nothing is queued on sending.
+class UdpSocket {
+  public:
+    using OnDatagram = std::function<void(const Datagram&)>;
+
+    UdpSocket(Loop& loop, Fd socket, OnDatagram on_datagram);
+    ~UdpSocket();
+    UdpSocket(const UdpSocket&) = delete;
+    UdpSocket& operator=(const UdpSocket&) = delete;
+
+    SendResult send(const Endpoint& to, std::span<const std::uint8_t> bytes);
+    SendResult send(const Endpoint& to, std::string_view text);
+
+    [[nodiscard]] const Endpoint& local() const noexcept { return local_; }
+    [[nodiscard]] const Fd& fd() const noexcept { return socket_; }
+    /// Stops or resumes reading, for a socket that another process reads at the moment.
+    void read(bool on);
+
+  private:
+    struct Receiver;
+
+    Fd socket_;
+    Endpoint local_;
+    std::shared_ptr<Receiver> receiver_;  ///< shared with a running callback, which may destroy the socket
+    std::unique_ptr<Poll> poll_;
+};
+
+}  // namespace natkit::io

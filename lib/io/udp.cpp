@@ -1,0 +1,176 @@
+#include "natkit/io/udp.hpp"
+
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <sys/socket.h>
+
+#include <cassert>
+#include <cerrno>
+
+#include "sockaddr.hpp"
+
+namespace natkit::io {
+namespace {
+
+constexpr std::size_t batch = 16;
+constexpr std::size_t max_datagram = 65536;
+
+Result<void> set_option(const Fd& socket, int level, int name, int value, const char* what) {
+    if (::setsockopt(socket.get(), level, name, &value, sizeof value) != 0) return fail_errno(what, errno);
+    return {};
+}
+
+/// Buffers of one thread, for one recvmmsg at a time. A batch is handled before the next one is read.
+struct Batch {
+    std::vector<std::uint8_t> bytes = std::vector<std::uint8_t>(batch * max_datagram);
+    mmsghdr messages[batch]{};
+    iovec vectors[batch]{};
+    sockaddr_in6 sources[batch]{};
+    alignas(cmsghdr) std::uint8_t controls[batch][64]{};
+    bool busy = false;
+
+    Batch() {
+        for (std::size_t i = 0; i < batch; ++i) {
+            vectors[i] = {bytes.data() + i * max_datagram, max_datagram};
+            messages[i].msg_hdr.msg_iov = &vectors[i];
+            messages[i].msg_hdr.msg_iovlen = 1;
+            messages[i].msg_hdr.msg_name = &sources[i];
+            messages[i].msg_hdr.msg_control = controls[i];
+            prepare(i);
+        }
+    }
+    void prepare(std::size_t i) noexcept {
+        messages[i].msg_hdr.msg_namelen = sizeof sources[i];
+        messages[i].msg_hdr.msg_controllen = sizeof controls[i];
+        messages[i].msg_hdr.msg_flags = 0;
+    }
+};
+
+Batch& thread_batch() {
+    thread_local Batch one;
+    return one;
+}
+
+void read_packet_info(msghdr& message, Datagram& datagram) {
+    for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
+        if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
+            in_pktinfo info;
+            std::memcpy(&info, CMSG_DATA(control), sizeof info);
+            datagram.destination = IpAddress::v4(ntohl(info.ipi_addr.s_addr));
+            datagram.interface_index = static_cast<std::uint32_t>(info.ipi_ifindex);
+        } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
+            in6_pktinfo info;
+            std::memcpy(&info, CMSG_DATA(control), sizeof info);
+            std::array<std::uint8_t, 16> bytes{};
+            std::memcpy(bytes.data(), &info.ipi6_addr, 16);
+            datagram.destination = IpAddress::v6(bytes);
+            datagram.interface_index = info.ipi6_ifindex;
+        }
+    }
+}
+
+}  // namespace
+
+Result<void> set_udp_options(const Fd& socket, Family family, const UdpOptions& options) {
+    const bool v4 = family == Family::ipv4;
+    if (options.tos) {
+        const auto done = v4 ? set_option(socket, IPPROTO_IP, IP_TOS, *options.tos, "set IP_TOS")
+                             : set_option(socket, IPPROTO_IPV6, IPV6_TCLASS, *options.tos, "set IPV6_TCLASS");
+        if (!done) return done;
+    }
+    if (options.packet_info) {
+        const auto done = v4 ? set_option(socket, IPPROTO_IP, IP_PKTINFO, 1, "set IP_PKTINFO")
+                             : set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "set IPV6_RECVPKTINFO");
+        if (!done) return done;
+    }
+    if (options.receive_buffer > 0) {
+        return set_option(socket, SOL_SOCKET, SO_RCVBUF, options.receive_buffer, "set SO_RCVBUF");
+    }
+    return {};
+}
+
+Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options) {
+    const std::string name = "udp " + to_string(local);
+    const bool v4 = local.address.is_v4();
+    Fd socket(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket) return fail_errno(name + ": socket", errno);
+    if (!v4) {
+        if (auto done = set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "set IPV6_V6ONLY"); !done) {
+            return std::unexpected(done.error());
+        }
+    }
+    if (auto done = set_udp_options(socket, local.address.family(), options); !done)
+        return std::unexpected(done.error());
+    const SockAddr address = to_sockaddr(local);
+    if (::bind(socket.get(), address.get(), address.length) != 0) return fail_errno(name + ": bind", errno);
+    return socket;
+}
+
+Result<Endpoint> local_endpoint(const Fd& socket) {
+    SockAddr address;
+    if (::getsockname(socket.get(), address.get(), &address.length) != 0) return fail_errno("getsockname", errno);
+    return from_sockaddr(&address.storage);
+}
+
+struct UdpSocket::Receiver {
+    OnDatagram on_datagram;
+    bool open = true;
+
+    void receive(int fd) {
+        Batch& buffers = thread_batch();
+        assert(!buffers.busy && "a loop inside a datagram callback");
+        buffers.busy = true;
+        const int count = ::recvmmsg(fd, buffers.messages, batch, MSG_DONTWAIT, nullptr);
+        for (int n = 0; n < count; ++n) {
+            const auto i = static_cast<std::size_t>(n);
+            msghdr& message = buffers.messages[i].msg_hdr;
+            if (open) {
+                Datagram datagram;
+                datagram.bytes = {buffers.bytes.data() + i * max_datagram, buffers.messages[i].msg_len};
+                datagram.source = from_sockaddr(&buffers.sources[i]);
+                if (message.msg_controllen > 0) read_packet_info(message, datagram);
+                on_datagram(datagram);
+            }
+            buffers.prepare(i);
+        }
+        buffers.busy = false;
+    }
+};
+
+UdpSocket::UdpSocket(Loop& loop, Fd socket, OnDatagram on_datagram)
+    : socket_(std::move(socket)), receiver_(std::make_shared<Receiver>()) {
+    receiver_->on_datagram = std::move(on_datagram);
+    local_ = local_endpoint(socket_).value_or(Endpoint{});
+    poll_ = std::make_unique<Poll>(
+        loop, socket_.get(),
+        [receiver = receiver_.get(), owner = std::weak_ptr(receiver_), fd = socket_.get()](bool, bool) {
+            const auto keep = owner.lock();  // the callback may destroy the socket
+            if (keep) receiver->receive(fd);
+        });
+    poll_->watch(true, false);
+}
+
+UdpSocket::~UdpSocket() {
+    receiver_->open = false;
+}
+
+void UdpSocket::read(bool on) {
+    poll_->watch(on, false);
+}
+
+SendResult UdpSocket::send(const Endpoint& to, std::span<const std::uint8_t> bytes) {
+    sockaddr_in6 address;
+    const socklen_t length = write_sockaddr(to, &address);
+    const auto* name = reinterpret_cast<const sockaddr*>(&address);
+    if (::sendto(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, name, length) >= 0) return {};
+    const int error = errno;
+    const bool later =
+        error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ECONNREFUSED || error == EINTR;
+    return {later ? SendStatus::later : SendStatus::failed, error};
+}
+
+SendResult UdpSocket::send(const Endpoint& to, std::string_view text) {
+    return send(to, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+}  // namespace natkit::io

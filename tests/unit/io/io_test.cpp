@@ -1,0 +1,304 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "natkit/io/lines.hpp"
+#include "natkit/io/loop.hpp"
+#include "natkit/io/udp.hpp"
+
+using namespace natkit;
+using namespace natkit::io;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Runs the loop until `done`, at most 5 s.
+bool run_until(Loop& loop, const std::function<bool()>& done) {
+    bool late = false;
+    Timer limit(loop, [&] { late = true; });
+    limit.start_in(5s);
+    while (!done() && !late) loop.run_once();
+    return done();
+}
+
+struct TempDir {
+    std::filesystem::path path;
+    TempDir() {
+        std::string name = (std::filesystem::temp_directory_path() / "natkit-io-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+    }
+    ~TempDir() { std::filesystem::remove_all(path); }
+    [[nodiscard]] std::string file(const char* name) const { return (path / name).string(); }
+};
+
+Endpoint loopback(const char* text) {
+    return Endpoint::parse(text).value();
+}
+
+int option_of(const Fd& fd, int level, int name) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    ::getsockopt(fd.get(), level, name, &value, &length);
+    return value;
+}
+
+}  // namespace
+
+TEST_CASE("io::Timer: fires once, not early, and may destroy itself") {
+    Loop loop;
+    const Instant start = loop.now();
+    Instant fired{};
+    int count = 0;
+    auto timer = std::make_unique<Timer>(loop, [&] {});
+    timer = std::make_unique<Timer>(loop, [&] {
+        fired = loop.now();
+        ++count;
+        timer.reset();
+    });
+    timer->start_at(start + 15ms);
+    CHECK(run_until(loop, [&] { return count > 0; }));
+    CHECK(fired - start >= 15ms);
+    CHECK(count == 1);
+}
+
+TEST_CASE("io::Loop: tasks posted by another thread run in order on the loop's own") {
+    Loop loop;
+    std::vector<int> seen;
+    std::thread other([&] {
+        for (int i = 0; i < 1000; ++i) REQUIRE(loop.post([&seen, i] { seen.push_back(i); }));
+        REQUIRE(loop.post([&] { loop.stop(); }));
+    });
+    loop.run();
+    other.join();
+    REQUIRE(seen.size() == 1000);
+    CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
+
+TEST_CASE("io::open_udp: the port is ours alone, and options hold") {
+    for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
+        CAPTURE(text);
+        auto first = open_udp(loopback(text), {.tos = 184});
+        REQUIRE(first.has_value());
+        const Endpoint local = local_endpoint(*first).value();
+        CHECK(local.port != 0);
+        CHECK(option_of(*first, SOL_SOCKET, SO_REUSEADDR) == 0);
+        CHECK(option_of(*first, SOL_SOCKET, SO_REUSEPORT) == 0);
+        const bool v4 = local.address.is_v4();
+        CHECK(option_of(*first, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS) == 184);
+        const auto second = open_udp(local);
+        REQUIRE_FALSE(second.has_value());
+        CHECK(second.error().message.find(to_string(local)) != std::string::npos);
+        CHECK((::fcntl(first->get(), F_GETFD) & FD_CLOEXEC) != 0);
+    }
+}
+
+TEST_CASE("io::UdpSocket: datagrams arrive whole with source, destination and interface") {
+    for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
+        CAPTURE(text);
+        Loop loop;
+        std::vector<std::string> got;
+        Endpoint source;
+        IpAddress destination;
+        std::uint32_t interface_index = 0;
+        UdpSocket receiver(loop, open_udp(loopback(text)).value(), [&](const Datagram& datagram) {
+            got.emplace_back(reinterpret_cast<const char*>(datagram.bytes.data()), datagram.bytes.size());
+            source = datagram.source;
+            destination = datagram.destination;
+            interface_index = datagram.interface_index;
+        });
+        UdpSocket sender(loop, open_udp(loopback(text)).value(), [](const Datagram&) {});
+        const std::string large(40000, 'x');
+        for (int i = 0; i < 40; ++i) CHECK(sender.send(receiver.local(), std::to_string(i)).status == SendStatus::sent);
+        CHECK(sender.send(receiver.local(), "").status == SendStatus::sent);
+        CHECK(sender.send(receiver.local(), large).status == SendStatus::sent);
+        REQUIRE(run_until(loop, [&] { return got.size() == 42; }));
+        CHECK(got[39] == "39");
+        CHECK(got[40].empty());
+        CHECK(got[41] == large);
+        CHECK(source == sender.local());
+        CHECK(destination == receiver.local().address);
+        CHECK(interface_index != 0);
+    }
+}
+
+TEST_CASE("io::UdpSocket: the callback may destroy the socket in the middle of a batch") {
+    Loop loop;
+    int count = 0;
+    std::unique_ptr<UdpSocket> receiver;
+    receiver = std::make_unique<UdpSocket>(loop, open_udp(loopback("127.0.0.1:0")).value(), [&](const Datagram&) {
+        ++count;
+        receiver.reset();
+    });
+    UdpSocket sender(loop, open_udp(loopback("127.0.0.1:0")).value(), [](const Datagram&) {});
+    const Endpoint to = receiver->local();
+    for (int i = 0; i < 5; ++i) sender.send(to, "x");
+    CHECK(run_until(loop, [&] { return count > 0; }));
+    CHECK(count == 1);
+    CHECK(sender.send(to, "gone").status == SendStatus::sent);
+}
+
+TEST_CASE("io::LineServer: mode 0600, a stale socket is replaced, a live one is not") {
+    Loop loop;
+    const TempDir dir;
+    const std::string path = dir.file("x.sock");
+    auto first = LineServer::listen(loop, path, [](Fd) {});
+    REQUIRE(first.has_value());
+    struct stat info{};
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0600);
+    const auto second = LineServer::listen(loop, path, [](Fd) {});
+    REQUIRE_FALSE(second.has_value());
+    CHECK(second.error().code == Errc::refused);
+    first->reset();
+    CHECK(::access(path.c_str(), F_OK) != 0);
+
+    {  // what a killed process leaves: a socket file without a listener
+        auto kept = LineServer::listen(loop, path, [](Fd) {});
+        std::filesystem::rename(path, dir.file("kept"));
+        kept->reset();
+        std::filesystem::rename(dir.file("kept"), path);
+    }
+    CHECK(LineServer::listen(loop, path, [](Fd) {}).has_value());
+    const auto too_long = LineServer::listen(loop, dir.file(std::string(120, 'a').c_str()), [](Fd) {});
+    CHECK(too_long.error().code == Errc::bad_config);
+}
+
+namespace {
+
+struct Pair {
+    Loop loop;
+    std::vector<std::string> left_lines;
+    std::vector<std::string> right_lines;
+    std::string left_closed;
+    std::string right_closed;
+    std::unique_ptr<LineConnection> left;
+    std::unique_ptr<LineConnection> right;
+    Fd raw;
+
+    explicit Pair(bool raw_left = false) {
+        std::array<int, 2> fds{};
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0);
+        if (raw_left) {
+            raw = Fd(fds[0]);
+        } else {
+            left = std::make_unique<LineConnection>(
+                loop, Fd(fds[0]),
+                LineConnection::Handlers{[this](std::string_view l) { left_lines.emplace_back(l); },
+                                         [this](const Error& e) { left_closed = e.message; }});
+        }
+        right = std::make_unique<LineConnection>(
+            loop, Fd(fds[1]),
+            LineConnection::Handlers{[this](std::string_view l) { right_lines.emplace_back(l); },
+                                     [this](const Error& e) { right_closed = e.message; }});
+    }
+};
+
+}  // namespace
+
+TEST_CASE("io::LineConnection: lines of every size, in order, both ways") {
+    Pair pair;
+    std::string large(max_line, 'y');
+    CHECK(pair.left->send("a"));
+    CHECK(pair.left->send(""));
+    CHECK(pair.left->send(large));
+    CHECK(pair.left->send("z"));
+    CHECK(pair.right->send("back"));
+    REQUIRE(run_until(pair.loop, [&] { return pair.right_lines.size() == 4 && pair.left_lines.size() == 1; }));
+    CHECK(pair.right_lines == std::vector<std::string>{"a", "", large, "z"});
+    CHECK(pair.left->queued() == 0);
+    pair.left.reset();
+    CHECK(run_until(pair.loop, [&] { return !pair.right_closed.empty(); }));
+    CHECK_FALSE(pair.right->send("nobody"));
+}
+
+TEST_CASE("io::LineConnection: bounds close the connection instead of growing") {
+    {
+        Pair pair(true);
+        const std::string chunk(65536, 'x');
+        while (pair.right_closed.empty()) {
+            (void)!::write(pair.raw.get(), chunk.data(), chunk.size());
+            pair.loop.run_once();
+        }
+        CHECK(pair.right_closed == "a line of more than 1 MiB");
+    }
+    {
+        Pair pair(true);  // a reader that never reads
+        const std::string line(100000, 'x');
+        int sent = 0;
+        while (pair.right->send(line) && sent < 1000) ++sent;
+        CHECK(sent < 200);
+        CHECK(pair.right->queued() <= max_queued + line.size() + 1);
+    }
+}
+
+TEST_CASE("io::LineConnection: descriptors travel with their line") {
+    Pair pair;
+    const Fd a = open_udp(loopback("127.0.0.1:0")).value();
+    std::vector<Fd> two;
+    two.push_back(a.duplicate().value());
+    two.push_back(open_udp(loopback("127.0.0.1:0")).value());
+    const Endpoint first = local_endpoint(two[0]).value();
+    const Endpoint second = local_endpoint(two[1]).value();
+    CHECK(pair.left->send("plain"));
+    CHECK(pair.left->send("with", two));
+    CHECK(pair.left->send("after"));
+    two.clear();
+    REQUIRE(run_until(pair.loop, [&] { return pair.right_lines.size() == 3; }));
+    CHECK_FALSE(pair.right->take_descriptors(3).has_value());
+    const auto taken = pair.right->take_descriptors(2);
+    REQUIRE(taken.has_value());
+    CHECK(local_endpoint((*taken)[0]).value() == first);
+    CHECK(local_endpoint((*taken)[1]).value() == second);
+    CHECK((::fcntl((*taken)[0].get(), F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+TEST_CASE("io::LineClient: finds a server that comes late, and again after it went") {
+    Loop loop;
+    const TempDir dir;
+    const std::string path = dir.file("late.sock");
+    int connected = 0;
+    int lost = 0;
+    std::vector<std::string> lines;
+    LineClient client(loop, path,
+                      {.on_connected = [&] { ++connected; },
+                       .on_line = [&](std::string_view line) { lines.emplace_back(line); },
+                       .on_lost = [&](const Error&) { ++lost; }});
+    REQUIRE(run_until(loop, [&] { return lost >= 2; }));
+    std::unique_ptr<LineConnection> peer;
+    const auto serve = [&] {
+        return LineServer::listen(loop, path,
+                                  [&](Fd socket) {
+                                      peer = std::make_unique<LineConnection>(
+                                          loop, std::move(socket),
+                                          LineConnection::Handlers{[&](std::string_view line) { peer->send(line); },
+                                                                   [](const Error&) {}});
+                                  })
+            .value();
+    };
+    auto server = serve();
+    REQUIRE(run_until(loop, [&] { return connected == 1; }));
+    CHECK(client.send("hello"));
+    REQUIRE(run_until(loop, [&] { return lines.size() == 1; }));
+    server.reset();
+    peer.reset();
+    REQUIRE(run_until(loop, [&] { return !client.connected(); }));
+    server = serve();
+    REQUIRE(run_until(loop, [&] { return connected == 2; }));
+}
+
+TEST_CASE("io::raise_descriptor_limit: the soft limit becomes the hard one") {
+    const auto limit = raise_descriptor_limit();
+    REQUIRE(limit.has_value());
+    CHECK(*limit >= 256);
+}
