@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "natkit/io/lines.hpp"
+
+/// The one protocol between the programs and their users: JSON lines over a Unix socket (natkit-records(7), CONTROL).
+/// A request `{"id","cmd",…}`, a reply `{"id","ok":{…}}` or `{"id","error":{code,where,message}}`. Keys keep their
+/// order.
+namespace natkit::control {
+
+using Json = nlohmann::ordered_json;
+
+/// A request's answer, due now or later. Copies stand for the same answer; the first ok() or error() counts. When the
+/// last copy goes unanswered, an error is sent.
+class Reply {
+  public:
+    void ok(const Json& result) const;
+    /// Descriptors travel beside the reply, which says how many in `fds`.
+    void ok(const Json& result, std::vector<io::Fd> descriptors) const;
+    void error(const Error& error) const;
+
+  private:
+    friend class Server;
+    struct State;
+    explicit Reply(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    std::shared_ptr<State> state_;
+};
+
+/// Serves the protocol on a path. Commands are handled one after the other on the loop's thread.
+///
+/// A request id seen within 60 s gets the reply it got before, and its command does not run again: a client that lost
+/// its connection may repeat what it did not see answered. At most 65,536 replies or 64 MiB are remembered, the oldest
+/// go first. Commands registered as `Repeat::run` only read, so they run again instead.
+class Server {
+  public:
+    using Handler = std::function<void(const Json& request, std::vector<io::Fd> descriptors, Reply reply)>;
+    /// Calls `send` for every record of the present state.
+    using Snapshot = std::function<void(const std::function<void(const Json& record)>& send)>;
+    enum class Repeat : std::uint8_t { remember, run };
+
+    /// Refused when another live process serves the path.
+    [[nodiscard]] static Result<std::unique_ptr<Server>> listen(io::Loop& loop, const std::string& path);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// The command's name must be new. The handler must not throw; a JSON exception becomes an error reply.
+    void on(std::string command, Handler handler, Repeat repeat = Repeat::remember);
+
+    /// What a `watch` gets first; then it gets `{"type":"snapshot-end"}`, then what publish() is given.
+    void set_snapshot(Snapshot snapshot);
+
+    /// A record to all watchers. A watcher that does not read is cut off; it may come back for a new snapshot.
+    void publish(const Json& record);
+    [[nodiscard]] bool watched() const noexcept;
+
+    [[nodiscard]] std::size_t connections() const noexcept;
+
+  private:
+    struct Impl;
+    explicit Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+    std::shared_ptr<Impl> impl_;
+    friend struct Reply::State;
+};
+
+}  // namespace natkit::control

@@ -1,0 +1,217 @@
+#include "natkit/engine/control/client.hpp"
+
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "natkit/base/text.hpp"
+#include "protocol.hpp"
+
+namespace natkit::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t max_waiting = 65536;
+
+struct Waiting {
+    std::string line;
+    std::vector<io::Fd> descriptors;  ///< kept for sending again
+    Client::OnReplyWithDescriptors on_reply;
+    Instant deadline{};
+};
+
+}  // namespace
+
+struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
+    io::Loop& loop;
+    std::string prefix;
+    std::uint64_t last_id = 0;
+    Duration timeout = 10s;
+    std::map<std::uint64_t, Waiting> waiting;  ///< by number: in the order asked
+    OnRecord on_record;
+    OnState state_changed;
+    std::unique_ptr<io::LineClient> lines;
+    std::unique_ptr<io::Timer> timer;
+    Instant timer_at{};
+    bool alive = true;
+
+    Impl(io::Loop& on, std::string id_prefix) : loop(on), prefix(std::move(id_prefix)) {}
+
+    void start(const std::string& path);
+    void connected();
+    void on_line(std::string_view line);
+    void finish(std::uint64_t number, Result<Json> reply, std::vector<io::Fd> descriptors);
+    void arm(Instant deadline);
+    void expire();
+    void send_watch();
+    void transmit(const Waiting& entry);
+};
+
+void Client::Impl::start(const std::string& path) {
+    const std::weak_ptr<Impl> weak = weak_from_this();
+    lines = std::make_unique<io::LineClient>(
+        loop, path,
+        io::LineClient::Handlers{.on_connected =
+                                     [weak] {
+                                         if (const auto impl = weak.lock()) impl->connected();
+                                     },
+                                 .on_line =
+                                     [weak](std::string_view line) {
+                                         if (const auto impl = weak.lock()) impl->on_line(line);
+                                     },
+                                 .on_lost =
+                                     [weak](const Error& why) {
+                                         const auto impl = weak.lock();
+                                         if (impl && impl->alive && impl->state_changed)
+                                             impl->state_changed(false, to_string(why));
+                                     }});
+    timer = std::make_unique<io::Timer>(loop, [weak] {
+        if (const auto impl = weak.lock()) impl->expire();
+    });
+}
+
+void Client::Impl::connected() {
+    if (on_record) send_watch();
+    for (auto& [number, entry] : waiting) transmit(entry);
+    if (state_changed) state_changed(true, {});
+}
+
+void Client::Impl::send_watch() {
+    lines->send(dump({{"id", prefix + "-watch-" + std::to_string(++last_id)}, {"cmd", "watch"}}));
+}
+
+void Client::Impl::transmit(const Waiting& entry) {
+    // A full queue towards the worker: the request stays here and goes out with the next connection, or times out.
+    lines->send(entry.line, entry.descriptors);
+}
+
+void Client::Impl::arm(Instant deadline) {
+    if (timer->active() && timer_at <= deadline) return;
+    timer_at = deadline;
+    timer->start_at(deadline);
+}
+
+void Client::Impl::expire() {
+    const auto keep = shared_from_this();
+    const Instant now = loop.now();
+    std::vector<std::uint64_t> late;
+    for (const auto& [number, entry] : waiting) {
+        if (entry.deadline <= now) late.push_back(number);
+    }
+    for (const std::uint64_t number : late) {
+        finish(
+            number,
+            fail(Errc::timed_out, "no answer in " + to_string(std::chrono::ceil<std::chrono::milliseconds>(timeout))),
+            {});
+    }
+    Instant next = Instant::max();
+    for (const auto& [number, entry] : waiting) next = std::min(next, entry.deadline);
+    if (alive && next != Instant::max()) arm(next);
+}
+
+void Client::Impl::finish(std::uint64_t number, Result<Json> reply, std::vector<io::Fd> descriptors) {
+    const auto found = waiting.find(number);
+    if (found == waiting.end() || !alive) return;
+    const auto on_reply = std::move(found->second.on_reply);
+    waiting.erase(found);
+    if (on_reply) on_reply(std::move(reply), std::move(descriptors));
+}
+
+void Client::Impl::on_line(std::string_view line) {
+    const auto keep = shared_from_this();
+    const Json message = Json::parse(line, nullptr, false);
+    if (!message.is_object()) return;
+    const auto id = message.find("id");
+    if (id == message.end()) {
+        if (message.contains("type") && on_record) on_record(message);
+        return;
+    }
+    std::vector<io::Fd> descriptors;
+    if (const auto count = message.find("fds"); count != message.end() && count->is_number_unsigned()) {
+        if (auto taken = lines->take_descriptors(count->get<std::size_t>())) descriptors = std::move(*taken);
+    }
+    if (!id->is_string()) return;
+    const auto text = id->get<std::string>();
+    if (!text.starts_with(prefix + "-")) return;
+    const auto number = text::parse_number(std::string_view(text).substr(prefix.size() + 1), UINT64_MAX);
+    if (!number) return;
+    if (const auto ok = message.find("ok"); ok != message.end()) {
+        finish(*number, *ok, std::move(descriptors));
+    } else if (const auto error = message.find("error"); error != message.end()) {
+        finish(*number, std::unexpected(read_error(*error)), {});
+    }
+}
+
+Client::Client(io::Loop& loop, std::string path, std::string id_prefix)
+    : impl_(std::make_shared<Impl>(loop, std::move(id_prefix))) {
+    impl_->start(path);
+}
+
+Client::~Client() {
+    impl_->alive = false;
+    impl_->on_record = nullptr;
+    impl_->state_changed = nullptr;
+    impl_->timer.reset();
+    impl_->lines.reset();
+}
+
+void Client::request(std::string command, const Json& params, OnReply on_reply) {
+    request(std::move(command), params, {}, [answer = std::move(on_reply)](Result<Json> reply, std::vector<io::Fd>) {
+        if (answer) answer(std::move(reply));
+    });
+}
+
+void Client::request(std::string command, const Json& params, std::vector<io::Fd> descriptors,
+                     OnReplyWithDescriptors on_reply) {
+    const std::uint64_t number = ++impl_->last_id;
+    Json request = {{"id", impl_->prefix + "-" + std::to_string(number)}, {"cmd", std::move(command)}};
+    if (params.is_object()) request.update(params);
+    if (!descriptors.empty()) request["fds"] = descriptors.size();
+    std::string line = dump(request);
+    const bool refused = impl_->waiting.size() >= max_waiting || line.size() > io::max_line;
+    if (refused) {
+        const char* why =
+            line.size() > io::max_line ? "the request is longer than 1 MiB" : "65,536 requests wait already";
+        const bool posted = impl_->loop.post([on_reply, why] { on_reply(fail(Errc::exhausted, why), {}); });
+        if (!posted) on_reply(fail(Errc::exhausted, why), {});
+        return;
+    }
+    Waiting& entry = impl_->waiting[number];
+    entry = {std::move(line), std::move(descriptors), std::move(on_reply), impl_->loop.now() + impl_->timeout};
+    impl_->arm(entry.deadline);
+    if (impl_->lines->connected()) impl_->transmit(entry);
+}
+
+void Client::watch(OnRecord on_record) {
+    const bool first = !impl_->on_record;
+    impl_->on_record = std::move(on_record);
+    if (first && impl_->lines->connected()) impl_->send_watch();
+}
+
+void Client::on_state(OnState on_state) {
+    impl_->state_changed = std::move(on_state);
+}
+void Client::set_timeout(Duration timeout) {
+    impl_->timeout = timeout;
+}
+bool Client::connected() const noexcept {
+    return impl_->lines->connected();
+}
+std::size_t Client::waiting() const noexcept {
+    return impl_->waiting.size();
+}
+
+std::string random_prefix() {
+    std::random_device source;  // getrandom() with libstdc++ on Linux
+    std::string text;
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (int word = 0; word < 2; ++word) {
+        std::uint32_t value = source();
+        for (int i = 0; i < 8; ++i, value >>= 4) text.push_back(digits[value & 15]);
+    }
+    return text;
+}
+
+}  // namespace natkit::control

@@ -1,0 +1,275 @@
+#include "natkit/engine/control/server.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <deque>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "natkit/base/text.hpp"
+#include "protocol.hpp"
+
+namespace natkit::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration remember_for = 60s;
+constexpr std::size_t max_remembered = 65536;
+constexpr std::size_t max_remembered_bytes = std::size_t{64} << 20;
+constexpr std::size_t max_connections = 1024;
+
+using ConnectionId = std::uint64_t;
+
+struct Connection {
+    std::unique_ptr<io::LineConnection> lines;
+    bool watching = false;
+};
+
+struct Command {
+    Server::Handler handler;
+    Server::Repeat repeat;
+};
+
+/// What became of a request id.
+struct Remembered {
+    bool answered = false;
+    std::string reply;
+    std::vector<ConnectionId> waiting;  ///< who asked before the answer was there; bounded by max_connections
+    Instant until{};
+};
+
+}  // namespace
+
+struct Server::Impl {
+    io::Loop& loop;
+    std::unique_ptr<io::LineServer> listener;
+    std::map<ConnectionId, Connection> connections;
+    ConnectionId last_connection = 0;
+    std::unordered_map<std::string, Command> commands;
+    std::unordered_map<std::string, Remembered> remembered;
+    std::deque<std::string> by_age;  ///< ids in `remembered`, oldest first
+    std::size_t remembered_bytes = 0;
+    Snapshot snapshot;
+
+    explicit Impl(io::Loop& on) : loop(on) {}
+
+    void accept(io::Fd socket, const std::shared_ptr<Impl>& self);
+    void on_line(ConnectionId from, std::string_view line, const std::shared_ptr<Impl>& self);
+    void run(ConnectionId from, Request& request, std::vector<io::Fd> descriptors, const std::shared_ptr<Impl>& self);
+    void start_watch(ConnectionId from, const std::string& id);
+    void send(ConnectionId to, const std::string& line, const std::vector<io::Fd>& descriptors = {});
+    void answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors);
+    bool repeated(ConnectionId from, const std::string& id);
+    void remember(ConnectionId from, const std::string& id);
+    void forget_old();
+};
+
+struct Reply::State {
+    std::weak_ptr<Server::Impl> server;
+    ConnectionId connection = 0;
+    std::string id;
+    bool remembered = false;
+    bool answered = false;
+
+    State(std::weak_ptr<Server::Impl> on, ConnectionId from, std::string request_id, bool keep)
+        : server(std::move(on)), connection(from), id(std::move(request_id)), remembered(keep) {}
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State() {
+        if (!answered) answer(error_reply(id, {Errc::system, {}, "the command ended without an answer"}), {});
+    }
+
+    void answer(const std::string& line, std::vector<io::Fd> descriptors) {
+        if (answered) return;
+        answered = true;
+        if (const auto impl = server.lock()) impl->answer(*this, line, std::move(descriptors));
+    }
+};
+
+void Reply::ok(const Json& result) const {
+    state_->answer(ok_reply(state_->id, result, 0), {});
+}
+
+void Reply::ok(const Json& result, std::vector<io::Fd> descriptors) const {
+    const std::string line = ok_reply(state_->id, result, descriptors.size());
+    state_->answer(line, std::move(descriptors));
+}
+
+void Reply::error(const Error& error) const {
+    state_->answer(error_reply(state_->id, error), {});
+}
+
+void Server::Impl::accept(io::Fd socket, const std::shared_ptr<Impl>& self) {
+    if (connections.size() >= max_connections) return;  // the socket closes: the peer sees an end, and tries again
+    const ConnectionId id = ++last_connection;
+    const std::weak_ptr<Impl> weak = self;
+    connections[id].lines =
+        std::make_unique<io::LineConnection>(loop, std::move(socket),
+                                             io::LineConnection::Handlers{.on_line =
+                                                                              [weak, id](std::string_view line) {
+                                                                                  if (const auto impl = weak.lock())
+                                                                                      impl->on_line(id, line, impl);
+                                                                              },
+                                                                          .on_close =
+                                                                              [weak, id](const Error&) {
+                                                                                  if (const auto impl = weak.lock())
+                                                                                      impl->connections.erase(id);
+                                                                              }});
+}
+
+void Server::Impl::send(ConnectionId to, const std::string& line, const std::vector<io::Fd>& descriptors) {
+    const auto found = connections.find(to);
+    if (found == connections.end()) return;
+    // A peer that does not read is cut off rather than waited for. on_close may have erased it already.
+    if (!found->second.lines->send(line, descriptors)) connections.erase(to);
+}
+
+void Server::Impl::forget_old() {
+    const Instant now = loop.now();
+    while (!by_age.empty()) {
+        const auto oldest = remembered.find(by_age.front());
+        const bool full = remembered.size() > max_remembered || remembered_bytes > max_remembered_bytes;
+        if (!full && oldest->second.until > now) return;
+        remembered_bytes -= oldest->second.reply.size();
+        remembered.erase(oldest);
+        by_age.pop_front();
+    }
+}
+
+bool Server::Impl::repeated(ConnectionId from, const std::string& id) {
+    const auto found = remembered.find(id);
+    if (found == remembered.end()) return false;
+    Remembered& entry = found->second;
+    if (entry.answered) {
+        send(from, entry.reply);
+    } else if (std::find(entry.waiting.begin(), entry.waiting.end(), from) == entry.waiting.end()) {
+        std::erase_if(entry.waiting, [this](ConnectionId c) { return !connections.contains(c); });
+        entry.waiting.push_back(from);
+    }
+    return true;
+}
+
+void Server::Impl::remember(ConnectionId from, const std::string& id) {
+    remembered[id] = {.waiting = {from}, .until = loop.now() + remember_for};
+    by_age.push_back(id);
+    forget_old();
+}
+
+void Server::Impl::answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors) {
+    const auto found = state.remembered ? remembered.find(state.id) : remembered.end();
+    if (found == remembered.end()) {
+        send(state.connection, line, descriptors);
+        return;
+    }
+    Remembered& entry = found->second;
+    entry.answered = true;
+    entry.reply = line;
+    remembered_bytes += line.size();
+    const auto waiting = std::move(entry.waiting);
+    entry.waiting.clear();
+    for (const ConnectionId to : waiting) send(to, line, descriptors);
+}
+
+void Server::Impl::on_line(ConnectionId from, std::string_view line, const std::shared_ptr<Impl>& self) {
+    if (text::trim(line).empty()) return;
+    auto request = parse_request(line);
+    if (!request) {
+        Error error = request.error();
+        const std::string id = std::exchange(error.where, {});
+        send(from, error_reply(id, error));
+        return;
+    }
+    std::vector<io::Fd> descriptors;
+    if (request->descriptors > 0) {
+        const auto connection = connections.find(from);
+        if (connection == connections.end()) return;
+        auto taken = connection->second.lines->take_descriptors(request->descriptors);
+        if (!taken) {
+            send(from, error_reply(request->id, taken.error()));
+            return;
+        }
+        descriptors = std::move(*taken);
+    }
+    run(from, *request, std::move(descriptors), self);
+}
+
+void Server::Impl::run(ConnectionId from, Request& request, std::vector<io::Fd> descriptors,
+                       const std::shared_ptr<Impl>& self) {
+    if (request.command == "watch") {
+        start_watch(from, request.id);
+        return;
+    }
+    const auto command = commands.find(request.command);
+    if (command == commands.end()) {
+        send(from, error_reply(request.id,
+                               {Errc::usage, "cmd", "unknown command '" + text::printable(request.command, 40) + "'"}));
+        return;
+    }
+    const bool keep = command->second.repeat == Repeat::remember && !request.id.empty();
+    if (keep) {
+        forget_old();
+        if (repeated(from, request.id)) return;
+        remember(from, request.id);
+    }
+    const Reply reply(std::make_shared<Reply::State>(self, from, request.id, keep));
+    try {
+        command->second.handler(request.body, std::move(descriptors), reply);
+    } catch (const Json::exception& error) {
+        reply.error({Errc::bad_input, {}, std::string("a value of another type was expected: ") + error.what()});
+    }
+}
+
+void Server::Impl::start_watch(ConnectionId from, const std::string& id) {
+    send(from, ok_reply(id, Json::object(), 0));
+    if (snapshot) snapshot([&](const Json& record) { send(from, dump(record)); });
+    send(from, R"({"type":"snapshot-end"})");
+    if (const auto found = connections.find(from); found != connections.end()) found->second.watching = true;
+}
+
+Result<std::unique_ptr<Server>> Server::listen(io::Loop& loop, const std::string& path) {
+    auto impl = std::make_shared<Impl>(loop);
+    auto listener = io::LineServer::listen(loop, path, [weak = std::weak_ptr(impl)](io::Fd socket) {
+        if (const auto self = weak.lock()) self->accept(std::move(socket), self);
+    });
+    if (!listener) return std::unexpected(listener.error());
+    impl->listener = std::move(*listener);
+    return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::~Server() {
+    impl_->connections.clear();
+    impl_->listener.reset();
+}
+
+void Server::on(std::string command, Handler handler, Repeat repeat) {
+    [[maybe_unused]] const bool fresh =
+        impl_->commands.try_emplace(std::move(command), std::move(handler), repeat).second;
+    assert(fresh);
+}
+
+void Server::set_snapshot(Snapshot snapshot) {
+    impl_->snapshot = std::move(snapshot);
+}
+
+void Server::publish(const Json& record) {
+    std::vector<ConnectionId> watchers;
+    for (const auto& [id, connection] : impl_->connections) {
+        if (connection.watching) watchers.push_back(id);
+    }
+    if (watchers.empty()) return;
+    const std::string line = dump(record);
+    for (const ConnectionId id : watchers) impl_->send(id, line);
+}
+
+bool Server::watched() const noexcept {
+    return std::any_of(impl_->connections.begin(), impl_->connections.end(),
+                       [](const auto& entry) { return entry.second.watching; });
+}
+
+std::size_t Server::connections() const noexcept {
+    return impl_->connections.size();
+}
+
+}  // namespace natkit::control
