@@ -1,0 +1,21 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace natkit::crypto {
+
+/// HMAC-SHA-256 (RFC 2104, FIPS 180-4). OpenSSL does the work.
+[[nodiscard]] std::array<std::uint8_t, 32> hmac_sha256(std::span<const std::uint8_t> key,
+                                                       std::span<const std::uint8_t> data);
+
+/// Bytes nobody can guess. Aborts when the system has no randomness to give: nothing may go on without it.
+void random_bytes(std::span<std::uint8_t> out);
+
+/// `bytes` random bytes as lower-case hexadecimal digits: tags, branches, prefixes.
+[[nodiscard]] std::string random_hex(std::size_t bytes);
+
+}  // namespace natkit::crypto

@@ -1,0 +1,34 @@
+#include "natkit/crypto/crypto.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <cstdlib>
+#include <vector>
+
+namespace natkit::crypto {
+
+std::array<std::uint8_t, 32> hmac_sha256(std::span<const std::uint8_t> key, std::span<const std::uint8_t> data) {
+    std::array<std::uint8_t, 32> code{};
+    unsigned size = 0;
+    const auto* done =
+        HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data.data(), data.size(), code.data(), &size);
+    if (done == nullptr || size != code.size()) std::abort();
+    return code;
+}
+
+void random_bytes(std::span<std::uint8_t> out) {
+    if (RAND_bytes(out.data(), static_cast<int>(out.size())) != 1) std::abort();
+}
+
+std::string random_hex(std::size_t bytes) {
+    constexpr char digits[] = "0123456789abcdef";
+    std::vector<std::uint8_t> raw(bytes);
+    random_bytes(raw);
+    std::string text;
+    for (const std::uint8_t byte : raw) text += {digits[byte >> 4], digits[byte & 15]};
+    return text;
+}
+
+}  // namespace natkit::crypto

@@ -1,0 +1,164 @@
+#include "natkit/sip/flow.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::sip {
+namespace {
+
+constexpr std::uint8_t dialog_token_kind = 1;
+constexpr std::size_t mac_size = 12;  ///< 96 bits: forging takes 2^96 tries over the network
+constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+using Bytes = std::vector<std::uint8_t>;
+
+std::string to_base64url(const Bytes& bytes) {
+    std::string text;
+    std::uint32_t bits = 0;
+    unsigned count = 0;
+    for (const std::uint8_t byte : bytes) {
+        bits = (bits << 8 | byte) & 0xffffff;
+        for (count += 8; count >= 6; count -= 6) text += alphabet[bits >> (count - 6) & 63];
+    }
+    if (count > 0) text += alphabet[bits << (6 - count) & 63];
+    return text;
+}
+
+std::optional<Bytes> from_base64url(std::string_view text) {
+    Bytes bytes;
+    std::uint32_t bits = 0;
+    unsigned count = 0;
+    for (const char c : text) {
+        const std::size_t digit = alphabet.find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        bits = (bits << 6 | static_cast<std::uint32_t>(digit)) & 0xffffff;
+        count += 6;
+        if (count < 8) continue;
+        count -= 8;
+        bytes.push_back(static_cast<std::uint8_t>(bits >> count & 255));
+    }
+    return bytes;
+}
+
+void put(Bytes& out, const Endpoint& endpoint) {
+    const auto address = endpoint.address.bytes();
+    out.push_back(static_cast<std::uint8_t>(address.size()));
+    out.insert(out.end(), address.begin(), address.end());
+    out.push_back(static_cast<std::uint8_t>(endpoint.port >> 8));
+    out.push_back(static_cast<std::uint8_t>(endpoint.port & 255));
+}
+
+void put(Bytes& out, const Flow& flow) {
+    out.push_back(static_cast<std::uint8_t>(flow.transport));
+    put(out, flow.local);
+    put(out, flow.remote);
+}
+
+std::optional<Endpoint> take_endpoint(std::span<const std::uint8_t>& in) {
+    if (in.empty()) return std::nullopt;
+    const std::size_t size = in[0];
+    if ((size != 4 && size != 16) || in.size() < 1 + size + 2) return std::nullopt;
+    Endpoint endpoint;
+    if (size == 4) {
+        endpoint.address =
+            IpAddress::v4(static_cast<std::uint32_t>(in[1]) << 24 | static_cast<std::uint32_t>(in[2]) << 16 |
+                          static_cast<std::uint32_t>(in[3]) << 8 | in[4]);
+    } else {
+        std::array<std::uint8_t, 16> bytes{};
+        std::copy_n(in.begin() + 1, 16, bytes.begin());
+        endpoint.address = IpAddress::v6(bytes);
+    }
+    endpoint.port = static_cast<std::uint16_t>(in[1 + size] << 8 | in[2 + size]);
+    in = in.subspan(1 + size + 2);
+    return endpoint;
+}
+
+std::optional<Flow> take_flow(std::span<const std::uint8_t>& in) {
+    if (in.empty() || in[0] > static_cast<std::uint8_t>(Transport::tls)) return std::nullopt;
+    Flow flow{.transport = static_cast<Transport>(in[0]), .local = {}, .remote = {}};
+    in = in.subspan(1);
+    const auto local = take_endpoint(in);
+    const auto remote = local ? take_endpoint(in) : std::nullopt;
+    if (!remote) return std::nullopt;
+    flow.local = *local;
+    flow.remote = *remote;
+    return flow;
+}
+
+std::array<std::uint8_t, 32> seal(const Bytes& content, std::string_view call_id, const Mac& mac) {
+    Bytes sealed = content;
+    sealed.insert(sealed.end(), call_id.begin(), call_id.end());
+    return mac(sealed);
+}
+
+}  // namespace
+
+const char* to_string(Transport transport) noexcept {
+    switch (transport) {
+        case Transport::udp: return "udp";
+        case Transport::tcp: return "tcp";
+        case Transport::tls: return "tls";
+    }
+    return "unknown";
+}
+
+Result<Transport> parse_transport(std::string_view text) {
+    for (const Transport transport : {Transport::udp, Transport::tcp, Transport::tls}) {
+        if (text::iequals(text, to_string(transport))) return transport;
+    }
+    return fail(Errc::bad_input, "not a transport: '" + text::printable(text, 20) + "'; write udp, tcp or tls");
+}
+
+std::string to_string(const Flow& flow) {
+    return std::string(to_string(flow.transport)) + ":" + to_string(flow.local) + "-" + to_string(flow.remote);
+}
+
+Result<Flow> parse_flow(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    const std::size_t dash = text.find('-');
+    if (colon == std::string_view::npos || dash == std::string_view::npos || dash < colon) {
+        return fail(Errc::bad_input, "not a flow: '" + text::printable(text, 100) + "'");
+    }
+    const auto transport = parse_transport(text.substr(0, colon));
+    if (!transport) return std::unexpected(transport.error());
+    const auto local = Endpoint::parse(text.substr(colon + 1, dash - colon - 1));
+    if (!local) return std::unexpected(local.error());
+    const auto remote = Endpoint::parse(text.substr(dash + 1));
+    if (!remote) return std::unexpected(remote.error());
+    return Flow{.transport = *transport, .local = *local, .remote = *remote};
+}
+
+std::string encode(const DialogToken& token, std::string_view call_id, const Mac& mac) {
+    Bytes content = {dialog_token_kind};
+    put(content, token.caller);
+    put(content, token.callee);
+    const auto code = seal(content, call_id, mac);
+    content.insert(content.end(), code.begin(), code.begin() + mac_size);
+    return to_base64url(content);
+}
+
+Result<DialogToken> decode_dialog_token(std::string_view text, std::string_view call_id, const Mac& mac) {
+    const auto refused = [] { return fail(Errc::refused, "not a flow token of ours"); };
+    if (text.size() > 200) return refused();
+    auto bytes = from_base64url(text);
+    if (!bytes || bytes->size() <= mac_size) return refused();
+    const Bytes content(bytes->begin(), bytes->end() - mac_size);
+    const auto code = seal(content, call_id, mac);
+    std::uint8_t difference = 0;  // every byte is looked at, so that the time tells nothing
+    for (std::size_t i = 0; i < mac_size; ++i) {
+        difference = static_cast<std::uint8_t>(difference | (code[i] ^ (*bytes)[content.size() + i]));
+    }
+    std::span<const std::uint8_t> in = content;
+    if (difference != 0 || in[0] != dialog_token_kind) return refused();
+    in = in.subspan(1);
+    const auto caller = take_flow(in);
+    const auto callee = caller ? take_flow(in) : std::nullopt;
+    if (!callee || !in.empty()) return refused();
+    DialogToken token{.caller = *caller, .callee = *callee};
+    if (encode(token, call_id, mac) != text) return refused();
+    return token;
+}
+
+}  // namespace natkit::sip

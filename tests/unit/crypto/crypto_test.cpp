@@ -1,0 +1,22 @@
+#include "natkit/crypto/crypto.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string_view>
+
+using namespace natkit;
+
+TEST_CASE("crypto::hmac_sha256: RFC 4231 test case 2") {
+    const auto bytes = [](std::string_view text) {
+        return std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+    };
+    const auto code = crypto::hmac_sha256(bytes("Jefe"), bytes("what do ya want for nothing?"));
+    CHECK(code[0] == 0x5b);
+    CHECK(code[1] == 0xdc);
+    CHECK(code[31] == 0x43);
+}
+
+TEST_CASE("crypto::random_hex: length, and not twice the same") {
+    CHECK(crypto::random_hex(8).size() == 16);
+    CHECK(crypto::random_hex(16) != crypto::random_hex(16));
+}
