@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "natkit/base/deadlines.hpp"
+#include "natkit/base/time.hpp"
+#include "natkit/sip/flow.hpp"
+#include "natkit/sip/message.hpp"
+
+namespace natkit::sip {
+
+using TransactionId = std::uint64_t;
+
+/// The timers of RFC 3261 table 4, as one set so that a test can make them short.
+struct TransactionTimers {
+    std::chrono::milliseconds t1{500};
+    std::chrono::milliseconds t2{4'000};
+    std::chrono::milliseconds t4{5'000};
+    std::chrono::milliseconds c{185'000};  ///< timer C: more than three minutes (section 16.6 step 11)
+};
+
+/// Bytes to put on a flow.
+struct Packet {
+    Flow flow;
+    std::shared_ptr<const std::string> bytes;
+};
+
+/// What the layer tells its user.
+struct RequestEvent {  ///< a new request; answer it with respond()
+    TransactionId server;
+    Message message;
+    Flow flow;
+};
+struct AckEvent {  ///< the ACK of a 2xx: end to end, outside all transactions
+    Message message;
+    Flow flow;
+};
+struct ResponseEvent {  ///< a response to a request of ours; an INVITE may get several 2xx
+    TransactionId client;
+    Message message;
+};
+struct TimeoutEvent {  ///< no final response (timers B, C, F)
+    TransactionId client;
+};
+using TransactionEvent = std::variant<RequestEvent, AckEvent, ResponseEvent, TimeoutEvent>;
+
+/// What a call to the layer leads to, in order. The caller owns it and empties it.
+struct TransactionOutput {
+    std::vector<Packet> packets;
+    std::vector<TransactionEvent> events;
+};
+
+/// The transaction layer of RFC 3261 section 17 with the corrections of RFC 6026, over any number of flows. Sans-I/O:
+/// time is an argument, and everything it wants is in the output. Retransmissions are only sent over UDP flows.
+/// Bounded: past `most` transactions of either kind a new one is refused.
+class TransactionLayer {
+  public:
+    explicit TransactionLayer(const TransactionTimers& timers = {}, std::size_t most = 50'000)
+        : timers_(timers), most_(most) {}
+
+    /// A message that passed check(), as it arrived. Retransmissions are answered here; an INVITE gets its 100 at
+    /// once. Responses that belong to no transaction of ours are dropped.
+    void on_message(const Message& message, const Flow& flow, Instant now, TransactionOutput& out);
+
+    /// Sends a response in a server transaction; false when the transaction is gone. A 2xx to an INVITE may be sent
+    /// several times (late 2xx of forks).
+    bool respond(TransactionId server, int status, std::string bytes, Instant now, TransactionOutput& out);
+
+    /// Starts a client transaction with a request whose top Via carries a branch that only it uses (CANCEL excepted: it
+    /// uses its INVITE's). Fails with `exhausted` at the limit.
+    Result<TransactionId> request(std::string bytes, const Flow& flow, Instant now, TransactionOutput& out);
+
+    /// The INVITE server transaction a CANCEL is about (section 9.2).
+    [[nodiscard]] std::optional<TransactionId> find_cancelled(const Message& cancel) const;
+
+    /// Runs the timers that are due.
+    void on_time(Instant now, TransactionOutput& out);
+    [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
+
+    [[nodiscard]] std::size_t server_count() const noexcept { return server_keys_.size(); }
+    [[nodiscard]] std::size_t client_count() const noexcept { return client_keys_.size(); }
+    /// Client transactions have even ids, server transactions odd ones: which one an id is.
+    [[nodiscard]] bool alive(TransactionId id) const { return transactions_.contains(id); }
+
+  private:
+    enum class Kind : std::uint8_t { invite_server, server, invite_client, client };
+    /// `trying` stands for Calling too; `accepted` is RFC 6026's state after a 2xx to an INVITE.
+    enum class State : std::uint8_t { trying, proceeding, accepted, completed, confirmed };
+
+    struct Transaction {
+        Kind kind{};
+        State state = State::trying;
+        Flow flow;
+        std::string key;
+        std::shared_ptr<const std::string> last;       ///< what a retransmission repeats
+        std::shared_ptr<const Message> sent_invite{};  ///< invite_client: for the ACK of a failure
+        std::chrono::milliseconds interval{};
+        std::optional<Instant> repeat_at;
+        Instant end_at{};
+    };
+
+    void on_request(const Message& message, const Flow& flow, Instant now, TransactionOutput& out);
+    void on_ack(const Message& message, const Flow& flow, const std::string& key, Instant now, TransactionOutput& out);
+    void on_response(const Message& message, Instant now, TransactionOutput& out);
+    void on_invite_response(TransactionId id, Transaction& transaction, const Message& message, Instant now,
+                            TransactionOutput& out);
+    void repeat(Transaction& transaction, Instant now, TransactionOutput& out);
+    void expire(TransactionId id, Transaction& transaction, TransactionOutput& out);
+    void erase(TransactionId id);
+    void end_in(TransactionId id, Transaction& transaction, std::chrono::milliseconds time, Instant now);
+    void repeat_in(TransactionId id, Transaction& transaction, std::chrono::milliseconds time, Instant now);
+    [[nodiscard]] bool reliable(const Transaction& transaction) const noexcept {
+        return transaction.flow.transport != Transport::udp;
+    }
+
+    TransactionTimers timers_;
+    std::size_t most_;
+    TransactionId next_id_ = 2;
+    std::unordered_map<TransactionId, Transaction> transactions_;
+    std::unordered_map<std::string, TransactionId> server_keys_;
+    std::unordered_map<std::string, TransactionId> client_keys_;
+    Deadlines<TransactionId> deadlines_;
+};
+
+}  // namespace natkit::sip

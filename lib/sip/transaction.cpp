@@ -1,0 +1,226 @@
+#include "natkit/sip/transaction.hpp"
+
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+#include "natkit/sip/serialize.hpp"
+
+namespace natkit::sip {
+namespace {
+
+constexpr std::string_view magic_cookie = "z9hG4bK";
+
+/// RFC 3261 section 17.2.3: branch, sent-by and method (ACK and CANCEL find their INVITE by its method). Without the
+/// magic cookie the branch says nothing, and the fields that RFC 2543 compared stand in for it.
+std::string server_key(const Message& message, std::string_view method) {
+    const auto via = message.top_via();
+    if (!via) return {};
+    std::string key = std::string(method) + '\n' + text::lower(via->host) + ':' + std::to_string(via->port.value_or(0));
+    if (via->branch.starts_with(magic_cookie)) return key + '\n' + via->branch;
+    const auto cseq = message.cseq();
+    return key + '\n' + std::string(message.call_id()) + '\n' + message.from_tag() + '\n' +
+           std::to_string(cseq ? cseq->number : 0);
+}
+
+/// Section 17.1.3: branch and method of CSeq.
+std::string client_key(std::string_view branch, std::string_view method) {
+    return std::string(method) + '\n' + std::string(branch);
+}
+
+}  // namespace
+
+void TransactionLayer::on_message(const Message& message, const Flow& flow, Instant now, TransactionOutput& out) {
+    if (message.is_request()) {
+        on_request(message, flow, now, out);
+    } else {
+        on_response(message, now, out);
+    }
+}
+
+void TransactionLayer::on_request(const Message& message, const Flow& flow, Instant now, TransactionOutput& out) {
+    const bool ack = message.method() == "ACK";
+    std::string key = server_key(message, ack ? "INVITE" : message.method());
+    if (ack) return on_ack(message, flow, key, now, out);
+    if (const auto known = server_keys_.find(key); known != server_keys_.end()) {
+        const Transaction& transaction = transactions_.at(known->second);
+        // A retransmission gets the same answer again, but a 2xx to INVITE is repeated by who sent it (RFC 6026).
+        if (transaction.last != nullptr && transaction.state != State::accepted) {
+            out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
+        }
+        return;
+    }
+    if (server_keys_.size() >= most_) return;  // the sender repeats it; by then there may be room
+    const bool invite = message.method() == "INVITE";
+    const TransactionId id = next_id_ | 1;
+    next_id_ += 2;
+    Transaction& transaction = transactions_[id];
+    transaction.kind = invite ? Kind::invite_server : Kind::server;
+    transaction.flow = flow;
+    transaction.key = key;
+    server_keys_.emplace(std::move(key), id);
+    // Nobody may forget to answer: an abandoned transaction ends by itself.
+    end_in(id, transaction, invite ? 2 * timers_.c : 64 * timers_.t1, now);
+    if (invite) respond(id, 100, make_response(message, 100, reason_of(100), {}), now, out);
+    out.events.emplace_back(RequestEvent{.server = id, .message = message, .flow = flow});
+}
+
+void TransactionLayer::on_ack(const Message& message, const Flow& flow, const std::string& key, Instant now,
+                              TransactionOutput& out) {
+    const auto known = server_keys_.find(key);
+    Transaction* transaction = known == server_keys_.end() ? nullptr : &transactions_.at(known->second);
+    if (transaction == nullptr || transaction->state == State::accepted) {
+        out.events.emplace_back(AckEvent{.message = message, .flow = flow});
+    } else if (transaction->state == State::completed) {
+        transaction->state = State::confirmed;
+        transaction->repeat_at.reset();
+        end_in(known->second, *transaction, reliable(*transaction) ? std::chrono::milliseconds(0) : timers_.t4, now);
+    }
+}
+
+bool TransactionLayer::respond(TransactionId server, int status, std::string bytes, Instant now,
+                               TransactionOutput& out) {
+    const auto found = transactions_.find(server);
+    if (found == transactions_.end()) return false;
+    Transaction& transaction = found->second;
+    const bool invite = transaction.kind == Kind::invite_server;
+    const bool late_success = invite && transaction.state == State::accepted && status >= 200 && status < 300;
+    if (transaction.state != State::trying && transaction.state != State::proceeding && !late_success) return false;
+    transaction.last = std::make_shared<const std::string>(std::move(bytes));
+    out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
+    if (status < 200) {
+        transaction.state = State::proceeding;
+    } else if (invite && status < 300) {
+        transaction.state = State::accepted;
+        end_in(server, transaction, 64 * timers_.t1, now);  // timer L
+    } else {
+        transaction.state = State::completed;
+        const bool lingers = invite || !reliable(transaction);
+        end_in(server, transaction, lingers ? 64 * timers_.t1 : std::chrono::milliseconds(0), now);  // timers H, J
+        if (invite && !reliable(transaction)) repeat_in(server, transaction, timers_.t1, now);       // timer G
+    }
+    return true;
+}
+
+Result<TransactionId> TransactionLayer::request(std::string bytes, const Flow& flow, Instant now,
+                                                TransactionOutput& out) {
+    if (client_keys_.size() >= most_) return fail(Errc::exhausted, "too many transactions");
+    auto message = Message::parse(bytes);
+    if (!message) return std::unexpected(message.error());
+    const auto via = message->top_via();
+    if (!via) return std::unexpected(via.error());
+    const bool invite = message->method() == "INVITE";
+    const TransactionId id = next_id_ & ~TransactionId{1};
+    next_id_ += 2;
+    Transaction& transaction = transactions_[id];
+    transaction.kind = invite ? Kind::invite_client : Kind::client;
+    transaction.flow = flow;
+    transaction.key = client_key(via->branch, message->method());
+    transaction.last = std::make_shared<const std::string>(std::move(bytes));
+    if (invite) transaction.sent_invite = std::make_shared<const Message>(std::move(*message));
+    client_keys_.emplace(transaction.key, id);
+    out.packets.push_back({.flow = flow, .bytes = transaction.last});
+    end_in(id, transaction, 64 * timers_.t1, now);                            // timers B, F
+    if (!reliable(transaction)) repeat_in(id, transaction, timers_.t1, now);  // timers A, E
+    return id;
+}
+
+std::optional<TransactionId> TransactionLayer::find_cancelled(const Message& cancel) const {
+    const auto found = server_keys_.find(server_key(cancel, "INVITE"));
+    return found == server_keys_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void TransactionLayer::on_response(const Message& message, Instant now, TransactionOutput& out) {
+    const auto via = message.top_via();
+    const auto cseq = message.cseq();
+    if (!via || !cseq) return;
+    const auto found = client_keys_.find(client_key(via->branch, cseq->method));
+    if (found == client_keys_.end()) return;
+    const TransactionId id = found->second;
+    Transaction& transaction = transactions_.at(id);
+    if (transaction.kind == Kind::invite_client) return on_invite_response(id, transaction, message, now, out);
+    if (transaction.state == State::completed) return;
+    if (message.status() < 200) {
+        transaction.state = State::proceeding;
+        if (!reliable(transaction)) transaction.interval = timers_.t2;
+    } else {
+        transaction.state = State::completed;
+        transaction.repeat_at.reset();
+        end_in(id, transaction, reliable(transaction) ? std::chrono::milliseconds(0) : timers_.t4, now);  // timer K
+    }
+    out.events.emplace_back(ResponseEvent{.client = id, .message = message});
+}
+
+void TransactionLayer::on_invite_response(TransactionId id, Transaction& transaction, const Message& message,
+                                          Instant now, TransactionOutput& out) {
+    const int status = message.status();
+    const bool open = transaction.state == State::trying || transaction.state == State::proceeding;
+    if (status >= 300) {
+        if (transaction.state == State::accepted) return;
+        // Section 17.1.1.3: every retransmission of the failure is acknowledged; the user hears of it once.
+        const auto ack = std::make_shared<const std::string>(make_ack(*transaction.sent_invite, message));
+        out.packets.push_back({.flow = transaction.flow, .bytes = ack});
+        if (!open) return;
+        transaction.state = State::completed;
+        end_in(id, transaction, reliable(transaction) ? std::chrono::milliseconds(0) : 64 * timers_.t1,
+               now);  // timer D
+    } else if (status >= 200) {
+        if (transaction.state == State::completed) return;
+        if (open) end_in(id, transaction, 64 * timers_.t1, now);  // timer M: late 2xx of forks
+        transaction.state = State::accepted;
+    } else {
+        if (!open) return;
+        if (transaction.state == State::trying || status > 100) end_in(id, transaction, timers_.c, now);  // timer C
+        transaction.state = State::proceeding;
+    }
+    transaction.repeat_at.reset();
+    out.events.emplace_back(ResponseEvent{.client = id, .message = message});
+}
+
+void TransactionLayer::on_time(Instant now, TransactionOutput& out) {
+    while (const auto id = deadlines_.pop_due(now)) {
+        const auto found = transactions_.find(*id);
+        if (found == transactions_.end()) continue;
+        Transaction& transaction = found->second;
+        if (transaction.end_at <= now) {
+            expire(*id, transaction, out);
+        } else if (transaction.repeat_at && *transaction.repeat_at <= now) {
+            repeat(transaction, now, out);
+            deadlines_.add(*transaction.repeat_at, *id);
+        }
+    }
+}
+
+void TransactionLayer::repeat(Transaction& transaction, Instant now, TransactionOutput& out) {
+    out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
+    const bool doubles_on = transaction.kind == Kind::invite_client;  // timer A has no ceiling but timer B
+    transaction.interval = doubles_on ? 2 * transaction.interval : std::min(2 * transaction.interval, timers_.t2);
+    transaction.repeat_at = now + transaction.interval;
+}
+
+void TransactionLayer::expire(TransactionId id, Transaction& transaction, TransactionOutput& out) {
+    const bool waiting = transaction.state == State::trying || transaction.state == State::proceeding;
+    const bool client = transaction.kind == Kind::client || transaction.kind == Kind::invite_client;
+    if (waiting && client) out.events.emplace_back(TimeoutEvent{.client = id});
+    erase(id);
+}
+
+void TransactionLayer::erase(TransactionId id) {
+    const auto found = transactions_.find(id);
+    auto& keys = (id & 1) != 0 ? server_keys_ : client_keys_;
+    if (const auto key = keys.find(found->second.key); key != keys.end() && key->second == id) keys.erase(key);
+    transactions_.erase(found);
+}
+
+void TransactionLayer::end_in(TransactionId id, Transaction& transaction, std::chrono::milliseconds time, Instant now) {
+    transaction.end_at = now + time;
+    deadlines_.add(transaction.end_at, id);
+}
+
+void TransactionLayer::repeat_in(TransactionId id, Transaction& transaction, std::chrono::milliseconds time,
+                                 Instant now) {
+    transaction.interval = time;
+    transaction.repeat_at = now + time;
+    deadlines_.add(*transaction.repeat_at, id);
+}
+
+}  // namespace natkit::sip

@@ -1,0 +1,213 @@
+#include "natkit/sip/transaction.hpp"
+
+#include <doctest/doctest.h>
+
+#include "natkit/sip/serialize.hpp"
+
+using namespace natkit;
+using namespace natkit::sip;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Flow flow = parse_flow("udp:203.0.113.10:5060-198.51.100.7:40001").value();
+
+std::string request_bytes(const std::string& method, const std::string& branch = "z9hG4bKa") {
+    return method + " sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h:5060;branch=" + branch +
+           "\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 " +
+           (method == "ACK" || method == "CANCEL" ? method : method) + "\r\nContent-Length: 0\r\n\r\n";
+}
+
+Message message(const std::string& bytes) {
+    return Message::parse(bytes).value();
+}
+
+std::string response_bytes(const std::string& method, int status) {
+    return make_response(message(request_bytes(method)), status, reason_of(status), "t2");
+}
+
+/// A layer with a clock of its own; every call answers what came out.
+struct Bench {
+    TransactionLayer layer;
+    Instant now{};
+    TransactionOutput out;
+
+    void receive(const std::string& bytes) {
+        out = {};
+        layer.on_message(message(bytes), flow, now, out);
+    }
+    void pass(std::chrono::milliseconds time) {
+        out = {};
+        const Instant end = now + time;
+        while (layer.next_deadline() && *layer.next_deadline() <= end) {
+            now = std::max(now, *layer.next_deadline());
+            layer.on_time(now, out);
+        }
+        now = end;
+    }
+    TransactionId start(const std::string& method) {
+        out = {};
+        return layer.request(request_bytes(method), flow, now, out).value();
+    }
+    bool answer(TransactionId id, const std::string& method, int status) {
+        out = {};
+        return layer.respond(id, status, response_bytes(method, status), now, out);
+    }
+    template <class Event>
+    std::size_t count() const {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(out.events, [](const auto& event) { return std::holds_alternative<Event>(event); }));
+    }
+    TransactionId server() const { return std::get<RequestEvent>(out.events.at(0)).server; }
+};
+
+}  // namespace
+
+TEST_CASE("INVITE server: 100 at once, failure repeated until ACK (timers G, H, I)") {
+    Bench bench;
+    bench.receive(request_bytes("INVITE"));
+    REQUIRE(bench.count<RequestEvent>() == 1);
+    CHECK(bench.out.packets.at(0).bytes->starts_with("SIP/2.0 100 Trying"));
+    const TransactionId id = bench.server();
+    bench.receive(request_bytes("INVITE"));
+    CHECK(bench.out.events.empty());
+    CHECK(bench.out.packets.size() == 1);
+    CHECK(bench.answer(id, "INVITE", 486));
+    const std::string busy = *bench.out.packets.at(0).bytes;
+    bench.pass(3'600ms);  // 0.5, 1.5, 3.5 s
+    CHECK(bench.out.packets.size() == 3);
+    bench.receive(request_bytes("INVITE"));
+    CHECK(*bench.out.packets.at(0).bytes == busy);
+    bench.receive(request_bytes("ACK"));
+    CHECK(bench.out.events.empty());
+    bench.pass(4s);
+    CHECK(bench.out.packets.empty());
+    bench.pass(2s);
+    CHECK(bench.layer.server_count() == 0);
+}
+
+TEST_CASE("INVITE server: failure never acknowledged ends after 64*T1") {
+    Bench bench;
+    bench.receive(request_bytes("INVITE"));
+    CHECK(bench.answer(bench.server(), "INVITE", 486));
+    bench.pass(33s);
+    CHECK(bench.out.packets.size() == 10);  // 0.5, 1.5, 3.5, then every 4 s up to 31.5
+    CHECK(bench.layer.server_count() == 0);
+}
+
+TEST_CASE("INVITE server: 2xx is end to end (RFC 6026)") {
+    Bench bench;
+    bench.receive(request_bytes("INVITE"));
+    const TransactionId id = bench.server();
+    CHECK(bench.answer(id, "INVITE", 180));
+    CHECK(bench.answer(id, "INVITE", 200));
+    bench.receive(request_bytes("INVITE"));
+    CHECK(bench.out.packets.empty());
+    CHECK(bench.answer(id, "INVITE", 200));  // the UAS repeats its 2xx, or another branch answers late
+    CHECK_FALSE(bench.answer(id, "INVITE", 486));
+    bench.receive(request_bytes("ACK", "z9hG4bKother"));
+    CHECK(bench.count<AckEvent>() == 1);
+    bench.pass(33s);
+    CHECK(bench.out.packets.empty());
+    CHECK(bench.layer.server_count() == 0);
+}
+
+TEST_CASE("server: answer repeated to a retransmission, then forgotten (timer J)") {
+    Bench bench;
+    bench.receive(request_bytes("OPTIONS"));
+    const TransactionId id = bench.server();
+    CHECK(bench.out.packets.empty());
+    CHECK(bench.answer(id, "OPTIONS", 200));
+    bench.receive(request_bytes("OPTIONS"));
+    CHECK(bench.out.packets.size() == 1);
+    CHECK(bench.out.events.empty());
+    bench.pass(33s);
+    CHECK(bench.layer.server_count() == 0);
+    CHECK_FALSE(bench.layer.alive(id));
+}
+
+TEST_CASE("INVITE client: repeated with doubling, timed out (timers A, B)") {
+    Bench bench;
+    bench.start("INVITE");
+    CHECK(bench.out.packets.size() == 1);
+    bench.pass(31'900ms);
+    CHECK(bench.out.packets.size() == 6);  // 0.5, 1.5, 3.5, 7.5, 15.5, 31.5
+    bench.pass(200ms);
+    CHECK(bench.count<TimeoutEvent>() == 1);
+    CHECK(bench.layer.client_count() == 0);
+}
+
+TEST_CASE("INVITE client: provisional stops repeating, timer C ends a phone that rings for ever") {
+    Bench bench;
+    bench.start("INVITE");
+    bench.receive(response_bytes("INVITE", 180));
+    CHECK(bench.count<ResponseEvent>() == 1);
+    bench.pass(170s);
+    CHECK(bench.out.packets.empty());
+    bench.receive(response_bytes("INVITE", 180));  // starts timer C anew
+    bench.pass(170s);
+    CHECK(bench.count<TimeoutEvent>() == 0);
+    bench.pass(20s);
+    CHECK(bench.count<TimeoutEvent>() == 1);
+}
+
+TEST_CASE("INVITE client: failure is acknowledged every time and told once (timer D)") {
+    Bench bench;
+    bench.start("INVITE");
+    for (int i = 0; i < 3; ++i) {
+        bench.receive(response_bytes("INVITE", 486));
+        CHECK(bench.out.packets.size() == 1);
+        CHECK(bench.out.packets.at(0).bytes->starts_with("ACK sip:bob@example.com SIP/2.0\r\n"));
+        CHECK(bench.count<ResponseEvent>() == (i == 0 ? 1 : 0));
+    }
+    bench.pass(33s);
+    CHECK(bench.layer.client_count() == 0);
+}
+
+TEST_CASE("INVITE client: every 2xx is told, for 64*T1 (timer M)") {
+    Bench bench;
+    bench.start("INVITE");
+    bench.receive(response_bytes("INVITE", 200));
+    CHECK(bench.count<ResponseEvent>() == 1);
+    CHECK(bench.out.packets.empty());
+    bench.pass(20s);
+    bench.receive(response_bytes("INVITE", 200));
+    CHECK(bench.count<ResponseEvent>() == 1);
+    bench.receive(response_bytes("INVITE", 486));
+    CHECK(bench.out.events.empty());
+    bench.pass(13s);
+    CHECK(bench.layer.client_count() == 0);
+    CHECK(bench.count<TimeoutEvent>() == 0);
+}
+
+TEST_CASE("client: repeated up to T2, one final answer (timers E, F, K)") {
+    Bench bench;
+    bench.start("BYE");
+    bench.pass(7'600ms);  // 0.5, 1.5, 3.5, 7.5
+    CHECK(bench.out.packets.size() == 4);
+    bench.receive(response_bytes("BYE", 200));
+    CHECK(bench.count<ResponseEvent>() == 1);
+    bench.receive(response_bytes("BYE", 200));
+    CHECK(bench.out.events.empty());
+    bench.pass(6s);
+    CHECK(bench.layer.client_count() == 0);
+}
+
+TEST_CASE("a CANCEL finds its INVITE; strangers do not") {
+    Bench bench;
+    bench.receive(request_bytes("INVITE"));
+    const TransactionId id = bench.server();
+    CHECK(bench.layer.find_cancelled(message(request_bytes("CANCEL"))) == id);
+    CHECK_FALSE(bench.layer.find_cancelled(message(request_bytes("CANCEL", "z9hG4bKother"))));
+}
+
+TEST_CASE("responses that belong to nothing are dropped, a full layer refuses") {
+    Bench bench;
+    bench.receive(response_bytes("INVITE", 200));
+    CHECK(bench.out.events.empty());
+    CHECK(bench.out.packets.empty());
+    TransactionLayer small({}, 1);
+    TransactionOutput out;
+    CHECK(small.request(request_bytes("OPTIONS", "z9hG4bK1"), flow, {}, out).has_value());
+    CHECK(small.request(request_bytes("OPTIONS", "z9hG4bK2"), flow, {}, out).error().code == Errc::exhausted);
+}
