@@ -1,0 +1,409 @@
+#include "natkit/sdp/document.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::sdp {
+namespace {
+
+std::vector<Line> split_lines(std::string_view text) {
+    std::vector<Line> lines;
+    std::size_t start = 0;
+    while (start < text.size()) {
+        const std::size_t stop = std::min(text.find_first_of("\r\n", start), text.size());
+        std::size_t next = stop;
+        if (next < text.size()) next += text.substr(next, 2) == "\r\n" ? 2 : 1;
+        Line line{.type = 0, .value = {start, stop - start}, .whole = {start, next - start}};
+        const char letter = text[start];
+        if (stop - start >= 2 && text[start + 1] == '=' &&
+            ((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z'))) {
+            line.type = letter;
+            line.value = {start + 2, stop - start - 2};
+        }
+        lines.push_back(line);
+        start = next;
+    }
+    return lines;
+}
+
+/// Cuts words off the front of a line, remembering where they stand.
+class Words {
+  public:
+    Words(std::string_view text, const Span& span) : text_(text), at_(span.offset), end_(span.end()) {}
+
+    Span next() {
+        while (at_ < end_ && blank(text_[at_])) ++at_;
+        const std::size_t start = at_;
+        while (at_ < end_ && !blank(text_[at_])) ++at_;
+        return {start, at_ - start};
+    }
+    [[nodiscard]] Span rest() {
+        while (at_ < end_ && blank(text_[at_])) ++at_;
+        return {at_, end_ - at_};
+    }
+
+  private:
+    static bool blank(char c) { return c == ' ' || c == '\t'; }
+
+    std::string_view text_;
+    std::size_t at_;
+    std::size_t end_;
+};
+
+bool all_digits(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool is_family(std::string_view word) {
+    return word == "IP4" || word == "IP6";
+}
+
+}  // namespace
+
+/// Reads the lines one after the other into the document.
+struct Document::Reader {
+    Document& doc;
+    std::string_view text;
+    std::size_t line = 0;
+    Media* media = nullptr;  ///< the section the line belongs to; null: the session part
+    Direction session_direction = Direction::sendrecv;
+    std::optional<Setup> session_setup;
+    bool session_ice = false;
+
+    [[nodiscard]] std::string_view at(const Span& span) const { return text.substr(span.offset, span.length); }
+    [[nodiscard]] Field field(FieldKind kind) const { return {.kind = kind, .line = line}; }
+
+    void read_line(const Span& value, char type) {
+        switch (type) {
+            case 'o': read_origin(value); break;
+            case 'c': read_connection(value); break;
+            case 'm': read_media(value); break;
+            case 'a': read_attribute(value); break;
+            default: break;
+        }
+    }
+
+    /// o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address> (RFC 8866 section 5.2). A missing
+    /// user name is tolerated: "o= 1 1 IN IP4 …" is seen.
+    void read_origin(const Span& value) {
+        Words words(text, value);
+        const bool no_name = value.length > 0 && text[value.offset] == ' ';
+        if (!no_name) static_cast<void>(words.next());
+        static_cast<void>(words.next());
+        const Span version = words.next();
+        if (at(words.next()) != "IN") return;
+        Field origin = field(FieldKind::origin);
+        origin.family = words.next();
+        origin.address = words.next();
+        if (!is_family(at(origin.family)) || origin.address.empty()) return;
+        doc.fields_.push_back(origin);
+        if (media == nullptr && !doc.origin_) {
+            doc.origin_ = origin;
+            doc.origin_version_ = version;
+        }
+    }
+
+    /// c=<nettype> <addrtype> <connection-address>[/ttl][/count] (RFC 8866 section 5.7).
+    void read_connection(const Span& value) {
+        Words words(text, value);
+        if (at(words.next()) != "IN") return;
+        Field connection = field(FieldKind::connection);
+        connection.family = words.next();
+        connection.address = words.next();
+        connection.address.length = std::min(at(connection.address).find('/'), connection.address.length);
+        if (!is_family(at(connection.family)) || connection.address.empty()) return;
+        doc.fields_.push_back(connection);
+        if (media == nullptr) {
+            if (!doc.session_connection_) doc.session_connection_ = connection;
+        } else if (media->own_connections++ == 0) {
+            media->own_connection = connection;
+        }
+    }
+
+    /// m=<media> <port>[/<number of ports>] <proto> <fmt> … (RFC 8866 section 5.14).
+    void read_media(const Span& value) {
+        Media next{.line = line};
+        Words words(text, value);
+        next.kind = at(words.next());
+        Span port = words.next();
+        const std::size_t slash = at(port).find('/');
+        if (slash != std::string_view::npos) {
+            const auto count = text::parse_number(at(port).substr(slash + 1), 1000);
+            next.port_count = count ? static_cast<unsigned>(*count) : 0;
+            port.length = slash;
+        }
+        next.protocol = at(words.next());
+        next.formats = at(words.rest());
+        next.port_field = field(FieldKind::media);
+        if (all_digits(at(port))) {
+            next.port_field.port = port;
+            next.port = static_cast<std::uint16_t>(text::parse_number(at(port), 65535).value_or(0));
+            doc.fields_.push_back(next.port_field);
+        }
+        doc.media_.push_back(next);
+        media = &doc.media_.back();
+    }
+
+    void read_attribute(const Span& value) {
+        const std::size_t colon = at(value).find(':');
+        const std::string_view name = at(value).substr(0, colon);
+        const std::size_t skip = colon == std::string_view::npos ? value.length : colon + 1;
+        const Span rest{value.offset + skip, value.length - skip};
+        if (const auto direction = parse_direction(name)) {
+            (media != nullptr ? media->direction : session_direction) = *direction;
+        } else if (name == "rtcp") {
+            read_rtcp(rest);
+        } else if (name == "rtcp-mux" || name == "rtcp-mux-only") {
+            if (media != nullptr) media->rtcp_mux = true;
+        } else if (name == "setup") {
+            (media != nullptr ? media->setup : session_setup) = parse_setup(text::trim(at(rest)));
+        } else if (name == "connection") {
+            if (media != nullptr) media->connection_existing = text::trim(at(rest)) == "existing";
+        } else if (name == "ice-ufrag") {
+            (media != nullptr ? media->ice : session_ice) = true;
+        } else if (name == "candidate") {
+            read_candidate(rest);
+        } else {
+            read_rare_attribute(name, rest);
+        }
+    }
+
+    void read_rare_attribute(std::string_view name, const Span& rest) {
+        if (name == "remote-candidates") {
+            read_remote_candidates(rest);
+        } else if (name == "source-filter") {
+            read_source_filter(rest);
+        } else if (name == "path") {
+            read_path(rest);
+        } else if (name == "alt") {
+            read_alternative(rest);
+        } else if (name == "oldmediaip") {
+            Field old = field(FieldKind::old_media_ip);
+            old.address = Words(text, rest).next();
+            if (!old.address.empty()) doc.fields_.push_back(old);
+        }
+    }
+
+    /// a=rtcp:<port>[ IN <addrtype> <address>] (RFC 3605 section 2.1).
+    void read_rtcp(const Span& rest) {
+        Words words(text, rest);
+        Field rtcp = field(FieldKind::rtcp);
+        rtcp.port = words.next();
+        if (!all_digits(at(rtcp.port))) return;
+        if (at(words.next()) == "IN") {
+            rtcp.family = words.next();
+            rtcp.address = words.next();
+            if (!is_family(at(rtcp.family)) || rtcp.address.empty()) rtcp.family = rtcp.address = {};
+        }
+        doc.fields_.push_back(rtcp);
+        if (media != nullptr && !media->rtcp) media->rtcp = rtcp;
+    }
+
+    /// a=candidate:<foundation> <component> <transport> <priority> <address> <port> typ … (RFC 8839 section 5.1).
+    void read_candidate(const Span& rest) {
+        Words words(text, rest);
+        for (int i = 0; i < 4; ++i) static_cast<void>(words.next());
+        Field candidate = field(FieldKind::candidate);
+        candidate.address = words.next();
+        candidate.port = words.next();
+        if (!all_digits(at(candidate.port))) return;
+        doc.fields_.push_back(candidate);
+        if (media != nullptr) {
+            ++media->candidates;
+            media->ice = true;
+        }
+        Field related = field(FieldKind::related);
+        for (Span word = words.next(); !word.empty(); word = words.next()) {
+            if (at(word) == "raddr") related.address = words.next();
+            if (at(word) == "rport") related.port = words.next();
+        }
+        if (!related.address.empty() && all_digits(at(related.port))) doc.fields_.push_back(related);
+    }
+
+    /// a=remote-candidates:<component> <address> <port> … (RFC 8839 section 5.2).
+    void read_remote_candidates(const Span& rest) {
+        Words words(text, rest);
+        for (Span component = words.next(); !component.empty(); component = words.next()) {
+            Field remote = field(FieldKind::remote_candidate);
+            remote.address = words.next();
+            remote.port = words.next();
+            if (!all_digits(at(remote.port))) return;
+            doc.fields_.push_back(remote);
+        }
+    }
+
+    /// a=source-filter: <mode> <nettype> <addrtype> <destination> <source> … (RFC 4570 section 3).
+    void read_source_filter(const Span& rest) {
+        Words words(text, rest);
+        static_cast<void>(words.next());
+        if (at(words.next()) != "IN") return;
+        Field target = field(FieldKind::filter_target);
+        target.family = words.next();
+        target.address = words.next();
+        if (target.address.empty()) return;
+        doc.fields_.push_back(target);
+        for (Span word = words.next(); !word.empty(); word = words.next()) {
+            Field source = field(FieldKind::filter_source);
+            source.address = word;
+            doc.fields_.push_back(source);
+        }
+    }
+
+    /// a=path:msrp://[user@]host:port/session;tcp … (RFC 4975 section 8.2).
+    void read_path(const Span& rest) {
+        const Span uri = Words(text, rest).next();
+        const std::string_view word = at(uri);
+        std::size_t start = word.find("://");
+        if (start == std::string_view::npos || !text::istarts_with(word, "msrp")) return;
+        start += 3;
+        const std::size_t stop = std::min(word.find_first_of("/;?", start), word.size());
+        if (const std::size_t user = word.substr(0, stop).rfind('@'); user != std::string_view::npos && user >= start)
+            start = user + 1;
+        const std::size_t colon = word.substr(0, stop).rfind(':');
+        if (colon == std::string_view::npos || colon <= start || !all_digits(word.substr(colon + 1, stop - colon - 1)))
+            return;
+        Field path = field(FieldKind::path);
+        const bool bracketed = word[start] == '[' && word[colon - 1] == ']' && colon - start >= 2;
+        path.address = {uri.offset + start + (bracketed ? 1 : 0), colon - start - (bracketed ? 2 : 0)};
+        path.port = {uri.offset + colon + 1, stop - colon - 1};
+        doc.fields_.push_back(path);
+    }
+
+    /// a=alt:<id> <preference> : <user> <password> <address> <port>: the last two words.
+    void read_alternative(const Span& rest) {
+        Words words(text, rest);
+        Field alternative = field(FieldKind::alternative);
+        for (Span word = words.next(); !word.empty(); word = words.next()) {
+            alternative.address = alternative.port;
+            alternative.port = word;
+        }
+        if (all_digits(at(alternative.port)) && IpAddress::parse(at(alternative.address)))
+            doc.fields_.push_back(alternative);
+    }
+};
+
+const char* to_string(FieldKind kind) noexcept {
+    constexpr std::array<const char*, 12> words = {"o",
+                                                   "c",
+                                                   "m",
+                                                   "a=rtcp",
+                                                   "a=candidate",
+                                                   "a=candidate raddr",
+                                                   "a=remote-candidates",
+                                                   "a=alt",
+                                                   "a=path",
+                                                   "a=oldmediaip",
+                                                   "a=source-filter",
+                                                   "a=source-filter source"};
+    return words[static_cast<std::size_t>(kind)];
+}
+
+bool Media::tcp() const noexcept {
+    return text::istarts_with(protocol, "TCP") || text::istarts_with(protocol, "tcp");
+}
+
+bool Media::rtp() const noexcept {
+    return protocol.find("RTP/") != std::string_view::npos;
+}
+
+Document::Document(std::string_view text) : text_(text.begin(), text.end()) {
+    read_all();
+}
+
+void Document::read_all() {
+    lines_ = split_lines(text());
+    Reader reader{.doc = *this, .text = text()};
+    std::size_t sections = 0;
+    for (const Line& line : lines_) sections += line.type == 'm' ? 1 : 0;
+    media_.reserve(sections);  // Reader::media points into it
+    for (reader.line = 0; reader.line < lines_.size(); ++reader.line) {
+        if (lines_[reader.line].type == 'm') {
+            if (reader.media != nullptr) reader.media->end = reader.line;
+            reader.read_line(lines_[reader.line].value, 'm');
+            reader.media->direction = reader.session_direction;
+            reader.media->setup = reader.session_setup;
+            reader.media->ice = reader.session_ice;
+        } else {
+            reader.read_line(lines_[reader.line].value, lines_[reader.line].type);
+        }
+    }
+    if (reader.media != nullptr) reader.media->end = lines_.size();
+    for (Media& media : media_) media.connection = media.own_connection ? media.own_connection : session_connection_;
+}
+
+Result<Document> Document::parse(std::string_view text) {
+    Document document(text);
+    const bool known = std::ranges::any_of(document.lines_, [](const Line& line) {
+        return line.type == 'v' || line.type == 'o' || line.type == 'c' || line.type == 'm';
+    });
+    if (!known) return fail(Errc::bad_input, "no session description: '" + text::printable(text, 40) + "'", "sdp:1");
+    return document;
+}
+
+std::string_view Document::line_end() const noexcept {
+    for (const Line& line : lines_) {
+        if (line.whole.end() != line.value.end()) return text({line.value.end(), line.whole.end() - line.value.end()});
+    }
+    return "\r\n";
+}
+
+std::optional<std::string_view> Document::attribute(std::size_t first, std::size_t last, std::string_view name) const {
+    for (std::size_t i = first; i < std::min(last, lines_.size()); ++i) {
+        if (lines_[i].type != 'a') continue;
+        const std::string_view value = text(lines_[i].value);
+        if (!value.starts_with(name)) continue;
+        if (value.size() == name.size()) return std::string_view{};
+        if (value[name.size()] == ':') return value.substr(name.size() + 1);
+    }
+    return std::nullopt;
+}
+
+std::size_t Document::session_end() const noexcept {
+    return media_.empty() ? lines_.size() : media_.front().line;
+}
+
+std::optional<IpAddress> Document::address(const Field& field) const {
+    if (field.address.empty()) return std::nullopt;
+    const auto address = IpAddress::parse(text(field.address));
+    return address ? std::optional(*address) : std::nullopt;
+}
+
+std::optional<std::uint16_t> Document::port(const Field& field) const {
+    if (field.port.empty()) return std::nullopt;
+    const auto port = text::parse_number(text(field.port), 65535);
+    return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
+}
+
+std::optional<Endpoint> Document::rtp_endpoint(const Media& media) const {
+    if (media.rejected() || !media.connection) return std::nullopt;
+    const auto host = address(*media.connection);
+    if (!host) return std::nullopt;
+    return Endpoint{.address = *host, .port = media.port};
+}
+
+std::optional<Endpoint> Document::rtcp_endpoint(const Media& media) const {
+    std::optional<Endpoint> endpoint = rtp_endpoint(media);
+    if (!endpoint || media.rtcp_mux) return endpoint;
+    if (media.rtcp) {
+        if (const auto host = address(*media.rtcp)) endpoint->address = *host;
+        if (const auto number = port(*media.rtcp)) endpoint->port = *number;
+        return endpoint;
+    }
+    if (endpoint->port == 65535) return std::nullopt;
+    ++endpoint->port;
+    return endpoint;
+}
+
+bool Document::zero_address_hold(const Media& media) const {
+    if (!media.connection) return false;
+    const auto host = address(*media.connection);
+    return host && host->is_unspecified() && !(media.ice && media.port == 9);
+}
+
+bool Document::on_hold(const Media& media) const {
+    return zero_address_hold(media) || !receives(media.direction);
+}
+
+}  // namespace natkit::sdp
