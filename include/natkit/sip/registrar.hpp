@@ -1,0 +1,112 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "natkit/base/deadlines.hpp"
+#include "natkit/base/time.hpp"
+#include "natkit/nat/classify.hpp"
+#include "natkit/sip/flow.hpp"
+
+namespace natkit::sip {
+
+/// A registered address: where a user can be reached, and by which flow.
+struct Binding {
+    std::string id;        ///< stable for the pair of address of record and Contact
+    std::string aor;       ///< "bob@example.com"
+    std::string contact;   ///< the Contact URI as the client gave it
+    std::string instance;  ///< "+sip.instance" (RFC 5626), empty when there is none
+    Flow flow;             ///< the flow it registered on
+    nat::Verdict party;    ///< where the client is
+    WallTime expires;
+    std::string call_id;
+    std::uint32_t cseq = 0;
+    int q = 1000;  ///< thousandths
+    std::string user_agent;
+};
+
+struct BindingChange {
+    enum class Kind : std::uint8_t { added, updated, removed } kind{};
+    Binding binding;
+};
+
+/// One Contact of a REGISTER.
+struct ContactRequest {
+    std::string uri;
+    std::optional<std::chrono::seconds> expires;  ///< its own parameter, else the header's, else the default
+    int q = 1000;
+    std::string instance;
+};
+
+struct Registration {
+    std::string aor;
+    std::vector<ContactRequest> contacts;
+    bool remove_all = false;  ///< "Contact: *" with Expires 0
+    std::string call_id;
+    std::uint32_t cseq = 0;
+    Flow flow;
+    nat::Verdict party;
+    std::string user_agent;
+};
+
+/// The location service of RFC 3261 section 10, in memory: whoever keeps it persistent follows the changes and calls
+/// restore() at start. Bounded: contacts per address of record, and bindings in all.
+class Registrar {
+  public:
+    struct Limits {
+        std::chrono::seconds min_expires{60};
+        std::chrono::seconds max_expires{3600};
+        std::size_t contacts_per_aor = 10;
+        std::size_t bindings = 100'000;
+    };
+    struct Outcome {
+        int status = 200;  ///< 200, 400, 423 (interval too brief), 500 (older CSeq), 503 (full)
+        std::vector<BindingChange> changes;
+    };
+
+    explicit Registrar(const Limits& limits) : limits_(limits) {}
+    void set_limits(const Limits& limits) { limits_ = limits; }
+    [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+
+    /// All of a REGISTER or none of it (section 10.3 step 7).
+    [[nodiscard]] Outcome register_contacts(const Registration& request, WallTime now);
+    /// Takes up a binding from before a restart, unless it has expired.
+    void restore(Binding binding, WallTime now);
+    /// Removes one binding by its id (a dead client).
+    [[nodiscard]] std::vector<BindingChange> remove(std::string_view id);
+    [[nodiscard]] std::vector<BindingChange> expire(WallTime now);
+    [[nodiscard]] std::optional<WallTime> next_expiry() const { return deadlines_.next(); }
+
+    /// The live bindings of an address of record, highest q first, newest first among equals.
+    [[nodiscard]] std::vector<Binding> lookup(std::string_view aor, WallTime now) const;
+    /// Whether anybody is registered under that address of record.
+    [[nodiscard]] bool knows(std::string_view aor) const { return users_.contains(std::string(aor)); }
+    /// A client registered on exactly this flow, or null.
+    [[nodiscard]] const Binding* on_flow(const Flow& flow) const;
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::vector<Binding> all() const;
+
+  private:
+    using Bindings = std::vector<Binding>;
+
+    [[nodiscard]] std::chrono::seconds granted(const ContactRequest& contact) const;
+    [[nodiscard]] Outcome check(const Registration& request, const Bindings& present) const;
+    void put(Bindings& bindings, Binding binding, std::vector<BindingChange>& changes);
+    void drop(const std::string& aor, std::size_t index, std::vector<BindingChange>& changes);
+
+    Limits limits_;
+    std::unordered_map<std::string, Bindings> users_;
+    std::unordered_map<std::string, std::string> aor_of_flow_;
+    Deadlines<std::string, WallTime> deadlines_;  ///< keyed by address of record
+    std::size_t size_ = 0;
+};
+
+/// The id of a binding: short, stable, and no more telling than a hash.
+[[nodiscard]] std::string binding_id(std::string_view aor, std::string_view contact);
+
+}  // namespace natkit::sip

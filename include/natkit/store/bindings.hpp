@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "natkit/base/error.hpp"
+
+namespace natkit::store {
+
+/// A registered address as it is kept. Text fields hold what the parsers of their types read back.
+struct BindingRow {
+    std::string id;
+    std::string aor;
+    std::string contact;
+    std::string instance;
+    std::string flow;
+    std::string place;
+    std::string rule;
+    std::string site;
+    std::int64_t expires_ms = 0;  ///< time of day, milliseconds since 1970
+    std::string call_id;
+    std::uint32_t cseq = 0;
+    int q = 1000;
+    std::string user_agent;
+
+    friend bool operator==(const BindingRow&, const BindingRow&) = default;
+};
+
+/// The registrations, kept in an SQLite file (mode 0600, write-ahead log) or in memory only. A write is safe against
+/// the death of the process at once, and against that of the machine within about a second.
+class Bindings {
+  public:
+    /// `url`: "memory", or "sqlite:PATH". The directory must exist.
+    [[nodiscard]] static Result<Bindings> open(const std::string& url);
+
+    Bindings(Bindings&&) noexcept;
+    Bindings& operator=(Bindings&&) noexcept;
+    ~Bindings();
+
+    [[nodiscard]] Result<void> save(const BindingRow& row);
+    [[nodiscard]] Result<void> remove(const std::string& id);
+    [[nodiscard]] Result<std::vector<BindingRow>> load() const;
+
+  private:
+    struct Impl;
+    explicit Bindings(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;  ///< null: memory only
+};
+
+}  // namespace natkit::store

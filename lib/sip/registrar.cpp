@@ -1,0 +1,164 @@
+#include "natkit/sip/registrar.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace natkit::sip {
+
+std::string binding_id(std::string_view aor, std::string_view contact) {
+    constexpr char digits[] = "0123456789abcdef";
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    const auto mix = [&hash](std::string_view text) {
+        for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+        hash = (hash ^ 0xff) * 0x100000001b3u;
+    };
+    mix(aor);
+    mix(contact);
+    std::string id;
+    for (unsigned shift = 64; shift > 0; shift -= 4) id += digits[hash >> (shift - 4) & 15];
+    return id;
+}
+
+std::chrono::seconds Registrar::granted(const ContactRequest& contact) const {
+    return std::min(contact.expires.value_or(limits_.max_expires), limits_.max_expires);
+}
+
+Registrar::Outcome Registrar::check(const Registration& request, const Bindings& present) const {
+    // Section 10.3 step 7: within one Call-ID the sequence only grows; a repeated request is not an update.
+    const bool old = std::ranges::any_of(present, [&](const Binding& binding) {
+        return binding.call_id == request.call_id && request.cseq <= binding.cseq;
+    });
+    if (old && (!request.contacts.empty() || request.remove_all)) return {.status = 500, .changes = {}};
+    std::size_t added = 0;
+    for (const ContactRequest& contact : request.contacts) {
+        const auto seconds = granted(contact);
+        if (seconds.count() > 0 && seconds < limits_.min_expires) return {.status = 423, .changes = {}};
+        if (seconds.count() > 0 && std::ranges::find(present, contact.uri, &Binding::contact) == present.end()) ++added;
+    }
+    const bool full = present.size() + added > limits_.contacts_per_aor || size_ + added > limits_.bindings;
+    return {.status = added > 0 && full ? 503 : 200, .changes = {}};
+}
+
+void Registrar::put(Bindings& bindings, Binding binding, std::vector<BindingChange>& changes) {
+    const auto same = [&](const Binding& other) {
+        return other.contact == binding.contact || (!binding.instance.empty() && other.instance == binding.instance);
+    };
+    const auto kind = std::ranges::any_of(bindings, same) ? BindingChange::Kind::updated : BindingChange::Kind::added;
+    for (std::size_t i = bindings.size(); i-- > 0;) {
+        if (!same(bindings[i])) continue;
+        // The same device under a new Contact (its NAT or address changed): the old one is gone.
+        if (bindings[i].id != binding.id) changes.push_back({BindingChange::Kind::removed, bindings[i]});
+        aor_of_flow_.erase(to_string(bindings[i].flow));
+        bindings.erase(bindings.begin() + static_cast<std::ptrdiff_t>(i));
+        --size_;
+    }
+    aor_of_flow_[to_string(binding.flow)] = binding.aor;
+    deadlines_.add(binding.expires, binding.aor);
+    ++size_;
+    bindings.insert(bindings.begin(), binding);
+    changes.push_back({kind, std::move(binding)});
+}
+
+void Registrar::drop(const std::string& aor, std::size_t index, std::vector<BindingChange>& changes) {
+    const auto user = users_.find(aor);
+    Bindings& bindings = user->second;
+    aor_of_flow_.erase(to_string(bindings[index].flow));
+    changes.push_back({BindingChange::Kind::removed, std::move(bindings[index])});
+    bindings.erase(bindings.begin() + static_cast<std::ptrdiff_t>(index));
+    --size_;
+    if (bindings.empty()) users_.erase(user);
+}
+
+Registrar::Outcome Registrar::register_contacts(const Registration& request, WallTime now) {
+    static const Bindings none;
+    const auto user = users_.find(request.aor);
+    Outcome outcome = check(request, user == users_.end() ? none : user->second);
+    if (outcome.status != 200) return outcome;
+    if (request.remove_all) {
+        while (users_.contains(request.aor)) drop(request.aor, 0, outcome.changes);
+        return outcome;
+    }
+    for (const ContactRequest& contact : request.contacts) {
+        const auto seconds = granted(contact);
+        if (seconds.count() > 0) {
+            put(users_[request.aor],
+                {.id = binding_id(request.aor, contact.uri),
+                 .aor = request.aor,
+                 .contact = contact.uri,
+                 .instance = contact.instance,
+                 .flow = request.flow,
+                 .party = request.party,
+                 .expires = now + seconds,
+                 .call_id = request.call_id,
+                 .cseq = request.cseq,
+                 .q = contact.q,
+                 .user_agent = request.user_agent},
+                outcome.changes);
+            continue;
+        }
+        const auto present = users_.find(request.aor);
+        if (present == users_.end()) continue;
+        const auto found = std::ranges::find(present->second, contact.uri, &Binding::contact);
+        if (found == present->second.end()) continue;
+        drop(request.aor, static_cast<std::size_t>(found - present->second.begin()), outcome.changes);
+    }
+    return outcome;
+}
+
+void Registrar::restore(Binding binding, WallTime now) {
+    if (binding.expires <= now || size_ >= limits_.bindings) return;
+    std::vector<BindingChange> ignored;
+    put(users_[binding.aor], std::move(binding), ignored);
+}
+
+std::vector<BindingChange> Registrar::remove(std::string_view id) {
+    std::vector<BindingChange> changes;
+    for (const auto& [aor, bindings] : users_) {
+        const auto found = std::ranges::find(bindings, id, &Binding::id);
+        if (found == bindings.end()) continue;
+        drop(std::string(aor), static_cast<std::size_t>(found - bindings.begin()), changes);
+        break;
+    }
+    return changes;
+}
+
+std::vector<BindingChange> Registrar::expire(WallTime now) {
+    std::vector<BindingChange> changes;
+    while (const auto aor = deadlines_.pop_due(now)) {
+        for (;;) {
+            const auto user = users_.find(*aor);
+            if (user == users_.end()) break;
+            const auto dead = std::ranges::find_if(user->second, [&](const Binding& b) { return b.expires <= now; });
+            if (dead == user->second.end()) break;
+            drop(*aor, static_cast<std::size_t>(dead - user->second.begin()), changes);
+        }
+    }
+    return changes;
+}
+
+std::vector<Binding> Registrar::lookup(std::string_view aor, WallTime now) const {
+    const auto user = users_.find(std::string(aor));
+    if (user == users_.end()) return {};
+    std::vector<Binding> live;
+    std::ranges::copy_if(user->second, std::back_inserter(live), [&](const Binding& b) { return b.expires > now; });
+    std::ranges::stable_sort(live, std::greater{}, &Binding::q);
+    return live;
+}
+
+const Binding* Registrar::on_flow(const Flow& flow) const {
+    const auto aor = aor_of_flow_.find(to_string(flow));
+    if (aor == aor_of_flow_.end()) return nullptr;
+    const auto user = users_.find(aor->second);
+    if (user == users_.end()) return nullptr;
+    const auto found = std::ranges::find(user->second, flow, &Binding::flow);
+    return found == user->second.end() ? nullptr : &*found;
+}
+
+std::vector<Binding> Registrar::all() const {
+    std::vector<Binding> list;
+    list.reserve(size_);
+    for (const auto& [aor, bindings] : users_) list.insert(list.end(), bindings.begin(), bindings.end());
+    return list;
+}
+
+}  // namespace natkit::sip
