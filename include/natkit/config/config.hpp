@@ -1,0 +1,225 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "natkit/base/endpoint.hpp"
+#include "natkit/base/error.hpp"
+#include "natkit/base/host.hpp"
+#include "natkit/base/log_level.hpp"
+#include "natkit/nat/decide.hpp"
+#include "natkit/nat/networks.hpp"
+
+/// The configuration file natkit.toml as plain values: natkit.toml(5) documents each key.
+namespace natkit::config {
+
+using Milliseconds = std::chrono::milliseconds;
+
+enum class Transport : std::uint8_t { udp, tcp, tls };
+[[nodiscard]] const char* to_string(Transport transport) noexcept;  ///< "udp", "tcp", "tls"
+
+/// A listening SIP socket: "udp:203.0.113.10:5060". The text also names the socket between the programs.
+struct Listen {
+    Transport transport{};
+    Endpoint endpoint;
+
+    /// The port may be missing: 5060, for tls 5061.
+    [[nodiscard]] static Result<Listen> parse(std::string_view text);
+    friend auto operator<=>(const Listen&, const Listen&) = default;
+};
+[[nodiscard]] std::string to_string(const Listen& listen);
+
+/// [network]
+struct Network {
+    nat::Networks lists{.lan = {}, .nated = nat::default_nated(), .nat_servers = {}};
+    bool lan_given = false;   ///< false: `lan` comes from the host's interfaces, see apply_host()
+    bool lan_trusted = true;  ///< false on a host with one interface: being on the LAN then grants nothing (apply_host)
+    friend bool operator==(const Network&, const Network&) = default;
+};
+
+enum class RouteKind : std::uint8_t {
+    home,   ///< users register there: anybody may call in
+    trunk,  ///< LAN and authenticated users may call out
+};
+enum class PathMode : std::uint8_t {
+    automatic,  ///< "auto": Path until a 420 or a 200 without Path, then Contact
+    path,       ///< RFC 3327
+    contact,    ///< a token URI of the edge in place of the Contact
+};
+
+/// One entry of [sip.routes].
+struct Route {
+    std::string domain;  ///< lower case
+    std::string to;      ///< "sip:192.168.10.50:5060"
+    RouteKind kind = RouteKind::home;
+    PathMode path = PathMode::automatic;
+    friend bool operator==(const Route&, const Route&) = default;
+};
+
+/// [sip]
+struct Sip {
+    std::vector<Listen> listen;                ///< empty: every global address of the host, see apply_host()
+    std::map<IpAddress, IpAddress> advertise;  ///< bound address → the public one that stands for it
+    std::vector<std::string> domains;          ///< lower case; registered here
+    std::vector<Route> routes;
+    LogLevel log_level = LogLevel::major;
+    Milliseconds max_dialog = std::chrono::hours(12);
+    friend bool operator==(const Sip&, const Sip&) = default;
+};
+
+/// [registrar]
+struct Registrar {
+    std::string users;  ///< path of a file of user:realm:HA1 lines; empty: none
+    bool open = false;  ///< REGISTER without a password from anywhere
+    std::string state;  ///< path of the SQLite file; empty: memory only
+    Milliseconds min_expires = std::chrono::seconds(60);
+    Milliseconds max_expires = std::chrono::hours(1);
+    friend bool operator==(const Registrar&, const Registrar&) = default;
+};
+
+enum class FastPath : std::uint8_t { automatic, off };
+enum class Receive : std::uint8_t { automatic, sockets, steered };
+
+struct PortRange {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;  ///< included
+    friend bool operator==(const PortRange&, const PortRange&) = default;
+};
+
+/// [media_proxy]
+struct MediaProxy {
+    LogLevel log_level = LogLevel::major;
+    PortRange ports{.first = 16384, .last = 32767};
+    std::optional<std::uint8_t> tos;  ///< the whole TOS byte (DSCP shifted by two); absent: "os-default"
+    bool source_port_restriction = true;
+    nat::SameNat relay_same_nat = nat::SameNat::never;
+    Milliseconds timeout = std::chrono::seconds(60);
+    Milliseconds hold_timeout = std::chrono::hours(2);
+    RangeSet relay_for;                          ///< the ranges of `relay_for`
+    std::vector<std::string> relay_for_domains;  ///< the domains of `relay_for`, lower case
+    std::vector<IpAddress> lan_addresses;        ///< bound addresses; empty: from [sip] listen, see apply_host()
+    std::vector<IpAddress> wan_addresses;
+    unsigned workers = 1;
+    FastPath fast_path = FastPath::automatic;
+    Receive receive = Receive::automatic;
+    friend bool operator==(const MediaProxy&, const MediaProxy&) = default;
+};
+
+enum class PingMethod : std::uint8_t { crlf, options };
+[[nodiscard]] const char* to_string(PingMethod method) noexcept;  ///< "crlf", "options"
+
+/// [pinger]
+struct Pinger {
+    LogLevel log_level = LogLevel::major;
+    unsigned clients_limit = 10'000;
+    std::optional<Milliseconds> udp_interval = std::chrono::seconds(25);  ///< absent: "off"
+    std::optional<Milliseconds> tcp_interval = std::chrono::seconds(120);
+    PingMethod method = PingMethod::crlf;
+    friend bool operator==(const Pinger&, const Pinger&) = default;
+};
+
+enum class LogFormat : std::uint8_t { text, json };
+
+/// [log]
+struct Log {
+    LogFormat format = LogFormat::text;
+    std::string target = "stderr";  ///< "stderr", "journal" or an absolute path
+    friend bool operator==(const Log&, const Log&) = default;
+};
+
+/// [control]
+struct Control {
+    std::string socket;                                   ///< absolute path; the other programs' sockets lie beside it
+    std::optional<Endpoint> metrics = default_metrics();  ///< absent: ""
+    [[nodiscard]] static Endpoint default_metrics();
+    friend bool operator==(const Control&, const Control&) = default;
+};
+
+/// [tls]: absolute paths, or empty.
+struct Tls {
+    std::string certificate;
+    std::string key;
+    std::string ca;
+    friend bool operator==(const Tls&, const Tls&) = default;
+};
+
+/// [daemon]
+struct Daemon {
+    std::string user;  ///< whom the workers run as; empty: no change
+    friend bool operator==(const Daemon&, const Daemon&) = default;
+};
+
+struct Config {
+    Network network;
+    Sip sip;
+    Registrar registrar;
+    MediaProxy media_proxy;
+    Pinger pinger;
+    Log log;
+    Control control;
+    Tls tls;
+    Daemon daemon;
+    friend bool operator==(const Config&, const Config&) = default;
+};
+
+/// Where files lie by default: a matter of who runs the program.
+struct Surroundings {
+    std::string runtime_dir = "/run/natkit";    ///< sockets, snapshot, journal
+    std::string state_dir = "/var/lib/natkit";  ///< what outlives a restart of the host
+
+    /// root: as above. Others: $XDG_RUNTIME_DIR/natkit (else /tmp/natkit-UID) and $XDG_STATE_HOME/natkit (else
+    /// ~/.local/state/natkit).
+    [[nodiscard]] static Surroundings of_process();
+};
+
+/// A configuration that can be used, and what its author should look at all the same.
+struct Loaded {
+    Config config;
+    std::vector<Error> warnings;
+};
+
+/// Every problem of a file, in the order of its lines: `where` is "file:line:column", `message` is
+/// "[section] key: what is wrong; what to write instead".
+using Problems = std::vector<Error>;
+
+/// Reads a configuration text. Pure and total. `name` stands for the file in messages; relative paths in the text are
+/// relative to `base_dir`. Keys that are missing get their defaults; `listen`, `lan` and the media addresses may be
+/// empty until apply_host().
+[[nodiscard]] std::expected<Loaded, Problems> parse(std::string_view text, std::string_view name,
+                                                    std::string_view base_dir, const Surroundings& surroundings);
+
+/// Reads a file. `base_dir` empty: the folder of the file.
+[[nodiscard]] std::expected<Loaded, Problems> load(const std::string& path, std::string base_dir = {});
+
+/// The file to read when no --config was given: $NATKIT_CONFIG, else /etc/natkit/natkit.toml if it exists, else empty
+/// (built-in defaults).
+[[nodiscard]] std::string default_file();
+
+/// Loads `path`, or the built-in defaults when it is empty.
+[[nodiscard]] std::expected<Loaded, Problems> load_or_default(const std::string& path, std::string base_dir = {});
+
+/// Fills what depends on the host: `lan` (directly connected private networks), `listen` (udp and tcp 5060 on every
+/// global address; "0.0.0.0" and "::" become the host's addresses), the media addresses (those of `listen`, by side),
+/// `lan_trusted`. Pure. Returns what an operator should look at.
+[[nodiscard]] std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host);
+
+/// The whole configuration as a natkit.toml with every key; parse() of it gives the same values.
+[[nodiscard]] std::string to_toml(const Config& config);
+
+/// The side of an address of this host: `lan` if it lies in `lan`, else `wan`.
+[[nodiscard]] nat::Place side_of(const IpAddress& address, const Config& config) noexcept;
+
+/// The address others are told for a bound one: its `advertise` entry, or itself.
+[[nodiscard]] IpAddress advertised(const IpAddress& bound, const Config& config);
+
+/// "os-default" gives nothing; "0" to "255" the byte itself; a DSCP name ("ef", "af41", "cs5") its value times four.
+[[nodiscard]] Result<std::optional<std::uint8_t>> parse_tos(std::string_view text);
+
+}  // namespace natkit::config

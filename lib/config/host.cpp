@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <set>
+
+#include "natkit/config/config.hpp"
+
+namespace natkit::config {
+namespace {
+
+/// Of the default `nated` list, what a site's own network may use: 100.64/10 is a provider's (RFC 6598).
+bool is_site_private(const IpAddress& address) {
+    static const RangeSet provider({IpRange::parse("100.64.0.0/10").value_or(IpRange::single(IpAddress()))});
+    static const RangeSet nated = nat::default_nated();
+    return nated.contains(address) && !provider.contains(address);
+}
+
+bool is_global(const IpAddress& address) {
+    return !address.is_loopback() && !address.is_link_local() && !address.is_unspecified() && !address.is_multicast();
+}
+
+void add_connected_networks(RangeSet& lan, std::span<const HostAddress> host) {
+    for (const HostAddress& one : host) {
+        if (!is_site_private(one.address)) continue;
+        const auto range = IpRange::parse(to_string(one.address) + "/" + std::to_string(one.prefix));
+        if (range && std::ranges::find(lan.ranges(), *range) == lan.ranges().end()) lan.add(*range);
+    }
+}
+
+/// The listeners with wildcards replaced by addresses; each once, in order.
+std::vector<Listen> expand(const std::vector<Listen>& wanted, std::span<const HostAddress> host) {
+    std::vector<Listen> result;
+    std::set<Listen> seen;
+    const auto add = [&](const Listen& one) {
+        if (seen.insert(one).second) result.push_back(one);
+    };
+    for (const Listen& one : wanted) {
+        if (!one.endpoint.address.is_unspecified()) {
+            add(one);
+            continue;
+        }
+        for (const HostAddress& own : host) {
+            if (own.address.family() != one.endpoint.address.family() || !is_global(own.address)) continue;
+            add({one.transport, {own.address, one.endpoint.port}});
+        }
+    }
+    return result;
+}
+
+std::vector<Listen> default_listen(std::span<const HostAddress> host) {
+    std::vector<Listen> wildcards;
+    for (const IpAddress& any : {IpAddress(), IpAddress::v6({})}) {
+        for (const Transport transport : {Transport::udp, Transport::tcp})
+            wildcards.push_back({transport, {any, 5060}});
+    }
+    return expand(wildcards, host);
+}
+
+/// How many interfaces the listeners sit on.
+std::size_t interfaces_of(const std::vector<Listen>& listen, std::span<const HostAddress> host) {
+    std::set<std::string_view> names;
+    for (const Listen& one : listen) {
+        const auto own = std::ranges::find(host, one.endpoint.address, &HostAddress::address);
+        if (own != host.end()) names.insert(own->interface);
+    }
+    return names.size();
+}
+
+void add_once(std::vector<IpAddress>& list, const IpAddress& address) {
+    if (std::ranges::find(list, address) == list.end()) list.push_back(address);
+}
+
+std::vector<Error> host_warnings(const Config& config, std::span<const HostAddress> host) {
+    std::vector<Error> warnings;
+    const auto warn = [&warnings](std::string message) {
+        warnings.push_back({Errc::bad_config, "", std::move(message)});
+    };
+    if (config.sip.listen.empty()) {
+        warn("[sip] listen: this host has no global address; write the addresses to listen on");
+    }
+    for (const auto* addresses : {&config.media_proxy.lan_addresses, &config.media_proxy.wan_addresses}) {
+        for (const IpAddress& address : *addresses) {
+            if (std::ranges::find(host, address, &HostAddress::address) == host.end() && !address.is_loopback()) {
+                warn("[media_proxy.addresses] " + to_string(address) + " is not an address of this host");
+            }
+        }
+    }
+    for (const auto& [bound, shown] : config.sip.advertise) {
+        if (std::ranges::find(config.sip.listen, bound, [](const Listen& l) { return l.endpoint.address; }) ==
+            config.sip.listen.end()) {
+            warn("[sip] advertise: nothing listens on " + to_string(bound));
+        }
+    }
+    if (!config.network.lan_trusted && config.registrar.users.empty() && !config.registrar.open &&
+        !config.sip.domains.empty()) {
+        warn("[registrar] nobody may register: with a single interface being on the LAN grants nothing; write users");
+    } else if (!config.network.lan_trusted) {
+        warn("[network] lan: with a single interface being on the LAN grants nothing; users must authenticate");
+    }
+    return warnings;
+}
+
+}  // namespace
+
+nat::Place side_of(const IpAddress& address, const Config& config) noexcept {
+    return config.network.lists.lan.contains(address) ? nat::Place::lan : nat::Place::wan;
+}
+
+IpAddress advertised(const IpAddress& bound, const Config& config) {
+    const auto found = config.sip.advertise.find(bound);
+    return found == config.sip.advertise.end() ? bound : found->second;
+}
+
+std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host) {
+    if (!config.network.lan_given) add_connected_networks(config.network.lists.lan, host);
+    config.sip.listen = config.sip.listen.empty() ? default_listen(host) : expand(config.sip.listen, host);
+    MediaProxy& media = config.media_proxy;
+    if (media.lan_addresses.empty() && media.wan_addresses.empty()) {
+        for (const Listen& one : config.sip.listen) {
+            const IpAddress& address = one.endpoint.address;
+            const bool lan = side_of(address, config) == nat::Place::lan;
+            add_once(lan ? media.lan_addresses : media.wan_addresses, address);
+        }
+    }
+    config.network.lan_trusted = config.network.lists.lan.empty() || interfaces_of(config.sip.listen, host) != 1;
+    return host_warnings(config, host);
+}
+
+}  // namespace natkit::config

@@ -1,0 +1,335 @@
+#include "schema.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "natkit/base/time.hpp"
+#include "values.hpp"
+
+namespace natkit::config {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::string_view write_ranges = "write addresses, networks such as \"10.0.0.0/8\" or first-last ranges";
+constexpr std::string_view write_duration = "write a number and a unit, such as \"25s\", \"10m\" or \"2h\"";
+constexpr std::string_view write_level =
+    "write \"crashes\", \"failures\", \"major\", \"problems\", \"low-level\" or \"all\"";
+constexpr std::string_view write_domain = "write a name such as \"example.com\"";
+
+/// A duration between two limits.
+auto duration_parser(Milliseconds min, Milliseconds max) {
+    return [min, max](std::string_view text) -> Result<Milliseconds> {
+        const auto duration = parse_duration(text);
+        if (!duration) return fail(Errc::bad_config, "not a time: " + quoted(text));
+        if (*duration < min || *duration > max) {
+            return fail(Errc::bad_config,
+                        "out of range (" + to_string(min) + " to " + to_string(max) + "): " + quoted(text));
+        }
+        return *duration;
+    };
+}
+
+/// An interval between one second and a day, or "off".
+Result<std::optional<Milliseconds>> ping_interval(std::string_view text) {
+    auto interval = parse_interval(text);
+    if (interval && *interval && (**interval < seconds(1) || **interval > std::chrono::hours(24))) {
+        return fail(Errc::bad_config, "out of range (1s to 24h): " + quoted(text));
+    }
+    return interval;
+}
+
+/// A path, made absolute.
+auto path_parser(const Paths& paths) {
+    return [&paths](std::string_view text) -> Result<std::string> {
+        if (text.find('\0') != std::string_view::npos) return fail(Errc::bad_config, "not a path: " + quoted(text));
+        if (text.empty() || text.front() == '/' || paths.base_dir.empty()) return std::string(text);
+        return paths.base_dir + (paths.base_dir.back() == '/' ? "" : "/") + std::string(text);
+    };
+}
+
+/// As above, but there must be one.
+auto filled_path_parser(const Paths& paths) {
+    return [&paths](std::string_view text) -> Result<std::string> {
+        if (text.empty()) return fail(Errc::bad_config, "no path in ''");
+        return path_parser(paths)(text);
+    };
+}
+
+void read_ranges(Section& section, std::string_view key, RangeSet& target, bool* given = nullptr) {
+    std::vector<IpRange> ranges;
+    if (!section.list(key, ranges, IpRange::parse, write_ranges)) return;
+    target = RangeSet(std::move(ranges));
+    if (given != nullptr) *given = true;
+}
+
+Network read_network(Section section) {
+    Network network;
+    read_ranges(section, "lan", network.lists.lan, &network.lan_given);
+    read_ranges(section, "nated", network.lists.nated);
+    read_ranges(section, "nat_servers", network.lists.nat_servers);
+    section.done();
+    return network;
+}
+
+void read_advertise(const toml::node& node, Sip& sip, Section& section) {
+    constexpr std::string_view instead =
+        "write { \"10.1.2.3\" = \"203.0.113.10\" }: bound address, then public address";
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return section.wrong_type(node, "advertise", "a table", instead);
+    for (const auto& [key, value] : *table) {
+        const auto bound = IpAddress::parse(key.str());
+        const auto* text = value.as_string();
+        const auto shown = text == nullptr ? fail(Errc::bad_config, "") : IpAddress::parse(text->get());
+        const std::string pair = quoted(key.str()) + (text == nullptr ? "" : " = " + quoted(text->get()));
+        if (!bound || !shown) {
+            section.error(value, "advertise", "not a pair of addresses: " + pair + "; " + std::string(instead));
+        } else if (bound->family() != shown->family()) {
+            section.error(value, "advertise", "an IPv4 and an IPv6 address: " + pair + "; write two of one family");
+        } else {
+            sip.advertise[*bound] = *shown;
+        }
+    }
+}
+
+Route read_route(const std::string& domain, const toml::node& node, Section& routes, Diagnostics& diagnostics) {
+    constexpr std::string_view instead = "write \"sip:host\" or \"sip:host:port\"";
+    Route route{.domain = domain, .to = {}};
+    if (node.is_string()) {
+        Section alone(nullptr, routes.name(), diagnostics);
+        auto target = parse_route_target(node.as_string()->get());
+        if (target) {
+            route.to = *target;
+        } else {
+            routes.error(node, domain, target.error().message + "; " + std::string(instead));
+        }
+    } else if (const toml::table* table = node.as_table()) {
+        Section section(table, "sip.routes." + text::printable(domain, 80), diagnostics);
+        section.value("to", route.to, parse_route_target, instead);
+        section.value("kind", route.kind, word_parser(route_kinds, "kind of route"), choices(route_kinds));
+        section.value("path", route.path, word_parser(path_modes, "way of Path"), choices(path_modes));
+        if (!section.has("to"))
+            routes.error(node, domain, "has no \"to\"; write { to = \"sip:host\", kind = \"home\" }");
+        section.done();
+    } else {
+        routes.wrong_type(node, domain, "a SIP URI or a table", instead);
+    }
+    return route;
+}
+
+void read_routes(const toml::node& node, Sip& sip, Section& section, Diagnostics& diagnostics) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return section.wrong_type(node, "routes", "a table", "write a section [sip.routes]");
+    Section routes(table, "sip.routes", diagnostics);
+    for (const auto& [key, value] : *table) {
+        const auto domain = parse_domain(key.str());
+        if (!domain) {
+            routes.error(value, key.str(), domain.error().message + "; " + std::string(write_domain));
+            continue;
+        }
+        Route route = read_route(*domain, value, routes, diagnostics);
+        if (std::ranges::find(sip.domains, route.domain) != sip.domains.end()) {
+            routes.error(value, route.domain,
+                         "is in [sip] domains too; keep one: registered here, or on another server");
+        }
+        if (std::ranges::find(sip.routes, route.domain, &Route::domain) != sip.routes.end()) {
+            routes.error(value, route.domain, "is there twice; keep one (capitals make no difference)");
+        }
+        sip.routes.push_back(std::move(route));
+    }
+}
+
+Sip read_sip(Section section, Diagnostics& diagnostics) {
+    Sip sip;
+    constexpr std::string_view write_listen =
+        "write \"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" or \"tls:ADDRESS:PORT\"";
+    if (section.list("listen", sip.listen, Listen::parse, write_listen)) {
+        std::set<Listen> seen;
+        for (const Listen& one : sip.listen) {
+            if (!seen.insert(one).second) {
+                section.error(*section.find("listen"), "listen", to_string(one) + " is there twice; take one out");
+            }
+        }
+    }
+    if (const toml::node* node = section.find("advertise")) read_advertise(*node, sip, section);
+    section.list("domains", sip.domains, parse_domain, write_domain);
+    section.value("log_level", sip.log_level, parse_log_level, write_level);
+    section.value("max_dialog", sip.max_dialog, duration_parser(seconds(60), std::chrono::hours(24 * 30)),
+                  write_duration);
+    if (const toml::node* node = section.find("routes")) read_routes(*node, sip, section, diagnostics);
+    section.done();
+    return sip;
+}
+
+Registrar read_registrar(Section section, const Paths& paths) {
+    Registrar registrar{.users = {}, .open = false, .state = paths.surroundings.state_dir + "/state.db"};
+    section.value("users", registrar.users, path_parser(paths), "write the path of a file of user:realm:HA1 lines");
+    section.boolean("open", registrar.open);
+    const auto state = [&paths](std::string_view text) -> Result<std::string> {
+        if (text == "memory") return std::string();
+        if (text.starts_with("sqlite:") && text.size() > 7) return filled_path_parser(paths)(text.substr(7));
+        return fail(Errc::bad_config, "not a place for registrations: " + quoted(text));
+    };
+    section.value("state", registrar.state, state, "write \"sqlite:PATH\" or \"memory\"");
+    const auto expiry = duration_parser(seconds(10), std::chrono::hours(24 * 7));
+    section.value("min_expires", registrar.min_expires, expiry, write_duration);
+    section.value("max_expires", registrar.max_expires, expiry, write_duration);
+    if (registrar.min_expires > registrar.max_expires) {
+        const char* key = section.has("max_expires") ? "max_expires" : "min_expires";
+        section.error(*section.find(key), key,
+                      "min_expires " + to_string(registrar.min_expires) + " is longer than max_expires " +
+                          to_string(registrar.max_expires) + "; write the smaller one first");
+    }
+    if (registrar.open) {
+        section.warning(*section.find("open"), "open",
+                        "anybody may register and call from anywhere; write false outside a laboratory");
+    }
+    section.done();
+    return registrar;
+}
+
+void read_media_addresses(Section section, MediaProxy& media) {
+    constexpr std::string_view instead = "write addresses of this host without a port";
+    section.list("lan", media.lan_addresses, IpAddress::parse, instead);
+    section.list("wan", media.wan_addresses, IpAddress::parse, instead);
+    section.done();
+}
+
+void read_tos(Section& section, MediaProxy& media) {
+    constexpr std::string_view instead = "write \"os-default\", a number from 0 to 255 or a DSCP name such as \"ef\"";
+    const toml::node* node = section.find("tos");
+    if (node == nullptr) return;
+    if (const auto* number = node->as_integer()) {
+        const auto tos = parse_tos(std::to_string(number->get()));
+        if (!tos) return section.error(*node, "tos", tos.error().message + "; " + std::string(instead));
+        media.tos = *tos;
+        return;
+    }
+    section.value("tos", media.tos, parse_tos, instead);
+}
+
+MediaProxy read_media_proxy(Section section) {
+    MediaProxy media;
+    section.value("log_level", media.log_level, parse_log_level, write_level);
+    section.value("ports", media.ports, parse_ports, "write \"FIRST-LAST\", such as \"16384-32767\"");
+    read_tos(section, media);
+    section.boolean("source_port_restriction", media.source_port_restriction);
+    section.value("relay_same_nat", media.relay_same_nat, word_parser(same_nat_policies, "policy"),
+                  choices(same_nat_policies));
+    const auto silence = duration_parser(seconds(1), std::chrono::hours(24 * 7));
+    section.value("timeout", media.timeout, silence, write_duration);
+    section.value("hold_timeout", media.hold_timeout, silence, write_duration);
+    std::vector<RelayFor> relay_for;
+    section.list("relay_for", relay_for, parse_relay_for, "write ranges such as \"198.51.100.0/24\" or domains");
+    for (const RelayFor& item : relay_for) {
+        if (const auto* range = std::get_if<IpRange>(&item)) {
+            media.relay_for.add(*range);
+        } else {
+            media.relay_for_domains.push_back(std::get<std::string>(item));
+        }
+    }
+    section.number("workers", media.workers, 1, 64);
+    section.value("fast_path", media.fast_path, word_parser(fast_paths, "choice"), choices(fast_paths));
+    section.value("receive", media.receive, word_parser(receives, "choice"), choices(receives));
+    read_media_addresses(section.child("addresses", "media_proxy.addresses"), media);
+    section.done();
+    return media;
+}
+
+Pinger read_pinger(Section section) {
+    Pinger pinger;
+    constexpr std::string_view write_interval = "write a time such as \"25s\", or \"off\"";
+    section.value("log_level", pinger.log_level, parse_log_level, write_level);
+    section.number("clients_limit", pinger.clients_limit, 0, 1'000'000);
+    section.value("udp_interval", pinger.udp_interval, ping_interval, write_interval);
+    section.value("tcp_interval", pinger.tcp_interval, ping_interval, write_interval);
+    section.value("method", pinger.method, word_parser(ping_methods, "method"), choices(ping_methods));
+    section.done();
+    return pinger;
+}
+
+Log read_log(Section section, const Paths& paths) {
+    Log log;
+    section.value("format", log.format, word_parser(log_formats, "format"), choices(log_formats));
+    const auto target = [&paths](std::string_view text) -> Result<std::string> {
+        if (text == "stderr" || text == "journal") return std::string(text);
+        return filled_path_parser(paths)(text);
+    };
+    section.value("target", log.target, target, "write \"stderr\", \"journal\" or the path of a file");
+    section.done();
+    return log;
+}
+
+Control read_control(Section section, const Paths& paths) {
+    Control control{.socket = paths.surroundings.runtime_dir + "/natkit.sock"};
+    const auto socket = [&paths](std::string_view text) -> Result<std::string> {
+        auto path = filled_path_parser(paths)(text);
+        // sockaddr_un holds 108 bytes; the longest name beside it is mediarelay.sock.
+        if (path && path->size() > 100) return fail(Errc::bad_config, "longer than 100 bytes: " + quoted(text));
+        return path;
+    };
+    section.value("socket", control.socket, socket, "write a path such as \"/run/natkit/natkit.sock\"");
+    const auto metrics = [](std::string_view text) -> Result<std::optional<Endpoint>> {
+        if (text.empty()) return std::optional<Endpoint>();
+        const auto endpoint = Endpoint::parse(text);
+        if (!endpoint) return std::unexpected(endpoint.error());
+        return std::optional<Endpoint>(*endpoint);
+    };
+    section.value("metrics", control.metrics, metrics, "write \"127.0.0.1:9464\", or \"\" for none");
+    section.done();
+    return control;
+}
+
+Tls read_tls(Section section, const Paths& paths) {
+    Tls tls;
+    section.value("certificate", tls.certificate, path_parser(paths), "write the path of a PEM file");
+    section.value("key", tls.key, path_parser(paths), "write the path of a PEM file");
+    section.value("ca", tls.ca, path_parser(paths), "write the path of a PEM file");
+    section.done();
+    return tls;
+}
+
+Daemon read_daemon(Section section) {
+    Daemon daemon;
+    const auto user = [](std::string_view text) -> Result<std::string> {
+        const bool good =
+            text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-$") ==
+            std::string_view::npos;
+        if (!good || text.size() > 32) return fail(Errc::bad_config, "not a user name: " + quoted(text));
+        return std::string(text);
+    };
+    section.value("user", daemon.user, user, "write the name of a user of this host, or \"\"");
+    section.done();
+    return daemon;
+}
+
+void check_tls(const Config& config, Section& root, Diagnostics& diagnostics) {
+    const bool listens =
+        std::ranges::any_of(config.sip.listen, [](const Listen& one) { return one.transport == Transport::tls; });
+    if (!listens || (!config.tls.certificate.empty() && !config.tls.key.empty())) return;
+    const toml::node* sip = root.find("sip");
+    const toml::node* listen = sip->as_table()->get("listen");
+    diagnostics.error(listen->source().begin, "sip", "listen",
+                      "tls without a certificate; write [tls] certificate and key");
+}
+
+}  // namespace
+
+Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& diagnostics) {
+    Section top(&root, "", diagnostics);
+    Config config;
+    config.network = read_network(top.child("network", "network"));
+    config.sip = read_sip(top.child("sip", "sip"), diagnostics);
+    config.registrar = read_registrar(top.child("registrar", "registrar"), paths);
+    config.media_proxy = read_media_proxy(top.child("media_proxy", "media_proxy"));
+    config.pinger = read_pinger(top.child("pinger", "pinger"));
+    config.log = read_log(top.child("log", "log"), paths);
+    config.control = read_control(top.child("control", "control"), paths);
+    config.tls = read_tls(top.child("tls", "tls"), paths);
+    config.daemon = read_daemon(top.child("daemon", "daemon"));
+    top.done();
+    if (!diagnostics.has_errors()) check_tls(config, top, diagnostics);
+    return config;
+}
+
+}  // namespace natkit::config

@@ -1,0 +1,163 @@
+#include "natkit/config/config.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace natkit;
+using config::parse;
+
+namespace {
+
+const config::Surroundings surroundings{.runtime_dir = "/run/natkit", .state_dir = "/var/lib/natkit"};
+
+std::expected<config::Loaded, config::Problems> read(std::string_view text) {
+    return parse(text, "natkit.toml", "/etc/natkit", surroundings);
+}
+
+std::string first_problem(std::string_view text) {
+    const auto loaded = read(text);
+    return loaded ? std::string("(no problem)") : to_string(loaded.error().front());
+}
+
+}  // namespace
+
+TEST_CASE("config: an empty file gives the documented defaults") {
+    const auto loaded = read("");
+    REQUIRE(loaded);
+    const config::Config& c = loaded->config;
+    CHECK(c.network.lists.nated == nat::default_nated());
+    CHECK_FALSE(c.network.lan_given);
+    CHECK(c.registrar.state == "/var/lib/natkit/state.db");
+    CHECK(c.control.socket == "/run/natkit/natkit.sock");
+    CHECK(to_string(*c.control.metrics) == "127.0.0.1:9464");
+    CHECK(c.media_proxy.ports == config::PortRange{16384, 32767});
+    CHECK(c.media_proxy.timeout == std::chrono::seconds(60));
+    CHECK(c.pinger.udp_interval == std::chrono::milliseconds(25'000));
+    CHECK(c.pinger.clients_limit == 10'000);
+    CHECK(loaded->warnings.empty());
+}
+
+TEST_CASE("config: the example of the manual") {
+    const auto loaded = read(R"(
+[network]
+lan         = ["192.168.10.0/24", "fd00:10::/64"]
+nat_servers = ["203.0.113.64-203.0.113.79", "198.51.100.7"]
+[sip]
+listen    = ["udp:192.168.10.1:5060", "tcp:203.0.113.10", "udp:[2001:db8::10]:5060"]
+advertise = { "10.1.2.3" = "203.0.113.10" }
+domains   = ["Example.com"]
+log_level = "problems"
+[sip.routes]
+"pbx.example.net" = "sip:192.168.10.50:5060"
+"carrier.example" = { to = "sip:carrier.example", kind = "trunk" }
+[registrar]
+users = "users.htdigest"
+state = "sqlite:db/state.db"
+[media_proxy]
+tos                     = "ef"
+source_port_restriction = false
+relay_same_nat          = "nat-sites"
+relay_for               = ["198.51.100.0/24", "conf.example.com"]
+[media_proxy.addresses]
+lan = ["192.168.10.1"]
+[pinger]
+udp_interval  = "off"
+method        = "options"
+[control]
+metrics = ""
+)");
+    REQUIRE(loaded);
+    const config::Config& c = loaded->config;
+    CHECK(c.sip.listen.size() == 3);
+    CHECK(to_string(c.sip.listen[1]) == "tcp:203.0.113.10:5060");
+    CHECK(to_string(c.sip.listen[2]) == "udp:[2001:db8::10]:5060");
+    CHECK(c.sip.domains == std::vector<std::string>{"example.com"});
+    REQUIRE(c.sip.routes.size() == 2);
+    CHECK(c.registrar.users == "/etc/natkit/users.htdigest");
+    CHECK(c.registrar.state == "/etc/natkit/db/state.db");
+    CHECK(c.media_proxy.tos == std::uint8_t{184});
+    CHECK(c.media_proxy.relay_same_nat == nat::SameNat::nat_sites);
+    CHECK(c.media_proxy.relay_for.ranges().size() == 1);
+    CHECK(c.media_proxy.relay_for_domains == std::vector<std::string>{"conf.example.com"});
+    CHECK_FALSE(c.pinger.udp_interval);
+    CHECK_FALSE(c.control.metrics);
+    const auto trunk = std::ranges::find(c.sip.routes, "carrier.example", &config::Route::domain);
+    REQUIRE(trunk != c.sip.routes.end());
+    CHECK(trunk->kind == config::RouteKind::trunk);
+}
+
+TEST_CASE("config: every key refuses a bad value by its position, and says what to write instead") {
+    struct Case {
+        const char* text;
+        const char* want;
+    };
+    constexpr Case cases[] = {
+#include "bad_values.inc"
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.text);
+        CHECK(first_problem(c.text) == c.want);
+    }
+}
+
+TEST_CASE("config: all problems at once, in the order of their lines") {
+    const auto loaded =
+        read("[pinger]\nmethod = 1\nudp_intervall = \"25s\"\n[netwrok]\n[media_proxy]\nports = \"9\"\n");
+    REQUIRE_FALSE(loaded);
+    REQUIRE(loaded.error().size() == 4);
+    CHECK(loaded.error()[0].where == "natkit.toml:2:10");
+    CHECK(to_string(loaded.error()[1]) ==
+          "natkit.toml:3:1: [pinger] udp_intervall: unknown key; did you mean 'udp_interval'?");
+    CHECK(to_string(loaded.error()[2]) == "natkit.toml:4:2: netwrok: unknown section; did you mean 'network'?");
+    CHECK(loaded.error()[3].where == "natkit.toml:6:9");
+}
+
+TEST_CASE("config: what is printed is what was read") {
+    const char* texts[] = {
+        "",
+        "[network]\nlan=[]\n[registrar]\nstate=\"memory\"\nopen=true\nusers=\"a\\\"\\u0007b\"\n",
+        "[sip]\nlisten=[\"tls:[::1]\"]\nadvertise={\"10.0.0.1\"=\"1.2.3.4\"}\n[tls]\ncertificate=\"c\"\nkey=\"k\"\n"
+        "[sip.routes]\n\"a.b\"={to=\"sip:[::1]:5070;transport=tcp\",path=\"contact\"}\n[media_proxy]\ntos=\"af41\"\n",
+    };
+    for (const char* text : texts) {
+        CAPTURE(text);
+        const auto first = read(text);
+        REQUIRE(first);
+        const auto second = read(config::to_toml(first->config));
+        REQUIRE(second);
+        CHECK(second->config == first->config);
+    }
+}
+
+TEST_CASE("config::apply_host: what depends on the host") {
+    const auto address = [](const char* text) { return IpAddress::parse(text).value(); };
+    const HostAddress host[] = {
+        {"lo", 1, address("127.0.0.1"), 8},       {"eth0", 2, address("192.168.10.1"), 24},
+        {"eth1", 3, address("203.0.113.10"), 24}, {"eth1", 3, address("fe80::1"), 64},
+        {"eth1", 3, address("2001:db8::10"), 64}, {"ppp0", 4, address("100.64.7.8"), 10},
+    };
+    SUBCASE("nothing written: all global addresses, and the private networks are the LAN") {
+        config::Config c = read("")->config;
+        CHECK(config::apply_host(c, host).empty());
+        CHECK(c.network.lists.lan == RangeSet({IpRange::parse("192.168.10.0/24").value()}));
+        CHECK(c.sip.listen.size() == 8);
+        CHECK(c.media_proxy.lan_addresses == std::vector{address("192.168.10.1")});
+        CHECK(c.media_proxy.wan_addresses ==
+              std::vector{address("203.0.113.10"), address("100.64.7.8"), address("2001:db8::10")});
+        CHECK(c.network.lan_trusted);
+    }
+    SUBCASE("a wildcard stands for the addresses of its family") {
+        config::Config c = read("[sip]\nlisten=[\"udp:[::]:5070\", \"udp:[2001:db8::10]:5070\"]")->config;
+        static_cast<void>(config::apply_host(c, host));
+        REQUIRE(c.sip.listen.size() == 1);
+        CHECK(to_string(c.sip.listen[0]) == "udp:[2001:db8::10]:5070");
+    }
+    SUBCASE("one interface: being on the LAN grants nothing, and an operator hears of it") {
+        config::Config c = read("[network]\nlan=[\"192.168.10.0/24\"]\n[sip]\nlisten=[\"udp:192.168.10.1\"]")->config;
+        const auto warnings = config::apply_host(c, host);
+        CHECK_FALSE(c.network.lan_trusted);
+        REQUIRE(warnings.size() == 1);
+        CHECK(warnings[0].message.starts_with("[network] lan: with a single interface"));
+    }
+}

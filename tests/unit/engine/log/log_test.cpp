@@ -1,0 +1,99 @@
+#include "natkit/engine/log/log.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace natkit;
+
+namespace {
+
+/// A folder that goes with the test.
+struct Folder {
+    std::filesystem::path path;
+    Folder() {
+        std::string name = (std::filesystem::temp_directory_path() / "natkit-log-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+    }
+    ~Folder() {
+        static_cast<void>(log::configure({}));
+        std::filesystem::remove_all(path);
+    }
+};
+
+std::string content(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("log: levels, tag and escaping in a file") {
+    const Folder folder;
+    const std::string file = folder.path / "natkit.log";
+    REQUIRE(log::configure({.format = log::Format::text, .target = file, .program = "test"}));
+    const log::Logger logger("SIPEDGE", log::Level::major);
+    logger.major("one\nfake line \x1b[2J");
+    logger.problems("not told at this level");
+    const std::string text = content(file);
+    CHECK(text.ends_with("Z major SIPEDGE one\\x0afake line \\x1b[2J\n"));
+    CHECK(text.size() - text.find(" major") == std::string(" major SIPEDGE one\\x0afake line \\x1b[2J\n").size());
+    CHECK(text.find("not told") == std::string::npos);
+}
+
+TEST_CASE("log: JSON stays JSON whatever the bytes") {
+    const Folder folder;
+    const std::string file = folder.path / "natkit.log";
+    REQUIRE(log::configure({.format = log::Format::json, .target = file, .program = "test"}));
+    log::Logger("LOOP", log::Level::all).all("quote \" and bad UTF-8 \xff");
+    const std::string text = content(file);
+    CHECK(text.starts_with(R"({"type":"log","time":")"));
+    CHECK(text.find(R"("level":"all","tag":"LOOP","program":"test","text":"quote \" and bad UTF-8 )") !=
+          std::string::npos);
+    CHECK(text.ends_with("\"}\n"));
+}
+
+TEST_CASE("log: a rotated file is opened again") {
+    const Folder folder;
+    const std::filesystem::path file = folder.path / "natkit.log";
+    REQUIRE(log::configure({.format = log::Format::text, .target = file, .program = {}}));
+    const log::Logger logger("LOOP", log::Level::major);
+    logger.major("before");
+    std::filesystem::rename(file, folder.path / "natkit.log.1");
+    logger.major("still the old file");
+    REQUIRE(log::reopen());
+    logger.major("after");
+    CHECK(content(folder.path / "natkit.log.1").find("still the old file") != std::string::npos);
+    CHECK(content(file).ends_with("LOOP after\n"));
+}
+
+TEST_CASE("log: a target that cannot be opened leaves the old one in use") {
+    const Folder folder;
+    const std::string file = folder.path / "natkit.log";
+    REQUIRE(log::configure({.format = log::Format::text, .target = file, .program = {}}));
+    const auto bad =
+        log::configure({.format = log::Format::text, .target = folder.path / "no/such/file", .program = {}});
+    REQUIRE_FALSE(bad);
+    CHECK(bad.error().message.find("no such file") != std::string::npos);
+    log::Logger("LOOP", log::Level::major).major("here");
+    CHECK(content(file).ends_with("LOOP here\n"));
+}
+
+TEST_CASE("log: the same text is told five times, then counted") {
+    const Folder folder;
+    const std::string file = folder.path / "natkit.log";
+    REQUIRE(log::configure({.format = log::Format::text, .target = file, .program = {}}));
+    const log::Logger logger("LOOP", log::Level::major);
+    for (int i = 0; i < 1000; ++i) logger.major("a storm");
+    logger.major("something else");
+    std::istringstream lines(content(file));
+    int storms = 0;
+    for (std::string line; std::getline(lines, line);) storms += line.ends_with("a storm") ? 1 : 0;
+    CHECK(storms == 5);
+}
