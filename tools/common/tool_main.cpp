@@ -1,0 +1,140 @@
+#include "tool_main.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <map>
+
+namespace natkit::tool {
+namespace {
+
+constexpr const char* default_config = "/etc/natkit/natkit.toml";
+
+void write_stderr(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return;
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+int exit_for(const CLI::App& app, const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    std::string hint = error.what();
+    while (!hint.empty() && hint.back() == '\n') hint.pop_back();
+    complain(app.get_name(), hint + " (see " + app.get_name() + " --help)");
+    return static_cast<int>(Exit::usage);
+}
+
+}  // namespace
+
+void add_common_options(CLI::App& app, CommonOptions& options) {
+    app.set_version_flag("--version", app.get_name() + " (natkit) " + NATKIT_VERSION, "Print the version and exit");
+    app.add_option("--config", options.config,
+                   "Configuration file (default: $NATKIT_CONFIG, then /etc/natkit/natkit.toml if it exists)")
+        ->type_name("FILE");
+    const std::map<std::string, Format> formats = {
+        {"auto", Format::automatic}, {"json", Format::json}, {"text", Format::text}};
+    app.add_option("--format", options.format, "Output: auto, json or text (auto: text on a terminal, else JSON lines)")
+        ->type_name("FORMAT")
+        ->transform(CLI::Transformer(formats).description(""))
+        ->default_str("auto");
+    app.add_option("--log-level", options.log_level, "crashes, failures, major, problems, low-level or all")
+        ->type_name("LEVEL")
+        ->check(CLI::IsMember({"crashes", "failures", "major", "problems", "low-level", "all"}).description(""));
+}
+
+std::optional<std::string> config_file(const CommonOptions& options) {
+    if (!options.config.empty()) return options.config;
+    if (const char* named = std::getenv("NATKIT_CONFIG"); named != nullptr && *named != '\0') return named;
+    if (::access(default_config, R_OK) == 0) return default_config;
+    return std::nullopt;
+}
+
+bool wants_json(Format format) {
+    return format == Format::json || (format == Format::automatic && ::isatty(STDOUT_FILENO) == 0);
+}
+
+bool wants_colour() {
+    const char* no = std::getenv("NO_COLOR");
+    const char* term = std::getenv("TERM");
+    if (no != nullptr && *no != '\0') return false;
+    return ::isatty(STDOUT_FILENO) != 0 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+int run(CLI::App& app, int argc, char** argv, const std::function<Exit()>& body) {
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return exit_for(app, error);
+    } catch (const std::exception& error) {
+        complain(app.get_name(), error.what());
+        return static_cast<int>(Exit::usage);
+    }
+    try {
+        return static_cast<int>(body());
+    } catch (const std::exception& error) {
+        complain(app.get_name(), std::string("internal error: ") + error.what());
+    }
+    return static_cast<int>(Exit::internal);
+}
+
+void complain(std::string_view program, const Error& error) {
+    complain(program, to_string(error));
+}
+
+void complain(std::string_view program, std::string_view message) {
+    write_stderr(std::string(program) + ": " + std::string(message) + "\n");
+}
+
+void Output::write(std::string_view bytes) {
+    buffer_.append(bytes);
+    if (buffer_.size() >= 64 * 1024) flush();
+}
+
+void Output::flush() {
+    std::string_view left = buffer_;
+    while (!left.empty()) {
+        const ssize_t written = ::write(STDOUT_FILENO, left.data(), left.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EPIPE) std::_Exit(static_cast<int>(Exit::fine));
+        if (written < 0) {
+            complain(program_, fail_errno("standard output", errno).error());
+            std::_Exit(static_cast<int>(Exit::internal));
+        }
+        left.remove_prefix(static_cast<std::size_t>(written));
+    }
+    buffer_.clear();
+}
+
+Result<std::string> read_all(const std::string& path, std::size_t limit) {
+    const int fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail_errno(path, errno);
+    std::string content;
+    std::array<char, 64 * 1024> chunk;
+    Result<std::string> result;
+    for (;;) {
+        const ssize_t count = ::read(fd, chunk.data(), chunk.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) result = fail_errno(path, errno);
+        if (count <= 0) break;
+        content.append(chunk.data(), static_cast<std::size_t>(count));
+        if (content.size() > limit) {
+            result = fail(Errc::exhausted, path + ": more than " + std::to_string(limit) + " bytes");
+            break;
+        }
+    }
+    if (fd != STDIN_FILENO) ::close(fd);
+    if (result) return content;
+    return result;
+}
+
+}  // namespace natkit::tool

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "natkit/base/error.hpp"
+
+/// What every program of natkit does the same way: options, exit status, diagnostics.
+namespace natkit::tool {
+
+/// Exit status, the same for all programs.
+enum class Exit : int {
+    fine = 0,
+    bad_record = 1,  ///< some record was bad, the rest is done
+    usage = 2,       ///< usage or configuration
+    internal = 70,   ///< an error of ours
+};
+
+enum class Format : unsigned char { automatic, json, text };
+
+struct CommonOptions {
+    std::string config;  ///< --config; empty: see config_file()
+    Format format = Format::automatic;
+    std::string log_level;  ///< --log-level; empty: as configured
+};
+
+/// Adds --config, --format, --log-level and --version to a program (or a subcommand of it).
+void add_common_options(CLI::App& app, CommonOptions& options);
+
+/// The configuration to read: --config, else $NATKIT_CONFIG, else /etc/natkit/natkit.toml if it exists, else nothing.
+[[nodiscard]] std::optional<std::string> config_file(const CommonOptions& options);
+
+/// Whether results go out as JSON lines: asked for, or `automatic` and standard output is no terminal.
+[[nodiscard]] bool wants_json(Format format);
+
+/// Whether standard output is a terminal that likes colour (NO_COLOR unset, TERM not "dumb").
+[[nodiscard]] bool wants_colour();
+
+/// Parses the command line and runs `body`; gives the exit status for main(). Usage errors are told on standard error
+/// and give 2; an exception that nobody caught gives 70. SIGPIPE is ignored: see Output.
+[[nodiscard]] int run(CLI::App& app, int argc, char** argv, const std::function<Exit()>& body);
+
+/// "natclassify: stdin:2: not a JSON object" on standard error.
+void complain(std::string_view program, const Error& error);
+void complain(std::string_view program, std::string_view message);
+
+/// Standard output, buffered. When its reader is gone the program ends at once and quietly with 0, as a filter should;
+/// any other failure to write ends it with a message and 70.
+class Output {
+  public:
+    explicit Output(std::string_view program) : program_(program) {}
+    Output(const Output&) = delete;
+    Output& operator=(const Output&) = delete;
+    ~Output() { flush(); }
+
+    void write(std::string_view bytes);
+    void flush();
+
+  private:
+    std::string program_;
+    std::string buffer_;
+};
+
+/// A whole file, or standard input for "-"; Errc::system, or Errc::exhausted above `limit` bytes.
+[[nodiscard]] Result<std::string> read_all(const std::string& path, std::size_t limit);
+
+}  // namespace natkit::tool
