@@ -1,0 +1,465 @@
+"""A laboratory of network namespaces: LAN – edge – NAT – WAN, real programs inside, bounded waits, everything gone afterwards.
+
+Works as root, and as a normal user by a user namespace. Python's standard library, iproute2, nft and util-linux suffice.
+
+    import lab
+    def a_call(net): ...
+    if __name__ == "__main__":
+        lab.main(a_call)
+
+Each test function gets a fresh Lab. All of it runs in a PID namespace: when the test ends, so does every process in it.
+"""
+import collections
+import contextlib
+import ctypes
+import ipaddress
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev"))
+PROGRAMS = pathlib.Path(os.environ.get("NATKIT_PROGRAMS", BUILD / "bin"))
+PATIENCE = 10.0  # seconds that a wait may take when it says nothing else: far above what a loaded machine needs
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_NEWNET = 0x40000000
+
+
+class Failure(AssertionError):
+    """What the test wanted did not happen."""
+
+
+def require(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def wait_until(condition, what, seconds=PATIENCE):
+    """Returns condition()'s first true value; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"waited {seconds:g} s in vain for: {what}")
+        time.sleep(0.02)
+
+
+def sh(*argv):
+    """Runs a set-up command; its failure is the test's failure, with what it said."""
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    require(done.returncode == 0, f"{' '.join(map(str, argv))}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+# --- a world of its own -------------------------------------------------------------------------------------------------
+
+def enter():
+    """Makes this process (by starting itself again) one in fresh user, mount, PID and network namespaces."""
+    if os.environ.get("NATKIT_LAB") != "inside":
+        flags = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        if os.geteuid() != 0:
+            flags = ["--user", "--map-root-user"] + flags
+        if subprocess.run(["unshare", *flags, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            sys.exit("lab: no right to make namespaces here (needs root, or kernel.unprivileged_userns_clone=1)")
+        os.environ["NATKIT_LAB"] = "inside"
+        os.execvp("unshare", ["unshare", *flags, sys.executable, "-B", *sys.argv])
+    if os.getpid() == 1:
+        _be_init()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    sh("mount", "-t", "tmpfs", "tmpfs", "/run")
+    sh("ip", "link", "set", "lo", "up")
+
+
+def _be_init():
+    """The first process of a PID namespace reaps orphans; the test itself is its child."""
+    child = os.fork()
+    if child == 0:
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, _: os.kill(child, n))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the child too, as it is of the same terminal group
+    while True:
+        try:
+            pid, status = os.wait()
+        except ChildProcessError:
+            os._exit(70)
+        if pid == child:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+# --- programs and hosts -------------------------------------------------------------------------------------------------
+
+class Program:
+    """A running program with captured output (stdout and stderr together)."""
+
+    def __init__(self, host, name, argv, env=None, cwd=None, on_line=None):
+        self.name, self.argv = name, [str(a) for a in argv]
+        self.lines, self._read, self._changed, self._on_line = [], 0, threading.Condition(), on_line
+        self.process = subprocess.Popen(
+            [*host.enter, *self.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})}, cwd=cwd or host.lab.folder, start_new_session=True)
+        self.pid = self.process.pid
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+        host.lab.programs.append(self)
+
+    def _collect(self):
+        for raw in self.process.stdout:
+            line = raw.decode("utf-8", "replace").rstrip("\n")
+            with self._changed:
+                self.lines.append(line)
+                self._changed.notify_all()
+            if self._on_line:
+                self._on_line(line)
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def output(self):
+        with self._changed:
+            return "\n".join(self.lines)
+
+    def wait_line(self, pattern, seconds=PATIENCE, again=False):
+        """The match of the next line that fits (after the last one waited for, unless `again`: from the beginning)."""
+        end = time.monotonic() + seconds
+        position = 0 if again else self._read
+        with self._changed:
+            while True:
+                while position < len(self.lines):
+                    found = re.search(pattern, self.lines[position])
+                    position += 1
+                    if found:
+                        self._read = max(self._read, position)
+                        return found
+                left = end - time.monotonic()
+                ended = self.process.poll() is not None and not self._reader.is_alive()
+                if left <= 0 or ended:
+                    state = f"it ended with {self.process.returncode}" if ended else f"{seconds:g} s passed"
+                    raise Failure(f"{self.name}: no line matching {pattern!r}: {state}")
+                self._changed.wait(min(left, 0.1))
+
+    def wait_exit(self, seconds=PATIENCE):
+        """The exit status; fails when the program does not end."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name}: still running after {seconds:g} s") from None
+        self._reader.join(2)
+        return status
+
+    def signal(self, number):
+        if self.process.poll() is None:
+            os.kill(self.pid, number)
+
+    def stop(self, seconds=PATIENCE):
+        """Ends it by SIGTERM; the exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait_exit(seconds)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Host:
+    """A network namespace with its interfaces."""
+
+    def __init__(self, lab, name):
+        self.lab, self.name, self.interfaces, self.addresses = lab, name, [], []
+        self.enter = ["nsenter", f"--net=/run/netns/{name}"]
+        sh("ip", "netns", "add", name)
+        self.ip("link", "set", "lo", "up")
+        # An interface that appears later is no reason for addresses of its own making.
+        self.sysctl("net.ipv6.conf.default.accept_dad", 0)
+        self.sysctl("net.ipv6.conf.default.addr_gen_mode", 1)
+
+    def ip(self, *arguments):
+        return sh("ip", "-n", self.name, *arguments)
+
+    def sysctl(self, key, value):
+        sh(*self.enter, "sysctl", "-qw", f"{key}={value}")
+
+    def nft(self, rules):
+        done = subprocess.run([*self.enter, "nft", "-f", "-"], input=rules, capture_output=True, text=True)
+        require(done.returncode == 0, f"nft in {self.name}: {done.stderr}")
+
+    @property
+    def address(self):
+        """The first address, without its prefix length."""
+        return self.addresses[0]
+
+    def attach(self, interface, segment, *addresses):
+        """An interface on a segment, with addresses in CIDR form."""
+        port = f"p{len(segment.interfaces)}"
+        sh("ip", "link", "add", interface, "netns", self.name, "type", "veth", "peer", "name", port, "netns", segment.name)
+        segment.interfaces.append(port)
+        segment.ip("link", "set", port, "master", "br0", "up")
+        for address in addresses:
+            self.ip("addr", "add", address, "dev", interface)
+            self.addresses.append(address.split("/")[0])
+        self.ip("link", "set", interface, "up")
+        self.interfaces.append(interface)
+        return self
+
+    def default_route(self, via):
+        self.ip("route", "add", "default", "via", via)
+        return self
+
+    def run(self, *argv, seconds=30, env=None, stdin=None):
+        """Runs to the end; the CompletedProcess with text stdout and stderr."""
+        return subprocess.run([*self.enter, *map(str, argv)], input=stdin, text=True, capture_output=True, timeout=seconds,
+                              env={**os.environ, **(env or {})}, cwd=self.lab.folder)
+
+    def start(self, name, *argv, **options):
+        return Program(self, name, argv, **options)
+
+    def socket(self, *arguments):
+        """A socket made in this namespace; usable from any thread."""
+        made = []
+
+        def make():
+            try:
+                with open(f"/run/netns/{self.name}", "rb") as namespace:
+                    if _libc.setns(namespace.fileno(), _NEWNET) != 0:
+                        raise OSError(ctypes.get_errno(), "setns")
+                made.append(socket.socket(*arguments))
+            except OSError as error:
+                made.append(error)
+
+        thread = threading.Thread(target=make)  # setns binds the calling thread alone
+        thread.start()
+        thread.join()
+        if isinstance(made[0], OSError):
+            raise made[0]
+        return made[0]
+
+    def sockets(self, protocol="udp"):
+        """Local endpoints of the sockets in this namespace, as ss prints them: a list of (endpoint, process text)."""
+        out = sh(*self.enter, "ss", "-Hnap", f"--{protocol}")
+        return [(w[3], w[5] if len(w) > 5 else "") for w in (line.split() for line in out.splitlines()) if len(w) >= 5]
+
+    def count_rtp(self):
+        """Starts counting the RTP-sized datagrams that reach this host (nft); read with rtp_counted()."""
+        self.nft("""table inet audio {
+            counter heard {}
+            chain in { type filter hook input priority 0; meta l4proto udp udp length 180 udp dport 1024-65535 counter name heard; }
+        }""")
+        return self
+
+    def rtp_counted(self):
+        out = sh(*self.enter, "nft", "list", "counter", "inet", "audio", "heard")
+        return int(re.search(r"packets (\d+)", out)[1])
+
+
+Datagram = collections.namedtuple("Datagram", "time source destination payload")
+
+
+class Tap:
+    """Records the UDP datagrams that cross a segment, or reach and leave a host. Reassembles fragments."""
+
+    def __init__(self, host):
+        self.datagrams, self._fragments, self._lock = [], {}, threading.Lock()
+        self._both_ways = not isinstance(host, Segment)
+        self._socket = host.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))  # ETH_P_ALL
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self._closing = False
+        threading.Thread(target=self._collect, daemon=True).start()
+
+    def _collect(self):
+        while not self._closing:
+            try:
+                packet, where = self._socket.recvfrom(65536)
+            except OSError:
+                return
+            # On a segment every frame comes in by one port and leaves by others: count it where it came in.
+            if where[0] == "lo" or (where[2] == socket.PACKET_OUTGOING and not self._both_ways):
+                continue
+            if where[1] == 0x0800:
+                self._ipv4(packet)
+            elif where[1] == 0x86DD and packet[6] == 17:
+                self._udp(packet[8:24], packet[24:40], packet[40:])
+
+    def _ipv4(self, packet):
+        header = (packet[0] & 15) * 4
+        length, ident, offset = struct.unpack("!HHH", packet[2:8])
+        if packet[9] != 17:
+            return
+        body, more, offset = packet[header:length], offset & 0x2000, (offset & 0x1FFF) * 8
+        if more or offset:
+            key = (packet[12:20], ident)
+            parts = self._fragments.setdefault(key, {})
+            parts[offset] = (body, bool(more))
+            whole, at = b"", 0
+            while at in parts:
+                piece, goes_on = parts[at]
+                whole, at = whole + piece, at + len(piece)
+                if not goes_on:
+                    del self._fragments[key]
+                    return self._udp(packet[12:16], packet[16:20], whole)
+            return None
+        return self._udp(packet[12:16], packet[16:20], body)
+
+    def _udp(self, source, destination, body):
+        if len(body) < 8:
+            return
+        sport, dport = struct.unpack("!HH", body[:4])
+        with self._lock:
+            self.datagrams.append(Datagram(time.time(), _endpoint(source, sport), _endpoint(destination, dport), body[8:]))
+
+    def all(self):
+        with self._lock:
+            return list(self.datagrams)
+
+    def sip(self):
+        """The datagrams that are SIP messages, as (Datagram, text)."""
+        found = []
+        for datagram in self.all():
+            if re.match(rb"SIP/2\.0 \d|[A-Z]+ \S+ SIP/2\.0\r\n", datagram.payload):
+                found.append((datagram, datagram.payload.decode("utf-8", "replace")))
+        return found
+
+    def rtp(self):
+        return [d for d in self.all() if is_rtp(d.payload)]
+
+    def close(self):
+        self._closing = True
+        self._socket.close()
+
+
+def _endpoint(address, port):
+    text = str(ipaddress.ip_address(bytes(address)))
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+
+def is_rtp(payload):
+    """Version 2 and not RTCP (RFC 5761 section 4)."""
+    return len(payload) >= 12 and payload[0] >> 6 == 2 and not 192 <= payload[1] <= 223
+
+
+def same_audio(sender, receiver):
+    """How many of the RTP payloads that one Tap saw leave its host the other saw arrive: audio that truly got through."""
+    sent = {d.payload[12:] for d in sender}
+    return sum(d.payload[12:] in sent for d in receiver)
+
+
+class Segment(Host):
+    """A link on which hosts meet: a bridge in a namespace of its own, where all that crosses can be watched."""
+
+    def __init__(self, lab, name):
+        super().__init__(lab, f"seg-{name}")
+        self.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+        self.ip("link", "set", "br0", "up")
+
+
+NAT_KINDS = ("port-restricted", "symmetric", "full-cone", "address-dependent")
+
+
+class Lab:
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="natkit-"))
+        self.hosts, self.programs, self._closers = {}, [], contextlib.ExitStack()
+
+    def segment(self, name):
+        return self._new(Segment(self, name))
+
+    def host(self, name):
+        return self._new(Host(self, name))
+
+    def _new(self, host):
+        self.hosts[host.name] = host
+        return host
+
+    def nat(self, name, kind, inside, inside_address, outside, outside_address, inner_host=None):
+        """A NAT between two segments. Kinds by RFC 4787: port-restricted (mapping independent, filtering by address and
+        port), symmetric (mapping by address and port), full-cone and address-dependent (one inner host: `inner_host`)."""
+        host = self.host(name).attach("in0", inside, inside_address).attach("out0", outside, outside_address)
+        host.sysctl("net.ipv4.ip_forward", 1)
+        outer = outside_address.split("/")[0]
+        mapping = {"port-restricted": "masquerade", "symmetric": "masquerade fully-random"}.get(kind, f"snat to {outer}")
+        inward, gate = "", "ct state established,related accept"
+        if kind in ("full-cone", "address-dependent"):
+            inward = ("chain pre { type nat hook prerouting priority dstnat; "
+                      f'iifname "out0" udp dport 1024-65535 dnat to {inner_host}; }}')
+            gate += '; iifname "out0" accept' if kind == "full-cone" else '; iifname "out0" ip saddr @seen accept'
+        require(kind in NAT_KINDS, f"no such kind of NAT: {kind}")
+        host.nft(f"""table ip nat {{
+            chain post {{ type nat hook postrouting priority srcnat; oifname "out0" {mapping}; }}
+            {inward}
+        }}
+        table ip gate {{
+            set seen {{ type ipv4_addr; flags dynamic,timeout; timeout 60s; size 1024; }}
+            chain forward {{ type filter hook forward priority 0; policy drop;
+                iifname "in0" update @seen {{ ip daddr }} accept; {gate}; }}
+            chain input {{ type filter hook input priority 0; iifname "out0" ct state new drop; }}
+        }}""")
+        return host
+
+    def udp_timeouts(self, host, seconds):
+        """Both of them: a stream that was seen answered has the longer one, or the test would wait for minutes."""
+        host.sysctl("net.netfilter.nf_conntrack_udp_timeout", seconds)
+        host.sysctl("net.netfilter.nf_conntrack_udp_timeout_stream", seconds)
+
+    def tap(self, host):
+        tap = Tap(host)
+        self._closers.callback(tap.close)
+        return tap
+
+    def on_close(self, function, *arguments):
+        self._closers.callback(function, *arguments)
+
+    def tell(self):
+        """What the programs said, for a failed test."""
+        for program in self.programs:
+            status = program.process.poll()
+            print(f"--- {program.name}: {'running' if status is None else f'ended with {status}'}: {' '.join(program.argv)}")
+            for line in program.lines[-120:]:
+                print(f"    {line}")
+
+    def close(self):
+        self._closers.close()
+        for program in self.programs:
+            if program.process.poll() is None:
+                program.kill()
+        for name in self.hosts:
+            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main(*tests):
+    """Runs the tests (all, or those named on the command line), each in a fresh Lab; ends the process."""
+    enter()
+    wanted = sys.argv[1:]
+    failed = 0
+    for test in tests:
+        if wanted and test.__name__ not in wanted:
+            continue
+        net, began = Lab(), time.monotonic()
+        try:
+            test(net)
+            print(f"ok      {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
+        except Exception as error:  # pylint: disable=broad-except
+            failed += 1
+            print(f"FAILED  {test.__name__} ({time.monotonic() - began:.1f} s): {error}")
+            if not isinstance(error, Failure):
+                traceback.print_exc(file=sys.stdout)
+            else:
+                frame = traceback.extract_tb(error.__traceback__)
+                print("".join(traceback.format_list([f for f in frame if "_test.py" in f.filename][-2:])), end="")
+            net.tell()
+            sys.stdout.flush()
+        finally:
+            net.close()
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,174 @@
+"""Phones that are not ours: baresip, driven over its control connection, and SIPp with scenarios of our own."""
+import json
+import math
+import os
+import pathlib
+import queue
+import re
+import socket
+import struct
+import threading
+import time
+import wave
+
+import lab
+
+SCENARIOS = pathlib.Path(__file__).resolve().parents[1] / "e2e/scenarios"
+BARESIP_MODULES = next((p for p in ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules") if os.path.isdir(p)),
+                       "/usr/lib/baresip/modules")
+
+
+def write_tone(path, hertz, seconds=60):
+    """A mono WAV of 8 kHz. The tone wavers, so that no two packets of a minute are alike."""
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(b"".join(
+            struct.pack("<h", int(9000 * math.sin(2 * math.pi * (hertz + n / 1000) * n / 8000))) for n in range(8000 * seconds)))
+
+
+class Baresip:
+    """One baresip with one account. Registers at once unless told not to; sends no keepalives of its own."""
+
+    def __init__(self, host, user, proxy, domain="example.com", answer="manual", register=True, tone=440, port=5060,
+                 password="secret", expires=3600, name=None):
+        self.host, self.user, self.aor = host, user, f"sip:{user}@{domain}"
+        self.name = name or user
+        self.tap = host.lab.tap(host)
+        folder = host.lab.folder / f"baresip-{self.name}"
+        folder.mkdir()
+        tone_file = host.lab.folder / f"tone-{tone}.wav"
+        if not tone_file.exists():
+            write_tone(tone_file, tone)
+        modules = ("g711", "aufile", "ctrl_tcp", "account", "menu", "rtcpsummary")
+        (folder / "config").write_text("\n".join([
+            f"module_path {BARESIP_MODULES}", *(f"module{'_app' if m in ('menu', 'ctrl_tcp', 'account') else ''} {m}.so" for m in modules),
+            f"sip_listen {host.address}:{port}", f"net_interface {host.interfaces[0]}", "ctrl_tcp_listen 127.0.0.1:4444",
+            f"audio_source aufile,{tone_file}", "audio_player aufile,none", "audio_alert aufile,none",
+            f"audio_path {folder}", "ausrc_srate 8000", "auplay_srate 8000", "ausrc_channels 1", "auplay_channels 1",
+            "rtp_ports 10000-10999", "rtcp_mux no", "call_max_calls 4", "call_local_timeout 60", "jitter_buffer_delay 1-5", ""]))
+        (folder / "accounts").write_text(
+            f'<{self.aor};transport=udp>;outbound="sip:{proxy};transport=udp";auth_pass={password};answermode={answer};'
+            f"regint={expires if register else 0};audio_codecs=PCMU/8000/1;ptime=20\n")
+        (folder / "contacts").write_text("")
+        (folder / "uuid").write_text("00000000-0000-4000-8000-000000000000\n")
+        self.program = host.start(f"baresip {self.name}", "baresip", "-4", "-f", folder)
+        self.events, self._all, self._answers, self._token = queue.Queue(), [], {}, 0
+        self._answered = threading.Condition()
+        self._control = lab.wait_until(self._connect, f"{self.name}'s control connection")
+        threading.Thread(target=self._listen, daemon=True).start()
+        if register:
+            self.wait_event("REGISTER_OK")
+
+    def _connect(self):
+        lab.require(self.program.process.poll() is None, f"{self.name}: baresip ended: {self.program.output[-500:]}")
+        connection = self.host.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            connection.connect(("127.0.0.1", 4444))
+            return connection
+        except OSError:
+            connection.close()
+            return None
+
+    def _listen(self):
+        """Netstrings of JSON: answers and events."""
+        kept = b""
+        while True:
+            try:
+                more = self._control.recv(65536)
+            except OSError:
+                return
+            if not more:
+                return
+            kept += more
+            while (found := re.match(rb"(\d+):", kept)) and len(kept) > found.end() + int(found[1]):
+                message = json.loads(kept[found.end():found.end() + int(found[1])])
+                kept = kept[found.end() + int(found[1]) + 1:]
+                if message.get("event"):
+                    self._all.append(message)
+                    self.events.put(message)
+                else:
+                    with self._answered:
+                        self._answers[message.get("token")] = message
+                        self._answered.notify_all()
+
+    def command(self, command, params="", seconds=lab.PATIENCE):
+        self._token += 1
+        token = str(self._token)
+        text = json.dumps({"command": command, "params": params, "token": token}).encode()
+        self._control.sendall(b"%d:%s," % (len(text), text))
+        with self._answered:
+            lab.require(self._answered.wait_for(lambda: token in self._answers, seconds), f"{self.name}: no answer to {command}")
+            return self._answers.pop(token)
+
+    def wait_event(self, *types, seconds=lab.PATIENCE):
+        """The next event of one of these types (others before it are passed over)."""
+        end = time.monotonic() + seconds
+        seen = []
+        while True:
+            try:
+                event = self.events.get(timeout=max(0.001, end - time.monotonic()))
+            except queue.Empty:
+                raise lab.Failure(f"{self.name}: waited {seconds:g} s in vain for {' or '.join(types)}; came: {seen}") from None
+            if event["type"] in types:
+                return event
+            seen.append(event["type"] + (f"({event['param']})" if event.get("param") else ""))
+
+    def forget_events(self):
+        while not self.events.empty():
+            self.events.get_nowait()
+
+    def dial(self, uri):
+        return self.command("dial", uri)
+
+    def accept(self):
+        return self.command("accept")
+
+    def hangup(self):
+        return self.command("hangup")
+
+    def heard(self):
+        """RTP datagrams that reached this phone."""
+        return [d for d in self.tap.rtp() if d.destination.startswith(self.host.address + ":")]
+
+    def said(self):
+        return [d for d in self.tap.rtp() if d.source.startswith(self.host.address + ":")]
+
+    def stop(self):
+        """As a power cut does: no un-REGISTER."""
+        self.program.kill()
+
+
+def call(caller, callee, uri=None, seconds=lab.PATIENCE):
+    """caller calls, callee answers (itself, or here), both are established."""
+    caller.forget_events()
+    callee.forget_events()
+    caller.dial(uri or callee.aor)
+    callee.wait_event("CALL_INCOMING", seconds=seconds)
+    callee.accept()
+    caller.wait_event("CALL_ESTABLISHED", seconds=seconds)
+    callee.wait_event("CALL_ESTABLISHED", seconds=seconds)
+
+
+def hear_each_other(a, b, packets=50, seconds=15):
+    """Waits until either phone received that many packets which the other one sent, payload for payload."""
+    for ear, mouth in ((a, b), (b, a)):
+        lab.wait_until(lambda ear=ear, mouth=mouth: lab.same_audio(mouth.said(), ear.heard()) >= packets,
+                       f"{packets} packets from {mouth.name} heard at {ear.name} "
+                       f"(sent {len(mouth.said())}, came {len(ear.heard())})", seconds)
+
+
+def hang_up(a, b, seconds=lab.PATIENCE):
+    a.hangup()
+    b.wait_event("CALL_CLOSED", seconds=seconds)
+
+
+def sipp(host, scenario, *options, name=None, remote=None, port=5060, media_port=20000, calls=1, seconds=30):
+    """Starts SIPp in a host with one of our scenarios."""
+    argv = ["sipp", "-sf", SCENARIOS / f"{scenario}.xml", "-i", host.address, "-p", port, "-m", calls, "-mp", media_port,
+            "-nostdin", "-timeout", f"{seconds}s", "-timeout_error", "-trace_err", "-error_file",
+            host.lab.folder / f"sipp-{name or scenario}-errors.log", *options]
+    if remote:
+        argv.append(remote)
+    return host.start(f"sipp {name or scenario}", *argv, env={"TERM": "dumb"})
