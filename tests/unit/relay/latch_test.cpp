@@ -1,0 +1,209 @@
+#include "natkit/relay/latch.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace natkit;
+using namespace natkit::relay;
+using namespace std::chrono_literals;
+
+namespace {
+
+Endpoint at(const char* text) { return Endpoint::parse(text).value(); }
+IpRange range(const char* text) { return IpRange::parse(text).value(); }
+
+Latch::Signal exact(const char* endpoint) { return {.policy = SourcePolicy::exact, .endpoint = at(endpoint)}; }
+Latch::Signal learn(const char* endpoint) { return {.policy = SourcePolicy::learn_port, .endpoint = at(endpoint)}; }
+Latch::Signal far_end(const char* site, const char* endpoint = "192.168.1.5:4000") {
+    return {.policy = SourcePolicy::latch, .endpoint = at(endpoint), .allowed = range(site)};
+}
+
+/// What one packet did: "ok", "ok RULE" when it decided the source, or the reason of refusal.
+std::string outcome(const Latch::Verdict& verdict) {
+    if (!verdict.accepted) return to_string(verdict.reason);
+    return verdict.learned ? std::string("ok ") + to_string(*verdict.learned) : "ok";
+}
+
+struct Step {
+    Duration when;
+    std::optional<Latch::Signal> signal;  ///< signalling, or else a packet:
+    const char* source = "";
+    std::uint32_t ssrc = 0;  ///< 0: not RTP
+    int sequence = 0;        ///< -1: RTCP
+    const char* want = "";
+    const char* target = "";  ///< where packets go afterwards; "-" nowhere; "" not looked at
+};
+
+Step packet(Duration when, const char* source, const char* want, const char* target = "") {
+    return {.when = when, .signal = {}, .source = source, .want = want, .target = target};
+}
+Step rtp(Duration when, const char* source, std::uint32_t ssrc, int sequence, const char* want) {
+    return {.when = when, .signal = {}, .source = source, .ssrc = ssrc, .sequence = sequence, .want = want};
+}
+Step signal(Duration when, Latch::Signal what, const char* target = "") {
+    return {.when = when, .signal = what, .target = target};
+}
+
+struct Case {
+    const char* why;
+    std::vector<Step> steps;
+};
+
+void run(const Case& c) {
+    CAPTURE(c.why);
+    Latch latch;
+    for (const Step& step : c.steps) {
+        const Instant now = Instant(100s) + step.when;
+        CAPTURE(step.when.count() / 1000000);
+        if (step.signal) {
+            latch.signal(*step.signal, now);
+        } else {
+            CAPTURE(step.source);
+            std::optional<StreamMark> mark;
+            if (step.ssrc != 0) mark = StreamMark{.ssrc = step.ssrc, .sequence = {}};
+            if (mark && step.sequence >= 0) mark->sequence = static_cast<std::uint16_t>(step.sequence);
+            CHECK(outcome(latch.on_packet(at(step.source), mark, now)) == step.want);
+        }
+        if (*step.target != '\0') CHECK((latch.target() ? to_string(*latch.target()) : "-") == step.target);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("relay::Latch: who may send, and where packets go") {
+    const Case cases[] = {
+        {"nobody signalled: nothing in, nothing out", {packet(0s, "198.51.100.7:4000", "no-party", "-")}},
+        {"exact: the signalled endpoint and nothing else, at once and for good",
+         {signal(0s, exact("203.0.113.9:4000"), "203.0.113.9:4000"), packet(1s, "203.0.113.9:4001", "wrong-port"),
+          packet(1s, "203.0.113.8:4000", "wrong-address"), packet(1s, "203.0.113.9:4000", "ok", "203.0.113.9:4000"),
+          packet(100s, "203.0.113.9:4001", "wrong-port", "203.0.113.9:4000")}},
+        {"exact: no rebinding, however well it fits",
+         {signal(0s, exact("203.0.113.9:4000")), rtp(0s, "203.0.113.9:4000", 7, 1, "ok"),
+          rtp(9s, "203.0.113.9:4001", 7, 2, "wrong-port")}},
+        {"learn-port: sends to the signalled port until the first packet shows another",
+         {signal(0s, learn("192.168.10.5:4000"), "192.168.10.5:4000"), packet(0s, "192.168.10.6:4000", "wrong-address"),
+          packet(0s, "192.168.10.5:5000", "ok port-learned", "192.168.10.5:5000"),
+          packet(0s, "192.168.10.5:4000", "wrong-port", "192.168.10.5:5000")}},
+        {"learn-port: the signalled port itself is learned as such",
+         {signal(0s, learn("192.168.10.5:4000")), packet(0s, "192.168.10.5:4000", "ok exact", "192.168.10.5:4000"),
+          packet(0s, "192.168.10.5:5000", "wrong-port", "192.168.10.5:4000")}},
+        {"latch: nothing is sent before the first packet from the visible address",
+         {signal(0s, far_end("198.51.100.7"), "-"), packet(0s, "198.51.100.8:4000", "wrong-address", "-"),
+          packet(0s, "192.168.1.5:4000", "wrong-address", "-"),
+          packet(0s, "198.51.100.7:61000", "ok latch", "198.51.100.7:61000"),
+          packet(0s, "198.51.100.7:61001", "wrong-port", "198.51.100.7:61000")}},
+        {"latch: any address of a multihomed NAT, and then only the one that came first",
+         {signal(0s, far_end("203.0.113.64-203.0.113.79")), packet(0s, "203.0.113.80:4000", "wrong-address"),
+          packet(0s, "203.0.113.70:4000", "ok latch", "203.0.113.70:4000"),
+          packet(0s, "203.0.113.71:4000", "wrong-address", "203.0.113.70:4000")}},
+        {"the same signal again changes nothing: a retransmitted answer",
+         {signal(0s, far_end("198.51.100.7")), packet(0s, "198.51.100.7:61000", "ok latch"),
+          signal(1s, far_end("198.51.100.7"), "198.51.100.7:61000"), packet(1s, "198.51.100.7:61001", "wrong-port")}},
+    };
+    for (const Case& c : cases) run(c);
+}
+
+TEST_CASE("relay::Latch: rebind") {
+    const auto latched = [](std::vector<Step> then) {
+        std::vector<Step> steps{signal(0s, far_end("198.51.100.7")), rtp(0s, "198.51.100.7:61000", 7, 65000, "ok latch")};
+        steps.insert(steps.end(), then.begin(), then.end());
+        return steps;
+    };
+    const Case cases[] = {
+        {"silent for 2 s, same SSRC, the sequence goes on", latched({rtp(2s, "198.51.100.7:61009", 7, 65100, "ok rebind"),
+                                                                     rtp(2s, "198.51.100.7:61000", 7, 65001, "wrong-port")})},
+        {"over the wrap of the sequence", latched({rtp(3s, "198.51.100.7:61009", 7, 100, "ok rebind")})},
+        {"too early", latched({rtp(1999ms, "198.51.100.7:61009", 7, 65100, "wrong-port")})},
+        {"the old source still sends", latched({rtp(1s, "198.51.100.7:61000", 7, 65050, "ok"),
+                                                rtp(2500ms, "198.51.100.7:61009", 7, 65100, "wrong-port")})},
+        {"another SSRC", latched({rtp(5s, "198.51.100.7:61009", 8, 65100, "wrong-port")})},
+        {"a sequence from before: late packets", latched({rtp(5s, "198.51.100.7:61009", 7, 64990, "wrong-port")})},
+        {"the very same sequence: a copy", latched({rtp(5s, "198.51.100.7:61009", 7, 65000, "wrong-port")})},
+        {"a sequence far off: a guess", latched({rtp(5s, "198.51.100.7:61009", 7, 30000, "wrong-port")})},
+        {"the right stream from another address", latched({rtp(5s, "198.51.100.8:61000", 7, 65100, "wrong-address")})},
+        {"not RTP", latched({packet(5s, "198.51.100.7:61009", "wrong-port")})},
+        {"muxed RTCP does not hide the sequence", latched({rtp(10ms, "198.51.100.7:61000", 7, -1, "ok"),
+                                                           rtp(5s, "198.51.100.7:61009", 7, -1, "wrong-port"),
+                                                           rtp(5s, "198.51.100.7:61009", 7, 65100, "ok rebind")})},
+        {"another address of the same site",
+         {signal(0s, far_end("203.0.113.64-203.0.113.79")), rtp(0s, "203.0.113.64:1000", 7, 1, "ok latch"),
+          rtp(3s, "203.0.113.65:1000", 7, 2, "ok rebind")}},
+        {"a LAN phone that changes its port", {signal(0s, learn("192.168.10.5:4000")), rtp(0s, "192.168.10.5:4000", 7, 1, "ok exact"),
+                                               rtp(3s, "192.168.10.5:4002", 7, 2, "ok rebind")}},
+    };
+    for (const Case& c : cases) run(c);
+}
+
+TEST_CASE("relay::Latch: RTCP follows its RTP sibling's rebinding, and nothing else") {
+    Latch rtcp;
+    const Instant now(100s);
+    rtcp.signal(far_end("198.51.100.7"), now);
+    const StreamMark mark{.ssrc = 7, .sequence = {}};
+    CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61001"), mark, now)) == "ok latch");
+    CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61010"), mark, now + 9s)) == "wrong-port");
+    rtcp.sibling_rebound(at("198.51.100.7:0").address, 7);
+    CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61010"), StreamMark{8, {}}, now + 9s)) == "wrong-port");
+    CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61010"), mark, now + 9s)) == "ok rebind");
+    CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61012"), mark, now + 9s)) == "wrong-port");
+}
+
+TEST_CASE("relay::Latch: quarantine after signalling changed an endpoint") {
+    const Case cases[] = {
+        {"late packets from the old port cannot pull the latch back",
+         {signal(0s, far_end("198.51.100.7", "192.168.1.5:4000")), packet(0s, "198.51.100.7:61000", "ok latch"),
+          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002"), "-"), packet(10s, "198.51.100.7:61000", "quarantined", "-"),
+          packet(11s, "198.51.100.7:61002", "ok latch", "198.51.100.7:61002"),
+          packet(14s, "198.51.100.7:61000", "wrong-port", "198.51.100.7:61002")}},
+        {"it ends after 3 s when only the old one still sends",
+         {signal(0s, far_end("198.51.100.7", "192.168.1.5:4000")), packet(0s, "198.51.100.7:61000", "ok latch"),
+          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002")), packet(12999ms, "198.51.100.7:61000", "quarantined"),
+          packet(13s, "198.51.100.7:61000", "ok latch", "198.51.100.7:61000")}},
+        {"LAN: packets go to the new endpoint at once",
+         {signal(0s, learn("192.168.10.5:4000")), packet(0s, "192.168.10.5:5000", "ok port-learned"),
+          signal(10s, learn("192.168.10.5:4002"), "192.168.10.5:4002"), packet(10s, "192.168.10.5:5000", "quarantined"),
+          packet(10s, "192.168.10.5:4002", "ok exact"), packet(14s, "192.168.10.5:5000", "wrong-port")}},
+        {"going back to where it was is not late",
+         {signal(0s, learn("192.168.10.5:4000")), packet(0s, "192.168.10.5:4000", "ok exact"),
+          signal(5s, learn("192.168.10.5:4002")), packet(5s, "192.168.10.5:4002", "ok exact"),
+          signal(6s, learn("192.168.10.5:4000")), packet(6s, "192.168.10.5:4000", "ok exact"),
+          packet(6s, "192.168.10.5:4002", "wrong-port")}},
+        {"two changes in a row: the one that really sent stays in quarantine",
+         {signal(0s, far_end("198.51.100.7", "192.168.1.5:4000")), packet(0s, "198.51.100.7:61000", "ok latch"),
+          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002")), signal(11s, far_end("198.51.100.7", "192.168.1.5:4004")),
+          packet(11s, "198.51.100.7:61000", "quarantined")}},
+        {"the party is somewhere else now: the old address is refused for good",
+         {signal(0s, far_end("198.51.100.7")), packet(0s, "198.51.100.7:61000", "ok latch"),
+          signal(10s, far_end("198.51.100.99")), packet(20s, "198.51.100.7:61000", "wrong-address", "-")}},
+    };
+    for (const Case& c : cases) run(c);
+}
+
+TEST_CASE("relay::Latch: a resumed party may come from a new binding, and keeps the old one until it does") {
+    Latch latch;
+    const Instant now(100s);
+    latch.signal(far_end("198.51.100.7"), now);
+    CHECK(outcome(latch.on_packet(at("198.51.100.7:61000"), {}, now)) == "ok latch");
+    latch.reopen();
+    CHECK(latch.target() == at("198.51.100.7:61000"));
+    CHECK(outcome(latch.on_packet(at("198.51.100.8:61000"), {}, now)) == "wrong-address");
+    CHECK(outcome(latch.on_packet(at("198.51.100.7:62000"), {}, now)) == "ok latch");
+    CHECK(outcome(latch.on_packet(at("198.51.100.7:61000"), {}, now)) == "wrong-port");
+    latch.reopen();
+    CHECK(outcome(latch.on_packet(at("198.51.100.7:62000"), {}, now)) == "ok");
+    CHECK(outcome(latch.on_packet(at("198.51.100.7:63000"), {}, now)) == "wrong-port");
+}
+
+TEST_CASE("relay::Latch: what a journal says is held against what is signalled") {
+    Latch latch;
+    latch.restore(at("198.51.100.7:61000"), SourceRule::latch);
+    CHECK_FALSE(latch.source().has_value());
+    latch.signal(far_end("198.51.100.7"), Instant(100s));
+    latch.restore(at("198.51.100.8:61000"), SourceRule::latch);
+    CHECK_FALSE(latch.source().has_value());
+    latch.restore(at("198.51.100.7:61000"), SourceRule::latch);
+    CHECK(latch.target() == at("198.51.100.7:61000"));
+    CHECK(outcome(latch.on_packet(at("198.51.100.7:61001"), {}, Instant(100s))) == "wrong-port");
+}
