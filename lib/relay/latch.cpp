@@ -37,7 +37,8 @@ const char* to_string(Drop reason) noexcept {
 void Latch::signal(const Signal& signal, Instant now) noexcept {
     if (signalled_ && signal == signal_) return;
     const bool had = signalled_;
-    // A second change before the new endpoint has sent anything: the one before is still the one that late packets have.
+    // A second change before the new endpoint has sent anything: the one before is still the one that late packets
+    // have.
     const bool still = !source_ && quarantined_ && now < quarantine_end_;
     const std::optional<Endpoint> old = source_ ? source_ : still ? quarantined_ : target_;
     clear();
@@ -111,13 +112,14 @@ Latch::Verdict Latch::on_packet(const Endpoint& source, const std::optional<Stre
         return {.accepted = true};
     }
     if (const auto refused = refuse_address(source)) return {.reason = *refused};
-    if (quarantined_ && *quarantined_ == source && !source_ && now < quarantine_end_) return {.reason = Drop::quarantined};
+    if (quarantined_ && *quarantined_ == source && !source_ && now < quarantine_end_)
+        return {.reason = Drop::quarantined};
 
     std::optional<SourceRule> rule;
     if (!source_ || reopened_) {
-        rule = signal_.policy == SourcePolicy::latch     ? SourceRule::latch
-               : source.port == signal_.endpoint->port   ? SourceRule::exact
-                                                         : SourceRule::port_learned;
+        rule = signal_.policy == SourcePolicy::latch   ? SourceRule::latch
+               : source.port == signal_.endpoint->port ? SourceRule::exact
+                                                       : SourceRule::port_learned;
     } else if (continues(source, mark, now)) {
         rule = SourceRule::rebind;
     }

@@ -8,8 +8,12 @@
 namespace natkit::relay {
 namespace {
 
-std::uint16_t sibling(std::uint16_t port) noexcept { return port ^ 1U; }
-std::uint16_t even(std::uint16_t port) noexcept { return port & 0xfffeU; }
+std::uint16_t sibling(std::uint16_t port) noexcept {
+    return port ^ 1U;
+}
+std::uint16_t even(std::uint16_t port) noexcept {
+    return port & 0xfffeU;
+}
 
 }  // namespace
 
@@ -19,11 +23,13 @@ Result<PortRange> PortRange::parse(std::string_view text) {
     const auto first = dash == std::string_view::npos ? std::nullopt : number(text.substr(0, dash));
     const auto last = dash == std::string_view::npos ? std::nullopt : number(text.substr(dash + 1));
     if (!first || !last || *first == 0 || *first > *last) {
-        return fail(Errc::bad_config, "not a port range: '" + text::printable(text, 40) + "'; write it as '16384-32767'");
+        return fail(Errc::bad_config,
+                    "not a port range: '" + text::printable(text, 40) + "'; write it as '16384-32767'");
     }
     const PortRange range{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
     if ((range.first + 1) / 2 * 2 + 1 > range.last) {
-        return fail(Errc::bad_config, "port range '" + std::string(text) + "' holds no pair of an even port and the next");
+        return fail(Errc::bad_config,
+                    "port range '" + std::string(text) + "' holds no pair of an even port and the next");
     }
     return range;
 }
@@ -98,7 +104,8 @@ Result<std::uint16_t> Ports::take(Kind kind, Instant now, const Random& random) 
     if (!half && whole_pairs_.empty()) {
         std::string message = "all " + std::to_string(total()) + " ports are in use";
         if (!cooling_.empty()) {
-            const auto wait = std::chrono::ceil<std::chrono::milliseconds>(cooling_.front().since + short_cool_down - now);
+            const auto wait =
+                std::chrono::ceil<std::chrono::milliseconds>(cooling_.front().since + short_cool_down - now);
             message = "no port is free: " + std::to_string(in_use()) + " of " + std::to_string(total()) + " in use, " +
                       std::to_string(cooling()) + " cooling down, the first for another " +
                       to_string(std::max(wait, std::chrono::milliseconds(1)));
@@ -112,7 +119,8 @@ Result<std::uint16_t> Ports::take(Kind kind, Instant now, const Random& random) 
 
 bool Ports::take_exactly(Kind kind, std::uint16_t port) {
     const std::uint32_t last = port + (kind == Kind::pair ? 1U : 0U);
-    if (port < first_ || index(static_cast<std::uint16_t>(std::min(last, 65535U))) >= state_.size() || last > 65535) return false;
+    if (port < first_ || index(static_cast<std::uint16_t>(std::min(last, 65535U))) >= state_.size() || last > 65535)
+        return false;
     if (kind == Kind::pair && port % 2 != 0) return false;
     for (std::uint32_t p = port; p <= last; ++p) {
         if (state_[index(static_cast<std::uint16_t>(p))] == State::used) return false;

@@ -28,7 +28,9 @@ const char* why_not(const Endpoint& target, nat::Place place, Side side, const S
 
 }  // namespace
 
-const char* to_string(Side side) noexcept { return side == Side::lan ? "lan" : "wan"; }
+const char* to_string(Side side) noexcept {
+    return side == Side::lan ? "lan" : "wan";
+}
 
 Result<void> check_target(const Endpoint& target, nat::Place place, Side side, const Surroundings& surroundings) {
     if (const char* reason = why_not(target, place, side, surroundings)) {

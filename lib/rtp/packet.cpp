@@ -15,7 +15,9 @@ constexpr std::size_t rtp_fixed = 12;
 constexpr std::size_t rtcp_fixed = 8;
 
 /// RFC 5761 section 4: RTP payload types 64-95 are not used where RTCP may share the port.
-bool is_rtcp_type(std::uint8_t second) noexcept { return second >= 192 && second <= 223; }
+bool is_rtcp_type(std::uint8_t second) noexcept {
+    return second >= 192 && second <= 223;
+}
 
 }  // namespace
 

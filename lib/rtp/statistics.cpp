@@ -11,7 +11,9 @@ using namespace std::chrono_literals;
 constexpr std::uint16_t max_dropout = 3000;  // RFC 3550 appendix A.1
 constexpr std::uint16_t max_misorder = 100;
 
-double seconds(Duration duration) noexcept { return std::chrono::duration<double>(duration).count(); }
+double seconds(Duration duration) noexcept {
+    return std::chrono::duration<double>(duration).count();
+}
 
 }  // namespace
 
@@ -73,7 +75,8 @@ void ReceiverStatistics::on_packet(const RtpHeader& header, Instant now) noexcep
         highest_sequence_ = header.sequence;
     }
     // Events (RFC 4733) and comfort noise share the stream's clock, other payload types may not.
-    if (header.payload_type != payload_type_ && static_clock_rate(header.payload_type) != 0 && header.payload_type != 13) {
+    if (header.payload_type != payload_type_ && static_clock_rate(header.payload_type) != 0 &&
+        header.payload_type != 13) {
         payload_type_ = header.payload_type;
         clock_rate_ = static_clock_rate(header.payload_type);
     }
@@ -95,7 +98,9 @@ std::uint64_t ReceiverStatistics::expected_now() const noexcept {
     return (std::uint64_t{cycles_} << 16) + highest_sequence_ - base_sequence_ + 1;
 }
 
-std::uint64_t ReceiverStatistics::expected() const noexcept { return past_expected_ + expected_now(); }
+std::uint64_t ReceiverStatistics::expected() const noexcept {
+    return past_expected_ + expected_now();
+}
 
 std::uint64_t ReceiverStatistics::lost() const noexcept {
     const std::uint64_t expected = expected_now();

@@ -70,8 +70,8 @@ class Latch {
 
     struct Verdict {
         bool accepted = false;
-        Drop reason{};                     ///< when not accepted
-        std::optional<SourceRule> learned; ///< when this packet decided the source
+        Drop reason{};                      ///< when not accepted
+        std::optional<SourceRule> learned;  ///< when this packet decided the source
     };
 
     /// Signalling spoke. The same signal again changes nothing. Another one opens the latch, and puts the source it
@@ -85,7 +85,8 @@ class Latch {
     /// Takes a source up again after a restart.
     void restore(const Endpoint& source, SourceRule rule) noexcept;
 
-    [[nodiscard]] Verdict on_packet(const Endpoint& source, const std::optional<StreamMark>& mark, Instant now) noexcept;
+    [[nodiscard]] Verdict on_packet(const Endpoint& source, const std::optional<StreamMark>& mark,
+                                    Instant now) noexcept;
 
     /// For RTCP, which has no sequence: its RTP sibling was rebound to `address` and stream `ssrc`, so the next packet
     /// with both is rebound too.
@@ -101,7 +102,8 @@ class Latch {
 
   private:
     [[nodiscard]] std::optional<Drop> refuse_address(const Endpoint& source) const noexcept;
-    [[nodiscard]] bool continues(const Endpoint& source, const std::optional<StreamMark>& mark, Instant now) const noexcept;
+    [[nodiscard]] bool continues(const Endpoint& source, const std::optional<StreamMark>& mark,
+                                 Instant now) const noexcept;
     void take(const Endpoint& source, SourceRule rule) noexcept;
     void note(const std::optional<StreamMark>& mark, Instant now) noexcept;
 

@@ -33,9 +33,9 @@ class ReceiverStatistics {
     std::uint32_t ssrc_ = 0;
     std::uint16_t base_sequence_ = 0;
     std::uint16_t highest_sequence_ = 0;
-    std::uint32_t cycles_ = 0;      ///< times the sequence wrapped
-    std::uint64_t received_ = 0;    ///< of this count
-    std::uint64_t past_lost_ = 0;   ///< of earlier counts
+    std::uint32_t cycles_ = 0;     ///< times the sequence wrapped
+    std::uint64_t received_ = 0;   ///< of this count
+    std::uint64_t past_lost_ = 0;  ///< of earlier counts
     std::uint64_t past_expected_ = 0;
 
     std::uint32_t clock_rate_ = 0;  ///< Hz; 0 while unknown
@@ -43,7 +43,7 @@ class ReceiverStatistics {
     Instant first_arrival_{};
     std::uint32_t last_timestamp_ = 0;
     Instant last_arrival_{};
-    double jitter_ = 0;             ///< seconds
+    double jitter_ = 0;  ///< seconds
 };
 
 /// The clock rate of a static payload type in Hz (RFC 3551 table 4 and 5), 0 for dynamic and unassigned ones.

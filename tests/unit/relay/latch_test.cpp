@@ -12,11 +12,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Endpoint at(const char* text) { return Endpoint::parse(text).value(); }
-IpRange range(const char* text) { return IpRange::parse(text).value(); }
+Endpoint at(const char* text) {
+    return Endpoint::parse(text).value();
+}
+IpRange range(const char* text) {
+    return IpRange::parse(text).value();
+}
 
-Latch::Signal exact(const char* endpoint) { return {.policy = SourcePolicy::exact, .endpoint = at(endpoint)}; }
-Latch::Signal learn(const char* endpoint) { return {.policy = SourcePolicy::learn_port, .endpoint = at(endpoint)}; }
+Latch::Signal exact(const char* endpoint) {
+    return {.policy = SourcePolicy::exact, .endpoint = at(endpoint)};
+}
+Latch::Signal learn(const char* endpoint) {
+    return {.policy = SourcePolicy::learn_port, .endpoint = at(endpoint)};
+}
 Latch::Signal far_end(const char* site, const char* endpoint = "192.168.1.5:4000") {
     return {.policy = SourcePolicy::latch, .endpoint = at(endpoint), .allowed = range(site)};
 }
@@ -108,13 +116,15 @@ TEST_CASE("relay::Latch: who may send, and where packets go") {
 
 TEST_CASE("relay::Latch: rebind") {
     const auto latched = [](std::vector<Step> then) {
-        std::vector<Step> steps{signal(0s, far_end("198.51.100.7")), rtp(0s, "198.51.100.7:61000", 7, 65000, "ok latch")};
+        std::vector<Step> steps{signal(0s, far_end("198.51.100.7")),
+                                rtp(0s, "198.51.100.7:61000", 7, 65000, "ok latch")};
         steps.insert(steps.end(), then.begin(), then.end());
         return steps;
     };
     const Case cases[] = {
-        {"silent for 2 s, same SSRC, the sequence goes on", latched({rtp(2s, "198.51.100.7:61009", 7, 65100, "ok rebind"),
-                                                                     rtp(2s, "198.51.100.7:61000", 7, 65001, "wrong-port")})},
+        {"silent for 2 s, same SSRC, the sequence goes on",
+         latched({rtp(2s, "198.51.100.7:61009", 7, 65100, "ok rebind"),
+                  rtp(2s, "198.51.100.7:61000", 7, 65001, "wrong-port")})},
         {"over the wrap of the sequence", latched({rtp(3s, "198.51.100.7:61009", 7, 100, "ok rebind")})},
         {"too early", latched({rtp(1999ms, "198.51.100.7:61009", 7, 65100, "wrong-port")})},
         {"the old source still sends", latched({rtp(1s, "198.51.100.7:61000", 7, 65050, "ok"),
@@ -125,14 +135,15 @@ TEST_CASE("relay::Latch: rebind") {
         {"a sequence far off: a guess", latched({rtp(5s, "198.51.100.7:61009", 7, 30000, "wrong-port")})},
         {"the right stream from another address", latched({rtp(5s, "198.51.100.8:61000", 7, 65100, "wrong-address")})},
         {"not RTP", latched({packet(5s, "198.51.100.7:61009", "wrong-port")})},
-        {"muxed RTCP does not hide the sequence", latched({rtp(10ms, "198.51.100.7:61000", 7, -1, "ok"),
-                                                           rtp(5s, "198.51.100.7:61009", 7, -1, "wrong-port"),
-                                                           rtp(5s, "198.51.100.7:61009", 7, 65100, "ok rebind")})},
+        {"muxed RTCP does not hide the sequence",
+         latched({rtp(10ms, "198.51.100.7:61000", 7, -1, "ok"), rtp(5s, "198.51.100.7:61009", 7, -1, "wrong-port"),
+                  rtp(5s, "198.51.100.7:61009", 7, 65100, "ok rebind")})},
         {"another address of the same site",
          {signal(0s, far_end("203.0.113.64-203.0.113.79")), rtp(0s, "203.0.113.64:1000", 7, 1, "ok latch"),
           rtp(3s, "203.0.113.65:1000", 7, 2, "ok rebind")}},
-        {"a LAN phone that changes its port", {signal(0s, learn("192.168.10.5:4000")), rtp(0s, "192.168.10.5:4000", 7, 1, "ok exact"),
-                                               rtp(3s, "192.168.10.5:4002", 7, 2, "ok rebind")}},
+        {"a LAN phone that changes its port",
+         {signal(0s, learn("192.168.10.5:4000")), rtp(0s, "192.168.10.5:4000", 7, 1, "ok exact"),
+          rtp(3s, "192.168.10.5:4002", 7, 2, "ok rebind")}},
     };
     for (const Case& c : cases) run(c);
 }
@@ -154,12 +165,14 @@ TEST_CASE("relay::Latch: quarantine after signalling changed an endpoint") {
     const Case cases[] = {
         {"late packets from the old port cannot pull the latch back",
          {signal(0s, far_end("198.51.100.7", "192.168.1.5:4000")), packet(0s, "198.51.100.7:61000", "ok latch"),
-          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002"), "-"), packet(10s, "198.51.100.7:61000", "quarantined", "-"),
+          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002"), "-"),
+          packet(10s, "198.51.100.7:61000", "quarantined", "-"),
           packet(11s, "198.51.100.7:61002", "ok latch", "198.51.100.7:61002"),
           packet(14s, "198.51.100.7:61000", "wrong-port", "198.51.100.7:61002")}},
         {"it ends after 3 s when only the old one still sends",
          {signal(0s, far_end("198.51.100.7", "192.168.1.5:4000")), packet(0s, "198.51.100.7:61000", "ok latch"),
-          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002")), packet(12999ms, "198.51.100.7:61000", "quarantined"),
+          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002")),
+          packet(12999ms, "198.51.100.7:61000", "quarantined"),
           packet(13s, "198.51.100.7:61000", "ok latch", "198.51.100.7:61000")}},
         {"LAN: packets go to the new endpoint at once",
          {signal(0s, learn("192.168.10.5:4000")), packet(0s, "192.168.10.5:5000", "ok port-learned"),
@@ -172,8 +185,8 @@ TEST_CASE("relay::Latch: quarantine after signalling changed an endpoint") {
           packet(6s, "192.168.10.5:4002", "wrong-port")}},
         {"two changes in a row: the one that really sent stays in quarantine",
          {signal(0s, far_end("198.51.100.7", "192.168.1.5:4000")), packet(0s, "198.51.100.7:61000", "ok latch"),
-          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002")), signal(11s, far_end("198.51.100.7", "192.168.1.5:4004")),
-          packet(11s, "198.51.100.7:61000", "quarantined")}},
+          signal(10s, far_end("198.51.100.7", "192.168.1.5:4002")),
+          signal(11s, far_end("198.51.100.7", "192.168.1.5:4004")), packet(11s, "198.51.100.7:61000", "quarantined")}},
         {"the party is somewhere else now: the old address is refused for good",
          {signal(0s, far_end("198.51.100.7")), packet(0s, "198.51.100.7:61000", "ok latch"),
           signal(10s, far_end("198.51.100.99")), packet(20s, "198.51.100.7:61000", "wrong-address", "-")}},

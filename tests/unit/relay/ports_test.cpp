@@ -28,10 +28,20 @@ TEST_CASE("relay::PortRange::parse") {
         std::size_t ports;
     };
     constexpr Case cases[] = {
-        {"16384-32767", true, 16384}, {"4000-4001", true, 2}, {" 4000 - 4003 ", true, 4}, {"4001-4004", true, 2},
-        {"1-65535", true, 65534},     {"4000", false, 0},     {"4000-4000", false, 0},    {"4001-4002", false, 0},
-        {"5000-4000", false, 0},      {"0-10", false, 0},     {"1-65536", false, 0},      {"a-b", false, 0},
-        {"", false, 0},               {"-", false, 0},
+        {"16384-32767", true, 16384},
+        {"4000-4001", true, 2},
+        {" 4000 - 4003 ", true, 4},
+        {"4001-4004", true, 2},
+        {"1-65535", true, 65534},
+        {"4000", false, 0},
+        {"4000-4000", false, 0},
+        {"4001-4002", false, 0},
+        {"5000-4000", false, 0},
+        {"0-10", false, 0},
+        {"1-65536", false, 0},
+        {"a-b", false, 0},
+        {"", false, 0},
+        {"-", false, 0},
     };
     for (const Case& c : cases) {
         CAPTURE(c.text);

@@ -9,7 +9,8 @@ TEST_CASE("relay::check_target: where nothing may be sent") {
     const auto address = [](const char* text) { return IpAddress::parse(text).value(); };
     const auto ranges = [](std::vector<std::string_view> texts) { return RangeSet::parse(texts).value(); };
     Surroundings around;
-    around.networks = {.lan = ranges({"192.168.10.0/24", "fd00:10::/64"}), .nated = nat::default_nated(), .nat_servers = {}};
+    around.networks = {
+        .lan = ranges({"192.168.10.0/24", "fd00:10::/64"}), .nated = nat::default_nated(), .nat_servers = {}};
     around.own = {address("127.0.0.1"), address("192.168.10.1"), address("203.0.113.10"), address("2001:db8::10")};
     around.broadcasts = {address("192.168.10.255")};
     around.media = {address("192.168.10.1"), address("203.0.113.10")};
@@ -41,7 +42,8 @@ TEST_CASE("relay::check_target: where nothing may be sent") {
         {"the host's SIP port", "192.168.10.1:5060", Place::lan, Side::lan, "an address of this host"},
         {"a media port of ours", "203.0.113.10:20000", Place::wan, Side::wan, "a media port of this relay"},
         {"a stranger to the LAN", "192.168.10.5:4000", Place::wan, Side::wan, "in the LAN, and the party is not"},
-        {"a stranger to the LAN, by the LAN side", "192.168.10.5:4000", Place::far_end, Side::lan, "in the LAN, and the party is not"},
+        {"a stranger to the LAN, by the LAN side", "192.168.10.5:4000", Place::far_end, Side::lan,
+         "in the LAN, and the party is not"},
         {"private by way of the WAN", "10.9.9.9:4000", Place::wan, Side::wan,
          "a private address, and the party is reached by way of the WAN"},
         {"private by way of the LAN side: a routed network", "10.9.9.9:4000", Place::lan, Side::lan, nullptr},

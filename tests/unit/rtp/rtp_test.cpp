@@ -46,8 +46,13 @@ TEST_CASE("rtp::read_rtp: fields, and what does not fit") {
     std::vector<std::uint8_t> bytes{0x80, 0x88, 0x12, 0x34, 0, 0, 1, 0x40, 0xde, 0xad, 0xbe, 0xef, 1, 2, 3, 4};
     auto header = read_rtp(bytes);
     REQUIRE(header.has_value());
-    CHECK(*header == RtpHeader{.payload_type = 8, .marker = true, .sequence = 0x1234, .timestamp = 0x140,
-                               .ssrc = 0xdeadbeef, .payload_offset = 12, .payload_size = 4});
+    CHECK(*header == RtpHeader{.payload_type = 8,
+                               .marker = true,
+                               .sequence = 0x1234,
+                               .timestamp = 0x140,
+                               .ssrc = 0xdeadbeef,
+                               .payload_offset = 12,
+                               .payload_size = 4});
     bytes[0] = 0x81;  // one CSRC: the payload is all header
     CHECK(read_rtp(bytes)->payload_size == 0);
     bytes[0] = 0x82;  // two CSRC do not fit

@@ -1,0 +1,244 @@
+#include "natkit/relay/session.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace natkit::relay {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration sweep_every = 1s;
+constexpr std::size_t max_events = 65536;
+
+constexpr std::uint32_t bit(Drop reason) noexcept {
+    return 1U << static_cast<unsigned>(reason);
+}
+
+/// What an attacker, a misconfigured phone or a late packet causes; the rest is the ordinary course of a call.
+bool is_refusal(Drop reason) noexcept {
+    return reason == Drop::wrong_address || reason == Drop::wrong_port || reason == Drop::quarantined;
+}
+
+std::uint64_t refusals(const Leg::Part& part) noexcept {
+    return part.counters.dropped(Drop::wrong_address) + part.counters.dropped(Drop::wrong_port) +
+           part.counters.dropped(Drop::quarantined);
+}
+
+std::optional<Endpoint> rtcp_endpoint(const Party& party) {
+    if (party.rtcp) return party.rtcp;
+    if (!party.endpoint || party.endpoint->port == 65535) return std::nullopt;
+    return Endpoint{party.endpoint->address, static_cast<std::uint16_t>(party.endpoint->port + 1)};
+}
+
+}  // namespace
+
+SourcePolicy source_policy(nat::Place place, bool source_port_restriction) noexcept {
+    switch (place) {
+        case nat::Place::far_end: return SourcePolicy::latch;
+        case nat::Place::wan: return source_port_restriction ? SourcePolicy::exact : SourcePolicy::learn_port;
+        case nat::Place::lan: return SourcePolicy::learn_port;
+    }
+    return SourcePolicy::exact;
+}
+
+Result<void> check_party(const Party& party, Side side, const Surroundings& surroundings) {
+    if (party.place == nat::Place::far_end) {
+        if (!party.visible) return fail(Errc::bad_input, "a far-end party needs its visible address", "party.visible");
+        // Its own endpoint is never sent to, so that may be anything.
+        return check_target({*party.visible, 0}, party.place, side, surroundings);
+    }
+    for (const auto& endpoint : {party.endpoint, party.rtcp}) {
+        if (!endpoint) continue;
+        if (endpoint->port == 0) return fail(Errc::bad_input, "port 0 is no place to send to", "party.endpoint");
+        if (auto checked = check_target(*endpoint, party.place, side, surroundings); !checked) return checked;
+    }
+    if (party.rtcp && party.endpoint && party.rtcp->address.family() != party.endpoint->address.family()) {
+        return fail(Errc::bad_input, "endpoint and rtcp are of two families", "party.rtcp");
+    }
+    return {};
+}
+
+Leg* Leg::peer() const noexcept {
+    if (join == nullptr) return nullptr;
+    return join->legs[0] == this ? join->legs[1] : join->legs[0];
+}
+
+Instant Leg::last_received() const noexcept {
+    return std::max(parts[0].counters.last_received, parts[1].counters.last_received);
+}
+
+Leg& Relay::add(LegKey key, Stream stream, bool mux, Instant now) {
+    auto [entry, fresh] = legs_.try_emplace(key, std::make_unique<Leg>());
+    assert(fresh);
+    Leg& leg = *entry->second;
+    leg.key = key;
+    leg.stream = stream;
+    leg.mux = mux;
+    leg.changed = now;
+    if (next_sweep_ == Instant{}) next_sweep_ = now + sweep_every;
+    return leg;
+}
+
+Leg* Relay::find(LegKey key) noexcept {
+    const auto found = legs_.find(key);
+    return found == legs_.end() ? nullptr : found->second.get();
+}
+
+void Relay::remove(LegKey key, Instant now) {
+    const auto found = legs_.find(key);
+    if (found == legs_.end()) return;
+    part(*found->second, now);
+    legs_.erase(found);
+}
+
+void Relay::signal(Leg& leg, const Party& party, SourcePolicy policy, Instant now) {
+    const IpAddress visible = party.visible ? *party.visible : party.endpoint ? party.endpoint->address : IpAddress();
+    const IpRange allowed = policy == SourcePolicy::latch && party.site ? *party.site : IpRange::single(visible);
+    const Latch::Signal first{.policy = policy, .endpoint = party.endpoint, .allowed = allowed};
+    leg.part(Component::rtp).latch.signal(first, now);
+    if (leg.stream == Stream::rtp) {
+        leg.part(Component::rtcp)
+            .latch.signal({.policy = policy, .endpoint = rtcp_endpoint(party), .allowed = allowed}, now);
+    }
+    for (Leg::Part& part : leg.parts) part.reported = 0;
+    leg.changed = now;
+}
+
+void Relay::set_hold(Leg& leg, bool hold, Instant now) {
+    if (leg.hold && !hold) {
+        // A binding may have gone while nothing was sent: resuming is signalling, so the next packet decides again.
+        for (Leg::Part& part : leg.parts) part.latch.reopen();
+    }
+    if (leg.hold != hold) leg.changed = now;
+    leg.hold = hold;
+}
+
+void Relay::join(Leg& a, Leg& b, Instant now) {
+    assert(&a != &b);
+    if (a.join != nullptr && a.peer() == &b) return;
+    part(a, now);
+    part(b, now);
+    auto join = std::make_unique<Join>();
+    join->legs = {&a, &b};
+    join->since = now;
+    join->index = joins_.size();
+    a.join = b.join = join.get();
+    joins_.push_back(std::move(join));
+}
+
+void Relay::part(Leg& leg, Instant now) {
+    Join* join = leg.join;
+    if (join == nullptr) return;
+    for (Leg* side : join->legs) {
+        side->join = nullptr;
+        side->changed = now;
+    }
+    const std::size_t index = join->index;
+    std::swap(joins_[index], joins_.back());
+    joins_[index]->index = index;
+    joins_.pop_back();
+}
+
+void Relay::drop(Leg& leg, Component component, Drop reason, const Endpoint& source) {
+    Leg::Part& part = leg.part(component);
+    ++part.counters.drops[static_cast<std::size_t>(reason)];
+    const bool worth_telling = is_refusal(reason) || reason == Drop::no_party || reason == Drop::not_sent;
+    if (!worth_telling || (part.reported & bit(reason)) != 0 || events_.size() >= max_events) return;
+    part.reported |= bit(reason);
+    events_.push_back(
+        {.kind = Event::Kind::refused, .leg = leg.key, .component = component, .endpoint = source, .reason = reason});
+}
+
+void Relay::note_learned(Leg& leg, Component component, const std::optional<Endpoint>& before, SourceRule rule) {
+    const Endpoint& now_at = *leg.part(component).latch.source();
+    events_.push_back({.kind = Event::Kind::latched,
+                       .leg = leg.key,
+                       .component = component,
+                       .endpoint = now_at,
+                       .before = before,
+                       .rule = rule});
+    if (rule != SourceRule::rebind || component != Component::rtp) return;
+    if (const auto& mark = leg.part(Component::rtp).latch.mark()) {
+        leg.part(Component::rtcp).latch.sibling_rebound(now_at.address, mark->ssrc);
+    }
+}
+
+Relay::Outcome Relay::on_packet(Leg& leg, Component component, const Endpoint& source,
+                                std::span<const std::uint8_t> bytes, Instant now) {
+    Leg::Part& part = leg.part(component);
+    std::optional<rtp::RtpHeader> header;
+    std::optional<StreamMark> mark;
+    bool is_rtcp = component == Component::rtcp;
+    if (leg.stream == Stream::rtp) {
+        header = rtp::read_rtp(bytes);
+        if (header) {
+            mark = StreamMark{header->ssrc, header->sequence};
+        } else if (const auto control = rtp::read_rtcp(bytes)) {
+            mark = StreamMark{control->ssrc, std::nullopt};
+            is_rtcp = is_rtcp || leg.mux;
+        }
+    }
+    const std::optional<Endpoint> before = part.latch.source();
+    const Latch::Verdict verdict = part.latch.on_packet(source, mark, now);
+    if (!verdict.accepted) {
+        drop(leg, component, verdict.reason, source);
+        return {};
+    }
+    if (verdict.learned && events_.size() < max_events) note_learned(leg, component, before, *verdict.learned);
+
+    ++part.counters.received_packets;
+    part.counters.received_bytes += bytes.size();
+    part.counters.last_received = now;
+    if (header && component == Component::rtp) leg.statistics.on_packet(*header, now);
+
+    Leg* peer = leg.peer();
+    if (peer == nullptr || (is_rtcp && peer->stream != Stream::rtp)) {
+        drop(leg, component, Drop::not_joined, source);
+        return {};
+    }
+    const Component out = is_rtcp && !peer->mux ? Component::rtcp : Component::rtp;
+    Leg::Part& to = peer->part(out);
+    if (!to.latch.target()) {
+        drop(leg, component, Drop::peer_unknown, source);
+        return {};
+    }
+    ++to.counters.sent_packets;
+    to.counters.sent_bytes += bytes.size();
+    return {.leg = peer, .component = out, .endpoint = &*to.latch.target()};
+}
+
+void Relay::not_sent(Leg& from, Component component, const Outcome& outcome, std::size_t bytes) {
+    Counters& counters = outcome.leg->part(outcome.component).counters;
+    --counters.sent_packets;
+    counters.sent_bytes -= bytes;
+    drop(from, component, Drop::not_sent, *outcome.endpoint);
+}
+
+std::vector<Event> Relay::take_events() {
+    return std::exchange(events_, {});
+}
+
+std::optional<Instant> Relay::next_deadline() const noexcept {
+    if (legs_.empty()) return std::nullopt;
+    return next_sweep_;
+}
+
+void Relay::on_time(Instant now) {
+    if (now < next_sweep_) return;
+    next_sweep_ = now + sweep_every;
+    for (const auto& [key, leg] : legs_) {
+        for (Leg::Part& part : leg->parts) {
+            const std::uint64_t refused = refusals(part);
+            part.refused_lately = refused != part.refused_before;
+            part.refused_before = refused;
+        }
+        if (leg->join == nullptr && now - leg->changed >= timeouts_.hold) {
+            leg->changed = now;  // told once; the owner of the leg removes it
+            events_.push_back({.kind = Event::Kind::timed_out, .leg = key, .silent = timeouts_.hold});
+        }
+    }
+    for (const auto& join : joins_) look_at(*join, now);
+}
+
+}  // namespace natkit::relay
