@@ -51,6 +51,21 @@ Batch& thread_batch() {
     return one;
 }
 
+/// What the callers of open_udp() have to tell apart.
+std::unexpected<Error> open_failure(const std::string& what, int error) {
+    auto failure = fail_errno(what, error);
+    switch (error) {
+        case EADDRINUSE: failure.error().code = Errc::refused; break;
+        case EADDRNOTAVAIL: failure.error().code = Errc::not_found; break;
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM: failure.error().code = Errc::exhausted; break;
+        default: break;
+    }
+    return failure;
+}
+
 void read_packet_info(msghdr& message, Datagram& datagram) {
     for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
         if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
@@ -93,7 +108,7 @@ Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options) {
     const std::string name = "udp " + to_string(local);
     const bool v4 = local.address.is_v4();
     Fd socket(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!socket) return fail_errno(name + ": socket", errno);
+    if (!socket) return open_failure(name + ": socket", errno);
     if (!v4) {
         if (auto done = set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "set IPV6_V6ONLY"); !done) {
             return std::unexpected(done.error());
@@ -102,7 +117,9 @@ Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options) {
     if (auto done = set_udp_options(socket, local.address.family(), options); !done)
         return std::unexpected(done.error());
     const SockAddr address = to_sockaddr(local);
-    if (::bind(socket.get(), address.get(), address.length) != 0) return fail_errno(name + ": bind", errno);
+    if (::bind(socket.get(), address.get(), address.length) != 0) {
+        return open_failure(name + ": bind", errno);
+    }
     return socket;
 }
 

@@ -19,7 +19,8 @@ struct UdpOptions {
 };
 
 /// A bound UDP socket: non-blocking, close-on-exec, IPv6 alone on IPv6 addresses. Never with SO_REUSEADDR or
-/// SO_REUSEPORT: a second process must not be able to take the port. The error names endpoint and reason.
+/// SO_REUSEPORT: a second process must not be able to take the port. The error names endpoint and reason: refused (in
+/// use by somebody else), not_found (not an address of this host), exhausted (no descriptor left), system.
 [[nodiscard]] Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options = {});
 
 /// Applies options to a socket that somebody else opened.

@@ -98,6 +98,8 @@ TEST_CASE("io::open_udp: the port is ours alone, and options hold") {
         CHECK(option_of(*first, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS) == 184);
         const auto second = open_udp(local);
         REQUIRE_FALSE(second.has_value());
+        CHECK(second.error().code == Errc::refused);
+        CHECK(open_udp(loopback(v4 ? "192.0.2.1:4000" : "[2001:db8:ffff::1]:4000")).error().code == Errc::not_found);
         CHECK(second.error().message.find(to_string(local)) != std::string::npos);
         CHECK((::fcntl(first->get(), F_GETFD) & FD_CLOEXEC) != 0);
     }
