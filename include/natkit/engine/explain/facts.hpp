@@ -1,0 +1,55 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "natkit/base/endpoint.hpp"
+#include "natkit/nat/networks.hpp"
+#include "natkit/record/nat.hpp"
+#include "natkit/sdp/body.hpp"
+#include "natkit/sdp/document.hpp"
+#include "natkit/sip/grammar.hpp"
+#include "natkit/sip/message.hpp"
+
+/// What can be told from messages that somebody else sent, after the fact: the engine of the offline programs.
+namespace natkit::explain {
+
+/// How a message reached the place where it was seen.
+struct Arrival {
+    std::string transport = "udp";  ///< "udp", "tcp", "tls", "sctp"
+    Endpoint source;
+    std::optional<Endpoint> destination = std::nullopt;
+};
+
+/// What a message says about the two ends, read once. Header fields that cannot be read are absent.
+struct Facts {
+    std::optional<sip::Via> via;  ///< topmost
+    unsigned via_count = 0;
+    std::string contact_text;  ///< the first Contact, as written
+    std::optional<sip::Uri> contact;
+    unsigned record_routes = 0;
+    sdp::Bodies bodies;
+    std::vector<sdp::Document> descriptions;  ///< of `bodies`, those that can be read
+};
+
+[[nodiscard]] Facts read_facts(const sip::Message& message);
+
+/// Whether the Contact is the sender's own: of a request by its Via count, of a response unless it lists bindings or
+/// targets (REGISTER, 3xx) or came through a proxy that record-routed.
+[[nodiscard]] bool contact_is_senders(const sip::Message& message, const Facts& facts);
+
+/// The `nat` object of a request or response: where its sender is, and which named tests fire. The number of Kamailio
+/// is there for requests only. Pure; never fails.
+[[nodiscard]] record::Nat describe(const sip::Message& message, const Facts& facts, const Arrival& arrival,
+                                   const nat::Networks& networks);
+
+/// What nat_uac_test() of Kamailio 5.6's nathelper would find, every test asked for: its defects included (IPv4 only, its
+/// own table of private addresses, a name never equals an address, streams read up to the first IPv6 or 0.0.0.0).
+[[nodiscard]] unsigned nat_uac_test(const Facts& facts, const Arrival& arrival);
+
+/// Signs that an application layer gateway changed the message on its way: fields that contradict each other.
+[[nodiscard]] std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Facts& facts, const Arrival& arrival,
+                                                         const nat::Networks& networks);
+
+}  // namespace natkit::explain

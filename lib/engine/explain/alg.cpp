@@ -1,0 +1,91 @@
+#include <string>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/explain/facts.hpp"
+
+namespace natkit::explain {
+namespace {
+
+/// One place in a message where a client writes its own address.
+struct Mark {
+    const char* field;
+    std::string value;
+    IpAddress address;
+};
+
+std::vector<Mark> marks_of(const Facts& facts) {
+    std::vector<Mark> marks;
+    const auto add = [&](const char* field, const std::optional<IpAddress>& address) {
+        if (address && !address->is_unspecified()) marks.push_back({.field = field, .value = to_string(*address), .address = *address});
+    };
+    if (facts.via) add("Via", facts.via->address());
+    if (facts.contact) add("Contact", facts.contact->address());
+    if (!facts.descriptions.empty()) {
+        const sdp::Document& document = facts.descriptions.front();
+        if (document.origin()) add("SDP o=", document.address(*document.origin()));
+        for (const sdp::Media& media : document.media()) {
+            if (media.rejected() || !media.connection) continue;
+            add("SDP c=", document.address(*media.connection));
+            break;
+        }
+    }
+    return marks;
+}
+
+const Mark* find(const std::vector<Mark>& marks, std::string_view field) {
+    for (const Mark& mark : marks) {
+        if (field == mark.field) return &mark;
+    }
+    return nullptr;
+}
+
+/// A gateway that changes a body and forgets its length, or the other way round. What was cut by the capture is not
+/// here: the reader tells.
+void compare_length(const sip::Message& message, std::vector<record::Evidence>& evidence) {
+    const auto declared = message.declared_length();
+    const std::size_t actual = message.body().size() + message.rest().size();
+    if (!declared || *declared == actual) return;
+    if (message.body().empty() && message.rest().empty() && *declared == 0) return;
+    if (*declared < actual && text::trim(message.rest()).empty()) return;  // CRLF after the body: harmless
+    evidence.push_back({.field = "Content-Length",
+                        .value = std::to_string(*declared) + ", the body has " + std::to_string(actual) + " bytes",
+                        .test = "content-length-differs-from-body"});
+}
+
+}  // namespace
+
+std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Facts& facts, const Arrival& arrival,
+                                           const nat::Networks& networks) {
+    std::vector<record::Evidence> evidence;
+    if (arrival.transport == "udp" && !facts.bodies.descriptions.empty()) compare_length(message, evidence);
+    // Only a client's own request shows its hand: a proxy may rewrite what it likes.
+    if (!message.is_request() || facts.via_count != 1 || networks.nated.contains(arrival.source.address)) return evidence;
+    const std::vector<Mark> marks = marks_of(facts);
+    unsigned hidden = 0;  // shows the address the packet came from
+    unsigned bare = 0;    // still private
+    const Mark* last_bare = nullptr;
+    for (const Mark& mark : marks) {
+        if (mark.address == arrival.source.address) ++hidden;
+        if (!networks.nated.contains(mark.address)) continue;
+        ++bare;
+        last_bare = &mark;
+    }
+    if (hidden == 0 || bare == 0) return evidence;
+    const Mark* origin = find(marks, "SDP o=");
+    const Mark* connection = find(marks, "SDP c=");
+    if (origin != nullptr && connection != nullptr && networks.nated.contains(origin->address) &&
+        connection->address == arrival.source.address) {
+        evidence.push_back({.field = "SDP o=", .value = origin->value + ", but c= " + connection->value, .test = "origin-differs-from-connection"});
+    }
+    const Mark* via = find(marks, "Via");
+    const Mark* contact = find(marks, "Contact");
+    if (via != nullptr && contact != nullptr && via->address == arrival.source.address && networks.nated.contains(contact->address)) {
+        evidence.push_back({.field = "Contact", .value = contact->value + ", but Via " + via->value, .test = "contact-differs-from-via"});
+    }
+    if (bare == 1 && hidden >= 2) {
+        evidence.push_back({.field = last_bare->field, .value = last_bare->value, .test = "private-address-left-over"});
+    }
+    return evidence;
+}
+
+}  // namespace natkit::explain

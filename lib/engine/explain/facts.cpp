@@ -1,0 +1,132 @@
+#include "natkit/engine/explain/facts.hpp"
+
+#include <utility>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::explain {
+namespace {
+
+constexpr std::uint16_t sip_port = 5060;
+constexpr std::uint16_t sips_port = 5061;
+
+std::optional<IpAddress> contact_address(const Facts& facts) {
+    return facts.contact ? facts.contact->address() : std::nullopt;
+}
+
+/// Collects evidence: which test fired, on what.
+class Observer {
+  public:
+    Observer(const Arrival& arrival, const nat::Networks& networks, record::Nat& nat)
+        : arrival_(arrival), networks_(networks), nat_(nat) {}
+
+    void via(const sip::Via& via) {
+        const auto address = via.address();
+        const std::string sent_by = via.host + (via.port ? ":" + std::to_string(*via.port) : "");
+        if (address && networks_.nated.contains(*address)) fired("Via", sent_by, "private-via");
+        if (address && *address != arrival_.source.address) fired("Via", sent_by, "via-differs-from-source");
+        // A TCP client connects from any port it likes: only over UDP does the port tell something.
+        const std::uint16_t port = via.port.value_or(via.transport == "TLS" ? sips_port : sip_port);
+        if (arrival_.transport == "udp" && port != arrival_.source.port) {
+            fired("Via", sent_by, "source-port-differs-from-via");
+        }
+    }
+
+    void contact(const sip::Uri& contact, const std::string& text) {
+        const auto address = contact.address();
+        if (!address) return;
+        if (networks_.nated.contains(*address)) fired("Contact", text, "private-contact");
+        if (*address != arrival_.source.address) fired("Contact", text, "contact-differs-from-source");
+    }
+
+    void source() {
+        if (networks_.nated.contains(arrival_.source.address)) fired("source", to_string(arrival_.source), "private-source");
+    }
+
+    void description(const sdp::Document& document) {
+        if (document.media().empty() && document.session_connection()) connection(document, *document.session_connection());
+        std::optional<std::size_t> last;
+        for (const sdp::Media& media : document.media()) {
+            if (media.rejected() || !media.connection || media.connection->line == last) continue;
+            last = media.connection->line;
+            connection(document, *media.connection);
+        }
+    }
+
+  private:
+    void connection(const sdp::Document& document, const sdp::Field& field) {
+        const auto address = document.address(field);
+        if (!address || address->is_unspecified()) return;
+        const std::string value(document.text(field.address));
+        if (networks_.nated.contains(*address)) fired("SDP c=", value, "private-sdp");
+        if (*address != arrival_.source.address) fired("SDP c=", value, "sdp-differs-from-source");
+    }
+
+    void fired(const char* field, std::string value, const char* test) {
+        nat_.evidence.push_back({.field = field, .value = std::move(value), .test = test});
+    }
+
+    const Arrival& arrival_;
+    const nat::Networks& networks_;
+    record::Nat& nat_;
+};
+
+}  // namespace
+
+Facts read_facts(const sip::Message& message) {
+    Facts facts;
+    const auto vias = message.values(sip::Name::via);
+    facts.via_count = static_cast<unsigned>(vias.size());
+    if (!vias.empty()) {
+        if (auto via = sip::Via::parse(vias.front())) facts.via = *std::move(via);
+    }
+    facts.record_routes = static_cast<unsigned>(message.values(sip::Name::record_route).size());
+    if (const auto contacts = message.values(sip::Name::contact); !contacts.empty()) {
+        facts.contact_text = contacts.front();
+        if (const auto address = sip::NameAddr::parse(contacts.front())) {
+            if (auto uri = sip::Uri::parse(address->uri)) facts.contact = *std::move(uri);
+        }
+    }
+    if (message.body().empty()) return facts;
+    facts.bodies = sdp::find_descriptions(message.value(sip::Name::content_type), message.body());
+    for (const sdp::Span& span : facts.bodies.descriptions) {
+        if (auto document = sdp::Document::parse(message.body().substr(span.offset, span.length))) {
+            facts.descriptions.push_back(*std::move(document));
+        }
+    }
+    return facts;
+}
+
+bool contact_is_senders(const sip::Message& message, const Facts& facts) {
+    if (message.is_request()) return facts.via_count == 1;
+    const bool redirect = message.status() >= 300 && message.status() < 400;
+    const auto cseq = message.cseq();
+    return !redirect && facts.record_routes == 0 && cseq && cseq->method != "REGISTER";
+}
+
+record::Nat describe(const sip::Message& message, const Facts& facts, const Arrival& arrival, const nat::Networks& networks) {
+    record::Nat nat;
+    nat.received = arrival.source.address;
+    nat::Evidence seen{.received = arrival.source.address, .via = {}, .contact = {}, .via_count = facts.via_count};
+    Observer observer(arrival, networks, nat);
+    const bool own_contact = contact_is_senders(message, facts);
+    if (message.is_request()) {
+        if (facts.via) {
+            seen.via = facts.via->address();
+            observer.via(*facts.via);
+        }
+        seen.contact = contact_address(facts);
+        nat.nat_uac_test = nat_uac_test(facts, arrival);
+    } else if (own_contact) {  // the Vias of a response are those of the request: they say nothing about who answers
+        seen.via_count = 1;
+        seen.contact = contact_address(facts);
+    }
+    if (facts.contact && own_contact) observer.contact(*facts.contact, facts.contact_text);
+    for (const sdp::Document& document : facts.descriptions) observer.description(document);
+    observer.source();
+    nat.verdict = nat::classify(seen, networks);
+    nat.alg = alg_evidence(message, facts, arrival, networks);
+    return nat;
+}
+
+}  // namespace natkit::explain

@@ -1,0 +1,46 @@
+#include "natkit/sdp/body.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace natkit;
+
+TEST_CASE("sdp::find_descriptions: where the SDP of a body is") {
+    struct Case {
+        const char* why;
+        const char* type;
+        const char* body;
+        const char* found;  ///< the descriptions, joined by "|"
+        const char* sealed;
+    };
+    constexpr Case cases[] = {
+        {"plain", "application/sdp", "v=0", "v=0", ""},
+        {"case and parameters", "Application/SDP; charset=utf-8", "v=0", "v=0", ""},
+        {"something else", "text/plain", "v=0", "", ""},
+        {"two parts", "multipart/mixed; boundary=b", "pre\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b\r\n\r\ntext\r\n--b--\r\nv=1",
+         "v=0\r\n", ""},
+        {"quoted boundary and bare LF", "multipart/mixed;boundary=\"a b\"", "--a b\nContent-Type:\n application/sdp\n\nv=0\n--a b--\n", "v=0", ""},
+        {"nested", "multipart/mixed;boundary=x",
+         "--x\r\nContent-Type: multipart/alternative;boundary=y\r\n\r\n--y\r\nc: application/sdp\r\n\r\nv=0\r\n--y\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--y--\r\n--x--",
+         "v=0|v=1", ""},
+        {"signed", "multipart/signed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--x--", "", "multipart/signed@0"},
+        {"encrypted part", "multipart/mixed;boundary=x", "--x\r\nContent-Type: application/pkcs7-mime\r\n\r\nAAAA\r\n--x--", "",
+         "application/pkcs7-mime@45"},
+        {"no closing delimiter", "multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n", "v=0\r\n", ""},
+        {"boundary that only starts like ours", "multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--xy\r\n--x--",
+         "v=0\r\n--xy", ""},
+        {"no boundary", "multipart/mixed", "--x\r\n", "", ""},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const std::string_view body = c.body;
+        const sdp::Bodies bodies = sdp::find_descriptions(c.type, body);
+        std::string found;
+        std::string sealed;
+        for (const sdp::Span& span : bodies.descriptions) {
+            found += (found.empty() ? "" : "|") + std::string(body.substr(span.offset, span.length));
+        }
+        for (const sdp::Sealed& one : bodies.sealed) sealed += one.type + "@" + std::to_string(one.offset);
+        CHECK(found == c.found);
+        CHECK(sealed == c.sealed);
+    }
+}
