@@ -10,11 +10,10 @@
 #include <cstdlib>
 #include <exception>
 #include <map>
+#include <utility>
 
 namespace natkit::tool {
 namespace {
-
-constexpr const char* default_config = "/etc/natkit/natkit.toml";
 
 void write_stderr(std::string_view text) {
     while (!text.empty()) {
@@ -51,11 +50,14 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
         ->check(CLI::IsMember({"crashes", "failures", "major", "problems", "low-level", "all"}).description(""));
 }
 
-std::optional<std::string> config_file(const CommonOptions& options) {
-    if (!options.config.empty()) return options.config;
-    if (const char* named = std::getenv("NATKIT_CONFIG"); named != nullptr && *named != '\0') return named;
-    if (::access(default_config, R_OK) == 0) return default_config;
-    return std::nullopt;
+std::optional<config::Config> load_config(std::string_view program, const CommonOptions& options) {
+    auto loaded = config::load_or_default(options.config.empty() ? config::default_file() : options.config);
+    if (!loaded) {
+        for (const Error& problem : loaded.error()) complain(program, problem);
+        return std::nullopt;
+    }
+    for (const Error& warning : loaded->warnings) complain(program, warning);
+    return std::move(loaded->config);
 }
 
 bool wants_json(Format format) {

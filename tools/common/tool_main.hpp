@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "natkit/base/error.hpp"
+#include "natkit/config/config.hpp"
 
 /// What every program of natkit does the same way: options, exit status, diagnostics.
 namespace natkit::tool {
@@ -22,7 +23,7 @@ enum class Exit : int {
 enum class Format : unsigned char { automatic, json, text };
 
 struct CommonOptions {
-    std::string config;  ///< --config; empty: see config_file()
+    std::string config;  ///< --config; empty: see load_config()
     Format format = Format::automatic;
     std::string log_level;  ///< --log-level; empty: as configured
 };
@@ -30,8 +31,9 @@ struct CommonOptions {
 /// Adds --config, --format, --log-level and --version to a program (or a subcommand of it).
 void add_common_options(CLI::App& app, CommonOptions& options);
 
-/// The configuration to read: --config, else $NATKIT_CONFIG, else /etc/natkit/natkit.toml if it exists, else nothing.
-[[nodiscard]] std::optional<std::string> config_file(const CommonOptions& options);
+/// Reads the configuration a program is to use: --config, else config::default_file(), else the built-in defaults.
+/// Problems and warnings are told on standard error; nothing means Exit::usage.
+[[nodiscard]] std::optional<config::Config> load_config(std::string_view program, const CommonOptions& options);
 
 /// Whether results go out as JSON lines: asked for, or `automatic` and standard output is no terminal.
 [[nodiscard]] bool wants_json(Format format);

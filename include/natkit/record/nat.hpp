@@ -24,9 +24,9 @@ struct Evidence {
 struct Nat {
     nat::Verdict verdict;
     IpAddress received;
-    std::vector<Evidence> evidence;           ///< one or more for each test that fired
-    std::optional<unsigned> nat_uac_test;     ///< the number Kamailio's nathelper has for a request
-    std::vector<Evidence> alg;                ///< what an application layer gateway seems to have done
+    std::vector<Evidence> evidence;        ///< one or more for each test that fired
+    std::optional<unsigned> nat_uac_test;  ///< the number Kamailio's nathelper has for a request
+    std::vector<Evidence> alg;             ///< what an application layer gateway seems to have done
 
     [[nodiscard]] std::vector<std::string> tests() const;  ///< names of the tests that fired, each once, in order
 };

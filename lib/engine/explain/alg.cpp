@@ -16,7 +16,8 @@ struct Mark {
 std::vector<Mark> marks_of(const Facts& facts) {
     std::vector<Mark> marks;
     const auto add = [&](const char* field, const std::optional<IpAddress>& address) {
-        if (address && !address->is_unspecified()) marks.push_back({.field = field, .value = to_string(*address), .address = *address});
+        if (address && !address->is_unspecified())
+            marks.push_back({.field = field, .value = to_string(*address), .address = *address});
     };
     if (facts.via) add("Via", facts.via->address());
     if (facts.contact) add("Contact", facts.contact->address());
@@ -59,7 +60,8 @@ std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Fa
     std::vector<record::Evidence> evidence;
     if (arrival.transport == "udp" && !facts.bodies.descriptions.empty()) compare_length(message, evidence);
     // Only a client's own request shows its hand: a proxy may rewrite what it likes.
-    if (!message.is_request() || facts.via_count != 1 || networks.nated.contains(arrival.source.address)) return evidence;
+    if (!message.is_request() || facts.via_count != 1 || networks.nated.contains(arrival.source.address))
+        return evidence;
     const std::vector<Mark> marks = marks_of(facts);
     unsigned hidden = 0;  // shows the address the packet came from
     unsigned bare = 0;    // still private
@@ -75,12 +77,17 @@ std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Fa
     const Mark* connection = find(marks, "SDP c=");
     if (origin != nullptr && connection != nullptr && networks.nated.contains(origin->address) &&
         connection->address == arrival.source.address) {
-        evidence.push_back({.field = "SDP o=", .value = origin->value + ", but c= " + connection->value, .test = "origin-differs-from-connection"});
+        evidence.push_back({.field = "SDP o=",
+                            .value = origin->value + ", but c= " + connection->value,
+                            .test = "origin-differs-from-connection"});
     }
     const Mark* via = find(marks, "Via");
     const Mark* contact = find(marks, "Contact");
-    if (via != nullptr && contact != nullptr && via->address == arrival.source.address && networks.nated.contains(contact->address)) {
-        evidence.push_back({.field = "Contact", .value = contact->value + ", but Via " + via->value, .test = "contact-differs-from-via"});
+    if (via != nullptr && contact != nullptr && via->address == arrival.source.address &&
+        networks.nated.contains(contact->address)) {
+        evidence.push_back({.field = "Contact",
+                            .value = contact->value + ", but Via " + via->value,
+                            .test = "contact-differs-from-via"});
     }
     if (bare == 1 && hidden >= 2) {
         evidence.push_back({.field = last_bare->field, .value = last_bare->value, .test = "private-address-left-over"});

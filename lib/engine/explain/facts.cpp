@@ -40,11 +40,13 @@ class Observer {
     }
 
     void source() {
-        if (networks_.nated.contains(arrival_.source.address)) fired("source", to_string(arrival_.source), "private-source");
+        if (networks_.nated.contains(arrival_.source.address))
+            fired("source", to_string(arrival_.source), "private-source");
     }
 
     void description(const sdp::Document& document) {
-        if (document.media().empty() && document.session_connection()) connection(document, *document.session_connection());
+        if (document.media().empty() && document.session_connection())
+            connection(document, *document.session_connection());
         std::optional<std::size_t> last;
         for (const sdp::Media& media : document.media()) {
             if (media.rejected() || !media.connection || media.connection->line == last) continue;
@@ -104,9 +106,13 @@ bool contact_is_senders(const sip::Message& message, const Facts& facts) {
     return !redirect && facts.record_routes == 0 && cseq && cseq->method != "REGISTER";
 }
 
-record::Nat describe(const sip::Message& message, const Facts& facts, const Arrival& arrival, const nat::Networks& networks) {
-    record::Nat nat;
-    nat.received = arrival.source.address;
+record::Nat describe(const sip::Message& message, const Facts& facts, const Arrival& arrival,
+                     const nat::Networks& networks) {
+    record::Nat nat{.verdict = nat::classify_address(arrival.source.address, networks),
+                    .received = arrival.source.address,
+                    .evidence = {},
+                    .nat_uac_test = {},
+                    .alg = {}};
     nat::Evidence seen{.received = arrival.source.address, .via = {}, .contact = {}, .via_count = facts.via_count};
     Observer observer(arrival, networks, nat);
     const bool own_contact = contact_is_senders(message, facts);

@@ -21,8 +21,8 @@ enum Test : unsigned {
 bool is_private(const std::optional<IpAddress>& address) {
     if (!address || !address->is_v4()) return false;
     const auto bytes = address->bytes();
-    return bytes[0] == 10 || (bytes[0] == 172 && bytes[1] >= 16 && bytes[1] <= 31) || (bytes[0] == 192 && bytes[1] == 168) ||
-           (bytes[0] == 100 && bytes[1] >= 64 && bytes[1] <= 127) ||
+    return bytes[0] == 10 || (bytes[0] == 172 && bytes[1] >= 16 && bytes[1] <= 31) ||
+           (bytes[0] == 192 && bytes[1] == 168) || (bytes[0] == 100 && bytes[1] >= 64 && bytes[1] <= 127) ||
            (bytes[0] == 192 && bytes[1] == 0 && bytes[2] == 0 && bytes[3] < 8);
 }
 

@@ -44,12 +44,12 @@ struct Facts {
 [[nodiscard]] record::Nat describe(const sip::Message& message, const Facts& facts, const Arrival& arrival,
                                    const nat::Networks& networks);
 
-/// What nat_uac_test() of Kamailio 5.6's nathelper would find, every test asked for: its defects included (IPv4 only, its
-/// own table of private addresses, a name never equals an address, streams read up to the first IPv6 or 0.0.0.0).
+/// What nat_uac_test() of Kamailio 5.6's nathelper would find, every test asked for: its defects included (IPv4 only,
+/// its own table of private addresses, a name never equals an address, streams read up to the first IPv6 or 0.0.0.0).
 [[nodiscard]] unsigned nat_uac_test(const Facts& facts, const Arrival& arrival);
 
 /// Signs that an application layer gateway changed the message on its way: fields that contradict each other.
-[[nodiscard]] std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Facts& facts, const Arrival& arrival,
-                                                         const nat::Networks& networks);
+[[nodiscard]] std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Facts& facts,
+                                                         const Arrival& arrival, const nat::Networks& networks);
 
 }  // namespace natkit::explain

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "natkit/capture/byte_source.hpp"
+
+namespace natkit::explain {
+
+/// What an input holds, told from its first bytes.
+enum class InputKind : unsigned char {
+    empty,
+    sip,      ///< raw messages, one after the other
+    sdp,      ///< one session description
+    json,     ///< one JSON object a line
+    capture,  ///< pcap or pcapng
+};
+
+[[nodiscard]] InputKind recognise(std::string_view head) noexcept;
+
+/// A piece of a text input, in the order of the text; pieces together are the whole text.
+struct Piece {
+    std::size_t line = 1;  ///< where its content starts, counted from 1
+    std::string lead;      ///< line ends before the content
+    std::string content;   ///< a SIP message, or a line without its end
+    std::string tail;      ///< the line end of a line
+};
+
+/// Lines of a text. A line longer than 4 MiB ends the input with Errc::exhausted.
+class LineReader {
+  public:
+    explicit LineReader(capture::ByteSource& source) : source_(source) {}
+    [[nodiscard]] Result<std::optional<Piece>> next();
+
+  private:
+    capture::ByteSource& source_;
+    std::string buffer_;
+    std::size_t searched_ = 0;
+    std::size_t line_ = 1;
+};
+
+/// Raw SIP messages in a row. One ends where its Content-Length says, if the text ends or another message starts there;
+/// else where the next message starts. A message longer than 1 MiB ends the input with Errc::exhausted.
+class MessageReader {
+  public:
+    explicit MessageReader(capture::ByteSource& source) : source_(source) {}
+    [[nodiscard]] Result<std::optional<Piece>> next();
+
+  private:
+    [[nodiscard]] Result<void> fill();
+
+    capture::ByteSource& source_;
+    std::string buffer_;
+    bool end_ = false;
+    std::size_t line_ = 1;
+};
+
+/// Length of the SIP message at the start of `text`; `final` says that nothing follows.
+[[nodiscard]] std::size_t message_length(std::string_view text, bool final);
+
+/// Whether a line of this kind starts here: "SIP/2.0 200 OK" or "INVITE sip:… SIP/2.0".
+[[nodiscard]] bool starts_message(std::string_view text) noexcept;
+
+}  // namespace natkit::explain
