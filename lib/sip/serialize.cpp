@@ -162,6 +162,7 @@ std::string_view reason_of(int status) noexcept {
         {486, "Busy Here"},
         {487, "Request Terminated"},
         {488, "Not Acceptable Here"},
+        {491, "Request Pending"},
         {500, "Server Internal Error"},
         {503, "Service Unavailable"},
     });

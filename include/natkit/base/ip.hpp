@@ -59,6 +59,8 @@ class IpAddress {
 /// The addresses from `first` to `last`, both included and of one family.
 class IpRange {
   public:
+    constexpr IpRange() noexcept = default;  ///< 0.0.0.0 alone
+
     /// A single address, CIDR ("10.0.0.0/8"), or first-last ("203.0.113.64-203.0.113.79", spaces around the dash
     /// allowed). CIDR with host bits set is taken as its network. The message of an error quotes the text.
     [[nodiscard]] static Result<IpRange> parse(std::string_view text);

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "natkit/engine/edge/settings.hpp"
+#include "natkit/nat/decide.hpp"
+#include "natkit/sip/registrar.hpp"
+#include "natkit/sip/transaction.hpp"
+
+namespace natkit::edge {
+
+/// The media endpoint a leg faces, as mediarelay is told it.
+struct MediaParty {
+    nat::Place place{};
+    std::optional<Endpoint> endpoint;  ///< as signalled; absent until its SDP is known
+    std::optional<Endpoint> rtcp;
+    IpAddress visible;  ///< where its signalling comes from
+    IpRange site;
+};
+
+/// A leg of the media relay that the edge owns.
+struct Leg {
+    std::string id;
+    Endpoint local;                ///< as advertised
+    std::optional<Endpoint> rtcp;  ///< as advertised
+
+    friend bool operator==(const Leg&, const Leg&) = default;
+};
+
+/// What the edge asks of mediarelay. Only `OpenLeg` waits for its reply: Edge::on_leg_opened() with the ticket.
+struct OpenLeg {
+    std::uint64_t ticket = 0;
+    bool rtp = true;  ///< RTP and RTCP; else one UDP port
+    bool mux = false;
+    Side side{};
+    Family family{};
+    MediaParty party;
+    std::string call_id;
+};
+struct UpdateLeg {
+    std::string leg;
+    MediaParty party;
+    bool hold = false;
+};
+struct JoinLegs {
+    std::string a;
+    std::string b;
+};
+struct FreeLegs {
+    std::vector<std::string> legs;
+};
+using MediaRequest = std::variant<OpenLeg, UpdateLeg, JoinLegs, FreeLegs>;
+
+/// Told once for each stream-bearing offer: where both parties are and what follows from it.
+struct DecisionEvent {
+    std::string call_id;
+    sip::Flow caller_flow;
+    nat::Verdict caller;
+    sip::Flow callee_flow;
+    nat::Verdict callee;
+    nat::Decision decision;
+};
+/// An SDP that went through.
+struct RewriteEvent {
+    std::string call_id;
+    bool from_caller = true;
+    std::string before;
+    std::string after;
+};
+struct CallEvent {
+    enum class Kind : std::uint8_t { established, ended } kind{};
+    std::string call_id;
+    std::string why;  ///< "BYE", "CANCEL", "486 Busy Here", "max_dialog"; for `ended`
+};
+enum class Level : std::uint8_t { failures, major, problems, low_level };
+struct LogEvent {
+    Level level{};
+    std::string text;
+};
+using Event = std::variant<DecisionEvent, RewriteEvent, CallEvent, LogEvent, sip::BindingChange>;
+
+/// What an input to the core leads to, in order within each list. The caller owns it and empties it.
+struct Output {
+    std::vector<sip::Packet> packets;
+    std::vector<MediaRequest> media;
+    std::vector<Event> events;
+
+    void log(Level level, std::string text) { events.emplace_back(LogEvent{.level = level, .text = std::move(text)}); }
+};
+
+}  // namespace natkit::edge

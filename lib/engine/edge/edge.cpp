@@ -1,0 +1,161 @@
+#include "natkit/engine/edge/edge.hpp"
+
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::edge {
+
+Edge::Edge(Settings settings, Secrets secrets)
+    : settings_(std::move(settings)),
+      secrets_(std::move(secrets)),
+      registrar_(settings_.registrar),
+      media_(settings_) {}
+
+void Edge::set_settings(Settings settings) {
+    settings_ = std::move(settings);
+    registrar_.set_limits(settings_.registrar);
+}
+
+std::string Edge::host_port(const sip::Flow& flow) const {
+    const Listener* listener = settings_.find(flow.transport, flow.local);
+    return to_string(listener == nullptr ? flow.local : listener->advertised);
+}
+
+/// RFC 3261 section 18.2.1 and RFC 3581 section 4: where the request really came from goes into its top Via, asked for
+/// or not: a client behind a NAT can be answered nowhere else.
+std::optional<sip::Message> Edge::fix_via(const sip::Message& message, const sip::Flow& flow) const {
+    const sip::Header* header = message.find(sip::Name::via);
+    const auto values = sip::split_values(header->value);
+    const auto via = sip::Via::parse(values.front());
+    if (!via) return std::nullopt;
+    std::string top(values.front());
+    if (via->rport_asked) top = sip::with_param(top, "rport", std::to_string(flow.remote.port));
+    if (via->rport_asked || via->address() != flow.remote.address) {
+        top = sip::with_param(top, "received", to_string(flow.remote.address));
+    }
+    for (std::size_t i = 1; i < values.size(); ++i) top += ", " + std::string(values[i]);
+    sip::Edit edit(message);
+    edit.set_value(*header, top);
+    auto fixed = sip::Message::parse(edit.finish());
+    if (!fixed) return std::nullopt;
+    return std::move(*fixed);
+}
+
+void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output& out) {
+    const sip::Flow& flow = arrival.flow;
+    if (text::trim(bytes).empty()) return;  // a keep-alive
+    if (settings_.networks.lan.contains(flow.remote.address) && arrival.side != Side::lan) {
+        out.log(Level::problems, "dropped: LAN source " + to_string(flow.remote) + " on a WAN interface");
+        return;
+    }
+    auto parsed = sip::Message::parse(std::move(bytes));
+    if (!parsed) {
+        out.log(Level::low_level, "dropped from " + to_string(flow.remote) + ": " + to_string(parsed.error()));
+        return;
+    }
+    const auto sound = sip::check(*parsed);
+    if (!sound) {
+        out.log(Level::low_level, "refused from " + to_string(flow.remote) + ": " + to_string(sound.error()));
+        const bool answerable = parsed->is_request() && parsed->method() != "ACK" && parsed->top_via().has_value();
+        if (!answerable) return;
+        auto answer = sip::make_response(*parsed, 400, sound.error().message, secrets_.random_hex());
+        out.packets.push_back({.flow = flow, .bytes = std::make_shared<const std::string>(std::move(answer))});
+        return;
+    }
+    sip::TransactionOutput produced;
+    if (parsed->is_request()) {
+        if (const auto fixed = fix_via(*parsed, flow)) layer_.on_message(*fixed, flow, now.steady, produced);
+    } else {
+        layer_.on_message(*parsed, flow, now.steady, produced);
+    }
+    absorb(produced, now, out);
+}
+
+void Edge::absorb(sip::TransactionOutput& produced, Now now, Output& out) {
+    std::ranges::move(produced.packets, std::back_inserter(out.packets));
+    for (const sip::TransactionEvent& event : produced.events) {
+        std::visit(
+            [&](const auto& known) {
+                if constexpr (std::is_same_v<std::decay_t<decltype(known)>, sip::AckEvent>) {
+                    on_ack(known, now, out);
+                } else {
+                    on_event(known, now, out);
+                }
+            },
+            event);
+    }
+}
+
+void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
+    const sip::Message& request = event.message;
+    if (request.method() == "CANCEL") return on_cancel(event, now, out);
+    const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
+    if (hops == 0) return reject(event.server, request, 483, {}, now, out);
+    const Stripped stripped = strip_routes(request);
+    const Upstream from = upstream_of(request, event.flow);
+    if (stripped.forged) {
+        out.log(Level::problems, "refused from " + to_string(event.flow.remote) + ": forged flow token");
+        return reject(event.server, request, 403, {}, now, out);
+    }
+    const auto uri = sip::Uri::parse(request.request_uri());
+    if (!uri) return reject(event.server, request, 400, "Unreadable Request-URI", now, out);
+    const bool for_edge = settings_.is_own(*uri) && !stripped.token && !stripped.next_route;
+    if (request.method() == "REGISTER" && for_edge) return on_register(event, from, now, out);
+    if (for_edge && uri->user.empty()) {
+        if (request.method() != "OPTIONS") return reject(event.server, request, 405, "Method Not Allowed", now, out);
+        return reject(event.server, request, 200, {}, now, out, {{"Accept", "application/sdp"}});
+    }
+    Route found = route(request, from, stripped, now.wall);
+    if (found.status != 0) {
+        out.log(Level::low_level, std::string(request.method()) + " from " + to_string(event.flow.remote) +
+                                      " refused: " + std::to_string(found.status) + " " + found.reason);
+        return reject(event.server, request, found.status, found.reason, now, out);
+    }
+    contexts_.emplace(event.server, Context{.request = request, .flow = event.flow});
+    forward(event.server, from, std::move(found), stripped, now, out);
+}
+
+void Edge::reject(sip::TransactionId server, const sip::Message& request, int status, std::string reason, Now now,
+                  Output& out, const std::vector<std::pair<std::string, std::string>>& extra) {
+    if (reason.empty()) reason = sip::reason_of(status);
+    respond(server, status, sip::make_response(request, status, reason, secrets_.random_hex(), extra), now, out);
+}
+
+void Edge::respond(sip::TransactionId server, int status, std::string bytes, Now now, Output& out) {
+    sip::TransactionOutput produced;
+    layer_.respond(server, status, std::move(bytes), now.steady, produced);
+    std::ranges::move(produced.packets, std::back_inserter(out.packets));
+}
+
+void Edge::on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Now now, Output& out) {
+    media_.on_leg_opened(ticket, std::move(leg), now.steady, out);
+}
+
+void Edge::on_client_dead(std::string_view binding_id, std::string_view reason, Output& out) {
+    auto changes = registrar_.remove(binding_id);
+    for (const auto& change : changes) {
+        out.log(Level::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +
+                                  " removed: " + text::printable(reason));
+    }
+    apply(std::move(changes), out);
+}
+
+void Edge::on_time(Now now, Output& out) {
+    sip::TransactionOutput produced;
+    layer_.on_time(now.steady, produced);
+    absorb(produced, now, out);
+    media_.on_time(now.steady, out);
+    apply(registrar_.expire(now.wall), out);
+    forget_finished(now.steady);
+}
+
+std::optional<Instant> Edge::next_deadline() const {
+    std::optional<Instant> next = layer_.next_deadline();
+    for (const auto& other : {media_.next_deadline(), forget_.next()}) {
+        if (other && (!next || *other < *next)) next = other;
+    }
+    return next;
+}
+
+}  // namespace natkit::edge

@@ -1,0 +1,102 @@
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/edge/edge.hpp"
+
+namespace natkit::edge {
+namespace {
+
+/// RFC 3261 section 20.10: "0.5", "1.0", "1" as thousandths; a bad value counts as 1.
+int q_of(const sip::Params& params) {
+    const auto q = params.get("q");
+    if (!q || q->empty() || q->front() == '1') return 1000;
+    std::string digits = q->size() > 2 && (*q)[1] == '.' ? std::string(q->substr(2, 3)) : std::string("0");
+    digits.resize(3, '0');
+    return static_cast<int>(text::parse_number(digits, 999).value_or(1000));
+}
+
+std::optional<std::chrono::seconds> seconds_of(std::optional<std::string_view> digits) {
+    if (!digits) return std::nullopt;
+    const auto number = text::parse_number(*digits, 0xffffffff);
+    if (!number) return std::nullopt;
+    return std::chrono::seconds(static_cast<std::int64_t>(*number));
+}
+
+Result<sip::Registration> read_registration(const sip::Message& request) {
+    sip::Registration registration;
+    const auto expires = request.find(sip::Name::expires) == nullptr
+                             ? std::nullopt
+                             : seconds_of(text::trim(request.value(sip::Name::expires)));
+    for (const std::string_view value : request.values(sip::Name::contact)) {
+        const auto contact = sip::NameAddr::parse(value);
+        if (!contact) return std::unexpected(contact.error());
+        if (contact->uri == "*") {
+            if (expires != std::chrono::seconds(0)) return fail(Errc::bad_input, "Contact * needs Expires 0");
+            registration.remove_all = true;
+            continue;
+        }
+        const auto uri = sip::Uri::parse(contact->uri);
+        if (!uri || (uri->scheme != "sip" && uri->scheme != "sips")) return fail(Errc::bad_input, "unreadable Contact");
+        const auto own = seconds_of(contact->params.get("expires"));
+        std::string instance(contact->params.get("+sip.instance").value_or(""));
+        registration.contacts.push_back({.uri = contact->uri,
+                                         .expires = own ? own : expires,
+                                         .q = q_of(contact->params),
+                                         .instance = std::move(instance)});
+    }
+    if (registration.remove_all && !registration.contacts.empty()) {
+        return fail(Errc::bad_input, "Contact * stands alone");
+    }
+    const auto cseq = request.cseq();
+    registration.cseq = cseq ? cseq->number : 0;
+    registration.call_id = request.call_id();
+    registration.user_agent = text::printable(request.value(sip::Name::user_agent), 80);
+    return registration;
+}
+
+}  // namespace
+
+void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now now, Output& out) {
+    const sip::Message& request = event.message;
+    const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
+    const auto uri = sip::Uri::parse(to->uri);
+    if (!uri || !settings_.is_own(*uri) || uri->user.empty()) return reject(event.server, request, 404, {}, now, out);
+    if (!settings_.open_registrar && from.sender != proxy::Sender::lan) {
+        out.log(Level::problems, "REGISTER of " + text::printable(uri->user, 60) + " from " +
+                                     to_string(event.flow.remote) + " refused: only LAN clients may register");
+        return reject(event.server, request, 403, {}, now, out);
+    }
+    auto registration = read_registration(request);
+    if (!registration) return reject(event.server, request, 400, registration.error().message, now, out);
+    registration->aor = settings_.address_of_record(*uri);
+    registration->flow = event.flow;
+    registration->party = from.party;
+    auto outcome = registrar_.register_contacts(*registration, now.wall);
+    if (outcome.status == 423) {
+        const std::string least = std::to_string(registrar_.limits().min_expires.count());
+        return reject(event.server, request, 423, {}, now, out, {{"Min-Expires", least}});
+    }
+    if (outcome.status != 200) return reject(event.server, request, outcome.status, {}, now, out);
+    apply(std::move(outcome.changes), out);
+    std::vector<std::pair<std::string, std::string>> contacts;
+    for (const sip::Binding& binding : registrar_.lookup(registration->aor, now.wall)) {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(binding.expires - now.wall);
+        contacts.emplace_back("Contact", "<" + binding.contact + ">;expires=" + std::to_string(left.count()));
+    }
+    reject(event.server, request, 200, {}, now, out, contacts);
+}
+
+void Edge::apply(std::vector<sip::BindingChange> changes, Output& out) const {
+    for (sip::BindingChange& change : changes) {
+        const char* what = change.kind == sip::BindingChange::Kind::added ? "registered" : "gone";
+        if (change.kind != sip::BindingChange::Kind::updated) {
+            out.log(Level::major, "client " + text::printable(change.binding.aor, 80) + " " + what + " at " +
+                                      to_string(change.binding.flow.remote) + ", " +
+                                      nat::to_string(change.binding.party.place) + " by rule " +
+                                      nat::to_string(change.binding.party.rule));
+        }
+        out.events.emplace_back(std::move(change));
+    }
+}
+
+}  // namespace natkit::edge

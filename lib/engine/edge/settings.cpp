@@ -1,0 +1,45 @@
+#include "natkit/engine/edge/settings.hpp"
+
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::edge {
+
+const char* to_string(Side side) noexcept {
+    return side == Side::lan ? "lan" : "wan";
+}
+
+const Listener* Settings::find(sip::Transport transport, const Endpoint& bound) const noexcept {
+    const auto found = std::ranges::find_if(
+        listeners, [&](const Listener& l) { return l.transport == transport && l.bound == bound; });
+    return found == listeners.end() ? nullptr : &*found;
+}
+
+const Listener* Settings::find(Side side, Family family, sip::Transport transport) const noexcept {
+    const auto found = std::ranges::find_if(listeners, [&](const Listener& l) {
+        return l.side == side && l.transport == transport && l.bound.address.family() == family;
+    });
+    return found == listeners.end() ? nullptr : &*found;
+}
+
+bool Settings::is_own(const sip::Uri& uri) const {
+    if (std::ranges::find(domains, text::lower(uri.host)) != domains.end()) return true;
+    const auto address = uri.address();
+    if (!address) return false;
+    const Endpoint endpoint{.address = *address, .port = uri.port.value_or(5060)};
+    return std::ranges::any_of(listeners,
+                               [&](const Listener& l) { return l.bound == endpoint || l.advertised == endpoint; });
+}
+
+bool Settings::is_own_address(const IpAddress& address) const noexcept {
+    return std::ranges::any_of(
+        listeners, [&](const Listener& l) { return l.bound.address == address || l.advertised.address == address; });
+}
+
+std::string Settings::address_of_record(const sip::Uri& uri) const {
+    const std::string host = uri.address() && !domains.empty() ? domains.front() : text::lower(uri.host);
+    return uri.user + "@" + host;
+}
+
+}  // namespace natkit::edge
