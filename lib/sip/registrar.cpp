@@ -108,7 +108,8 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
 void Registrar::restore(Binding binding, WallTime now) {
     if (binding.expires <= now || size_ >= limits_.bindings) return;
     std::vector<BindingChange> ignored;
-    put(users_[binding.aor], std::move(binding), ignored);
+    Bindings& present = users_[binding.aor];
+    put(present, std::move(binding), ignored);
 }
 
 std::vector<BindingChange> Registrar::remove(std::string_view id) {

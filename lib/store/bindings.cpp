@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
 #include <utility>
 
 namespace natkit::store {
@@ -86,13 +85,8 @@ Bindings::Bindings(Bindings&&) noexcept = default;
 Bindings& Bindings::operator=(Bindings&&) noexcept = default;
 Bindings::~Bindings() = default;
 
-Result<Bindings> Bindings::open(const std::string& url) {
-    if (url == "memory") return Bindings(nullptr);
-    constexpr std::string_view scheme = "sqlite:";
-    if (!url.starts_with(scheme)) {
-        return fail(Errc::bad_config, "not a state store: '" + url + "'; write \"memory\" or \"sqlite:PATH\"");
-    }
-    const std::string path = url.substr(scheme.size());
+Result<Bindings> Bindings::open(const std::string& path) {
+    if (path.empty()) return Bindings(nullptr);
     // SQLite would make the file readable for everybody: make it first.
     const int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (made < 0) return fail_errno("state file " + path, errno);

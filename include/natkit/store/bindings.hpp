@@ -32,8 +32,8 @@ struct BindingRow {
 /// the death of the process at once, and against that of the machine within about a second.
 class Bindings {
   public:
-    /// `url`: "memory", or "sqlite:PATH". The directory must exist.
-    [[nodiscard]] static Result<Bindings> open(const std::string& url);
+    /// The SQLite file at `path`, made where it is missing (its folder must exist); memory only when `path` is empty.
+    [[nodiscard]] static Result<Bindings> open(const std::string& path);
 
     Bindings(Bindings&&) noexcept;
     Bindings& operator=(Bindings&&) noexcept;

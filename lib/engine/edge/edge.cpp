@@ -46,17 +46,17 @@ void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output&
     const sip::Flow& flow = arrival.flow;
     if (text::trim(bytes).empty()) return;  // a keep-alive
     if (settings_.networks.lan.contains(flow.remote.address) && arrival.side != Side::lan) {
-        out.log(Level::problems, "dropped: LAN source " + to_string(flow.remote) + " on a WAN interface");
+        out.log(LogLevel::problems, "dropped: LAN source " + to_string(flow.remote) + " on a WAN interface");
         return;
     }
     auto parsed = sip::Message::parse(std::move(bytes));
     if (!parsed) {
-        out.log(Level::low_level, "dropped from " + to_string(flow.remote) + ": " + to_string(parsed.error()));
+        out.log(LogLevel::low_level, "dropped from " + to_string(flow.remote) + ": " + to_string(parsed.error()));
         return;
     }
     const auto sound = sip::check(*parsed);
     if (!sound) {
-        out.log(Level::low_level, "refused from " + to_string(flow.remote) + ": " + to_string(sound.error()));
+        out.log(LogLevel::low_level, "refused from " + to_string(flow.remote) + ": " + to_string(sound.error()));
         const bool answerable = parsed->is_request() && parsed->method() != "ACK" && parsed->top_via().has_value();
         if (!answerable) return;
         auto answer = sip::make_response(*parsed, 400, sound.error().message, secrets_.random_hex());
@@ -95,7 +95,7 @@ void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
     const Stripped stripped = strip_routes(request);
     const Upstream from = upstream_of(request, event.flow);
     if (stripped.forged) {
-        out.log(Level::problems, "refused from " + to_string(event.flow.remote) + ": forged flow token");
+        out.log(LogLevel::problems, "refused from " + to_string(event.flow.remote) + ": forged flow token");
         return reject(event.server, request, 403, {}, now, out);
     }
     const auto uri = sip::Uri::parse(request.request_uri());
@@ -108,8 +108,8 @@ void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
     }
     Route found = route(request, from, stripped, now.wall);
     if (found.status != 0) {
-        out.log(Level::low_level, std::string(request.method()) + " from " + to_string(event.flow.remote) +
-                                      " refused: " + std::to_string(found.status) + " " + found.reason);
+        out.log(LogLevel::low_level, std::string(request.method()) + " from " + to_string(event.flow.remote) +
+                                         " refused: " + std::to_string(found.status) + " " + found.reason);
         return reject(event.server, request, found.status, found.reason, now, out);
     }
     contexts_.emplace(event.server, Context{.request = request, .flow = event.flow});
@@ -135,8 +135,8 @@ void Edge::on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Now now, Output&
 void Edge::on_client_dead(std::string_view binding_id, std::string_view reason, Output& out) {
     auto changes = registrar_.remove(binding_id);
     for (const auto& change : changes) {
-        out.log(Level::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +
-                                  " removed: " + text::printable(reason));
+        out.log(LogLevel::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +
+                                     " removed: " + text::printable(reason));
     }
     apply(std::move(changes), out);
 }

@@ -105,8 +105,8 @@ void Edge::start_branch(sip::TransactionId server, std::size_t index, const Stri
                      const bool no_media = body.error().code == Errc::exhausted || body.error().code == Errc::system ||
                                            body.error().code == Errc::timed_out;
                      const int status = no_media ? 503 : 488;
-                     later.log(Level::problems, "call " + text::printable(asked.call_id()) + ": " +
-                                                    std::to_string(status) + ": " + to_string(body.error()));
+                     later.log(LogLevel::problems, "call " + text::printable(asked.call_id()) + ": " +
+                                                       std::to_string(status) + ": " + to_string(body.error()));
                      refuse_branch(server, index, status, at, later);
                  });
 }
@@ -153,8 +153,8 @@ void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
     if (session && has_sdp(ack)) {
         auto answer = media_.answer(*session, media_.end_of(*session, ack.from_tag()), std::string(ack.body()), out);
         if (!answer) {
-            out.log(Level::problems, "call " + text::printable(ack.call_id()) +
-                                         ": answer in ACK not rewritten: " + to_string(answer.error()));
+            out.log(LogLevel::problems, "call " + text::printable(ack.call_id()) +
+                                            ": answer in ACK not rewritten: " + to_string(answer.error()));
             return;
         }
         body = std::move(*answer);

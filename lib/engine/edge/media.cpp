@@ -302,7 +302,7 @@ void Media::on_legs_lost(const std::vector<std::string>& legs, Output& out) {
             const bool lost = std::ranges::any_of(
                 stream.legs, [&](const auto& leg) { return leg && std::ranges::find(legs, leg->id) != legs.end(); });
             if (!lost) continue;
-            out.log(Level::problems, "call " + session.call_id + ": its media relay is gone (silent for too long)");
+            out.log(LogLevel::problems, "call " + session.call_id + ": its media relay is gone (silent for too long)");
             std::vector<std::string> freed;
             free_legs(stream, freed);
             out.media.emplace_back(FreeLegs{.legs = std::move(freed)});

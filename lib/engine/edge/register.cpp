@@ -62,8 +62,8 @@ void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now
     const auto uri = sip::Uri::parse(to->uri);
     if (!uri || !settings_.is_own(*uri) || uri->user.empty()) return reject(event.server, request, 404, {}, now, out);
     if (!settings_.open_registrar && from.sender != proxy::Sender::lan) {
-        out.log(Level::problems, "REGISTER of " + text::printable(uri->user, 60) + " from " +
-                                     to_string(event.flow.remote) + " refused: only LAN clients may register");
+        out.log(LogLevel::problems, "REGISTER of " + text::printable(uri->user, 60) + " from " +
+                                        to_string(event.flow.remote) + " refused: only LAN clients may register");
         return reject(event.server, request, 403, {}, now, out);
     }
     auto registration = read_registration(request);
@@ -90,10 +90,10 @@ void Edge::apply(std::vector<sip::BindingChange> changes, Output& out) const {
     for (sip::BindingChange& change : changes) {
         const char* what = change.kind == sip::BindingChange::Kind::added ? "registered" : "gone";
         if (change.kind != sip::BindingChange::Kind::updated) {
-            out.log(Level::major, "client " + text::printable(change.binding.aor, 80) + " " + what + " at " +
-                                      to_string(change.binding.flow.remote) + ", " +
-                                      nat::to_string(change.binding.party.place) + " by rule " +
-                                      nat::to_string(change.binding.party.rule));
+            out.log(LogLevel::major, "client " + text::printable(change.binding.aor, 80) + " " + what + " at " +
+                                         to_string(change.binding.flow.remote) + ", " +
+                                         nat::to_string(change.binding.party.place) + " by rule " +
+                                         nat::to_string(change.binding.party.rule));
         }
         out.events.emplace_back(std::move(change));
     }

@@ -11,10 +11,6 @@ bool has_sdp(const sip::Message& message) {
     return message.content_type() == "application/sdp" && !message.body().empty();
 }
 
-std::string status_text(const sip::Message& response) {
-    return std::to_string(response.status()) + " " + text::printable(response.reason(), 60);
-}
-
 /// How long a finished context waits for late 2xx: as long as its client transactions do (RFC 6026).
 constexpr std::chrono::seconds late_answers{33};
 
@@ -62,7 +58,7 @@ void Edge::on_success(sip::TransactionId server, std::size_t index, const sip::M
         auto answer = media_.answer(*session, end, body, out);
         if (answer) return pass_back(server, index, response, std::move(*answer), now, out);
         // The caller must not be shown an address it cannot use, and has a right to an end of its call.
-        out.log(Level::problems,
+        out.log(LogLevel::problems,
                 "call " + text::printable(response.call_id()) + ": answer not rewritten: " + to_string(answer.error()));
         return pass_back(server, index, response, std::string(), now, out);
     }
@@ -71,8 +67,8 @@ void Edge::on_success(sip::TransactionId server, std::size_t index, const sip::M
         [this, server, index, response, wall = now.wall](Result<std::string> offer, Instant then, Output& later) {
             if (!contexts_.contains(server)) return;
             if (!offer) {
-                later.log(Level::problems, "call " + text::printable(response.call_id()) +
-                                               ": offer not rewritten: " + to_string(offer.error()));
+                later.log(LogLevel::problems, "call " + text::printable(response.call_id()) +
+                                                  ": offer not rewritten: " + to_string(offer.error()));
             }
             pass_back(server, index, response, offer.value_or(std::string()), {.steady = then, .wall = wall}, later);
         });

@@ -91,6 +91,7 @@ TEST_CASE("Registrar: restored bindings, dead ones left out; removal by id") {
     Registrar second({});
     second.restore(outcome.changes.at(0).binding, start + 10s);
     CHECK(second.size() == 1);
+    CHECK(second.lookup("bob@example.com", start + 10s).size() == 1);
     CHECK(second.remove(outcome.changes[0].binding.id).size() == 1);
     CHECK(second.remove("nothing").empty());
     second.restore(outcome.changes[0].binding, start + 700s);

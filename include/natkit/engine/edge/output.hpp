@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "natkit/base/log_level.hpp"
 #include "natkit/engine/edge/settings.hpp"
 #include "natkit/nat/decide.hpp"
 #include "natkit/sip/registrar.hpp"
@@ -76,9 +77,8 @@ struct CallEvent {
     std::string call_id;
     std::string why;  ///< "BYE", "CANCEL", "486 Busy Here", "max_dialog"; for `ended`
 };
-enum class Level : std::uint8_t { failures, major, problems, low_level };
 struct LogEvent {
-    Level level{};
+    LogLevel level{};
     std::string text;
 };
 using Event = std::variant<DecisionEvent, RewriteEvent, CallEvent, LogEvent, sip::BindingChange>;
@@ -89,7 +89,9 @@ struct Output {
     std::vector<MediaRequest> media;
     std::vector<Event> events;
 
-    void log(Level level, std::string text) { events.emplace_back(LogEvent{.level = level, .text = std::move(text)}); }
+    void log(LogLevel level, std::string text) {
+        events.emplace_back(LogEvent{.level = level, .text = std::move(text)});
+    }
 };
 
 }  // namespace natkit::edge

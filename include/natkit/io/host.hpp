@@ -1,0 +1,45 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "natkit/base/endpoint.hpp"
+#include "natkit/base/host.hpp"
+#include "natkit/io/fd.hpp"
+
+namespace natkit::io {
+
+/// The addresses of the interfaces that are up.
+[[nodiscard]] Result<std::vector<HostAddress>> host_addresses();
+
+/// A listening TCP socket: non-blocking, close-on-exec, IPv6 alone on IPv6 addresses. SO_REUSEADDR is set, which for
+/// TCP allows binding beside old connections in TIME_WAIT and never beside another listener.
+[[nodiscard]] Result<Fd> open_tcp_listener(const Endpoint& local);
+
+enum class SharedSend : unsigned char {
+    sent,
+    later,   ///< full buffer or an answer to something else (ECONNREFUSED): try again
+    failed,  ///< this destination cannot be reached from this socket
+};
+struct SharedSendResult {
+    SharedSend status{};
+    int error_number = 0;
+};
+
+/// Sends one datagram on a UDP socket that another process owns: never blocks, changes nothing on the socket, which is
+/// shared through its open file (so not even O_NONBLOCK is touched), and reads nothing from it.
+[[nodiscard]] SharedSendResult send_shared(const Fd& socket, const Endpoint& to, std::string_view bytes) noexcept;
+
+/// How many descriptors systemd passed in (LISTEN_FDS for this process), as descriptors from 3 on; the environment
+/// variables are removed so that no child takes them for its own.
+[[nodiscard]] std::vector<Fd> take_listen_fds();
+
+/// A socket's kind and bound address: what it must be to serve as a listener.
+struct SocketName {
+    bool stream = false;  ///< TCP, and listening
+    Endpoint local;
+};
+[[nodiscard]] Result<SocketName> socket_name(const Fd& socket);
+
+}  // namespace natkit::io

@@ -1,0 +1,173 @@
+#include "records.hpp"
+
+#include <array>
+
+namespace natkit::edge {
+namespace {
+
+Json party_json(const MediaParty& party) {
+    Json json = {{"place", nat::to_string(party.place)}};
+    if (party.endpoint) json["endpoint"] = to_string(*party.endpoint);
+    if (party.rtcp) json["rtcp"] = to_string(*party.rtcp);
+    json["visible"] = to_string(party.visible);
+    json["site"] = to_string(party.site);
+    return json;
+}
+
+Json flow_json(const sip::Flow& flow) {
+    return {{"transport", sip::to_string(flow.transport)},
+            {"local", to_string(flow.local)},
+            {"remote", to_string(flow.remote)}};
+}
+
+Json reasons_json(const std::vector<nat::Reason>& reasons) {
+    Json list = Json::array();
+    for (const nat::Reason reason : reasons) list.push_back(nat::to_string(reason));
+    return list;
+}
+
+const char* kind_word(CallEvent::Kind kind) {
+    return kind == CallEvent::Kind::established ? "established" : "ended";
+}
+
+template <class Enum, std::size_t size>
+Result<Enum> word_to(const std::string& word, const std::array<Enum, size>& values) {
+    for (const Enum value : values) {
+        if (word == nat::to_string(value)) return value;
+    }
+    return fail(Errc::bad_input, "not known: '" + word + "'");
+}
+
+}  // namespace
+
+Json nat_record(const sip::Flow& flow, const nat::Verdict& party) {
+    return {{"place", nat::to_string(party.place)},
+            {"behind_nat", party.place == nat::Place::far_end},
+            {"rule", nat::to_string(party.rule)},
+            {"site", to_string(party.site)},
+            {"family", to_string(flow.remote.address.family())},
+            {"source", to_string(flow.remote)}};
+}
+
+Json client_record(const sip::Binding& binding, const char* event, WallTime now) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(binding.expires - now);
+    Json json = {{"type", "client"},
+                 {"event", event},
+                 {"id", binding.id},
+                 {"aor", "sip:" + binding.aor},
+                 {"contact", binding.contact},
+                 {"flow", flow_json(binding.flow)},
+                 {"place", nat::to_string(binding.party.place)},
+                 {"rule", nat::to_string(binding.party.rule)},
+                 {"expires_ms", std::max<std::int64_t>(left.count(), 0)}};
+    if (binding.party.claimed) json["claimed"] = to_string(*binding.party.claimed);
+    if (!binding.user_agent.empty()) json["user_agent"] = binding.user_agent;
+    return json;
+}
+
+Json call_record(const Media::Summary& call) {
+    return {{"type", "call"},
+            {"call_id", call.call_id},
+            {"state", call.established ? "established" : "setting-up"},
+            {"a", nat_record(call.caller.flow, call.caller.party)},
+            {"b", nat_record(call.callee.flow, call.callee.party)},
+            {"relayed_streams", call.relayed_streams},
+            {"reasons", reasons_json(call.reasons)}};
+}
+
+Json decision_record(const DecisionEvent& event) {
+    return {{"type", "decision"},
+            {"call_id", event.call_id},
+            {"relay", event.decision.relay},
+            {"reasons", reasons_json(event.decision.reasons)},
+            {"a", nat_record(event.caller_flow, event.caller)},
+            {"b", nat_record(event.callee_flow, event.callee)}};
+}
+
+Json rewrite_record(const RewriteEvent& event) {
+    return {{"type", "rewrite"},
+            {"call_id", event.call_id},
+            {"from", event.from_caller ? "caller" : "callee"},
+            {"before", event.before},
+            {"after", event.after}};
+}
+
+Json call_event_record(const CallEvent& event) {
+    Json json = {{"type", "call"}, {"event", kind_word(event.kind)}, {"call_id", event.call_id}};
+    if (!event.why.empty()) json["why"] = event.why;
+    return json;
+}
+
+Json open_request(const OpenLeg& request) {
+    Json json = {{"stream", request.rtp ? "rtp" : "udp"},
+                 {"side", to_string(request.side)},
+                 {"family", to_string(request.family)},
+                 {"party", party_json(request.party)}};
+    if (request.mux) json["mux"] = true;
+    json["call_id"] = request.call_id;
+    return json;
+}
+
+Json update_request(const UpdateLeg& request) {
+    return {{"leg", request.leg}, {"party", party_json(request.party)}, {"hold", request.hold}};
+}
+
+Result<Leg> read_leg(const Json& reply) {
+    const auto text = [&](const char* key) {
+        const auto found = reply.find(key);
+        return found != reply.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    Leg leg{.id = text("leg"), .local = {}, .rtcp = {}};
+    auto local = Endpoint::parse(text("local"));
+    if (leg.id.empty() || !local)
+        return fail(Errc::bad_input, "mediarelay gave no leg: " + reply.dump().substr(0, 200));
+    leg.local = *local;
+    if (reply.contains("rtcp")) {
+        auto rtcp = Endpoint::parse(text("rtcp"));
+        if (!rtcp) return std::unexpected(rtcp.error());
+        leg.rtcp = *rtcp;
+    }
+    return leg;
+}
+
+store::BindingRow to_row(const sip::Binding& binding) {
+    return {.id = binding.id,
+            .aor = binding.aor,
+            .contact = binding.contact,
+            .instance = binding.instance,
+            .flow = sip::to_string(binding.flow),
+            .place = nat::to_string(binding.party.place),
+            .rule = nat::to_string(binding.party.rule),
+            .site = to_string(binding.party.site),
+            .expires_ms = binding.expires.time_since_epoch().count(),
+            .call_id = binding.call_id,
+            .cseq = binding.cseq,
+            .q = binding.q,
+            .user_agent = binding.user_agent};
+}
+
+Result<sip::Binding> from_row(const store::BindingRow& row) {
+    constexpr std::array places = {nat::Place::lan, nat::Place::wan, nat::Place::far_end};
+    constexpr std::array rules = {nat::Rule::nat_server, nat::Rule::nated, nat::Rule::lan, nat::Rule::wan};
+    const auto flow = sip::parse_flow(row.flow);
+    if (!flow) return std::unexpected(flow.error());
+    const auto place = word_to(row.place, places);
+    if (!place) return std::unexpected(place.error());
+    const auto rule = word_to(row.rule, rules);
+    if (!rule) return std::unexpected(rule.error());
+    const auto site = IpRange::parse(row.site);
+    if (!site) return std::unexpected(site.error());
+    return sip::Binding{.id = row.id,
+                        .aor = row.aor,
+                        .contact = row.contact,
+                        .instance = row.instance,
+                        .flow = *flow,
+                        .party = {.place = *place, .rule = *rule, .site = *site, .claimed = {}},
+                        .expires = WallTime(std::chrono::milliseconds(row.expires_ms)),
+                        .call_id = row.call_id,
+                        .cseq = row.cseq,
+                        .q = row.q,
+                        .user_agent = row.user_agent};
+}
+
+}  // namespace natkit::edge

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "natkit/engine/edge/media.hpp"
+#include "natkit/engine/edge/output.hpp"
+#include "natkit/store/bindings.hpp"
+
+/// The JSON and the rows that sipedge speaks with others (natkit-records(7)).
+namespace natkit::edge {
+
+using Json = nlohmann::ordered_json;
+
+[[nodiscard]] Json nat_record(const sip::Flow& flow, const nat::Verdict& party);
+[[nodiscard]] Json client_record(const sip::Binding& binding, const char* event, WallTime now);
+[[nodiscard]] Json call_record(const Media::Summary& call);
+[[nodiscard]] Json decision_record(const DecisionEvent& event);
+[[nodiscard]] Json rewrite_record(const RewriteEvent& event);
+[[nodiscard]] Json call_event_record(const CallEvent& event);
+
+[[nodiscard]] Json open_request(const OpenLeg& request);
+[[nodiscard]] Json update_request(const UpdateLeg& request);
+[[nodiscard]] Result<Leg> read_leg(const Json& reply);
+
+[[nodiscard]] store::BindingRow to_row(const sip::Binding& binding);
+[[nodiscard]] Result<sip::Binding> from_row(const store::BindingRow& row);
+
+}  // namespace natkit::edge

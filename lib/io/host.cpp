@@ -1,0 +1,116 @@
+#include "natkit/io/host.hpp"
+
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <cstdlib>
+
+#include "natkit/base/text.hpp"
+#include "sockaddr.hpp"
+
+namespace natkit::io {
+namespace {
+
+unsigned prefix_of(const sockaddr* netmask) {
+    if (netmask == nullptr) return 0;
+    const IpAddress mask = from_sockaddr(netmask).address;
+    unsigned bits = 0;
+    for (const std::uint8_t byte : mask.bytes()) bits += static_cast<unsigned>(std::popcount(byte));
+    return bits;
+}
+
+/// A netmask's family may be missing on some kernels; the address has it.
+unsigned prefix_of(const ifaddrs& entry, Family family) {
+    if (entry.ifa_netmask == nullptr) return family == Family::ipv4 ? 32 : 128;
+    return prefix_of(entry.ifa_netmask);
+}
+
+}  // namespace
+
+Result<std::vector<HostAddress>> host_addresses() {
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) return fail_errno("list the addresses of this host", errno);
+    std::vector<HostAddress> result;
+    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+        if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0) continue;
+        const int family = entry->ifa_addr->sa_family;
+        if (family != AF_INET && family != AF_INET6) continue;
+        const IpAddress address = from_sockaddr(entry->ifa_addr).address;
+        result.push_back({.interface = entry->ifa_name,
+                          .index = ::if_nametoindex(entry->ifa_name),
+                          .address = address,
+                          .prefix = prefix_of(*entry, address.family())});
+    }
+    ::freeifaddrs(list);
+    return result;
+}
+
+Result<Fd> open_tcp_listener(const Endpoint& local) {
+    const std::string name = "tcp " + to_string(local);
+    Fd socket(::socket(local.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket) return fail_errno(name + ": socket", errno);
+    const int on = 1;
+    if (::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
+        return fail_errno(name + ": set SO_REUSEADDR", errno);
+    }
+    if (!local.address.is_v4() && ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) {
+        return fail_errno(name + ": set IPV6_V6ONLY", errno);
+    }
+    const SockAddr address = to_sockaddr(local);
+    if (::bind(socket.get(), address.get(), address.length) != 0) return fail_errno(name + ": bind", errno);
+    if (::listen(socket.get(), SOMAXCONN) != 0) return fail_errno(name + ": listen", errno);
+    return socket;
+}
+
+SharedSendResult send_shared(const Fd& socket, const Endpoint& to, std::string_view bytes) noexcept {
+    sockaddr_in6 address;
+    const socklen_t length = write_sockaddr(to, &address);
+    const auto* name = reinterpret_cast<const sockaddr*>(&address);
+    // ECONNREFUSED speaks of some earlier datagram; the second attempt is this one's own.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        if (::sendto(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, name, length) >= 0)
+            return {};
+        if (errno != ECONNREFUSED && errno != EINTR) break;
+    }
+    const int error = errno;
+    const bool later =
+        error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ECONNREFUSED || error == EINTR;
+    return {later ? SharedSend::later : SharedSend::failed, error};
+}
+
+std::vector<Fd> take_listen_fds() {
+    constexpr int first = 3;  // SD_LISTEN_FDS_START
+    const char* pid = std::getenv("LISTEN_PID");
+    const char* count = std::getenv("LISTEN_FDS");
+    std::vector<Fd> result;
+    if (pid != nullptr && count != nullptr && text::parse_number(pid, ~0U) == static_cast<unsigned>(::getpid())) {
+        const int last = first + static_cast<int>(text::parse_number(count, 1024).value_or(0));
+        for (int fd = first; fd < last; ++fd) {
+            if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) result.emplace_back(fd);
+        }
+    }
+    for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(name);
+    return result;
+}
+
+Result<SocketName> socket_name(const Fd& socket) {
+    SockAddr address;
+    if (::getsockname(socket.get(), address.get(), &address.length) != 0) return fail_errno("getsockname", errno);
+    int type = 0;
+    int listening = 0;
+    socklen_t length = sizeof type;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &length) != 0) return fail_errno("SO_TYPE", errno);
+    length = sizeof listening;
+    ::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+    const int family = address.storage.ss_family;
+    if ((family != AF_INET && family != AF_INET6) || (type == SOCK_STREAM && listening == 0)) {
+        return fail(Errc::bad_config, "not a bound UDP or a listening TCP socket");
+    }
+    return SocketName{.stream = type == SOCK_STREAM, .local = from_sockaddr(&address.storage)};
+}
+
+}  // namespace natkit::io

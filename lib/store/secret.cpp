@@ -1,0 +1,52 @@
+#include "natkit/store/secret.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace natkit::store {
+namespace {
+
+Result<Secret> read_secret(int file, const std::string& path) {
+    struct stat status{};
+    if (::fstat(file, &status) != 0) return fail_errno("secret " + path, errno);
+    if ((status.st_mode & 077) != 0) {
+        return fail(Errc::refused, "the key is readable for others; remove the file or set its mode to 0600", path);
+    }
+    Secret secret{};
+    if (status.st_size != static_cast<off_t>(secret.size()) ||
+        ::read(file, secret.data(), secret.size()) != static_cast<ssize_t>(secret.size())) {
+        return fail(Errc::bad_input, "not a key of 32 bytes; remove the file to have a new one made", path);
+    }
+    return secret;
+}
+
+}  // namespace
+
+Result<Secret> load_or_make_secret(const std::string& path,
+                                   const std::function<void(std::span<std::uint8_t>)>& random) {
+    if (const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC); file >= 0) {
+        auto secret = read_secret(file, path);
+        ::close(file);
+        return secret;
+    }
+    if (errno != ENOENT) return fail_errno("secret " + path, errno);
+    Secret secret{};
+    random(secret);
+    // Written beside and renamed, so that no half a key is ever read.
+    const std::string temporary = path + ".new";
+    const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0) return fail_errno("secret " + temporary, errno);
+    const bool written =
+        ::write(file, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) && ::fsync(file) == 0;
+    const int error = errno;
+    ::close(file);
+    if (!written) return fail_errno("secret " + temporary, error);
+    if (std::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("secret " + path, errno);
+    return secret;
+}
+
+}  // namespace natkit::store
