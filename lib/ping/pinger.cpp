@@ -1,0 +1,295 @@
+#include "natkit/ping/pinger.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::ping {
+namespace {
+
+constexpr std::size_t max_waiting = 10'000;
+constexpr unsigned failures_are_death = 3;
+constexpr unsigned unanswered_are_death = 3;
+constexpr Duration longest_retry = std::chrono::seconds(2);
+constexpr Duration busy_retry = std::chrono::milliseconds(50);
+constexpr std::string_view crlf_ping = "\r\n\r\n";
+
+std::string hex(std::uint64_t value) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text(16, '0');
+    for (std::size_t i = 16; i-- > 0; value >>= 4) text[i] = digits[value & 15];
+    return text;
+}
+
+std::uint64_t scramble(std::uint64_t secret, std::uint64_t hash, std::uint64_t round) {
+    std::array<char, 24> bytes{};
+    for (std::size_t i = 0; i < 8; ++i) {
+        bytes[i] = static_cast<char>(secret >> (8 * i));
+        bytes[8 + i] = static_cast<char>(hash >> (8 * i));
+        bytes[16 + i] = static_cast<char>(round >> (8 * i));
+    }
+    return stable_hash({bytes.data(), bytes.size()});
+}
+
+}  // namespace
+
+const char* to_string(Transport transport) noexcept {
+    switch (transport) {
+        case Transport::udp: return "udp";
+        case Transport::tcp: return "tcp";
+        case Transport::tls: return "tls";
+    }
+    return "udp";
+}
+
+const char* to_string(Method method) noexcept {
+    return method == Method::crlf ? "crlf" : "options";
+}
+
+Pinger::Pinger(Options options, std::uint64_t secret, std::optional<Instant> missed_since)
+    : options_(options), secret_(secret), missed_since_(missed_since), schedule_({.clients = options.clients_limit}) {}
+
+std::optional<Duration> Pinger::interval_of(const Client& client) const {
+    return client.transport == Transport::udp ? options_.udp_interval : options_.tcp_interval;
+}
+
+const Client* Pinger::find(const ClientId& id) const {
+    const auto found = states_.find(id);
+    return found == states_.end() ? nullptr : &found->second.client;
+}
+
+std::vector<Event> Pinger::on_client(Client client, Instant now) {
+    std::vector<Event> events;
+    if (client.place != nat::Place::far_end) {
+        on_removed(client.id, now);
+        return events;
+    }
+    const auto [entry, added] = states_.try_emplace(client.id);
+    State& state = entry->second;
+    state.epoch = epoch_;
+    const bool moved = !added && (state.client.remote != client.remote || state.client.local != client.local);
+    if (moved) {
+        state.answered_before = false;  // a new flow owes us nothing yet
+        state.unanswered = state.failures = 0;
+    }
+    state.client = std::move(client);
+    if (!schedule_.contains(state.client.id)) {
+        if (added) {
+            admit(state, now, events);
+        }
+    } else if (const auto interval = interval_of(state.client)) {
+        schedule_.change(state.client.id, Grid(*interval), now);
+    } else {
+        schedule_.remove(state.client.id);
+    }
+    return events;
+}
+
+/// Puts a client that is known, but not in the schedule, there; or among those that wait for room.
+void Pinger::admit(State& state, Instant now, std::vector<Event>& events) {
+    const auto interval = interval_of(state.client);
+    if (!interval) return;
+    const ClientId id = state.client.id;
+    if (schedule_.add(id, Grid(*interval), now, missed_since_) != Schedule::Added::refused) {
+        by_hash_.insert_or_assign(stable_hash(id), id);
+        return;
+    }
+    ++counters_.refused;
+    events.push_back({Event::Kind::refused, state.client, "limit " + std::to_string(schedule_.client_limit())});
+    if (waiting_.size() < max_waiting) {
+        waiting_.emplace(++last_waiting_, id);
+    } else {
+        states_.erase(id);
+    }
+}
+
+void Pinger::admit_waiting(Instant now, std::vector<Event>& events) {
+    while (!waiting_.empty() && schedule_.size() < schedule_.client_limit()) {
+        const auto found = states_.find(waiting_.begin()->second);
+        waiting_.erase(waiting_.begin());
+        if (found != states_.end() && !schedule_.contains(found->first)) admit(found->second, now, events);
+    }
+}
+
+void Pinger::forget(const ClientId& id) {
+    schedule_.remove(id);
+    by_hash_.erase(stable_hash(id));
+    states_.erase(id);
+}
+
+void Pinger::on_removed(const ClientId& id, Instant now) {
+    if (!states_.contains(id)) return;
+    const ClientId copy = id;  // the caller's text may be the one that goes
+    forget(copy);
+    std::vector<Event> none;
+    admit_waiting(now, none);
+}
+
+void Pinger::begin_snapshot() {
+    ++epoch_;
+}
+
+void Pinger::end_snapshot(Instant now) {
+    std::vector<ClientId> gone;
+    for (const auto& [id, state] : states_) {
+        if (state.epoch != epoch_) gone.push_back(id);
+    }
+    for (const ClientId& id : gone) forget(id);
+    std::vector<Event> none;
+    admit_waiting(now, none);
+    missed_since_.reset();
+}
+
+std::vector<Event> Pinger::on_time(Instant now) {
+    std::vector<Event> events;
+    for (const ClientId& id : schedule_.due(now)) {
+        const auto found = states_.find(id);
+        if (found == states_.end()) continue;
+        State& state = found->second;
+        if (state.client.expires && *state.client.expires <= now) {
+            events.push_back({Event::Kind::expired, state.client, "registration expired"});
+            on_removed(id, now);
+            continue;
+        }
+        const bool retry = std::exchange(state.retry, false);
+        if (retry && state.unanswered == 0 && state.failures == 0) continue;  // it has answered meanwhile
+        ping(state, now, events);
+    }
+    return events;
+}
+
+void Pinger::ping(State& state, Instant now, std::vector<Event>& events) {
+    if (state.client.transport != Transport::udp) {
+        ++counters_.sent;
+        events.push_back({Event::Kind::connection, state.client, {}});
+        return;
+    }
+    if (options_.method == Method::crlf) {
+        events.push_back({Event::Kind::send, state.client, std::string(crlf_ping)});
+        return;
+    }
+    if (state.answered_before && state.unanswered >= unanswered_are_death) {
+        die(state.client.id, std::to_string(unanswered_are_death) + " OPTIONS in a row without an answer", events);
+        return;
+    }
+    // A retry repeats the request as RFC 3261 section 17.1.2 does; a new round is a new request.
+    if (state.unanswered == 0 || !state.answered_before) ++state.round;
+    events.push_back({Event::Kind::send, state.client, options_request(state)});
+    if (!state.answered_before) return;
+    ++state.unanswered;
+    state.retry = true;
+    schedule_.again(state.client.id, now + std::min<Duration>(*options_.udp_interval / 5, longest_retry));
+}
+
+void Pinger::die(const ClientId& id, std::string reason, std::vector<Event>& events) {
+    const auto found = states_.find(id);
+    if (found == states_.end()) return;
+    ++counters_.dead;
+    events.push_back({Event::Kind::dead, found->second.client, std::move(reason)});
+    forget(events.back().client.id);
+}
+
+std::vector<Event> Pinger::on_sent(const ClientId& id, SendOutcome outcome, std::string_view reason, Instant now) {
+    std::vector<Event> events;
+    if (outcome == SendOutcome::sent) ++counters_.sent;
+    if (outcome == SendOutcome::later) ++counters_.later;
+    if (outcome == SendOutcome::failed) ++counters_.failed;
+    const auto found = states_.find(id);
+    if (found == states_.end()) return events;
+    State& state = found->second;
+    if (outcome == SendOutcome::sent) {
+        state.failures = 0;
+    } else if (outcome == SendOutcome::later) {
+        state.failures = static_cast<std::uint8_t>(std::min(state.failures + 1, 200));
+        if (state.failures < 20) {
+            state.retry = true;
+            schedule_.again(id, now + busy_retry);
+        }
+    } else if (++state.failures >= failures_are_death) {
+        die(ClientId(id), std::string(reason), events);
+        admit_waiting(now, events);
+    }
+    return events;
+}
+
+std::string Pinger::branch_of(const State& state) const {
+    const std::uint64_t hash = stable_hash(state.client.id);
+    return std::string(branch_prefix) + hex(hash) + "-" + hex(scramble(secret_, hash, state.round));
+}
+
+std::vector<Event> Pinger::on_answer(std::string_view branch, const Endpoint& source) {
+    std::vector<Event> events;
+    const auto stranger = [&] {
+        ++counters_.strangers;
+        return events;
+    };
+    if (!branch.starts_with(branch_prefix) || branch.size() != branch_prefix.size() + 33) return stranger();
+    std::uint64_t hash = 0;
+    for (const char c : branch.substr(branch_prefix.size(), 16)) {
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && (c < 'a' || c > 'f')) return stranger();
+        hash = hash << 4 | static_cast<std::uint64_t>(digit ? c - '0' : c - 'a' + 10);
+    }
+    const auto id = by_hash_.find(hash);
+    if (id == by_hash_.end()) return stranger();
+    const auto found = states_.find(id->second);
+    if (found == states_.end() || found->second.client.remote != source || branch_of(found->second) != branch) {
+        return stranger();
+    }
+    State& state = found->second;
+    ++counters_.answers;
+    state.unanswered = 0;
+    if (!state.answered_before) events.push_back({Event::Kind::answered, state.client, {}});
+    state.answered_before = true;
+    return events;
+}
+
+std::string Pinger::options_request(const State& state) const {
+    const Client& client = state.client;
+    const std::string local = natkit::to_string(client.local);
+    const std::string remote = natkit::to_string(client.remote);
+    const std::string mark = hex(scramble(secret_, stable_hash(client.id), 0));
+    const std::string round = std::to_string(state.round % 0x7fffffff);
+    std::string text = "OPTIONS sip:" + remote + " SIP/2.0\r\n";
+    text += "Via: SIP/2.0/UDP " + local + ";branch=" + branch_of(state) + ";rport\r\n";
+    text += "Max-Forwards: 1\r\n";
+    text += "From: <sip:ping@" + local + ">;tag=" + mark + "\r\n";
+    text += "To: <sip:" + remote + ">\r\n";
+    text += "Call-ID: natkit-ping-" + mark + "\r\n";
+    text += "CSeq: " + round + " OPTIONS\r\n";
+    text += "User-Agent: natkit\r\n";
+    text += "Content-Length: 0\r\n\r\n";
+    return text;
+}
+
+std::vector<Event> Pinger::reload(const Options& options, Instant now) {
+    std::vector<Event> events;
+    options_ = options;
+    schedule_.set_client_limit(options.clients_limit);
+    for (auto& [id, state] : states_) {
+        const auto interval = interval_of(state.client);
+        if (!interval) {
+            schedule_.remove(id);
+        } else if (schedule_.contains(id)) {
+            schedule_.change(id, Grid(*interval), now);
+        } else if (schedule_.size() < schedule_.client_limit() &&
+                   schedule_.add(id, Grid(*interval), now) == Schedule::Added::added) {
+            by_hash_.insert_or_assign(stable_hash(id), id);
+        }
+    }
+    // A smaller limit: who came last in the table's order gives way. Seldom, and said one by one.
+    while (schedule_.size() > schedule_.client_limit()) {
+        const auto found =
+            std::ranges::find_if(states_, [this](const auto& entry) { return schedule_.contains(entry.first); });
+        schedule_.remove(found->first);
+        ++counters_.refused;
+        events.push_back(
+            {Event::Kind::refused, found->second.client, "limit " + std::to_string(options.clients_limit)});
+        waiting_.emplace(++last_waiting_, found->first);
+    }
+    return events;
+}
+
+}  // namespace natkit::ping
