@@ -136,4 +136,9 @@ std::optional<Instant> Schedule::next_deadline() const {
     return std::max(*next, *tick_start_ + limits_.tick);
 }
 
+Instant Schedule::served_until(Instant now) const {
+    const auto next = deadlines_.next();
+    return next && *next <= now ? *next - Duration(1) : now;
+}
+
 }  // namespace natkit::ping

@@ -83,6 +83,8 @@ class Pinger {
     [[nodiscard]] std::vector<Event> on_time(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const { return schedule_.next_deadline(); }
 
+    [[nodiscard]] Instant served_until(Instant now) const { return schedule_.served_until(now); }
+
     /// What became of a `send`. `reason` is for people.
     [[nodiscard]] std::vector<Event> on_sent(const ClientId& id, SendOutcome outcome, std::string_view reason,
                                              Instant now);

@@ -73,6 +73,9 @@ class Schedule {
     /// When due() may have something to give; never within the tick of the last one.
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
+    /// Every moment before this one has been served: what a successor passes as `missed_since`.
+    [[nodiscard]] Instant served_until(Instant now) const;
+
     void set_client_limit(std::size_t clients) noexcept { limits_.clients = clients; }
     [[nodiscard]] std::size_t client_limit() const noexcept { return limits_.clients; }
     [[nodiscard]] std::size_t size() const noexcept { return index_.size(); }

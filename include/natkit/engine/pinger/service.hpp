@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "natkit/base/error.hpp"
+#include "natkit/config/config.hpp"
+#include "natkit/io/loop.hpp"
+#include "natkit/ping/pinger.hpp"
+
+namespace natkit::pinger {
+
+/// `natpinger serve`: pings the far-end clients that sipedge knows, from the very sockets they registered to. The
+/// sockets come by `adopt` (control protocol); they are sent on, never read and never changed.
+class Service {
+  public:
+    struct Options {
+        std::string config_file;  ///< read again by `reload`; empty: built-in defaults
+        std::string base_dir;
+        std::string runtime_dir;  ///< holds natpinger.sock, natpinger.mark and sipedge.sock
+    };
+
+    /// Serves natpinger.sock; errors when another natpinger does. `config` is what config_file holds now.
+    [[nodiscard]] static Result<std::unique_ptr<Service>> start(io::Loop& loop, const Options& options,
+                                                                const config::Config& config);
+    ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+  private:
+    struct Impl;
+    Service() = default;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// The part of the configuration that the pinger works by.
+[[nodiscard]] ping::Options options_of(const config::Pinger& config);
+
+}  // namespace natkit::pinger

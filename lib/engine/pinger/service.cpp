@@ -1,0 +1,221 @@
+#include "natkit/engine/pinger/service.hpp"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "natkit/engine/control/client.hpp"
+#include "natkit/engine/control/server.hpp"
+#include "natkit/engine/pinger/runner.hpp"
+#include "natkit/io/host.hpp"
+#include "natkit/io/mark.hpp"
+#include "natkit/record/client.hpp"
+
+namespace natkit::pinger {
+namespace {
+
+using control::Json;
+
+std::string text_of(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// The sockets of an `adopt` request by their listen strings, each checked against what it really is.
+Result<std::map<std::string, io::Fd>> read_sockets(const Json& request, std::vector<io::Fd> descriptors) {
+    const auto names = request.find("sockets");
+    if (names == request.end() || !names->is_array() || names->size() != descriptors.size()) {
+        return fail(Errc::bad_input, "sockets: a list of listen strings, one for each descriptor, expected");
+    }
+    std::map<std::string, io::Fd> sockets;
+    for (std::size_t i = 0; i < descriptors.size(); ++i) {
+        const auto listen = config::Listen::parse((*names)[i].is_string() ? (*names)[i].get<std::string>() : "");
+        if (!listen) return std::unexpected(listen.error());
+        const auto name = io::socket_name(descriptors[i]);
+        if (!name) return std::unexpected(name.error());
+        if (name->local != listen->endpoint || name->stream != (listen->transport != config::Transport::udp)) {
+            return fail(Errc::bad_input, "the descriptor for " + to_string(*listen) + " is another socket");
+        }
+        sockets[to_string(*listen)] = std::move(descriptors[i]);
+    }
+    return sockets;
+}
+
+}  // namespace
+
+ping::Options options_of(const config::Pinger& config) {
+    ping::Options options;
+    if (config.udp_interval) options.udp_interval = *config.udp_interval;
+    if (config.tcp_interval) options.tcp_interval = *config.tcp_interval;
+    options.method = config.method == config::PingMethod::options ? ping::Method::options : ping::Method::crlf;
+    options.clients_limit = config.clients_limit;
+    return options;
+}
+
+struct Service::Impl {
+    io::Loop& loop;
+    Options options;
+    Instant started;
+    std::unique_ptr<io::Mark> mark;
+    std::unique_ptr<Runner> runner;
+    std::unique_ptr<control::Server> server;
+    std::unique_ptr<control::Client> edge;
+
+    Impl(io::Loop& on, Options with) : loop(on), options(std::move(with)), started(on.now()) {}
+
+    void make_runner(const config::Config& config);
+    void serve();
+    void watch_edge();
+    void on_edge_record(const Json& record);
+    void on_event(const ping::Event& event, const std::string& result, const std::string& reason);
+    void reload(const control::Reply& reply);
+    [[nodiscard]] Json status() const;
+    [[nodiscard]] Json listeners(std::vector<io::Fd>& descriptors) const;
+};
+
+Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, const Options& options, const config::Config& config) {
+    std::unique_ptr<Service> service(new Service);
+    service->impl_ = std::make_unique<Impl>(loop, options);
+    Impl& impl = *service->impl_;
+    auto server = control::Server::listen(loop, options.runtime_dir + "/natpinger.sock");
+    if (!server) return std::unexpected(server.error());
+    impl.server = std::move(*server);
+    auto mark = io::Mark::open(options.runtime_dir + "/natpinger.mark");
+    if (!mark) return std::unexpected(mark.error());
+    impl.mark = std::move(*mark);
+    impl.make_runner(config);
+    impl.serve();
+    impl.watch_edge();
+    return service;
+}
+
+Service::~Service() = default;
+
+void Service::Impl::make_runner(const config::Config& config) {
+    runner = std::make_unique<Runner>(
+        loop, options_of(config.pinger), mark->before(), config.pinger.log_level,
+        Runner::Handlers{.on_event = [this](const ping::Event& event, const std::string& result,
+                                            const std::string& reason) { on_event(event, result, reason); },
+                         .on_served = [this](Instant until) { mark->set(until); }});
+}
+
+void Service::Impl::serve() {
+    using control::Reply;
+    using Fds = std::vector<io::Fd>;
+    constexpr auto run = control::Server::Repeat::run;
+    server->on("adopt", [this](const Json& request, Fds descriptors, const Reply& reply) {
+        auto sockets = read_sockets(request, std::move(descriptors));
+        if (!sockets) return reply.error(sockets.error());
+        const std::size_t count = sockets->size();
+        runner->set_sockets(std::move(*sockets));
+        reply.ok({{"sockets", count}});
+    });
+    server->on(
+        "listeners",
+        [this](const Json&, const Fds&, const Reply& reply) {
+            Fds descriptors;
+            const Json names = listeners(descriptors);
+            reply.ok({{"sockets", names}}, std::move(descriptors));
+        },
+        run);
+    server->on("status", [this](const Json&, const Fds&, const Reply& reply) { reply.ok(status()); }, run);
+    server->on("reload", [this](const Json&, const Fds&, const Reply& reply) { reload(reply); });
+    server->on("log-level", [this](const Json& request, const Fds&, const Reply& reply) {
+        const auto level = parse_log_level(text_of(request, "level"));
+        if (!level) return reply.error(level.error());
+        runner->log().set_level(*level);
+        reply.ok(Json::object());
+    });
+    server->on("stop", [this](const Json&, const Fds&, const Reply& reply) {
+        reply.ok(Json::object());
+        loop.stop();
+    });
+}
+
+void Service::Impl::watch_edge() {
+    edge = std::make_unique<control::Client>(loop, options.runtime_dir + "/sipedge.sock", control::random_prefix());
+    edge->on_state([this](bool connected, const std::string& why) {
+        // While sipedge is away its clients' bindings are kept open all the same.
+        if (connected) runner->pinger().begin_snapshot();
+        if (runner->log().on(log::Level::low_level)) {
+            runner->log().low_level(connected ? std::string("watching sipedge") : "sipedge: " + why);
+        }
+    });
+    edge->watch([this](const Json& record) { on_edge_record(record); });
+}
+
+void Service::Impl::on_edge_record(const Json& record) {
+    const std::string type = text_of(record, "type");
+    if (type == "snapshot-end") return runner->on_snapshot_end();
+    if (type == "ping-answer") {
+        const auto source = Endpoint::parse(text_of(record, "source"));
+        if (source) runner->on_answer(text_of(record, "branch"), *source);
+        return;
+    }
+    if (type != "client") return;
+    auto change = record::parse_client(record, loop.now());
+    if (!change) return runner->log().failures("client record of sipedge: " + to_string(change.error()));
+    if (change->event == record::ClientChange::Event::removed) {
+        runner->on_removed(change->client.id);
+    } else {
+        // sipedge says itself when a registration ends; it may last longer than was known when the record was made.
+        change->client.expires.reset();
+        runner->on_client(std::move(change->client));
+    }
+}
+
+void Service::Impl::on_event(const ping::Event& event, const std::string& result, const std::string& reason) {
+    using Kind = ping::Event::Kind;
+    if (event.kind == Kind::dead) {
+        edge->request("client-dead", {{"id", event.client.id}, {"reason", reason}}, [](const Result<Json>&) {});
+    } else if (event.kind == Kind::connection) {
+        edge->request("ping-connection", {{"id", event.client.id}},
+                      [this, id = event.client.id](const Result<Json>& reply) {
+                          if (!reply && reply.error().code != Errc::timed_out)
+                              runner->on_connection_failed(id, reply.error().message);
+                      });
+    }
+    if (server->watched()) {
+        server->publish(record::ping_record(event.client, runner->pinger().options().method, result, reason));
+    }
+}
+
+void Service::Impl::reload(const control::Reply& reply) {
+    const auto loaded = config::load_or_default(options.config_file, options.base_dir);
+    if (!loaded) return reply.error(loaded.error().front());
+    runner->log().set_level(loaded->config.pinger.log_level);
+    runner->reload(options_of(loaded->config.pinger));
+    reply.ok(Json::object());
+}
+
+Json Service::Impl::status() const {
+    const ping::Pinger& pinger = runner->pinger();
+    const ping::Counters& counters = pinger.counters();
+    return {{"name", "natpinger"},
+            {"pid", ::getpid()},
+            {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
+            {"edge_connected", edge->connected()},
+            {"sockets", runner->sockets().size()},
+            {"clients", pinger.clients()},
+            {"pinged", pinger.pinged()},
+            {"refused", counters.refused},
+            {"sent", counters.sent},
+            {"later", counters.later},
+            {"failed", counters.failed},
+            {"answers", counters.answers},
+            {"strangers", counters.strangers},
+            {"dead", counters.dead}};
+}
+
+Json Service::Impl::listeners(std::vector<io::Fd>& descriptors) const {
+    Json names = Json::array();
+    for (const auto& [name, socket] : runner->sockets()) {
+        auto copy = socket.duplicate();
+        if (!copy) continue;
+        names.push_back(name);
+        descriptors.push_back(std::move(*copy));
+    }
+    return names;
+}
+
+}  // namespace natkit::pinger

@@ -1,0 +1,58 @@
+#include "natkit/io/mark.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+namespace natkit::io {
+
+struct Mark::Page {
+    std::array<char, 40> boot_id;
+    std::atomic<std::int64_t> value;  ///< nanoseconds; 0: never set
+};
+
+namespace {
+
+std::array<char, 40> boot_id() {
+    std::array<char, 40> id{};
+    const Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+    if (file && ::read(file.get(), id.data(), id.size() - 1) < 0) id = {};
+    return id;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Mark>> Mark::open(const std::string& path) {
+    const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return fail_errno("open " + path, errno);
+    if (::ftruncate(file.get(), sizeof(Page)) != 0) return fail_errno("write " + path, errno);
+    void* memory = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    if (memory == MAP_FAILED) return fail_errno("map " + path, errno);
+    std::unique_ptr<Mark> mark(new Mark);
+    mark->page_ = static_cast<Page*>(memory);
+    const auto boot = boot_id();
+    const std::int64_t value = mark->page_->value.load(std::memory_order_relaxed);
+    if (mark->page_->boot_id == boot && value > 0) {
+        mark->before_ = Instant(Duration(value));
+    } else {
+        mark->page_->boot_id = boot;
+        mark->page_->value.store(0, std::memory_order_relaxed);
+    }
+    return mark;
+}
+
+Mark::~Mark() {
+    if (page_ != nullptr) ::munmap(page_, sizeof(Page));
+}
+
+void Mark::set(Instant value) noexcept {
+    page_->value.store(value.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+}  // namespace natkit::io
