@@ -91,7 +91,8 @@ void Ports::warm_up(Instant now) {
 }
 
 void Ports::mark_used(Kind kind, std::uint16_t port) {
-    for (std::uint16_t p = port; p < port + (kind == Kind::pair ? 2 : 1); ++p) {
+    for (unsigned wide = port; wide < port + (kind == Kind::pair ? 2U : 1U); ++wide) {
+        const auto p = static_cast<std::uint16_t>(wide);  // 65535 has no successor
         unfree(p);
         state_[index(p)] = State::used;
         ++in_use_;
@@ -135,7 +136,8 @@ bool Ports::take_exactly(Kind kind, std::uint16_t port) {
 }
 
 void Ports::give_back(Kind kind, std::uint16_t port, Instant now) {
-    for (std::uint16_t p = port; p < port + (kind == Kind::pair ? 2 : 1); ++p) {
+    for (unsigned wide = port; wide < port + (kind == Kind::pair ? 2U : 1U); ++wide) {
+        const auto p = static_cast<std::uint16_t>(wide);  // 65535 has no successor
         assert(state_[index(p)] == State::used);
         state_[index(p)] = State::cooling;
         --in_use_;
