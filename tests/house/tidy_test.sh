@@ -6,8 +6,8 @@ set -euo pipefail
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
 limit=40
-database=build/clang
-[ -f "$database/compile_commands.json" ] || database=build/dev
+database=$(for d in build/clang build/dev; do stat -c '%Y %n' "$d/compile_commands.json" 2>/dev/null; done | sort -rn | sed '1q')
+database=$(dirname "${database#* }")
 
 # A checkout may belong to somebody else than who runs this (continuous integration).
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="*"
