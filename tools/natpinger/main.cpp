@@ -22,7 +22,7 @@ struct ServeOptions {
 
 /// The configuration, or every problem of it on standard error.
 std::optional<config::Config> load_config(const tool::CommonOptions& common, const std::string& base_dir) {
-    auto loaded = config::load_or_default(tool::config_file(common).value_or(""), base_dir);
+    auto loaded = config::load_or_default(common.config.empty() ? config::default_file() : common.config, base_dir);
     if (!loaded) {
         for (const Error& problem : loaded.error()) tool::complain("natpinger", problem);
         return std::nullopt;
@@ -46,10 +46,12 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     io::Loop loop;
     std::string runtime = options.runtime_dir;
     if (runtime.empty()) runtime = config->control.socket.substr(0, config->control.socket.rfind('/'));
-    const auto service = pinger::Service::start(
-        loop,
-        {.config_file = tool::config_file(common).value_or(""), .base_dir = options.base_dir, .runtime_dir = runtime},
-        *config);
+    const auto service =
+        pinger::Service::start(loop,
+                               {.config_file = common.config.empty() ? config::default_file() : common.config,
+                                .base_dir = options.base_dir,
+                                .runtime_dir = runtime},
+                               *config);
     if (!service) {
         tool::complain("natpinger", service.error());
         return tool::Exit::usage;
