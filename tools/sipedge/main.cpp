@@ -23,9 +23,13 @@ struct Options {
     bool adopt = false;
 };
 
+std::string config_file(const Options& options) {
+    return options.common.config.empty() ? config::default_file() : options.common.config;
+}
+
 /// The configuration, complete for this host; every problem is told.
 std::optional<config::Config> read_config(const Options& options) {
-    auto loaded = config::load_or_default(tool::config_file(options.common).value_or(""), options.base_dir);
+    auto loaded = config::load_or_default(config_file(options), options.base_dir);
     if (!loaded) {
         for (const Error& problem : loaded.error()) tool::complain(program, problem);
         return std::nullopt;
@@ -64,7 +68,7 @@ tool::Exit serve(const Options& options) {
     const std::string runtime =
         options.runtime_dir.empty() ? config::Surroundings::of_process().runtime_dir : options.runtime_dir;
     auto service = edge::Service::start(loop, std::move(*config),
-                                        {.config_file = tool::config_file(options.common).value_or(""),
+                                        {.config_file = config_file(options),
                                          .base_dir = options.base_dir,
                                          .runtime_dir = runtime,
                                          .adopt = options.adopt});
