@@ -87,6 +87,13 @@ std::size_t message_length(std::string_view text, bool final) {
     return text.size();
 }
 
+std::optional<std::size_t> framed_length(std::string_view text) {
+    const std::size_t header = header_end(text);
+    if (header == std::string_view::npos) return std::nullopt;
+    const std::size_t length = header + content_length(text.substr(0, header)).value_or(0);
+    return length <= text.size() ? std::optional(length) : std::nullopt;
+}
+
 Result<std::optional<Piece>> LineReader::next() {
     std::array<char, 16 * 1024> chunk;
     for (;;) {

@@ -60,6 +60,10 @@ class MessageReader {
 /// Length of the SIP message at the start of `text`; `final` says that nothing follows.
 [[nodiscard]] std::size_t message_length(std::string_view text, bool final);
 
+/// Length of the SIP message at the start of a stream, by its Content-Length (missing: no body, RFC 3261 section 18.3);
+/// nothing while some of it is not here yet.
+[[nodiscard]] std::optional<std::size_t> framed_length(std::string_view text);
+
 /// Whether a line of this kind starts here: "SIP/2.0 200 OK" or "INVITE sip:… SIP/2.0".
 [[nodiscard]] bool starts_message(std::string_view text) noexcept;
 

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "natkit/base/endpoint.hpp"
+#include "natkit/capture/packet_reader.hpp"
+
+namespace natkit::capture {
+
+/// What a packet carries, out of all its wrappings. The payload stays valid until the decoder's next call.
+struct Datagram {
+    enum class Protocol : std::uint8_t { udp, tcp };
+
+    Protocol protocol{};
+    Endpoint source;
+    Endpoint destination;
+    std::span<const std::uint8_t> payload;
+    bool cut = false;            ///< the capture has less than was sent
+    std::uint8_t hops = 0;       ///< time to live, or hop limit
+    std::uint32_t sequence = 0;  ///< TCP
+    bool syn = false, fin = false, rst = false;
+};
+
+/// Unwraps packets: link headers (Ethernet with VLAN, MPLS and PPPoE; Linux cooked v1 and v2; BSD loopback; raw IP),
+/// IPv4 and IPv6 with extension headers, IP in IP, GRE, down to the innermost UDP or TCP. Puts fragments together.
+/// Total: any bytes give a datagram or nothing. ICMP gives nothing: what it quotes was not sent by who it seems.
+class Decoder {
+  public:
+    [[nodiscard]] std::optional<Datagram> decode(const Packet& packet);
+
+  private:
+    using Bytes = std::span<const std::uint8_t>;
+
+    struct FragmentKey {
+        IpAddress source, destination;
+        std::uint32_t id = 0;
+        std::uint8_t protocol = 0;
+        auto operator<=>(const FragmentKey&) const = default;
+    };
+    struct Fragments {
+        std::vector<std::uint8_t> bytes;
+        std::vector<std::pair<std::uint32_t, std::uint32_t>> holes;  ///< [first, last) not here yet
+        std::optional<std::uint32_t> total;
+        std::uint64_t frame = 0;
+    };
+
+    [[nodiscard]] std::optional<Datagram> link(int link_type, Bytes bytes, unsigned level);
+    [[nodiscard]] std::optional<Datagram> ethernet_type(unsigned type, Bytes bytes, unsigned level);
+    [[nodiscard]] std::optional<Datagram> ip(Bytes bytes, unsigned level);
+    [[nodiscard]] std::optional<Datagram> ipv4(Bytes bytes, unsigned level);
+    [[nodiscard]] std::optional<Datagram> ipv6(Bytes bytes, unsigned level);
+    [[nodiscard]] std::optional<Datagram> transport(std::uint8_t protocol, Bytes bytes, bool cut, unsigned level);
+    [[nodiscard]] std::optional<Datagram> gre(Bytes bytes, unsigned level);
+    [[nodiscard]] std::optional<Datagram> fragment(const FragmentKey& key, std::uint32_t offset, bool more, Bytes bytes,
+                                                   unsigned level);
+
+    IpAddress source_;
+    IpAddress destination_;
+    std::uint8_t hops_ = 0;
+    std::uint64_t frame_ = 0;
+    std::map<FragmentKey, Fragments> fragments_;  ///< at most 256 datagrams
+    std::vector<std::uint8_t> whole_;             ///< the last one put together
+};
+
+}  // namespace natkit::capture

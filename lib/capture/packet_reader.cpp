@@ -1,0 +1,31 @@
+#include "natkit/capture/packet_reader.hpp"
+
+#include <utility>
+
+#include "formats.hpp"
+
+namespace natkit::capture {
+
+PacketReader::PacketReader(std::unique_ptr<Format> format) : format_(std::move(format)) {}
+PacketReader::PacketReader(PacketReader&&) noexcept = default;
+PacketReader& PacketReader::operator=(PacketReader&&) noexcept = default;
+PacketReader::~PacketReader() = default;
+
+Result<PacketReader> PacketReader::open(ByteSource source) {
+    const auto head = source.peek(4);
+    if (!head) return std::unexpected(head.error());
+    if (*head == "\x0a\x0d\x0d\x0a") return PacketReader(open_pcapng(std::move(source)));
+    auto classic = open_classic(std::move(source));
+    if (!classic) return std::unexpected(classic.error());
+    return PacketReader(*std::move(classic));
+}
+
+Result<std::optional<Packet>> PacketReader::next() {
+    return format_->next();
+}
+
+const ByteSource& PacketReader::source() const noexcept {
+    return format_->source;
+}
+
+}  // namespace natkit::capture

@@ -1,0 +1,101 @@
+#include "natkit/engine/explain/decide_call.hpp"
+
+#include <algorithm>
+
+namespace natkit::explain {
+namespace {
+
+void merge(nat::Decision& whole, const nat::Decision& part) {
+    if (part.relay && !whole.relay) whole.reasons.clear();  // reasons against do not count any more
+    if (whole.relay && !part.relay) return;
+    whole.relay = part.relay;
+    for (const nat::Reason reason : part.reasons) {
+        if (std::ranges::find(whole.reasons, reason) == whole.reasons.end()) whole.reasons.push_back(reason);
+    }
+}
+
+record::Nat nat_of(const IpAddress& address, const nat::Networks& networks) {
+    return {.verdict = nat::classify_address(address, networks),
+            .received = address,
+            .evidence = {},
+            .nat_uac_test = {},
+            .alg = {}};
+}
+
+nat::Party party(const record::Nat& nat, const StreamSeen* stream, const nat::Networks& networks) {
+    nat::Party party{.place = nat.verdict.place, .visible = nat.received, .family = nat.received.family()};
+    if (stream != nullptr && (stream->rtp || !stream->rejected)) party.family = stream->family;
+    if (stream != nullptr && stream->rtp) party.place = nat::media_place(nat.verdict, stream->rtp->address, networks);
+    return party;
+}
+
+/// The stream number `i` of a party as it wrote it and as it came to the other.
+struct StreamPair {
+    const StreamSeen* written = nullptr;
+    const StreamSeen* delivered = nullptr;
+};
+
+StreamPair stream(const Call& call, Side side, std::size_t i) {
+    const auto at = [&](const DescriptionSeen* description) {
+        return description != nullptr && i < description->streams.size() ? &description->streams[i] : nullptr;
+    };
+    return {.written = at(call.written(side)), .delivered = at(call.delivered(side))};
+}
+
+}  // namespace
+
+std::optional<record::Decision> decide_call(const Call& call, const Rules& rules) {
+    if (!call.caller && !call.callee) return std::nullopt;
+    record::Decision result{
+        .call_id = call.call_id, .decision = {}, .a = call.caller, .b = call.callee, .streams = {}, .relay_seen = {}};
+    // Who never spoke is judged by the address he was called at.
+    for (const DescriptionSeen& one : call.descriptions) {
+        if (!result.b && one.writer == Side::caller) result.b = nat_of(one.destination.address, rules.networks);
+        if (!result.a && one.writer == Side::callee) result.a = nat_of(one.destination.address, rules.networks);
+    }
+    if (!result.a || !result.b) return std::nullopt;
+    const bool asked = rules.relay_for.contains(result.a->received) || rules.relay_for.contains(result.b->received);
+    const nat::Policy policy{.same_nat = rules.same_nat, .asked_for = asked};
+    const DescriptionSeen* offer = call.written(Side::caller);
+    const DescriptionSeen* answer = call.written(Side::callee);
+    const std::size_t streams =
+        std::max(offer != nullptr ? offer->streams.size() : 0, answer != nullptr ? answer->streams.size() : 0);
+    for (std::size_t i = 0; i < streams; ++i) {
+        const StreamPair a = stream(call, Side::caller, i);
+        const StreamPair b = stream(call, Side::callee, i);
+        if ((a.written != nullptr && a.written->rejected) || (b.written != nullptr && b.written->rejected)) continue;
+        record::StreamDecision one{.kind = a.written != nullptr ? a.written->kind : b.written->kind};
+        if (a.written != nullptr) one.a = a.written->rtp;
+        if (b.written != nullptr) one.b = b.written->rtp;
+        one.decision = nat::decide(party(*result.a, a.written, rules.networks),
+                                   party(*result.b, b.written, rules.networks), policy, rules.networks);
+        if (call.several_hops()) {
+            const bool seen = (a.written != nullptr && a.delivered != nullptr && a.written->rtp != a.delivered->rtp) ||
+                              (b.written != nullptr && b.delivered != nullptr && b.written->rtp != b.delivered->rtp);
+            one.relay_seen = seen;
+            result.relay_seen = result.relay_seen.value_or(false) || seen;
+        }
+        merge(result.decision, one.decision);
+        result.streams.push_back(std::move(one));
+    }
+    if (result.streams.empty()) {
+        result.decision = nat::decide(party(*result.a, nullptr, rules.networks),
+                                      party(*result.b, nullptr, rules.networks), policy, rules.networks);
+    }
+    return result;
+}
+
+record::Decision decide_pair(const IpAddress& a, const IpAddress& b, const Rules& rules) {
+    record::Decision result{.call_id = {},
+                            .decision = {},
+                            .a = nat_of(a, rules.networks),
+                            .b = nat_of(b, rules.networks),
+                            .streams = {},
+                            .relay_seen = {}};
+    const bool asked = rules.relay_for.contains(a) || rules.relay_for.contains(b);
+    result.decision = nat::decide(party(*result.a, nullptr, rules.networks), party(*result.b, nullptr, rules.networks),
+                                  {.same_nat = rules.same_nat, .asked_for = asked}, rules.networks);
+    return result;
+}
+
+}  // namespace natkit::explain

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""natclassify against collected captures whose verdicts are known: what a real Kamailio 5.6.3 answered for each request.
+
+Skipped where the collection (../shared/data beside the checkout) is not at hand.
+"""
+import collections
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+SOURCE = pathlib.Path(os.environ.get("NATKIT_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev"))
+PROGRAM = BUILD / "bin/natclassify"
+
+def data_folder():
+    for folder in SOURCE.resolve().parents:
+        if (folder / "shared/data/INDEX.md").exists():
+            return folder / "shared/data"
+    return None
+
+
+def message_bytes(record):
+    import base64
+    return record["message"].encode() if "message" in record else base64.b64decode(record["message_base64"])
+
+
+def same(record, truth):
+    """The truth ends a message at its Content-Length; natkit shows all of the datagram."""
+    return hashlib.md5(message_bytes(record)[: truth["len"]]).hexdigest() == truth["md5"]
+
+
+def classify(path):
+    run = subprocess.run([PROGRAM, "--format", "json", path], capture_output=True, timeout=120)
+    if run.returncode not in (0, 1):
+        sys.exit(f"{path}: exit status {run.returncode}: {run.stderr.decode()[:2000]}")
+    found = collections.defaultdict(list)
+    for line in run.stdout.splitlines():
+        record = json.loads(line)
+        if record["type"] == "sip":
+            found[record["frame"]].append(record)
+    return found
+
+
+def main():
+    data = data_folder()
+    if data is None:
+        print("skipped: no shared/data beside this checkout")
+        sys.exit(77)
+    by_file = collections.defaultdict(list)
+    for line in open(data / "truth/nat_requests.jsonl"):
+        truth = json.loads(line)
+        by_file[truth["file"]].append(truth)
+    asked = equal = messages = missing = invented = 0
+    problems = []
+    for file, truths in sorted(by_file.items()):
+        found = classify(data / file)
+        last = max(t["frame"] for t in truths)
+        for truth in truths:
+            records = found.get(truth["frame"], [])
+            record = next((r for r in records if same(r, truth)), None)
+            if truth["kind"] == "icmp-quoted":
+                if records:
+                    problems.append(f"{file} frame {truth['frame']}: a message quoted in ICMP was taken for one")
+                continue
+            messages += 1
+            if record is None:
+                missing += 1
+                problems.append(f"{file} frame {truth['frame']} n {truth['n']} ({truth['kind']}): not found: {truth['start']}")
+                continue
+            where = (f"{truth['src']}:{truth['sport']}" if ":" not in truth["src"] else f"[{truth['src']}]:{truth['sport']}")
+            if record["source"] != where:
+                problems.append(f"{file} frame {truth['frame']}: source {record['source']} instead of {where}")
+            verdict = truth.get("kamailio_5_6_3")
+            if verdict is None or truth["kind"] != "request":
+                continue
+            asked += 1
+            ours = record["nat"]["nat_uac_test"] & 63
+            if ours == verdict["mask"] & 63:
+                equal += 1
+            else:
+                problems.append(f"{file} frame {truth['frame']}: number {ours} instead of {verdict['mask'] & 63}: {truth['start']}")
+        known = {t["frame"] for t in truths}
+        for frame in found:
+            if frame <= last and frame not in known:
+                invented += 1
+                problems.append(f"{file} frame {frame}: a message that is not in the truth: {found[frame][0].get('method', found[frame][0].get('status'))}")
+    for problem in problems:
+        print(problem)
+    print(f"{messages} messages, {missing} missing, {invented} more than in the truth; {equal} of {asked} numbers equal")
+    sys.exit(0 if asked and equal / asked >= 0.995 and not problems else 1)
+
+
+main()

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "common/tool_main.hpp"
+#include "natclassify/text.hpp"
+#include "natkit/capture/byte_source.hpp"
+#include "natkit/engine/explain/calls.hpp"
+#include "natkit/engine/explain/capture_messages.hpp"
+#include "natkit/engine/explain/decide_call.hpp"
+#include "natkit/engine/explain/input.hpp"
+#include "natkit/record/sip.hpp"
+
+namespace natkit::natclassify {
+
+struct Settings {
+    explain::Rules rules;
+    std::optional<Endpoint> source;  ///< of raw messages
+    std::string transport = "udp";   ///< of raw messages
+    std::string compare;             ///< a peer's name, or "all"; empty: no comparison
+    bool json = false;
+    bool colour = false;
+    bool show_progress = false;
+};
+
+/// Reads inputs and writes what they tell: a `sip` record (or a line of text) for each message, a `decision` for each
+/// call.
+class Classifier {
+  public:
+    explicit Classifier(const Settings& settings);
+
+    void read(capture::ByteSource source);
+    /// After the last input. Whether any record was bad.
+    [[nodiscard]] bool finish();
+
+  private:
+    [[nodiscard]] Result<void> read_messages(capture::ByteSource& source);
+    [[nodiscard]] Result<void> read_lines(capture::ByteSource& source);
+    [[nodiscard]] Result<void> read_capture(capture::ByteSource source);
+    void read_line(const explain::Piece& piece, const std::string& where);
+    void captured(const std::string& name, explain::CapturedMessage&& captured);
+
+    /// Classifies one message; `json` is the record it came in, if it came in one.
+    [[nodiscard]] Result<void> classify(const record::Sip& sip, nlohmann::ordered_json* json);
+    void write_record(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
+                      const explain::Facts& facts, const explain::Arrival& arrival, nlohmann::ordered_json* json);
+    void on_call(const explain::Call& call);
+    void bad(const std::string& where, const Error& error);
+
+    const Settings& settings_;
+    tool::Output output_;
+    Text text_;
+    explain::CallTracker calls_;
+    std::uint64_t messages_ = 0;
+    std::int64_t time_ns_ = 0;
+    bool any_bad_ = false;
+};
+
+}  // namespace natkit::natclassify

@@ -1,0 +1,167 @@
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/tool_main.hpp"
+#include "natclassify/classifier.hpp"
+#include "natkit/base/text.hpp"
+
+namespace {
+
+using namespace natkit;
+
+constexpr const char* program = "natclassify";
+constexpr const char* description =
+    "Says where SIP parties are (LAN, WAN, behind a far-end NAT), by which rule, and whether calls need a media "
+    "proxy.\n"
+    "Reads captures (pcap, pcapng), raw SIP or JSON lines, plain or gzip, from FILEs or standard input.";
+constexpr const char* examples =
+    "Examples:\n"
+    "  natclassify capture.pcap\n"
+    "  natclassify --source 203.0.113.9:51234 < register.sip\n"
+    "  natclassify --nat-servers 203.0.113.64-203.0.113.79 --same 203.0.113.65 203.0.113.70\n"
+    "  natclassify --format json capture.pcap | jq 'select(.nat.place == \"far-end\")'\n"
+    "\n"
+    "Exit status: 0 fine; 1 some message was bad, the rest is done; 2 usage or configuration; 70 internal error.";
+
+struct Options {
+    tool::CommonOptions common;
+    std::vector<std::string> files;
+    std::vector<std::string> lan, nated, nat_servers;
+    std::vector<std::string> same;
+    std::string source;
+    std::string relay_same_nat;
+    natclassify::Settings settings;
+};
+
+void add_options(CLI::App& app, Options& options) {
+    app.description(description);
+    app.footer(examples);
+    tool::add_common_options(app, options.common);
+    app.add_option("FILE", options.files, "Inputs; - or nothing is standard input")->type_name("");
+    app.add_option("--source", options.source, "Where raw messages came from; else their Via's received and rport")
+        ->type_name("ADDRESS[:PORT]");
+    app.add_option("--transport", options.settings.transport, "How raw messages came: udp (default), tcp or tls")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"udp", "tcp", "tls"}).description(""));
+    app.add_option("--same", options.same,
+                   "Say whether two addresses are the same site, and whether a call between them needs a media proxy")
+        ->type_name("A B")
+        ->expected(2);
+    app.add_option("--compare", options.settings.compare,
+                   "Also say what kamailio, opensips or freeswitch (or all) would find")
+        ->type_name("PEER")
+        ->check(CLI::IsMember({"kamailio", "opensips", "freeswitch", "all"}).description(""));
+    const auto list = [&](const char* name, std::vector<std::string>& into, const char* help) {
+        app.add_option(name, into, help)->type_name("RANGE,...")->delimiter(',')->allow_extra_args(false);
+    };
+    list("--lan", options.lan, "\"LAN IPs\", in place of [network] lan");
+    list("--nated", options.nated, "\"NATed IP Addresses\", in place of [network] nated");
+    list("--nat-servers", options.nat_servers, "\"NAT Server IP Addresses\", in place of [network] nat_servers");
+    app.add_option("--relay-same-nat", options.relay_same_nat,
+                   "never, nat-sites or always, in place of [media_proxy] relay_same_nat")
+        ->type_name("POLICY")
+        ->check(CLI::IsMember({"never", "nat-sites", "always"}).description(""));
+}
+
+/// An option's ranges in place of the configured ones; false after a complaint.
+bool replace(const char* option, const std::vector<std::string>& texts, RangeSet& ranges) {
+    if (texts.empty()) return true;
+    RangeSet given;
+    for (const std::string& text : texts) {
+        const auto range = IpRange::parse(text);
+        if (!range) {
+            tool::complain(program, std::string(option) + ": " + range.error().message);
+            return false;
+        }
+        given.add(*range);
+    }
+    ranges = given;
+    return true;
+}
+
+bool prepare(Options& options) {
+    const auto config = tool::load_config(program, options.common);
+    if (!config) return false;
+    explain::Rules& rules = options.settings.rules;
+    rules.networks = config->network.lists;
+    rules.same_nat = config->media_proxy.relay_same_nat;
+    rules.relay_for = config->media_proxy.relay_for;
+    for (const nat::SameNat policy : {nat::SameNat::never, nat::SameNat::nat_sites, nat::SameNat::always}) {
+        if (options.relay_same_nat == nat::to_string(policy)) rules.same_nat = policy;
+    }
+    if (!replace("--lan", options.lan, rules.networks.lan) ||
+        !replace("--nated", options.nated, rules.networks.nated) ||
+        !replace("--nat-servers", options.nat_servers, rules.networks.nat_servers)) {
+        return false;
+    }
+    if (!options.source.empty()) {
+        const auto source = Endpoint::parse(options.source, 5060);
+        if (!source) {
+            tool::complain(program, "--source: " + source.error().message);
+            return false;
+        }
+        options.settings.source = *source;
+    }
+    options.settings.json = tool::wants_json(options.common.format);
+    options.settings.colour = tool::wants_colour();
+    options.settings.show_progress = ::isatty(STDERR_FILENO) != 0 && ::isatty(STDOUT_FILENO) == 0;
+    return true;
+}
+
+tool::Exit compare_two(const Options& options) {
+    std::vector<IpAddress> addresses;
+    for (const std::string& text : options.same) {
+        const auto address = IpAddress::parse(text);
+        if (!address) {
+            tool::complain(program, "--same: " + address.error().message);
+            return tool::Exit::usage;
+        }
+        addresses.push_back(*address);
+    }
+    const explain::Rules& rules = options.settings.rules;
+    const record::Decision decision = explain::decide_pair(addresses[0], addresses[1], rules);
+    const bool same = nat::same_site(addresses[0], addresses[1], rules.networks);
+    tool::Output output(program);
+    if (options.settings.json) {
+        nlohmann::ordered_json json = record::to_json(decision);
+        json["same"] = same;
+        output.write(record::to_line(json));
+    } else {
+        output.write(natclassify::Text(options.settings.colour).pair(decision, same));
+    }
+    return tool::Exit::fine;
+}
+
+tool::Exit run(Options& options) {
+    if (!prepare(options)) return tool::Exit::usage;
+    if (!options.same.empty()) return compare_two(options);
+    if (options.files.empty()) options.files.emplace_back("-");
+    natclassify::Classifier classifier(options.settings);
+    bool missing = false;
+    for (const std::string& file : options.files) {
+        auto source = capture::ByteSource::open(file);
+        if (source) {
+            classifier.read(*std::move(source));
+        } else {
+            tool::complain(program, source.error());
+            missing = true;
+        }
+    }
+    const bool bad = classifier.finish();
+    if (missing) return tool::Exit::usage;
+    return bad ? tool::Exit::bad_record : tool::Exit::fine;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app;
+    app.name(program);
+    Options options;
+    add_options(app, options);
+    return tool::run(app, argc, argv, [&] { return run(options); });
+}
