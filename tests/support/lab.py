@@ -428,6 +428,12 @@ class Lab:
             for line in program.lines[-120:]:
                 print(f"    {line}")
 
+    def check_sanitizers(self):
+        """A test passes only if no program reported an error of its memory or of undefined behaviour."""
+        for program in self.programs:
+            found = re.search(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error: .*", program.output)
+            require(not found, f"{program.name}: {found and found[0]}")
+
     def close(self):
         self._closers.close()
         for program in self.programs:
@@ -449,6 +455,7 @@ def main(*tests):
         net, began = Lab(), time.monotonic()
         try:
             test(net)
+            net.check_sanitizers()
             print(f"ok      {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
         except Exception as error:  # pylint: disable=broad-except
             failed += 1

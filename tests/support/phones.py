@@ -59,7 +59,7 @@ class Baresip:
         self._control = lab.wait_until(self._connect, f"{self.name}'s control connection")
         threading.Thread(target=self._listen, daemon=True).start()
         if register:
-            self.wait_event("REGISTER_OK")
+            self.program.wait_line(r"200 OK .*\[1 binding\]")  # its event may come before the control connection
 
     def _connect(self):
         lab.require(self.program.process.poll() is None, f"{self.name}: baresip ended: {self.program.output[-500:]}")

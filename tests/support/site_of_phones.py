@@ -86,6 +86,22 @@ class Site:
         self.wait_up()
         return self
 
+    def start_workers(self, *names, **changes):
+        """The workers by themselves, without the supervisor."""
+        self.write_config(**changes)
+        started = [self.edge.start(name, lab.PROGRAMS / name, "serve", "--config", self.config, "--base-dir", self.folder,
+                                   "--runtime", self.runtime) for name in names]
+        for name, program in zip(names, started):
+            lab.wait_until(lambda name=name, program=program: self._up(name, program), f"{name} to be up")
+        return started
+
+    def _up(self, name, program):
+        lab.require(program.process.poll() is None, f"{name} ended")
+        try:
+            return self.ask(name, "status")
+        except OSError:
+            return None
+
     def wait_up(self, seconds=lab.PATIENCE):
         def up():
             lab.require(self.natkit.process.poll() is None, "natkit ended")
