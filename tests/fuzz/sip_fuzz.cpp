@@ -1,0 +1,40 @@
+// SIP: header lines lie in the bytes; a message that is sent on unchanged stays a message with the same fields.
+// links: sip
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "natkit/sip/message.hpp"
+#include "natkit/sip/serialize.hpp"
+
+using namespace natkit;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto message = sip::Message::parse(std::string(reinterpret_cast<const char*>(data), size));
+    if (!message) return 0;
+    (void)message->top_via();
+    (void)message->cseq();
+    (void)message->from_tag();
+    (void)message->to_tag();
+    (void)message->content_type();
+    for (const sip::Name name : {sip::Name::via, sip::Name::contact, sip::Name::route, sip::Name::record_route}) {
+        for (const auto value : message->values(name)) {
+            (void)sip::Via::parse(value);
+            (void)sip::NameAddr::parse(value);
+        }
+    }
+    (void)sip::Uri::parse(message->request_uri());
+    if (!sip::check(*message)) return 0;
+
+    if (message->is_request()) {
+        const auto answer = sip::Message::parse(sip::make_response(*message, 404, "Not Found", "tag"));
+        if (!answer || answer->status() != 404 || answer->call_id() != message->call_id()) std::abort();
+    }
+    const auto again = sip::Message::parse(sip::Edit(*message).finish());
+    if (!again || again->method() != message->method() || again->status() != message->status() ||
+        again->body() != message->body() || again->headers().size() < message->headers().size()) {
+        std::abort();
+    }
+    return 0;
+}
