@@ -113,4 +113,14 @@ Result<SocketName> socket_name(const Fd& socket) {
     return SocketName{.stream = type == SOCK_STREAM, .local = from_sockaddr(&address.storage)};
 }
 
+Result<int> peer_pid(const Fd& socket) {
+    ucred credentials{};
+    socklen_t length = sizeof credentials;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
+        return fail_errno("SO_PEERCRED", errno);
+    }
+    if (credentials.pid <= 0) return fail(Errc::not_found, "the other end is in another PID namespace");
+    return credentials.pid;
+}
+
 }  // namespace natkit::io

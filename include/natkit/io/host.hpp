@@ -42,4 +42,7 @@ struct SocketName {
 };
 [[nodiscard]] Result<SocketName> socket_name(const Fd& socket);
 
+/// The process that listens at the other end of a connected Unix socket (SO_PEERCRED).
+[[nodiscard]] Result<int> peer_pid(const Fd& socket);
+
 }  // namespace natkit::io

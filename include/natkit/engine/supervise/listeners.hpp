@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "natkit/base/error.hpp"
+#include "natkit/config/config.hpp"
+#include "natkit/io/fd.hpp"
+
+namespace natkit::supervise {
+
+/// The SIP sockets of the edge. natkit opens each once and keeps it as long as it runs, so a worker's death loses no
+/// port and no datagram that already came.
+class Listeners {
+  public:
+    /// Sockets that are open already (of a worker that outlived the last natkit, or from systemd). What is not wanted
+    /// later is closed.
+    void offer(std::string name, io::Fd socket);
+    /// The same for sockets whose names are not known.
+    [[nodiscard]] Result<void> offer(io::Fd socket);
+
+    /// Makes `wanted` the open sockets: keeps those there are, takes offered ones, opens the rest. On failure every
+    /// problem is given, and the sockets stay as they were.
+    [[nodiscard]] std::vector<Error> open(std::span<const config::Listen> wanted);
+
+    /// Listen strings in the order of the configuration, and copies of their descriptors in the same order.
+    [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+    [[nodiscard]] Result<std::vector<io::Fd>> duplicates() const;
+
+  private:
+    std::vector<std::string> names_;
+    std::map<std::string, io::Fd> sockets_;
+    std::map<std::string, io::Fd> offered_;
+};
+
+}  // namespace natkit::supervise

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "natkit/engine/control/client.hpp"
+#include "natkit/engine/log/log.hpp"
+#include "natkit/engine/supervise/restart.hpp"
+#include "natkit/io/loop.hpp"
+#include "natkit/io/process.hpp"
+
+namespace natkit::supervise {
+
+/// One of the programs that natkit keeps running.
+class Worker {
+  public:
+    enum class State : std::uint8_t {
+        stopped,
+        starting,  ///< the process runs, and does not serve yet
+        running,
+        waiting,  ///< died; starts again soon
+        failed,   ///< given up
+        stopping,
+    };
+
+    struct Spec {
+        std::string name;               ///< "sipedge": its socket is NAME.sock
+        std::vector<std::string> argv;  ///< how to start it
+        std::string socket;             ///< path of its control socket
+    };
+    struct Handlers {
+        /// The worker answers. It counts as running once `ready(true)` was called; `ready(false)`: it is of no use.
+        std::function<void(Worker& worker, std::function<void(bool)> ready)> on_connected;
+        std::function<void(Worker& worker)> on_running;
+        /// It ended before it ever ran, by exit status 2: what it said is on standard error.
+        std::function<void(Worker& worker)> on_unusable;
+        std::function<void(Worker& worker)> on_stopped;
+    };
+
+    Worker(io::Loop& loop, Spec spec, log::Logger& log, Handlers handlers);
+
+    /// Takes over a live process that serves the socket already. False when there is none.
+    bool adopt();
+    void start();
+    /// Asks it to end, then insists: SIGTERM after 3 s, SIGKILL after 5 s.
+    void stop();
+    /// Another chance for one that was given up.
+    void retry();
+
+    [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
+    [[nodiscard]] State state() const noexcept { return state_; }
+    [[nodiscard]] bool over() const noexcept { return process_ == nullptr && state_ != State::waiting; }
+    [[nodiscard]] pid_t pid() const noexcept { return process_ ? process_->pid() : 0; }
+    [[nodiscard]] unsigned restarts() const noexcept { return restarts_; }
+    [[nodiscard]] Duration uptime() const noexcept;
+    [[nodiscard]] control::Client& client() noexcept { return *client_; }
+
+  private:
+    void connect();
+    void on_connected();
+    void on_exit(io::Process::Exit exit);
+    void on_time();
+
+    io::Loop& loop_;
+    Spec spec_;
+    log::Logger& log_;
+    Handlers handlers_;
+    Restart restart_;
+    io::Timer timer_;
+    std::unique_ptr<io::Process> process_;
+    std::unique_ptr<control::Client> client_;
+    State state_ = State::stopped;
+    unsigned restarts_ = 0;
+    unsigned generation_ = 0;  ///< of the process; a late answer of an earlier one is not this one's
+    bool ever_ran_ = false;
+    unsigned insistence_ = 0;
+    Instant started_{};
+};
+
+[[nodiscard]] const char* to_string(Worker::State state) noexcept;
+
+}  // namespace natkit::supervise

@@ -1,0 +1,130 @@
+// What natkit's control socket answers.
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "supervisor_impl.hpp"
+
+namespace natkit::supervise {
+namespace {
+
+std::int64_t seconds(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+}
+
+/// A number of a worker's status, under the name of natkit's.
+void copy_number(const Json& from, const char* key, Json& to, const char* name) {
+    const auto found = from.find(key);
+    if (found != from.end() && found->is_number()) to[name] = *found;
+}
+
+/// Collects the workers' answers to one status request.
+struct Gathering {
+    control::Reply reply;
+    Json result;
+    std::map<std::string, Json> answers;
+    unsigned waiting = 0;
+
+    explicit Gathering(control::Reply to) : reply(std::move(to)) {}
+    void finish() {
+        const Json& relay = answers["mediarelay"];
+        copy_number(relay, "sessions", result, "sessions");
+        copy_number(relay, "streams", result, "streams");
+        copy_number(answers["sipedge"], "calls", result, "calls");
+        copy_number(answers["sipedge"], "clients", result, "clients");
+        copy_number(answers["natpinger"], "pinged", result, "pinged");
+        for (Json& component : result["components"]) {
+            const auto answer = answers.find(component["name"].get<std::string>());
+            if (answer == answers.end()) continue;
+            for (const auto& [key, value] : answer->second.items()) {
+                if (!component.contains(key)) component[key] = value;
+            }
+        }
+        reply.ok(result);
+    }
+};
+
+}  // namespace
+
+Worker* Supervisor::Impl::find(std::string_view name) {
+    const auto found = std::ranges::find(workers, name, [](const auto& worker) { return worker->name(); });
+    return found == workers.end() ? nullptr : found->get();
+}
+
+Json Supervisor::Impl::component(const Worker& worker) const {
+    Json record = {{"type", "component"}, {"name", worker.name()}, {"state", to_string(worker.state())}};
+    if (worker.pid() != 0) {
+        record["pid"] = worker.pid();
+        record["uptime_s"] = seconds(worker.uptime());
+    }
+    record["restarts"] = worker.restarts();
+    return record;
+}
+
+void Supervisor::Impl::serve() {
+    using Fds = std::vector<io::Fd>;
+    constexpr auto run = control::Server::Repeat::run;
+    server->on("status", [this](const Json&, const Fds&, const control::Reply& reply) { status(reply); }, run);
+    for (const char* command : {"calls", "clients"}) {
+        server->on(
+            command,
+            [this, command](const Json&, const Fds&, const control::Reply& reply) { ask_edge(command, reply); }, run);
+    }
+    server->on("reload", [this](const Json&, const Fds&, const control::Reply& reply) {
+        const config::Problems problems = reload();
+        if (problems.empty()) return reply.ok(Json::object());
+        std::string text;
+        for (const Error& problem : problems) text += (text.empty() ? "" : "\n") + natkit::to_string(problem);
+        reply.error({Errc::bad_config, "", text});
+    });
+    server->on("stop", [this](const Json&, const Fds&, const control::Reply& reply) {
+        waiting_for_stop.push_back(reply);
+        stop();
+    });
+    server->set_snapshot([this](const std::function<void(const Json&)>& send) {
+        for (const auto& worker : workers) send(component(*worker));
+    });
+}
+
+void Supervisor::Impl::status(const control::Reply& reply) {
+    auto gathering = std::make_shared<Gathering>(reply);
+    gathering->result = {{"type", "status"},
+                         {"state", stopping ? "stopping" : "running"},
+                         {"pid", ::getpid()},
+                         {"uptime_s", seconds(loop.now() - started)}};
+    for (const char* key : {"sessions", "streams", "calls", "clients", "pinged"}) gathering->result[key] = 0;
+    gathering->result["listen"] = listeners.names();
+    Json components = Json::array();
+    for (const auto& worker : workers) {
+        Json one = component(*worker);
+        one.erase("type");
+        components.push_back(std::move(one));
+    }
+    gathering->result["components"] = std::move(components);
+    for (auto& worker : workers) {
+        if (worker->state() != Worker::State::running) continue;
+        ++gathering->waiting;
+        worker->client().request("status", nullptr, [gathering, name = worker->name()](const Result<Json>& answer) {
+            if (answer) gathering->answers[name] = *answer;
+            if (--gathering->waiting == 0) gathering->finish();
+        });
+    }
+    if (gathering->waiting == 0) gathering->finish();
+}
+
+void Supervisor::Impl::ask_edge(const std::string& command, const control::Reply& reply) {
+    Worker* edge = find("sipedge");
+    if (edge == nullptr || edge->state() != Worker::State::running) {
+        return reply.error({Errc::not_found, "", "sipedge is not running"});
+    }
+    edge->client().request(command, nullptr, [reply](const Result<Json>& answer) {
+        if (answer) {
+            reply.ok(*answer);
+        } else {
+            reply.error(answer.error());
+        }
+    });
+}
+
+}  // namespace natkit::supervise

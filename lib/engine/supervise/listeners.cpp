@@ -1,0 +1,92 @@
+#include "natkit/engine/supervise/listeners.hpp"
+
+#include <cerrno>
+#include <set>
+
+#include "natkit/io/host.hpp"
+#include "natkit/io/udp.hpp"
+
+namespace natkit::supervise {
+namespace {
+
+/// Says what to do about a port that cannot be had.
+Error explain(const config::Listen& listen, const Error& error) {
+    const std::string port = std::to_string(listen.endpoint.port);
+    const char* tool = listen.transport == config::Transport::udp ? "ss -ulpn" : "ss -tlpn";
+    std::string hint;
+    if (error.message.find("address already in use") != std::string::npos) {
+        hint = std::string("; end the program that has it (") + tool + " 'sport = :" + port +
+               "' names it), or change the port";
+    } else if (error.message.find("permission denied") != std::string::npos) {
+        hint = "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE";
+    } else if (error.message.find("cannot assign") != std::string::npos) {
+        hint = "; this is no address of this host (ip address lists them)";
+    }
+    return {error.code, "", "[sip] listen: " + error.message + hint};
+}
+
+Result<io::Fd> open_one(const config::Listen& listen) {
+    if (listen.transport == config::Transport::udp) return io::open_udp(listen.endpoint);
+    return io::open_tcp_listener(listen.endpoint);
+}
+
+}  // namespace
+
+void Listeners::offer(std::string name, io::Fd socket) {
+    offered_[std::move(name)] = std::move(socket);
+}
+
+Result<void> Listeners::offer(io::Fd socket) {
+    const auto name = io::socket_name(socket);
+    if (!name) return std::unexpected(name.error());
+    // A TCP listener may be meant for TLS: both names fit it, and the configuration decides.
+    if (name->stream) {
+        auto copy = socket.duplicate();
+        if (!copy) return std::unexpected(copy.error());
+        offer(to_string(config::Listen{config::Transport::tls, name->local}), std::move(*copy));
+    }
+    offer(to_string(config::Listen{name->stream ? config::Transport::tcp : config::Transport::udp, name->local}),
+          std::move(socket));
+    return {};
+}
+
+std::vector<Error> Listeners::open(std::span<const config::Listen> wanted) {
+    std::vector<Error> problems;
+    std::map<std::string, io::Fd> fresh;
+    std::vector<std::string> names;
+    for (const config::Listen& listen : wanted) {
+        std::string name = to_string(listen);
+        names.push_back(name);
+        if (sockets_.contains(name)) continue;
+        if (const auto offered = offered_.find(name); offered != offered_.end()) {
+            fresh[name] = std::move(offered->second);
+            offered_.erase(offered);
+            continue;
+        }
+        auto socket = open_one(listen);
+        if (socket) {
+            fresh[name] = std::move(*socket);
+        } else {
+            problems.push_back(explain(listen, socket.error()));
+        }
+    }
+    if (!problems.empty()) return problems;
+    const std::set<std::string> kept(names.begin(), names.end());
+    std::erase_if(sockets_, [&kept](const auto& entry) { return !kept.contains(entry.first); });
+    sockets_.merge(fresh);
+    names_ = std::move(names);
+    offered_.clear();
+    return {};
+}
+
+Result<std::vector<io::Fd>> Listeners::duplicates() const {
+    std::vector<io::Fd> result;
+    for (const std::string& name : names_) {
+        auto copy = sockets_.at(name).duplicate();
+        if (!copy) return std::unexpected(copy.error());
+        result.push_back(std::move(*copy));
+    }
+    return result;
+}
+
+}  // namespace natkit::supervise

@@ -1,0 +1,274 @@
+#include "natkit/engine/supervise/supervisor.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "natkit/io/host.hpp"
+#include "natkit/io/lines.hpp"
+#include "supervisor_impl.hpp"
+
+namespace natkit::supervise {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* programs[] = {"mediarelay", "sipedge", "natpinger"};
+constexpr const char* snapshot_name = "config.toml";
+
+bool needs_sockets(const std::string& program) {
+    return program != "mediarelay";
+}
+
+Result<void> make_folder(const std::string& path, bool& made) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) return {};
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+    if (::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) return fail_errno(path, errno);
+    made = true;
+    return {};
+}
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+std::vector<config::Listen> served(const config::Config& config) {
+    std::vector<config::Listen> result;
+    std::ranges::copy_if(config.sip.listen, std::back_inserter(result),
+                         [](const config::Listen& one) { return one.transport == config::Transport::udp; });
+    return result;
+}
+
+Supervisor::Impl::Impl(io::Loop& on, Options with, config::Config from)
+    : loop(on),
+      options(std::move(with)),
+      config(std::move(from)),
+      log("NATKIT", config.sip.log_level),
+      runtime_dir(folder_of(config.control.socket)),
+      started(on.now()) {}
+
+std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(io::Loop& loop, Options options,
+                                                                               config::Config config) {
+    std::unique_ptr<Supervisor> supervisor(new Supervisor);
+    supervisor->impl_ = std::make_unique<Impl>(loop, std::move(options), std::move(config));
+    Impl& impl = *supervisor->impl_;
+    if (auto problem = impl.make_folders()) return std::unexpected(config::Problems{std::move(*problem)});
+    auto server = control::Server::listen(loop, impl.config.control.socket);
+    if (!server) {
+        Error error = server.error();
+        if (error.code == Errc::refused) error.message += " (natkit runs already: see natkit status)";
+        error.message = "[control] socket: " + error.message;
+        return std::unexpected(config::Problems{std::move(error)});
+    }
+    impl.server = std::move(*server);
+    impl.make_workers();
+    for (auto& socket : io::take_listen_fds()) {
+        if (const auto taken = impl.listeners.offer(std::move(socket)); !taken)
+            impl.log.problems(to_string(taken.error()));
+    }
+    for (auto& worker : impl.workers) static_cast<void>(worker->adopt());
+    impl.take_sockets_back();
+    auto problems = impl.listeners.open(served(impl.config));
+    if (auto problem = impl.write_snapshot()) problems.push_back(std::move(*problem));
+    if (!problems.empty()) return std::unexpected(std::move(problems));
+    impl.serve();
+    for (auto& worker : impl.workers) {
+        if (worker->state() == Worker::State::stopped) worker->start();
+    }
+    return supervisor;
+}
+
+Supervisor::~Supervisor() {
+    if (impl_) impl_->clean_up();
+}
+
+std::optional<Error> Supervisor::Impl::make_folders() {
+    const auto explained = [](const char* key, const Error& error) {
+        return Error{Errc::system, "", std::string(key) + ": " + error.message};
+    };
+    if (const auto done = make_folder(runtime_dir, made_runtime_dir); !done) {
+        return explained("[control] socket", done.error());
+    }
+    if (!config.registrar.state.empty()) {
+        bool made = false;
+        if (const auto done = make_folder(folder_of(config.registrar.state), made); !done) {
+            return explained("[registrar] state", done.error());
+        }
+    }
+    return std::nullopt;
+}
+
+/// The workers read a copy: a file that is being edited does not reach one that happens to restart.
+std::optional<Error> Supervisor::Impl::write_snapshot() const {
+    std::ostringstream text;
+    if (!options.config_file.empty()) text << std::ifstream(options.config_file, std::ios::binary).rdbuf();
+    const std::string bytes = text.str();
+    const std::string fresh = path(std::string(snapshot_name) + ".new");
+    const io::Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const auto failed = [&] { return fail_errno(fresh, errno).error(); };
+    if (!file) return failed();
+    if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) return failed();
+    if (::rename(fresh.c_str(), path(snapshot_name).c_str()) != 0) return failed();
+    return std::nullopt;
+}
+
+void Supervisor::Impl::make_workers() {
+    for (const std::string name : programs) {
+        Worker::Spec spec{
+            .name = name, .argv = {options.program_dir + "/" + name, "serve"}, .socket = path(name + ".sock")};
+        const std::vector<std::string> arguments = {"--config",       path(snapshot_name), "--base-dir",
+                                                    options.base_dir, "--runtime",         runtime_dir};
+        spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
+        if (needs_sockets(name)) spec.argv.emplace_back("--adopt");
+        if (!options.log_level.empty()) spec.argv.insert(spec.argv.end(), {"--log-level", options.log_level});
+        workers.push_back(std::make_unique<Worker>(
+            loop, std::move(spec), log,
+            Worker::Handlers{
+                .on_connected = [this](Worker& worker,
+                                       std::function<void(bool)> ready) { hand_over_sockets(worker, ready); },
+                .on_running = [this](Worker& worker) { on_worker_running(worker); },
+                .on_unusable = [this](Worker& worker) { on_worker_unusable(worker); },
+                .on_stopped = [this](Worker&) { on_worker_stopped(); }}));
+    }
+}
+
+void Supervisor::Impl::take_sockets_back() {
+    unsigned waiting = 0;
+    for (auto& worker : workers) {
+        if (worker->state() != Worker::State::starting || !needs_sockets(worker->name())) continue;
+        ++waiting;
+        worker->client().request("listeners", nullptr, {},
+                                 [this, &waiting](const Result<Json>& reply, std::vector<io::Fd> sockets) {
+                                     --waiting;
+                                     if (!reply) return;
+                                     for (io::Fd& socket : sockets)
+                                         static_cast<void>(listeners.offer(std::move(socket)));
+                                 });
+    }
+    while (waiting > 0) loop.run_once();  // each request times out
+}
+
+void Supervisor::Impl::hand_over_sockets(Worker& worker, std::function<void(bool)> ready) {
+    if (!needs_sockets(worker.name())) return ready(true);
+    // A worker taken over is met before its sockets are back; it gets them once they are.
+    if (listeners.names().empty()) {
+        loop.post([this, &worker, ready = std::move(ready)]() mutable { hand_over_sockets(worker, std::move(ready)); });
+        return;
+    }
+    auto sockets = listeners.duplicates();
+    if (!sockets) {
+        log.failures("sockets for " + worker.name() + ": " + to_string(sockets.error()));
+        return ready(false);
+    }
+    worker.client().request(
+        "adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
+        [this, &worker, ready = std::move(ready)](const Result<Json>& reply, const std::vector<io::Fd>&) {
+            if (!reply) log.failures(worker.name() + " takes no sockets: " + to_string(reply.error()));
+            ready(reply.has_value());
+        });
+}
+
+void Supervisor::Impl::on_worker_running(Worker& worker) {
+    log.low_level(worker.name() + " runs (process " + std::to_string(worker.pid()) + ")");
+    if (server->watched()) server->publish(component(worker));
+    const bool all = std::ranges::all_of(workers, [](const auto& w) { return w->state() == Worker::State::running; });
+    if (!all || announced) return;
+    announced = true;
+    std::string text = "running:";
+    for (const std::string& name : listeners.names()) text += " " + name;
+    log.major(text);
+}
+
+void Supervisor::Impl::on_worker_unusable(Worker& worker) {
+    if (announced) return;  // it failed later, at a reload say: the others go on
+    log.crashes(worker.name() + " cannot run; its message is above");
+    good = false;
+    stop();
+}
+
+void Supervisor::Impl::stop() {
+    if (stopping) return;
+    stopping = true;
+    log.low_level("stopping");
+    // Whoever drives another is stopped first.
+    for (auto worker = workers.rbegin(); worker != workers.rend(); ++worker) (*worker)->stop();
+}
+
+void Supervisor::Impl::on_worker_stopped() {
+    if (!stopping || !std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); })) return;
+    for (const control::Reply& reply : waiting_for_stop) reply.ok(Json::object());
+    waiting_for_stop.clear();
+    log.major("stopped");
+    static_cast<void>(loop.post([this] { loop.stop(); }));  // the replies go out first
+}
+
+/// A natkit that ends by stop() leaves nothing behind; one that ends otherwise leaves its workers what they need.
+void Supervisor::Impl::clean_up() {
+    const bool alone = std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); });
+    workers.clear();
+    if (alone && server) {
+        std::vector<std::string> names = {snapshot_name, "natpinger.mark"};
+        for (const std::string name : programs) names.push_back(name + ".sock.lock");
+        for (const std::string& name : names) ::unlink(path(name).c_str());
+        ::unlink((config.control.socket + ".lock").c_str());
+    }
+    server.reset();
+    if (alone && made_runtime_dir) ::rmdir(runtime_dir.c_str());
+}
+
+config::Problems Supervisor::Impl::reload() {
+    auto loaded = options.config_file.empty() ? config::load_or_default("", options.base_dir)
+                                              : config::load(options.config_file, options.base_dir);
+    if (!loaded) return std::move(loaded.error());
+    const auto host = io::host_addresses();
+    if (!host) return {host.error()};
+    config::Config& fresh = loaded->config;
+    static_cast<void>(config::apply_host(fresh, *host));
+    if (fresh.control.socket != config.control.socket) {
+        return {{Errc::bad_config, "", "[control] socket: cannot change while natkit runs; stop and start it"}};
+    }
+    if (auto problems = listeners.open(served(fresh)); !problems.empty()) return problems;
+    if (auto problem = write_snapshot()) return {std::move(*problem)};
+    config = std::move(fresh);
+    log.set_level(config.sip.log_level);
+    for (auto& worker : workers) {
+        worker->retry();
+        if (worker->state() != Worker::State::running) continue;
+        const auto told = [this, name = worker->name()](const Result<Json>& reply) {
+            if (!reply) log.failures(name + " keeps its old configuration: " + to_string(reply.error()));
+        };
+        worker->client().request("reload", nullptr, told);
+        if (!needs_sockets(worker->name())) continue;
+        auto sockets = listeners.duplicates();
+        if (!sockets) return {sockets.error()};
+        worker->client().request("adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
+                                 [told](const Result<Json>& reply, const std::vector<io::Fd>&) { told(reply); });
+    }
+    log.major("configuration read again");
+    return {};
+}
+
+void Supervisor::reload() {
+    for (const Error& problem : impl_->reload()) impl_->log.failures("not reloaded: " + to_string(problem));
+}
+
+void Supervisor::stop() {
+    impl_->stop();
+}
+
+bool Supervisor::good() const noexcept {
+    return impl_->good;
+}
+
+}  // namespace natkit::supervise

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "natkit/engine/control/server.hpp"
+#include "natkit/engine/supervise/listeners.hpp"
+#include "natkit/engine/supervise/supervisor.hpp"
+#include "natkit/engine/supervise/worker.hpp"
+
+namespace natkit::supervise {
+
+using control::Json;
+
+/// The inside of a Supervisor: supervisor.cpp holds its life, commands.cpp what its control socket answers.
+struct Supervisor::Impl {
+    io::Loop& loop;
+    Options options;
+    config::Config config;
+    log::Logger log;
+    std::string runtime_dir;
+    bool made_runtime_dir = false;
+    Instant started;
+    std::unique_ptr<control::Server> server;
+    Listeners listeners;
+    std::vector<std::unique_ptr<Worker>> workers;  ///< in the order of their start
+    bool stopping = false;
+    bool good = true;
+    bool announced = false;
+    std::vector<control::Reply> waiting_for_stop;
+
+    Impl(io::Loop& on, Options with, config::Config from);
+
+    [[nodiscard]] std::string path(const std::string& name) const { return runtime_dir + "/" + name; }
+    [[nodiscard]] std::optional<Error> make_folders();
+    [[nodiscard]] std::optional<Error> write_snapshot() const;
+    void make_workers();
+    /// Gets the SIP sockets back from workers that outlived the last natkit.
+    void take_sockets_back();
+    void clean_up();
+
+    void hand_over_sockets(Worker& worker, std::function<void(bool)> ready);
+    void on_worker_running(Worker& worker);
+    void on_worker_unusable(Worker& worker);
+    void stop();
+    void on_worker_stopped();
+
+    /// Everything a reload changes, or every problem and no change.
+    [[nodiscard]] config::Problems reload();
+
+    void serve();
+    void status(const control::Reply& reply);
+    void ask_edge(const std::string& command, const control::Reply& reply);
+    [[nodiscard]] Json component(const Worker& worker) const;
+    [[nodiscard]] Worker* find(std::string_view name);
+};
+
+/// The listeners that sipedge serves.
+[[nodiscard]] std::vector<config::Listen> served(const config::Config& config);
+
+}  // namespace natkit::supervise

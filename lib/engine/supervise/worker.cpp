@@ -1,0 +1,163 @@
+#include "natkit/engine/supervise/worker.hpp"
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "natkit/io/host.hpp"
+#include "natkit/io/lines.hpp"
+
+namespace natkit::supervise {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration patience_before_term = 3s;
+constexpr Duration patience_before_kill = 2s;
+constexpr int exit_usage = 2;
+
+}  // namespace
+
+const char* to_string(Worker::State state) noexcept {
+    switch (state) {
+        case Worker::State::stopped: return "stopped";
+        case Worker::State::starting: return "starting";
+        case Worker::State::running: return "running";
+        case Worker::State::waiting: return "waiting";
+        case Worker::State::failed: return "failed";
+        case Worker::State::stopping: return "stopping";
+    }
+    return "stopped";
+}
+
+Worker::Worker(io::Loop& loop, Spec spec, log::Logger& log, Handlers handlers)
+    : loop_(loop), spec_(std::move(spec)), log_(log), handlers_(std::move(handlers)), timer_(loop, [this] {
+          on_time();
+      }) {
+    connect();
+}
+
+void Worker::connect() {
+    client_ = std::make_unique<control::Client>(loop_, spec_.socket, control::random_prefix());
+    client_->set_timeout(2s);
+    client_->on_state([this](bool connected, const std::string&) {
+        if (connected && process_) on_connected();
+    });
+}
+
+bool Worker::adopt() {
+    const auto socket = io::connect_unix(spec_.socket);
+    if (!socket) return false;
+    const auto pid = io::peer_pid(*socket);
+    if (!pid) return false;
+    auto process = io::Process::adopt(loop_, *pid, [this](io::Process::Exit exit) { on_exit(exit); });
+    if (!process) return false;
+    process_ = std::move(*process);
+    ++generation_;
+    started_ = loop_.now();
+    state_ = State::starting;
+    log_.major(spec_.name + " runs already (process " + std::to_string(*pid) + "): taken over");
+    if (client_->connected()) on_connected();
+    return true;
+}
+
+void Worker::start() {
+    auto process = io::Process::spawn(loop_, spec_.argv, [this](io::Process::Exit exit) { on_exit(exit); });
+    started_ = loop_.now();
+    ++generation_;
+    if (!process) {
+        log_.failures(to_string(process.error()));
+        state_ = State::failed;
+        if (!ever_ran_) handlers_.on_unusable(*this);
+        return;
+    }
+    process_ = std::move(*process);
+    state_ = State::starting;
+    log_.low_level(spec_.name + " started (process " + std::to_string(process_->pid()) + ")");
+}
+
+void Worker::on_connected() {
+    if (state_ != State::starting) return;
+    handlers_.on_connected(*this, [this, generation = generation_](bool good) {
+        if (generation != generation_ || state_ != State::starting) return;
+        if (!good) return process_->kill(SIGKILL);
+        state_ = State::running;
+        restart_.on_ready(loop_.now());
+        if (restarts_ > 0) log_.major(spec_.name + " is back (process " + std::to_string(process_->pid()) + ")");
+        ever_ran_ = true;
+        handlers_.on_running(*this);
+    });
+}
+
+void Worker::on_exit(io::Process::Exit exit) {
+    const auto ended = std::move(process_);
+    if (state_ == State::stopping) {
+        timer_.stop();
+        state_ = State::stopped;
+        handlers_.on_stopped(*this);
+        return;
+    }
+    if (!ever_ran_ && exit.known && exit.signal == 0 && exit.status == exit_usage) {
+        state_ = State::failed;
+        handlers_.on_unusable(*this);
+        return;
+    }
+    const auto delay = restart_.on_death(loop_.now());
+    if (!delay) {
+        state_ = State::failed;
+        log_.crashes(spec_.name + " " + to_string(exit) + "; given up after " +
+                     std::to_string(Restart::most_young_deaths) +
+                     " attempts: find the cause above, then run natkit reload");
+        if (!ever_ran_) handlers_.on_unusable(*this);
+        return;
+    }
+    ++restarts_;
+    state_ = State::waiting;
+    log_.failures(spec_.name + " (process " + std::to_string(ended->pid()) + ") " + to_string(exit) +
+                  "; starting it again");
+    timer_.start_in(*delay);
+}
+
+void Worker::on_time() {
+    if (state_ == State::waiting) return start();
+    if (state_ != State::stopping || !process_) return;
+    if (insistence_++ == 0) {
+        process_->kill(SIGTERM);
+        timer_.start_in(patience_before_kill);
+    } else {
+        log_.failures(spec_.name + " does not end; killed");
+        process_->kill(SIGKILL);
+    }
+}
+
+void Worker::stop() {
+    if (state_ == State::stopping) return;
+    timer_.stop();
+    if (!process_) {
+        state_ = State::stopped;
+        handlers_.on_stopped(*this);
+        return;
+    }
+    const bool serves = state_ == State::running;
+    state_ = State::stopping;
+    insistence_ = 0;
+    if (serves) {
+        client_->request("stop", nullptr, [](const Result<control::Json>&) {});
+        timer_.start_in(patience_before_term);
+    } else {
+        process_->kill(SIGTERM);
+        insistence_ = 1;
+        timer_.start_in(patience_before_kill);
+    }
+}
+
+void Worker::retry() {
+    if (state_ != State::failed) return;
+    restart_.reset();
+    start();
+}
+
+Duration Worker::uptime() const noexcept {
+    return process_ ? loop_.now() - started_ : Duration::zero();
+}
+
+}  // namespace natkit::supervise

@@ -1,0 +1,34 @@
+// natkit: the supervisor.
+#include "commands.hpp"
+#include "common/tool_main.hpp"
+#include "run.hpp"
+
+using namespace natkit;
+
+int main(int argc, char** argv) {
+    CLI::App app("Runs and watches the programs of a SIP NAT traversal edge.", "natkit");
+    tool::CommonOptions common;
+    tool::add_common_options(app, common);
+    app.require_subcommand(1);
+    app.fallthrough();
+
+    CLI::App* run = app.add_subcommand("run", "Start the edge and stay in the foreground until SIGTERM or SIGINT");
+    CLI::App* check =
+        app.add_subcommand("check", "Read the configuration; report every problem, or the effective values");
+    CLI::App* status = app.add_subcommand("status", "What runs, and how much of it");
+    CLI::App* calls = app.add_subcommand("calls", "The calls, a record each, and why each is relayed or not");
+    CLI::App* clients = app.add_subcommand("clients", "The registered clients, a record each, and where each is");
+    CLI::App* reload = app.add_subcommand("reload", "Read the configuration again without dropping a call");
+    CLI::App* stop = app.add_subcommand("stop", "End all programs");
+
+    return tool::run(app, argc, argv, [&] {
+        if (run->parsed()) return natkit_tool::run(common);
+        if (check->parsed()) return natkit_tool::check(common);
+        if (status->parsed()) return natkit_tool::status(common);
+        if (calls->parsed()) return natkit_tool::list(common, "calls");
+        if (clients->parsed()) return natkit_tool::list(common, "clients");
+        if (reload->parsed()) return natkit_tool::reload(common);
+        static_cast<void>(stop);
+        return natkit_tool::stop(common);
+    });
+}

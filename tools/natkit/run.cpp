@@ -1,0 +1,98 @@
+#include "run.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "natkit/engine/log/log.hpp"
+#include "natkit/engine/supervise/supervisor.hpp"
+#include "natkit/io/host.hpp"
+
+using namespace natkit;
+
+namespace natkit_tool {
+namespace {
+
+constexpr const char* program = "natkit";
+
+std::string config_file(const tool::CommonOptions& common) {
+    return common.config.empty() ? config::default_file() : common.config;
+}
+
+/// The folder of this program: the others lie beside it.
+std::string program_dir() {
+    std::error_code error;
+    return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+std::string absolute(const std::string& path) {
+    std::error_code error;
+    return path.empty() ? path : std::filesystem::absolute(path, error).string();
+}
+
+bool configure_log(const config::Config& config) {
+    const auto done =
+        log::configure({.format = config.log.format == config::LogFormat::json ? log::Format::json : log::Format::text,
+                        .target = config.log.target,
+                        .program = program});
+    if (!done) tool::complain(program, "[log] target: " + done.error().message);
+    return done.has_value();
+}
+
+}  // namespace
+
+std::optional<config::Config> read_config(const tool::CommonOptions& common) {
+    auto loaded = config::load_or_default(config_file(common));
+    if (!loaded) {
+        for (const Error& problem : loaded.error()) tool::complain(program, problem);
+        return std::nullopt;
+    }
+    const auto host = io::host_addresses();
+    if (!host) {
+        tool::complain(program, host.error());
+        return std::nullopt;
+    }
+    auto warnings = config::apply_host(loaded->config, *host);
+    loaded->warnings.insert(loaded->warnings.end(), warnings.begin(), warnings.end());
+    for (const Error& warning : loaded->warnings) tool::complain(program, "warning: " + to_string(warning));
+    if (loaded->config.sip.listen.empty()) return std::nullopt;
+    if (!common.log_level.empty()) loaded->config.sip.log_level = parse_log_level(common.log_level).value();
+    return std::move(loaded->config);
+}
+
+tool::Exit run(const tool::CommonOptions& common) {
+    auto config = read_config(common);
+    if (!config || !configure_log(*config)) return tool::Exit::usage;
+    static_cast<void>(io::raise_descriptor_limit());
+    const std::string file = absolute(config_file(common));
+    io::Loop loop;
+    auto supervisor = supervise::Supervisor::start(
+        loop,
+        {.config_file = file,
+         .base_dir = file.empty() ? absolute(".") : std::filesystem::path(file).parent_path().string(),
+         .program_dir = program_dir(),
+         .log_level = common.log_level},
+        std::move(*config));
+    if (!supervisor) {
+        for (const Error& problem : supervisor.error()) tool::complain(program, problem);
+        return tool::Exit::usage;
+    }
+    const auto end = [&](int) { (*supervisor)->stop(); };
+    const io::SignalWatch terminate(loop, SIGTERM, end);
+    const io::SignalWatch interrupt(loop, SIGINT, end);
+    const io::SignalWatch hangup(loop, SIGHUP, [&](int) { (*supervisor)->reload(); });
+    const io::SignalWatch rotate(loop, SIGUSR1, [](int) { static_cast<void>(log::reopen()); });
+    loop.run();
+    return (*supervisor)->good() ? tool::Exit::fine : tool::Exit::usage;
+}
+
+tool::Exit check(const tool::CommonOptions& common) {
+    const auto config = read_config(common);
+    if (!config) return tool::Exit::usage;
+    tool::Output output(program);
+    output.write(config::to_toml(*config));
+    return tool::Exit::fine;
+}
+
+}  // namespace natkit_tool
