@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "natkit/io/host.hpp"
 #include "natkit/io/lines.hpp"
@@ -82,6 +83,8 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
     auto problems = impl.listeners.open(served(impl.config));
     if (auto problem = impl.write_snapshot()) problems.push_back(std::move(*problem));
     if (!problems.empty()) return std::unexpected(std::move(problems));
+    impl.sockets_open = true;
+    for (auto& [worker, ready] : std::exchange(impl.waiting_for_sockets, {})) impl.hand_over_sockets(*worker, ready);
     impl.serve();
     for (auto& worker : impl.workers) {
         if (worker->state() == Worker::State::stopped) worker->start();
@@ -161,9 +164,8 @@ void Supervisor::Impl::take_sockets_back() {
 
 void Supervisor::Impl::hand_over_sockets(Worker& worker, std::function<void(bool)> ready) {
     if (!needs_sockets(worker.name())) return ready(true);
-    // A worker taken over is met before its sockets are back; it gets them once they are.
-    if (listeners.names().empty()) {
-        loop.post([this, &worker, ready = std::move(ready)]() mutable { hand_over_sockets(worker, std::move(ready)); });
+    if (!sockets_open) {  // a worker taken over is met before its sockets are back
+        waiting_for_sockets.emplace_back(&worker, std::move(ready));
         return;
     }
     auto sockets = listeners.duplicates();

@@ -25,6 +25,8 @@ struct Supervisor::Impl {
     std::unique_ptr<control::Server> server;
     Listeners listeners;
     std::vector<std::unique_ptr<Worker>> workers;  ///< in the order of their start
+    bool sockets_open = false;
+    std::vector<std::pair<Worker*, std::function<void(bool)>>> waiting_for_sockets;
     bool stopping = false;
     bool good = true;
     bool announced = false;
