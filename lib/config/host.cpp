@@ -92,7 +92,7 @@ std::vector<Error> host_warnings(const Config& config, std::span<const HostAddre
     if (!config.network.lan_trusted && config.registrar.users.empty() && !config.registrar.open &&
         !config.sip.domains.empty()) {
         warn("[registrar] nobody may register: with a single interface being on the LAN grants nothing; write users");
-    } else if (!config.network.lan_trusted) {
+    } else if (!config.network.lan_trusted && !config.registrar.open) {
         warn("[network] lan: with a single interface being on the LAN grants nothing; users must authenticate");
     }
     return warnings;

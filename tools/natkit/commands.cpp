@@ -1,6 +1,8 @@
 #include "commands.hpp"
 
+#include <expected>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "natkit/config/config.hpp"
 #include "natkit/engine/control/client.hpp"
@@ -19,20 +21,27 @@ std::string dump(const Json& value) {
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+/// Where natkit listens. Warnings are for `check`; they would only be in the way here.
+std::optional<std::string> control_socket(const tool::CommonOptions& common) {
+    const auto loaded = config::load_or_default(common.config.empty() ? config::default_file() : common.config);
+    if (loaded) return loaded->config.control.socket;
+    for (const Error& problem : loaded.error()) tool::complain(program, problem);
+    return std::nullopt;
+}
+
 /// One request to the natkit of this configuration. Problems are told.
-std::optional<Json> ask(const tool::CommonOptions& common, const std::string& command, const Json& params,
-                        Duration patience) {
-    const auto config = tool::load_config(program, common);
-    if (!config) return std::nullopt;
-    const std::string& path = config->control.socket;
-    if (const auto reachable = io::connect_unix(path); !reachable) {
+std::expected<Json, tool::Exit> ask(const tool::CommonOptions& common, const std::string& command, const Json& params,
+                                    Duration patience) {
+    const auto path = control_socket(common);
+    if (!path) return std::unexpected(tool::Exit::usage);
+    if (const auto reachable = io::connect_unix(*path); !reachable) {
         tool::complain(program, "natkit is not running here: " + to_string(reachable.error()));
-        return std::nullopt;
+        return std::unexpected(tool::Exit::bad_record);
     }
     io::Loop loop;
-    control::Client client(loop, path, control::random_prefix());
+    control::Client client(loop, *path, control::random_prefix());
     client.set_timeout(patience);
-    std::optional<Json> result;
+    std::expected<Json, tool::Exit> result = std::unexpected(tool::Exit::bad_record);
     client.request(command, params, [&](Result<Json> reply) {
         if (reply) {
             result = std::move(*reply);
@@ -77,7 +86,7 @@ std::string status_text(const Json& status) {
 
 tool::Exit status(const tool::CommonOptions& common) {
     const auto status = ask(common, "status", nullptr, std::chrono::seconds(5));
-    if (!status) return tool::Exit::bad_record;
+    if (!status) return status.error();
     tool::Output output(program);
     output.write(tool::wants_json(common.format) ? dump(*status) + "\n" : status_text(*status));
     return tool::Exit::fine;
@@ -85,7 +94,7 @@ tool::Exit status(const tool::CommonOptions& common) {
 
 tool::Exit list(const tool::CommonOptions& common, const std::string& what) {
     const auto reply = ask(common, what, nullptr, std::chrono::seconds(10));
-    if (!reply) return tool::Exit::bad_record;
+    if (!reply) return reply.error();
     tool::Output output(program);
     const auto records = reply->find(what);
     if (records == reply->end()) return tool::Exit::fine;
@@ -94,11 +103,13 @@ tool::Exit list(const tool::CommonOptions& common, const std::string& what) {
 }
 
 tool::Exit reload(const tool::CommonOptions& common) {
-    return ask(common, "reload", nullptr, std::chrono::seconds(15)) ? tool::Exit::fine : tool::Exit::usage;
+    const auto done = ask(common, "reload", nullptr, std::chrono::seconds(15));
+    return done ? tool::Exit::fine : tool::Exit::usage;
 }
 
 tool::Exit stop(const tool::CommonOptions& common) {
-    return ask(common, "stop", nullptr, std::chrono::seconds(30)) ? tool::Exit::fine : tool::Exit::bad_record;
+    const auto done = ask(common, "stop", nullptr, std::chrono::seconds(30));
+    return done ? tool::Exit::fine : done.error();
 }
 
 }  // namespace natkit_tool

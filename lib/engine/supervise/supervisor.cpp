@@ -220,7 +220,7 @@ void Supervisor::Impl::clean_up() {
     const bool alone = std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); });
     workers.clear();
     if (alone && server) {
-        std::vector<std::string> names = {snapshot_name, "natpinger.mark"};
+        std::vector<std::string> names = {snapshot_name, "natpinger.mark", "mediarelay.journal"};
         for (const std::string name : programs) names.push_back(name + ".sock.lock");
         for (const std::string& name : names) ::unlink(path(name).c_str());
         ::unlink((config.control.socket + ".lock").c_str());
