@@ -38,6 +38,34 @@ nlohmann::ordered_json to_json(const explain::PeerVerdict& peer) {
     return json;
 }
 
+nlohmann::ordered_json to_json(const explain::Way& way) {
+    nlohmann::ordered_json json = nlohmann::ordered_json::object();
+    if (way.told) json["told"] = to_string(*way.told);
+    json["relayed"] = way.relayed;
+    json["sent_packets"] = way.sent;
+    json["arrived_packets"] = way.arrived;
+    json["sources"] = nlohmann::ordered_json::array();
+    for (const Endpoint& source : way.sources) json["sources"].push_back(to_string(source));
+    return json;
+}
+
+nlohmann::ordered_json to_json(const explain::Explanation& explanation) {
+    nlohmann::ordered_json json = {{"type", "explanation"}, {"call_id", explanation.call_id}, {"frame", explanation.first_frame}};
+    json["streams"] = nlohmann::ordered_json::array();
+    for (const explain::StreamReport& stream : explanation.streams) {
+        json["streams"].push_back({{"kind", stream.kind}, {"to_callee", to_json(stream.to_callee)}, {"to_caller", to_json(stream.to_caller)}});
+    }
+    json["findings"] = nlohmann::ordered_json::array();
+    for (const explain::Finding& finding : explanation.findings) {
+        nlohmann::ordered_json one = {{"cause", explain::to_string(finding.cause)}};
+        if (finding.silent) one["hears_nothing"] = *finding.silent == explain::Side::caller ? "caller" : "callee";
+        one["sentence"] = finding.sentence;
+        one["change"] = finding.change;
+        json["findings"].push_back(std::move(one));
+    }
+    return json;
+}
+
 }  // namespace
 
 Classifier::Classifier(const Settings& settings) : settings_(settings), output_(program), text_(settings.colour) {
@@ -123,6 +151,9 @@ Result<void> Classifier::read_capture(capture::ByteSource source) {
     if (!reader) return std::unexpected(reader.error());
     explain::CaptureMessages messages;
     messages.on_message = [&](explain::CapturedMessage&& message) { captured(name, std::move(message)); };
+    if (settings_.explain) {
+        messages.on_media = [&](const explain::CapturedMedia& media) { flows_.on_packet(media.source, media.destination, media.time_ns, media.payload); };
+    }
     bool told = false;
     if (settings_.show_progress) {
         messages.on_progress = [&] {
@@ -161,7 +192,7 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
     const record::Nat nat = explain::describe(*message, facts, arrival, settings_.rules.networks);
     record::Sip known = sip;
     known.source = source;
-    write_record(known, *message, nat, facts, arrival, json);
+    if (!settings_.explain) write_record(known, *message, nat, facts, arrival, json);
     calls_.on_message({.message = *message,
                        .facts = facts,
                        .nat = nat,
@@ -196,8 +227,12 @@ void Classifier::write_record(const record::Sip& sip, const sip::Message& messag
 
 void Classifier::on_call(const explain::Call& call) {
     const auto decision = explain::decide_call(call, settings_.rules);
-    if (!decision || decision->streams.empty()) return;
-    output_.write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
+    const bool known = decision && !decision->streams.empty();
+    if (known) output_.write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
+    if (!settings_.explain) return;
+    const explain::Explanation explanation = explain::diagnose(call, flows_, settings_.rules);
+    if (!known && explanation.findings.empty()) return;
+    output_.write(settings_.json ? record::to_line(to_json(explanation)) : text_.explanation(explanation, known));
 }
 
 }  // namespace natkit::natclassify

@@ -10,6 +10,7 @@
 #include "natkit/engine/explain/calls.hpp"
 #include "natkit/engine/explain/capture_messages.hpp"
 #include "natkit/engine/explain/decide_call.hpp"
+#include "natkit/engine/explain/doctor.hpp"
 #include "natkit/engine/explain/input.hpp"
 #include "natkit/record/sip.hpp"
 
@@ -20,6 +21,7 @@ struct Settings {
     std::optional<Endpoint> source;  ///< of raw messages
     std::string transport = "udp";   ///< of raw messages
     std::string compare;             ///< a peer's name, or "all"; empty: no comparison
+    bool explain = false;            ///< only what was wrong with each call
     bool json = false;
     bool colour = false;
     bool show_progress = false;
@@ -53,6 +55,7 @@ class Classifier {
     tool::Output output_;
     Text text_;
     explain::CallTracker calls_;
+    explain::FlowTable flows_;
     std::uint64_t messages_ = 0;
     std::int64_t time_ns_ = 0;
     bool any_bad_ = false;

@@ -21,6 +21,7 @@ constexpr const char* description =
 constexpr const char* examples =
     "Examples:\n"
     "  natclassify capture.pcap\n"
+    "  natclassify --explain ticket-4711.pcapng\n"
     "  natclassify --source 203.0.113.9:51234 < register.sip\n"
     "  natclassify --nat-servers 203.0.113.64-203.0.113.79 --same 203.0.113.65 203.0.113.70\n"
     "  natclassify --format json capture.pcap | jq 'select(.nat.place == \"far-end\")'\n"
@@ -51,6 +52,7 @@ void add_options(CLI::App& app, Options& options) {
                    "Say whether two addresses are the same site, and whether a call between them needs a media proxy")
         ->type_name("A B")
         ->expected(2);
+    app.add_flag("--explain", options.settings.explain, "The one-way-audio doctor: for each call, which direction is dead, why, and what to change");
     app.add_option("--compare", options.settings.compare,
                    "Also say what kamailio, opensips or freeswitch (or all) would find")
         ->type_name("PEER")

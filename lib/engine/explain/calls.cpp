@@ -88,12 +88,20 @@ Call* CallTracker::find_or_make(const MessageSeen& seen) {
     return &calls_.back();
 }
 
+void CallTracker::note_client(const MessageSeen& seen) {
+    const auto found = known_.find(seen.arrival.source);
+    const bool tells = seen.nat.verdict.place == nat::Place::far_end && seen.message.is_request();
+    if (found != known_.end()) {
+        found->second.heard_ns = seen.time_ns;
+        if (tells) found->second.nat = seen.nat;
+    } else if (tells && known_.size() < most_known) {
+        known_.insert({seen.arrival.source, {.nat = seen.nat, .heard_ns = seen.time_ns}});
+    }
+}
+
 void CallTracker::on_message(const MessageSeen& seen) {
     if (++messages_ % sweep_every == 0) make_room(seen.time_ns);
-    if (seen.nat.verdict.place == nat::Place::far_end && seen.message.is_request() &&
-        (known_.size() < most_known || known_.contains(seen.arrival.source))) {
-        known_.insert_or_assign(seen.arrival.source, seen.nat);
-    }
+    note_client(seen);
     const auto cseq = seen.message.cseq();
     if (!cseq) return;
     Call* call = find_or_make(seen);
@@ -131,7 +139,7 @@ void CallTracker::note_party(Call& call, const MessageSeen& seen, Side sender) {
     nat = seen.nat;
     // A response says little of its own: what the same flow said in a request counts.
     const auto known = known_.find(seen.arrival.source);
-    if (nat->verdict.place == nat::Place::wan && known != known_.end()) nat = known->second;
+    if (nat->verdict.place == nat::Place::wan && known != known_.end()) nat = known->second.nat;
     vias = seen.facts.via_count;
     source = seen.arrival.source;
 }
@@ -153,6 +161,7 @@ void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::C
         return;
     }
     if (!request || call.requests.size() >= most_notes || cseq.method == "ACK") return;
+    const auto known = known_.find(destination);
     call.requests.push_back({.method = cseq.method,
                              .cseq = cseq.number,
                              .source = source,
@@ -160,7 +169,8 @@ void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::C
                              .first_ns = seen.time_ns,
                              .last_ns = seen.time_ns,
                              .copies = 1,
-                             .status = 0});
+                             .status = 0,
+                             .heard_ns = known == known_.end() ? std::nullopt : std::optional(known->second.heard_ns)});
 }
 
 void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Side sender) {

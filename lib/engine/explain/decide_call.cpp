@@ -25,7 +25,9 @@ record::Nat nat_of(const IpAddress& address, const nat::Networks& networks) {
 nat::Party party(const record::Nat& nat, const StreamSeen* stream, const nat::Networks& networks) {
     nat::Party party{.place = nat.verdict.place, .visible = nat.received, .family = nat.received.family()};
     if (stream != nullptr && (stream->rtp || !stream->rejected)) party.family = stream->family;
-    if (stream != nullptr && stream->rtp) party.place = nat::media_place(nat.verdict, stream->rtp->address, networks);
+    // Who is seen at the very address its SDP names has nothing between, private or not.
+    const bool as_seen = stream != nullptr && stream->rtp && stream->rtp->address == nat.received;
+    if (stream != nullptr && stream->rtp && !as_seen) party.place = nat::media_place(nat.verdict, stream->rtp->address, networks);
     return party;
 }
 

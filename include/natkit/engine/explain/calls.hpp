@@ -55,6 +55,7 @@ struct RequestSeen {
     std::int64_t first_ns = 0, last_ns = 0;
     unsigned copies = 0;
     int status = 0;  ///< the last answer on this hop; 0: none
+    std::optional<std::int64_t> heard_ns = {};  ///< when the receiver had sent something last, before the first copy
 };
 
 struct Call {
@@ -113,8 +114,13 @@ class CallTracker {
 
     Calls calls_;  ///< oldest first
     std::unordered_map<std::string, Calls::iterator> by_id_;
-    /// What a client behind a NAT said of itself, by the flow it uses; at most 8192.
-    std::unordered_map<Endpoint, record::Nat, EndpointHash> known_;
+    /// What a client behind a NAT said of itself, by the flow it uses, and when it was heard last; at most 8192.
+    struct Known {
+        record::Nat nat;
+        std::int64_t heard_ns = 0;
+    };
+    void note_client(const MessageSeen& seen);
+    std::unordered_map<Endpoint, Known, EndpointHash> known_;
     std::uint64_t messages_ = 0;
 };
 
