@@ -50,10 +50,13 @@ nlohmann::ordered_json to_json(const explain::Way& way) {
 }
 
 nlohmann::ordered_json to_json(const explain::Explanation& explanation) {
-    nlohmann::ordered_json json = {{"type", "explanation"}, {"call_id", explanation.call_id}, {"frame", explanation.first_frame}};
+    nlohmann::ordered_json json = {
+        {"type", "explanation"}, {"call_id", explanation.call_id}, {"frame", explanation.first_frame}};
     json["streams"] = nlohmann::ordered_json::array();
     for (const explain::StreamReport& stream : explanation.streams) {
-        json["streams"].push_back({{"kind", stream.kind}, {"to_callee", to_json(stream.to_callee)}, {"to_caller", to_json(stream.to_caller)}});
+        json["streams"].push_back({{"kind", stream.kind},
+                                   {"to_callee", to_json(stream.to_callee)},
+                                   {"to_caller", to_json(stream.to_caller)}});
     }
     json["findings"] = nlohmann::ordered_json::array();
     for (const explain::Finding& finding : explanation.findings) {
@@ -152,7 +155,9 @@ Result<void> Classifier::read_capture(capture::ByteSource source) {
     explain::CaptureMessages messages;
     messages.on_message = [&](explain::CapturedMessage&& message) { captured(name, std::move(message)); };
     if (settings_.explain) {
-        messages.on_media = [&](const explain::CapturedMedia& media) { flows_.on_packet(media.source, media.destination, media.time_ns, media.payload); };
+        messages.on_media = [&](const explain::CapturedMedia& media) {
+            flows_.on_packet(media.source, media.destination, media.time_ns, media.payload);
+        };
     }
     bool told = false;
     if (settings_.show_progress) {

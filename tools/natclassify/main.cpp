@@ -52,7 +52,8 @@ void add_options(CLI::App& app, Options& options) {
                    "Say whether two addresses are the same site, and whether a call between them needs a media proxy")
         ->type_name("A B")
         ->expected(2);
-    app.add_flag("--explain", options.settings.explain, "The one-way-audio doctor: for each call, which direction is dead, why, and what to change");
+    app.add_flag("--explain", options.settings.explain,
+                 "The one-way-audio doctor: for each call, which direction is dead, why, and what to change");
     app.add_option("--compare", options.settings.compare,
                    "Also say what kamailio, opensips or freeswitch (or all) would find")
         ->type_name("PEER")

@@ -119,19 +119,23 @@ std::string Text::explanation(const explain::Explanation& explanation, bool afte
     if (!after_decision) lines = "\n" + paint("call " + text::printable(explanation.call_id, 80), Ink::bold) + "\n";
     for (const explain::StreamReport& stream : explanation.streams) {
         for (const explain::Way* way : {&stream.to_callee, &stream.to_caller}) {
-            lines += "  " + padded(stream.kind, 12) + (way->from == explain::Side::caller ? " caller → callee  " : " callee → caller  ");
-            lines += padded(std::to_string(way->sent) + " packets", 16) + " to " + (way->told ? to_string(*way->told) : "-");
+            lines += "  " + padded(stream.kind, 12) +
+                     (way->from == explain::Side::caller ? " caller → callee  " : " callee → caller  ");
+            lines +=
+                padded(std::to_string(way->sent) + " packets", 16) + " to " + (way->told ? to_string(*way->told) : "-");
             if (way->relayed) lines += ", a relay, which sent " + std::to_string(way->arrived) + " on";
             lines += "\n";
         }
     }
     for (const explain::Finding& finding : explanation.findings) {
         const bool harmless = finding.cause == explain::Cause::on_hold || finding.cause == explain::Cause::not_answered;
-        lines += "  " + paint(harmless ? "•" : "✗", harmless ? Ink::blue : Ink::red) + " " + finding.sentence + "\n    " + paint("→", Ink::dim) + " " + finding.change + "\n";
+        lines += "  " + paint(harmless ? "•" : "✗", harmless ? Ink::blue : Ink::red) + " " + finding.sentence +
+                 "\n    " + paint("→", Ink::dim) + " " + finding.change + "\n";
     }
     if (explanation.findings.empty()) {
-        lines += explanation.media_seen ? "  " + paint("✓", Ink::green) + " Nothing wrong was found.\n"
-                                        : "  Nothing wrong was found in the messages; the capture has no media of this call.\n";
+        lines += explanation.media_seen
+                     ? "  " + paint("✓", Ink::green) + " Nothing wrong was found.\n"
+                     : "  Nothing wrong was found in the messages; the capture has no media of this call.\n";
     }
     return lines;
 }

@@ -27,7 +27,8 @@ nat::Party party(const record::Nat& nat, const StreamSeen* stream, const nat::Ne
     if (stream != nullptr && (stream->rtp || !stream->rejected)) party.family = stream->family;
     // Who is seen at the very address its SDP names has nothing between, private or not.
     const bool as_seen = stream != nullptr && stream->rtp && stream->rtp->address == nat.received;
-    if (stream != nullptr && stream->rtp && !as_seen) party.place = nat::media_place(nat.verdict, stream->rtp->address, networks);
+    if (stream != nullptr && stream->rtp && !as_seen)
+        party.place = nat::media_place(nat.verdict, stream->rtp->address, networks);
     return party;
 }
 

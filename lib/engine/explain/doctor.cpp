@@ -46,7 +46,11 @@ struct Path {
 class Doctor {
   public:
     Doctor(const Call& call, const FlowTable& flows, const Rules& rules)
-        : call_(call), flows_(flows), rules_(rules), first_(call.first_ns - second), last_(call.last_ns + (call.ended ? 2 * second : open_end)) {}
+        : call_(call),
+          flows_(flows),
+          rules_(rules),
+          first_(call.first_ns - second),
+          last_(call.last_ns + (call.ended ? 2 * second : open_end)) {}
 
     Explanation run();
 
@@ -59,7 +63,9 @@ class Doctor {
         const auto& source = side == Side::caller ? call_.caller_source : call_.callee_source;
         return source ? std::optional(source->address) : std::nullopt;
     }
-    [[nodiscard]] bool is_private(const IpAddress& address) const { return rules_.networks.nated.contains(address) || rules_.networks.lan.contains(address); }
+    [[nodiscard]] bool is_private(const IpAddress& address) const {
+        return rules_.networks.nated.contains(address) || rules_.networks.lan.contains(address);
+    }
     [[nodiscard]] bool found(Cause cause) const {
         return std::ranges::any_of(result_.findings, [&](const Finding& finding) { return finding.cause == cause; });
     }
@@ -67,7 +73,8 @@ class Doctor {
         for (const Finding& known : result_.findings) {
             if (known.cause == cause && known.silent == silent) return;  // the same for another stream
         }
-        result_.findings.push_back({.cause = cause, .silent = silent, .sentence = std::move(sentence), .change = std::move(change)});
+        result_.findings.push_back(
+            {.cause = cause, .silent = silent, .sentence = std::move(sentence), .change = std::move(change)});
     }
 
     void look_at_messages();
@@ -111,7 +118,8 @@ Path Doctor::path(std::size_t i, Side from) const {
     path.way.relayed = path.own != nullptr && path.own->rtp && path.own->rtp != path.told->rtp;
     path.in = flows_.to(*path.told->rtp, first_, last_);
     path.out = path.in;
-    if (path.way.relayed && path.shown != nullptr && path.shown->rtp) path.out = flows_.from(*path.shown->rtp, first_, last_);
+    if (path.way.relayed && path.shown != nullptr && path.shown->rtp)
+        path.out = flows_.from(*path.shown->rtp, first_, last_);
     path.way.sent = rtp_of(path.in);
     path.way.arrived = rtp_of(path.out);
     for (const MediaFlow* flow : path.in) {
@@ -126,14 +134,17 @@ Explanation Doctor::run() {
     look_at_messages();
     const DescriptionSeen* offer = call_.written(Side::caller);
     const DescriptionSeen* answer = call_.written(Side::callee);
-    const std::size_t streams = std::max(offer != nullptr ? offer->streams.size() : 0, answer != nullptr ? answer->streams.size() : 0);
+    const std::size_t streams =
+        std::max(offer != nullptr ? offer->streams.size() : 0, answer != nullptr ? answer->streams.size() : 0);
     look_for_hold();
     std::vector<std::pair<Path, Path>> paths;
     for (std::size_t i = 0; i < streams; ++i) {
         const Path there = path(i, Side::caller);
         const Path back = path(i, Side::callee);
         const StreamSeen* any = there.mine != nullptr ? there.mine : back.mine;
-        if (any == nullptr || (there.mine != nullptr && there.mine->rejected) || (back.mine != nullptr && back.mine->rejected)) continue;
+        if (any == nullptr || (there.mine != nullptr && there.mine->rejected) ||
+            (back.mine != nullptr && back.mine->rejected))
+            continue;
         result_.streams.push_back({.kind = any->kind, .to_callee = there.way, .to_caller = back.way});
         result_.media_seen = result_.media_seen || there.way.sent + back.way.sent > 0;
         paths.emplace_back(there, back);
@@ -151,17 +162,21 @@ Explanation Doctor::run() {
 void Doctor::look_at_messages() {
     if (!call_.alg.empty()) {
         std::string signs;
-        for (const record::Evidence& one : call_.alg) signs += (signs.empty() ? "" : "; ") + one.field + " " + one.value;
-        add(Cause::alg_damage, std::nullopt, "A gateway on the way changed the messages and left them contradicting each other (" + signs + ").",
-            "Switch off the SIP ALG (\"SIP helper\") in the router of that party, or use TLS so that it cannot read the messages.");
+        for (const record::Evidence& one : call_.alg)
+            signs += (signs.empty() ? "" : "; ") + one.field + " " + one.value;
+        add(Cause::alg_damage, std::nullopt,
+            "A gateway on the way changed the messages and left them contradicting each other (" + signs + ").",
+            "Switch off the SIP ALG (\"SIP helper\") in the router of that party, or use TLS so that it cannot read "
+            "the messages.");
     }
     for (const RequestSeen& request : call_.requests) {
         if (request.status != 0 || request.copies < few_copies || !request.heard_ns) continue;
         add(Cause::binding_expired, std::nullopt,
-            request.method + " was sent " + std::to_string(request.copies) + " times to " + to_string(request.destination) +
-                " and never answered; the client there was heard last " + seconds(request.first_ns - *request.heard_ns) +
-                " before: its NAT has forgotten the mapping.",
-            "Send keepalives more often than the NAT forgets ([pinger] udp_interval, 25s by default), or let the client do so.");
+            request.method + " was sent " + std::to_string(request.copies) + " times to " +
+                to_string(request.destination) + " and never answered; the client there was heard last " +
+                seconds(request.first_ns - *request.heard_ns) + " before: its NAT has forgotten the mapping.",
+            "Send keepalives more often than the NAT forgets ([pinger] udp_interval, 25s by default), or let the "
+            "client do so.");
         return;
     }
 }
@@ -169,9 +184,12 @@ void Doctor::look_at_messages() {
 void Doctor::never_talked() {
     if (found(Cause::binding_expired)) return;
     if (call_.failure != 0) {
-        add(Cause::not_answered, std::nullopt, "The call was refused (" + std::to_string(call_.failure) + ") before any media.", "Look at the signalling: no media was to flow.");
+        add(Cause::not_answered, std::nullopt,
+            "The call was refused (" + std::to_string(call_.failure) + ") before any media.",
+            "Look at the signalling: no media was to flow.");
     } else {
-        add(Cause::not_answered, std::nullopt, "The capture has an offer and no final answer: no media was to flow yet.",
+        add(Cause::not_answered, std::nullopt,
+            "The capture has an offer and no final answer: no media was to flow yet.",
             "Look at the signalling: is the phone ringing, or is the answer lost?");
     }
 }
@@ -183,13 +201,15 @@ void Doctor::look_for_hold() {
         const bool zero = held->rtp && held->rtp->address.is_unspecified();
         const Side who = one.writer;
         const auto resumed = std::ranges::find_if(call_.descriptions, [&](const DescriptionSeen& later) {
-            return later.writer == who && later.cseq > one.cseq && std::ranges::none_of(later.streams, [](const StreamSeen& stream) { return stream.hold; });
+            return later.writer == who && later.cseq > one.cseq &&
+                   std::ranges::none_of(later.streams, [](const StreamSeen& stream) { return stream.hold; });
         });
-        const std::string until = resumed == call_.descriptions.end() ? "from then on" : "until frame " + std::to_string(resumed->frame);
+        const std::string until =
+            resumed == call_.descriptions.end() ? "from then on" : "until frame " + std::to_string(resumed->frame);
         add(Cause::on_hold, who,
             capital(name(who)) + " put the call on hold in frame " + std::to_string(one.frame) + " (" +
-                (zero ? "c=0.0.0.0" : std::string("a=") + sdp::to_string(held->direction)) + "): that nothing is sent to it " + until +
-                " is meant, and no failure.",
+                (zero ? "c=0.0.0.0" : std::string("a=") + sdp::to_string(held->direction)) +
+                "): that nothing is sent to it " + until + " is meant, and no failure.",
             "Nothing to repair; relays must not time out while a call is on hold ([media_proxy] hold_timeout).");
         return;
     }
@@ -205,7 +225,9 @@ void Doctor::look_at_stream(const Path& there, const Path& back) {
         const Path& opposite = path == &there ? back : there;
         if (path->told == nullptr || path->own == nullptr) continue;  // no answer yet
         if (told_wrong_family(*path) || told_private(*path)) continue;
-        if (rebound(*path) || comes_from_elsewhere(opposite) || relay_keeps_it(*path, opposite) || lost_on_the_way(*path)) continue;
+        if (rebound(*path) || comes_from_elsewhere(opposite) || relay_keeps_it(*path, opposite) ||
+            lost_on_the_way(*path))
+            continue;
         silent_way(*path, opposite);
     }
 }
@@ -216,8 +238,9 @@ void Doctor::look_for_loop(const Path& path) {
         for (const MediaFlow* flow : *flows) {
             if (flow->rtp < 10 || flow->repeats * 2 < flow->rtp) continue;
             add(Cause::media_loop, std::nullopt,
-                "The same packets pass again and again from " + to_string(flow->source) + " to " + to_string(flow->destination) + " (" +
-                    packets(flow->repeats) + " of " + std::to_string(flow->rtp) + " had been there before): a media loop.",
+                "The same packets pass again and again from " + to_string(flow->source) + " to " +
+                    to_string(flow->destination) + " (" + packets(flow->repeats) + " of " + std::to_string(flow->rtp) +
+                    " had been there before): a media loop.",
                 "Two relays send to each other: see looptrace for which of them can go.");
             return;
         }
@@ -236,18 +259,23 @@ void Doctor::look_for_ice(const Path& path, const Path& back) {
             const auto direct = flows_.between(sender, candidate, first_, last_);
             if (rtp_of(direct) == 0) continue;
             add(Cause::ice_around_relay, std::nullopt,
-                "Media goes from " + to_string(sender) + " to " + to_string(candidate) + " directly (" + packets(rtp_of(direct)) + "), around the relay at " +
-                    to_string(*path.told->rtp) + ": ICE candidates were left in the session description.",
-                "Let the relay drop the candidates (sdprewrite --ice drop, rtpengine ICE=remove), or offer the relay as the only one.");
+                "Media goes from " + to_string(sender) + " to " + to_string(candidate) + " directly (" +
+                    packets(rtp_of(direct)) + "), around the relay at " + to_string(*path.told->rtp) +
+                    ": ICE candidates were left in the session description.",
+                "Let the relay drop the candidates (sdprewrite --ice drop, rtpengine ICE=remove), or offer the relay "
+                "as the only one.");
             return;
         }
     }
 }
 
 bool Doctor::told_wrong_family(const Path& path) {
-    if (!path.told->rtp || path.mine == nullptr || !path.mine->rtp || path.told->rtp->address.family() == path.mine->rtp->address.family()) return false;
+    if (!path.told->rtp || path.mine == nullptr || !path.mine->rtp ||
+        path.told->rtp->address.family() == path.mine->rtp->address.family())
+        return false;
     add(Cause::wrong_family, path.to,
-        capital(name(path.way.from)) + " has media at " + to_string(*path.mine->rtp) + " and is told to send to " + to_string(*path.told->rtp) + ": " +
+        capital(name(path.way.from)) + " has media at " + to_string(*path.mine->rtp) + " and is told to send to " +
+            to_string(*path.told->rtp) + ": " +
             (path.mine->rtp->address.is_v4() ? "IPv4 cannot reach IPv6." : "IPv6 cannot reach IPv4."),
         "Put a media proxy between the two families (natkit does so by the rule families-differ).");
     return true;
@@ -262,10 +290,11 @@ bool Doctor::told_private(const Path& path) {
     if (path.way.sent > 0 && visible(path.to) == path.told->rtp->address) return false;
     const std::string where = to_string(path.told->rtp->address);
     add(Cause::private_address, path.to,
-        capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " at " + to_string(*sender) + " is told to send to " + to_string(*path.told->rtp) +
-            ", a private address it cannot reach" + (path.way.sent > 0 ? " (" + packets(path.way.sent) + " went there in vain)." : "."),
-        "Put a media proxy in between (natkit: " + where + " must lie in [network] nated or lan), or give " + name(path.to) +
-            " its public address (STUN, \"external address\").");
+        capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " at " + to_string(*sender) +
+            " is told to send to " + to_string(*path.told->rtp) + ", a private address it cannot reach" +
+            (path.way.sent > 0 ? " (" + packets(path.way.sent) + " went there in vain)." : "."),
+        "Put a media proxy in between (natkit: " + where + " must lie in [network] nated or lan), or give " +
+            name(path.to) + " its public address (STUN, \"external address\").");
     return true;
 }
 
@@ -279,9 +308,11 @@ bool Doctor::rebound(const Path& path) {
             if (old == now || old->rtp == 0 || now->rtp == 0 || silence < rebind_silence) continue;
             if (old->source.address != now->source.address || old->source.port == now->source.port) continue;
             add(Cause::binding_expired, path.to,
-                capital(name(path.to)) + " went silent for " + seconds(silence) + ", and its NAT gave it another port: packets came from " + to_string(old->source) +
+                capital(name(path.to)) + " went silent for " + seconds(silence) +
+                    ", and its NAT gave it another port: packets came from " + to_string(old->source) +
                     " and now come from " + to_string(now->source) + "; what is sent to the old one is lost.",
-                "Keep the mapping open (no silence suppression, RTP keepalives), or let the relay follow (mediarelay does: rule rebind).");
+                "Keep the mapping open (no silence suppression, RTP keepalives), or let the relay follow (mediarelay "
+                "does: rule rebind).");
             return true;
         }
     }
@@ -302,9 +333,12 @@ bool Doctor::comes_from_elsewhere(const Path& path) {
         const auto in_vain = rtp_of(flows_.to(said, first_, last_));
         if (answered || is_private(said.address)) continue;
         add(Cause::other_source, path.way.from,
-            capital(name(path.way.from)) + " hears nothing: it said " + to_string(said) + " and sends from " + to_string(flow->source) + "; " +
-                (in_vain > 0 ? packets(in_vain) + " went to the place it said, where its NAT lets nothing in." : "nothing is sent back to there."),
-            "Answer to where its packets come from: symmetric RTP (\"comedia\", nat=force_rport,comedia) at the other side, or a media proxy that latches "
+            capital(name(path.way.from)) + " hears nothing: it said " + to_string(said) + " and sends from " +
+                to_string(flow->source) + "; " +
+                (in_vain > 0 ? packets(in_vain) + " went to the place it said, where its NAT lets nothing in."
+                             : "nothing is sent back to there."),
+            "Answer to where its packets come from: symmetric RTP (\"comedia\", nat=force_rport,comedia) at the other "
+            "side, or a media proxy that latches "
             "([media_proxy] source_port_restriction = false for parties on the WAN).");
         return true;
     }
@@ -316,15 +350,19 @@ bool Doctor::relay_keeps_it(const Path& path, const Path& back) {
     if (back.way.arrived == 0) {
         if (found(Cause::relay_not_joined)) return true;
         add(Cause::relay_not_joined, path.to,
-            capital(name(path.way.from)) + " sends to the relay at " + to_string(*path.way.told) + " (" + packets(path.way.sent) +
-                "), and the relay sends nothing on: its two legs are not joined" + (back.way.sent == 0 ? ", the other party never came." : "."),
-            "Look at the relay: did it see the answer (was it given to it)? `mediarelay list` shows legs that nobody joined.");
+            capital(name(path.way.from)) + " sends to the relay at " + to_string(*path.way.told) + " (" +
+                packets(path.way.sent) + "), and the relay sends nothing on: its two legs are not joined" +
+                (back.way.sent == 0 ? ", the other party never came." : "."),
+            "Look at the relay: did it see the answer (was it given to it)? `mediarelay list` shows legs that nobody "
+            "joined.");
         return true;
     }
     add(Cause::never_arrives, path.to,
-        capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " sends " + packets(path.way.sent) + " to the relay at " + to_string(*path.way.told) +
+        capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " sends " + packets(path.way.sent) +
+            " to the relay at " + to_string(*path.way.told) +
             ", and the relay does not send them on, though it serves the other direction.",
-        "The relay refuses their source: see its drop records; the signalled address and the one they come from differ.");
+        "The relay refuses their source: see its drop records; the signalled address and the one they come from "
+        "differ.");
     return true;
 }
 
@@ -333,42 +371,52 @@ bool Doctor::lost_on_the_way(const Path& path) {
     std::uint64_t claimed = 0;
     for (const MediaFlow* flow : path.in) claimed = std::max(claimed, flow->reported_sent);
     if (path.told->rtcp) {
-        for (const MediaFlow* flow : flows_.to(*path.told->rtcp, first_, last_)) claimed = std::max(claimed, flow->reported_sent);
+        for (const MediaFlow* flow : flows_.to(*path.told->rtcp, first_, last_))
+            claimed = std::max(claimed, flow->reported_sent);
     }
     if (claimed > 0 && path.way.sent == 0) {
         add(Cause::never_arrives, path.to,
-            capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " says (RTCP) it sent " + packets(claimed) + ", and none of them got as far as the capture.",
-            "Something between " + std::string(name(path.way.from)) + " and the capture drops UDP to " + to_string(*path.way.told) + ": a firewall, or a NAT without mapping.");
+            capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " says (RTCP) it sent " +
+                packets(claimed) + ", and none of them got as far as the capture.",
+            "Something between " + std::string(name(path.way.from)) + " and the capture drops UDP to " +
+                to_string(*path.way.told) + ": a firewall, or a NAT without mapping.");
         return true;
     }
     if (path.way.sent == 0 || path.mine == nullptr || path.shown == nullptr || !path.shown->rtcp) return false;
     for (const MediaFlow* flow : flows_.to(*path.shown->rtcp, first_, last_)) {
         if (flow->reported_loss.value_or(0) < bad_loss) continue;
         add(Cause::never_arrives, path.to,
-            capital(name(path.to)) + " hears nothing: " + packets(path.way.sent) + " go to " + to_string(*path.way.told) + ", and it reports (RTCP) that " +
-                std::to_string(*flow->reported_loss) + " % never arrive.",
-            "Something between the capture and " + std::string(name(path.to)) + " drops UDP to " + to_string(*path.way.told) + ": a firewall, or a NAT without mapping.");
+            capital(name(path.to)) + " hears nothing: " + packets(path.way.sent) + " go to " +
+                to_string(*path.way.told) + ", and it reports (RTCP) that " + std::to_string(*flow->reported_loss) +
+                " % never arrive.",
+            "Something between the capture and " + std::string(name(path.to)) + " drops UDP to " +
+                to_string(*path.way.told) + ": a firewall, or a NAT without mapping.");
         return true;
     }
     return false;
 }
 
 void Doctor::silent_way(const Path& path, const Path& back) {
-    const bool meant = (path.mine != nullptr && !sdp::sends(path.mine->direction)) || (path.own != nullptr && path.own->hold);
+    const bool meant =
+        (path.mine != nullptr && !sdp::sends(path.mine->direction)) || (path.own != nullptr && path.own->hold);
     if (path.way.sent > 0 || back.way.sent < few_packets || meant || !path.way.told) return;
     add(Cause::nothing_sent, path.to,
-        capital(name(path.to)) + " hears nothing: no packet from " + name(path.way.from) + " to " + to_string(*path.way.told) + " is in the capture, while " +
-            packets(back.way.sent) + " go the other way.",
-        "Either " + std::string(name(path.way.from)) + " sends nothing (muted, wrong codec, waiting for media), or a firewall on its side drops UDP to " +
+        capital(name(path.to)) + " hears nothing: no packet from " + name(path.way.from) + " to " +
+            to_string(*path.way.told) + " is in the capture, while " + packets(back.way.sent) + " go the other way.",
+        "Either " + std::string(name(path.way.from)) +
+            " sends nothing (muted, wrong codec, waiting for media), or a firewall on its side drops UDP to " +
             to_string(path.way.told->address) + ": capture there.");
 }
 
 }  // namespace
 
 const char* to_string(Cause cause) noexcept {
-    constexpr std::array<const char*, 12> words = {"private-address-in-sdp", "rtp-from-elsewhere", "nat-binding-expired", "alg-damage",
-                                                   "relay-not-joined",       "on-hold",            "wrong-family",        "ice-around-relay",
-                                                   "never-arrives",          "media-loop",         "nothing-sent",        "not-answered"};
+    constexpr std::array<const char*, 12> words = {"private-address-in-sdp", "rtp-from-elsewhere",
+                                                   "nat-binding-expired",    "alg-damage",
+                                                   "relay-not-joined",       "on-hold",
+                                                   "wrong-family",           "ice-around-relay",
+                                                   "never-arrives",          "media-loop",
+                                                   "nothing-sent",           "not-answered"};
     return words[static_cast<std::size_t>(cause)];
 }
 

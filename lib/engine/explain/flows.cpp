@@ -26,7 +26,8 @@ void read_reports(Bytes bytes, MediaFlow& flow) {
         const std::size_t blocks = type == 200 ? 28 : 8;
         if (type == 200 && length >= 28) flow.reported_sent = get32(bytes, 20);
         const unsigned count = bytes[0] & 31U;
-        if ((type == 200 || type == 201) && count > 0 && length >= blocks + 24) flow.reported_loss = bytes[blocks + 4] * 100U / 256U;
+        if ((type == 200 || type == 201) && count > 0 && length >= blocks + 24)
+            flow.reported_loss = bytes[blocks + 4] * 100U / 256U;
         bytes = bytes.subspan(length);
     }
 }
@@ -55,8 +56,8 @@ void read_rtp(Bytes bytes, MediaFlow& flow) {
 }
 
 template <class Index>
-std::vector<const MediaFlow*> find(const std::vector<MediaFlow>& flows, const Index& index, const Endpoint& endpoint, std::int64_t first_ns,
-                                   std::int64_t last_ns) {
+std::vector<const MediaFlow*> find(const std::vector<MediaFlow>& flows, const Index& index, const Endpoint& endpoint,
+                                   std::int64_t first_ns, std::int64_t last_ns) {
     std::vector<const MediaFlow*> found;
     const auto numbers = index.find(endpoint);
     if (numbers == index.end()) return found;
@@ -109,7 +110,8 @@ void FlowTable::index(std::uint32_t number) {
 }
 
 void FlowTable::forget_old(std::int64_t now_ns) {
-    std::erase_if(flows_, [&](const MediaFlow& flow) { return flow.last_ns < now_ns - keep || flow.first_ns > now_ns + keep; });
+    std::erase_if(flows_,
+                  [&](const MediaFlow& flow) { return flow.last_ns < now_ns - keep || flow.first_ns > now_ns + keep; });
     current_.clear();
     by_source_.clear();
     by_destination_.clear();
@@ -119,19 +121,22 @@ void FlowTable::forget_old(std::int64_t now_ns) {
     }
 }
 
-std::vector<const MediaFlow*> FlowTable::to(const Endpoint& endpoint, std::int64_t first_ns, std::int64_t last_ns) const {
+std::vector<const MediaFlow*> FlowTable::to(const Endpoint& endpoint, std::int64_t first_ns,
+                                            std::int64_t last_ns) const {
     return find(flows_, by_destination_, endpoint, first_ns, last_ns);
 }
 
-std::vector<const MediaFlow*> FlowTable::from(const Endpoint& endpoint, std::int64_t first_ns, std::int64_t last_ns) const {
+std::vector<const MediaFlow*> FlowTable::from(const Endpoint& endpoint, std::int64_t first_ns,
+                                              std::int64_t last_ns) const {
     return find(flows_, by_source_, endpoint, first_ns, last_ns);
 }
 
-std::vector<const MediaFlow*> FlowTable::between(const IpAddress& source, const IpAddress& destination, std::int64_t first_ns,
-                                                 std::int64_t last_ns) const {
+std::vector<const MediaFlow*> FlowTable::between(const IpAddress& source, const IpAddress& destination,
+                                                 std::int64_t first_ns, std::int64_t last_ns) const {
     std::vector<const MediaFlow*> found;
     for (const MediaFlow& flow : flows_) {
-        if (flow.source.address == source && flow.destination.address == destination && flow.first_ns <= last_ns && flow.last_ns >= first_ns) {
+        if (flow.source.address == source && flow.destination.address == destination && flow.first_ns <= last_ns &&
+            flow.last_ns >= first_ns) {
             found.push_back(&flow);
         }
     }

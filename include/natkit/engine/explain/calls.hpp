@@ -54,7 +54,7 @@ struct RequestSeen {
     Endpoint source, destination;
     std::int64_t first_ns = 0, last_ns = 0;
     unsigned copies = 0;
-    int status = 0;  ///< the last answer on this hop; 0: none
+    int status = 0;                             ///< the last answer on this hop; 0: none
     std::optional<std::int64_t> heard_ns = {};  ///< when the receiver had sent something last, before the first copy
 };
 

@@ -16,26 +16,29 @@ struct MediaFlow {
     Endpoint destination;
     std::int64_t first_ns = 0, last_ns = 0;
     std::uint64_t rtp = 0, rtcp = 0, stun = 0, others = 0;  ///< packets
-    std::uint64_t repeats = 0;                       ///< RTP packets that had passed here before
-    std::uint32_t ssrc = 0;                          ///< of the last RTP packet
-    std::uint64_t reported_sent = 0;                 ///< RTCP: packets the sender says it sent
-    std::optional<unsigned> reported_loss;           ///< RTCP: per cent the sender of the report misses, latest
+    std::uint64_t repeats = 0;                              ///< RTP packets that had passed here before
+    std::uint32_t ssrc = 0;                                 ///< of the last RTP packet
+    std::uint64_t reported_sent = 0;                        ///< RTCP: packets the sender says it sent
+    std::optional<unsigned> reported_loss;                  ///< RTCP: per cent the sender of the report misses, latest
 
-    std::uint64_t recent = 0;       ///< which of the 64 sequence numbers before `newest` have passed
+    std::uint64_t recent = 0;  ///< which of the 64 sequence numbers before `newest` have passed
     std::uint16_t newest = 0;
 };
 
 /// Who sent media to whom in a capture. Bounded: 65,536 flows, the oldest give way.
 class FlowTable {
   public:
-    void on_packet(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns, std::span<const std::uint8_t> payload);
+    void on_packet(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns,
+                   std::span<const std::uint8_t> payload);
 
     /// Flows that touch an endpoint and overlap the time from `first_ns` to `last_ns`.
-    [[nodiscard]] std::vector<const MediaFlow*> to(const Endpoint& endpoint, std::int64_t first_ns, std::int64_t last_ns) const;
-    [[nodiscard]] std::vector<const MediaFlow*> from(const Endpoint& endpoint, std::int64_t first_ns, std::int64_t last_ns) const;
+    [[nodiscard]] std::vector<const MediaFlow*> to(const Endpoint& endpoint, std::int64_t first_ns,
+                                                   std::int64_t last_ns) const;
+    [[nodiscard]] std::vector<const MediaFlow*> from(const Endpoint& endpoint, std::int64_t first_ns,
+                                                     std::int64_t last_ns) const;
     /// The same by the address of the source, whatever its port.
-    [[nodiscard]] std::vector<const MediaFlow*> between(const IpAddress& source, const IpAddress& destination, std::int64_t first_ns,
-                                                        std::int64_t last_ns) const;
+    [[nodiscard]] std::vector<const MediaFlow*> between(const IpAddress& source, const IpAddress& destination,
+                                                        std::int64_t first_ns, std::int64_t last_ns) const;
     [[nodiscard]] std::size_t size() const noexcept { return flows_.size(); }
 
   private:

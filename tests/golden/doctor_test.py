@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""natclassify --explain on captures with known causes: the right cause, for the right party, in a sentence with the right addresses."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SOURCE = pathlib.Path(os.environ.get("NATKIT_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev"))
+sys.path.insert(0, str(SOURCE / "tests/support"))
+from captures import Capture, message, sdp  # noqa: E402
+
+A, B, EDGE = "203.0.113.9:5060", "203.0.113.20:5060", "203.0.113.5:5060"
+
+
+def direct_call(capture, offer, answer, *, a=A, b=B, a_via=None, a_contact=None, b_contact=None, end=9.0):
+    """INVITE, 200, ACK, BYE, 200 between two phones."""
+    vias = [(a_via or a) + ";branch=z9hG4bK1"]
+    capture.udp(0.0, a, b, message(f"INVITE sip:b@{b} SIP/2.0", vias=vias, contact=a_contact or a, body=offer))
+    if answer is None:
+        return
+    capture.udp(0.1, b, a, message("SIP/2.0 200 OK", vias=vias, to_tag="b", contact=b_contact or b, body=answer))
+    capture.udp(0.2, a, b, message(f"ACK sip:b@{b} SIP/2.0", vias=vias, to_tag="b", cseq="1 ACK"))
+    if end:
+        capture.udp(end, a, b, message(f"BYE sip:b@{b} SIP/2.0", vias=vias, to_tag="b", cseq="2 BYE"))
+        capture.udp(end + 0.05, b, a, message("SIP/2.0 200 OK", vias=vias, to_tag="b", cseq="2 BYE"))
+
+
+def relayed_call(capture, offer, offer_out, answer, answer_out, *, a=A, b=B):
+    """The same by way of EDGE, which puts other session descriptions in."""
+    one = [a + ";branch=z9hG4bK1"]
+    two = [EDGE + ";branch=z9hG4bK2"] + one
+    capture.udp(0.00, a, EDGE, message(f"INVITE sip:b@{EDGE} SIP/2.0", vias=one, contact=a, body=offer))
+    capture.udp(0.01, EDGE, b, message(f"INVITE sip:b@{b} SIP/2.0", vias=two, contact=a, body=offer_out))
+    capture.udp(0.10, b, EDGE, message("SIP/2.0 200 OK", vias=two, to_tag="b", contact=b, body=answer))
+    capture.udp(0.11, EDGE, a, message("SIP/2.0 200 OK", vias=one, to_tag="b", contact=b, body=answer_out))
+    capture.udp(9.00, a, EDGE, message(f"BYE sip:b@{b} SIP/2.0", vias=one, to_tag="b", cseq="2 BYE"))
+
+
+def healthy(c):
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.20", 4002))
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+    c.rtp(0.3, "203.0.113.20:4002", "203.0.113.9:4000", 50, ssrc=2)
+
+
+def private_address(c):
+    direct_call(c, sdp("192.168.1.5", 4000), sdp("203.0.113.20", 4002), a="198.51.100.7:40001", a_via="192.168.1.5:5060", a_contact="192.168.1.5:5060")
+    c.rtp(0.3, "198.51.100.7:61000", "203.0.113.20:4002", 50)
+    c.rtp(0.3, "203.0.113.20:4002", "192.168.1.5:4000", 50, ssrc=2)
+
+
+def other_port(c):
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.20", 4002))
+    c.rtp(0.3, "203.0.113.9:61000", "203.0.113.20:4002", 50)
+    c.rtp(0.3, "203.0.113.20:4002", "203.0.113.9:4000", 50, ssrc=2)
+
+
+def binding_expired_media(c):
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.20", 4002), end=60)
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+    c.rtp(35.0, "203.0.113.9:53211", "203.0.113.20:4002", 50, sequence=51)
+    c.rtp(0.3, "203.0.113.20:4002", "203.0.113.9:4000", 2000, ssrc=2)
+
+
+def binding_expired_signalling(c):
+    nat = "198.51.100.7:40001"
+    c.udp(0, nat, EDGE, message("REGISTER sip:example.com SIP/2.0", vias=["192.168.1.5:5060;branch=z9hG4bKr"], call_id="reg", cseq="1 REGISTER",
+                                contact="192.168.1.5:5060"))
+    for i in range(5):
+        c.udp(70 + 2 ** i * 0.5, EDGE, nat, message(f"INVITE sip:b@{nat} SIP/2.0", vias=[EDGE + ";branch=z9hG4bK1"], contact=EDGE,
+                                                     body=sdp("203.0.113.5", 4000)))
+
+
+def alg(c):
+    body = sdp("198.51.100.7", 4000, origin="192.168.1.5")
+    c.udp(0, "198.51.100.7:40001", B, message("INVITE sip:b@x SIP/2.0", vias=["198.51.100.7:40001;branch=z9hG4bK1"], contact="192.168.1.5:5060",
+                                             body=body, length=len(body) - 12))
+    c.udp(0.1, B, "198.51.100.7:40001", message("SIP/2.0 200 OK", vias=["198.51.100.7:40001;branch=z9hG4bK1"], to_tag="b", contact=B, body=sdp("203.0.113.20", 4002)))
+
+
+RELAY_A, RELAY_B = "203.0.113.5:30000", "203.0.113.5:30010"
+
+
+def not_joined(c):
+    relayed_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.5", 30010), sdp("203.0.113.20", 4002), sdp("203.0.113.5", 30000))
+    c.rtp(0.3, "203.0.113.9:4000", RELAY_A, 50)
+    c.rtp(0.3, "203.0.113.20:4002", RELAY_B, 50, ssrc=2)
+
+
+def relay_refuses_one(c):
+    relayed_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.5", 30010), sdp("203.0.113.20", 4002), sdp("203.0.113.5", 30000))
+    c.rtp(0.3, "203.0.113.9:4000", RELAY_A, 50)
+    c.rtp(0.3, "203.0.113.20:4002", RELAY_B, 50, ssrc=2)
+    c.rtp(0.3, RELAY_A, "203.0.113.9:4000", 50, ssrc=2)
+
+
+def hold(c):
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.20", 4002), end=None)
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+    c.rtp(0.3, "203.0.113.20:4002", "203.0.113.9:4000", 50, ssrc=2)
+    vias = [A + ";branch=z9hG4bK3"]
+    c.udp(2, A, B, message("INVITE sip:b@x SIP/2.0", vias=vias, cseq="2 INVITE", to_tag="b", contact=A, body=sdp("203.0.113.9", 4000, direction="sendonly")))
+    c.udp(2.1, B, A, message("SIP/2.0 200 OK", vias=vias, cseq="2 INVITE", to_tag="b", contact=B, body=sdp("203.0.113.20", 4002, direction="recvonly")))
+    c.rtp(2.2, "203.0.113.9:4000", "203.0.113.20:4002", 200, sequence=51)
+
+
+def wrong_family(c):
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("2001:db8::20", 4002))
+
+
+def around(c):
+    host = "a=candidate:1 1 UDP 2130706431 {} {} typ host\r\na=ice-ufrag:x\r\n"
+    relayed_call(c, sdp("203.0.113.9", 4000, extra=host.format("203.0.113.9", 4000)), sdp("203.0.113.5", 30010, extra=host.format("203.0.113.9", 4000)),
+                 sdp("203.0.113.20", 4002, extra=host.format("203.0.113.20", 4002)), sdp("203.0.113.5", 30000, extra=host.format("203.0.113.20", 4002)))
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+    c.rtp(0.3, "203.0.113.20:4002", "203.0.113.9:4000", 50, ssrc=2)
+
+
+def lost_before(c):
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.20", 4002))
+    c.rtp(0.3, "203.0.113.20:4002", "203.0.113.9:4000", 50, ssrc=2)
+    c.sender_report(5, "203.0.113.9:4001", "203.0.113.20:4003", 240)
+
+
+def lost_after(c):
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.20", 4002))
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+    c.rtp(0.3, "203.0.113.20:4002", "203.0.113.9:4000", 50, ssrc=2)
+    c.sender_report(5, "203.0.113.20:4003", "203.0.113.9:4001", 50, ssrc=2, about=1, lost=255)
+
+
+def loop(c):
+    relayed_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.5", 30010), sdp("203.0.113.20", 4002), sdp("203.0.113.5", 30000))
+    c.rtp(0.3, "203.0.113.5:30010", RELAY_A, 50, repeat=8)
+    c.rtp(0.3, "203.0.113.9:4000", RELAY_A, 50)
+
+
+def nothing_sent(c):
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.20", 4002))
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+
+
+def refused(c):
+    direct_call(c, sdp("203.0.113.9", 4000), None)
+    c.udp(1, B, A, message("SIP/2.0 486 Busy Here", vias=[A + ";branch=z9hG4bK1"], to_tag="b"))
+
+
+# capture, cause (None: nothing wrong), who hears nothing, words that must be in the sentence
+CASES = [
+    (healthy, None, None, []),
+    (private_address, "private-address-in-sdp", "caller", ["192.168.1.5:4000", "private address", "50 packets"]),
+    (other_port, "rtp-from-elsewhere", "caller", ["203.0.113.9:4000", "203.0.113.9:61000"]),
+    (binding_expired_media, "nat-binding-expired", "caller", ["203.0.113.9:53211", "34 s"]),
+    (binding_expired_signalling, "nat-binding-expired", None, ["5 times", "198.51.100.7:40001", "forgotten"]),
+    (alg, "alg-damage", None, ["Content-Length", "192.168.1.5"]),
+    (not_joined, "relay-not-joined", "callee", ["203.0.113.5:30000", "not joined"]),
+    (relay_refuses_one, "never-arrives", "callee", ["203.0.113.5:30000", "does not send them on"]),
+    (hold, "on-hold", "caller", ["a=sendonly", "no failure"]),
+    (wrong_family, "wrong-family", None, []),
+    (around, "ice-around-relay", None, ["203.0.113.20", "around the relay"]),
+    (lost_before, "never-arrives", "callee", ["240 packets", "none of them"]),
+    (lost_after, "never-arrives", "callee", ["99 %"]),
+    (loop, "media-loop", None, ["203.0.113.5:30010", "203.0.113.5:30000"]),
+    (nothing_sent, "nothing-sent", "caller", ["no packet from the callee"]),
+    (refused, "not-answered", None, ["486"]),
+]
+
+
+def main():
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for make, cause, silent, words in CASES:
+            capture = Capture()
+            make(capture)
+            path = pathlib.Path(folder) / (make.__name__ + ".pcap")
+            capture.save(path)
+            run = subprocess.run([BUILD / "bin/natclassify", "--explain", "--format", "json", path], capture_output=True, text=True, timeout=60)
+            records = [json.loads(line) for line in run.stdout.splitlines()]
+            findings = [f for r in records if r["type"] == "explanation" for f in r["findings"]]
+            if cause is None:
+                good = run.returncode == 0 and not findings and any(r["type"] == "explanation" for r in records)
+            else:
+                good = any(f["cause"] == cause and (silent is None or f.get("hears_nothing") == silent) and all(w in f["sentence"] for w in words)
+                           and f["change"] for f in findings)
+                good = good and all(f["cause"] in (cause, "on-hold") or cause in ("wrong-family", "media-loop", "alg-damage") for f in findings)
+            if not good:
+                failures += 1
+                print(f"{make.__name__}: wanted {cause} for {silent} with {words}; exit {run.returncode}; {run.stderr}")
+                for finding in findings:
+                    print("   ", finding)
+    print(f"{len(CASES)} captures, {failures} failures")
+    sys.exit(1 if failures else 0)
+
+
+main()
