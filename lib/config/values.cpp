@@ -28,10 +28,6 @@ bool is_label_char(char c) {
 
 }  // namespace
 
-const char* to_string(Transport transport) noexcept {
-    return word_of(transports, transport).data();
-}
-
 const char* to_string(PingMethod method) noexcept {
     return word_of(ping_methods, method).data();
 }

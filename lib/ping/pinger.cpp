@@ -35,15 +35,6 @@ std::uint64_t scramble(std::uint64_t secret, std::uint64_t hash, std::uint64_t r
 
 }  // namespace
 
-const char* to_string(Transport transport) noexcept {
-    switch (transport) {
-        case Transport::udp: return "udp";
-        case Transport::tcp: return "tcp";
-        case Transport::tls: return "tls";
-    }
-    return "udp";
-}
-
 const char* to_string(Method method) noexcept {
     return method == Method::crlf ? "crlf" : "options";
 }

@@ -25,12 +25,10 @@ Result<void> read_flow(const Json& record, ping::Client& client) {
     const auto flow = record.find("flow");
     if (flow == record.end() || !flow->is_object()) return fail(Errc::bad_input, "no flow");
     const std::string transport = text_of(*flow, "transport");
-    if (transport == "tcp") {
-        client.transport = ping::Transport::tcp;
-    } else if (transport == "tls") {
-        client.transport = ping::Transport::tls;
-    } else if (transport != "udp" && !transport.empty()) {
-        return wrong("flow.transport", transport);
+    if (!transport.empty()) {
+        const auto known = parse_transport(transport);
+        if (!known) return wrong("flow.transport", transport);
+        client.transport = *known;
     }
     const auto remote = Endpoint::parse(text_of(*flow, "remote"));
     if (!remote || remote->port == 0) return wrong("flow.remote", text_of(*flow, "remote"));
@@ -77,8 +75,8 @@ Result<ClientChange> parse_client(const Json& record, Instant now) {
     if (!place) return std::unexpected(place.error());
     client.place = *place;
     if (client.id.empty()) {
-        client.id = std::string(ping::to_string(client.transport)) + ":" + to_string(client.local) + "-" +
-                    to_string(client.remote);
+        client.id =
+            std::string(to_string(client.transport)) + ":" + to_string(client.local) + "-" + to_string(client.remote);
     }
     const auto expires = record.find("expires_ms");
     if (expires != record.end()) {
@@ -91,7 +89,7 @@ Result<ClientChange> parse_client(const Json& record, Instant now) {
 }
 
 Json flow_object(const ping::Client& client) {
-    return {{"transport", ping::to_string(client.transport)},
+    return {{"transport", to_string(client.transport)},
             {"local", to_string(client.local)},
             {"remote", to_string(client.remote)}};
 }

@@ -95,22 +95,6 @@ std::array<std::uint8_t, 32> seal(const Bytes& content, std::string_view call_id
 
 }  // namespace
 
-const char* to_string(Transport transport) noexcept {
-    switch (transport) {
-        case Transport::udp: return "udp";
-        case Transport::tcp: return "tcp";
-        case Transport::tls: return "tls";
-    }
-    return "unknown";
-}
-
-Result<Transport> parse_transport(std::string_view text) {
-    for (const Transport transport : {Transport::udp, Transport::tcp, Transport::tls}) {
-        if (text::iequals(text, to_string(transport))) return transport;
-    }
-    return fail(Errc::bad_input, "not a transport: '" + text::printable(text, 20) + "'; write udp, tcp or tls");
-}
-
 std::string to_string(const Flow& flow) {
     return std::string(to_string(flow.transport)) + ":" + to_string(flow.local) + "-" + to_string(flow.remote);
 }

@@ -14,6 +14,7 @@
 #include "natkit/base/error.hpp"
 #include "natkit/base/host.hpp"
 #include "natkit/base/log_level.hpp"
+#include "natkit/base/transport.hpp"
 #include "natkit/nat/decide.hpp"
 #include "natkit/nat/networks.hpp"
 
@@ -22,8 +23,7 @@ namespace natkit::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
-enum class Transport : std::uint8_t { udp, tcp, tls };
-[[nodiscard]] const char* to_string(Transport transport) noexcept;  ///< "udp", "tcp", "tls"
+using natkit::Transport;
 
 /// A listening SIP socket: "udp:203.0.113.10:5060". The text also names the socket between the programs.
 struct Listen {

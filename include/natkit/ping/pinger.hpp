@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/base/transport.hpp"
 #include "natkit/nat/classify.hpp"
 #include "natkit/ping/schedule.hpp"
 
 namespace natkit::ping {
 
-enum class Transport : std::uint8_t { udp, tcp, tls };
+using natkit::Transport;
 enum class Method : std::uint8_t {
     crlf,     ///< CRLFCRLF (RFC 5626 section 3.5.1): no phone answers it with an error
     options,  ///< an OPTIONS request, for NATs that refresh a binding on outbound traffic only
@@ -135,7 +136,6 @@ class Pinger {
     Counters counters_;
 };
 
-[[nodiscard]] const char* to_string(Transport transport) noexcept;  ///< "udp", "tcp", "tls"
 [[nodiscard]] const char* to_string(Method method) noexcept;        ///< "crlf", "options"
 
 }  // namespace natkit::ping

@@ -8,13 +8,13 @@
 #include <string_view>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/base/transport.hpp"
 
 namespace natkit::sip {
 
-enum class Transport : std::uint8_t { udp, tcp, tls };
-
-[[nodiscard]] const char* to_string(Transport transport) noexcept;  ///< "udp", "tcp", "tls"
-[[nodiscard]] Result<Transport> parse_transport(std::string_view text);
+using natkit::parse_transport;
+using natkit::to_string;
+using natkit::Transport;
 
 /// The way packets travel between the edge and one neighbour (RFC 5626): what is sent on it reaches the neighbour
 /// through whatever NAT lies between.

@@ -40,7 +40,7 @@ Result<void> Filter::give_socket(io::Fd socket) {
 
 Result<void> Filter::find_socket(ping::Client& client) {
     if (client.transport != ping::Transport::udp) {
-        return fail(Errc::refused, "only sipedge can ping " + std::string(ping::to_string(client.transport)) +
+        return fail(Errc::refused, "only sipedge can ping " + std::string(to_string(client.transport)) +
                                        " clients: their connections are its own");
     }
     if (client.local == Endpoint{} && default_local_) client.local = *default_local_;

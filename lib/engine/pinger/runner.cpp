@@ -108,7 +108,7 @@ void Runner::handle(const std::vector<Event>& events) {
 }
 
 void Runner::send(const Event& event) {
-    const std::string name = std::string(ping::to_string(event.client.transport)) + ":" + to_string(event.client.local);
+    const std::string name = std::string(to_string(event.client.transport)) + ":" + to_string(event.client.local);
     const auto socket = sockets_.find(name);
     SendOutcome outcome = SendOutcome::later;
     std::string reason;
