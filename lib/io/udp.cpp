@@ -171,6 +171,12 @@ UdpSocket::~UdpSocket() {
     receiver_->open = false;
 }
 
+Fd UdpSocket::release() {
+    receiver_->open = false;
+    poll_.reset();
+    return std::move(socket_);
+}
+
 void UdpSocket::read(bool on) {
     poll_->watch(on, false);
 }

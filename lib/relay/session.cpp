@@ -92,6 +92,21 @@ void Relay::remove(LegKey key, Instant now) {
     legs_.erase(found);
 }
 
+std::unique_ptr<Leg> Relay::extract(LegKey key) {
+    auto node = legs_.extract(key);
+    if (node.empty()) return nullptr;
+    assert(node.mapped()->join == nullptr);
+    return std::move(node.mapped());
+}
+
+Leg& Relay::insert(std::unique_ptr<Leg> leg, Instant now) {
+    if (next_sweep_ == Instant{}) next_sweep_ = now + sweep_every;
+    auto [entry, fresh] = legs_.try_emplace(leg->key, nullptr);
+    assert(fresh);
+    entry->second = std::move(leg);
+    return *entry->second;
+}
+
 void Relay::signal(Leg& leg, const Party& party, SourcePolicy policy, Instant now) {
     const IpAddress visible = party.visible ? *party.visible : party.endpoint ? party.endpoint->address : IpAddress();
     const IpRange allowed = policy == SourcePolicy::latch && party.site ? *party.site : IpRange::single(visible);

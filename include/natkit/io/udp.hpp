@@ -65,6 +65,8 @@ class UdpSocket {
     [[nodiscard]] const Fd& fd() const noexcept { return socket_; }
     /// Stops or resumes reading, for a socket that another process reads at the moment.
     void read(bool on);
+    /// Gives the descriptor away, for another loop; this object is of no further use.
+    [[nodiscard]] Fd release();
 
   private:
     struct Receiver;

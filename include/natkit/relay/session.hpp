@@ -172,6 +172,9 @@ class Relay {
     [[nodiscard]] Leg* find(LegKey key) noexcept;
     /// Parts it first.
     void remove(LegKey key, Instant now);
+    /// A parted leg for another Relay, with all it has learned and counted.
+    [[nodiscard]] std::unique_ptr<Leg> extract(LegKey key);
+    Leg& insert(std::unique_ptr<Leg> leg, Instant now);
 
     /// The party as signalled now; the same again changes nothing. check_party() is the caller's.
     void signal(Leg& leg, const Party& party, SourcePolicy policy, Instant now);

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "natkit/base/host.hpp"
+#include "natkit/engine/log/log.hpp"
+#include "natkit/engine/relay/journal.hpp"
+#include "natkit/engine/relay/local_ports.hpp"
+#include "natkit/engine/relay/worker.hpp"
+
+namespace natkit::mediarelay {
+
+/// What mediarelay takes from the configuration.
+struct Options {
+    relay::PortRange ports;
+    std::vector<IpAddress> lan;  ///< bound addresses by side
+    std::vector<IpAddress> wan;
+    std::map<IpAddress, IpAddress> advertise;  ///< bound address → what others are told
+    std::optional<std::uint8_t> tos;
+    bool source_port_restriction = true;
+    relay::Timeouts timeouts;
+    nat::Networks networks;
+    std::vector<HostAddress> host;  ///< what must not be relayed to
+    unsigned workers = 1;
+    std::string journal;  ///< path; empty: none
+    LogLevel log_level = LogLevel::major;
+};
+
+/// The broadcast address of a directly connected IPv4 network; nothing where there is none.
+[[nodiscard]] std::optional<IpAddress> broadcast_of(const HostAddress& address) noexcept;
+
+struct OpenRequest {
+    relay::Stream stream = relay::Stream::rtp;
+    relay::Side side = relay::Side::wan;
+    Family family = Family::ipv4;
+    bool mux = false;
+    std::optional<relay::Party> party;
+    std::string call_id;
+    std::string owner;
+    std::string owner_state;  ///< JSON text, at most max_owner_state bytes
+    std::string request;      ///< asked again after a restart, the same id gives the same leg
+};
+inline constexpr std::size_t max_owner_state = 8192;
+
+struct UpdateRequest {
+    std::optional<relay::Party> party;
+    std::optional<bool> hold;
+    std::optional<bool> mux;
+    std::optional<std::string> owner_state;
+};
+
+/// Legs and joins as their owners see them: ids, ports, states, the journal. Runs on the control thread; packets are
+/// the workers'. Everything that happens comes out as records (natkit-records(7)) and log lines.
+class Engine {
+  public:
+    using OnRecord = std::function<void(const Json& record)>;
+
+    /// Takes up the legs of the journal. Problems with single legs are logged, and end those alone.
+    [[nodiscard]] static Result<std::unique_ptr<Engine>> start(io::Loop& loop, Options options, OnRecord on_record);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// Errors leave everything as it was: bad_input, refused (a party that may not be relayed to), exhausted (ports,
+    /// descriptors), not_found (no such leg or address), usage (a leg in the wrong state).
+    [[nodiscard]] Result<const record::Leg*> reserve(const OpenRequest& request);
+    [[nodiscard]] Result<const record::Leg*> open(const OpenRequest& request);
+    [[nodiscard]] Result<const record::Leg*> open_reserved(const std::string& leg);
+    [[nodiscard]] Result<const record::Leg*> update(const std::string& leg, const UpdateRequest& request);
+    /// Opens what is reserved or parted first. A leg joined to another is taken from it.
+    [[nodiscard]] Result<void> join(const std::string& a, const std::string& b);
+    /// Parts both legs of the join, and closes the sockets of this one.
+    [[nodiscard]] Result<void> part(const std::string& leg);
+    [[nodiscard]] Result<void> free(const std::string& leg, const char* why = "freed");
+    std::size_t free_call(const std::string& call_id);
+
+    /// An owner came back: its legs, of which those that it does not name in keep() within 30 s are closed.
+    std::size_t claim(const std::string& owner);
+    void keep(const std::string& leg);
+
+    [[nodiscard]] const record::Leg* find(const std::string& leg) const;
+    [[nodiscard]] const record::Leg* find_request(const std::string& request) const;
+    struct Listed {
+        std::uint64_t order = 0;  ///< grows with each new leg: a cursor
+        const record::Leg* leg = nullptr;
+    };
+    [[nodiscard]] std::vector<Listed> legs() const;  ///< oldest first
+
+    using OnStatistics = std::function<void(Plane::Statistics statistics)>;
+    /// Counters of a leg and what it is joined to, or of all legs (empty id), gathered from the workers without
+    /// waiting.
+    void collect(const std::string& leg, OnStatistics on_statistics);
+
+    /// New ports, addresses and workers hold after the next start; the rest from now on.
+    void reconfigure(const Options& options);
+    void set_log_level(LogLevel level) { log_.set_level(level); }
+
+    struct Status {
+        std::size_t legs = 0;
+        std::size_t sessions = 0;  ///< joins
+        std::size_t ports_in_use = 0;
+        std::size_t ports_cooling = 0;
+        std::size_t workers = 0;
+        std::size_t journal_bytes = 0;
+    };
+    [[nodiscard]] Status status() const;
+    [[nodiscard]] const Options& options() const noexcept { return options_; }
+
+    /// The record of a join, as told when it changes.
+    [[nodiscard]] static Json session_record(const record::Leg& a, const record::Leg& b);
+
+    [[nodiscard]] static relay::LegKey key_of(const std::string& leg) noexcept;
+    [[nodiscard]] static std::string id_of(relay::LegKey key);
+
+  private:
+    struct Entry {
+        record::Leg leg;
+        std::uint64_t order = 0;
+        unsigned worker = 0;
+        bool in_plane = false;
+    };
+    using Legs = std::unordered_map<relay::LegKey, Entry>;
+
+    Engine(io::Loop& loop, Options options, OnRecord on_record);
+    [[nodiscard]] Result<Entry*> get(const std::string& leg);
+    [[nodiscard]] Result<void> check(const OpenRequest& request) const;
+    Entry& add(const OpenRequest& request, const Endpoint& local, record::LegState state);
+    void hand_over(Entry& entry, Sockets sockets);
+    void signal(Entry& entry);
+    [[nodiscard]] Result<void> open_sockets(Entry& entry);
+    void bring_together(Entry& a, Entry& b);
+    void unjoin(Entry& entry);
+    void restore(const std::vector<Json>& records);
+    [[nodiscard]] Result<void> restore_leg(const Json& record);
+    void on_events(const std::vector<relay::Event>& events);
+    void on_latched(const relay::Event& event);
+    void on_refused(const relay::Event& event);
+    void on_flow(const relay::Event& event);
+    void on_timed_out(const relay::Event& event);
+    void tell_leg(const Entry& entry, const char* event);
+    void save(std::initializer_list<const Entry*> entries);
+    void journal(const std::vector<Journal::Change>& changes);
+    void close_unclaimed();
+    [[nodiscard]] relay::Surroundings surroundings() const;
+    [[nodiscard]] relay::LegKey new_key();
+
+    io::Loop& loop_;
+    Options options_;
+    relay::Surroundings surroundings_;
+    OnRecord on_record_;
+    log::Logger log_;
+    LocalPorts ports_;
+    Legs legs_;
+    std::uint64_t last_order_ = 0;
+    std::size_t joins_ = 0;
+    std::unordered_map<std::string, relay::LegKey> restored_requests_;
+    struct Claim {
+        Instant deadline;
+        std::set<relay::LegKey> open;  ///< not claimed yet
+    };
+    std::map<std::string, Claim> claims_;
+    std::unique_ptr<Journal> journal_;
+    bool journal_failed_ = false;
+    io::Timer claim_timer_;
+    std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
+    std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace natkit::mediarelay

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "natkit/io/fd.hpp"
+
+namespace natkit::mediarelay {
+
+using Json = nlohmann::ordered_json;
+
+/// What a killed process leaves to the next one: the legs, one JSON line for each change, each with its CRC-32, after a
+/// header {version, boot_id}. Mode 0600, locked, rewritten when it has grown to twice what is alive. Not synced to the
+/// disk: it must outlive the process, not the host, and calls do not outlive the boot.
+class Journal {
+  public:
+    struct Opened;
+
+    /// Takes up the journal at `path`, or starts one. A journal of another boot, of another version or of another kind
+    /// is set aside as PATH.old; lines that are torn or damaged are left out, and the file as it was is kept as
+    /// PATH.old too. Refused when another process has it.
+    [[nodiscard]] static Result<Opened> open(const std::string& path, const std::string& boot_id);
+
+    struct Change {
+        std::string id;
+        const Json* record = nullptr;  ///< null: the leg is gone
+    };
+    /// Writes the changes in one piece, so that a kill cannot part them. The error is told once per kind.
+    [[nodiscard]] Result<void> write(const std::vector<Change>& changes);
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    Journal() = default;
+    [[nodiscard]] Result<void> rewrite();
+    [[nodiscard]] std::string header() const;
+
+    std::string path_;
+    std::string boot_id_;
+    io::Fd file_;
+    std::unordered_map<std::string, std::string> live_;  ///< leg id → its line
+    std::size_t live_size_ = 0;
+    std::size_t size_ = 0;
+};
+
+struct Journal::Opened {
+    std::unique_ptr<Journal> journal;
+    std::vector<Json> legs;             ///< in no order
+    std::vector<std::string> messages;  ///< what an operator should know
+};
+
+/// The kernel's boot id, which changes with each start of the host; empty when there is none.
+[[nodiscard]] std::string read_boot_id();
+
+}  // namespace natkit::mediarelay

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "natkit/engine/relay/plane.hpp"
+#include "natkit/relay/ports.hpp"
+
+namespace natkit::mediarelay {
+
+/// The media ports of every local address: chosen, bound, given back.
+class LocalPorts {
+  public:
+    LocalPorts(relay::PortRange range, std::vector<IpAddress> lan, std::vector<IpAddress> wan);
+
+    /// Sets a port (pair) aside on the first address of that side and family. not_found when there is no such address.
+    [[nodiscard]] Result<Endpoint> reserve(relay::Side side, Family family, relay::Ports::Kind kind, Instant now);
+    /// The same, and binds it: both ports of a pair or none. Ports that somebody else has are passed over.
+    struct Bound {
+        Endpoint local;
+        Sockets sockets;
+    };
+    [[nodiscard]] Result<Bound> open(relay::Side side, Family family, relay::Ports::Kind kind, Instant now);
+    /// Binds what was reserved or restored.
+    [[nodiscard]] Result<Sockets> bind(const Endpoint& local, relay::Ports::Kind kind) const;
+    /// Takes up a certain port again; false when that cannot be.
+    [[nodiscard]] bool restore(const Endpoint& local, relay::Ports::Kind kind);
+    void give_back(const Endpoint& local, relay::Ports::Kind kind, Instant now);
+
+    void set_tos(std::optional<std::uint8_t> tos) noexcept { tos_ = tos; }
+    [[nodiscard]] std::size_t total() const;
+    [[nodiscard]] std::size_t in_use() const;
+    [[nodiscard]] std::size_t cooling() const;
+
+  private:
+    [[nodiscard]] Result<IpAddress> address_for(relay::Side side, Family family) const;
+    [[nodiscard]] relay::Ports& ports_of(const IpAddress& address);
+
+    relay::PortRange range_;
+    std::vector<IpAddress> lan_;
+    std::vector<IpAddress> wan_;
+    std::optional<std::uint8_t> tos_;
+    std::map<IpAddress, relay::Ports> ports_;
+    relay::Ports::Random random_;
+};
+
+}  // namespace natkit::mediarelay

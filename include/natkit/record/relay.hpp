@@ -1,0 +1,78 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "natkit/relay/session.hpp"
+
+/// What mediarelay reports: natkit-records(7), MEDIA.
+namespace natkit::record {
+
+enum class LegState : std::uint8_t {
+    reserved,  ///< its ports are set aside
+    open,      ///< its sockets receive
+    joined,    ///< and it forwards
+    parted,    ///< was joined; its sockets are closed, its ports still set aside
+};
+
+[[nodiscard]] const char* to_string(LegState state) noexcept;  ///< "reserved", "open", "joined", "parted"
+
+/// Everything about a leg but its counters. Also what the journal keeps.
+struct Leg {
+    struct Latched {
+        Endpoint endpoint;
+        relay::SourceRule rule{};
+        friend bool operator==(const Latched&, const Latched&) = default;
+    };
+
+    std::string id;
+    std::string call_id;
+    relay::Stream stream{};
+    relay::Side side{};
+    bool mux = false;
+    bool hold = false;
+    LegState state{};
+    Endpoint bound;        ///< the (first) port where it listens
+    IpAddress advertised;  ///< the address others are told instead of the bound one
+    std::optional<relay::Party> party;
+    std::string joined;                             ///< the other leg's id; empty when not joined
+    std::array<std::optional<Latched>, 2> latched;  ///< by component
+    std::string owner;                              ///< who asked for it; may be empty
+    std::string owner_state;                        ///< JSON text that only the owner understands; may be empty
+    std::string request;                            ///< the id of the request that made it
+    WallTime opened{};
+
+    /// What SDP should say: the advertised address with the port of a component.
+    [[nodiscard]] Endpoint local(relay::Component component) const noexcept;
+    [[nodiscard]] bool has_rtcp() const noexcept { return stream == relay::Stream::rtp && !mux; }
+
+    friend bool operator==(const Leg&, const Leg&) = default;
+};
+
+/// A `leg` record without event; append to it what else is to be said.
+[[nodiscard]] nlohmann::ordered_json to_json(const Leg& leg);
+/// Reads what to_json() wrote. Total; the error's `where` names the key.
+[[nodiscard]] Result<Leg> parse_leg(const nlohmann::ordered_json& record);
+
+[[nodiscard]] nlohmann::ordered_json to_json(const relay::Party& party);
+/// A `party` object of a request. Total; the error's `where` names the key ("party.endpoint").
+[[nodiscard]] Result<relay::Party> parse_party(const nlohmann::ordered_json& object);
+
+/// A leg's counters at one moment, taken from its packet thread.
+struct LegStatistics {
+    std::array<relay::Counters, 2> counters;  ///< by component
+    std::uint64_t lost = 0;
+    std::uint64_t expected = 0;
+    std::optional<Duration> jitter;
+    std::optional<std::uint32_t> ssrc;
+    relay::Flow flow = relay::Flow::waiting;  ///< of its join
+    relay::Cause cause = relay::Cause::none;
+    relay::LegKey mute = 0;
+    Instant taken{};
+};
+
+/// The `statistics` object of a leg: received, sent, rtcp, drops.
+[[nodiscard]] nlohmann::ordered_json to_json(const LegStatistics& statistics);
+
+}  // namespace natkit::record

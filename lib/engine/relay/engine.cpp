@@ -1,0 +1,435 @@
+#include "natkit/engine/relay/engine.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::mediarelay {
+namespace {
+
+using namespace std::chrono_literals;
+using record::LegState;
+using relay::Component;
+using relay::LegKey;
+
+constexpr Duration claim_time = 30s;
+constexpr std::size_t id_digits = 10;
+
+relay::Ports::Kind kind_of(const record::Leg& leg) {
+    return leg.has_rtcp() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+}
+
+relay::Ports::Kind kind_of(const OpenRequest& request) {
+    const bool pair = request.stream == relay::Stream::rtp && !request.mux;
+    return pair ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+}
+
+WallTime wall_now() {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+std::optional<IpAddress> broadcast_of(const HostAddress& address) noexcept {
+    if (!address.address.is_v4() || address.prefix >= 31) return std::nullopt;
+    std::uint32_t value = 0;
+    for (const std::uint8_t byte : address.address.bytes()) value = value << 8 | byte;
+    return IpAddress::v4(value | (0xffffffffU >> address.prefix));
+}
+
+LegKey Engine::key_of(const std::string& leg) noexcept {
+    if (leg.size() != id_digits) return 0;
+    LegKey key = 0;
+    for (const char c : leg) {
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && (c < 'a' || c > 'f')) return 0;
+        key = key << 4 | static_cast<LegKey>(digit ? c - '0' : c - 'a' + 10);
+    }
+    return key;
+}
+
+std::string Engine::id_of(LegKey key) {
+    std::array<char, 24> text{};
+    std::snprintf(text.data(), text.size(), "%010llx", static_cast<unsigned long long>(key));
+    return text.data();
+}
+
+LegKey Engine::new_key() {
+    static std::random_device source;
+    for (;;) {
+        const LegKey key = (LegKey{source()} << 32 | source()) & 0xffffffffffULL;
+        if (key != 0 && !legs_.contains(key)) return key;
+    }
+}
+
+Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
+    : loop_(loop),
+      options_(std::move(options)),
+      surroundings_(surroundings()),
+      on_record_(std::move(on_record)),
+      log_("MEDIAPROXY", options_.log_level),
+      ports_(options_.ports, options_.lan, options_.wan),
+      claim_timer_(loop, [this] { close_unclaimed(); }),
+      alive_(std::make_shared<bool>(true)) {
+    ports_.set_tos(options_.tos);
+    for (unsigned i = 0; i < std::max(1U, options_.workers); ++i) {
+        // Called on the worker's thread: `this` is used on ours only, and only while the engine lives.
+        workers_.push_back(
+            std::make_unique<Worker>(options_.timeouts, [this, alive = alive_](std::vector<relay::Event> events) {
+                (void)loop_.post([this, alive, told = std::move(events)] {
+                    if (*alive) on_events(told);
+                });
+            }));
+    }
+}
+
+Engine::~Engine() {
+    *alive_ = false;
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(io::Loop& loop, Options options, OnRecord on_record) {
+    std::unique_ptr<Engine> engine(new Engine(loop, std::move(options), std::move(on_record)));
+    if (engine->options_.journal.empty()) return engine;
+    auto opened = Journal::open(engine->options_.journal, read_boot_id());
+    if (!opened) return std::unexpected(opened.error());
+    for (const std::string& message : opened->messages) engine->log_.major(message);
+    engine->journal_ = std::move(opened->journal);
+    engine->restore(opened->legs);
+    return engine;
+}
+
+relay::Surroundings Engine::surroundings() const {
+    relay::Surroundings around;
+    around.networks = options_.networks;
+    around.ports = options_.ports;
+    for (const HostAddress& each : options_.host) {
+        around.own.push_back(each.address);
+        if (const auto broadcast = broadcast_of(each)) around.broadcasts.push_back(*broadcast);
+    }
+    for (const auto* side : {&options_.lan, &options_.wan}) {
+        for (const IpAddress& address : *side) {
+            around.own.push_back(address);
+            around.media.push_back(address);
+        }
+    }
+    for (const auto& [bound, shown] : options_.advertise) {
+        around.own.push_back(shown);
+        around.media.push_back(shown);
+    }
+    return around;
+}
+
+void Engine::reconfigure(const Options& options) {
+    options_.networks = options.networks;
+    options_.host = options.host;
+    options_.source_port_restriction = options.source_port_restriction;
+    options_.tos = options.tos;
+    options_.timeouts = options.timeouts;
+    options_.advertise = options.advertise;
+    surroundings_ = surroundings();
+    ports_.set_tos(options.tos);
+    for (const auto& worker : workers_) {
+        worker->post([timeouts = options.timeouts](Plane& plane) { plane.set_timeouts(timeouts); });
+    }
+}
+
+Result<Engine::Entry*> Engine::get(const std::string& leg) {
+    const auto found = legs_.find(key_of(leg));
+    if (found == legs_.end()) return fail(Errc::not_found, "no leg '" + text::printable(leg, 40) + "'", "leg");
+    return &found->second;
+}
+
+const record::Leg* Engine::find(const std::string& leg) const {
+    const auto found = legs_.find(key_of(leg));
+    return found == legs_.end() ? nullptr : &found->second.leg;
+}
+
+const record::Leg* Engine::find_request(const std::string& request) const {
+    const auto found = restored_requests_.find(request);
+    if (request.empty() || found == restored_requests_.end()) return nullptr;
+    return find(id_of(found->second));
+}
+
+Result<void> Engine::check(const OpenRequest& request) const {
+    if (request.owner_state.size() > max_owner_state) {
+        return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
+    }
+    if (request.stream == relay::Stream::udp && request.mux) {
+        return fail(Errc::bad_input, "only rtp can be muxed", "mux");
+    }
+    if (request.party) return relay::check_party(*request.party, request.side, surroundings_);
+    return {};
+}
+
+Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, LegState state) {
+    const LegKey key = new_key();
+    Entry& entry = legs_[key];
+    entry.order = ++last_order_;
+    entry.worker = static_cast<unsigned>(std::hash<std::string>{}(request.call_id) % workers_.size());
+    record::Leg& leg = entry.leg;
+    leg.id = id_of(key);
+    leg.call_id = request.call_id;
+    leg.stream = request.stream;
+    leg.side = request.side;
+    leg.mux = request.mux;
+    leg.state = state;
+    leg.bound = local;
+    const auto shown = options_.advertise.find(local.address);
+    leg.advertised = shown == options_.advertise.end() ? local.address : shown->second;
+    leg.party = request.party;
+    leg.owner = request.owner;
+    leg.owner_state = request.owner_state;
+    leg.request = request.request;
+    leg.opened = wall_now();
+    return entry;
+}
+
+Result<const record::Leg*> Engine::reserve(const OpenRequest& request) {
+    if (auto checked = check(request); !checked) return std::unexpected(checked.error());
+    const auto local = ports_.reserve(request.side, request.family, kind_of(request), loop_.now());
+    if (!local) return std::unexpected(local.error());
+    Entry& entry = add(request, *local, LegState::reserved);
+    save({&entry});
+    tell_leg(entry, "reserved");
+    return &entry.leg;
+}
+
+Result<const record::Leg*> Engine::open(const OpenRequest& request) {
+    if (auto checked = check(request); !checked) return std::unexpected(checked.error());
+    auto bound = ports_.open(request.side, request.family, kind_of(request), loop_.now());
+    if (!bound) return std::unexpected(bound.error());
+    Entry& entry = add(request, bound->local, LegState::open);
+    hand_over(entry, std::move(bound->sockets));
+    save({&entry});
+    tell_leg(entry, "opened");
+    return &entry.leg;
+}
+
+void Engine::hand_over(Entry& entry, Sockets sockets) {
+    const record::Leg& leg = entry.leg;
+    auto shared = std::make_shared<Sockets>(std::move(sockets));
+    workers_[entry.worker]->post([key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
+        plane.open(key, stream, mux, std::move(*shared));
+    });
+    if (!std::exchange(entry.in_plane, true)) signal(entry);
+}
+
+void Engine::signal(Entry& entry) {
+    const record::Leg& leg = entry.leg;
+    if (!entry.in_plane || !leg.party) return;
+    const auto policy = relay::source_policy(leg.party->place, options_.source_port_restriction);
+    workers_[entry.worker]->post(
+        [key = key_of(leg.id), party = *leg.party, policy](Plane& plane) { plane.signal(key, party, policy); });
+}
+
+Result<void> Engine::open_sockets(Entry& entry) {
+    record::Leg& leg = entry.leg;
+    if (leg.state == LegState::open || leg.state == LegState::joined) return {};
+    auto sockets = ports_.bind(leg.bound, kind_of(leg));
+    if (!sockets) return std::unexpected(sockets.error());
+    leg.state = LegState::open;
+    hand_over(entry, std::move(*sockets));
+    return {};
+}
+
+Result<const record::Leg*> Engine::open_reserved(const std::string& leg) {
+    auto entry = get(leg);
+    if (!entry) return std::unexpected(entry.error());
+    if (auto done = open_sockets(**entry); !done) return std::unexpected(done.error());
+    save({*entry});
+    tell_leg(**entry, "opened");
+    return &(*entry)->leg;
+}
+
+Result<const record::Leg*> Engine::update(const std::string& id, const UpdateRequest& request) {
+    auto entry = get(id);
+    if (!entry) return std::unexpected(entry.error());
+    record::Leg& leg = (*entry)->leg;
+    if (request.party) {
+        if (auto checked = relay::check_party(*request.party, leg.side, surroundings_); !checked) {
+            return std::unexpected(checked.error());
+        }
+    }
+    if (request.owner_state && request.owner_state->size() > max_owner_state) {
+        return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
+    }
+    if (request.mux && *request.mux != leg.mux) {
+        return fail(Errc::usage, "decided when the leg was opened", "mux");
+    }
+    keep(id);
+    const record::Leg before = leg;
+    if (request.party && request.party != leg.party) {
+        leg.party = request.party;
+        leg.latched = {};  // learned anew: see Latch::signal
+        signal(**entry);
+    }
+    if (request.hold && *request.hold != leg.hold) {
+        leg.hold = *request.hold;
+        workers_[(*entry)->worker]->post(
+            [key = key_of(id), hold = leg.hold](Plane& plane) { plane.set_hold(key, hold); });
+    }
+    if (request.owner_state) leg.owner_state = *request.owner_state;
+    if (leg == before) return &leg;
+    save({*entry});
+    tell_leg(**entry, "updated");
+    return &leg;
+}
+
+void Engine::unjoin(Entry& entry) {
+    const auto peer = legs_.find(key_of(entry.leg.joined));
+    entry.leg.joined.clear();
+    if (peer == legs_.end()) return;
+    --joins_;
+    Entry& other = peer->second;
+    other.leg.joined.clear();
+    if (entry.leg.state == LegState::joined) entry.leg.state = LegState::open;
+    other.leg.state = LegState::open;
+    workers_[entry.worker]->post([key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); });
+    Json record = session_record(entry.leg, other.leg);
+    record["event"] = "parted";
+    on_record_(record);
+}
+
+void Engine::bring_together(Entry& a, Entry& b) {
+    if (a.worker == b.worker) return;
+    // Legs of different calls may have been given to different threads. What arrives meanwhile waits in the sockets.
+    auto moving = std::make_shared<Plane::Moving>();
+    workers_[b.worker]->run([&, key = key_of(b.leg.id)](Plane& plane) { *moving = plane.extract(key); });
+    workers_[a.worker]->post([moving](Plane& plane) { plane.insert(std::move(*moving)); });
+    b.worker = a.worker;
+}
+
+Result<void> Engine::join(const std::string& a, const std::string& b) {
+    auto first = get(a);
+    if (!first) return std::unexpected(first.error());
+    auto second = get(b);
+    if (!second) return std::unexpected(second.error());
+    if (*first == *second) return fail(Errc::usage, "a leg cannot be joined with itself", "b");
+    Entry& one = **first;
+    Entry& other = **second;
+    if (one.leg.joined == other.leg.id) return {};
+    for (Entry* each : {&one, &other}) {
+        if (auto done = open_sockets(*each); !done) return done;
+    }
+    for (Entry* each : {&one, &other}) {
+        if (!each->leg.joined.empty()) unjoin(*each);
+    }
+    bring_together(one, other);
+    one.leg.joined = other.leg.id;
+    other.leg.joined = one.leg.id;
+    one.leg.state = other.leg.state = LegState::joined;
+    ++joins_;
+    workers_[one.worker]->post([x = key_of(one.leg.id), y = key_of(other.leg.id)](Plane& plane) { plane.join(x, y); });
+    save({&one, &other});
+    Json record = session_record(one.leg, other.leg);
+    record["event"] = "joined";
+    on_record_(record);
+    return {};
+}
+
+Result<void> Engine::part(const std::string& id) {
+    auto entry = get(id);
+    if (!entry) return std::unexpected(entry.error());
+    Entry& one = **entry;
+    if (one.leg.state == LegState::parted || one.leg.state == LegState::reserved) return {};
+    const auto peer = legs_.find(key_of(one.leg.joined));
+    if (!one.leg.joined.empty()) unjoin(one);
+    one.leg.state = LegState::parted;
+    workers_[one.worker]->post([key = key_of(id)](Plane& plane) { plane.close(key); });
+    if (peer == legs_.end()) {
+        save({&one});
+    } else {
+        save({&one, &peer->second});
+    }
+    tell_leg(one, "parted");
+    return {};
+}
+
+Result<void> Engine::free(const std::string& id, const char* why) {
+    auto entry = get(id);
+    if (!entry) return std::unexpected(entry.error());
+    Entry& one = **entry;
+    const auto peer = legs_.find(key_of(one.leg.joined));
+    if (!one.leg.joined.empty()) unjoin(one);
+    if (one.in_plane) {
+        // The port cools down for longer than the worker needs to close it.
+        workers_[one.worker]->post([key = key_of(id)](Plane& plane) { plane.remove(key); });
+    }
+    ports_.give_back(one.leg.bound, kind_of(one.leg), loop_.now());
+    std::vector<Journal::Change> changes{{.id = id, .record = nullptr}};
+    Json kept;
+    if (peer != legs_.end()) {
+        kept = record::to_json(peer->second.leg);
+        changes.push_back({.id = peer->second.leg.id, .record = &kept});
+    }
+    journal(changes);
+    tell_leg(one, why);
+    if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
+    legs_.erase(key_of(id));
+    return {};
+}
+
+std::size_t Engine::free_call(const std::string& call_id) {
+    std::vector<std::string> ids;
+    for (const auto& [key, entry] : legs_) {
+        if (entry.leg.call_id == call_id) ids.push_back(entry.leg.id);
+    }
+    for (const std::string& id : ids) (void)free(id);
+    return ids.size();
+}
+
+std::size_t Engine::claim(const std::string& owner) {
+    Claim& claim = claims_[owner];
+    claim.open.clear();
+    claim.deadline = loop_.now() + claim_time;
+    for (const auto& [key, entry] : legs_) {
+        if (entry.leg.owner == owner) claim.open.insert(key);
+    }
+    if (!claim_timer_.active()) claim_timer_.start_at(claim.deadline);
+    return claim.open.size();
+}
+
+void Engine::keep(const std::string& leg) {
+    for (auto& [owner, claim] : claims_) claim.open.erase(key_of(leg));
+}
+
+void Engine::close_unclaimed() {
+    const Instant now = loop_.now();
+    std::optional<Instant> next;
+    for (auto claim = claims_.begin(); claim != claims_.end();) {
+        if (claim->second.deadline > now) {
+            next = next ? std::min(*next, claim->second.deadline) : claim->second.deadline;
+            ++claim;
+            continue;
+        }
+        const auto open = std::move(claim->second.open);
+        if (!open.empty())
+            log_.major(std::to_string(open.size()) + " legs were not claimed by '" + text::printable(claim->first, 60) +
+                       "' and are closed");
+        for (const LegKey key : open) (void)free(id_of(key), "unclaimed");
+        claim = claims_.erase(claim);
+    }
+    if (next) claim_timer_.start_at(*next);
+}
+
+std::vector<Engine::Listed> Engine::legs() const {
+    std::vector<Listed> listed;
+    listed.reserve(legs_.size());
+    for (const auto& [key, entry] : legs_) listed.push_back({entry.order, &entry.leg});
+    std::sort(listed.begin(), listed.end(), [](const Listed& a, const Listed& b) { return a.order < b.order; });
+    return listed;
+}
+
+Engine::Status Engine::status() const {
+    return {.legs = legs_.size(),
+            .sessions = joins_,
+            .ports_in_use = ports_.in_use(),
+            .ports_cooling = ports_.cooling(),
+            .workers = workers_.size(),
+            .journal_bytes = journal_ ? journal_->size() : 0};
+}
+
+}  // namespace natkit::mediarelay

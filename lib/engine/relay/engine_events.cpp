@@ -1,0 +1,274 @@
+// What the engine tells: records for watchers, log lines, the journal; and what it takes back from the journal.
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/relay/engine.hpp"
+
+namespace natkit::mediarelay {
+namespace {
+
+using namespace std::chrono_literals;
+using record::LegState;
+using relay::Component;
+using relay::LegKey;
+
+std::string describe(const record::Leg& leg) {
+    std::string text = "leg " + leg.id + " (" + to_string(leg.local(Component::rtp));
+    if (!leg.call_id.empty()) text += ", call " + text::printable(leg.call_id, 80);
+    return text + ")";
+}
+
+std::int64_t milliseconds(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+void add_call(Json& record, const record::Leg& leg) {
+    if (!leg.call_id.empty()) record["call_id"] = leg.call_id;
+}
+
+const char* explain(relay::Cause cause) {
+    switch (cause) {
+        case relay::Cause::none: return "";
+        case relay::Cause::never_sent: return "it has never sent: a wrong address in its SDP, a firewall, or it waits";
+        case relay::Cause::not_latched: return "nothing has come from behind its NAT, so nothing can be sent there";
+        case relay::Cause::source_refused: return "its packets come from an endpoint that the source rules refuse";
+        case relay::Cause::stopped: return "it has stopped sending";
+    }
+    return "";
+}
+
+}  // namespace
+
+Json Engine::session_record(const record::Leg& a, const record::Leg& b) {
+    Json record = {{"type", "session"}, {"event", ""}};
+    add_call(record, a);
+    if (b.call_id != a.call_id && !b.call_id.empty()) record["other_call_id"] = b.call_id;
+    record["a"] = a.id;
+    record["b"] = b.id;
+    return record;
+}
+
+void Engine::tell_leg(const Entry& entry, const char* event) {
+    Json record = record::to_json(entry.leg);
+    record["event"] = event;
+    if (log_.on(LogLevel::low_level)) log_.low_level(describe(entry.leg) + " " + event);
+    on_record_(record);
+}
+
+void Engine::save(std::initializer_list<const Entry*> entries) {
+    if (!journal_) return;
+    std::vector<Json> records;
+    records.reserve(entries.size());
+    std::vector<Journal::Change> changes;
+    for (const Entry* entry : entries) {
+        records.push_back(record::to_json(entry->leg));
+        if (!entry->leg.request.empty()) records.back()["request"] = entry->leg.request;
+    }
+    std::size_t i = 0;
+    for (const Entry* entry : entries) changes.push_back({.id = entry->leg.id, .record = &records[i++]});
+    journal(changes);
+}
+
+void Engine::journal(const std::vector<Journal::Change>& changes) {
+    if (!journal_) return;
+    const auto written = journal_->write(changes);
+    if (!written && !journal_failed_) {
+        log_.failures("the journal cannot be written, calls would not survive a restart: " +
+                      to_string(written.error()));
+    }
+    journal_failed_ = !written;
+}
+
+void Engine::restore(const std::vector<Json>& records) {
+    for (const Json& record : records) {
+        if (auto done = restore_leg(record); !done) {
+            const std::string id = record.value("leg", std::string());
+            log_.failures("leg " + text::printable(id, 40) + " of the journal is lost: " + to_string(done.error()));
+            journal({{.id = id, .record = nullptr}});
+        }
+    }
+    for (auto& [key, entry] : legs_) {
+        record::Leg& leg = entry.leg;
+        const auto peer = legs_.find(key_of(leg.joined));
+        const bool both =
+            peer != legs_.end() && peer->second.leg.joined == leg.id && peer->second.in_plane && entry.in_plane;
+        if (!both) {
+            leg.joined.clear();
+            if (leg.state == LegState::joined) leg.state = LegState::open;
+        } else if (key < peer->first) {
+            bring_together(entry, peer->second);
+            workers_[entry.worker]->post([x = key, y = peer->first](Plane& plane) { plane.join(x, y); });
+            ++joins_;
+        }
+    }
+    if (!legs_.empty()) {
+        log_.major("took up " + std::to_string(legs_.size()) + " legs and " + std::to_string(joins_) +
+                   " sessions of the process before");
+    }
+}
+
+Result<void> Engine::restore_leg(const Json& record) {
+    auto parsed = record::parse_leg(record);
+    if (!parsed) return std::unexpected(parsed.error());
+    const LegKey key = key_of(parsed->id);
+    if (key == 0) return fail(Errc::bad_input, "not an id", "leg");
+    const auto kind = parsed->has_rtcp() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+    if (!ports_.restore(parsed->bound, kind)) {
+        return fail(Errc::refused, to_string(parsed->bound) + " is no longer among the media ports");
+    }
+    Entry entry;
+    entry.leg = std::move(*parsed);
+    entry.order = ++last_order_;
+    entry.worker = static_cast<unsigned>(std::hash<std::string>{}(entry.leg.call_id) % workers_.size());
+    if (entry.leg.state == LegState::open || entry.leg.state == LegState::joined) {
+        auto sockets = ports_.bind(entry.leg.bound, kind);
+        // The process before may still be on its way out.
+        for (int i = 0; i < 20 && !sockets && sockets.error().code == Errc::refused; ++i) {
+            std::this_thread::sleep_for(10ms);
+            sockets = ports_.bind(entry.leg.bound, kind);
+        }
+        if (!sockets) {
+            ports_.give_back(entry.leg.bound, kind, loop_.now());
+            return std::unexpected(sockets.error());
+        }
+        hand_over(entry, std::move(*sockets));
+        for (const Component component : {Component::rtp, Component::rtcp}) {
+            if (const auto& latched = entry.leg.latched[static_cast<std::size_t>(component)]) {
+                workers_[entry.worker]->post([key, component, latched](Plane& plane) {
+                    plane.restore(key, component, latched->endpoint, latched->rule);
+                });
+            }
+        }
+        if (entry.leg.hold) workers_[entry.worker]->post([key](Plane& plane) { plane.set_hold(key, true); });
+    }
+    if (!entry.leg.request.empty()) restored_requests_[entry.leg.request] = key;
+    legs_[key] = std::move(entry);
+    return {};
+}
+
+void Engine::collect(const std::string& leg, OnStatistics on_statistics) {
+    struct Gathered {
+        Plane::Statistics statistics;
+        std::size_t missing = 0;
+        OnStatistics done;
+    };
+    auto gathered = std::make_shared<Gathered>();
+    gathered->done = std::move(on_statistics);
+    const auto found = legs_.find(key_of(leg));
+    std::vector<Worker*> asked;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        if (leg.empty() || (found != legs_.end() && found->second.worker == i)) asked.push_back(workers_[i].get());
+    }
+    gathered->missing = asked.size();
+    const LegKey key = leg.empty() ? 0 : key_of(leg);
+    for (Worker* worker : asked) {
+        worker->post([this, alive = alive_, gathered, key](Plane& plane) {
+            auto part = std::make_shared<Plane::Statistics>();
+            plane.collect(key, *part);
+            (void)loop_.post([alive, gathered, part] {
+                gathered->statistics.merge(*part);
+                if (--gathered->missing == 0 && *alive) gathered->done(std::move(gathered->statistics));
+            });
+        });
+    }
+    if (asked.empty()) gathered->done({});
+}
+
+void Engine::on_events(const std::vector<relay::Event>& events) {
+    for (const relay::Event& event : events) {
+        switch (event.kind) {
+            case relay::Event::Kind::latched: on_latched(event); break;
+            case relay::Event::Kind::refused: on_refused(event); break;
+            case relay::Event::Kind::flow: on_flow(event); break;
+            case relay::Event::Kind::timed_out: on_timed_out(event); break;
+        }
+    }
+}
+
+void Engine::on_latched(const relay::Event& event) {
+    const auto found = legs_.find(event.leg);
+    if (found == legs_.end()) return;
+    record::Leg& leg = found->second.leg;
+    leg.latched[static_cast<std::size_t>(event.component)] = {{event.endpoint, event.rule}};
+    save({&found->second});
+    Json record = {{"type", "latch"}, {"leg", leg.id}};
+    add_call(record, leg);
+    record["component"] = relay::to_string(event.component);
+    record["rule"] = relay::to_string(event.rule);
+    record["endpoint"] = to_string(event.endpoint);
+    if (event.before) record["before"] = to_string(*event.before);
+    if (log_.on(LogLevel::major)) {
+        log_.major(describe(leg) + ": " + relay::to_string(event.component) + " comes from " +
+                   to_string(event.endpoint) +
+                   (event.before ? ", before from " + to_string(*event.before) : std::string()) + ", by rule " +
+                   relay::to_string(event.rule));
+    }
+    on_record_(record);
+}
+
+void Engine::on_refused(const relay::Event& event) {
+    const auto found = legs_.find(event.leg);
+    if (found == legs_.end()) return;
+    const record::Leg& leg = found->second.leg;
+    Json record = {{"type", "drop"}, {"leg", leg.id}};
+    add_call(record, leg);
+    record["component"] = relay::to_string(event.component);
+    record["reason"] = relay::to_string(event.reason);
+    record[event.reason == relay::Drop::not_sent ? "destination" : "source"] = to_string(event.endpoint);
+    if (leg.party) {
+        record["rule"] = relay::to_string(relay::source_policy(leg.party->place, options_.source_port_restriction));
+    }
+    if (log_.on(LogLevel::problems)) {
+        log_.problems(describe(leg) + ": " +
+                      (event.reason == relay::Drop::not_sent ? "cannot send to " : "refused packets from ") +
+                      to_string(event.endpoint) + ": " + relay::to_string(event.reason));
+    }
+    on_record_(record);
+}
+
+void Engine::on_flow(const relay::Event& event) {
+    const auto a = legs_.find(event.leg);
+    const auto b = legs_.find(event.other);
+    if (a == legs_.end() || b == legs_.end()) return;
+    Json record = session_record(a->second.leg, b->second.leg);
+    record["event"] = relay::to_string(event.flow);
+    const auto mute = legs_.find(event.mute);
+    if (event.mute != 0 && mute != legs_.end()) {
+        record["mute"] = mute->second.leg.id;
+        record["cause"] = relay::to_string(event.cause);
+        if (log_.on(LogLevel::problems)) {
+            log_.problems("one-way audio, nothing is heard from the party of " + describe(mute->second.leg) + ": " +
+                          explain(event.cause));
+        }
+    } else if (log_.on(LogLevel::low_level)) {
+        log_.low_level(describe(a->second.leg) + " and leg " + b->second.leg.id + ": audio is " +
+                       relay::to_string(event.flow));
+    }
+    on_record_(record);
+}
+
+void Engine::on_timed_out(const relay::Event& event) {
+    const auto found = legs_.find(event.leg);
+    if (found == legs_.end()) return;
+    const record::Leg& leg = found->second.leg;
+    if (id_of(event.other) != leg.joined && !(event.other == 0 && leg.joined.empty()))
+        return;  // joined otherwise meanwhile
+    if (event.other == 0 && (leg.state == LegState::parted || leg.state == LegState::reserved)) return;
+    Json record = {{"type", "timeout"}};
+    add_call(record, leg);
+    record["legs"] = Json::array({leg.id});
+    if (event.other != 0) record["legs"].push_back(leg.joined);
+    record["silent_ms"] = milliseconds(event.silent);
+    record["reason"] = event.other == 0 ? "never-joined" : event.hold ? "hold-timeout" : "timeout";
+    log_.major(describe(leg) +
+               (event.other == 0 ? ": nobody joined it for " : " and leg " + leg.joined + ": no packets for ") +
+               to_string(std::chrono::floor<std::chrono::milliseconds>(event.silent)) + (event.hold ? " on hold" : "") +
+               ", freed");
+    on_record_(record);
+    const std::string other = leg.joined;
+    (void)free(std::string(leg.id), "timed-out");
+    if (!other.empty()) (void)free(other, "timed-out");
+}
+
+}  // namespace natkit::mediarelay

@@ -1,0 +1,211 @@
+#include "natkit/engine/relay/journal.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::mediarelay {
+namespace {
+
+constexpr int version = 1;
+constexpr std::size_t smallest_rewrite = 65536;
+constexpr std::size_t largest_file = std::size_t{256} << 20;
+
+constexpr std::array<std::uint32_t, 256> make_crc_table() {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+        std::uint32_t value = i;
+        for (int bit = 0; bit < 8; ++bit) value = (value & 1) != 0 ? 0xedb88320U ^ (value >> 1) : value >> 1;
+        table[i] = value;
+    }
+    return table;
+}
+
+/// CRC-32 as in IEEE 802.3 and zlib.
+std::uint32_t crc32(std::string_view bytes) {
+    static constexpr auto table = make_crc_table();
+    std::uint32_t value = 0xffffffffU;
+    for (const char c : bytes) value = table[(value ^ static_cast<unsigned char>(c)) & 0xff] ^ (value >> 8);
+    return ~value;
+}
+
+/// `,"crc":"xxxxxxxx"}` takes the place of the closing brace.
+constexpr std::size_t seal_size = 18;
+
+std::string seal(const Json& record) {
+    std::string text = record.dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::array<char, seal_size + 2> end{};
+    std::snprintf(end.data(), end.size(), ",\"crc\":\"%08x\"}\n", crc32(text));
+    text.pop_back();
+    return text += end.data();
+}
+
+/// The record of a sealed line, without its crc; nothing when it is torn or damaged.
+std::optional<Json> unseal(std::string_view line) {
+    if (line.size() < seal_size + 1) return std::nullopt;
+    const std::string text = std::string(line.substr(0, line.size() - seal_size)) + "}";
+    std::array<char, seal_size + 2> end{};
+    std::snprintf(end.data(), end.size(), ",\"crc\":\"%08x\"}", crc32(text));
+    if (line.substr(line.size() - seal_size) != end.data()) return std::nullopt;
+    Json record = Json::parse(text, nullptr, false);
+    if (!record.is_object()) return std::nullopt;
+    return record;
+}
+
+Result<void> write_all(const io::Fd& file, std::string_view bytes, const std::string& path) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return fail_errno("write " + path, errno);
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+Result<std::string> read_file(const io::Fd& file, const std::string& path) {
+    std::string bytes;
+    std::array<char, 65536> chunk{};
+    for (;;) {
+        const ssize_t got = ::read(file.get(), chunk.data(), chunk.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail_errno("read " + path, errno);
+        if (got == 0) return bytes;
+        bytes.append(chunk.data(), static_cast<std::size_t>(got));
+        if (bytes.size() > largest_file) return fail(Errc::bad_input, "larger than any journal", path);
+    }
+}
+
+std::string text_at(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// What is wrong with a header; empty when it is ours.
+std::string judge_header(const std::optional<Json>& header, const std::string& boot_id) {
+    if (!header || text_at(*header, "type") != "mediarelay-journal") return "is not a journal of mediarelay";
+    if (header->value("version", Json(0)) != Json(version)) return "is of another version";
+    if (text_at(*header, "boot_id") != boot_id) return "is from before the host was started";
+    return {};
+}
+
+/// Opens and locks; the lock is that of the open file, so it lasts as long as the process keeps it.
+Result<io::Fd> open_locked(const std::string& path, int flags) {
+    io::Fd file(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return fail_errno("open " + path, errno);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+        return fail(Errc::refused, "another process has the journal " + path);
+    return file;
+}
+
+}  // namespace
+
+std::string Journal::header() const {
+    return seal({{"type", "mediarelay-journal"}, {"version", version}, {"boot_id", boot_id_}});
+}
+
+Result<Journal::Opened> Journal::open(const std::string& path, const std::string& boot_id) {
+    Opened opened;
+    opened.journal.reset(new Journal);
+    Journal& journal = *opened.journal;
+    journal.path_ = path;
+    journal.boot_id_ = boot_id;
+    auto file = open_locked(path, O_RDWR | O_CREAT | O_APPEND);
+    if (!file) return std::unexpected(file.error());
+    journal.file_ = std::move(*file);
+    auto bytes = read_file(journal.file_, path);
+    if (!bytes) return std::unexpected(bytes.error());
+
+    std::string problem;
+    std::size_t damaged = 0;
+    bool first = true;
+    for (std::string_view rest = *bytes; !rest.empty();) {
+        const std::size_t newline = rest.find('\n');
+        // A line without its end was cut off by the kill: it is torn even if its sum should fit.
+        const auto record = newline == std::string_view::npos ? std::nullopt : unseal(rest.substr(0, newline));
+        rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
+        if (std::exchange(first, false)) {
+            problem = judge_header(record, boot_id);
+            if (!problem.empty()) break;
+            continue;
+        }
+        const std::string id = record ? text_at(*record, "leg") : std::string();
+        if (id.empty()) {
+            ++damaged;
+        } else if (text_at(*record, "type") == "free") {
+            journal.live_.erase(id);
+        } else {
+            journal.live_[id] = seal(*record);
+        }
+    }
+    if (!problem.empty() || damaged > 0) {
+        const std::string old = path + ".old";
+        ::unlink(old.c_str());
+        if (::link(path.c_str(), old.c_str()) != 0) return fail_errno("link " + old, errno);
+        if (problem.empty())
+            problem = "has " + std::to_string(damaged) + " torn or damaged lines, which are left out; as it was it";
+        opened.messages.push_back("the journal " + path + " " + problem + " is set aside as " + old);
+    }
+    for (const auto& [id, line] : journal.live_) {
+        journal.live_size_ += line.size();
+        opened.legs.push_back(*unseal(std::string_view(line).substr(0, line.size() - 1)));
+    }
+    if (auto done = journal.rewrite(); !done) return std::unexpected(done.error());
+    return opened;
+}
+
+Result<void> Journal::rewrite() {
+    const std::string next = path_ + ".new";
+    ::unlink(next.c_str());
+    auto file = open_locked(next, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
+    if (!file) return std::unexpected(file.error());
+    std::string text = header();
+    for (const auto& [id, line] : live_) text += line;
+    if (auto done = write_all(*file, text, next); !done) return done;
+    if (::rename(next.c_str(), path_.c_str()) != 0) return fail_errno("rename " + next, errno);
+    file_ = std::move(*file);
+    size_ = text.size();
+    return {};
+}
+
+Result<void> Journal::write(const std::vector<Change>& changes) {
+    std::string text;
+    for (const Change& change : changes) {
+        const auto old = live_.find(change.id);
+        if (old != live_.end()) {
+            live_size_ -= old->second.size();
+            if (change.record == nullptr) live_.erase(old);
+        } else if (change.record == nullptr) {
+            continue;
+        }
+        if (change.record == nullptr) {
+            text += seal({{"type", "free"}, {"leg", change.id}});
+            continue;
+        }
+        std::string line = seal(*change.record);
+        live_size_ += line.size();
+        text += line;
+        live_[change.id] = std::move(line);
+    }
+    if (text.empty()) return {};
+    if (size_ + text.size() > std::max(smallest_rewrite, 2 * live_size_)) return rewrite();
+    size_ += text.size();
+    return write_all(file_, text, path_);
+}
+
+std::string read_boot_id() {
+    const io::Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+    std::array<char, 64> bytes{};
+    const ssize_t got = file ? ::read(file.get(), bytes.data(), bytes.size()) : 0;
+    return std::string(text::trim(std::string_view(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0)));
+}
+
+}  // namespace natkit::mediarelay

@@ -1,0 +1,96 @@
+#include "natkit/engine/relay/local_ports.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+
+namespace natkit::mediarelay {
+namespace {
+
+/// Foreign ports in the range are rare; a range full of them is an error, not a reason to try each.
+constexpr int most_attempts = 64;
+
+}  // namespace
+
+LocalPorts::LocalPorts(relay::PortRange range, std::vector<IpAddress> lan, std::vector<IpAddress> wan)
+    : range_(range), lan_(std::move(lan)), wan_(std::move(wan)) {
+    // getrandom() behind it: ports must not be guessed from earlier ones.
+    random_ = [source = std::make_shared<std::random_device>()](std::uint32_t below) {
+        return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(*source);
+    };
+}
+
+relay::Ports& LocalPorts::ports_of(const IpAddress& address) {
+    return ports_.try_emplace(address, range_).first->second;
+}
+
+Result<IpAddress> LocalPorts::address_for(relay::Side side, Family family) const {
+    const auto& addresses = side == relay::Side::lan ? lan_ : wan_;
+    const auto found = std::find_if(addresses.begin(), addresses.end(),
+                                    [&](const IpAddress& address) { return address.family() == family; });
+    if (found != addresses.end()) return *found;
+    return fail(Errc::not_found, std::string("no ") + to_string(family) + " address on the " + relay::to_string(side) +
+                                     " side; name one in [media_proxy.addresses]");
+}
+
+Result<Endpoint> LocalPorts::reserve(relay::Side side, Family family, relay::Ports::Kind kind, Instant now) {
+    const auto address = address_for(side, family);
+    if (!address) return std::unexpected(address.error());
+    const auto port = ports_of(*address).take(kind, now, random_);
+    if (!port) return fail(Errc::exhausted, to_string(*address) + ": " + port.error().message);
+    return Endpoint{*address, *port};
+}
+
+Result<Sockets> LocalPorts::bind(const Endpoint& local, relay::Ports::Kind kind) const {
+    Sockets sockets;
+    const std::size_t count = kind == relay::Ports::Kind::pair ? 2 : 1;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
+        auto socket = io::open_udp(each, {.tos = tos_, .packet_info = false});
+        if (!socket) return std::unexpected(socket.error());
+        sockets[i] = std::move(*socket);
+    }
+    return sockets;
+}
+
+Result<LocalPorts::Bound> LocalPorts::open(relay::Side side, Family family, relay::Ports::Kind kind, Instant now) {
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+        const auto local = reserve(side, family, kind, now);
+        if (!local) return std::unexpected(local.error());
+        auto sockets = bind(*local, kind);
+        if (sockets) return Bound{*local, std::move(*sockets)};
+        give_back(*local, kind, now);
+        if (sockets.error().code != Errc::refused) return std::unexpected(sockets.error());
+    }
+    return fail(Errc::exhausted,
+                std::to_string(most_attempts) +
+                    " ports in a row are in use by other programs; choose another [media_proxy] ports");
+}
+
+bool LocalPorts::restore(const Endpoint& local, relay::Ports::Kind kind) {
+    return ports_of(local.address).take_exactly(kind, local.port);
+}
+
+void LocalPorts::give_back(const Endpoint& local, relay::Ports::Kind kind, Instant now) {
+    ports_of(local.address).give_back(kind, local.port, now);
+}
+
+std::size_t LocalPorts::total() const {
+    std::size_t sum = 0;
+    for (const auto& [address, ports] : ports_) sum += ports.total();
+    return sum;
+}
+
+std::size_t LocalPorts::in_use() const {
+    std::size_t sum = 0;
+    for (const auto& [address, ports] : ports_) sum += ports.in_use();
+    return sum;
+}
+
+std::size_t LocalPorts::cooling() const {
+    std::size_t sum = 0;
+    for (const auto& [address, ports] : ports_) sum += ports.cooling();
+    return sum;
+}
+
+}  // namespace natkit::mediarelay

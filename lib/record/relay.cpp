@@ -1,0 +1,216 @@
+#include "natkit/record/relay.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::record {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using relay::Component;
+
+double milliseconds(Duration duration) {
+    return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) / 1000.0;
+}
+
+/// A string, or nothing; the wrong type counts as nothing to read, and is told by `read`'s error.
+std::optional<std::string> string_at(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end()) return std::nullopt;
+    return found->is_string() ? found->get<std::string>() : std::string("\x01");  // no value has this
+}
+
+bool flag_at(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::unexpected<Error> wrong(const std::string& key, std::string_view value, const char* form) {
+    return fail(Errc::bad_input, "not " + std::string(form) + ": '" + text::printable(value, 60) + "'", key);
+}
+
+/// Parses a key that may be missing.
+template <class Value>
+Result<std::optional<Value>> read(const Json& object, const std::string& prefix, const char* key, const char* form) {
+    const auto given = string_at(object, key);
+    if (!given) return std::optional<Value>();
+    auto value = Value::parse(*given);
+    if (!value) return wrong(prefix + key, *given, form);
+    return std::optional<Value>(std::move(*value));
+}
+
+template <class Enum, std::size_t N>
+Result<Enum> word(const Json& object, const std::string& key, const std::array<Enum, N>& values) {
+    const std::size_t dot = key.rfind('.');
+    const std::string name = dot == std::string::npos ? key : key.substr(dot + 1);
+    const auto given = string_at(object, name.c_str());
+    std::string choices;
+    for (const Enum value : values) {
+        if (given && *given == to_string(value)) return value;
+        choices += (choices.empty() ? "'" : ", '") + std::string(to_string(value)) + "'";
+    }
+    if (!given) return fail(Errc::bad_input, "missing; one of " + choices, key);
+    return fail(Errc::bad_input, "'" + text::printable(*given, 40) + "' is not one of " + choices, key);
+}
+
+constexpr std::array states{LegState::reserved, LegState::open, LegState::joined, LegState::parted};
+constexpr std::array rules{relay::SourceRule::exact, relay::SourceRule::port_learned, relay::SourceRule::latch,
+                           relay::SourceRule::rebind};
+constexpr std::array components{Component::rtp, Component::rtcp};
+
+Json packets(std::uint64_t count, std::uint64_t bytes) {
+    return {{"packets", count}, {"bytes", bytes}};
+}
+
+}  // namespace
+
+const char* to_string(LegState state) noexcept {
+    switch (state) {
+        case LegState::reserved: return "reserved";
+        case LegState::open: return "open";
+        case LegState::joined: return "joined";
+        case LegState::parted: return "parted";
+    }
+    return "unknown";
+}
+
+Endpoint Leg::local(Component component) const noexcept {
+    const bool second = component == Component::rtcp && has_rtcp();
+    return {advertised, static_cast<std::uint16_t>(bound.port + (second ? 1 : 0))};
+}
+
+Json to_json(const relay::Party& party) {
+    Json object = {{"place", nat::to_string(party.place)}};
+    if (party.endpoint) object["endpoint"] = natkit::to_string(*party.endpoint);
+    if (party.rtcp) object["rtcp"] = natkit::to_string(*party.rtcp);
+    if (party.visible) object["visible"] = natkit::to_string(*party.visible);
+    if (party.site) object["site"] = natkit::to_string(*party.site);
+    return object;
+}
+
+Result<relay::Party> parse_party(const Json& object) {
+    if (!object.is_object()) return fail(Errc::bad_input, "not an object", "party");
+    relay::Party party;
+    const auto place = word(object, "party.place", std::array{nat::Place::lan, nat::Place::wan, nat::Place::far_end});
+    const auto endpoint = read<Endpoint>(object, "party.", "endpoint", "an address with a port");
+    const auto rtcp = read<Endpoint>(object, "party.", "rtcp", "an address with a port");
+    const auto visible = read<IpAddress>(object, "party.", "visible", "an address");
+    const auto site = read<IpRange>(object, "party.", "site", "an address or a range");
+    if (!place) return std::unexpected(place.error());
+    if (!endpoint) return std::unexpected(endpoint.error());
+    if (!rtcp) return std::unexpected(rtcp.error());
+    if (!visible) return std::unexpected(visible.error());
+    if (!site) return std::unexpected(site.error());
+    party = {.place = *place, .endpoint = *endpoint, .rtcp = *rtcp, .visible = *visible, .site = *site};
+    if (party.site && party.visible && !party.site->contains(*party.visible)) {
+        return fail(Errc::bad_input, "'" + natkit::to_string(*party.site) + "' does not hold the visible address",
+                    "party.site");
+    }
+    return party;
+}
+
+Json to_json(const Leg& leg) {
+    Json record = {{"type", "leg"}, {"leg", leg.id}};
+    if (!leg.call_id.empty()) record["call_id"] = leg.call_id;
+    record["state"] = to_string(leg.state);
+    record["stream"] = relay::to_string(leg.stream);
+    record["side"] = relay::to_string(leg.side);
+    record["family"] = natkit::to_string(leg.bound.address.family());
+    record["local"] = natkit::to_string(leg.local(Component::rtp));
+    if (leg.has_rtcp()) record["rtcp"] = natkit::to_string(leg.local(Component::rtcp));
+    if (leg.advertised != leg.bound.address) record["bound"] = natkit::to_string(leg.bound);
+    if (leg.mux) record["mux"] = true;
+    if (leg.hold) record["hold"] = true;
+    if (leg.party) record["party"] = to_json(*leg.party);
+    if (!leg.joined.empty()) record["joined"] = leg.joined;
+    for (const Component component : components) {
+        const auto& latched = leg.latched[static_cast<std::size_t>(component)];
+        if (!latched) continue;
+        record["latched"][relay::to_string(component)] = {{"endpoint", natkit::to_string(latched->endpoint)},
+                                                          {"rule", relay::to_string(latched->rule)}};
+    }
+    if (!leg.owner.empty()) record["owner"] = leg.owner;
+    if (!leg.owner_state.empty()) record["owner_state"] = Json::parse(leg.owner_state, nullptr, false);
+    record["opened_ms"] = leg.opened.time_since_epoch().count();
+    return record;
+}
+
+Result<Leg> parse_leg(const Json& record) {
+    if (!record.is_object()) return fail(Errc::bad_input, "not an object", "leg");
+    Leg leg;
+    leg.id = string_at(record, "leg").value_or("");
+    leg.call_id = string_at(record, "call_id").value_or("");
+    const auto state = word(record, "state", states);
+    const auto stream = word(record, "stream", std::array{relay::Stream::rtp, relay::Stream::udp});
+    const auto side = word(record, "side", std::array{relay::Side::lan, relay::Side::wan});
+    const auto local = read<Endpoint>(record, "", "local", "an address with a port");
+    const auto bound = read<Endpoint>(record, "", "bound", "an address with a port");
+    if (!state) return std::unexpected(state.error());
+    if (!stream) return std::unexpected(stream.error());
+    if (!side) return std::unexpected(side.error());
+    if (!local) return std::unexpected(local.error());
+    if (!bound) return std::unexpected(bound.error());
+    if (!*local || leg.id.empty()) return fail(Errc::bad_input, "a leg without its id or its local endpoint", "leg");
+    leg.state = *state;
+    leg.stream = *stream;
+    leg.side = *side;
+    leg.bound = *bound ? **bound : **local;
+    leg.advertised = (*local)->address;
+    leg.mux = flag_at(record, "mux");
+    leg.hold = flag_at(record, "hold");
+    if (const auto party = record.find("party"); party != record.end()) {
+        auto parsed = parse_party(*party);
+        if (!parsed) return std::unexpected(parsed.error());
+        leg.party = std::move(*parsed);
+    }
+    leg.joined = string_at(record, "joined").value_or("");
+    if (const auto latched = record.find("latched"); latched != record.end() && latched->is_object()) {
+        for (const Component component : components) {
+            const auto entry = latched->find(relay::to_string(component));
+            if (entry == latched->end() || !entry->is_object()) continue;
+            const auto endpoint = read<Endpoint>(*entry, "latched.", "endpoint", "an address with a port");
+            const auto rule = word(*entry, "latched.rule", rules);
+            if (!endpoint) return std::unexpected(endpoint.error());
+            if (!rule) return std::unexpected(rule.error());
+            if (*endpoint) leg.latched[static_cast<std::size_t>(component)] = {{**endpoint, *rule}};
+        }
+    }
+    leg.owner = string_at(record, "owner").value_or("");
+    if (const auto kept = record.find("owner_state"); kept != record.end()) {
+        leg.owner_state = kept->dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
+    leg.request = string_at(record, "request").value_or("");
+    if (const auto opened = record.find("opened_ms"); opened != record.end() && opened->is_number_integer()) {
+        leg.opened = WallTime(std::chrono::milliseconds(opened->get<std::int64_t>()));
+    }
+    return leg;
+}
+
+Json to_json(const LegStatistics& statistics) {
+    const relay::Counters& rtp = statistics.counters[0];
+    const relay::Counters& rtcp = statistics.counters[1];
+    Json received = packets(rtp.received_packets, rtp.received_bytes);
+    if (statistics.expected > 0) {
+        received["lost"] = statistics.lost;
+        if (statistics.jitter) received["jitter_ms"] = milliseconds(*statistics.jitter);
+    }
+    if (rtp.last_received != Instant{}) {
+        received["idle_ms"] =
+            std::chrono::duration_cast<std::chrono::milliseconds>(statistics.taken - rtp.last_received).count();
+    }
+    Json object = {{"received", std::move(received)}, {"sent", packets(rtp.sent_packets, rtp.sent_bytes)}};
+    if (rtcp.received_packets + rtcp.sent_packets > 0) {
+        object["rtcp"] = {{"received", packets(rtcp.received_packets, rtcp.received_bytes)},
+                          {"sent", packets(rtcp.sent_packets, rtcp.sent_bytes)}};
+    }
+    for (std::size_t i = 0; i < relay::drop_count; ++i) {
+        const std::uint64_t dropped = rtp.drops[i] + rtcp.drops[i];
+        if (dropped > 0) object["drops"][relay::to_string(static_cast<relay::Drop>(i))] = dropped;
+    }
+    if (statistics.ssrc) object["ssrc"] = *statistics.ssrc;
+    return object;
+}
+
+}  // namespace natkit::record
