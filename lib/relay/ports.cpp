@@ -84,9 +84,16 @@ void Ports::warm_up(Instant now) {
     while (!cooling_.empty()) {
         const Duration wait = free() * 10 < total() ? short_cool_down : cool_down;
         if (now - cooling_.front().since < wait) return;
-        const std::uint16_t port = cooling_.front().port;
+        end_cooling(cooling_.front());
         cooling_.pop_front();
-        make_free(port);
+    }
+}
+
+void Ports::end_cooling(const Cooling& entry) {
+    const unsigned last = entry.port + (entry.kind == Kind::pair ? 1U : 0U);
+    for (unsigned port = entry.port; port <= last; ++port) {
+        --cooling_ports_;
+        make_free(static_cast<std::uint16_t>(port));
     }
 }
 
@@ -127,9 +134,9 @@ bool Ports::take_exactly(Kind kind, std::uint16_t port) {
         if (state_[index(static_cast<std::uint16_t>(p))] == State::used) return false;
     }
     std::erase_if(cooling_, [&](const Cooling& c) {
-        if (c.port < port || c.port > last) return false;
-        make_free(c.port);
-        return true;
+        const bool apart = c.port > last || c.port + (c.kind == Kind::pair ? 1U : 0U) < port;
+        if (!apart) end_cooling(c);
+        return !apart;
     });
     mark_used(kind, port);
     return true;
@@ -141,8 +148,9 @@ void Ports::give_back(Kind kind, std::uint16_t port, Instant now) {
         assert(state_[index(p)] == State::used);
         state_[index(p)] = State::cooling;
         --in_use_;
-        cooling_.push_back({p, now});
+        ++cooling_ports_;
     }
+    cooling_.push_back({kind, port, now});
 }
 
 }  // namespace natkit::relay

@@ -47,12 +47,13 @@ class Ports {
 
     [[nodiscard]] std::size_t total() const noexcept { return state_.size(); }
     [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
-    [[nodiscard]] std::size_t cooling() const noexcept { return cooling_.size(); }
+    [[nodiscard]] std::size_t cooling() const noexcept { return cooling_ports_; }
     [[nodiscard]] std::size_t free() const noexcept { return total() - in_use_ - cooling(); }
 
   private:
     enum class State : std::uint8_t { free, used, cooling };
-    struct Cooling {
+    struct Cooling {  ///< as it was given back: a pair comes free as a pair
+        Kind kind;
         std::uint16_t port;
         Instant since;
     };
@@ -76,6 +77,7 @@ class Ports {
     void make_free(std::uint16_t port);
     void unfree(std::uint16_t port);
     void mark_used(Kind kind, std::uint16_t port);
+    void end_cooling(const Cooling& entry);
 
     std::uint16_t first_;
     std::vector<State> state_;
@@ -83,6 +85,7 @@ class Ports {
     Bag halves_;       ///< free ports whose sibling is not
     std::deque<Cooling> cooling_;
     std::size_t in_use_ = 0;
+    std::size_t cooling_ports_ = 0;
 };
 
 inline constexpr Duration cool_down = std::chrono::seconds(10);

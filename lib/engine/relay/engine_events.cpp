@@ -1,4 +1,5 @@
 // What the engine tells: records for watchers, log lines, the journal; and what it takes back from the journal.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -80,7 +81,9 @@ void Engine::journal(const std::vector<Journal::Change>& changes) {
     journal_failed_ = !written;
 }
 
-void Engine::restore(const std::vector<Json>& records) {
+void Engine::restore(std::vector<Json> records) {
+    const auto opened = [](const Json& record) { return record.value("opened_ms", Json(0)); };
+    std::sort(records.begin(), records.end(), [&](const Json& a, const Json& b) { return opened(a) < opened(b); });
     for (const Json& record : records) {
         if (auto done = restore_leg(record); !done) {
             const std::string id = record.value("leg", std::string());

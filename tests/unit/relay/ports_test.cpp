@@ -97,6 +97,16 @@ TEST_CASE("relay::Ports: 10 s of cool-down, the oldest first; 2 s when fewer tha
     CHECK(ports.take(Ports::Kind::pair, start + 13s, random) == taken[2]);
 }
 
+TEST_CASE("relay::Ports: a pair comes free as a pair, in the smallest range too") {
+    Ports ports({20000, 20003});
+    auto random = seeded(6);
+    for (int i = 0; i < 2; ++i) (void)ports.take(Ports::Kind::pair, start, random);
+    ports.give_back(Ports::Kind::pair, 20000, start);
+    ports.give_back(Ports::Kind::pair, 20002, start);
+    CHECK_FALSE(ports.take(Ports::Kind::pair, start + 1999ms, random).has_value());
+    CHECK(ports.take(Ports::Kind::pair, start + 2s, random) == 20000);
+}
+
 TEST_CASE("relay::Ports: single ports fill halves before they break pairs") {
     Ports ports({20000, 20005});
     auto random = seeded(3);

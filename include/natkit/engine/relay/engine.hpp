@@ -137,7 +137,7 @@ class Engine {
     [[nodiscard]] Result<void> open_sockets(Entry& entry);
     void bring_together(Entry& a, Entry& b);
     void unjoin(Entry& entry);
-    void restore(const std::vector<Json>& records);
+    void restore(std::vector<Json> records);
     [[nodiscard]] Result<void> restore_leg(const Json& record);
     void on_events(const std::vector<relay::Event>& events);
     void on_latched(const relay::Event& event);

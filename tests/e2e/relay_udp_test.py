@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""mediarelay relays RTP, RTCP and UDP between LAN, WAN and far-end parties, both families, and says what it does."""
+import json
+import pathlib
+import signal
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import lab
+import media
+from media import Edge, Peer, rtcp, rtp
+
+
+def site(net, **options):
+    edge = Edge(net, **options).serve()
+    phone = net.host("phone").attach("eth0", edge.lan, "192.168.10.5/24", "fd00:10::5/64")
+    peer = net.host("peer").attach("eth0", edge.wan, "203.0.113.50/24", "2001:db8::50/64")
+    return edge, phone, peer
+
+
+def talk(a, to_a, b, to_b, rounds=20):
+    """Both speak; what each hears must be what the other said, bit for bit."""
+    for _ in range(rounds):
+        a.speak(to_a, ssrc=1, payload=b"from a")
+        b.speak(to_b, ssrc=2, payload=b"from b")
+    said = {rtp(n, 2, b"from b") for n in range(b.sequence)}
+    heard = b.drain()
+    lab.require(len(heard) == rounds, f"{b.endpoint} heard {len(heard)} of {rounds}")
+    heard = a.drain()
+    lab.require(len(heard) == rounds and set(heard) <= said, f"{a.endpoint} heard {len(heard)} of {rounds}")
+
+
+def lan_and_wan(net):
+    edge, phone, peer = site(net)
+    control = edge.control().watch()
+    a, b = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000)
+    a_rtcp, b_rtcp = Peer(phone, "192.168.10.5", 4001), Peer(peer, "203.0.113.50", 6001)
+    made = control.ask("relay", call_id="one", a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}})
+    talk(a, made["a"]["local"], b, made["b"]["local"])
+    a_rtcp.send(made["a"]["rtcp"], rtcp(1))
+    lab.require(b_rtcp.hear() == rtcp(1), "no RTCP")
+    control.record(lambda r: r["type"] == "session" and r["event"] == "two-way")
+    legs = {leg["leg"]: leg for leg in control.ask("list")["legs"]}
+    counted = legs[made["a"]["leg"]]["statistics"]
+    lab.require(counted["received"]["packets"] == 20 and counted["received"]["bytes"] == 20 * 172, counted)
+    lab.require(counted["received"]["lost"] == 0 and counted["sent"]["packets"] == 20, counted)
+    lab.require(counted["rtcp"]["received"]["packets"] == 1, counted)
+    lab.require(legs[made["b"]["leg"]]["audio"] == {"state": "two-way"}, legs)
+    control.ask("free", call_id="one")
+    b.speak(made["b"]["local"])
+    lab.require(a.hear(0.2) is None, "a freed leg still relays")
+    lab.require(control.ask("status")["legs"] == 0, "legs are left")
+    lab.require(all("2000" not in local for local, _ in edge.host.sockets()), "sockets are left")
+
+
+def far_end_behind_real_nats(net):
+    edge, phone, _ = site(net)
+    for number, kind in enumerate(("port-restricted", "symmetric")):
+        home = net.segment(f"home{number}")
+        address = f"203.0.113.{20 + number}"
+        net.nat(f"nat{number}", kind, home, "192.168.1.1/24", edge.wan, f"{address}/24")
+        far = net.host(f"far{number}").attach("eth0", home, "192.168.1.10/24").default_route("192.168.1.1")
+        control = edge.control(f"far{number}").watch()
+        a, b = Peer(phone, "192.168.10.5", 4000 + 10 * number), Peer(far, "192.168.1.10", 5000)
+        made = control.ask("relay", a={"party": {"endpoint": a.endpoint}},
+                           b={"party": {"place": "far-end", "endpoint": b.endpoint, "visible": address}})
+        a.speak(made["a"]["local"])
+        lab.require(b.hear(0.2) is None, f"{kind}: something was sent before the latch")
+        b.speak(made["b"]["local"], ssrc=2)
+        lab.require(a.hear(), f"{kind}: the far-end phone is not heard")
+        latch = control.record(lambda r: r["type"] == "latch" and r["rule"] == "latch")
+        lab.require(latch["endpoint"].startswith(address + ":"), latch)
+        a.speak(made["a"]["local"])
+        lab.require(b.hear(), f"{kind}: the far-end phone hears nothing")
+
+
+def between_families_and_udp(net):
+    edge, phone, peer = site(net)
+    control = edge.control()
+    six, four = Peer(peer, "2001:db8::50", 6000), Peer(phone, "192.168.10.5", 4000)
+    made = control.ask("relay", a={"party": {"endpoint": four.endpoint}}, b={"party": {"endpoint": six.endpoint}})
+    lab.require(made["b"]["local"].startswith("[2001:db8::10]:"), made)
+    talk(four, made["a"]["local"], six, made["b"]["local"])
+    both = Peer(phone, "fd00:10::5", 4000), Peer(peer, "2001:db8::50", 6010)
+    made = control.ask("relay", a={"party": {"endpoint": both[0].endpoint}}, b={"party": {"endpoint": both[1].endpoint}})
+    talk(both[0], made["a"]["local"], both[1], made["b"]["local"])
+    fax, server = Peer(phone, "192.168.10.5", 4040), Peer(peer, "203.0.113.50", 6040)
+    made = control.ask("relay", stream="udp", a={"party": {"endpoint": fax.endpoint}}, b={"party": {"endpoint": server.endpoint}})
+    lab.require("rtcp" not in made["a"], made)
+    for size in (0, 1, 1472, 20000):
+        fax.send(made["a"]["local"], bytes(size))
+        lab.require(server.hear() == bytes(size), f"a UDP packet of {size} bytes is not relayed")
+
+
+def legs_one_by_one(net):
+    edge, phone, peer = site(net)
+    control = edge.control().watch()
+    a, b = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000)
+    la = control.ask("reserve", side="lan", call_id="steps")
+    lab.require(not edge.host.sockets() or la["local"] not in dict(edge.host.sockets()), "a reserved leg has a socket")
+    lb = control.ask("open", side="wan", call_id="steps", owner="me", owner_state={"dialog": [1, 2]})
+    b.speak(lb["local"])
+    drop = control.record(lambda r: r["type"] == "drop")
+    lab.require(drop["reason"] == "no-party", drop)
+    lab.require(control.ask("open", leg=la["leg"])["local"] == la["local"], "opening changed the port")
+    control.ask("update", leg=la["leg"], party={"place": "lan", "endpoint": a.endpoint})
+    control.ask("update", leg=lb["leg"], party={"place": "wan", "endpoint": b.endpoint})
+    control.ask("join", a=la["leg"], b=lb["leg"])
+    talk(a, la["local"], b, lb["local"])
+    control.ask("part", leg=la["leg"])
+    b.speak(lb["local"])
+    lab.require(a.hear(0.2) is None, "a parted leg relays")
+    shown = control.ask("show", leg=la["leg"])["legs"]
+    lab.require(shown[0]["state"] == "parted" and shown[0]["local"] == la["local"], shown)
+    control.ask("join", a=la["leg"], b=lb["leg"])  # opens it again, at the same port
+    talk(a, la["local"], b, lb["local"])
+    listed = control.ask("list", owner="me")["legs"]
+    lab.require([leg["owner_state"] for leg in listed] == [{"dialog": [1, 2]}], listed)
+    control.ask("free", legs=[la["leg"], lb["leg"]])
+    lab.require(control.ask("status")["ports_in_use"] == 0, "ports are left")
+
+
+def tos_of_both_families(net):
+    edge, phone, peer = site(net, media='tos = "ef"')
+    control = edge.control()
+    for family, a, b in (("ip", Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000)),
+                         ("ip6", Peer(phone, "fd00:10::5", 4000), Peer(peer, "2001:db8::50", 6000))):
+        peer.nft(f"""table inet t{family} {{
+            counter ef {{}}
+            chain in {{ type filter hook input priority 0; {family} dscp ef udp dport 6000 counter name ef; }}
+        }}""")
+        made = control.ask("relay", a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}})
+        talk(a, made["a"]["local"], b, made["b"]["local"])
+        counted = peer.run("nft", "list", "counter", "inet", f"t{family}", "ef").stdout
+        lab.require("packets 20 " in counted, f"{family}: {counted}")
+
+
+def silence_frees(net):
+    edge, phone, peer = site(net, media='timeout = "1s"')
+    control = edge.control().watch()
+    a, b = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000)
+    made = control.ask("relay", call_id="mute", a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}})
+    held = control.ask("relay", call_id="held", a={"party": {"endpoint": "192.168.10.5:4100"}}, b={"party": {"endpoint": "203.0.113.50:6100"}})
+    control.ask("update", leg=held["a"]["leg"], hold=True)
+    talk(a, made["a"]["local"], b, made["b"]["local"])
+    timeout = control.record(lambda r: r["type"] == "timeout")
+    lab.require(timeout["reason"] == "timeout" and set(timeout["legs"]) == {made["a"]["leg"], made["b"]["leg"]}, timeout)
+    lab.require(timeout["silent_ms"] >= 1000, timeout)
+    edge.program.wait_line("no packets for .*freed")
+    lab.require([leg["call_id"] for leg in control.ask("list")["legs"]] == ["held", "held"], "a held call was freed")
+
+
+def run_in_a_script(net):
+    edge, phone, peer = site(net)
+    a, b = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000)
+    arguments = (media.PROGRAM, "run", "--config", edge.config, "--a", a.endpoint, "--b", b.endpoint, "--interval", "200ms")
+    program = edge.host.start("run", *arguments)
+    first = json.loads(program.wait_line("^.*joined.*$")[0])
+    talk(a, first["a"]["local"], b, first["b"]["local"])
+    program.wait_line('"event":"statistics".*"packets":20')
+    program.signal(signal.SIGINT)
+    lab.require(program.wait_exit() == 0, "run did not end well")
+    last = json.loads(program.lines[-1])
+    lab.require(last["event"] == "ended" and last["reason"] == "signal" and last["a"]["received"]["packets"] == 20, last)
+    program = edge.host.start("run", *arguments, "--timeout", "1s")
+    lab.require(program.wait_exit() == 0, "run did not end by silence")
+    lab.require(json.loads(program.lines[-1])["reason"] == "timeout", program.lines[-1])
+
+
+def errors_are_clear(net):
+    edge, _, _ = site(net, ports="20000-20003")
+    control = edge.control()
+    party = {"place": "wan", "endpoint": "203.0.113.50:6000"}
+    cases = [
+        (("open", {"party": {"place": "wan", "endpoint": "127.0.0.1:22"}}), "refused", "loopback"),
+        (("open", {"party": {"place": "wan", "endpoint": "192.168.10.5:22"}}), "refused", "in the LAN"),
+        (("open", {"party": {"place": "wan", "endpoint": "10.1.1.1:22"}}), "refused", "private"),
+        (("open", {"party": {"place": "wan", "endpoint": "203.0.113.10:5060"}}), "refused", "address of this host"),
+        (("open", {"party": {"place": "wan", "endpoint": "203.0.113.255:5060"}}), "refused", "broadcast"),
+        (("open", {"party": {"place": "moon"}}), "bad-input", "'moon' is not one of 'lan', 'wan', 'far-end'"),
+        (("open", {"party": {"place": "wan", "endpoint": "nowhere"}}), "bad-input", "not an address with a port: 'nowhere'"),
+        (("open", {"party": {"place": "far-end"}}), "bad-input", "visible address"),
+        (("open", {"owner_state": "x" * 9000}), "bad-input", "larger than 8 kB"),
+        (("join", {"a": "0000000001", "b": "0000000002"}), "not-found", "no leg '0000000001'"),
+        (("fly", {}), "usage", "unknown command 'fly'"),
+    ]
+    for (command, parameters), code, text in cases:
+        error = control.refused(command, **parameters)
+        lab.require(error["code"] == code and text in error["message"], f"{command} {parameters}: {error}")
+    legs = [control.ask("open", side="wan", party=party) for _ in range(2)]
+    error = control.refused("open", side="wan", party=party)
+    lab.require(error == {"code": "exhausted", "message": "203.0.113.10: all 4 ports are in use"}, error)
+    lab.require(control.ask("status")["legs"] == 2, "a refused request left something behind")
+    control.ask("free", legs=[leg["leg"] for leg in legs])
+    error = control.refused("open", side="wan", party=party)
+    lab.require("4 cooling down" in error["message"], error)
+    lab.wait_until(lambda: "ok" in control.answer(control.send("open", side="wan", party=party)), "ports that cooled down", 4)
+
+    second = edge.host.run(media.PROGRAM, "serve", "--config", edge.config, "--runtime", edge.runtime)
+    lab.require(second.returncode == 2 and "another process serves" in second.stderr, second)
+    edge.config.write_text(edge.config.read_text().replace('"203.0.113.10", "2001', '"203.0.113.99", "2001'))
+    edge.program.stop()
+    edge.serve()
+    error = edge.control("again").refused("open", side="wan", party=party)
+    lab.require("203.0.113.99" in error["message"] and "cannot assign" in error["message"], error)
+
+
+if __name__ == "__main__":
+    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, legs_one_by_one, tos_of_both_families,
+             silence_frees, run_in_a_script, errors_are_clear)

@@ -1,0 +1,35 @@
+// mediarelay: relays media between two legs.
+#include "mediarelay.hpp"
+
+using namespace natkit;
+
+int main(int argc, char** argv) {
+    CLI::App app("Relays RTP and UDP media between two parties.", "mediarelay");
+    tool::CommonOptions common;
+    tool::add_common_options(app, common);
+    app.require_subcommand(1);
+
+    mediarelay::ServeOptions serving;
+    CLI::App* serve = app.add_subcommand("serve", "Serve the control socket until a signal or 'stop'");
+    serve->add_option("--base-dir", serving.base_dir, "Where relative paths of the configuration start")
+        ->type_name("DIR");
+    serve
+        ->add_option("--runtime", serving.runtime_dir,
+                     "Folder of control socket and journal (default: that of [control] socket)")
+        ->type_name("DIR");
+    serve->fallthrough();
+
+    mediarelay::RunOptions running;
+    CLI::App* run = app.add_subcommand("run", "Relay between two parties in the foreground");
+    mediarelay::add_run(*run, running);
+    run->fallthrough();
+
+    mediarelay::ClientOptions asking;
+    mediarelay::add_client_commands(app, asking);
+
+    return tool::run(app, argc, argv, [&] {
+        if (serve->parsed()) return mediarelay::serve(common, serving);
+        if (run->parsed()) return mediarelay::run_relay(common, running);
+        return mediarelay::run_client(app, common, asking);
+    });
+}
