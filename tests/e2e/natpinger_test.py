@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""natpinger: far-end clients are pinged from the SIP port at the interval, whatever dies; the rest is told or left alone."""
+import errno
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import lab
+import site_of_phones
+
+PING = b"\r\n\r\n"
+SIP_PORT = f"{site_of_phones.WAN_EDGE}:5060"
+
+
+def pings(tap):
+    return [d for d in tap.all() if d.payload == PING]
+
+
+def gaps(tap):
+    times = [d.time for d in pings(tap)]
+    return [b - a for a, b in zip(times, times[1:])]
+
+
+def wait_pings(tap, count, seconds=20):
+    lab.wait_until(lambda: len(pings(tap)) >= count, f"{count} pings (there are {len(pings(tap))})", seconds)
+
+
+def far_end_only_from_the_sip_port_at_the_interval(net):
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"'})
+    home, lan, wan = site.home_host(), site.lan_host(), site.wan_host()
+    site.phone(home, "bob")
+    site.phone(lan, "anna")
+    site.phone(wan, "carl")
+    taps = {host: net.tap(host) for host in (home, lan, wan)}
+    wait_pings(taps[home], 8)
+    lab.require(not pings(taps[lan]) and not pings(taps[wan]), "a client that is not far-end is pinged")
+    lab.require({d.source for d in pings(taps[home])} == {SIP_PORT}, f"from {pings(taps[home])[0].source}")
+    seen = gaps(taps[home])
+    lab.require(max(seen) <= 1.05 and min(seen) >= 0.8, f"times between pings: {seen}")
+    lab.require(site.status()["pinged"] == 1, f"{site.status()}")
+    print(f"        {len(seen)} gaps at the phone: {min(seen):.3f} to {max(seen):.3f} s")
+    site.natkit.stop()
+
+
+def a_dead_natpinger_loses_no_binding_and_pings_nobody_twice(net):
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"'})
+    home = site.home_host()
+    site.phone(home, "bob")
+    tap = net.tap(home)
+    wait_pings(tap, 2)
+    for _ in range(6):
+        os.kill(site.pid("natpinger"), signal.SIGKILL)
+        wait_pings(tap, len(pings(tap)) + 2)
+    seen = gaps(tap)
+    print(f"        over 6 deaths: gaps of {min(seen):.3f} to {max(seen):.3f} s")
+    lab.require(min(seen) >= 0.5, f"pinged twice: {seen}")
+    lab.require(max(seen) <= 1.7, f"left out: {seen}")
+    # While sipedge is dead its clients' bindings stay open.
+    os.kill(site.pid("sipedge"), signal.SIGKILL)
+    wait_pings(tap, len(pings(tap)) + 3)
+    lab.require(max(gaps(tap)) <= 1.7, f"left out: {gaps(tap)}")
+    site.natkit.stop()
+
+
+def the_limit_refuses_by_name(net):
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"', "clients_limit": "1"})
+    homes = [site.home_host() for _ in range(2)]
+    taps = [net.tap(home) for home in homes]
+    for home, user in zip(homes, ("bob", "dora")):
+        site.phone(home, user)
+    site.natkit.wait_line(r"major NATPING not pinged: sip:dora@example.com at .*limit 1", again=True)
+    wait_pings(taps[0], 3)
+    lab.require(not pings(taps[1]), "the second client is pinged too")
+    site.natkit.stop()
+
+
+def the_port_cannot_be_taken(net):
+    site = site_of_phones.Site(net).start()
+    for option in (None, socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        thief = site.edge.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if option:
+            thief.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            thief.bind((site_of_phones.WAN_EDGE, 5060))
+            raise lab.Failure(f"a second program could take the port with option {option}")
+        except OSError as error:
+            lab.require(error.errno == errno.EADDRINUSE, str(error))
+    site.natkit.stop()
+
+
+def options_and_their_answers(net):
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"', "method": '"options"'})
+    home = site.home_host()
+    phone = site.phone(home, "bob")
+    lab.wait_until(lambda: site.ask("natpinger", "status")["answers"] >= 4, "answers to OPTIONS")
+    # Strangers' answers change nothing, however many.
+    stranger = site.wan_host()
+    flood = stranger.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    answer = (f"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {SIP_PORT};branch=z9hG4bK-natkit-ping-%016x-%016x;rport\r\nFrom: <sip:a>;tag=1\r\n"
+              f"To: <sip:b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
+    for n in range(2000):
+        flood.sendto((answer % (n, n)).encode(), (site_of_phones.WAN_EDGE, 5060))
+    before = site.ask("natpinger", "status")
+    lab.wait_until(lambda: site.ask("natpinger", "status")["answers"] > before["answers"], "further answers")
+    lab.require(site.ask("natpinger", "status")["dead"] == 0, "somebody died of a flood")
+    # A phone that answered and is gone is dead, and the registrar acts on it.
+    phone.program.kill()
+    site.natkit.wait_line(r"major NATPING dead: sip:bob@example.com", again=True)
+    lab.wait_until(lambda: site.status()["clients"] == 0, "the registration to be removed")
+    site.natkit.stop()
+
+
+def a_filter_for_scripts(net):
+    wan, home = net.segment("wan"), net.segment("home")
+    nat = net.nat("nat", "port-restricted", home, "192.168.1.1/24", wan, "203.0.113.30/24")
+    net.udp_timeouts(nat, 2)
+    server = net.host("server").attach("eth0", wan, "203.0.113.10/24")
+    phone = net.host("phone").attach("eth0", home, "192.168.1.10/24").default_route("192.168.1.1")
+    inner = phone.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    inner.bind(("192.168.1.10", 5060))
+    outer = server.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    outer.bind(("203.0.113.10", 5060))
+    outer.settimeout(3)
+    inner.sendto(b"hello", ("203.0.113.10", 5060))
+    seen_at = outer.recvfrom(99)[1]
+    outer.close()
+    records = net.folder / "clients.jsonl"
+    records.write_text(json.dumps({"type": "client", "id": "bob", "flow": {
+        "transport": "udp", "local": "203.0.113.10:5060", "remote": f"{seen_at[0]}:{seen_at[1]}"}}) + "\nnonsense\n")
+    pinger = server.start("natpinger", "sh", "-c", f"exec {lab.PROGRAMS}/natpinger --interval 1s < {records}")
+    pinger.wait_line(r"natpinger: stdin:2: not a JSON object", again=True)
+    inner.settimeout(3)
+    began = time.monotonic()
+    while time.monotonic() - began < 6:  # three times the life of an unused binding
+        lab.require(inner.recvfrom(99) == (PING, ("203.0.113.10", 5060)), "something else than a ping came")
+    record = json.loads(pinger.wait_line(r'\{"type":"ping".*', again=True)[0])
+    lab.require(record["result"] == "sent" and record["id"] == "bob", f"{record}")
+    lab.require(pinger.stop() == 1, "a bad record gives exit status 1")
+
+
+if __name__ == "__main__":
+    lab.main(far_end_only_from_the_sip_port_at_the_interval, a_dead_natpinger_loses_no_binding_and_pings_nobody_twice,
+             the_limit_refuses_by_name, the_port_cannot_be_taken, options_and_their_answers, a_filter_for_scripts)
