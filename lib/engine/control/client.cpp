@@ -123,11 +123,12 @@ void Client::Impl::on_line(std::string_view line) {
     const auto keep = shared_from_this();
     const Json message = Json::parse(line, nullptr, false);
     if (!message.is_object()) return;
-    const auto id = message.find("id");
-    if (id == message.end()) {
-        if (message.contains("type") && on_record) on_record(message);
+    if (message.contains("type")) {  // a record, which may well have an id of its own; replies have no type
+        if (on_record) on_record(message);
         return;
     }
+    const auto id = message.find("id");
+    if (id == message.end()) return;
     std::vector<io::Fd> descriptors;
     if (const auto count = message.find("fds"); count != message.end() && count->is_number_unsigned()) {
         if (auto taken = lines->take_descriptors(count->get<std::size_t>())) descriptors = std::move(*taken);

@@ -13,6 +13,7 @@
 #include "natkit/engine/log/log.hpp"
 #include "natkit/io/host.hpp"
 #include "natkit/io/udp.hpp"
+#include "natkit/ping/pinger.hpp"
 #include "natkit/store/bindings.hpp"
 #include "natkit/store/secret.hpp"
 #include "records.hpp"
@@ -192,7 +193,25 @@ Result<void> Service::Impl::reload() {
     return {};
 }
 
+/// The branch of the topmost Via, if the message is an answer to one of natpinger's OPTIONS.
+std::optional<std::string> ping_branch(std::string_view message) {
+    if (!message.starts_with("SIP/2.0 ")) return std::nullopt;
+    constexpr std::string_view start = ";branch=";
+    const std::size_t at = message.find(start);
+    if (at == std::string_view::npos) return std::nullopt;
+    message.remove_prefix(at + start.size());
+    if (!message.starts_with(ping::Pinger::branch_prefix)) return std::nullopt;
+    return std::string(message.substr(0, std::min<std::size_t>(message.find_first_of(";, \r\n"), 80)));
+}
+
 void Service::Impl::on_datagram(const io::UdpSocket& socket, const io::Datagram& datagram) {
+    const std::string_view text(reinterpret_cast<const char*>(datagram.bytes.data()), datagram.bytes.size());
+    if (const auto branch = ping_branch(text)) {
+        if (server->watched()) {
+            server->publish({{"type", "ping-answer"}, {"branch", *branch}, {"source", to_string(datagram.source)}});
+        }
+        return;
+    }
     const auto side = sides.find(datagram.interface_index);
     const Arrival arrival{
         .flow = {.transport = sip::Transport::udp, .local = socket.local(), .remote = datagram.source},
@@ -302,6 +321,20 @@ void Service::Impl::serve() {
     server->on("adopt", [this, answer](const Json& request, std::vector<io::Fd> fds, control::Reply reply) {
         answer(reply, adopt(request, std::move(fds)));
     });
+    server->on(
+        "listeners",
+        [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
+            Json names = Json::array();
+            std::vector<io::Fd> copies;
+            for (const auto& [local, socket] : sockets) {
+                auto copy = socket->fd().duplicate();
+                if (!copy) continue;
+                names.push_back("udp:" + to_string(local));
+                copies.push_back(std::move(*copy));
+            }
+            reply.ok({{"sockets", std::move(names)}}, std::move(copies));
+        },
+        Repeat::run);
     server->on("reload",
                [this, answer](const Json&, std::vector<io::Fd>, control::Reply reply) { answer(reply, reload()); });
     server->on("client-dead", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {

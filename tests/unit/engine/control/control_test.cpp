@@ -155,10 +155,11 @@ TEST_CASE("control: a watcher gets the snapshot, its end, then changes") {
     client.watch([&](const Json& record) { seen.push_back(record.dump()); });
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 3; }));
     CHECK(f.server->watched());
-    f.server->publish({{"type", "client"}, {"n", 3}});
+    f.server->publish({{"type", "client"}, {"id", "a record may have one"}, {"n", 3}});
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 4; }));
     CHECK(seen == std::vector<std::string>{R"({"type":"client","n":1})", R"({"type":"client","n":2})",
-                                           R"({"type":"snapshot-end"})", R"({"type":"client","n":3})"});
+                                           R"({"type":"snapshot-end"})",
+                                           R"({"type":"client","id":"a record may have one","n":3})"});
 
     f.server.reset();
     f.start();
