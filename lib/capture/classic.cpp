@@ -34,6 +34,7 @@ class Classic final : public PacketReader::Format {
         pcap_ = pcap_fopen_offline_with_tstamp_precision(file_, PCAP_TSTAMP_PRECISION_NANO, message.data());
         if (pcap_ == nullptr) return fail(Errc::bad_input, why(message.data()), source.name());
         link_type_ = pcap_datalink(pcap_);
+        if (link_type_ == DLT_RAW) link_type_ = 101;  // the one number that differs between libpcap and its files
         return {};
     }
 

@@ -81,6 +81,18 @@ Result<sdp::Rewritten> rewrite_one(std::string_view all, std::size_t offset, std
     return rewritten;
 }
 
+/// Whether Content-Length ends the body within a description of which something was to be rewritten.
+bool cuts_description(const sip::Message& message, const sdp::Bodies& bodies, const ChooseTargets& choose) {
+    if (bodies.descriptions.empty() || text::trim(message.rest()).empty()) return false;
+    const std::string_view all = message.bytes();
+    const std::size_t start =
+        static_cast<std::size_t>(message.body().data() - all.data()) + bodies.descriptions.back().offset;
+    const auto document = sdp::Document::parse(all.substr(start));
+    if (!document) return false;
+    const auto targets = choose(*document, bodies.descriptions.size() - 1);
+    return !targets || std::ranges::any_of(*targets, [](const auto& target) { return target.has_value(); });
+}
+
 }  // namespace
 
 Result<RewrittenMessage> rewrite_description(std::string_view text, const ChooseTargets& choose,
@@ -114,7 +126,7 @@ Result<RewrittenMessage> rewrite_message(const sip::Message& message, const Choo
         at = span.end();
         std::ranges::move(rewritten->edits, std::back_inserter(result.edits));
     }
-    if (result.edits.empty()) {
+    if (result.edits.empty() && !cuts_description(message, bodies, choose)) {
         result.bytes = all;
         return result;
     }

@@ -1,0 +1,50 @@
+// Captures: any bytes are read to their end; frames count up; what comes out lies within bounds. Then what natclassify
+// does with it: messages, calls, flows and the doctor. links: explain_engine
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "natkit/engine/explain/capture_messages.hpp"
+#include "natkit/engine/explain/compare.hpp"
+#include "natkit/engine/explain/doctor.hpp"
+
+using namespace natkit;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    auto reader =
+        capture::PacketReader::open(capture::ByteSource::of(std::string(reinterpret_cast<const char*>(data), size)));
+    if (!reader) return 0;
+    const explain::Rules rules{.networks = {.lan = {}, .nated = nat::default_nated(), .nat_servers = {}}};
+    explain::CallTracker calls;
+    explain::FlowTable flows;
+    calls.on_call = [&](const explain::Call& call) {
+        (void)explain::decide_call(call, rules);
+        (void)explain::diagnose(call, flows, rules);
+    };
+    explain::CaptureMessages messages;
+    std::uint64_t last = 0;
+    messages.on_message = [&](explain::CapturedMessage&& captured) {
+        if (captured.frame < last || captured.bytes.size() > size) std::abort();
+        last = captured.frame;
+        const auto message = sip::Message::parse(captured.bytes);
+        if (!message) return;
+        const explain::Facts facts = explain::read_facts(*message);
+        const explain::Arrival arrival{
+            .transport = captured.transport, .source = captured.source, .destination = captured.destination};
+        const record::Nat nat = explain::describe(*message, facts, arrival, rules.networks);
+        (void)explain::compare_peers(facts, arrival);
+        calls.on_message({.message = *message,
+                          .facts = facts,
+                          .nat = nat,
+                          .arrival = arrival,
+                          .frame = captured.frame,
+                          .time_ns = captured.time_ns});
+    };
+    messages.on_media = [&](const explain::CapturedMedia& media) {
+        flows.on_packet(media.source, media.destination, media.time_ns, media.payload);
+    };
+    (void)messages.run(*reader);
+    calls.finish();
+    return 0;
+}

@@ -1,0 +1,58 @@
+// Raw SIP as sdprewrite takes it: the pieces are the input; without a target a message stays byte for byte; what is
+// rewritten is still the same message, with an honest Content-Length. links: explain_engine
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "natkit/engine/explain/input.hpp"
+#include "natkit/engine/explain/rewrite_message.hpp"
+
+using namespace natkit;
+
+namespace {
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+explain::ChooseTargets all_to(std::optional<sdp::MediaTarget> target) {
+    return
+        [target](const sdp::Document& document, std::size_t) -> Result<std::vector<std::optional<sdp::MediaTarget>>> {
+            return std::vector<std::optional<sdp::MediaTarget>>(document.media().size(), target);
+        };
+}
+
+void check_message(const std::string& bytes) {
+    const auto message = sip::Message::parse(bytes);
+    if (!message) return;
+    const auto kept = explain::rewrite_message(*message, all_to(std::nullopt), {});
+    require(!kept || kept->bytes == bytes);
+    const auto moved =
+        explain::rewrite_message(*message, all_to(sdp::MediaTarget{.rtp = *Endpoint::parse("203.0.113.10:40000")}), {});
+    if (!moved) return;
+    const auto again = sip::Message::parse(moved->bytes);
+    require(again.has_value() && again->headers().size() == message->headers().size() &&
+            again->start_line() == message->start_line());
+    if (!moved->edits.empty() && again->find(sip::Name::content_length) != nullptr) {
+        require(again->declared_length() == again->body().size());
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string bytes(reinterpret_cast<const char*>(data), size);
+    auto source = capture::ByteSource::of(bytes);
+    if (bytes.starts_with("\x1f\x8b")) return 0;  // gzip: other bytes come out
+    explain::MessageReader reader(source);
+    std::string together;
+    for (;;) {
+        const auto piece = reader.next();
+        if (!piece || !*piece) break;
+        together += (*piece)->lead + (*piece)->content;
+        check_message((*piece)->content);
+    }
+    require(together == bytes || bytes.size() > 1024 * 1024);
+    return 0;
+}
