@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""RTP bleed and injection, cell by cell: who may take over or listen to a stream, at which moment, under which source rule.
+
+Modelled on the published matrices of RTP bleed. A cell is a call of its own: an attacker sends three packets to the leg of
+the attacked party; `injected` are those that the other party hears, `leaked` is what the attacker then hears of the other
+party. Both are zero but for the cells that ALLOWED names: there the rule by which mediarelay must take the first packet of a
+party that it cannot tell from the attacker. Prints the matrix.
+"""
+# ctest: timeout 120
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import lab
+from media import Edge, Peer, rtp
+
+# party: its address, how it is signalled, whether source_port_restriction holds
+PARTIES = {
+    "lan":             ("192.168.10.5", {"place": "lan"}, True),
+    "wan exact":       ("203.0.113.50", {"place": "wan"}, True),
+    "wan any port":    ("203.0.113.50", {"place": "wan"}, False),
+    "far-end":         ("203.0.113.60", {"place": "far-end", "visible": "203.0.113.60"}, True),
+    "far-end, range":  ("203.0.113.64", {"place": "far-end", "visible": "203.0.113.64"}, True),
+}
+ATTACKERS = {  # address (None: the party's own), whether it knows SSRC and sequence
+    "other port":         (None, False),
+    "other address":      ("203.0.113.99", False),
+    "in the NAT range":   ("203.0.113.70", False),
+    "on the LAN":         ("192.168.10.66", False),
+    "right SSRC, port":   (None, True),
+    "right SSRC, range":  ("203.0.113.70", True),
+    "old endpoint":       ("old", False),
+}
+MOMENTS = ("before the first packet", "during the call", "after re-INVITE", "on hold, silent", "after rebinding", "after resuming")
+
+# The first packet of a party whose port (or address of its site) is not known yet: whoever comes first from there is it.
+FIRST = {"lan": ("other port", "right SSRC, port"), "wan any port": ("other port", "right SSRC, port"),
+         "far-end": ("other port", "right SSRC, port"),
+         "far-end, range": ("other port", "right SSRC, port", "in the NAT range", "right SSRC, range")}
+# After 2 s of silence, whoever carries the stream on, from the same address or site.
+REBIND = {"lan": ("right SSRC, port",), "wan any port": ("right SSRC, port",), "far-end": ("right SSRC, port",),
+          "far-end, range": ("right SSRC, port", "right SSRC, range")}
+ALLOWED = {}
+for party, attackers in FIRST.items():
+    for attacker in attackers:
+        learned = "latch" if party.startswith("far-end") else "port-learned"
+        for moment in ("before the first packet", "after re-INVITE", "after resuming"):
+            ALLOWED[party, moment, attacker] = learned
+for party, attackers in REBIND.items():
+    for attacker in attackers:
+        ALLOWED[party, "on hold, silent", attacker] = "rebind"
+
+SSRC, SPOKEN = 77, 5
+
+
+class Cell:
+    """One call, its attacked party P, its other party Q, and the attacker."""
+
+    def __init__(self, hosts, control, party, moment, attacker):
+        address, signalled, _ = PARTIES[party]
+        self.name, self.control, self.moment = (party, moment, attacker), control, moment
+        self.hosts, self.address, self.signalled = hosts, address, signalled
+        self.p = self.peer(address)
+        self.q = self.peer("203.0.113.51" if party == "lan" else "192.168.10.6")
+        made = control.ask("relay", a={"party": self.party_of(self.p)}, b={"party": {"endpoint": self.q.endpoint}})
+        self.leg, self.to_p, self.to_q = made["a"]["leg"], made["a"]["local"], made["b"]["local"]
+        self.sent = 0
+        where, self.knows = ATTACKERS[attacker]
+        self.attacker = None if where == "old" else self.peer(where or address)
+
+    def peer(self, address):
+        return Peer(self.hosts["lan" if address.startswith("192.168.10.") else "wan"], address)
+
+    def party_of(self, peer):
+        return {**self.signalled, "endpoint": peer.endpoint}
+
+    def speak(self, peer, count=SPOKEN):
+        for _ in range(count):
+            peer.speak(self.to_p, SSRC, b"party")
+        self.sent += count
+        self.settle()
+
+    def settle(self):
+        """Until mediarelay has decided on everything that was sent to the leg."""
+        def decided():
+            statistics = self.control.ask("show", leg=self.leg)["legs"][0]["statistics"]
+            drops = sum(n for reason, n in statistics.get("drops", {}).items() if reason not in ("peer-unknown", "not-sent"))
+            return statistics["received"]["packets"] + drops >= self.sent
+        lab.wait_until(decided, f"{self.name}: {self.sent} packets decided on")
+
+    def before_the_pause(self):
+        if self.moment != "before the first packet":
+            self.speak(self.p)
+        if self.moment.startswith("on hold"):
+            self.control.ask("update", leg=self.leg, hold=True)
+        elif self.moment == "after resuming":
+            self.control.ask("update", leg=self.leg, hold=True)
+            self.control.ask("update", leg=self.leg, hold=False)
+
+    def after_the_pause(self):
+        old = self.p
+        if self.moment == "during the call":
+            self.speak(self.p)
+        elif self.moment == "after rebinding":
+            self.p = self.peer(self.address)
+            self.p.sequence = old.sequence
+            self.speak(self.p)
+        elif self.moment == "after re-INVITE":
+            self.p = self.peer(self.address)
+            self.control.ask("update", leg=self.leg, party=self.party_of(self.p))
+        if self.attacker is None:
+            self.attacker = old
+
+    def attack(self):
+        """What got through: (injected, leaked)."""
+        self.q.drain_now()
+        self.attacker.drain_now()
+        for n in range(3):
+            packet = rtp(SPOKEN * 2 + n, SSRC, b"attack") if self.knows else rtp(n, 666, b"attack")
+            self.attacker.send(self.to_p, packet)
+        self.sent += 3
+        self.settle()
+        injected = sum(packet[12:18] == b"attack" for packet in self.q.drain_now())
+        for n in range(3):
+            self.q.send(self.to_q, rtp(n, 3, b"secret"))
+        lab.wait_until(lambda: self.control.ask("show", leg=self.leg)["legs"][1]["statistics"]["received"]["packets"] >= 3,
+                       f"{self.name}: the other party is relayed")
+        leaked = sum(packet[12:18] == b"secret" for packet in self.attacker.drain_now())
+        for peer in (self.p, self.q, self.attacker):
+            peer.socket.close()
+        return injected, leaked
+
+
+def applies(party, moment, attacker):
+    if moment == "after rebinding" and party == "wan exact":
+        return False  # there is no rebinding
+    return attacker != "old endpoint" or moment in ("after re-INVITE", "after rebinding")
+
+
+def matrix(net):
+    edge = Edge(net).serve()
+    lan = net.host("lan").attach("eth0", edge.lan, "192.168.10.5/24", "192.168.10.6/24", "192.168.10.66/24").default_route("192.168.10.1")
+    wan = net.host("wan").attach("eth0", edge.wan, *(f"203.0.113.{n}/24" for n in (50, 51, 60, 64, 70, 99)))
+    wan.ip("route", "add", "192.168.10.0/24", "via", "203.0.113.10")
+    hosts, control, results, wrong = {"lan": lan, "wan": wan}, edge.control(), {}, []
+    for restricted in (True, False):
+        if not restricted:
+            edge.config.write_text(edge.config.read_text().replace("[media_proxy]\n", "[media_proxy]\nsource_port_restriction = false\n"))
+            control.ask("reload")
+        cells = [Cell(hosts, control, party, moment, attacker)
+                 for party, (_, _, wants) in PARTIES.items() if wants == restricted
+                 for moment in MOMENTS for attacker in ATTACKERS if applies(party, moment, attacker)]
+        for cell in cells:
+            cell.before_the_pause()
+        time.sleep(2.1)  # the silence after which a source may be rebound
+        for cell in cells:
+            cell.after_the_pause()
+            results[cell.name] = got = cell.attack()
+            rule = ALLOWED.get(cell.name)
+            if rule and got != (3, 3):
+                wrong.append(f"{', '.join(cell.name)}: {got}, though {rule} should have taken it")
+            if not rule and got != (0, 0):
+                wrong.append(f"{', '.join(cell.name)}: injected {got[0]}, leaked {got[1]}")
+    for party in PARTIES:
+        print(f"\n{party:<24}" + "".join(f"{a:>20}" for a in ATTACKERS))
+        for moment in MOMENTS:
+            row = [results.get((party, moment, a)) for a in ATTACKERS]
+            text = ["-" if got is None else ALLOWED.get((party, moment, a)) or f"{got[0]}/{got[1]}" for a, got in zip(ATTACKERS, row)]
+            print(f"  {moment:<22}" + "".join(f"{t:>20}" for t in text))
+    print(f"\n{len(results)} cells, injected/leaked; a rule's name where section 'Sources' of mediarelay(1) allows it")
+    lab.require(not wrong, "\n".join(wrong))
+
+
+if __name__ == "__main__":
+    lab.main(matrix)
