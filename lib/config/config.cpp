@@ -30,6 +30,13 @@ Endpoint Control::default_metrics() {
 
 Surroundings Surroundings::of_process() {
     Surroundings result;
+    // Set by systemd for RuntimeDirectory= and StateDirectory=; of several the first.
+    const std::string own_runtime = environment("RUNTIME_DIRECTORY");
+    const std::string own_state = environment("STATE_DIRECTORY");
+    if (!own_runtime.empty() && !own_state.empty()) {
+        return {.runtime_dir = own_runtime.substr(0, own_runtime.find(':')),
+                .state_dir = own_state.substr(0, own_state.find(':'))};
+    }
     if (::geteuid() == 0) return result;
     const std::string runtime = environment("XDG_RUNTIME_DIR");
     result.runtime_dir = runtime.empty() ? "/tmp/natkit-" + std::to_string(::geteuid()) : runtime + "/natkit";

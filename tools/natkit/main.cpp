@@ -13,6 +13,8 @@ int main(int argc, char** argv) {
     app.fallthrough();
 
     CLI::App* run = app.add_subcommand("run", "Start the edge and stay in the foreground until SIGTERM or SIGINT");
+    bool detach = false;
+    run->add_flag("--daemon", detach, "Go to the background once everything runs");
     CLI::App* check =
         app.add_subcommand("check", "Read the configuration; report every problem, or the effective values");
     CLI::App* status = app.add_subcommand("status", "What runs, and how much of it");
@@ -22,7 +24,7 @@ int main(int argc, char** argv) {
     CLI::App* stop = app.add_subcommand("stop", "End all programs");
 
     return tool::run(app, argc, argv, [&] {
-        if (run->parsed()) return natkit_tool::run(common);
+        if (run->parsed()) return natkit_tool::run(common, detach);
         if (check->parsed()) return natkit_tool::check(common);
         if (status->parsed()) return natkit_tool::status(common);
         if (calls->parsed()) return natkit_tool::list(common, "calls");

@@ -7,7 +7,9 @@
 
 #include "natkit/engine/log/log.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
+#include "natkit/io/fd.hpp"
 #include "natkit/io/host.hpp"
+#include "natkit/io/privileges.hpp"
 
 using namespace natkit;
 
@@ -61,18 +63,37 @@ std::optional<config::Config> read_config(const tool::CommonOptions& common) {
     return std::move(loaded->config);
 }
 
-tool::Exit run(const tool::CommonOptions& common) {
+tool::Exit run(const tool::CommonOptions& common, bool detach) {
     auto config = read_config(common);
     if (!config || !configure_log(*config)) return tool::Exit::usage;
+    std::optional<io::Detached> detached;
+    if (detach) {
+        if (config->log.target == "stderr") {
+            tool::complain(program,
+                           "--daemon leaves no standard error to log to; write [log] target = \"journal\" or a file");
+            return tool::Exit::usage;
+        }
+        auto split = io::Detached::split();
+        if (!split) {
+            tool::complain(program, split.error());
+            return tool::Exit::internal;
+        }
+        detached = *split;
+    }
     static_cast<void>(io::raise_descriptor_limit());
     const std::string file = absolute(config_file(common));
+    const std::string log_target = config->log.target;
     io::Loop loop;
     auto supervisor = supervise::Supervisor::start(
         loop,
         {.config_file = file,
          .base_dir = file.empty() ? absolute(".") : std::filesystem::path(file).parent_path().string(),
          .program_dir = program_dir(),
-         .log_level = common.log_level},
+         .log_level = common.log_level,
+         .on_ready =
+             [&detached] {
+                 if (detached) detached->ready();
+             }},
         std::move(*config));
     if (!supervisor) {
         for (const Error& problem : supervisor.error()) tool::complain(program, problem);
@@ -84,7 +105,10 @@ tool::Exit run(const tool::CommonOptions& common) {
     const io::SignalWatch hangup(loop, SIGHUP, [&](int) { (*supervisor)->reload(); });
     const io::SignalWatch rotate(loop, SIGUSR1, [](int) { static_cast<void>(log::reopen()); });
     loop.run();
-    return (*supervisor)->good() ? tool::Exit::fine : tool::Exit::usage;
+    if ((*supervisor)->good()) return tool::Exit::fine;
+    if (log_target != "stderr")
+        tool::complain(program, "one of the programs cannot run; the log (" + log_target + ") says why");
+    return tool::Exit::usage;
 }
 
 tool::Exit check(const tool::CommonOptions& common) {

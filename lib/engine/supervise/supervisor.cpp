@@ -13,6 +13,7 @@
 
 #include "natkit/io/host.hpp"
 #include "natkit/io/lines.hpp"
+#include "natkit/io/privileges.hpp"
 #include "supervisor_impl.hpp"
 
 namespace natkit::supervise {
@@ -57,7 +58,8 @@ Supervisor::Impl::Impl(io::Loop& on, Options with, config::Config from)
       config(std::move(from)),
       log("NATKIT", config.sip.log_level),
       runtime_dir(folder_of(config.control.socket)),
-      started(on.now()) {}
+      started(on.now()),
+      notifier(on) {}
 
 std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(io::Loop& loop, Options options,
                                                                                config::Config config) {
@@ -81,7 +83,12 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
     for (auto& worker : impl.workers) static_cast<void>(worker->adopt());
     impl.take_sockets_back();
     auto problems = impl.listeners.open(served(impl.config));
-    if (auto problem = impl.write_snapshot()) problems.push_back(std::move(*problem));
+    if (problems.empty()) {
+        if (auto problem = impl.drop_privileges()) problems.push_back(std::move(*problem));
+    }
+    if (problems.empty()) {
+        if (auto problem = impl.write_snapshot()) problems.push_back(std::move(*problem));
+    }
     if (!problems.empty()) return std::unexpected(std::move(problems));
     impl.sockets_open = true;
     for (auto& [worker, ready] : std::exchange(impl.waiting_for_sockets, {})) impl.hand_over_sockets(*worker, ready);
@@ -110,6 +117,19 @@ std::optional<Error> Supervisor::Impl::make_folders() {
         }
     }
     return std::nullopt;
+}
+
+std::optional<Error> Supervisor::Impl::drop_privileges() const {
+    if (config.daemon.user.empty()) return std::nullopt;
+    std::vector<std::string> paths = {runtime_dir, config.control.socket, config.control.socket + ".lock"};
+    if (!config.registrar.state.empty()) {
+        paths.push_back(folder_of(config.registrar.state));
+        for (const char* suffix : {"", "-wal", "-shm"}) paths.push_back(config.registrar.state + suffix);
+        paths.push_back(folder_of(config.registrar.state) + "/secret");
+    }
+    const auto done = io::become(config.daemon.user, paths);
+    if (done) return std::nullopt;
+    return Error{Errc::bad_config, "", "[daemon] user: " + done.error().message};
 }
 
 /// The workers read a copy: a file that is being edited does not reach one that happens to restart.
@@ -187,9 +207,15 @@ void Supervisor::Impl::on_worker_running(Worker& worker) {
     const bool all = std::ranges::all_of(workers, [](const auto& w) { return w->state() == Worker::State::running; });
     if (!all || announced) return;
     announced = true;
+    log.major(summary());
+    notifier.ready(summary());
+    if (options.on_ready) options.on_ready();
+}
+
+std::string Supervisor::Impl::summary() const {
     std::string text = "running:";
     for (const std::string& name : listeners.names()) text += " " + name;
-    log.major(text);
+    return text;
 }
 
 void Supervisor::Impl::on_worker_unusable(Worker& worker) {
@@ -202,6 +228,7 @@ void Supervisor::Impl::on_worker_unusable(Worker& worker) {
 void Supervisor::Impl::stop() {
     if (stopping) return;
     stopping = true;
+    notifier.stopping();
     log.low_level("stopping");
     // Whoever drives another is stopped first.
     for (auto worker = workers.rbegin(); worker != workers.rend(); ++worker) (*worker)->stop();
@@ -262,7 +289,9 @@ config::Problems Supervisor::Impl::reload() {
 }
 
 void Supervisor::reload() {
+    impl_->notifier.reloading();
     for (const Error& problem : impl_->reload()) impl_->log.failures("not reloaded: " + to_string(problem));
+    impl_->notifier.ready(impl_->summary());
 }
 
 void Supervisor::stop() {

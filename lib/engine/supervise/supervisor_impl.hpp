@@ -8,6 +8,7 @@
 #include "natkit/engine/supervise/listeners.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/engine/supervise/worker.hpp"
+#include "notify.hpp"
 
 namespace natkit::supervise {
 
@@ -24,6 +25,7 @@ struct Supervisor::Impl {
     Instant started;
     std::unique_ptr<control::Server> server;
     Listeners listeners;
+    Notifier notifier;
     std::vector<std::unique_ptr<Worker>> workers;  ///< in the order of their start
     bool sockets_open = false;
     std::vector<std::pair<Worker*, std::function<void(bool)>>> waiting_for_sockets;
@@ -36,6 +38,8 @@ struct Supervisor::Impl {
 
     [[nodiscard]] std::string path(const std::string& name) const { return runtime_dir + "/" + name; }
     [[nodiscard]] std::optional<Error> make_folders();
+    /// [daemon] user: sockets are open by now, and the folders become that user's.
+    [[nodiscard]] std::optional<Error> drop_privileges() const;
     [[nodiscard]] std::optional<Error> write_snapshot() const;
     void make_workers();
     /// Gets the SIP sockets back from workers that outlived the last natkit.
@@ -44,6 +48,7 @@ struct Supervisor::Impl {
 
     void hand_over_sockets(Worker& worker, std::function<void(bool)> ready);
     void on_worker_running(Worker& worker);
+    [[nodiscard]] std::string summary() const;
     void on_worker_unusable(Worker& worker);
     void stop();
     void on_worker_stopped();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,10 +14,11 @@ namespace natkit::supervise {
 class Supervisor {
   public:
     struct Options {
-        std::string config_file;  ///< read again at a reload; empty: built-in defaults
-        std::string base_dir;     ///< where relative paths of the configuration start
-        std::string program_dir;  ///< folder of the other programs
-        std::string log_level;    ///< of every program; empty: as configured
+        std::string config_file;         ///< read again at a reload; empty: built-in defaults
+        std::string base_dir;            ///< where relative paths of the configuration start
+        std::string program_dir;         ///< folder of the other programs
+        std::string log_level;           ///< of every program; empty: as configured
+        std::function<void()> on_ready;  ///< once, when all workers run
     };
 
     /// Takes the control socket, the SIP sockets (those of an earlier natkit's surviving workers, of systemd, or new

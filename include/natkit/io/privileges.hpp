@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "natkit/base/error.hpp"
+
+namespace natkit::io {
+
+/// Becomes another user for good, with its groups and without root's capabilities; `paths` are given to it first (those
+/// that exist). Nothing happens when the process is that user already. Errors: no such user, not root.
+[[nodiscard]] Result<void> become(const std::string& user, std::span<const std::string> paths);
+
+/// Splits into a parent that waits and a child that goes on as a daemon: in a session of its own, standard input from
+/// /dev/null. Call it before there are threads, loops or sockets.
+class Detached {
+  public:
+    /// Returns in the child only. The parent ends with 0 once the child calls ready(), else with the child's status.
+    [[nodiscard]] static Result<Detached> split();
+    /// The parent may go; standard output and error become /dev/null.
+    void ready();
+
+  private:
+    explicit Detached(int pipe) : pipe_(pipe) {}
+    int pipe_;
+};
+
+}  // namespace natkit::io

@@ -1,0 +1,72 @@
+#include "natkit/io/privileges.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace natkit::io {
+
+Result<void> become(const std::string& user, std::span<const std::string> paths) {
+    errno = 0;
+    const passwd* entry = ::getpwnam(user.c_str());  // before there are threads
+    if (entry == nullptr) return fail(Errc::bad_config, "no such user: '" + user + "'");
+    const uid_t uid = entry->pw_uid;
+    const gid_t gid = entry->pw_gid;
+    if (::geteuid() == uid) return {};
+    if (::geteuid() != 0) return fail(Errc::bad_config, "only root can become '" + user + "'");
+    for (const std::string& path : paths) {
+        if (::lchown(path.c_str(), uid, gid) != 0 && errno != ENOENT) return fail_errno("chown " + path, errno);
+    }
+    if (::initgroups(user.c_str(), gid) != 0) return fail_errno("initgroups " + user, errno);
+    if (::setresgid(gid, gid, gid) != 0) return fail_errno("setresgid " + user, errno);
+    if (::setresuid(uid, uid, uid) != 0) return fail_errno("setresuid " + user, errno);
+    return {};
+}
+
+Result<Detached> Detached::split() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe", errno);
+    const pid_t child = ::fork();
+    if (child < 0) return fail_errno("fork", errno);
+    if (child > 0) {
+        ::close(ends[1]);
+        char ready = 0;
+        ssize_t count = 0;
+        do count = ::read(ends[0], &ready, 1);
+        while (count < 0 && errno == EINTR);
+        if (count == 1) std::_Exit(0);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        std::_Exit(WIFEXITED(status) ? WEXITSTATUS(status) : 70);
+    }
+    ::close(ends[0]);
+    ::setsid();
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        ::dup2(null, STDIN_FILENO);
+        ::close(null);
+    }
+    return Detached(ends[1]);
+}
+
+void Detached::ready() {
+    if (pipe_ < 0) return;
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        ::dup2(null, STDOUT_FILENO);
+        ::dup2(null, STDERR_FILENO);
+        ::close(null);
+    }
+    const char byte = 1;
+    const ssize_t written = ::write(pipe_, &byte, 1);
+    static_cast<void>(written);  // a parent that is gone waits for nothing
+    ::close(pipe_);
+    pipe_ = -1;
+}
+
+}  // namespace natkit::io
