@@ -426,7 +426,7 @@ class Lab:
             status = program.process.poll()
             print(f"--- {program.name}: {'running' if status is None else f'ended with {status}'}: {' '.join(program.argv)}")
             for line in program.lines[-120:]:
-                print(f"    {line}")
+                print(f"    {line[:400]}")
 
     def check_sanitizers(self):
         """A test passes only if no program reported an error of its memory or of undefined behaviour."""
@@ -439,7 +439,11 @@ class Lab:
         for program in self.programs:
             if program.process.poll() is None:
                 program.kill()
-        for name in self.hosts:
+        for name in self.hosts:  # children that outlived their parent, as natkit's do, end with the laboratory
+            pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -35,7 +35,7 @@ class Baresip:
                  password="secret", expires=3600, name=None):
         self.host, self.user, self.aor = host, user, f"sip:{user}@{domain}"
         self.name = name or user
-        self.tap = host.lab.tap(host)
+        self.tap, self._since = host.lab.tap(host), 0.0
         folder = host.lab.folder / f"baresip-{self.name}"
         folder.mkdir()
         tone_file = host.lab.folder / f"tone-{tone}.wav"
@@ -54,7 +54,7 @@ class Baresip:
         (folder / "contacts").write_text("")
         (folder / "uuid").write_text("00000000-0000-4000-8000-000000000000\n")
         self.program = host.start(f"baresip {self.name}", "baresip", "-4", "-f", folder)
-        self.events, self._all, self._answers, self._token = queue.Queue(), [], {}, 0
+        self.events, self._answers, self._token = queue.Queue(), {}, 0
         self._answered = threading.Condition()
         self._control = lab.wait_until(self._connect, f"{self.name}'s control connection")
         threading.Thread(target=self._listen, daemon=True).start()
@@ -86,7 +86,6 @@ class Baresip:
                 message = json.loads(kept[found.end():found.end() + int(found[1])])
                 kept = kept[found.end() + int(found[1]) + 1:]
                 if message.get("event"):
-                    self._all.append(message)
                     self.events.put(message)
                 else:
                     with self._answered:
@@ -115,7 +114,9 @@ class Baresip:
                 return event
             seen.append(event["type"] + (f"({event['param']})" if event.get("param") else ""))
 
-    def forget_events(self):
+    def forget(self):
+        """Events and audio until now no longer count: a new call begins."""
+        self._since = time.time()
         while not self.events.empty():
             self.events.get_nowait()
 
@@ -129,11 +130,11 @@ class Baresip:
         return self.command("hangup")
 
     def heard(self):
-        """RTP datagrams that reached this phone."""
-        return [d for d in self.tap.rtp() if d.destination.startswith(self.host.address + ":")]
+        """RTP datagrams that reached this phone in this call."""
+        return [d for d in self.tap.rtp() if d.time >= self._since and d.destination.startswith(self.host.address + ":")]
 
     def said(self):
-        return [d for d in self.tap.rtp() if d.source.startswith(self.host.address + ":")]
+        return [d for d in self.tap.rtp() if d.time >= self._since and d.source.startswith(self.host.address + ":")]
 
     def stop(self):
         """As a power cut does: no un-REGISTER."""
@@ -142,8 +143,8 @@ class Baresip:
 
 def call(caller, callee, uri=None, seconds=lab.PATIENCE):
     """caller calls, callee answers (itself, or here), both are established."""
-    caller.forget_events()
-    callee.forget_events()
+    caller.forget()
+    callee.forget()
     caller.dial(uri or callee.aor)
     callee.wait_event("CALL_INCOMING", seconds=seconds)
     callee.accept()
