@@ -1,5 +1,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ constexpr const char* examples =
     "Examples:\n"
     "  sdprewrite --to 203.0.113.10:40000 < invite.sip\n"
     "  sdprewrite --to audio=203.0.113.10:40000 --explain < offer.sdp\n"
+    "  natclassify --format json < sip.jsonl | sdprewrite --relay /run/natkit/mediarelay.sock\n"
     "  natclassify --format json capture.pcap | sdprewrite --to 203.0.113.10:40000 | jq .rewrite\n"
     "\n"
     "Exit status: 0 fine; 1 something could not be rewritten and was passed on unchanged; 2 usage; 70 internal error.";
@@ -30,6 +32,7 @@ struct Options {
     std::string file = "-";
     std::vector<std::string> to;
     std::string origin;
+    std::string relay;
     sdprewrite::Settings settings;
 };
 
@@ -44,6 +47,10 @@ void add_options(CLI::App& app, Options& options) {
            "that kind. Repeat for several streams; further streams take the following port pairs")
         ->type_name("[KIND=]ADDRESS[:PORT]")
         ->allow_extra_args(false);
+    app.add_option("--relay", options.relay,
+                   "Ask the mediarelay at this control socket for the endpoints, call by call")
+        ->type_name("SOCKET")
+        ->excludes("--to");
     const std::map<std::string, sdp::IcePolicy> policies = {{"drop", sdp::IcePolicy::drop},
                                                             {"keep", sdp::IcePolicy::keep},
                                                             {"add", sdp::IcePolicy::add},
@@ -84,7 +91,13 @@ tool::Exit run(Options& options) {
         tool::complain("sdprewrite", source.error());
         return tool::Exit::usage;
     }
-    return sdprewrite::Rewriter(*source, options.settings).run();
+    std::optional<sdprewrite::Relay> relay;
+    if (!options.relay.empty()) {
+        const auto config = tool::load_config("sdprewrite", options.common);
+        if (!config) return tool::Exit::usage;
+        relay.emplace(options.relay, config->network.lists);
+    }
+    return sdprewrite::Rewriter(*source, options.settings, relay ? &*relay : nullptr).run();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/record/sip.hpp"
+#include "natkit/sdp/body.hpp"
 
 namespace natkit::sdprewrite {
 namespace {
@@ -32,6 +33,17 @@ std::string edit_text(const sdp::Edit& edit) {
     return "'" + before + "' became '" + after + "'";
 }
 
+/// What natclassify found out about the sender travels in the record.
+Sender sender_of(const nlohmann::ordered_json& json, const record::Sip& sip) {
+    Sender sender{.source = sip.source, .destination = sip.destination, .place = {}};
+    const auto nat = json.find("nat");
+    if (nat == json.end() || !nat->is_object()) return sender;
+    const auto place = nat->find("place");
+    if (place != nat->end() && (*place == "lan" || *place == "wan" || *place == "far-end"))
+        sender.place = place->get<std::string>();
+    return sender;
+}
+
 }  // namespace
 
 tool::Exit Rewriter::run() {
@@ -43,7 +55,14 @@ tool::Exit Rewriter::run() {
         switch (explain::recognise(*head)) {
             case explain::InputKind::empty:
             case explain::InputKind::sip: done = copy_messages(); break;
-            case explain::InputKind::sdp: done = copy_description(); break;
+            case explain::InputKind::sdp:
+                if (relay_ != nullptr) {
+                    tool::complain(program, source_.name() +
+                                                ": --relay needs SIP messages: a bare description belongs to no call");
+                    return tool::Exit::usage;
+                }
+                done = copy_description();
+                break;
             case explain::InputKind::json: done = copy_lines(); break;
             case explain::InputKind::capture:
                 tool::complain(
@@ -71,11 +90,18 @@ void Rewriter::tell_edits(const std::string& where, std::size_t first_line, cons
     }
 }
 
-Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes) {
+Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes, const Sender& sender) {
     const auto message = sip::Message::parse(bytes);
     if (!message) return std::unexpected(message.error());
+    if (relay_ != nullptr) {  // no legs for what cannot be rewritten anyway
+        const bool speaks =
+            !sdp::find_descriptions(message->value(sip::Name::content_type), message->body()).descriptions.empty();
+        if (auto reason = explain::why_untouchable(*message); speaks && reason)
+            return std::unexpected(*std::move(reason));
+        if (auto begun = relay_->begin(*message, sender); !begun) return std::unexpected(begun.error());
+    }
     const auto choose = [&](const sdp::Document& document, std::size_t) {
-        return choose_targets(document, settings_.to);
+        return relay_ != nullptr ? relay_->targets(document) : choose_targets(document, settings_.to);
     };
     return explain::rewrite_message(*message, choose, settings_.sdp);
 }
@@ -102,7 +128,7 @@ Result<void> Rewriter::copy_messages() {
         if (!*piece) return {};
         if (!settings_.records) output_.write((*piece)->lead);
         if ((*piece)->content.empty()) continue;
-        put((*piece)->content, (*piece)->line, rewrite_sip((*piece)->content));
+        put((*piece)->content, (*piece)->line, rewrite_sip((*piece)->content, {}));
     }
 }
 
@@ -140,7 +166,7 @@ std::string Rewriter::rewrite_line(const explain::Piece& piece) {
         bad(where, sip.error());
         return unchanged;
     }
-    const auto rewritten = rewrite_sip(sip->message);
+    const auto rewritten = rewrite_sip(sip->message, sender_of(*json, *sip));
     if (!rewritten) {
         bad(where, rewritten.error());
         return unchanged;

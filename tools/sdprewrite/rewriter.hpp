@@ -7,6 +7,7 @@
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/input.hpp"
 #include "natkit/engine/explain/rewrite_message.hpp"
+#include "sdprewrite/relay.hpp"
 #include "sdprewrite/targets.hpp"
 
 namespace natkit::sdprewrite {
@@ -21,8 +22,9 @@ struct Settings {
 /// Copies an input to standard output, its session descriptions rewritten.
 class Rewriter {
   public:
-    Rewriter(capture::ByteSource& source, const Settings& settings)
-        : source_(source), settings_(settings), output_("sdprewrite") {}
+    /// With a `relay` it gives the targets, and `settings.to` nothing.
+    Rewriter(capture::ByteSource& source, const Settings& settings, Relay* relay)
+        : source_(source), settings_(settings), relay_(relay), output_("sdprewrite") {}
 
     [[nodiscard]] tool::Exit run();
 
@@ -31,13 +33,14 @@ class Rewriter {
     [[nodiscard]] Result<void> copy_lines();
     [[nodiscard]] Result<void> copy_description();
     [[nodiscard]] std::string rewrite_line(const explain::Piece& piece);
-    [[nodiscard]] Result<explain::RewrittenMessage> rewrite_sip(const std::string& bytes);
+    [[nodiscard]] Result<explain::RewrittenMessage> rewrite_sip(const std::string& bytes, const Sender& sender);
     void put(const std::string& original, std::size_t line, Result<explain::RewrittenMessage> rewritten);
     void tell_edits(const std::string& where, std::size_t first_line, const std::vector<sdp::Edit>& edits);
     void bad(const std::string& where, const Error& error);
 
     capture::ByteSource& source_;
     const Settings& settings_;
+    Relay* relay_;
     tool::Output output_;
     bool any_bad_ = false;
 };

@@ -17,46 +17,6 @@ std::string line_of(std::string_view all, std::string_view part) {
     return "line " + std::to_string(1 + lines_before(all, static_cast<std::size_t>(part.data() - all.data())));
 }
 
-/// Why the body must stay as it is, if there is a reason.
-std::optional<Error> why_untouchable(const sip::Message& message) {
-    const std::string_view all = message.bytes();
-    const auto refuse = [&](std::string_view at, std::string why) {
-        return Error{.code = Errc::refused, .where = line_of(all, at), .message = std::move(why)};
-    };
-    unsigned lengths = 0;
-    for (const sip::Header& header : message.headers()) {
-        const std::string value = text::lower(header.value);
-        const bool credentials =
-            header.name == sip::Name::authorization || header.name == sip::Name::proxy_authorization;
-        if (credentials && value.find("auth-int") != std::string::npos) {
-            return refuse(header.line, "the credentials protect the body (qop=auth-int)");
-        }
-        if (header.name == sip::Name::content_encoding && !value.empty() && value != "identity") {
-            return refuse(header.line, "the body is coded: '" + text::printable(header.value, 40) + "'");
-        }
-        if (text::iequals(header.name_text, "Identity-Info"))
-            return refuse(header.line, "the Identity signs the body (RFC 4474)");
-        if (header.name == sip::Name::content_length && ++lengths > 1)
-            return refuse(header.line, "a second Content-Length");
-    }
-    const sip::Header* length = message.find(sip::Name::content_length);
-    if (length == nullptr) return std::nullopt;
-    const auto declared = message.declared_length();
-    if (!declared)
-        return refuse(length->line, "Content-Length is not a number: '" + text::printable(length->value, 40) + "'");
-    const bool extra = !text::trim(message.rest()).empty();
-    if (*declared != message.body().size() || extra) {
-        return refuse(length->line, "Content-Length is " + std::to_string(*declared) + ", the body has " +
-                                        std::to_string(message.body().size() + message.rest().size()) + " bytes");
-    }
-    return std::nullopt;
-}
-
-struct Description {
-    sdp::Span span;  ///< in the body
-    sdp::Rewritten rewritten;
-};
-
 /// Rewrites one description that stands at `offset` of `all`.
 Result<sdp::Rewritten> rewrite_one(std::string_view all, std::size_t offset, std::string_view text, std::size_t index,
                                    const ChooseTargets& choose, const sdp::Options& options) {
@@ -94,6 +54,40 @@ bool cuts_description(const sip::Message& message, const sdp::Bodies& bodies, co
 }
 
 }  // namespace
+
+std::optional<Error> why_untouchable(const sip::Message& message) {
+    const std::string_view all = message.bytes();
+    const auto refuse = [&](std::string_view at, std::string why) {
+        return Error{.code = Errc::refused, .where = line_of(all, at), .message = std::move(why)};
+    };
+    unsigned lengths = 0;
+    for (const sip::Header& header : message.headers()) {
+        const std::string value = text::lower(header.value);
+        const bool credentials =
+            header.name == sip::Name::authorization || header.name == sip::Name::proxy_authorization;
+        if (credentials && value.find("auth-int") != std::string::npos) {
+            return refuse(header.line, "the credentials protect the body (qop=auth-int)");
+        }
+        if (header.name == sip::Name::content_encoding && !value.empty() && value != "identity") {
+            return refuse(header.line, "the body is coded: '" + text::printable(header.value, 40) + "'");
+        }
+        if (text::iequals(header.name_text, "Identity-Info"))
+            return refuse(header.line, "the Identity signs the body (RFC 4474)");
+        if (header.name == sip::Name::content_length && ++lengths > 1)
+            return refuse(header.line, "a second Content-Length");
+    }
+    const sip::Header* length = message.find(sip::Name::content_length);
+    if (length == nullptr) return std::nullopt;
+    const auto declared = message.declared_length();
+    if (!declared)
+        return refuse(length->line, "Content-Length is not a number: '" + text::printable(length->value, 40) + "'");
+    const bool extra = !text::trim(message.rest()).empty();
+    if (*declared != message.body().size() || extra) {
+        return refuse(length->line, "Content-Length is " + std::to_string(*declared) + ", the body has " +
+                                        std::to_string(message.body().size() + message.rest().size()) + " bytes");
+    }
+    return std::nullopt;
+}
 
 Result<RewrittenMessage> rewrite_description(std::string_view text, const ChooseTargets& choose,
                                              const sdp::Options& options) {

@@ -29,6 +29,9 @@ struct RewrittenMessage {
 [[nodiscard]] Result<RewrittenMessage> rewrite_message(const sip::Message& message, const ChooseTargets& choose,
                                                        const sdp::Options& options);
 
+/// Why the body of a message must stay as it is: the refusals above that do not depend on the description.
+[[nodiscard]] std::optional<Error> why_untouchable(const sip::Message& message);
+
 /// The same for a bare session description.
 [[nodiscard]] Result<RewrittenMessage> rewrite_description(std::string_view text, const ChooseTargets& choose,
                                                            const sdp::Options& options);
