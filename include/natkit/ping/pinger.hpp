@@ -136,6 +136,6 @@ class Pinger {
     Counters counters_;
 };
 
-[[nodiscard]] const char* to_string(Method method) noexcept;        ///< "crlf", "options"
+[[nodiscard]] const char* to_string(Method method) noexcept;  ///< "crlf", "options"
 
 }  // namespace natkit::ping
