@@ -1,7 +1,20 @@
 #include "natkit/nat/classify.hpp"
 
+#include <array>
+#include <string>
+
+#include "natkit/base/text.hpp"
+
 namespace natkit::nat {
 namespace {
+
+template <class Word, std::size_t size>
+Result<Word> word_of(std::string_view word, const std::array<Word, size>& words, const char* what) {
+    for (const Word one : words) {
+        if (word == to_string(one)) return one;
+    }
+    return fail(Errc::bad_input, std::string("not a ") + what + ": '" + text::printable(word, 20) + "'");
+}
 
 /// Whether the sender shows a NATed address of its own while its packets come from elsewhere.
 bool betrays_nat(const std::optional<IpAddress>& claimed, const IpAddress& received,
@@ -28,6 +41,14 @@ const char* to_string(Rule rule) noexcept {
         case Rule::wan: return "wan";
     }
     return "unknown";
+}
+
+Result<Place> parse_place(std::string_view word) {
+    return word_of(word, std::array{Place::lan, Place::wan, Place::far_end}, "place");
+}
+
+Result<Rule> parse_rule(std::string_view word) {
+    return word_of(word, std::array{Rule::nat_server, Rule::nated, Rule::lan, Rule::wan}, "rule");
 }
 
 Verdict classify(const Evidence& seen, const Networks& networks) noexcept {

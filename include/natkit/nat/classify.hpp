@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "natkit/nat/networks.hpp"
 
@@ -19,6 +20,10 @@ enum class Rule : std::uint8_t { nat_server, nated, lan, wan };
 
 [[nodiscard]] const char* to_string(Place place) noexcept;  ///< "lan", "wan", "far-end"
 [[nodiscard]] const char* to_string(Rule rule) noexcept;    ///< "nat-server", "nated", "lan", "wan"
+
+/// The inverses.
+[[nodiscard]] Result<Place> parse_place(std::string_view word);
+[[nodiscard]] Result<Rule> parse_rule(std::string_view word);
 
 /// What one SIP request says about its sender.
 struct Evidence {

@@ -56,6 +56,7 @@ void Media::set_established(SessionId id, Output& out) {
     Session& session = sessions_.at(id);
     if (session.established) return;
     session.established = true;
+    keep(session, out);
     out.events.emplace_back(CallEvent{.kind = CallEvent::Kind::established, .call_id = session.call_id, .why = {}});
 }
 
@@ -226,6 +227,38 @@ void Media::commit(Session& session, End from, const sdp::Document& sdp, Output&
         stream.joined = true;
     }
     if (!freed.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
+    if (session.established) keep(session, out);
+}
+
+/// Leaves with one of its legs what a restarted edge needs to know of the call.
+void Media::keep(const Session& session, Output& out) const {
+    SessionState state{.call_id = session.call_id, .ends = session.ends, .streams = {}, .reasons = session.reasons};
+    const std::string* keeper = nullptr;
+    for (const Stream& stream : session.streams) {
+        state.streams.push_back({.legs = stream.legs, .joined = stream.joined});
+        for (const auto& leg : stream.legs) {
+            if (leg && keeper == nullptr) keeper = &leg->id;
+        }
+    }
+    if (keeper != nullptr) out.media.emplace_back(KeepState{.leg = *keeper, .state = std::move(state)});
+}
+
+std::vector<std::string> Media::restore(const SessionState& state, Instant now) {
+    std::vector<std::string> legs;
+    if (find(state.call_id, state.ends[0].tag, state.ends[1].tag)) return legs;
+    Session& session = sessions_.at(create(state.call_id, state.ends[0], state.ends[1], now));
+    session.established = session.announced = true;
+    session.reasons = state.reasons;
+    for (const SessionState::Stream& known : state.streams) {
+        Stream& stream = session.streams.emplace_back();
+        stream.legs = known.legs;
+        stream.joined = known.joined;
+        stream.relayed = known.legs[0].has_value();
+        for (const auto& leg : known.legs) {
+            if (leg) legs.push_back(leg->id);
+        }
+    }
+    return legs;
 }
 
 Result<std::string> Media::rewritten(const Session& session, End from, const sdp::Document& sdp, Output& out) const {

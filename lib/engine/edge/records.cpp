@@ -1,6 +1,8 @@
 #include "records.hpp"
 
-#include <array>
+#include <algorithm>
+
+#include "natkit/record/nat.hpp"
 
 namespace natkit::edge {
 namespace {
@@ -30,23 +32,12 @@ const char* kind_word(CallEvent::Kind kind) {
     return kind == CallEvent::Kind::established ? "established" : "ended";
 }
 
-template <class Enum, std::size_t size>
-Result<Enum> word_to(const std::string& word, const std::array<Enum, size>& values) {
-    for (const Enum value : values) {
-        if (word == nat::to_string(value)) return value;
-    }
-    return fail(Errc::bad_input, "not known: '" + word + "'");
-}
-
 }  // namespace
 
 Json nat_record(const sip::Flow& flow, const nat::Verdict& party) {
-    return {{"place", nat::to_string(party.place)},
-            {"behind_nat", party.place == nat::Place::far_end},
-            {"rule", nat::to_string(party.rule)},
-            {"site", to_string(party.site)},
-            {"family", to_string(flow.remote.address.family())},
-            {"source", to_string(flow.remote)}};
+    Json json = record::to_json(party, flow.remote.address);
+    json["source"] = to_string(flow.remote);
+    return json;
 }
 
 Json client_record(const sip::Binding& binding, const char* event, WallTime now) {
@@ -147,13 +138,11 @@ store::BindingRow to_row(const sip::Binding& binding) {
 }
 
 Result<sip::Binding> from_row(const store::BindingRow& row) {
-    constexpr std::array places = {nat::Place::lan, nat::Place::wan, nat::Place::far_end};
-    constexpr std::array rules = {nat::Rule::nat_server, nat::Rule::nated, nat::Rule::lan, nat::Rule::wan};
     const auto flow = sip::parse_flow(row.flow);
     if (!flow) return std::unexpected(flow.error());
-    const auto place = word_to(row.place, places);
+    const auto place = nat::parse_place(row.place);
     if (!place) return std::unexpected(place.error());
-    const auto rule = word_to(row.rule, rules);
+    const auto rule = nat::parse_rule(row.rule);
     if (!rule) return std::unexpected(rule.error());
     const auto site = IpRange::parse(row.site);
     if (!site) return std::unexpected(site.error());

@@ -22,6 +22,10 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json update_request(const UpdateLeg& request);
 [[nodiscard]] Result<Leg> read_leg(const Json& reply);
 
+/// The `owner_state` that mediarelay keeps for a call.
+[[nodiscard]] Json state_record(const SessionState& state);
+[[nodiscard]] Result<SessionState> read_state(const Json& json);
+
 [[nodiscard]] store::BindingRow to_row(const sip::Binding& binding);
 [[nodiscard]] Result<sip::Binding> from_row(const store::BindingRow& row);
 

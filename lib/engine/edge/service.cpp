@@ -96,6 +96,8 @@ struct Service::Impl {
     void serve();
     void serve_state();
     void watch_relay();
+    void take_up_calls();
+    void take_up_page(std::uint64_t after);
     [[nodiscard]] Result<void> open_sockets();
     [[nodiscard]] Result<void> adopt(const Json& request, std::vector<io::Fd> sockets);
     [[nodiscard]] Result<void> reload();
@@ -119,6 +121,7 @@ struct Service::Impl {
     Edge edge;
     Instant started;
     std::map<Endpoint, std::unique_ptr<io::UdpSocket>> sockets;
+    const std::string owner = "sipedge";  ///< of our legs, from one start to the next
     std::map<std::uint32_t, Side> sides;  ///< by interface index
 };
 
@@ -259,7 +262,9 @@ void Service::Impl::ask_relay(const MediaRequest& request) {
         };
     };
     if (const auto* open = std::get_if<OpenLeg>(&request)) {
-        relay.request("open", open_request(*open), [this, ticket = open->ticket](Result<Json> reply) {
+        Json wanted = open_request(*open);
+        wanted["owner"] = owner;
+        relay.request("open", wanted, [this, ticket = open->ticket](Result<Json> reply) {
             Output out;
             auto leg = reply ? read_leg(*reply) : Result<Leg>(std::unexpected(reply.error()));
             edge.on_leg_opened(ticket, std::move(leg), now(), out);
@@ -271,7 +276,41 @@ void Service::Impl::ask_relay(const MediaRequest& request) {
         relay.request("join", {{"a", join->a}, {"b", join->b}}, told("join"));
     } else if (const auto* free = std::get_if<FreeLegs>(&request)) {
         relay.request("free", {{"legs", free->legs}}, told("free"));
+    } else if (const auto* keep = std::get_if<KeepState>(&request)) {
+        relay.request("update", {{"leg", keep->leg}, {"owner_state", state_record(keep->state)}}, told("owner_state"));
     }
+}
+
+/// After a start: the calls whose state mediarelay kept go on; their legs are claimed, all others of ours are freed by
+/// mediarelay 30 s later.
+void Service::Impl::take_up_calls() {
+    relay.request("claim", {{"owner", owner}}, [this](Result<Json> reply) {
+        if (!reply) return log.problems("mediarelay: claim: " + to_string(reply.error()));
+        take_up_page(0);
+    });
+}
+
+void Service::Impl::take_up_page(std::uint64_t after) {
+    relay.request("list", {{"owner", owner}, {"after", after}}, [this](Result<Json> reply) {
+        if (!reply || !reply->contains("legs")) return;
+        std::size_t calls = 0;
+        for (const Json& leg : (*reply)["legs"]) {
+            if (!leg.contains("owner_state")) continue;
+            const auto state = read_state(leg["owner_state"]);
+            if (!state) {
+                log.problems("mediarelay: a call was kept, but: " + to_string(state.error()));
+                continue;
+            }
+            const auto legs = edge.media().restore(*state, loop.now());
+            if (legs.empty()) continue;
+            ++calls;
+            relay.request("claim", {{"owner", owner}, {"legs", legs}}, [](const Result<Json>&) {});
+        }
+        if (calls > 0) log.major(std::to_string(calls) + " calls taken up from before the restart");
+        if (reply->contains("next")) return take_up_page((*reply)["next"].get<std::uint64_t>());
+        Output out;  // nothing to send, but timers to start
+        carry_out(out);
+    });
 }
 
 void Service::Impl::keep(const sip::BindingChange& change) {
@@ -390,6 +429,7 @@ void Service::Impl::watch_relay() {
         if (connected) return log.low_level("connected to mediarelay");
         log.low_level("not connected to mediarelay: " + why);
     });
+    take_up_calls();  // waits for the connection; a restarted mediarelay knows its legs' owners by itself
     relay.watch([this](const Json& record) {
         if (record.value("type", "") != "timeout" || !record.contains("legs")) return;
         std::vector<std::string> legs;

@@ -36,11 +36,6 @@ class Media {
     /// The body to send on, or an error: nothing was changed. Called exactly once, maybe before offer() returns.
     using OnBody = std::function<void(Result<std::string> body, Instant now, Output& out)>;
 
-    struct EndInfo {
-        sip::Flow flow;
-        nat::Verdict party;
-        std::string tag;
-    };
     struct Summary {  ///< for `calls`
         std::string call_id;
         EndInfo caller;
@@ -80,6 +75,9 @@ class Media {
     void on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Instant now, Output& out);
     /// mediarelay has freed these legs by itself (silence).
     void on_legs_lost(const std::vector<std::string>& legs, Output& out);
+
+    /// Takes up an established call from before a restart, unless it is known; says which legs are its own.
+    [[nodiscard]] std::vector<std::string> restore(const SessionState& state, Instant now);
 
     void on_time(Instant now, Output& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
@@ -130,6 +128,7 @@ class Media {
     void open_legs(Session& session, End from, const sdp::Document& sdp, Waiting waiting, Instant now, Output& out);
     [[nodiscard]] Result<std::string> rewritten(const Session& session, End from, const sdp::Document& sdp,
                                                 Output& out) const;
+    void keep(const Session& session, Output& out) const;
     void free_legs(Stream& stream, std::vector<std::string>& freed) const;
 
     const Settings& settings_;

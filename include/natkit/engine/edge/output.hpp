@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -54,7 +55,28 @@ struct JoinLegs {
 struct FreeLegs {
     std::vector<std::string> legs;
 };
-using MediaRequest = std::variant<OpenLeg, UpdateLeg, JoinLegs, FreeLegs>;
+/// One end of a call: its flow, where it is, its tag.
+struct EndInfo {
+    sip::Flow flow;
+    nat::Verdict party;
+    std::string tag;
+};
+/// What the edge must know of an established call after its own restart: kept by mediarelay with one of its legs.
+struct SessionState {
+    struct Stream {
+        std::array<std::optional<Leg>, 2> legs;  ///< of the caller, of the callee
+        bool joined = false;
+    };
+    std::string call_id;
+    std::array<EndInfo, 2> ends;
+    std::vector<Stream> streams;
+    std::vector<nat::Reason> reasons;
+};
+struct KeepState {
+    std::string leg;
+    SessionState state;
+};
+using MediaRequest = std::variant<OpenLeg, UpdateLeg, JoinLegs, FreeLegs, KeepState>;
 
 /// Told once for each stream-bearing offer: where both parties are and what follows from it.
 struct DecisionEvent {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <set>
 
 using namespace natkit;
@@ -95,6 +96,7 @@ struct World {
     std::deque<sip::Packet> sent;
     std::set<std::string> legs;
     std::set<std::set<std::string>> joins;
+    std::map<std::string, SessionState> kept;  ///< by leg
     std::size_t decisions = 0;
     bool relay_works = true;
     int next_port = 20000;
@@ -109,6 +111,8 @@ struct World {
                 joins.insert({join->a, join->b});
             } else if (const auto* freed = std::get_if<FreeLegs>(&request)) {
                 for (const std::string& leg : freed->legs) CHECK(legs.erase(leg) == 1);
+            } else if (const auto* keep = std::get_if<KeepState>(&request)) {
+                kept[keep->leg] = keep->state;
             }
         }
     }
@@ -434,4 +438,31 @@ TEST_CASE("a registration survives by restore(), a dead client goes") {
     second.edge.on_client_dead(second.edge.registrar().lookup("nora@example.com", second.now.wall).at(0).id, "test",
                                out);
     CHECK_FALSE(second.edge.registrar().knows("nora@example.com"));
+}
+
+TEST_CASE("an established call goes on in a restarted edge: re-INVITE keeps its ports, BYE frees its legs") {
+    World first;
+    first.add(lan_phone);
+    first.add(nat_phone);
+    const std::string invite = first.invite(lan_phone, nat_phone);
+    first.receive(nat_phone, nat_phone.response(invite, 200, nat_phone.sdp()));
+    const std::string ok = first.to(lan_phone, "SIP/2.0 200");
+    REQUIRE(first.kept.size() == 1);
+
+    World second;
+    second.legs = first.legs;
+    CHECK(second.edge.media().restore(first.kept.begin()->second, second.now.steady).size() == 2);
+    CHECK(second.edge.media().restore(first.kept.begin()->second, second.now.steady).empty());
+    second.receive(lan_phone,
+                   lan_phone.request("INVITE", "sip:nora@192.168.1.5:5060", "<sip:nora@example.com>;tag=nora",
+                                     routes(ok, true), lan_phone.sdp(), 2));
+    const std::string again = second.to(nat_phone, "INVITE");
+    CHECK(again.substr(again.find("\r\n\r\n")) == invite.substr(invite.find("\r\n\r\n")));
+    second.receive(nat_phone, nat_phone.response(again, 200, nat_phone.sdp()));
+    CHECK(second.joins.empty());
+    second.receive(nat_phone, nat_phone.request("BYE", "sip:alice@192.168.10.20:5060",
+                                                "<sip:alice@example.com>;tag=alice", routes(invite, false), "", 2));
+    second.receive(lan_phone, lan_phone.response(second.to(lan_phone, "BYE"), 200, ""));
+    CHECK(second.legs.empty());
+    CHECK(second.edge.media().size() == 0);
 }

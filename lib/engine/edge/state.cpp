@@ -1,0 +1,78 @@
+#include "records.hpp"
+
+/// The state of an established call as mediarelay keeps it for the edge: `owner_state` of one of its legs, 8 kB at
+/// most.
+namespace natkit::edge {
+namespace {
+
+std::string text_of(const Json& json, const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+Json leg_state(const std::optional<Leg>& leg) {
+    if (!leg) return nullptr;
+    Json json = {{"leg", leg->id}, {"local", to_string(leg->local)}};
+    if (leg->rtcp) json["rtcp"] = to_string(*leg->rtcp);
+    return json;
+}
+
+Result<EndInfo> read_end(const Json& json) {
+    EndInfo end;
+    const auto flow = sip::parse_flow(text_of(json, "flow"));
+    const auto place = nat::parse_place(text_of(json, "place"));
+    const auto rule = nat::parse_rule(text_of(json, "rule"));
+    const auto site = IpRange::parse(text_of(json, "site"));
+    if (!flow || !place || !rule || !site) return fail(Errc::bad_input, "not the state of a call's end");
+    return EndInfo{.flow = *flow,
+                   .party = {.place = *place, .rule = *rule, .site = *site, .claimed = {}},
+                   .tag = text_of(json, "tag")};
+}
+
+}  // namespace
+
+Json state_record(const SessionState& state) {
+    Json ends = Json::array();
+    for (const EndInfo& end : state.ends) {
+        ends.push_back({{"flow", sip::to_string(end.flow)},
+                        {"place", nat::to_string(end.party.place)},
+                        {"rule", nat::to_string(end.party.rule)},
+                        {"site", to_string(end.party.site)},
+                        {"tag", end.tag}});
+    }
+    Json streams = Json::array();
+    for (const SessionState::Stream& stream : state.streams) {
+        streams.push_back(
+            {{"caller", leg_state(stream.legs[0])}, {"callee", leg_state(stream.legs[1])}, {"joined", stream.joined}});
+    }
+    return {{"call_id", state.call_id}, {"ends", std::move(ends)}, {"streams", std::move(streams)}};
+}
+
+Result<SessionState> read_state(const Json& json) {
+    const auto ends = json.find("ends");
+    const auto streams = json.find("streams");
+    const bool whole = json.is_object() && ends != json.end() && ends->is_array() && ends->size() == 2 &&
+                       streams != json.end() && streams->is_array();
+    if (!whole) return fail(Errc::bad_input, "not the state of a call");
+    SessionState state;
+    state.call_id = text_of(json, "call_id");
+    for (std::size_t i = 0; i < 2; ++i) {
+        auto end = read_end((*ends)[i]);
+        if (!end) return std::unexpected(end.error());
+        state.ends[i] = std::move(*end);
+    }
+    for (const Json& known : *streams) {
+        SessionState::Stream& stream = state.streams.emplace_back();
+        for (std::size_t i = 0; i < 2; ++i) {
+            const auto leg = known.find(i == 0 ? "caller" : "callee");
+            if (leg == known.end() || !leg->is_object()) continue;
+            auto read = read_leg(*leg);
+            if (!read) return std::unexpected(read.error());
+            stream.legs[i] = std::move(*read);
+        }
+        stream.joined = known.value("joined", false);
+    }
+    return state;
+}
+
+}  // namespace natkit::edge
