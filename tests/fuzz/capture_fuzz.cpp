@@ -1,5 +1,7 @@
 // Captures: any bytes are read to their end; frames count up; what comes out lies within bounds. Then what natclassify
-// does with it: messages, calls, flows and the doctor. links: explain_engine
+// does with it: messages, calls, flows and the doctor.
+//
+// links: explain_engine
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,4 +1,5 @@
 // JSON lines: what parses is written as one line that parses to the same; `sip` records keep their message.
+//
 // links: explain_engine
 #include <cstddef>
 #include <cstdint>

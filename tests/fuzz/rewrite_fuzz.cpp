@@ -1,5 +1,7 @@
 // Raw SIP as sdprewrite takes it: the pieces are the input; without a target a message stays byte for byte; what is
-// rewritten is still the same message, with an honest Content-Length. links: explain_engine
+// rewritten is still the same message, with an honest Content-Length.
+//
+// links: explain_engine
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
