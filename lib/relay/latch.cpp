@@ -36,6 +36,13 @@ const char* to_string(Drop reason) noexcept {
 
 void Latch::signal(const Signal& signal, Instant now) noexcept {
     if (signalled_ && signal == signal_) return;
+    // The answer names the endpoint of a party known by its visible address alone, and may come after its first
+    // packets: nothing is replaced.
+    if (signalled_ && !signal_.endpoint && signal.endpoint && signal.policy == SourcePolicy::latch &&
+        signal_.policy == SourcePolicy::latch && signal.allowed == signal_.allowed) {
+        signal_ = signal;
+        return;
+    }
     const bool had = signalled_;
     // A second change before the new endpoint has sent anything: the one before is still the one that late packets
     // have.

@@ -194,6 +194,18 @@ TEST_CASE("relay::Latch: quarantine after signalling changed an endpoint") {
     for (const Case& c : cases) run(c);
 }
 
+TEST_CASE("relay::Latch: the answer of a party that sends early replaces nothing") {
+    Latch latch;
+    const Latch::Signal visible{.policy = SourcePolicy::latch, .endpoint = {}, .allowed = range("203.0.113.9")};
+    latch.signal(visible, Instant{});
+    CHECK(outcome(latch.on_packet(at("203.0.113.9:50000"), {}, Instant{} + 1ms)) == "ok latch");
+    latch.signal(far_end("203.0.113.9"), Instant{} + 2ms);
+    CHECK(outcome(latch.on_packet(at("203.0.113.9:50000"), {}, Instant{} + 3ms)) == "ok");
+    CHECK(outcome(latch.on_packet(at("203.0.113.9:50001"), {}, Instant{} + 4ms)) == "wrong-port");
+    latch.signal(far_end("203.0.113.9", "192.168.1.5:5000"), Instant{} + 5ms);
+    CHECK(outcome(latch.on_packet(at("203.0.113.9:50000"), {}, Instant{} + 6ms)) == "quarantined");
+}
+
 TEST_CASE("relay::Latch: a resumed party may come from a new binding, and keeps the old one until it does") {
     Latch latch;
     const Instant now(100s);
