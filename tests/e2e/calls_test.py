@@ -15,6 +15,9 @@ def talk(site, caller, callee):
     for first, second in ((caller, callee), (callee, caller)):
         phones.call(caller, callee)
         phones.hear_each_other(caller, callee)
+        for ear, mouth in ((caller, callee), (callee, caller)):
+            late = ear.heard()[0].time - mouth.said()[0].time
+            lab.require(late < 1, f"{ear.name} heard {mouth.name} only {late:.1f} s after the first word")
         phones.hang_up(first, second)
         site.wait_nothing_left()
 
