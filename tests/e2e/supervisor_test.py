@@ -100,6 +100,18 @@ def a_second_natkit_is_refused(net):
     lab.require(done.returncode == 0 and site.natkit.wait_exit() == 0, f"natkit stop: {done}")
 
 
+def metrics_are_served_and_documented(net):
+    site = site_of_phones.Site(net).start(control={"metrics": '"127.0.0.1:9464"'})
+    done = site.edge.run("python3", "-c", "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())")
+    lab.require('natkit_component_up{component="sipedge"} 1' in done.stdout, done.stdout + done.stderr)
+    page = (lab.SOURCE / "man/natkit.1").read_text()
+    names = re.findall(r"# HELP (\S+)", done.stdout)
+    lab.require(len(names) > 10, f"few metrics: {names}")
+    for name in names:
+        lab.require(re.search(rf"{name}\b", page), f"{name} is not in natkit(1)")
+    lab.require(site.natkit.stop() == 0, "natkit did not end well")
+
+
 def a_worker_that_cannot_start_is_given_up(net):
     site = site_of_phones.Site(net)
     programs = net.folder / "programs"
@@ -122,4 +134,4 @@ def a_worker_that_cannot_start_is_given_up(net):
 
 if __name__ == "__main__":
     lab.main(workers_survive_natkit, a_datagram_waits_for_a_dead_sipedge, reload_changes_listeners_and_keeps_the_rest,
-             a_second_natkit_is_refused, a_worker_that_cannot_start_is_given_up)
+             a_second_natkit_is_refused, metrics_are_served_and_documented, a_worker_that_cannot_start_is_given_up)

@@ -21,12 +21,12 @@ void copy_number(const Json& from, const char* key, Json& to, const char* name) 
 
 /// Collects the workers' answers to one status request.
 struct Gathering {
-    control::Reply reply;
+    std::function<void(const Json&)> done;
     Json result;
     std::map<std::string, Json> answers;
     unsigned waiting = 0;
 
-    explicit Gathering(control::Reply to) : reply(std::move(to)) {}
+    explicit Gathering(std::function<void(const Json&)> to) : done(std::move(to)) {}
     void finish() {
         const Json& relay = answers["mediarelay"];
         copy_number(relay, "sessions", result, "sessions");
@@ -41,7 +41,7 @@ struct Gathering {
                 if (!component.contains(key)) component[key] = value;
             }
         }
-        reply.ok(result);
+        done(result);
     }
 };
 
@@ -65,7 +65,12 @@ Json Supervisor::Impl::component(const Worker& worker) const {
 void Supervisor::Impl::serve() {
     using Fds = std::vector<io::Fd>;
     constexpr auto run = control::Server::Repeat::run;
-    server->on("status", [this](const Json&, const Fds&, const control::Reply& reply) { status(reply); }, run);
+    server->on(
+        "status",
+        [this](const Json&, const Fds&, const control::Reply& reply) {
+            gather_status([reply](const Json& status) { reply.ok(status); });
+        },
+        run);
     for (const char* command : {"calls", "clients"}) {
         server->on(
             command,
@@ -87,8 +92,45 @@ void Supervisor::Impl::serve() {
     });
 }
 
-void Supervisor::Impl::status(const control::Reply& reply) {
-    auto gathering = std::make_shared<Gathering>(reply);
+std::optional<Error> Supervisor::Impl::serve_metrics(const std::optional<Endpoint>& where) {
+    if (!where) {
+        metrics_server.reset();
+        return std::nullopt;
+    }
+    if (metrics_server && metrics_server->local() == *where) return std::nullopt;
+    using Response = io::HttpServer::Response;
+    auto opened =
+        io::HttpServer::listen(loop, *where, [this](const std::string& path, io::HttpServer::Respond respond) {
+            if (path != "/metrics" && path != "/") return respond(Response{.status = 404, .body = "see /metrics\n"});
+            gather_status([this, respond = std::move(respond)](const Json& status) {
+                respond(Response{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                 .body = metrics::to_text(tally.families(status))});
+            });
+        });
+    if (!opened) {
+        return Error{opened.error().code, "", "[control] metrics: " + opened.error().message + "; write \"\" for none"};
+    }
+    metrics_server = std::move(*opened);
+    return std::nullopt;
+}
+
+/// Counts a worker's records. Those of a snapshot were counted when they were news.
+void Supervisor::Impl::watch(Worker& worker) {
+    if (worker.name() == "natpinger") return;
+    auto in_snapshot = std::make_shared<bool>(true);
+    worker.client().watch([this, in_snapshot](const Json& record) {
+        const auto type = record.find("type");
+        if (type != record.end() && *type == "snapshot-end") {
+            *in_snapshot = false;
+        } else if (!*in_snapshot) {
+            tally.on_record(record);
+        }
+    });
+    worker.on_lost([in_snapshot] { *in_snapshot = true; });
+}
+
+void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
+    auto gathering = std::make_shared<Gathering>(std::move(done));
     gathering->result = {{"type", "status"},
                          {"state", stopping ? "stopping" : "running"},
                          {"pid", ::getpid()},

@@ -83,6 +83,7 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
     for (auto& worker : impl.workers) static_cast<void>(worker->adopt());
     impl.take_sockets_back();
     auto problems = impl.listeners.open(served(impl.config));
+    if (auto problem = impl.serve_metrics(impl.config.control.metrics)) problems.push_back(std::move(*problem));
     if (problems.empty()) {
         if (auto problem = impl.drop_privileges()) problems.push_back(std::move(*problem));
     }
@@ -268,6 +269,7 @@ config::Problems Supervisor::Impl::reload() {
         return {{Errc::bad_config, "", "[control] socket: cannot change while natkit runs; stop and start it"}};
     }
     if (auto problems = listeners.open(served(fresh)); !problems.empty()) return problems;
+    if (auto problem = serve_metrics(fresh.control.metrics)) return {std::move(*problem)};
     if (auto problem = write_snapshot()) return {std::move(*problem)};
     config = std::move(fresh);
     log.set_level(config.sip.log_level);

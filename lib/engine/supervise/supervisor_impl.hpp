@@ -8,7 +8,9 @@
 #include "natkit/engine/supervise/listeners.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/engine/supervise/worker.hpp"
+#include "natkit/io/http.hpp"
 #include "notify.hpp"
+#include "tally.hpp"
 
 namespace natkit::supervise {
 
@@ -26,6 +28,8 @@ struct Supervisor::Impl {
     std::unique_ptr<control::Server> server;
     Listeners listeners;
     Notifier notifier;
+    Tally tally;
+    std::unique_ptr<io::HttpServer> metrics_server;
     std::vector<std::unique_ptr<Worker>> workers;  ///< in the order of their start
     bool sockets_open = false;
     std::vector<std::pair<Worker*, std::function<void(bool)>>> waiting_for_sockets;
@@ -57,7 +61,11 @@ struct Supervisor::Impl {
     [[nodiscard]] config::Problems reload();
 
     void serve();
-    void status(const control::Reply& reply);
+    /// [control] metrics, opened or changed.
+    [[nodiscard]] std::optional<Error> serve_metrics(const std::optional<Endpoint>& where);
+    void watch(Worker& worker);
+    /// Asks all workers that run; calls back with the object that `status` answers.
+    void gather_status(std::function<void(const Json&)> done);
     void ask_edge(const std::string& command, const control::Reply& reply);
     [[nodiscard]] Json component(const Worker& worker) const;
     [[nodiscard]] Worker* find(std::string_view name);

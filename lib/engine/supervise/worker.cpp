@@ -40,6 +40,7 @@ void Worker::connect() {
     client_ = std::make_unique<control::Client>(loop_, spec_.socket, control::random_prefix());
     client_->set_timeout(2s);
     client_->on_state([this](bool connected, const std::string&) {
+        if (!connected && on_lost_) on_lost_();
         if (connected && process_) on_connected();
     });
 }

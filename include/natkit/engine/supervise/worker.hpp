@@ -56,6 +56,8 @@ class Worker {
     [[nodiscard]] pid_t pid() const noexcept { return process_ ? process_->pid() : 0; }
     [[nodiscard]] unsigned restarts() const noexcept { return restarts_; }
     [[nodiscard]] Duration uptime() const noexcept;
+    /// Told whenever its control socket is lost.
+    void on_lost(std::function<void()> handler) { on_lost_ = std::move(handler); }
     [[nodiscard]] control::Client& client() noexcept { return *client_; }
 
   private:
@@ -68,6 +70,7 @@ class Worker {
     Spec spec_;
     log::Logger& log_;
     Handlers handlers_;
+    std::function<void()> on_lost_;
     Restart restart_;
     io::Timer timer_;
     std::unique_ptr<io::Process> process_;

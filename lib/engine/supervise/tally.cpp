@@ -1,0 +1,144 @@
+#include "tally.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace natkit::supervise {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using metrics::Family;
+using metrics::Sample;
+
+constexpr std::size_t max_labels = 64;
+
+std::string text_of(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+double number_of(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+Family of_counts(const char* name, const char* help, const char* label,
+                 const std::map<std::string, std::uint64_t>& counts) {
+    Family family{.name = name, .help = help, .counter = true, .samples = {}};
+    for (const auto& [value, count] : counts) {
+        family.samples.push_back({.labels = {{label, value}}, .value = static_cast<double>(count)});
+    }
+    return family;
+}
+
+/// What natkit says of each of its components.
+void add_components(const Json& components, std::vector<Family>& families) {
+    Family up{.name = "natkit_component_up", .help = "1 while the program runs and answers.", .samples = {}};
+    Family restarts{.name = "natkit_component_restarts_total",
+                    .help = "How often the program was started again.",
+                    .counter = true,
+                    .samples = {}};
+    Family uptime{.name = "natkit_component_uptime_seconds", .help = "Age of the program's process.", .samples = {}};
+    for (const Json& one : components) {
+        const std::vector<std::pair<std::string, std::string>> labels = {{"component", text_of(one, "name")}};
+        up.samples.push_back({labels, text_of(one, "state") == "running" ? 1.0 : 0.0});
+        restarts.samples.push_back({labels, number_of(one, "restarts")});
+        uptime.samples.push_back({labels, number_of(one, "uptime_s")});
+    }
+    families.push_back(std::move(up));
+    families.push_back(std::move(restarts));
+    families.push_back(std::move(uptime));
+}
+
+/// A number of one component's status.
+struct Copied {
+    const char* component;
+    const char* key;
+    const char* name;
+    const char* help;
+    bool counter;
+};
+constexpr Copied copied[] = {
+    {"mediarelay", "sessions", "natkit_sessions", "Media sessions: joined pairs of legs.", false},
+    {"mediarelay", "legs", "natkit_legs", "Relay legs, joined or not.", false},
+    {"mediarelay", "ports_in_use", "natkit_media_ports_in_use", "Ports of the media range that are bound.", false},
+    {"mediarelay", "ports_cooling", "natkit_media_ports_cooling", "Ports that wait before they are used again.", false},
+    {"mediarelay", "journal_bytes", "natkit_journal_bytes", "Size of the journal that survives a crash.", false},
+    {"sipedge", "calls", "natkit_calls", "Calls.", false},
+    {"sipedge", "clients", "natkit_clients", "Registered contacts.", false},
+    {"sipedge", "transactions", "natkit_transactions", "SIP transactions under way.", false},
+    {"natpinger", "pinged", "natkit_clients_pinged", "Clients whose NAT binding is kept open.", false},
+    {"natpinger", "refused", "natkit_clients_refused_total", "Clients not pinged because of clients_limit.", true},
+    {"natpinger", "dead", "natkit_clients_dead_total", "Clients found dead by their pings.", true},
+};
+
+void add_copied(const Json& components, std::vector<Family>& families) {
+    for (const Copied& one : copied) {
+        for (const Json& component : components) {
+            if (text_of(component, "name") != one.component || !component.contains(one.key)) continue;
+            families.push_back({.name = one.name,
+                                .help = one.help,
+                                .counter = one.counter,
+                                .samples = {{.labels = {}, .value = number_of(component, one.key)}}});
+        }
+    }
+}
+
+void add_pings(const Json& components, std::vector<Family>& families) {
+    Family pings{.name = "natkit_pings_total", .help = "Pings by what became of them.", .counter = true, .samples = {}};
+    for (const Json& component : components) {
+        if (text_of(component, "name") != "natpinger") continue;
+        for (const char* result : {"sent", "later", "failed", "answers", "strangers"}) {
+            if (component.contains(result))
+                pings.samples.push_back({{{"result", result}}, number_of(component, result)});
+        }
+    }
+    families.push_back(std::move(pings));
+}
+
+}  // namespace
+
+void Tally::count(Counts& counts, const std::string& label) {
+    if (label.empty()) return;
+    if (counts.size() < max_labels || counts.contains(label)) ++counts[label];
+}
+
+void Tally::on_record(const Json& record) {
+    const std::string type = text_of(record, "type");
+    if (type == "decision") {
+        const auto relay = record.find("relay");
+        if (relay != record.end() && relay->is_boolean()) count(decisions_, relay->get<bool>() ? "yes" : "no");
+    } else if (type == "session") {
+        count(one_way_, text_of(record, "cause"));
+    } else if (type == "timeout") {
+        count(timeouts_, text_of(record, "reason"));
+    } else if (type == "drop") {
+        count(refusals_, text_of(record, "reason"));
+    } else if (type == "latch") {
+        count(latches_, text_of(record, "rule"));
+    }
+}
+
+std::vector<Family> Tally::families(const Json& status) const {
+    std::vector<Family> families;
+    families.push_back({.name = "natkit_uptime_seconds",
+                        .help = "Age of natkit's process.",
+                        .samples = {{.labels = {}, .value = number_of(status, "uptime_s")}}});
+    if (const auto components = status.find("components"); components != status.end()) {
+        add_components(*components, families);
+        add_copied(*components, families);
+        add_pings(*components, families);
+    }
+    families.push_back(
+        of_counts("natkit_decisions_total", "Decisions whether a call gets a media proxy.", "relay", decisions_));
+    families.push_back(
+        of_counts("natkit_one_way_total", "Sessions found with audio in one direction only.", "cause", one_way_));
+    families.push_back(
+        of_counts("natkit_media_timeouts_total", "Sessions and legs freed for silence.", "reason", timeouts_));
+    families.push_back(of_counts("natkit_media_refusals_total", "Kinds of packets refused, once for each leg and kind.",
+                                 "reason", refusals_));
+    families.push_back(
+        of_counts("natkit_latches_total", "Media sources learned, by the rule that allowed it.", "rule", latches_));
+    return families;
+}
+
+}  // namespace natkit::supervise
