@@ -147,10 +147,25 @@ def refused(c):
     c.udp(1, B, A, message("SIP/2.0 486 Busy Here", vias=[A + ";branch=z9hG4bK1"], to_tag="b"))
 
 
+def on_the_nat(c):
+    """Captured on the NAT itself: everything is there twice, before and after translation."""
+    inside, outside = "192.168.1.5", "198.51.100.7"
+    vias = [inside + ":5060;branch=z9hG4bK1"]
+    invite = message("INVITE sip:b@x SIP/2.0", vias=vias, contact=inside + ":5060", body=sdp(inside, 4000))
+    answer = message("SIP/2.0 200 OK", vias=vias, to_tag="b", contact=B, body=sdp("203.0.113.20", 4002))
+    c.udp(0, inside + ":5060", B, invite)
+    c.udp(0.001, outside + ":40001", B, invite)
+    c.udp(0.1, B, outside + ":40001", answer)
+    c.udp(0.101, B, inside + ":5060", answer)
+    c.rtp(0.3, inside + ":4000", "203.0.113.20:4002", 50)
+    c.rtp(0.301, outside + ":61000", "203.0.113.20:4002", 50)
+
+
 # capture, cause (None: nothing wrong), who hears nothing, words that must be in the sentence
 CASES = [
     (healthy, None, None, []),
     (private_address, "private-address-in-sdp", "caller", ["192.168.1.5:4000", "private address", "50 packets"]),
+    (on_the_nat, "private-address-in-sdp", "caller", ["192.168.1.5:4000"]),
     (other_port, "rtp-from-elsewhere", "caller", ["203.0.113.9:4000", "203.0.113.9:61000"]),
     (binding_expired_media, "nat-binding-expired", "caller", ["203.0.113.9:53211", "34 s"]),
     (binding_expired_signalling, "nat-binding-expired", None, ["5 times", "198.51.100.7:40001", "forgotten"]),
@@ -185,6 +200,10 @@ def main():
                 good = any(f["cause"] == cause and (silent is None or f.get("hears_nothing") == silent) and all(w in f["sentence"] for w in words)
                            and f["change"] for f in findings)
                 good = good and all(f["cause"] in (cause, "on-hold") or cause in ("wrong-family", "media-loop", "alg-damage") for f in findings)
+            if make is on_the_nat:
+                run = subprocess.run([BUILD / "bin/natclassify", "--format", "json", path], capture_output=True, text=True, timeout=60)
+                copies = [(r["frame"], r.get("copy_of"), r.get("translated")) for r in map(json.loads, run.stdout.splitlines()) if r["type"] == "sip"]
+                good = good and copies == [(1, None, None), (2, 1, ["source"]), (3, None, None), (4, 3, ["destination"])]
             if not good:
                 failures += 1
                 print(f"{make.__name__}: wanted {cause} for {silent} with {words}; exit {run.returncode}; {run.stderr}")

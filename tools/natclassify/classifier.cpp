@@ -181,8 +181,10 @@ void Classifier::captured(const std::string& name, explain::CapturedMessage&& ca
                           .destination = captured.destination,
                           .message = std::move(captured.bytes)};
     time_ns_ = captured.time_ns;
+    copy_ = copies_.find(captured.frame, captured.time_ns, captured.source, captured.destination, sip.message);
     if (auto done = classify(sip, nullptr); !done)
         bad(name + ": frame " + std::to_string(captured.frame), done.error());
+    copy_.reset();
 }
 
 Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json* json) {
@@ -203,7 +205,8 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
                        .nat = nat,
                        .arrival = arrival,
                        .frame = sip.frame.value_or(messages_),
-                       .time_ns = time_ns_});
+                       .time_ns = time_ns_,
+                       .copy = copy_.has_value()});
     return {};
 }
 
@@ -216,7 +219,7 @@ void Classifier::write_record(const record::Sip& sip, const sip::Message& messag
         if (settings_.compare != "all")
             std::erase_if(peers, [&](const explain::PeerVerdict& peer) { return peer.peer != settings_.compare; });
     }
-    if (!settings_.json) return output_.write(text_.message(sip, message, nat, peers));
+    if (!settings_.json) return output_.write(text_.message(sip, message, nat, peers, copy_ ? &*copy_ : nullptr));
     nlohmann::ordered_json made;
     if (json == nullptr) {
         made = record::to_json(sip, {.method = std::string(message.method()),
@@ -226,6 +229,12 @@ void Classifier::write_record(const record::Sip& sip, const sip::Message& messag
         json = &made;
     }
     (*json)["nat"] = record::to_json(nat);
+    if (copy_) {
+        (*json)["copy_of"] = copy_->frame;
+        (*json)["translated"] = nlohmann::ordered_json::array();
+        if (copy_->source_translated) (*json)["translated"].push_back("source");
+        if (copy_->destination_translated) (*json)["translated"].push_back("destination");
+    }
     for (const explain::PeerVerdict& peer : peers) (*json)["compare"][peer.peer] = to_json(peer);
     output_.write(record::to_line(*json));
 }

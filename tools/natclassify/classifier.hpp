@@ -9,6 +9,7 @@
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/calls.hpp"
 #include "natkit/engine/explain/capture_messages.hpp"
+#include "natkit/engine/explain/copies.hpp"
 #include "natkit/engine/explain/decide_call.hpp"
 #include "natkit/engine/explain/doctor.hpp"
 #include "natkit/engine/explain/input.hpp"
@@ -56,6 +57,8 @@ class Classifier {
     Text text_;
     explain::CallTracker calls_;
     explain::FlowTable flows_;
+    explain::CopyFinder copies_;
+    std::optional<explain::Copy> copy_;  ///< what the message in hand is a copy of
     std::uint64_t messages_ = 0;
     std::int64_t time_ns_ = 0;
     bool any_bad_ = false;

@@ -46,7 +46,7 @@ std::string Text::place(const nat::Verdict& verdict) const {
 }
 
 std::string Text::message(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
-                          std::span<const explain::PeerVerdict> peers) const {
+                          std::span<const explain::PeerVerdict> peers, const explain::Copy* copy) const {
     std::string line;
     if (sip.frame) line += paint(padded("#" + std::to_string(*sip.frame), 7), Ink::dim) + " ";
     if (!sip.time.empty()) line += paint(clock(sip.time), Ink::dim) + "  ";
@@ -62,6 +62,14 @@ std::string Text::message(const record::Sip& sip, const sip::Message& message, c
     if (!tests.empty()) line += "  " + joined(tests, " ");
     if (nat.nat_uac_test) line += paint("  nat_uac_test " + std::to_string(*nat.nat_uac_test), Ink::dim);
     line += "\n";
+    if (copy != nullptr) {
+        const bool translated = copy->source_translated || copy->destination_translated;
+        line += "        " +
+                paint("the packet of frame " + std::to_string(copy->frame) +
+                          (translated ? " after a NAT on the capturing machine" : " on another interface"),
+                      Ink::dim) +
+                "\n";
+    }
     for (const record::Evidence& one : nat.alg) {
         line += "        " + paint("ALG suspected", Ink::red) + ": " + one.field + " " + text::printable(one.value) +
                 " (" + one.test + ")\n";

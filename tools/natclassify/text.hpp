@@ -4,6 +4,7 @@
 #include <string>
 
 #include "natkit/engine/explain/compare.hpp"
+#include "natkit/engine/explain/copies.hpp"
 #include "natkit/engine/explain/doctor.hpp"
 #include "natkit/record/decision.hpp"
 #include "natkit/record/sip.hpp"
@@ -16,7 +17,7 @@ class Text {
     explicit Text(bool colour) : colour_(colour) {}
 
     [[nodiscard]] std::string message(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
-                                      std::span<const explain::PeerVerdict> peers) const;
+                                      std::span<const explain::PeerVerdict> peers, const explain::Copy* copy) const;
     [[nodiscard]] std::string decision(const record::Decision& decision) const;
     /// `after_decision`: the call's name stands above already.
     [[nodiscard]] std::string explanation(const explain::Explanation& explanation, bool after_decision) const;

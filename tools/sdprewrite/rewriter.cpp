@@ -107,11 +107,13 @@ Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes
 }
 
 /// Writes what became of one text that starts at `line` of the input.
-void Rewriter::put(const std::string& original, std::size_t line, Result<explain::RewrittenMessage> rewritten) {
+void Rewriter::put(const std::string& original, std::size_t line, Result<explain::RewrittenMessage> rewritten,
+                   bool bare) {
     if (!rewritten) bad(source_.name() + ":" + std::to_string(line), rewritten.error());
     const std::string& bytes = rewritten ? rewritten->bytes : original;
     if (settings_.records) {
-        auto json = record::to_json(record::Sip{.message = bytes}, {});
+        nlohmann::ordered_json json = {{"type", bare ? "sdp" : "sip"}};
+        record::set_message(json, bytes);
         if (rewritten) json["rewrite"] = to_json(rewritten->edits);
         output_.write(record::to_line(json));
     } else {
@@ -146,7 +148,7 @@ Result<void> Rewriter::copy_description() {
     const auto choose = [&](const sdp::Document& document, std::size_t) {
         return choose_targets(document, settings_.to);
     };
-    put(text, 1, explain::rewrite_description(text, choose, settings_.sdp));
+    put(text, 1, explain::rewrite_description(text, choose, settings_.sdp), true);
     return {};
 }
 

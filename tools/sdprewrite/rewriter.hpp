@@ -34,7 +34,8 @@ class Rewriter {
     [[nodiscard]] Result<void> copy_description();
     [[nodiscard]] std::string rewrite_line(const explain::Piece& piece);
     [[nodiscard]] Result<explain::RewrittenMessage> rewrite_sip(const std::string& bytes, const Sender& sender);
-    void put(const std::string& original, std::size_t line, Result<explain::RewrittenMessage> rewritten);
+    void put(const std::string& original, std::size_t line, Result<explain::RewrittenMessage> rewritten,
+             bool bare = false);
     void tell_edits(const std::string& where, std::size_t first_line, const std::vector<sdp::Edit>& edits);
     void bad(const std::string& where, const Error& error);
 

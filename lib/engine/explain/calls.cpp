@@ -111,6 +111,7 @@ void CallTracker::on_message(const MessageSeen& seen) {
     const Side sender = seen.message.is_request() == from_caller_tag ? Side::caller : Side::callee;
     if (call->alg.empty() && !seen.nat.alg.empty()) call->alg = seen.nat.alg;
     if (cseq->method == "INVITE") note_party(*call, seen, sender);
+    if (seen.copy) return;
     note_request(*call, seen, *cseq);
     note_descriptions(*call, seen, *cseq, sender);
     if (seen.message.is_request()) {
@@ -135,7 +136,8 @@ void CallTracker::note_party(Call& call, const MessageSeen& seen, Side sender) {
     std::optional<Endpoint>& source = sender == Side::caller ? call.caller_source : call.callee_source;
     unsigned& vias = sender == Side::caller ? call.caller_vias : call.callee_vias;
     const bool nearer = !nat || (request ? seen.facts.via_count < vias : seen.facts.via_count > vias);
-    if (!nearer) return;
+    const bool outside = seen.copy && seen.nat.verdict.place == nat::Place::far_end && seen.facts.via_count == vias;
+    if (!nearer && !outside) return;
     nat = seen.nat;
     // A response says little of its own: what the same flow said in a request counts.
     const auto known = known_.find(seen.arrival.source);

@@ -99,9 +99,18 @@ class Doctor {
     Explanation result_;
 };
 
+/// Of the same stream seen on both sides of a NAT at the same time, one counts.
 std::uint64_t rtp_of(const std::vector<const MediaFlow*>& flows) {
     std::uint64_t count = 0;
-    for (const MediaFlow* flow : flows) count += flow->rtp;
+    for (const MediaFlow* flow : flows) {
+        const bool again = std::ranges::any_of(flows, [&](const MediaFlow* other) {
+            const bool overlap = other->first_ns <= flow->last_ns && flow->first_ns <= other->last_ns;
+            const bool first = other->rtp > flow->rtp || (other->rtp == flow->rtp && other < flow);
+            return other != flow && other->ssrc == flow->ssrc && other->destination == flow->destination && overlap &&
+                   first && flow->rtp > 0;
+        });
+        if (!again) count += flow->rtp;
+    }
     return count;
 }
 

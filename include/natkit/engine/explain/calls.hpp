@@ -90,6 +90,7 @@ struct MessageSeen {
     Arrival arrival;
     std::uint64_t frame = 0;
     std::int64_t time_ns = 0;
+    bool copy = false;  ///< the same packet on the other side of a NAT: only tells more about who sent it
 };
 
 /// Gathers messages into calls (dialogs by INVITE with SDP). Bounded: at most 4096 calls are open; one that ended more
