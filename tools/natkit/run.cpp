@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 
@@ -42,6 +43,25 @@ bool configure_log(const config::Config& config) {
     return done.has_value();
 }
 
+/// Files that the configuration names must be there; every one that is not is told.
+bool check_files(const config::Config& config) {
+    struct Named {
+        const char* key;
+        const std::string& path;
+    };
+    const Named named[] = {{"[registrar] users", config.registrar.users},
+                           {"[tls] certificate", config.tls.certificate},
+                           {"[tls] key", config.tls.key},
+                           {"[tls] ca", config.tls.ca}};
+    bool good = true;
+    for (const Named& one : named) {
+        if (one.path.empty() || ::access(one.path.c_str(), R_OK) == 0) continue;
+        tool::complain(program, std::string(one.key) + ": " + fail_errno(one.path, errno).error().message);
+        good = false;
+    }
+    return good;
+}
+
 }  // namespace
 
 std::optional<config::Config> read_config(const tool::CommonOptions& common) {
@@ -58,7 +78,7 @@ std::optional<config::Config> read_config(const tool::CommonOptions& common) {
     auto warnings = config::apply_host(loaded->config, *host);
     loaded->warnings.insert(loaded->warnings.end(), warnings.begin(), warnings.end());
     for (const Error& warning : loaded->warnings) tool::complain(program, "warning: " + to_string(warning));
-    if (loaded->config.sip.listen.empty()) return std::nullopt;
+    if (!check_files(loaded->config) || loaded->config.sip.listen.empty()) return std::nullopt;
     if (!common.log_level.empty()) loaded->config.sip.log_level = parse_log_level(common.log_level).value();
     return std::move(loaded->config);
 }

@@ -95,6 +95,7 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
     for (auto& [worker, ready] : std::exchange(impl.waiting_for_sockets, {})) impl.hand_over_sockets(*worker, ready);
     impl.serve();
     for (auto& worker : impl.workers) {
+        if (impl.stopping) break;  // one could not even be started
         if (worker->state() == Worker::State::stopped) worker->start();
     }
     return supervisor;
@@ -236,7 +237,9 @@ void Supervisor::Impl::stop() {
 }
 
 void Supervisor::Impl::on_worker_stopped() {
-    if (!stopping || !std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); })) return;
+    if (!stopping || stopped || !std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); }))
+        return;
+    stopped = true;
     for (const control::Reply& reply : waiting_for_stop) reply.ok(Json::object());
     waiting_for_stop.clear();
     log.major("stopped");

@@ -34,6 +34,7 @@ struct Supervisor::Impl {
     bool sockets_open = false;
     std::vector<std::pair<Worker*, std::function<void(bool)>>> waiting_for_sockets;
     bool stopping = false;
+    bool stopped = false;
     bool good = true;
     bool announced = false;
     std::vector<control::Reply> waiting_for_stop;
