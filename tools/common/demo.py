@@ -114,6 +114,7 @@ class Show:
         title(f"natkit run --config {self.site.config}")
         self.site.natkit = self.site.edge.start("natkit", lab.PROGRAMS / "natkit", "run", "--config", self.site.config)
         self.site.wait_up()
+        lab.wait_until(lambda: all(c["state"] == "running" for c in self.site.status()["components"]), "all workers to run")
         self.status()
 
     def status(self):
