@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""kill -9 of any process under an established call: audio goes on, hold and resume (re-INVITE) work, BYE ends the call at both
+phones and leaves nothing."""
+# ctest: serial
+import os
+import pathlib
+import signal
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import lab
+import phones
+import site_of_phones as sites
+
+
+def heard(ear, mouth):
+    return lab.same_audio(mouth.said(), ear.heard())
+
+
+def more_audio(a, b, packets=40):
+    """Both ways, counted from now on."""
+    before = {(ear.name, mouth.name): heard(ear, mouth) for ear, mouth in ((a, b), (b, a))}
+    for ear, mouth in ((a, b), (b, a)):
+        lab.wait_until(lambda ear=ear, mouth=mouth: heard(ear, mouth) >= before[ear.name, mouth.name] + packets,
+                       f"{packets} more packets from {mouth.name} at {ear.name}", 15)
+
+
+def kill(site, worker):
+    old = site.pid(worker)
+    os.kill(old, signal.SIGKILL)
+
+    def back():
+        try:
+            return site.pid(worker) != old
+        except (OSError, ValueError):
+            return False
+    lab.wait_until(back, f"{worker} to be back")
+
+
+def the_call_goes_on_without(net, worker):
+    site = sites.Site(net).start()
+    a = site.phone(site.lan_host(), "alice", tone=440)
+    b = site.phone(site.home_host(), "bob", tone=600)
+    for hangs_up, other in ((a, b), (b, a)):
+        phones.call(a, b)
+        more_audio(a, b)
+        kill(site, worker)
+        site.wait_up()
+        more_audio(a, b)
+        a.command("hold")
+        lab.wait_until(lambda: any("a=sendonly" in text for _, text in site.on_wan.sip()), "the hold to reach the WAN")
+        a.command("resume")
+        more_audio(a, b)
+        phones.hang_up(hangs_up, other)
+        site.wait_nothing_left()
+    site.check_wan()
+
+
+def sipedge(net):
+    the_call_goes_on_without(net, "sipedge")
+
+
+def mediarelay(net):
+    the_call_goes_on_without(net, "mediarelay")
+
+
+if __name__ == "__main__":
+    lab.main(sipedge, mediarelay)
