@@ -3,6 +3,7 @@
 
 Skipped where the collection (../shared/data beside the checkout) is not at hand.
 """
+import base64
 import collections
 import hashlib
 import json
@@ -23,7 +24,6 @@ def data_folder():
 
 
 def message_bytes(record):
-    import base64
     return record["message"].encode() if "message" in record else base64.b64decode(record["message_base64"])
 
 
@@ -42,6 +42,30 @@ def classify(path):
         if record["type"] == "sip":
             found[record["frame"]].append(record)
     return found
+
+
+def raw_messages(data, problems):
+    """Message files, each as if it came from several addresses: the same numbers as the real Kamailio's."""
+    truths = [json.loads(line) for line in open(data / "truth/raw_sip_kamailio.jsonl")]
+    lines = []
+    for number, truth in enumerate(truths):
+        source = f"[{truth['src']}]:{truth['sport']}" if ":" in truth["src"] else f"{truth['src']}:{truth['sport']}"
+        message = base64.b64encode((data / truth["file"]).read_bytes()).decode()
+        lines.append(json.dumps({"type": "sip", "number": number, "transport": "udp", "source": source, "message_base64": message}) + "\n")
+    run = subprocess.run([PROGRAM, "--format", "json"], input="".join(lines), capture_output=True, text=True, timeout=120)
+    records = [json.loads(line) for line in run.stdout.splitlines()]
+    numbers = {r["number"]: r["nat"].get("nat_uac_test", 0) for r in records if r["type"] == "sip"}
+    asked = equal = 0
+    for number, truth in enumerate(truths):
+        verdict = truth.get("kamailio_5_6_3")
+        if verdict is None:
+            continue
+        asked += 1
+        if number in numbers and numbers[number] & 63 == verdict["mask"] & 63:
+            equal += 1
+        else:
+            problems.append(f"{truth['file']} from {truth['src']}: {numbers.get(number)} instead of {verdict['mask']}")
+    return asked, equal
 
 
 def main():
@@ -87,6 +111,8 @@ def main():
             if frame <= last and frame not in known:
                 invented += 1
                 problems.append(f"{file} frame {frame}: a message that is not in the truth: {found[frame][0].get('method', found[frame][0].get('status'))}")
+    asked_raw, equal_raw = raw_messages(data, problems)
+    asked, equal = asked + asked_raw, equal + equal_raw
     for problem in problems:
         print(problem)
     print(f"{messages} messages, {missing} missing, {invented} more than in the truth; {equal} of {asked} numbers equal")

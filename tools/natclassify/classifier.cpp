@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -21,14 +22,22 @@ std::optional<Endpoint> source_of_via(const explain::Facts& facts) {
     return Endpoint{.address = *address, .port = facts.via->rport.value_or(facts.via->port.value_or(5060))};
 }
 
-/// A message that was cut before the end of its header part is read as far as it goes.
+/// Reads a message as leniently as can be: one that was cut before the end of its header part as far as it goes; space
+/// after the start line (RFC 4475 section 3.1.2.10) and NUL in quoted text (section 3.1.1.2) do no harm here.
 Result<sip::Message> parse_message(const std::string& bytes) {
     auto message = sip::Message::parse(bytes);
     if (message) return message;
-    const bool has_end = bytes.find("\n\r\n") != std::string::npos || bytes.find("\n\n") != std::string::npos;
-    if (has_end || bytes.find('\n') == std::string::npos) return message;
-    if (auto whole = sip::Message::parse(bytes + (bytes.ends_with('\n') ? "\r\n" : "\r\n\r\n"))) return whole;
-    if (auto lines = sip::Message::parse(bytes.substr(0, bytes.rfind('\n') + 1) + "\r\n")) return lines;
+    std::string lenient = bytes;
+    std::ranges::replace(lenient, '\0', '?');
+    if (const std::size_t feed = lenient.find('\n'); feed != std::string::npos) {
+        const std::size_t end = lenient.find_last_not_of(" \t\r", feed - (feed > 0 ? 1 : 0));
+        if (end != std::string::npos && end < feed) lenient.erase(end + 1, feed - end - 1);
+    }
+    if (auto whole = sip::Message::parse(lenient)) return whole;
+    const bool has_end = lenient.find("\n\r\n") != std::string::npos || lenient.find("\n\n") != std::string::npos;
+    if (has_end || lenient.find('\n') == std::string::npos) return message;
+    if (auto whole = sip::Message::parse(lenient + (lenient.ends_with('\n') ? "\r\n" : "\r\n\r\n"))) return whole;
+    if (auto lines = sip::Message::parse(lenient.substr(0, lenient.rfind('\n') + 1) + "\r\n")) return lines;
     return message;
 }
 

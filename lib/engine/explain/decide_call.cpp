@@ -53,6 +53,7 @@ std::optional<record::Decision> decide_call(const Call& call, const Rules& rules
         .call_id = call.call_id, .decision = {}, .a = call.caller, .b = call.callee, .streams = {}, .relay_seen = {}};
     // Who never spoke is judged by the address he was called at.
     for (const DescriptionSeen& one : call.descriptions) {
+        if (one.destination.address.is_unspecified()) continue;  // not even that is known
         if (!result.b && one.writer == Side::caller) result.b = nat_of(one.destination.address, rules.networks);
         if (!result.a && one.writer == Side::callee) result.a = nat_of(one.destination.address, rules.networks);
     }
