@@ -1,0 +1,55 @@
+# natkit: written by completions/generate from the programs' --help; do not edit.
+# shellcheck shell=bash
+_natkit() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local program=${1##*/} subcommands="" subcommand="" words="" word
+    case $program in
+        mediarelay) subcommands="serve run relay list show watch open reserve update join part free status" ;;
+        natpinger) subcommands="serve" ;;
+        sipedge) subcommands="serve" ;;
+        natkit) subcommands="run check status calls clients reload stop" ;;
+    esac
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case " $subcommands " in *" $word "*) subcommand=$word; break ;; esac
+    done
+    case $previous in
+        --format) mapfile -t COMPREPLY < <(compgen -W "auto json text" -- "$current"); return ;;
+        --log-level) mapfile -t COMPREPLY < <(compgen -W "crashes failures major problems low-level all" -- "$current"); return ;;
+    esac
+    case "$program${subcommand:+ $subcommand}" in
+        "natclassify") words="-h --help --version --config --format --log-level --source --transport --same --explain --compare --lan --nated --nat-servers --relay-same-nat" ;;
+        "sdprewrite") words="-h --help --version --config --format --log-level --to --relay --ice --origin --session-version --hide-rejected --explain" ;;
+        "mediarelay") words="-h --help --version --config --format --log-level" ;;
+        "mediarelay serve") words="-h --help --base-dir --runtime" ;;
+        "mediarelay run") words="-h --help --a --b --bind-a --bind-b --stream --mux --ports --interval --timeout --any-port" ;;
+        "mediarelay relay") words="-h --help --runtime --a --b --stream --mux --owner --call-id" ;;
+        "mediarelay list") words="-h --help --runtime --call-id --owner" ;;
+        "mediarelay show") words="-h --help --runtime" ;;
+        "mediarelay watch") words="-h --help --runtime" ;;
+        "mediarelay open") words="-h --help --runtime --stream --mux --owner --party --side --family --call-id" ;;
+        "mediarelay reserve") words="-h --help --runtime --stream --mux --owner --party --side --family --call-id" ;;
+        "mediarelay update") words="-h --help --runtime --party --hold" ;;
+        "mediarelay join") words="-h --help --runtime" ;;
+        "mediarelay part") words="-h --help --runtime" ;;
+        "mediarelay free") words="-h --help --runtime --call-id" ;;
+        "mediarelay status") words="-h --help --runtime" ;;
+        "natpinger") words="-h --help --version --config --format --log-level --fd --from --interval --method --limit" ;;
+        "natpinger serve") words="-h --help --base-dir --runtime --adopt" ;;
+        "sipedge") words="-h --help --version --config --format --log-level" ;;
+        "sipedge serve") words="-h --help --base-dir --runtime --adopt" ;;
+        "natkit") words="-h --help --version --config --format --log-level" ;;
+        "natkit run") words="-h --help --daemon" ;;
+        "natkit check") words="-h --help" ;;
+        "natkit status") words="-h --help" ;;
+        "natkit calls") words="-h --help" ;;
+        "natkit clients") words="-h --help" ;;
+        "natkit reload") words="-h --help" ;;
+        "natkit stop") words="-h --help" ;;
+    esac
+    [ -n "$subcommand" ] || words="$words $subcommands"
+    case $current in
+        -*) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current") ;;
+        *) mapfile -t COMPREPLY < <([ -n "$subcommand" ] || compgen -W "$subcommands" -- "$current"; compgen -f -- "$current") ;;
+    esac
+}
+complete -o filenames -F _natkit natclassify sdprewrite mediarelay natpinger sipedge natkit
