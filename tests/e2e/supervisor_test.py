@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
+import phones
 import site_of_phones
 
 
@@ -100,6 +101,26 @@ def a_second_natkit_is_refused(net):
     lab.require(done.returncode == 0 and site.natkit.wait_exit() == 0, f"natkit stop: {done}")
 
 
+def drain_refuses_new_calls_and_ends_with_the_last(net):
+    site = site_of_phones.Site(net).start()
+    lan, home = site.phone(site.lan_host(), "anna"), site.phone(site.home_host(), "bob")
+    third = site.phone(site.wan_host(), "carl")
+    phones.call(home, lan)
+    lab.wait_until(lambda: site.status()["sessions"] >= 1, "the call to be relayed")
+    done = site.edge.run(lab.PROGRAMS / "natkit", "drain", "--config", site.config)
+    lab.require(done.returncode == 0 and site.status()["state"] == "draining", f"{done}")
+    os.kill(site.pid("sipedge"), signal.SIGKILL)  # its successor drains too
+    lab.wait_until(lambda: [c for c in site.status()["components"] if c["name"] == "sipedge" and c["restarts"] == 1
+                            and c["state"] == "running"], "sipedge to be back")
+    third.dial(lan.aor)
+    third.program.wait_line(r"503")
+    lab.require(site.status()["sessions"] >= 1, "the call is gone")
+    home.hangup()
+    lab.require(site.natkit.wait_exit() == 0, "natkit did not end well")
+    left = site_of_phones.natkit_processes()
+    lab.require(not left, f"still running: {left}")
+
+
 def metrics_are_served_and_documented(net):
     site = site_of_phones.Site(net).start(control={"metrics": '"127.0.0.1:9464"'})
     done = site.edge.run("python3", "-c", "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())")
@@ -139,4 +160,5 @@ def a_worker_that_cannot_start_is_given_up(net):
 
 if __name__ == "__main__":
     lab.main(workers_survive_natkit, a_datagram_waits_for_a_dead_sipedge, reload_changes_listeners_and_keeps_the_rest,
-             a_second_natkit_is_refused, metrics_are_served_and_documented, a_worker_that_cannot_start_is_given_up)
+             a_second_natkit_is_refused, metrics_are_served_and_documented,
+             drain_refuses_new_calls_and_ends_with_the_last, a_worker_that_cannot_start_is_given_up)

@@ -107,6 +107,11 @@ tool::Exit reload(const tool::CommonOptions& common) {
     return done ? tool::Exit::fine : tool::Exit::usage;
 }
 
+tool::Exit drain(const tool::CommonOptions& common) {
+    const auto done = ask(common, "drain", nullptr, std::chrono::seconds(10));
+    return done ? tool::Exit::fine : done.error();
+}
+
 tool::Exit stop(const tool::CommonOptions& common) {
     const auto done = ask(common, "stop", nullptr, std::chrono::seconds(30));
     return done ? tool::Exit::fine : done.error();

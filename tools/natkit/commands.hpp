@@ -11,6 +11,7 @@ namespace natkit_tool {
 /// `what` is "calls" or "clients".
 [[nodiscard]] natkit::tool::Exit list(const natkit::tool::CommonOptions& common, const std::string& what);
 [[nodiscard]] natkit::tool::Exit reload(const natkit::tool::CommonOptions& common);
+[[nodiscard]] natkit::tool::Exit drain(const natkit::tool::CommonOptions& common);
 [[nodiscard]] natkit::tool::Exit stop(const natkit::tool::CommonOptions& common);
 
 }  // namespace natkit_tool

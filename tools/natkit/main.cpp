@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     CLI::App* calls = app.add_subcommand("calls", "The calls, a record each, and why each is relayed or not");
     CLI::App* clients = app.add_subcommand("clients", "The registered clients, a record each, and where each is");
     CLI::App* reload = app.add_subcommand("reload", "Read the configuration again without dropping a call");
+    CLI::App* drain = app.add_subcommand("drain", "Take no new calls, and end when the last one does");
     CLI::App* stop = app.add_subcommand("stop", "End all programs");
 
     return tool::run(app, argc, argv, [&] {
@@ -30,7 +31,8 @@ int main(int argc, char** argv) {
         if (calls->parsed()) return natkit_tool::list(common, "calls");
         if (clients->parsed()) return natkit_tool::list(common, "clients");
         if (reload->parsed()) return natkit_tool::reload(common);
-        static_cast<void>(stop);
+        if (drain->parsed()) return natkit_tool::drain(common);
+        static_cast<void>(stop);  // one of them is there
         return natkit_tool::stop(common);
     });
 }

@@ -106,6 +106,9 @@ void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
         if (request.method() != "OPTIONS") return reject(event.server, request, 405, "Method Not Allowed", now, out);
         return reject(event.server, request, 200, {}, now, out, {{"Accept", "application/sdp"}});
     }
+    if (draining_ && request.method() == "INVITE" && request.to_tag().empty()) {
+        return reject(event.server, request, 503, "Draining", now, out, {{"Retry-After", "60"}});
+    }
     Route found = route(request, from, stripped, now.wall);
     if (found.status != 0) {
         out.log(LogLevel::low_level, std::string(request.method()) + " from " + to_string(event.flow.remote) +

@@ -376,6 +376,10 @@ void Service::Impl::serve() {
         Repeat::run);
     server->on("reload",
                [this, answer](const Json&, std::vector<io::Fd>, control::Reply reply) { answer(reply, reload()); });
+    server->on("drain", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        edge.set_draining(request.value("on", true));
+        reply.ok(Json::object());
+    });
     server->on("client-dead", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
         Output out;
         edge.on_client_dead(request.value("id", ""), request.value("reason", ""), out);

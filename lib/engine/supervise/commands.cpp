@@ -83,6 +83,10 @@ void Supervisor::Impl::serve() {
         for (const Error& problem : problems) text += (text.empty() ? "" : "\n") + natkit::to_string(problem);
         reply.error({Errc::bad_config, "", text});
     });
+    server->on("drain", [this](const Json&, const Fds&, const control::Reply& reply) {
+        drain();
+        reply.ok(Json::object());
+    });
     server->on("stop", [this](const Json&, const Fds&, const control::Reply& reply) {
         waiting_for_stop.push_back(reply);
         stop();
@@ -132,7 +136,9 @@ void Supervisor::Impl::watch(Worker& worker) {
 void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
     auto gathering = std::make_shared<Gathering>(std::move(done));
     gathering->result = {{"type", "status"},
-                         {"state", stopping ? "stopping" : "running"},
+                         {"state", stopping   ? "stopping"
+                                   : draining ? "draining"
+                                              : "running"},
                          {"pid", ::getpid()},
                          {"uptime_s", seconds(loop.now() - started)}};
     for (const char* key : {"sessions", "streams", "calls", "clients", "pinged"}) gathering->result[key] = 0;

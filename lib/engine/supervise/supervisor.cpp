@@ -59,7 +59,8 @@ Supervisor::Impl::Impl(io::Loop& on, Options with, config::Config from)
       log("NATKIT", config.sip.log_level),
       runtime_dir(folder_of(config.control.socket)),
       started(on.now()),
-      notifier(on) {}
+      notifier(on),
+      drain_timer(on, [this] { look_at_drain(); }) {}
 
 std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(io::Loop& loop, Options options,
                                                                                config::Config config) {
@@ -206,6 +207,7 @@ void Supervisor::Impl::hand_over_sockets(Worker& worker, std::function<void(bool
 void Supervisor::Impl::on_worker_running(Worker& worker) {
     log.low_level(worker.name() + " runs (process " + std::to_string(worker.pid()) + ")");
     if (server->watched()) server->publish(component(worker));
+    if (draining && worker.name() == "sipedge") drain();  // it has forgotten
     const bool all = std::ranges::all_of(workers, [](const auto& w) { return w->state() == Worker::State::running; });
     if (!all || announced) return;
     announced = true;
@@ -225,6 +227,31 @@ void Supervisor::Impl::on_worker_unusable(Worker& worker) {
     log.crashes(worker.name() + " cannot run; its message is above");
     good = false;
     stop();
+}
+
+void Supervisor::Impl::drain() {
+    if (!draining) log.major("draining: no new calls; this ends when the last one does");
+    draining = true;
+    Worker* edge = find("sipedge");
+    if (edge->state() == Worker::State::running) {
+        edge->client().request("drain", Json::object(), [this](const Result<Json>& reply) {
+            if (!reply) log.failures("sipedge does not drain: " + to_string(reply.error()));
+        });
+    }
+    drain_timer.start_in(500ms);
+}
+
+void Supervisor::Impl::look_at_drain() {
+    if (stopping) return;
+    gather_status([this](const Json& status) {
+        const bool complete =
+            std::ranges::all_of(workers, [](const auto& w) { return w->state() == Worker::State::running; });
+        if (complete && status["calls"] == 0 && status["sessions"] == 0) {
+            log.major("drained");
+            return stop();
+        }
+        drain_timer.start_in(500ms);
+    });
 }
 
 void Supervisor::Impl::stop() {

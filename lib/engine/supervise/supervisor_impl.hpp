@@ -33,6 +33,8 @@ struct Supervisor::Impl {
     std::vector<std::unique_ptr<Worker>> workers;  ///< in the order of their start
     bool sockets_open = false;
     std::vector<std::pair<Worker*, std::function<void(bool)>>> waiting_for_sockets;
+    bool draining = false;
+    io::Timer drain_timer;
     bool stopping = false;
     bool stopped = false;
     bool good = true;
@@ -55,6 +57,9 @@ struct Supervisor::Impl {
     void on_worker_running(Worker& worker);
     [[nodiscard]] std::string summary() const;
     void on_worker_unusable(Worker& worker);
+    /// No new calls; ends when the last one does.
+    void drain();
+    void look_at_drain();
     void stop();
     void on_worker_stopped();
 

@@ -56,6 +56,9 @@ class Edge {
     void restore(sip::Binding binding, WallTime now) { registrar_.restore(std::move(binding), now); }
     /// New lists, policies and limits; calls and registrations go on.
     void set_settings(Settings settings);
+    /// No new calls from now on: 503 with Retry-After. What goes on inside dialogs is not touched.
+    void set_draining(bool on) noexcept { draining_ = on; }
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
 
     [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
     [[nodiscard]] const sip::Registrar& registrar() const noexcept { return registrar_; }
@@ -161,6 +164,7 @@ class Edge {
 
     [[nodiscard]] std::string host_port(const sip::Flow& flow) const;  ///< what a neighbour on this flow is told of us
 
+    bool draining_ = false;
     Settings settings_;
     Secrets secrets_;
     sip::TransactionLayer layer_;
