@@ -105,10 +105,11 @@ struct Document::Reader {
         }
     }
 
-    /// c=<nettype> <addrtype> <connection-address>[/ttl][/count] (RFC 8866 section 5.7).
+    /// c=<nettype> <addrtype> <connection-address>[/ttl][/count] (RFC 8866 section 5.7). There is no <nettype> but IN,
+    /// and receivers do not look at it: an address behind another word is one all the same.
     void read_connection(const Span& value) {
         Words words(text, value);
-        if (at(words.next()) != "IN") return;
+        static_cast<void>(words.next());
         Field connection = field(FieldKind::connection);
         connection.family = words.next();
         connection.address = words.next();

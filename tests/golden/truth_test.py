@@ -11,6 +11,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import zipfile
 
 SOURCE = pathlib.Path(os.environ.get("NATKIT_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev"))
@@ -44,13 +45,22 @@ def classify(path):
     return found
 
 
+def file_bytes(data, name):
+    """A file, or "archive.zip!member"."""
+    archive, _, member = name.partition("!")
+    if not member:
+        return (data / name).read_bytes()
+    with zipfile.ZipFile(data / archive) as opened:
+        return opened.read(member)
+
+
 def raw_messages(data, problems):
     """Message files, each as if it came from several addresses: the same numbers as the real Kamailio's."""
-    truths = [json.loads(line) for line in open(data / "truth/raw_sip_kamailio.jsonl")]
+    truths = [json.loads(line) for name in ("raw_sip_kamailio", "protos_kamailio") for line in open(data / f"truth/{name}.jsonl")]
     lines = []
     for number, truth in enumerate(truths):
         source = f"[{truth['src']}]:{truth['sport']}" if ":" in truth["src"] else f"{truth['src']}:{truth['sport']}"
-        message = base64.b64encode((data / truth["file"]).read_bytes()).decode()
+        message = base64.b64encode(file_bytes(data, truth["file"])).decode()
         lines.append(json.dumps({"type": "sip", "number": number, "transport": "udp", "source": source, "message_base64": message}) + "\n")
     run = subprocess.run([PROGRAM, "--format", "json"], input="".join(lines), capture_output=True, text=True, timeout=120)
     records = [json.loads(line) for line in run.stdout.splitlines()]

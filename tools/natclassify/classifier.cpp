@@ -23,15 +23,22 @@ std::optional<Endpoint> source_of_via(const explain::Facts& facts) {
 }
 
 /// Reads a message as leniently as can be: one that was cut before the end of its header part as far as it goes; space
-/// after the start line (RFC 4475 section 3.1.2.10) and NUL in quoted text (section 3.1.1.2) do no harm here.
+/// after the start line (RFC 4475 section 3.1.2.10) NUL in quoted text (section 3.1.1.2) and odd letters in a method do
+/// no harm here.
 Result<sip::Message> parse_message(const std::string& bytes) {
     auto message = sip::Message::parse(bytes);
     if (message) return message;
     std::string lenient = bytes;
-    std::ranges::replace(lenient, '\0', '?');
+    std::ranges::replace(lenient, '\0', '_');
     if (const std::size_t feed = lenient.find('\n'); feed != std::string::npos) {
         const std::size_t end = lenient.find_last_not_of(" \t\r", feed - (feed > 0 ? 1 : 0));
         if (end != std::string::npos && end < feed) lenient.erase(end + 1, feed - end - 1);
+        if (explain::starts_message(
+                "X" + lenient.substr(std::min(lenient.find(' '), feed)))) {  // a method of impossible letters
+            for (std::size_t i = 0; i < lenient.find(' '); ++i) {
+                if (lenient[i] <= ' ' || lenient[i] >= 0x7f) lenient[i] = '_';
+            }
+        }
     }
     if (auto whole = sip::Message::parse(lenient)) return whole;
     const bool has_end = lenient.find("\n\r\n") != std::string::npos || lenient.find("\n\n") != std::string::npos;

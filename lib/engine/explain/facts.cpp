@@ -14,6 +14,39 @@ std::optional<IpAddress> contact_address(const Facts& facts) {
     return facts.contact ? facts.contact->address() : std::nullopt;
 }
 
+/// "SIP/2.0/UDP host:port;…" read without regard to what a host may look like.
+std::optional<sip::Via> lenient_via(std::string_view text) {
+    const std::size_t blank = text.find_first_of(" \t");
+    const std::size_t slash = text.substr(0, blank).rfind('/');
+    if (blank == std::string_view::npos || slash == std::string_view::npos || !text::istarts_with(text, "SIP"))
+        return std::nullopt;
+    sip::Via via;
+    for (const char c : text.substr(slash + 1, blank - slash - 1))
+        via.transport += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    std::string_view sent_by = text::trim(text.substr(blank));
+    sent_by = text::trim(sent_by.substr(0, sent_by.find(';')));
+    if (const std::size_t colon = sent_by.rfind(':');
+        colon != std::string_view::npos && sent_by.find(']', colon) == std::string_view::npos) {
+        if (const auto port = text::parse_number(text::trim(sent_by.substr(colon + 1)), 65535))
+            via.port = static_cast<std::uint16_t>(*port);
+        sent_by = sent_by.substr(0, colon);
+    }
+    via.host = text::printable(text::trim(sent_by), 255);
+    return via.host.empty() ? std::nullopt : std::optional(via);
+}
+
+/// The URI of a Contact, whatever its display name looks like.
+std::optional<sip::Uri> contact_uri(std::string_view text) {
+    std::string uri;
+    if (const auto address = sip::NameAddr::parse(text)) {
+        uri = address->uri;
+    } else if (const std::size_t open = text.rfind('<'); open != std::string_view::npos) {
+        uri = text.substr(open + 1, text.find('>', open) - open - 1);
+    }
+    auto parsed = sip::Uri::parse(uri);
+    return parsed ? std::optional(*std::move(parsed)) : std::nullopt;
+}
+
 /// Collects evidence: which test fired, on what.
 class Observer {
   public:
@@ -80,15 +113,15 @@ Facts read_facts(const sip::Message& message) {
     const auto vias = message.values(sip::Name::via);
     facts.via_count = static_cast<unsigned>(vias.size());
     if (!vias.empty()) {
-        if (auto via = sip::Via::parse(vias.front())) facts.via = *std::move(via);
+        auto via = sip::Via::parse(vias.front());
+        facts.via = via ? std::optional(*std::move(via)) : lenient_via(vias.front());
     }
     facts.record_routes = static_cast<unsigned>(message.values(sip::Name::record_route).size());
     if (const auto contacts = message.values(sip::Name::contact); !contacts.empty()) {
         facts.contact_text = contacts.front();
-        if (const auto address = sip::NameAddr::parse(contacts.front())) {
-            if (auto uri = sip::Uri::parse(address->uri)) facts.contact = *std::move(uri);
-        }
+        facts.contact = contact_uri(contacts.front());
     }
+    facts.length_readable = message.find(sip::Name::content_length) == nullptr || message.declared_length().has_value();
     if (message.body().empty()) return facts;
     facts.bodies = sdp::find_descriptions(message.value(sip::Name::content_type), message.body());
     for (const sdp::Span& span : facts.bodies.descriptions) {

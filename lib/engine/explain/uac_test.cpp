@@ -53,7 +53,8 @@ unsigned nat_uac_test(const Facts& facts, const Arrival& arrival) {
     if (is_private(source.address)) number |= private_source;
     if (facts.contact && facts.contact->port.value_or(5060) != source.port) number |= contact_port_differs;
     for (const sdp::Document& document : facts.descriptions) {
-        if (has_private_stream(document)) number |= private_sdp;
+        if (facts.length_readable && document.text().starts_with("v=") && has_private_stream(document))
+            number |= private_sdp;
         if (!document.session_connection()) continue;
         const auto session = document.address(*document.session_connection());
         if (session && *session != source.address) number |= sdp_differs;

@@ -22,13 +22,15 @@ struct Arrival {
     std::optional<Endpoint> destination = std::nullopt;
 };
 
-/// What a message says about the two ends, read once. Header fields that cannot be read are absent.
+/// What a message says about the two ends, read once and leniently: of a Via or Contact that breaks the grammar, the
+/// host and port that can be made out. What cannot be read is absent.
 struct Facts {
     std::optional<sip::Via> via;  ///< topmost
     unsigned via_count = 0;
     std::string contact_text;  ///< the first Contact, as written
     std::optional<sip::Uri> contact;
     unsigned record_routes = 0;
+    bool length_readable = true;  ///< Content-Length is absent or a number
     sdp::Bodies bodies;
     std::vector<sdp::Document> descriptions;  ///< of `bodies`, those that can be read
 };
