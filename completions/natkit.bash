@@ -7,7 +7,7 @@ _natkit() {
         mediarelay) subcommands="serve run relay list show watch open reserve update join part free status" ;;
         natpinger) subcommands="serve" ;;
         sipedge) subcommands="serve" ;;
-        natkit) subcommands="run check status calls clients reload stop" ;;
+        natkit) subcommands="run check status calls clients reload drain stop" ;;
     esac
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " $subcommands " in *" $word "*) subcommand=$word; break ;; esac
@@ -18,7 +18,7 @@ _natkit() {
     esac
     case "$program${subcommand:+ $subcommand}" in
         "natclassify") words="-h --help --version --config --format --log-level --source --transport --same --explain --compare --lan --nated --nat-servers --relay-same-nat" ;;
-        "sdprewrite") words="-h --help --version --config --format --log-level --to --relay --ice --origin --session-version --hide-rejected --explain" ;;
+        "sdprewrite") words="-h --help --version --config --format --log-level --to --ice --origin --session-version --hide-rejected --explain" ;;
         "mediarelay") words="-h --help --version --config --format --log-level" ;;
         "mediarelay serve") words="-h --help --base-dir --runtime" ;;
         "mediarelay run") words="-h --help --a --b --bind-a --bind-b --stream --mux --ports --interval --timeout --any-port" ;;
@@ -44,6 +44,7 @@ _natkit() {
         "natkit calls") words="-h --help" ;;
         "natkit clients") words="-h --help" ;;
         "natkit reload") words="-h --help" ;;
+        "natkit drain") words="-h --help" ;;
         "natkit stop") words="-h --help" ;;
     esac
     [ -n "$subcommand" ] || words="$words $subcommands"

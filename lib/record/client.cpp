@@ -60,7 +60,7 @@ Result<ClientChange> parse_client(const Json& record, Instant now) {
         change.event = ClientChange::Event::removed;
     } else if (event == "updated") {
         change.event = ClientChange::Event::updated;
-    } else if (!event.empty() && event != "added") {
+    } else if (!event.empty() && event != "added" && event != "present") {
         return wrong("event", event);
     }
     ping::Client& client = change.client;

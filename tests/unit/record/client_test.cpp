@@ -44,6 +44,8 @@ TEST_CASE("record: what a client record may leave out, and what it may not") {
         {"the flow names the client", R"({"type":"client","flow":{"remote":"198.51.100.7:5060"}})",
          "udp:0.0.0.0:0-198.51.100.7:5060"},
         {"a removal needs no flow", R"({"type":"client","event":"removed","id":"x"})", "x"},
+        {"as natkit lists it", R"({"type":"client","event":"present","id":"y","flow":{"remote":"198.51.100.7:5060"}})",
+         "y"},
         {"not an object", R"([1])", "not a JSON object"},
         {"another type", R"({"type":"sip"})", "not a client record"},
         {"no flow", R"({"type":"client","id":"x"})", "no flow"},
