@@ -65,8 +65,9 @@ tool::Exit serve(const Options& options) {
     io::Loop loop;
     const io::SignalWatch terminated(loop, SIGTERM, [&](int) { loop.stop(); });
     const io::SignalWatch interrupted(loop, SIGINT, [&](int) { loop.stop(); });
-    const std::string runtime =
-        options.runtime_dir.empty() ? config::Surroundings::of_process().runtime_dir : options.runtime_dir;
+    const io::SignalWatch rotated(loop, SIGUSR1, [](int) { static_cast<void>(log::reopen()); });
+    std::string runtime = options.runtime_dir;
+    if (runtime.empty()) runtime = config->control.socket.substr(0, config->control.socket.rfind('/'));
     auto service = edge::Service::start(loop, std::move(*config),
                                         {.config_file = config_file(options),
                                          .base_dir = options.base_dir,

@@ -1,0 +1,137 @@
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+#include "service_impl.hpp"
+
+namespace natkit::edge {
+namespace {
+
+const char* event_word(sip::BindingChange::Kind kind) {
+    switch (kind) {
+        case sip::BindingChange::Kind::added: return "added";
+        case sip::BindingChange::Kind::updated: return "updated";
+        case sip::BindingChange::Kind::removed: return "removed";
+    }
+    return "unknown";
+}
+
+}  // namespace
+
+void Service::Impl::keep(const sip::BindingChange& change) {
+    const bool removed = change.kind == sip::BindingChange::Kind::removed;
+    const auto kept = removed ? bindings.remove(change.binding.id) : bindings.save(to_row(change.binding));
+    if (!kept) log.failures(to_string(kept.error()) + "; registrations will not survive a restart");
+    server->publish(client_record(change.binding, event_word(change.kind), wall_now()));
+}
+
+void Service::Impl::tell(const Event& event) {
+    if (const auto* line = std::get_if<LogEvent>(&event)) {
+        log.write(line->level, line->text);
+    } else if (const auto* change = std::get_if<sip::BindingChange>(&event)) {
+        keep(*change);
+    } else if (const auto* decision = std::get_if<DecisionEvent>(&event)) {
+        const Json record = decision_record(*decision);
+        if (log.on(LogLevel::major)) {
+            log.major("call " + text::printable(decision->call_id, 80) + ": " +
+                      to_string(decision->caller_flow.remote) + " " + nat::to_string(decision->caller.place) + " -> " +
+                      to_string(decision->callee_flow.remote) + " " + nat::to_string(decision->callee.place) + ": " +
+                      (decision->decision.relay ? "media proxy" : "no media proxy") + " " + record["reasons"].dump());
+        }
+        server->publish(record);
+    } else if (const auto* rewrite = std::get_if<RewriteEvent>(&event)) {
+        server->publish(rewrite_record(*rewrite));
+    } else if (const auto* call = std::get_if<CallEvent>(&event)) {
+        server->publish(call_event_record(*call));
+    }
+}
+
+Json Service::Impl::status() const {
+    return {{"name", "sipedge"},
+            {"pid", ::getpid()},
+            {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
+            {"clients", edge.registrar().size()},
+            {"calls", const_cast<Edge&>(edge).media().size()},
+            {"transactions", edge.transactions()},
+            {"mediarelay", relay.connected() ? "connected" : "not connected"}};
+}
+
+void Service::Impl::serve() {
+    using Repeat = control::Server::Repeat;
+    const auto answer = [](const control::Reply& reply, const Result<void>& done) {
+        if (done) return reply.ok(Json::object());
+        reply.error(done.error());
+    };
+    server->on("adopt", [this, answer](const Json& request, std::vector<io::Fd> fds, control::Reply reply) {
+        answer(reply, adopt(request, std::move(fds)));
+    });
+    server->on(
+        "listeners",
+        [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
+            Json names = Json::array();
+            std::vector<io::Fd> copies;
+            for (const auto& [local, socket] : sockets) {
+                auto copy = socket->fd().duplicate();
+                if (!copy) continue;
+                names.push_back("udp:" + to_string(local));
+                copies.push_back(std::move(*copy));
+            }
+            reply.ok({{"sockets", std::move(names)}}, std::move(copies));
+        },
+        Repeat::run);
+    server->on("reload",
+               [this, answer](const Json&, std::vector<io::Fd>, control::Reply reply) { answer(reply, reload()); });
+    server->on("drain", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        edge.set_draining(request.value("on", true));
+        reply.ok(Json::object());
+    });
+    server->on("client-dead", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        Output out;
+        edge.on_client_dead(request.value("id", ""), request.value("reason", ""), out);
+        carry_out(out);
+        reply.ok(Json::object());
+    });
+    server->on("log-level", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        const auto level = parse_log_level(request.value("level", ""));
+        if (!level) return reply.error(level.error());
+        log.set_level(*level);
+        reply.ok(Json::object());
+    });
+    server->on("trace", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        edge.media().set_verbose(request.value("on", true));
+        reply.ok(Json::object());
+    });
+    server->on("stop", [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
+        reply.ok(Json::object());
+        (void)loop.post([this] { loop.stop(); });
+    });
+    server->on(
+        "status", [this](const Json&, std::vector<io::Fd>, control::Reply reply) { reply.ok(status()); }, Repeat::run);
+    serve_state();
+}
+
+void Service::Impl::serve_state() {
+    using Repeat = control::Server::Repeat;
+    server->on(
+        "calls",
+        [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
+            Json list = Json::array();
+            for (const auto& call : edge.media().summaries()) list.push_back(call_record(call));
+            reply.ok({{"calls", std::move(list)}});
+        },
+        Repeat::run);
+    server->on(
+        "clients",
+        [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
+            Json list = Json::array();
+            for (const auto& one : edge.registrar().all()) list.push_back(client_record(one, "present", wall_now()));
+            reply.ok({{"clients", std::move(list)}});
+        },
+        Repeat::run);
+    server->set_snapshot([this](const std::function<void(const Json&)>& send) {
+        for (const sip::Binding& binding : edge.registrar().all()) send(client_record(binding, "added", wall_now()));
+    });
+}
+
+}  // namespace natkit::edge
