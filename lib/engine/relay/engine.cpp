@@ -184,6 +184,7 @@ Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, Le
     leg.owner_state = request.owner_state;
     leg.request = request.request;
     leg.opened = wall_now();
+    by_call_.emplace(leg.call_id, key);
     return entry;
 }
 
@@ -368,17 +369,18 @@ Result<void> Engine::free(const std::string& id, const char* why) {
     journal(changes);
     tell_leg(one, why);
     if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
+    const auto [first, last] = by_call_.equal_range(one.leg.call_id);
+    by_call_.erase(std::find_if(first, last, [&](const auto& each) { return each.second == key_of(id); }));
     legs_.erase(key_of(id));
     return {};
 }
 
 std::size_t Engine::free_call(const std::string& call_id) {
-    std::vector<std::string> ids;
-    for (const auto& [key, entry] : legs_) {
-        if (entry.leg.call_id == call_id) ids.push_back(entry.leg.id);
-    }
-    for (const std::string& id : ids) (void)free(id);
-    return ids.size();
+    const auto [first, last] = by_call_.equal_range(call_id);
+    std::vector<LegKey> keys;
+    for (auto each = first; each != last; ++each) keys.push_back(each->second);
+    for (const LegKey key : keys) (void)free(id_of(key));
+    return keys.size();
 }
 
 std::size_t Engine::claim(const std::string& owner) {

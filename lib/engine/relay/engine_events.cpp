@@ -115,7 +115,7 @@ Result<void> Engine::restore_leg(const Json& record) {
     auto parsed = record::parse_leg(record);
     if (!parsed) return std::unexpected(parsed.error());
     const LegKey key = key_of(parsed->id);
-    if (key == 0) return fail(Errc::bad_input, "not an id", "leg");
+    if (key == 0 || legs_.contains(key)) return fail(Errc::bad_input, "not an id", "leg");
     const auto kind = parsed->has_rtcp() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
     if (!ports_.restore(parsed->bound, kind)) {
         return fail(Errc::refused, to_string(parsed->bound) + " is no longer among the media ports");
@@ -146,6 +146,7 @@ Result<void> Engine::restore_leg(const Json& record) {
         if (entry.leg.hold) workers_[entry.worker]->post([key](Plane& plane) { plane.set_hold(key, true); });
     }
     if (!entry.leg.request.empty()) restored_requests_[entry.leg.request] = key;
+    by_call_.emplace(entry.leg.call_id, key);
     legs_[key] = std::move(entry);
     return {};
 }

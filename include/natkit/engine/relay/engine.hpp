@@ -158,6 +158,7 @@ class Engine {
     log::Logger log_;
     LocalPorts ports_;
     Legs legs_;
+    std::unordered_multimap<std::string, relay::LegKey> by_call_;
     std::uint64_t last_order_ = 0;
     std::size_t joins_ = 0;
     std::unordered_map<std::string, relay::LegKey> restored_requests_;
