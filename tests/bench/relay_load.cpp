@@ -1,7 +1,7 @@
 // A load for tests/bench/relay: RTP both ways through the ports of many calls, with the time of sending in each packet.
 //   relay_load ADDRESS_A ADDRESS_B RELAY_ADDRESS SECONDS smooth|burst < lines of "PORT_A PORT_B"
-// All A parties share one socket (port 6000) and so do all B parties: a relay tells calls apart by its own ports. Prints one
-// JSON object: packets, CPU time of sending (the relay's receive path runs in it on a veth), latency.
+// All A parties share one socket (port 6000) and so do all B parties: a relay tells calls apart by its own ports.
+// Prints one JSON object: packets, CPU time of sending (the relay's receive path runs in it on a veth), latency.
 #include <arpa/inet.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -146,7 +146,8 @@ int main(int argc, char** argv) {
         for (std::size_t tick = 0; tick < ticks; ++tick) {
             if (!burst || tick == 0) send(streams, burst ? 0 : tick, burst ? 1 : ticks);
             next += tick_ns;
-            const timespec until{.tv_sec = static_cast<time_t>(next / 1'000'000'000U), .tv_nsec = static_cast<long>(next % 1'000'000'000U)};
+            const timespec until{.tv_sec = static_cast<time_t>(next / 1'000'000'000U),
+                                 .tv_nsec = static_cast<long>(next % 1'000'000'000U)};
             clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
         }
     }
@@ -155,8 +156,12 @@ int main(int argc, char** argv) {
     ending = true;
     receiver.join();
     std::sort(latencies.begin(), latencies.end());
-    const auto at = [](double share) { return latencies.empty() ? 0U : latencies[static_cast<std::size_t>(share * static_cast<double>(latencies.size() - 1))]; };
-    std::printf("{\"sent\":%zu,\"received\":%zu,\"send_cpu_ns\":%llu,\"p50_us\":%u,\"p99_us\":%u}\n", rounds * streams.size(), latencies.size(),
-                static_cast<unsigned long long>(cpu), at(0.5), at(0.99));
+    const auto at = [](double share) {
+        return latencies.empty()
+                   ? 0U
+                   : latencies[static_cast<std::size_t>(share * static_cast<double>(latencies.size() - 1))];
+    };
+    std::printf("{\"sent\":%zu,\"received\":%zu,\"send_cpu_ns\":%llu,\"p50_us\":%u,\"p99_us\":%u}\n",
+                rounds * streams.size(), latencies.size(), static_cast<unsigned long long>(cpu), at(0.5), at(0.99));
     return 0;
 }

@@ -1,6 +1,6 @@
 // links: control text
-// Lines of the control protocol and the objects in them: any bytes give a request or an error, and what was read is written
-// back the same.
+// Lines of the control protocol and the objects in them: any bytes give a request or an error, and what was read is
+// written back the same.
 #include <cassert>
 #include <cstdint>
 #include <nlohmann/json.hpp>

@@ -1,5 +1,5 @@
-// RTP and RTCP headers, and the relay's packet path behind them: whatever comes in, nothing reads past its end, and only
-// accepted packets leave.
+// RTP and RTCP headers, and the relay's packet path behind them: whatever comes in, nothing reads past its end, and
+// only accepted packets leave.
 #include <cassert>
 #include <cstdint>
 #include <span>
@@ -48,7 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Leg& a = relay.add(1, Stream::rtp, (shape & 1) != 0, now);
     Leg& b = relay.add(2, (shape & 2) != 0 ? Stream::udp : Stream::rtp, (shape & 4) != 0, now);
     const IpAddress visible = IpAddress::v4(0xc6336407U);
-    const Endpoint sources[] = {{visible, 1000}, {visible, 2000}, {IpAddress::v4(0xc6336408U), 1000}, {IpAddress::v4(0xcb007109U), 4000}};
+    const Endpoint sources[] = {
+        {visible, 1000}, {visible, 2000}, {IpAddress::v4(0xc6336408U), 1000}, {IpAddress::v4(0xcb007109U), 4000}};
     relay.signal(a, {.place = nat::Place::far_end, .visible = visible}, SourcePolicy::latch, now);
     relay.signal(b, {.place = nat::Place::wan, .endpoint = sources[3]}, SourcePolicy::exact, now);
     relay.join(a, b, now);

@@ -69,10 +69,12 @@ class Day {
 
   private:
     static Endpoint lan_phone(std::size_t n) {
-        return {IpAddress::v4(0xc0a80a00U + 5 + static_cast<std::uint32_t>(n % 200)), static_cast<std::uint16_t>(4000 + n % 2000)};
+        return {IpAddress::v4(0xc0a80a00U + 5 + static_cast<std::uint32_t>(n % 200)),
+                static_cast<std::uint16_t>(4000 + n % 2000)};
     }
     static Endpoint far_phone(std::size_t n) {
-        return {IpAddress::v4(0xc6336400U + static_cast<std::uint32_t>(n % 250)), static_cast<std::uint16_t>(30000 + n % 20000)};
+        return {IpAddress::v4(0xc6336400U + static_cast<std::uint32_t>(n % 250)),
+                static_cast<std::uint16_t>(30000 + n % 20000)};
     }
 
     void start_call() {
@@ -85,13 +87,15 @@ class Day {
             return;
         }
         const std::size_t n = ++started_;
-        Call call{.lan = &relay_.add(2 * n, Stream::rtp, false, now_), .far = &relay_.add(2 * n + 1, Stream::rtp, false, now_)};
+        Call call{.lan = &relay_.add(2 * n, Stream::rtp, false, now_),
+                  .far = &relay_.add(2 * n + 1, Stream::rtp, false, now_)};
         call.lan_port = *lan_port;
         call.far_port = *far_port;
         call.ends = now_ + std::chrono::seconds(10 + random_() % 600);
         call.crashes = random_() % 50 == 0;
         relay_.signal(*call.lan, {.place = nat::Place::lan, .endpoint = lan_phone(n)}, SourcePolicy::learn_port, now_);
-        relay_.signal(*call.far, {.place = nat::Place::far_end, .visible = far_phone(n).address}, SourcePolicy::latch, now_);
+        relay_.signal(*call.far, {.place = nat::Place::far_end, .visible = far_phone(n).address}, SourcePolicy::latch,
+                      now_);
         relay_.join(*call.lan, *call.far, now_);
         calls_.push_back(call);
     }
@@ -117,7 +121,9 @@ class Day {
             if (event.kind == Event::Kind::latched) ++latched_;
             if (event.kind != Event::Kind::timed_out) continue;
             ++timed_out_;
-            const auto call = std::find_if(calls_.begin(), calls_.end(), [&](const Call& c) { return c.lan->key == event.leg || c.far->key == event.leg; });
+            const auto call = std::find_if(calls_.begin(), calls_.end(), [&](const Call& c) {
+                return c.lan->key == event.leg || c.far->key == event.leg;
+            });
             REQUIRE(call != calls_.end());
             end(*call);
             calls_.erase(call);
