@@ -68,7 +68,9 @@ std::optional<record::Decision> decide_call(const Call& call, const Rules& rules
         const StreamPair a = stream(call, Side::caller, i);
         const StreamPair b = stream(call, Side::callee, i);
         if ((a.written != nullptr && a.written->rejected) || (b.written != nullptr && b.written->rejected)) continue;
-        record::StreamDecision one{.kind = a.written != nullptr ? a.written->kind : b.written->kind};
+        const auto* known = a.written != nullptr ? a.written : b.written;
+        if (known == nullptr) continue;
+        record::StreamDecision one{.kind = known->kind};
         if (a.written != nullptr) one.a = a.written->rtp;
         if (b.written != nullptr) one.b = b.written->rtp;
         one.decision = nat::decide(party(*result.a, a.written, rules.networks),

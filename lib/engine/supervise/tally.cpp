@@ -7,7 +7,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using metrics::Family;
-using metrics::Sample;
 
 constexpr std::size_t max_labels = 64;
 
