@@ -58,6 +58,9 @@ function(natkit_library name)
     endforeach()
 endfunction()
 
+# All programs, and nothing of the tests.
+add_custom_target(programs)
+
 # natkit_program(NAME LINKS …): the program tools/NAME/*.cpp, installed to bin.
 function(natkit_program name)
     cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
@@ -66,6 +69,7 @@ function(natkit_program name)
         return()
     endif()
     add_executable(${name} ${sources})
+    add_dependencies(programs ${name})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
     target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tools")
     foreach(link IN LISTS arg_LINKS)
