@@ -120,6 +120,25 @@ def legs_one_by_one(net):
     lab.require(control.ask("status")["ports_in_use"] == 0, "ports are left")
 
 
+def several_workers(net):
+    """Legs of different calls are on different threads until they are joined; then one of them moves, sockets and all."""
+    edge, phone, peer = site(net, media="workers = 3")
+    control = edge.control()
+    lab.require(control.ask("status")["workers"] == 3, "not three workers")
+    for n in range(12):
+        a, b = Peer(phone, "192.168.10.5", 4000 + 2 * n), Peer(peer, "203.0.113.50", 6000 + 2 * n)
+        la = control.ask("open", call_id=f"one-{n}", party={"endpoint": a.endpoint})
+        lb = control.ask("open", call_id=f"other-{n}", party={"endpoint": b.endpoint})
+        b.speak(lb["local"])  # accepted, counted, and not lost with the move
+        control.ask("join", a=la["leg"], b=lb["leg"])
+        b.drain(), a.drain()
+        talk(a, la["local"], b, lb["local"], 5)
+    legs = control.ask("list")["legs"]
+    lab.require(len(legs) == 24 and all(leg["statistics"]["received"]["packets"] == (6 if leg["side"] == "wan" else 5) for leg in legs), legs)
+    control.ask("free", legs=[leg["leg"] for leg in legs])
+    lab.wait_until(lambda: not any(":20" in local for local, _ in edge.host.sockets()), "all sockets closed")
+
+
 def tos_of_both_families(net):
     edge, phone, peer = site(net, media='tos = "ef"')
     control = edge.control()
@@ -206,5 +225,5 @@ def errors_are_clear(net):
 
 
 if __name__ == "__main__":
-    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, legs_one_by_one, tos_of_both_families,
+    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, legs_one_by_one, several_workers, tos_of_both_families,
              silence_frees, run_in_a_script, errors_are_clear)

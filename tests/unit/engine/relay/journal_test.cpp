@@ -1,0 +1,157 @@
+#include "natkit/engine/relay/journal.hpp"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "natkit/record/relay.hpp"
+
+using namespace natkit;
+using namespace natkit::mediarelay;
+
+namespace {
+
+struct Folder {
+    std::filesystem::path path;
+    Folder() {
+        std::string name = (std::filesystem::temp_directory_path() / "natkit-journal-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    [[nodiscard]] std::string file() const { return (path / "j").string(); }
+    [[nodiscard]] std::string content(const char* suffix = "") const {
+        std::ostringstream text;
+        text << std::ifstream(file() + suffix).rdbuf();
+        return text.str();
+    }
+};
+
+Json leg(const std::string& id, const std::string& state) {
+    return {{"type", "leg"}, {"leg", id}, {"state", state}};
+}
+
+void put(Journal& journal, const Json& record) {
+    REQUIRE(journal.write({{.id = record["leg"], .record = &record}}).has_value());
+}
+
+}  // namespace
+
+TEST_CASE("mediarelay::Journal: what is alive comes back, at its last state") {
+    const Folder folder;
+    {
+        auto opened = Journal::open(folder.file(), "boot");
+        REQUIRE(opened.has_value());
+        CHECK(opened->legs.empty());
+        put(*opened->journal, leg("a", "open"));
+        put(*opened->journal, leg("b", "open"));
+        put(*opened->journal, leg("a", "joined"));
+        REQUIRE(opened->journal->write({{.id = "b", .record = nullptr}}).has_value());
+        CHECK(Journal::open(folder.file(), "boot").error().code == Errc::refused);  // locked
+    }
+    const auto again = Journal::open(folder.file(), "boot");
+    REQUIRE(again.has_value());
+    CHECK(again->messages.empty());
+    REQUIRE(again->legs.size() == 1);
+    CHECK(again->legs[0] == leg("a", "joined"));
+}
+
+TEST_CASE("mediarelay::Journal: it does not grow beyond twice what is alive") {
+    const Folder folder;
+    auto opened = Journal::open(folder.file(), "boot");
+    REQUIRE(opened.has_value());
+    for (int i = 0; i < 20000; ++i) put(*opened->journal, leg("a" + std::to_string(i % 10), "open"));
+    CHECK(opened->journal->size() <= 65536 + 200);
+    CHECK(folder.content().size() == opened->journal->size());
+    opened->journal.reset();
+    CHECK(Journal::open(folder.file(), "boot")->legs.size() == 10);
+}
+
+TEST_CASE("mediarelay::Journal: what does not fit is set aside with a message") {
+    struct Case {
+        const char* why;
+        std::function<std::string(std::string)> change;
+        std::size_t legs;
+        const char* message;
+    };
+    const Case cases[] = {
+        {"cut off in its last line", [](const std::string& s) { return s.substr(0, s.size() - 1); }, 1, "torn"},
+        {"a bit in the middle",
+         [](std::string s) {
+             s[s.find("\"a\"") + 1] = 'x';
+             return s;
+         },
+         1, "torn or damaged"},
+        {"the header",
+         [](std::string s) {
+             s[20] = '!';
+             return s;
+         },
+         0, "is not a journal"},
+        {"somebody else's file", [](const std::string&) { return std::string("hello\n"); }, 0, "is not a journal"},
+        {"bytes", [](const std::string&) { return std::string(1000, '\0'); }, 0, "is not a journal"},
+        {"nothing", [](const std::string&) { return std::string(); }, 0, nullptr},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const Folder folder;
+        {
+            auto opened = Journal::open(folder.file(), "boot");
+            put(*opened->journal, leg("a", "open"));
+            put(*opened->journal, leg("b", "open"));
+        }
+        const std::string changed = c.change(folder.content());
+        std::ofstream(folder.file()) << changed;
+        const auto again = Journal::open(folder.file(), "boot");
+        REQUIRE(again.has_value());
+        CHECK(again->legs.size() == c.legs);
+        REQUIRE(again->messages.size() == (c.message == nullptr ? 0 : 1));
+        if (c.message == nullptr) continue;
+        CHECK(again->messages[0].find(c.message) != std::string::npos);
+        CHECK(folder.content(".old") == changed);
+    }
+    const Folder folder;
+    {
+        put(*Journal::open(folder.file(), "boot")->journal, leg("a", "open"));
+    }
+    const auto later = Journal::open(folder.file(), "another boot");
+    REQUIRE(later.has_value());
+    CHECK(later->legs.empty());
+    REQUIRE(later->messages.size() == 1);
+    CHECK(later->messages[0].find("from before the host was started") != std::string::npos);
+}
+
+TEST_CASE("record::Leg: a leg survives being written and read") {
+    record::Leg leg;
+    leg.id = "0123456789";
+    leg.call_id = "call";
+    leg.state = record::LegState::joined;
+    leg.side = relay::Side::wan;
+    leg.bound = Endpoint::parse("10.1.2.3:20000").value();
+    leg.advertised = IpAddress::parse("203.0.113.10").value();
+    leg.party = relay::Party{.place = nat::Place::far_end,
+                             .endpoint = Endpoint::parse("10.0.0.2:6000").value(),
+                             .rtcp = Endpoint::parse("10.0.0.2:6005").value(),
+                             .visible = IpAddress::parse("203.0.113.65").value(),
+                             .site = IpRange::parse("203.0.113.64-203.0.113.79").value()};
+    leg.joined = "9876543210";
+    leg.latched[0] = {{Endpoint::parse("203.0.113.66:1000").value(), relay::SourceRule::rebind}};
+    leg.latched[1] = {{Endpoint::parse("[2001:db8::1]:1001").value(), relay::SourceRule::latch}};
+    leg.hold = true;
+    leg.owner = "edge";
+    leg.owner_state = R"({"n":[1,2,{"x":null}]})";
+    leg.opened = WallTime(std::chrono::milliseconds(1795396195542));
+    const auto read = record::parse_leg(record::to_json(leg));
+    REQUIRE(read.has_value());
+    CHECK(*read == leg);
+    CHECK(record::to_json(leg)["local"] == "203.0.113.10:20000");
+    leg.mux = true;
+    leg.stream = relay::Stream::udp;
+    leg.party.reset();
+    leg.latched = {};
+    CHECK(record::parse_leg(record::to_json(leg)) == leg);
+}
