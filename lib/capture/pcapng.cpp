@@ -1,5 +1,6 @@
 // pcapng (draft-ietf-opsawg-pcapng): ours, because libpcap refuses files with several link types.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -129,11 +130,11 @@ class Pcapng final : public PacketReader::Format {
 
     [[nodiscard]] static std::int64_t time_of(const Interface& interface, std::uint64_t stamp) {
         const std::uint64_t seconds = stamp / interface.units_per_second;
-        const std::uint64_t rest = stamp % interface.units_per_second;
-        const long double fraction =
-            static_cast<long double>(rest) * 1e9L / static_cast<long double>(interface.units_per_second);
+        const long double rest = static_cast<long double>(stamp % interface.units_per_second);
+        const auto fraction =
+            static_cast<std::int64_t>(std::lround(rest * 1e9L / static_cast<long double>(interface.units_per_second)));
         const std::uint64_t whole = (seconds + static_cast<std::uint64_t>(interface.offset_seconds)) % 9'000'000'000U;
-        return static_cast<std::int64_t>(whole * 1'000'000'000U) + static_cast<std::int64_t>(fraction + 0.5L);
+        return static_cast<std::int64_t>(whole * 1'000'000'000U) + fraction;
     }
 
     std::optional<Packet> packet_of_block() {

@@ -9,6 +9,7 @@
 
 #include "natkit/engine/explain/capture_messages.hpp"
 #include "natkit/engine/explain/compare.hpp"
+#include "natkit/engine/explain/copies.hpp"
 #include "natkit/engine/explain/doctor.hpp"
 
 using namespace natkit;
@@ -25,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         (void)explain::diagnose(call, flows, rules);
     };
     explain::CaptureMessages messages;
+    explain::CopyFinder copies;
     std::uint64_t last = 0;
     messages.on_message = [&](explain::CapturedMessage&& captured) {
         if (captured.frame < last || captured.bytes.size() > size) std::abort();
@@ -36,12 +38,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             .transport = captured.transport, .source = captured.source, .destination = captured.destination};
         const record::Nat nat = explain::describe(*message, facts, arrival, rules.networks);
         (void)explain::compare_peers(facts, arrival);
+        const auto copy =
+            copies.find(captured.frame, captured.time_ns, captured.source, captured.destination, captured.bytes);
+        if (copy && copy->frame >= captured.frame) std::abort();
         calls.on_message({.message = *message,
                           .facts = facts,
                           .nat = nat,
                           .arrival = arrival,
                           .frame = captured.frame,
-                          .time_ns = captured.time_ns});
+                          .time_ns = captured.time_ns,
+                          .copy = copy.has_value()});
     };
     messages.on_media = [&](const explain::CapturedMedia& media) {
         flows.on_packet(media.source, media.destination, media.time_ns, media.payload);
