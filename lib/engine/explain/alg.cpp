@@ -72,7 +72,10 @@ std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Fa
         ++bare;
         last_bare = &mark;
     }
-    if (hidden == 0 || bare == 0) return evidence;
+    // A client that learned its public address by STUN writes it into Contact and SDP, and leaves its Via alone;
+    // gateways change the Via first, or no response would come back.
+    const Mark* via = find(marks, "Via");
+    if (via == nullptr || via->address != arrival.source.address || bare == 0) return evidence;
     const Mark* origin = find(marks, "SDP o=");
     const Mark* connection = find(marks, "SDP c=");
     if (origin != nullptr && connection != nullptr && networks.nated.contains(origin->address) &&
@@ -81,10 +84,8 @@ std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Fa
                             .value = origin->value + ", but c= " + connection->value,
                             .test = "origin-differs-from-connection"});
     }
-    const Mark* via = find(marks, "Via");
     const Mark* contact = find(marks, "Contact");
-    if (via != nullptr && contact != nullptr && via->address == arrival.source.address &&
-        networks.nated.contains(contact->address)) {
+    if (contact != nullptr && networks.nated.contains(contact->address)) {
         evidence.push_back({.field = "Contact",
                             .value = contact->value + ", but Via " + via->value,
                             .test = "contact-differs-from-via"});
