@@ -66,6 +66,12 @@ std::unexpected<Error> open_failure(const std::string& what, int error) {
     return failure;
 }
 
+SendResult failed_send(int error) {
+    const bool later =
+        error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ECONNREFUSED || error == EINTR;
+    return {later ? SendStatus::later : SendStatus::failed, error};
+}
+
 void read_packet_info(msghdr& message, Datagram& datagram) {
     for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
         if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
@@ -121,6 +127,44 @@ Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options) {
         return open_failure(name + ": bind", errno);
     }
     return socket;
+}
+
+Result<Fd> open_connected_twin(const Fd& bound, const Endpoint& remote, const UdpOptions& options) {
+    const auto local = local_endpoint(bound);
+    if (!local) return std::unexpected(local.error());
+    const bool v4 = local->address.is_v4();
+    const std::string name = "udp " + to_string(*local) + " to " + to_string(remote);
+    Fd twin(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!twin) return open_failure(name + ": socket", errno);
+    if (!v4) {
+        if (auto done = set_option(twin, IPPROTO_IPV6, IPV6_V6ONLY, 1, "set IPV6_V6ONLY"); !done) {
+            return std::unexpected(done.error());
+        }
+    }
+    if (auto done = set_udp_options(twin, local->address.family(), options); !done)
+        return std::unexpected(done.error());
+    const auto share = [&](int on) {
+        const bool first = set_option(bound, SOL_SOCKET, SO_REUSEPORT, on, "set SO_REUSEPORT").has_value();
+        const bool second = set_option(twin, SOL_SOCKET, SO_REUSEPORT, on, "set SO_REUSEPORT").has_value();
+        return first && second;
+    };
+    const SockAddr here = to_sockaddr(*local);
+    const SockAddr there = to_sockaddr(remote);
+    int error = share(1) && ::bind(twin.get(), here.get(), here.length) == 0 ? 0 : errno;
+    if (error == 0 && ::connect(twin.get(), there.get(), there.length) != 0) error = errno;
+    share(0);
+    if (error != 0) return open_failure(name, error);
+    return twin;
+}
+
+std::optional<std::uint8_t> tos_of(const Fd& socket, Family family) {
+    const bool v4 = family == Family::ipv4;
+    int value = 0;
+    socklen_t length = sizeof value;
+    const int done =
+        ::getsockopt(socket.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &value, &length);
+    if (done != 0 || value < 0) return std::nullopt;
+    return static_cast<std::uint8_t>(value);
 }
 
 Result<Endpoint> local_endpoint(const Fd& socket) {
@@ -181,15 +225,17 @@ void UdpSocket::read(bool on) {
     poll_->watch(on, false);
 }
 
+SendResult UdpSocket::send(std::span<const std::uint8_t> bytes) {
+    if (::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
+    return failed_send(errno);
+}
+
 SendResult UdpSocket::send(const Endpoint& to, std::span<const std::uint8_t> bytes) {
     sockaddr_in6 address;
     const socklen_t length = write_sockaddr(to, &address);
     const auto* name = reinterpret_cast<const sockaddr*>(&address);
     if (::sendto(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, name, length) >= 0) return {};
-    const int error = errno;
-    const bool later =
-        error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ECONNREFUSED || error == EINTR;
-    return {later ? SendStatus::later : SendStatus::failed, error};
+    return failed_send(errno);
 }
 
 SendResult UdpSocket::send(const Endpoint& to, std::string_view text) {

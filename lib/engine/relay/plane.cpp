@@ -8,6 +8,13 @@ using relay::Component;
 using relay::Leg;
 using relay::LegKey;
 
+namespace {
+
+/// About two seconds of audio, and half of that before the first time.
+constexpr std::uint64_t settle_every = 100;
+
+}  // namespace
+
 Plane::Plane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
     : loop_(loop),
       relay_(timeouts),
@@ -44,8 +51,17 @@ void Plane::on_packet(Leg& leg, Component component, const Endpoint& source, std
             ports == nullptr ? nullptr : ports->handles[static_cast<std::size_t>(outcome.component)];
         const bool sent = from != nullptr && path_->send(from, *outcome.endpoint, bytes).status == io::SendStatus::sent;
         if (!sent) relay_.not_sent(leg, component, outcome, bytes.size());
+        if (leg.part(component).counters.received_packets % settle_every == settle_every / 2)
+            settle(leg, component, source);
     }
     tell_events();
+}
+
+void Plane::settle(Leg& leg, Component component, const Endpoint& source) {
+    const auto* ports = static_cast<const Ports*>(leg.attachment);
+    if (ports == nullptr) return;
+    const PacketPath::Handle handle = ports->handles[static_cast<std::size_t>(component)];
+    if (handle != nullptr) path_->settle(handle, source);
 }
 
 void Plane::attach(Leg& leg, Sockets sockets) {

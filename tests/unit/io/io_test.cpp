@@ -105,6 +105,35 @@ TEST_CASE("io::open_udp: the port is ours alone, and options hold") {
     }
 }
 
+TEST_CASE("io::open_connected_twin: hears its remote, the first socket everybody else, and the port stays ours") {
+    for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
+        CAPTURE(text);
+        Loop loop;
+        int to_first = 0;
+        int to_twin = 0;
+        UdpSocket first(loop, open_udp(loopback(text)).value(), [&](const Datagram&) { ++to_first; });
+        UdpSocket remote(loop, open_udp(loopback(text)).value(), [](const Datagram&) {});
+        UdpSocket stranger(loop, open_udp(loopback(text)).value(), [](const Datagram&) {});
+        auto made = open_connected_twin(first.fd(), remote.local(), {.tos = 184});
+        REQUIRE(made.has_value());
+        CHECK(option_of(*made, SOL_SOCKET, SO_REUSEPORT) == 0);
+        CHECK(option_of(first.fd(), SOL_SOCKET, SO_REUSEPORT) == 0);
+        CHECK(tos_of(*made, first.local().address.family()) == 184);
+        auto twin = std::make_unique<UdpSocket>(loop, std::move(*made), [&](const Datagram&) { ++to_twin; });
+        CHECK_FALSE(open_udp(first.local()).has_value());
+        for (int i = 0; i < 5; ++i) {
+            CHECK(remote.send(first.local(), "x").status == SendStatus::sent);
+            CHECK(stranger.send(first.local(), "x").status == SendStatus::sent);
+        }
+        REQUIRE(run_until(loop, [&] { return to_first + to_twin == 10; }));
+        CHECK(to_first == 5);
+        CHECK(to_twin == 5);
+        twin.reset();
+        CHECK(remote.send(first.local(), "x").status == SendStatus::sent);
+        REQUIRE(run_until(loop, [&] { return to_first == 6; }));
+    }
+}
+
 TEST_CASE("io::UdpSocket: datagrams arrive whole with source, destination and interface") {
     for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
         CAPTURE(text);

@@ -31,10 +31,12 @@ class PacketPath {
     [[nodiscard]] virtual Handle attach(io::Fd port, void* slot, relay::Component component) = 0;
     /// The port, still bound, for another path or thread; what it holds unread stays in it.
     [[nodiscard]] virtual io::Fd detach(Handle handle) = 0;
+    /// A hint: much of what comes to this port comes from `remote`, and goes there. Others must be heard all the same.
+    virtual void settle(Handle handle, const Endpoint& remote) = 0;
     [[nodiscard]] virtual io::SendResult send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes) = 0;
 };
 
-/// A socket a port, polled one by one.
+/// A socket a port, polled one by one; and, while descriptors are plentiful, one more connected to a settled remote.
 [[nodiscard]] std::unique_ptr<PacketPath> socket_path(io::Loop& loop, PacketPath::OnPacket on_packet);
 
 /// One direction of a joined stream whose both sides have latched: what a packet of this 4-tuple becomes. Two make a
@@ -110,6 +112,7 @@ class Plane {
 
     void on_packet(relay::Leg& leg, relay::Component component, const Endpoint& source,
                    std::span<const std::uint8_t> bytes);
+    void settle(relay::Leg& leg, relay::Component component, const Endpoint& source);
     void attach(relay::Leg& leg, Sockets sockets);
     [[nodiscard]] Sockets detach(relay::Leg& leg);
     void tell_events();
