@@ -139,6 +139,27 @@ def several_workers(net):
     lab.wait_until(lambda: not any(":20" in local for local, _ in edge.host.sockets()), "all sockets closed")
 
 
+def settled_streams_stay_guarded(net):
+    """After a second of audio a stream has a connected socket of its own; everybody else is still heard, refused and counted."""
+    edge, phone, peer = site(net, media='tos = "ef"')
+    control = edge.control()
+    a, b, stranger = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000), Peer(phone, "192.168.10.5", 4444)
+    made = control.ask("relay", call_id="long", a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}})
+    for _ in range(6):
+        talk(a, made["a"]["local"], b, made["b"]["local"], 20)
+    ports = [local for local, _ in edge.host.sockets()]
+    lab.require(ports.count(made["a"]["local"]) == 2 and ports.count(made["b"]["local"]) == 2, f"no connected sockets: {ports}")
+    for n in range(3):
+        stranger.send(made["a"]["local"], rtp(n, 666))
+    lab.wait_until(lambda: control.ask("show", leg=made["a"]["leg"])["legs"][0]["statistics"].get("drops") == {"wrong-port": 3}, "refusals")
+    lab.require(b.hear(0.1) is None, "a stranger is relayed")
+    moved = Peer(phone, "192.168.10.5", 4002)  # signalled: the connected socket is no longer the party's
+    control.ask("update", leg=made["a"]["leg"], party={"place": "lan", "endpoint": moved.endpoint})
+    talk(moved, made["a"]["local"], b, made["b"]["local"], 5)
+    control.ask("free", call_id="long")
+    lab.wait_until(lambda: not any(":20" in local for local, _ in edge.host.sockets()), "all sockets closed")
+
+
 def tos_of_both_families(net):
     edge, phone, peer = site(net, media='tos = "ef"')
     control = edge.control()
@@ -225,5 +246,5 @@ def errors_are_clear(net):
 
 
 if __name__ == "__main__":
-    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, legs_one_by_one, several_workers, tos_of_both_families,
+    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, legs_one_by_one, several_workers, settled_streams_stay_guarded, tos_of_both_families,
              silence_frees, run_in_a_script, errors_are_clear)
