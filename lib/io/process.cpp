@@ -50,6 +50,7 @@ struct SpawnSetup {
 
 Result<std::unique_ptr<Process>> Process::spawn(Loop& loop, const std::vector<std::string>& argv, OnExit on_exit) {
     std::vector<char*> arguments;
+    arguments.reserve(argv.size() + 1);
     for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     const SpawnSetup setup;

@@ -104,16 +104,16 @@ void Pinger::admit_waiting(Instant now, std::vector<Event>& events) {
     }
 }
 
+/// `id` may be the very text that goes with the state, so that goes last.
 void Pinger::forget(const ClientId& id) {
     schedule_.remove(id);
     by_hash_.erase(stable_hash(id));
-    states_.erase(id);
+    if (const auto found = states_.find(id); found != states_.end()) states_.erase(found);
 }
 
 void Pinger::on_removed(const ClientId& id, Instant now) {
     if (!states_.contains(id)) return;
-    const ClientId copy = id;  // the caller's text may be the one that goes
-    forget(copy);
+    forget(id);
     std::vector<Event> none;
     admit_waiting(now, none);
 }

@@ -31,6 +31,7 @@ def workers_survive_natkit(net):
     # One worker dies while nobody watches.
     os.kill(before["sipedge"], signal.SIGKILL)
     lab.wait_until(lambda: ended(before["sipedge"]), "sipedge to be dead")
+    site.write_config(media_proxy={"ports": '"20000-20999"'})  # meant for those taken over as well
     site.natkit = site.edge.start("natkit again", lab.PROGRAMS / "natkit", "run", "--config", site.config)
     site.wait_up()
     lab.require(site.pid("mediarelay") == before["mediarelay"], "mediarelay was not taken over")

@@ -174,7 +174,8 @@ struct Surroundings {
     std::string runtime_dir = "/run/natkit";    ///< sockets, snapshot, journal
     std::string state_dir = "/var/lib/natkit";  ///< what outlives a restart of the host
 
-    /// $RUNTIME_DIRECTORY and $STATE_DIRECTORY where systemd sets both. Else, root: as above. Others: $XDG_RUNTIME_DIR/natkit (else /tmp/natkit-UID) and $XDG_STATE_HOME/natkit (else
+    /// $RUNTIME_DIRECTORY and $STATE_DIRECTORY where systemd sets both. Else, root: as above. Others:
+    /// $XDG_RUNTIME_DIR/natkit (else /tmp/natkit-UID) and $XDG_STATE_HOME/natkit (else
     /// ~/.local/state/natkit).
     [[nodiscard]] static Surroundings of_process();
 };

@@ -97,7 +97,14 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
     impl.serve();
     for (auto& worker : impl.workers) {
         if (impl.stopping) break;  // one could not even be started
-        if (worker->state() == Worker::State::stopped) worker->start();
+        if (worker->state() == Worker::State::stopped) {
+            worker->start();
+        } else {  // one taken over works by the configuration of the last natkit
+            worker->client().request(
+                "reload", nullptr, [log = impl.log, name = worker->name()](const Result<Json>& reply) {
+                    if (!reply) log.failures(name + " keeps its old configuration: " + to_string(reply.error()));
+                });
+        }
     }
     return supervisor;
 }
