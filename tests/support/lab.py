@@ -72,8 +72,9 @@ def enter():
         flags = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         if os.geteuid() != 0:
             flags = ["--user", "--map-root-user"] + flags
-        if subprocess.run(["unshare", *flags, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-            sys.exit("lab: no right to make namespaces here (needs root, or kernel.unprivileged_userns_clone=1)")
+        tried = subprocess.run(["unshare", *flags, "true"], stderr=subprocess.PIPE, text=True)
+        if tried.returncode != 0:
+            sys.exit(f"lab: no namespaces can be made here (needs root, or user namespaces allowed): {tried.stderr.strip()}")
         os.environ["NATKIT_LAB"] = "inside"
         os.execvp("unshare", ["unshare", *flags, sys.executable, "-B", *sys.argv])
     if os.getpid() == 1:
