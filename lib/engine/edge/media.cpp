@@ -15,6 +15,10 @@ Family family_of(const MediaParty& party) {
     return party.endpoint ? party.endpoint->address.family() : party.visible.family();
 }
 
+bool holds(const sdp::Document& sdp, const sdp::Media& media) {
+    return sdp.on_hold(media) || media.direction != sdp::Direction::sendrecv;
+}
+
 }  // namespace
 
 SessionId Media::create(std::string call_id, EndInfo caller, EndInfo callee, Instant now) {
@@ -67,6 +71,8 @@ MediaParty Media::party_of(const Session& session, End end, const sdp::Document&
                      .rtcp = sdp.rtcp_endpoint(media),
                      .visible = info.flow.remote.address,
                      .site = info.party.site};
+    // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the stream's real endpoint is still the old one.
+    if (sdp.zero_address_hold(media)) party.endpoint = party.rtcp = std::nullopt;
     if (party.endpoint) party.place = nat::media_place(info.party, party.endpoint->address, settings_.networks);
     return party;
 }
@@ -131,6 +137,7 @@ void Media::judge(Session& session, End from, const sdp::Document& sdp, Output& 
         const nat::Decision decision = decide(speaker, listener, family_of(listener));
         stream.relayed = decision.relay || stream.relayed;  // once an end was shown a leg, it stays with it
         stream.pending[index(from)] = speaker;
+        stream.offered_hold = holds(sdp, media);
         if (told.reasons.empty() || decision.relay) told = decision;
     }
     session.reasons = told.reasons;
@@ -215,9 +222,13 @@ void Media::commit(Session& session, End from, const sdp::Document& sdp, Output&
         }
         if (media->tcp()) continue;
         const MediaParty said = party_of(session, from, sdp, *media);
-        const bool hold = sdp.on_hold(*media) || media->direction != sdp::Direction::sendrecv;
-        if (auto& pending = stream.pending[index(offerer)]) stream.parties[index(offerer)] = *pending;
-        stream.parties[index(from)] = said;
+        const bool hold = stream.offered_hold || holds(sdp, *media);
+        const auto learn = [&stream](End end, const MediaParty& party) {
+            auto& known = stream.parties[index(end)];
+            if (party.endpoint || !known) known = party;
+        };
+        if (const auto& pending = stream.pending[index(offerer)]) learn(offerer, *pending);
+        learn(from, said);
         if (!stream.relayed || !stream.legs[0] || !stream.legs[1]) continue;
         for (const End end : {End::caller, End::callee}) {
             const auto& party = stream.parties[index(end)];

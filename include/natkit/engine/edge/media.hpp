@@ -91,6 +91,7 @@ class Media {
         std::array<std::optional<Leg>, 2> legs;            ///< by End: shown to that end
         std::array<std::optional<MediaParty>, 2> parties;  ///< what each end's accepted SDP said
         std::array<std::optional<MediaParty>, 2> pending;  ///< said in an offer that has no answer yet
+        bool offered_hold = false;                         ///< the open or last offer puts the stream on hold
         bool relayed = false;
         bool joined = false;
     };

@@ -96,6 +96,7 @@ struct World {
     std::deque<sip::Packet> sent;
     std::set<std::string> legs;
     std::set<std::set<std::string>> joins;
+    std::vector<UpdateLeg> updates;
     std::map<std::string, SessionState> kept;  ///< by leg
     std::size_t decisions = 0;
     bool relay_works = true;
@@ -111,6 +112,8 @@ struct World {
                 joins.insert({join->a, join->b});
             } else if (const auto* freed = std::get_if<FreeLegs>(&request)) {
                 for (const std::string& leg : freed->legs) CHECK(legs.erase(leg) == 1);
+            } else if (const auto* update = std::get_if<UpdateLeg>(&request)) {
+                updates.push_back(*update);
             } else if (const auto* keep = std::get_if<KeepState>(&request)) {
                 kept[keep->leg] = keep->state;
             }
@@ -243,6 +246,21 @@ TEST_CASE("a LAN phone calls a phone behind a NAT: one relay, no private address
         world.receive(nat_phone, forged);
         CHECK_FALSE(world.to(nat_phone, "SIP/2.0 403").empty());
         CHECK(world.legs.size() == 2);
+    }
+    SUBCASE("hold by c=0.0.0.0 (RFC 2543) sends nobody there") {
+        std::string hold = lan_phone.sdp();
+        hold.replace(hold.find("c=IN IP4 192.168.10.20"), 22, "c=IN IP4 0.0.0.0");
+        world.receive(lan_phone, lan_phone.request("INVITE", "sip:nora@192.168.1.5:5060",
+                                                   "<sip:nora@example.com>;tag=nora", routes(ok, true), hold, 3));
+        const std::string again = world.to(nat_phone, "INVITE");
+        CHECK(again.find("c=IN IP4 0.0.0.0") != std::string::npos);
+        world.updates.clear();
+        world.receive(nat_phone, nat_phone.response(again, 200, nat_phone.sdp()));
+        REQUIRE(world.updates.size() == 2);
+        for (const UpdateLeg& update : world.updates) {
+            CHECK(update.party.endpoint.value().address != IpAddress());
+            CHECK(update.hold);
+        }
     }
     SUBCASE("a re-INVITE keeps the ports; a refused one changes nothing") {
         const std::string hold = lan_phone.sdp() + "a=sendonly\r\n";
