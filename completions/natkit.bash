@@ -18,7 +18,7 @@ _natkit() {
     esac
     case "$program${subcommand:+ $subcommand}" in
         "natclassify") words="-h --help --version --config --format --log-level --source --transport --same --explain --compare --lan --nated --nat-servers --relay-same-nat" ;;
-        "sdprewrite") words="-h --help --version --config --format --log-level --to --ice --origin --session-version --hide-rejected --explain" ;;
+        "sdprewrite") words="-h --help --version --config --format --log-level --to --relay --ice --origin --session-version --hide-rejected --explain" ;;
         "mediarelay") words="-h --help --version --config --format --log-level" ;;
         "mediarelay serve") words="-h --help --base-dir --runtime" ;;
         "mediarelay run") words="-h --help --a --b --bind-a --bind-b --stream --mux --ports --interval --timeout --any-port" ;;

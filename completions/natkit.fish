@@ -19,6 +19,7 @@ complete -c sdprewrite -l config -r -d 'Configuration file (default: $NATKIT_CON
 complete -c sdprewrite -l format -x -a 'auto json text' -d 'Output: auto, json or text (auto: text on a terminal, else JSON lines)'
 complete -c sdprewrite -l log-level -x -a 'crashes failures major problems low-level all' -d 'crashes, failures, major, problems, low-level or all'
 complete -c sdprewrite -l to -r -d 'Where media is to go: ADDRESS:PORT, or ADDRESS (ports stay), each with KIND= before it for streams of that kind. Repeat for several streams; further streams take the following port pairs'
+complete -c sdprewrite -l relay -r -d 'Ask the mediarelay at this control socket for the endpoints, call by call'
 complete -c sdprewrite -l ice -r -d 'What becomes of ICE candidates: drop (default), keep, add the relay to them, replace them by the relay'
 complete -c sdprewrite -l origin -r -d 'Also replace the address of o='
 complete -c sdprewrite -l session-version -r -d 'Also replace the version in o='

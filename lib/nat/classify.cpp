@@ -8,8 +8,8 @@
 namespace natkit::nat {
 namespace {
 
-template <class Word, std::size_t size>
-Result<Word> word_of(std::string_view word, const std::array<Word, size>& words, const char* what) {
+template <class Word, std::size_t Size>
+Result<Word> word_of(std::string_view word, const std::array<Word, Size>& words, const char* what) {
     for (const Word one : words) {
         if (word == to_string(one)) return one;
     }

@@ -123,7 +123,11 @@ std::string make_response(const Message& request, int status, std::string_view r
     }
     copy_fields(out, request, Name::call_id);
     copy_fields(out, request, Name::cseq);
-    for (const auto& [name, value] : extra) append_line(out, name + ": " + value);
+    for (const auto& [name, value] : extra) {
+        out += name;
+        out += ": ";
+        append_line(out, value);
+    }
     return out + "Content-Length: 0\r\n\r\n";
 }
 

@@ -73,9 +73,9 @@ struct Bindings::Impl {
     Statement insert;
     Statement erase;
 
-    Impl(std::string path_, Database database_)
-        : path(std::move(path_)),
-          database(std::move(database_)),
+    Impl(std::string file, Database opened)
+        : path(std::move(file)),
+          database(std::move(opened)),
           insert(database.get(), insert_text),
           erase(database.get(), remove_text) {}
 };

@@ -113,7 +113,9 @@ class Foreground {
     }
 
     void tick() {
-        report("statistics", [this](const Json& record) { write(record); });
+        report("statistics", [this](const Json& record) {
+            if (!finishing_) write(record);  // "ended" is the last line
+        });
         timer_.start_in(interval_);
     }
 

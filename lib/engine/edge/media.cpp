@@ -187,15 +187,16 @@ void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant 
     const auto waiting_at = waiting_.find(ticket.waiting);
     Waiting& waiting = waiting_at->second;
     const auto session_at = sessions_.find(waiting.session);
+    auto* slot =
+        session_at == sessions_.end() ? nullptr : &session_at->second.streams[ticket.stream].legs[index(ticket.end)];
     if (!leg) {
         waiting.failed = leg.error();
-    } else if (session_at == sessions_.end()) {
-        out.media.emplace_back(FreeLegs{.legs = {leg->id}});  // the call ended meanwhile
-    } else if (auto& slot = session_at->second.streams[ticket.stream].legs[index(ticket.end)]) {
-        out.media.emplace_back(FreeLegs{.legs = {leg->id}});  // a repeated offer asked for it twice
+    } else if (slot == nullptr || slot->has_value()) {
+        // The call ended meanwhile, or a repeated offer asked for the leg twice.
+        out.media.emplace_back(FreeLegs{.legs = {leg->id}});
     } else {
         session_at->second.opened.push_back(leg->id);
-        slot = *leg;
+        *slot = *leg;
     }
     if (--waiting.missing > 0) return;
     Waiting done = std::move(waiting);

@@ -28,13 +28,13 @@ namespace natkit::edge {
 [[nodiscard]] Secrets secrets_with(const store::Secret& key);
 
 struct Service::Impl {
-    Impl(io::Loop& loop_, const config::Config& config, ServiceOptions options_, store::Bindings bindings_,
-         const store::Secret& key, std::unique_ptr<control::Server> server_)
-        : loop(loop_),
-          options(std::move(options_)),
+    Impl(io::Loop& event_loop, const config::Config& config, ServiceOptions wanted, store::Bindings kept,
+         const store::Secret& key, std::unique_ptr<control::Server> listening)
+        : loop(event_loop),
+          options(std::move(wanted)),
           log("SIPEDGE", config.sip.log_level),
-          bindings(std::move(bindings_)),
-          server(std::move(server_)),
+          bindings(std::move(kept)),
+          server(std::move(listening)),
           relay(loop, options.runtime_dir + "/mediarelay.sock", control::random_prefix()),
           timer(loop, [this] { on_timer(); }),
           edge(to_settings(config), secrets_with(key)),
