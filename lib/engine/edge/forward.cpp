@@ -84,6 +84,12 @@ void Edge::start_branch(sip::TransactionId server, std::size_t index, const Stri
     Context& context = contexts_.at(server);
     const auto session = context.branches[index].session;
     const sip::Message& request = context.request;
+    const std::string type = request.content_type();
+    if (session && (type.starts_with("multipart/") || type == "application/pkcs7-mime")) {
+        // It may be signed or encrypted: passed through with a warning, not damaged.
+        out.log(LogLevel::problems, "call " + text::printable(request.call_id(), 80) + ": a body of type " +
+                                        text::printable(type, 60) + " is passed on unchanged");
+    }
     if (!has_sdp(request) || !session) return send_branch(server, index, stripped, std::nullopt, now, out);
     const End end = context.dialog ? context.from : End::caller;
     const bool answers = request.method() == "PRACK" && media_.offerer(*session) == other(end);
