@@ -12,7 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using record::LegState;
-using relay::Component;
 using relay::LegKey;
 
 constexpr Duration claim_time = 30s;
