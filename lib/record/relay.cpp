@@ -163,7 +163,7 @@ Result<Leg> parse_leg(const Json& record) {
     if (const auto party = record.find("party"); party != record.end()) {
         auto parsed = parse_party(*party);
         if (!parsed) return std::unexpected(parsed.error());
-        leg.party = std::move(*parsed);
+        leg.party = *parsed;
     }
     leg.joined = string_at(record, "joined").value_or("");
     if (const auto latched = record.find("latched"); latched != record.end() && latched->is_object()) {

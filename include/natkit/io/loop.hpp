@@ -7,7 +7,7 @@
 
 #include "natkit/base/time.hpp"
 
-struct uv_loop_s;
+struct uv_loop_s;  // NOLINT(readability-identifier-naming): the name is the library's
 
 /// The only place where natkit meets the operating system's events (libuv and sockets). Everything here belongs to the
 /// thread that runs its Loop, except where it says otherwise, and must be destroyed before that Loop. A callback may
