@@ -2,11 +2,8 @@
 """kill -9 of a worker: the supervisor has it back within a second, and registered UDP clients, also those behind a NAT, can be
 called without registering again."""
 # ctest: serial
-import os
 import pathlib
-import signal
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
@@ -14,21 +11,6 @@ import phones
 import site_of_phones as sites
 
 SLOWER = 1.0  # seconds that a restart may take
-
-
-def kill_worker(site, worker):
-    """Kills it; the seconds until its successor answers."""
-    old = site.pid(worker)
-    began = time.monotonic()
-    os.kill(old, signal.SIGKILL)
-
-    def back():
-        try:
-            return site.pid(worker) != old
-        except (OSError, ValueError):
-            return False
-    lab.wait_until(back, f"{worker} to be back")
-    return time.monotonic() - began
 
 
 def registers(site):
@@ -41,7 +23,7 @@ def after_the_death_of(net, worker):
     b = site.phone(site.home_host(), "bob", tone=600)
     c = site.phone(site.wan_host(), "carol", tone=700)
     registered = registers(site)
-    took = kill_worker(site, worker)
+    took = site.kill_worker(worker)
     lab.require(took < SLOWER, f"{worker} was back after {took:.2f} s")
     site.wait_up()
     for caller, callee in ((a, b), (c, b), (b, a), (c, a)):

@@ -2,9 +2,7 @@
 """kill -9 of any process under an established call: audio goes on, hold and resume (re-INVITE) work, BYE ends the call at both
 phones and leaves nothing."""
 # ctest: serial
-import os
 import pathlib
-import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -25,18 +23,6 @@ def more_audio(a, b, packets=40):
                        f"{packets} more packets from {mouth.name} at {ear.name}", 15)
 
 
-def kill(site, worker):
-    old = site.pid(worker)
-    os.kill(old, signal.SIGKILL)
-
-    def back():
-        try:
-            return site.pid(worker) != old
-        except (OSError, ValueError):
-            return False
-    lab.wait_until(back, f"{worker} to be back")
-
-
 def the_call_goes_on_without(net, worker):
     site = sites.Site(net).start()
     a = site.phone(site.lan_host(), "alice", tone=440)
@@ -44,7 +30,7 @@ def the_call_goes_on_without(net, worker):
     for hangs_up, other in ((a, b), (b, a)):
         phones.call(a, b)
         more_audio(a, b)
-        kill(site, worker)
+        site.kill_worker(worker)
         site.wait_up()
         more_audio(a, b)
         a.command("hold")

@@ -21,7 +21,6 @@ PACKAGES = {
     "libssl": r"openssl/.*",
     "sqlite3": r"sqlite3\.h",
     "libpcap": r"pcap(/.*|\.h)",
-    "libtins": r"tins/.*",
     "zlib": r"zlib\.h",
     "libuv": r"uv\.h",
     "libcares": r"ares.*\.h",

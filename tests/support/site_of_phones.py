@@ -4,9 +4,12 @@
     phone .20, .21 …  ──  .1 edge .10  ──  phone .50 …  ──  .30, .31 … NAT .1  ──  phone .10
 """
 import json
+import os
 import pathlib
 import re
+import signal
 import socket
+import time
 
 import lab
 import phones
@@ -132,6 +135,20 @@ class Site:
 
     def pid(self, worker):
         return self.ask(worker, "status")["pid"]
+
+    def kill_worker(self, worker):
+        """kill -9; the seconds until its successor answers."""
+        old = self.pid(worker)
+        began = time.monotonic()
+        os.kill(old, signal.SIGKILL)
+
+        def back():
+            try:
+                return self.pid(worker) != old
+            except (OSError, ValueError):
+                return False
+        lab.wait_until(back, f"{worker} to be back")
+        return time.monotonic() - began
 
     # --- what the tests look for
 
