@@ -7,34 +7,36 @@ _natkit() {
         mediarelay) subcommands="serve run relay list show watch open reserve update join part free status" ;;
         natpinger) subcommands="serve" ;;
         sipedge) subcommands="serve" ;;
-        natkit) subcommands="run check status calls clients reload drain stop" ;;
+        natkit) subcommands="run check status calls clients reload top renew drain stop" ;;
     esac
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " $subcommands " in *" $word "*) subcommand=$word; break ;; esac
     done
-    case $previous in
-        --format) mapfile -t COMPREPLY < <(compgen -W "auto json text" -- "$current"); return ;;
-        --log-level) mapfile -t COMPREPLY < <(compgen -W "crashes failures major problems low-level all" -- "$current"); return ;;
+    case "$program $previous" in
+        looptrace\ --format) mapfile -t COMPREPLY < <(compgen -W "auto json text dot svg" -- "$current"); return ;;
+        *\ --format) mapfile -t COMPREPLY < <(compgen -W "auto json text" -- "$current"); return ;;
+        *\ --log-level) mapfile -t COMPREPLY < <(compgen -W "crashes failures major problems low-level all" -- "$current"); return ;;
     esac
     case "$program${subcommand:+ $subcommand}" in
         "natclassify") words="-h --help --version --config --format --log-level --source --transport --same --explain --compare --lan --nated --nat-servers --relay-same-nat" ;;
         "sdprewrite") words="-h --help --version --config --format --log-level --to --relay --ice --origin --session-version --hide-rejected --explain" ;;
         "mediarelay") words="-h --help --version --config --format --log-level" ;;
         "mediarelay serve") words="-h --help --base-dir --runtime" ;;
-        "mediarelay run") words="-h --help --a --b --bind-a --bind-b --stream --mux --ports --interval --timeout --any-port" ;;
-        "mediarelay relay") words="-h --help --runtime --a --b --stream --mux --owner --call-id" ;;
+        "mediarelay run") words="-h --help --a --b --bind-a --bind-b --stream --tcp --t120 --setup-a --setup-b --connections --mux --ports --interval --timeout --any-port" ;;
+        "mediarelay relay") words="-h --help --runtime --a --b --setup-a --setup-b --stream --connections --mux --owner --call-id" ;;
         "mediarelay list") words="-h --help --runtime --call-id --owner" ;;
         "mediarelay show") words="-h --help --runtime" ;;
         "mediarelay watch") words="-h --help --runtime" ;;
-        "mediarelay open") words="-h --help --runtime --stream --mux --owner --party --side --family --call-id" ;;
-        "mediarelay reserve") words="-h --help --runtime --stream --mux --owner --party --side --family --call-id" ;;
-        "mediarelay update") words="-h --help --runtime --party --hold" ;;
+        "mediarelay open") words="-h --help --runtime --stream --connections --mux --owner --party --setup --side --family --call-id" ;;
+        "mediarelay reserve") words="-h --help --runtime --stream --connections --mux --owner --party --setup --side --family --call-id" ;;
+        "mediarelay update") words="-h --help --runtime --party --setup --connection --hold" ;;
         "mediarelay join") words="-h --help --runtime" ;;
         "mediarelay part") words="-h --help --runtime" ;;
         "mediarelay free") words="-h --help --runtime --call-id" ;;
         "mediarelay status") words="-h --help --runtime" ;;
         "natpinger") words="-h --help --version --config --format --log-level --fd --from --interval --method --limit" ;;
         "natpinger serve") words="-h --help --base-dir --runtime --adopt" ;;
+        "looptrace") words="-h --help --version --config --format --log-level --loops --lan --nated --nat-servers --relay-same-nat" ;;
         "sipedge") words="-h --help --version --config --format --log-level" ;;
         "sipedge serve") words="-h --help --base-dir --runtime --adopt" ;;
         "natkit") words="-h --help --version --config --format --log-level" ;;
@@ -43,7 +45,9 @@ _natkit() {
         "natkit status") words="-h --help" ;;
         "natkit calls") words="-h --help" ;;
         "natkit clients") words="-h --help" ;;
-        "natkit reload") words="-h --help" ;;
+        "natkit reload") words="-h --help --dry-run" ;;
+        "natkit top") words="-h --help --every" ;;
+        "natkit renew") words="-h --help" ;;
         "natkit drain") words="-h --help" ;;
         "natkit stop") words="-h --help" ;;
     esac
@@ -53,4 +57,4 @@ _natkit() {
         *) mapfile -t COMPREPLY < <([ -n "$subcommand" ] || compgen -W "$subcommands" -- "$current"; compgen -f -- "$current") ;;
     esac
 }
-complete -o filenames -F _natkit natclassify sdprewrite mediarelay natpinger sipedge natkit
+complete -o filenames -F _natkit natclassify sdprewrite mediarelay natpinger looptrace sipedge natkit

@@ -56,9 +56,10 @@ std::expected<Loaded, Problems> parse(std::string_view text, std::string_view na
     try {
         const toml::table root = toml::parse(text, name);
         const Paths paths{.base_dir = std::string(base_dir), .surroundings = surroundings};
-        Loaded loaded{.config = read_schema(root, paths, diagnostics), .warnings = {}};
+        Loaded loaded{.config = read_schema(root, paths, diagnostics), .warnings = {}, .places = {}};
         if (diagnostics.has_errors()) return std::unexpected(diagnostics.take_errors());
         loaded.warnings = diagnostics.take_warnings();
+        loaded.places = diagnostics.take_places();
         return loaded;
     } catch (const toml::parse_error& error) {
         // About syntax: everything after it would be guesswork.
@@ -86,6 +87,19 @@ std::expected<Loaded, Problems> load(const std::string& path, std::string base_d
     if (text.size() > max_file_bytes) return failed("longer than 4 MiB; this is hardly a configuration");
     if (base_dir.empty()) base_dir = std::filesystem::absolute(path, error).parent_path().string();
     return parse(text, path, base_dir, Surroundings::of_process());
+}
+
+void locate(std::span<Error> problems, const std::map<std::string, std::string>& places) {
+    for (Error& problem : problems) {
+        if (!problem.where.empty()) continue;
+        // "[sip] listen: …" begins as its key's place does; the longest one that fits is meant.
+        std::size_t longest = 0;
+        for (const auto& [key, where] : places) {
+            if (key.size() <= longest || !problem.message.starts_with(key)) continue;
+            longest = key.size();
+            problem.where = where;
+        }
+    }
 }
 
 std::string default_file() {

@@ -68,26 +68,37 @@ void add_once(std::vector<IpAddress>& list, const IpAddress& address) {
     if (std::ranges::find(list, address) == list.end()) list.push_back(address);
 }
 
+/// Whether SIP or media is served on an address.
+bool is_used(const Config& config, const IpAddress& address) {
+    const auto in = [&](const std::vector<IpAddress>& list) { return std::ranges::find(list, address) != list.end(); };
+    return in(config.media_proxy.lan_addresses) || in(config.media_proxy.wan_addresses) ||
+           std::ranges::any_of(config.sip.listen, [&](const Listen& l) { return l.endpoint.address == address; });
+}
+
 std::vector<Error> host_warnings(const Config& config, std::span<const HostAddress> host) {
     std::vector<Error> warnings;
     const auto warn = [&warnings](std::string message) {
         warnings.push_back({Errc::bad_config, "", std::move(message)});
     };
-    if (config.sip.listen.empty()) {
+    if (config.sip.listen.empty() && !config.sip.listen_given) {
         warn("[sip] listen: this host has no global address; write the addresses to listen on");
     }
-    for (const auto* addresses : {&config.media_proxy.lan_addresses, &config.media_proxy.wan_addresses}) {
+    if (config.sip.listen.empty() && config.media_proxy.lan_addresses.empty() &&
+        config.media_proxy.wan_addresses.empty()) {
+        warn("[media_proxy.addresses] lan, wan: with no SIP listener they cannot be told; write this host's addresses");
+    }
+    const MediaProxy& media = config.media_proxy;
+    for (const auto& [key, addresses] :
+         {std::pair("lan", &media.lan_addresses), std::pair("wan", &media.wan_addresses)}) {
         for (const IpAddress& address : *addresses) {
             if (std::ranges::find(host, address, &HostAddress::address) == host.end() && !address.is_loopback()) {
-                warn("[media_proxy.addresses] " + to_string(address) + " is not an address of this host");
+                warn("[media_proxy.addresses] " + std::string(key) + ": " + to_string(address) +
+                     " is not an address of this host");
             }
         }
     }
     for (const auto& [bound, shown] : config.sip.advertise) {
-        if (std::ranges::find(config.sip.listen, bound, [](const Listen& l) { return l.endpoint.address; }) ==
-            config.sip.listen.end()) {
-            warn("[sip] advertise: nothing listens on " + to_string(bound));
-        }
+        if (!is_used(config, bound)) warn("[sip] advertise: nothing listens on " + to_string(bound));
     }
     if (!config.network.lan_trusted && config.registrar.users.empty() && !config.registrar.open &&
         !config.sip.domains.empty()) {
@@ -111,7 +122,7 @@ IpAddress advertised(const IpAddress& bound, const Config& config) {
 
 std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host) {
     if (!config.network.lan_given) add_connected_networks(config.network.lists.lan, host);
-    config.sip.listen = config.sip.listen.empty() ? default_listen(host) : expand(config.sip.listen, host);
+    config.sip.listen = config.sip.listen_given ? expand(config.sip.listen, host) : default_listen(host);
     MediaProxy& media = config.media_proxy;
     if (media.lan_addresses.empty() && media.wan_addresses.empty()) {
         for (const Listen& one : config.sip.listen) {
@@ -120,7 +131,8 @@ std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host)
             add_once(lan ? media.lan_addresses : media.wan_addresses, address);
         }
     }
-    config.network.lan_trusted = config.network.lists.lan.empty() || interfaces_of(config.sip.listen, host) != 1;
+    config.network.lan_trusted =
+        config.network.lists.lan.empty() || config.sip.listen.empty() || interfaces_of(config.sip.listen, host) != 1;
     return host_warnings(config, host);
 }
 

@@ -68,7 +68,8 @@ class Writer {
 
 void write_sip(Writer& out, const Sip& sip) {
     out.section("sip");
-    out.raw("listen", list(sip.listen));
+    // As with `lan`: an empty list would say "none".
+    if (sip.listen_given || !sip.listen.empty()) out.raw("listen", list(sip.listen));
     std::string advertise = "{";
     for (const auto& [bound, shown] : sip.advertise) {
         advertise += (advertise.size() > 1 ? ", " : " ") + quote(to_string(bound)) + " = " + quote(to_string(shown));

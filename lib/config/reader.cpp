@@ -40,13 +40,20 @@ void Diagnostics::warning(toml::source_position at, std::string_view section, st
     warnings_.push_back({at, message_of(section, key, std::move(message))});
 }
 
+std::string Diagnostics::where(toml::source_position at) const {
+    if (at.line == 0) return file_;
+    return file_ + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+}
+
+void Diagnostics::place(toml::source_position at, std::string_view section, std::string_view key) {
+    places_[message_of(section, key, "")] = where(at);
+}
+
 std::vector<Error> Diagnostics::sorted(std::vector<Entry>& entries) const {
     std::ranges::stable_sort(entries, {}, [](const Entry& e) { return std::tuple(e.at.line, e.at.column); });
     std::vector<Error> result;
     for (Entry& entry : entries) {
-        std::string where = file_;
-        if (entry.at.line != 0) where += ":" + std::to_string(entry.at.line) + ":" + std::to_string(entry.at.column);
-        result.push_back({Errc::bad_config, std::move(where), std::move(entry.message)});
+        result.push_back({Errc::bad_config, where(entry.at), std::move(entry.message)});
     }
     entries.clear();
     return result;
@@ -54,7 +61,9 @@ std::vector<Error> Diagnostics::sorted(std::vector<Entry>& entries) const {
 
 const toml::node* Section::find(std::string_view key) {
     known_.emplace_back(key);
-    return table_ == nullptr ? nullptr : table_->get(key);
+    const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
+    if (node != nullptr) diagnostics_.place(node->source().begin, name_, key);
+    return node;
 }
 
 Section Section::child(std::string_view key, std::string name) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ class Diagnostics {
     void error(toml::source_position at, std::string_view section, std::string_view key, std::string message);
     void warning(toml::source_position at, std::string_view section, std::string_view key, std::string message);
 
+    /// Where a key stands in the file.
+    void place(toml::source_position at, std::string_view section, std::string_view key);
+    [[nodiscard]] std::map<std::string, std::string> take_places() { return std::move(places_); }
+
     /// Sorted by line and column.
     [[nodiscard]] std::vector<Error> take_errors() { return sorted(errors_); }
     [[nodiscard]] std::vector<Error> take_warnings() { return sorted(warnings_); }
@@ -34,10 +39,12 @@ class Diagnostics {
     };
 
     [[nodiscard]] std::vector<Error> sorted(std::vector<Entry>& entries) const;
+    [[nodiscard]] std::string where(toml::source_position at) const;
 
     std::string file_;
     std::vector<Entry> errors_;
     std::vector<Entry> warnings_;
+    std::map<std::string, std::string> places_;
 };
 
 /// Typed access to one table. Each key that is asked for becomes known; done() reports all others.

@@ -143,6 +143,7 @@ Sip read_sip(Section section, Diagnostics& diagnostics) {
     Sip sip;
     constexpr std::string_view write_listen =
         "write \"udp:ADDRESS:PORT\", \"tcp:ADDRESS:PORT\" or \"tls:ADDRESS:PORT\"";
+    sip.listen_given = section.has("listen");
     if (section.list("listen", sip.listen, Listen::parse, write_listen)) {
         std::set<Listen> seen;
         for (const Listen& one : sip.listen) {
@@ -275,6 +276,7 @@ Control read_control(Section section, const Paths& paths) {
         if (!endpoint) return std::unexpected(endpoint.error());
         return std::optional<Endpoint>(*endpoint);
     };
+    control.metrics_given = section.has("metrics");
     section.value("metrics", control.metrics, metrics, "write \"127.0.0.1:9464\", or \"\" for none");
     section.done();
     return control;

@@ -57,7 +57,7 @@ Result<std::unique_ptr<Process>> Process::spawn(Loop& loop, const std::vector<st
     pid_t pid = 0;
     const int error = ::posix_spawn(&pid, arguments[0], &setup.actions, &setup.attributes, arguments.data(), environ);
     if (error != 0) return fail_errno("start " + argv.front(), error);
-    auto process = hold(loop, pid, true, std::move(on_exit));
+    auto process = hold(loop, pid, std::move(on_exit));
     if (!process) {
         // Without a pidfd nobody would notice its end: better none than one that is not watched.
         ::kill(pid, SIGKILL);
@@ -67,16 +67,15 @@ Result<std::unique_ptr<Process>> Process::spawn(Loop& loop, const std::vector<st
 }
 
 Result<std::unique_ptr<Process>> Process::adopt(Loop& loop, pid_t pid, OnExit on_exit) {
-    return hold(loop, pid, false, std::move(on_exit));
+    return hold(loop, pid, std::move(on_exit));
 }
 
-Result<std::unique_ptr<Process>> Process::hold(Loop& loop, pid_t pid, bool child, OnExit on_exit) {
+Result<std::unique_ptr<Process>> Process::hold(Loop& loop, pid_t pid, OnExit on_exit) {
     Fd pidfd(pidfd_open(pid));
     if (!pidfd && errno == ESRCH) return fail(Errc::not_found, "no process " + std::to_string(pid));
     if (!pidfd) return fail_errno("pidfd of process " + std::to_string(pid), errno);
     std::unique_ptr<Process> process(new Process);
     process->pid_ = pid;
-    process->child_ = child;
     process->pidfd_ = std::move(pidfd);
     process->on_exit_ = std::move(on_exit);
     process->poll_ =
@@ -93,13 +92,12 @@ void Process::kill(int signal) const {
 
 void Process::ended() {
     Exit exit;
-    if (child_) {
-        siginfo_t info{};
-        if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) == 0) {
-            if (info.si_pid == 0) return;  // not yet to be reaped
-            exit.known = true;
-            (info.si_code == CLD_EXITED ? exit.status : exit.signal) = info.si_status;
-        }
+    siginfo_t info{};
+    // An adopted process may be a child all the same: of this process before it became another program.
+    if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) == 0) {
+        if (info.si_pid == 0) return;  // not yet to be reaped
+        exit.known = true;
+        (info.si_code == CLD_EXITED ? exit.status : exit.signal) = info.si_status;
     }
     poll_.reset();
     const OnExit on_exit = std::move(on_exit_);  // it may destroy this object

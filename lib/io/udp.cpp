@@ -105,6 +105,9 @@ Result<void> set_udp_options(const Fd& socket, Family family, const UdpOptions& 
         if (!done) return done;
     }
     if (options.receive_buffer > 0) {
+        // Beyond the host's limit where we have the right (CAP_NET_ADMIN), else up to it.
+        const int size = options.receive_buffer;
+        if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) == 0) return {};
         return set_option(socket, SOL_SOCKET, SO_RCVBUF, options.receive_buffer, "set SO_RCVBUF");
     }
     return {};

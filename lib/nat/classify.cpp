@@ -51,6 +51,19 @@ Result<Rule> parse_rule(std::string_view word) {
     return word_of(word, std::array{Rule::nat_server, Rule::nated, Rule::lan, Rule::wan}, "rule");
 }
 
+std::string why(const Verdict& verdict, const IpAddress& received) {
+    const std::string seen = to_string(received);
+    switch (verdict.rule) {
+        case Rule::nat_server: return seen + " is in nat_servers (" + to_string(verdict.site) + ")";
+        case Rule::nated:
+            if (!verdict.claimed) return "it called itself by an address in nated, and is seen as " + seen;
+            return "it calls itself " + to_string(*verdict.claimed) + ", an address in nated, and is seen as " + seen;
+        case Rule::lan: return seen + " is in lan";
+        case Rule::wan: return seen + " is in no list, and nothing it says of itself is in nated";
+    }
+    return {};
+}
+
 Verdict classify(const Evidence& seen, const Networks& networks) noexcept {
     Verdict verdict = classify_address(seen.received, networks);
     if (verdict.rule == Rule::nat_server) return verdict;

@@ -24,6 +24,19 @@ const char* to_string(Reason reason) noexcept {
     return "unknown";
 }
 
+const char* why(Reason reason) noexcept {
+    switch (reason) {
+        case Reason::lan_and_other: return "one party is on the LAN and the other is not";
+        case Reason::far_end_nat: return "one party is behind a far-end NAT and the other is not behind the same one";
+        case Reason::same_nat: return "both are behind one far-end NAT, and relay_same_nat wants a media proxy there";
+        case Reason::families_differ: return "one side is IPv4, the other IPv6";
+        case Reason::asked_for: return "relay_for asks for it";
+        case Reason::same_nat_direct: return "both are behind the same far-end NAT and reach each other";
+        case Reason::same_side_direct: return "both are on the same side and reach each other";
+    }
+    return "";
+}
+
 Decision decide(const Party& a, const Party& b, const Policy& policy, const Networks& networks) {
     Decision decision;
     const auto relay = [&decision](Reason reason) {

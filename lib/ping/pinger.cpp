@@ -60,7 +60,8 @@ std::vector<Event> Pinger::on_client(Client client, Instant now) {
     const auto [entry, added] = states_.try_emplace(client.id);
     State& state = entry->second;
     state.epoch = epoch_;
-    const bool moved = !added && (state.client.remote != client.remote || state.client.local != client.local);
+    const bool moved = !added && (state.client.remote != client.remote || state.client.local != client.local ||
+                                  state.client.connection != client.connection);
     if (moved) {
         state.answered_before = false;  // a new flow owes us nothing yet
         state.unanswered = state.failures = 0;

@@ -2,15 +2,32 @@
 
 namespace natkit::proxy {
 
+Sender sender_of(const Facts& facts) noexcept {
+    if (facts.on_lan && facts.lan_trusted) return Sender::lan;
+    if (facts.password || facts.own_flow) return Sender::user;
+    return facts.from_server ? Sender::server : Sender::stranger;
+}
+
+bool must_prove(const Facts& facts) noexcept {
+    return facts.users_kept && facts.claims_user && !facts.in_dialog && sender_of(facts) == Sender::stranger;
+}
+
 bool may_send(Sender sender, Destination destination) noexcept {
     switch (destination) {
         case Destination::edge:
         case Destination::registered:
+        case Destination::home:
         case Destination::dialog: return true;
-        case Destination::elsewhere: return sender == Sender::lan || sender == Sender::registered;
+        case Destination::client: return sender == Sender::server || sender == Sender::lan;
+        case Destination::trunk:
+        case Destination::elsewhere: return sender == Sender::lan || sender == Sender::user;
         case Destination::inside: return sender == Sender::lan;
     }
     return false;
+}
+
+bool identities_trusted(Sender sender) noexcept {
+    return sender == Sender::lan || sender == Sender::server;
 }
 
 }  // namespace natkit::proxy

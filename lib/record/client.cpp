@@ -33,6 +33,10 @@ Result<void> read_flow(const Json& record, ping::Client& client) {
     const auto remote = Endpoint::parse(text_of(*flow, "remote"));
     if (!remote || remote->port == 0) return wrong("flow.remote", text_of(*flow, "remote"));
     client.remote = *remote;
+    if (const auto connection = flow->find("connection"); connection != flow->end()) {
+        if (!connection->is_number_unsigned()) return fail(Errc::bad_input, "flow.connection: not a whole number");
+        client.connection = connection->get<std::uint64_t>();
+    }
     const std::string local = text_of(*flow, "local");
     if (local.empty()) return {};  // the one socket of a pinger by itself
     const auto bound = Endpoint::parse(local);
@@ -89,9 +93,11 @@ Result<ClientChange> parse_client(const Json& record, Instant now) {
 }
 
 Json flow_object(const ping::Client& client) {
-    return {{"transport", to_string(client.transport)},
-            {"local", to_string(client.local)},
-            {"remote", to_string(client.remote)}};
+    Json flow = {{"transport", to_string(client.transport)},
+                 {"local", to_string(client.local)},
+                 {"remote", to_string(client.remote)}};
+    if (client.connection != 0) flow["connection"] = client.connection;
+    return flow;
 }
 
 Json ping_record(const ping::Client& client, ping::Method method, const std::string& result,

@@ -1,9 +1,11 @@
 #include "natkit/record/relay.hpp"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
+#include "natkit/relay/tcp.hpp"
 
 namespace natkit::record {
 namespace {
@@ -57,7 +59,9 @@ Result<Enum> word(const Json& object, const std::string& key, const std::array<E
 
 constexpr std::array states{LegState::reserved, LegState::open, LegState::joined, LegState::parted};
 constexpr std::array rules{relay::SourceRule::exact, relay::SourceRule::port_learned, relay::SourceRule::latch,
-                           relay::SourceRule::rebind};
+                           relay::SourceRule::rebind, relay::SourceRule::forwarded_port};
+constexpr std::array streams{relay::Stream::rtp, relay::Stream::udp, relay::Stream::tcp, relay::Stream::t120};
+constexpr std::array setups{sdp::Setup::active, sdp::Setup::passive, sdp::Setup::actpass, sdp::Setup::holdconn};
 constexpr std::array components{Component::rtp, Component::rtcp};
 
 Json packets(std::uint64_t count, std::uint64_t bytes) {
@@ -87,6 +91,7 @@ Json to_json(const relay::Party& party) {
     if (party.rtcp) object["rtcp"] = natkit::to_string(*party.rtcp);
     if (party.visible) object["visible"] = natkit::to_string(*party.visible);
     if (party.site) object["site"] = natkit::to_string(*party.site);
+    if (party.setup) object["setup"] = sdp::to_string(*party.setup);
     return object;
 }
 
@@ -103,7 +108,12 @@ Result<relay::Party> parse_party(const Json& object) {
     if (!rtcp) return std::unexpected(rtcp.error());
     if (!visible) return std::unexpected(visible.error());
     if (!site) return std::unexpected(site.error());
-    party = {.place = *place, .endpoint = *endpoint, .rtcp = *rtcp, .visible = *visible, .site = *site};
+    party = {.place = *place, .endpoint = *endpoint, .rtcp = *rtcp, .visible = *visible, .site = *site, .setup = {}};
+    if (object.contains("setup")) {
+        const auto setup = word(object, "party.setup", setups);
+        if (!setup) return std::unexpected(setup.error());
+        party.setup = *setup;
+    }
     if (party.site && party.visible && !party.site->contains(*party.visible)) {
         return fail(Errc::bad_input, "'" + natkit::to_string(*party.site) + "' does not hold the visible address",
                     "party.site");
@@ -122,6 +132,7 @@ Json to_json(const Leg& leg) {
     if (leg.has_rtcp()) record["rtcp"] = natkit::to_string(leg.local(Component::rtcp));
     if (leg.advertised != leg.bound.address) record["bound"] = natkit::to_string(leg.bound);
     if (leg.mux) record["mux"] = true;
+    if (leg.connections != 1) record["connections"] = leg.connections;
     if (leg.hold) record["hold"] = true;
     if (leg.party) record["party"] = to_json(*leg.party);
     if (!leg.joined.empty()) record["joined"] = leg.joined;
@@ -143,7 +154,7 @@ Result<Leg> parse_leg(const Json& record) {
     leg.id = string_at(record, "leg").value_or("");
     leg.call_id = string_at(record, "call_id").value_or("");
     const auto state = word(record, "state", states);
-    const auto stream = word(record, "stream", std::array{relay::Stream::rtp, relay::Stream::udp});
+    const auto stream = word(record, "stream", streams);
     const auto side = word(record, "side", std::array{relay::Side::lan, relay::Side::wan});
     const auto local = read<Endpoint>(record, "", "local", "an address with a port");
     const auto bound = read<Endpoint>(record, "", "bound", "an address with a port");
@@ -160,6 +171,9 @@ Result<Leg> parse_leg(const Json& record) {
     leg.advertised = (*local)->address;
     leg.mux = flag_at(record, "mux");
     leg.hold = flag_at(record, "hold");
+    if (const auto limit = record.find("connections"); limit != record.end() && limit->is_number_unsigned()) {
+        leg.connections = std::clamp(limit->get<unsigned>(), 1U, relay::max_connections);
+    }
     if (const auto party = record.find("party"); party != record.end()) {
         auto parsed = parse_party(*party);
         if (!parsed) return std::unexpected(parsed.error());
@@ -201,6 +215,17 @@ Json to_json(const LegStatistics& statistics) {
             std::chrono::duration_cast<std::chrono::milliseconds>(statistics.taken - rtp.last_received).count();
     }
     Json object = {{"received", std::move(received)}, {"sent", packets(rtp.sent_packets, rtp.sent_bytes)}};
+    if (const auto& connections = statistics.connections) {
+        for (const char* direction : {"received", "sent"}) object[direction].erase("packets");
+        Json& told = object["connections"] = {{"open", connections->open.size()},
+                                              {"waiting", connections->waiting},
+                                              {"opened", connections->opened},
+                                              {"failed", connections->failed}};
+        for (const Connections::Open& each : connections->open) {
+            told["remotes"].push_back(
+                {{"endpoint", natkit::to_string(each.remote)}, {"rule", relay::to_string(each.rule)}});
+        }
+    }
     if (rtcp.received_packets + rtcp.sent_packets > 0) {
         object["rtcp"] = {{"received", packets(rtcp.received_packets, rtcp.received_bytes)},
                           {"sent", packets(rtcp.sent_packets, rtcp.sent_bytes)}};

@@ -72,7 +72,13 @@ void Relay::look_at(Join& join, Instant now) {
 }
 
 const char* to_string(Stream stream) noexcept {
-    return stream == Stream::rtp ? "rtp" : "udp";
+    switch (stream) {
+        case Stream::rtp: return "rtp";
+        case Stream::udp: return "udp";
+        case Stream::tcp: return "tcp";
+        case Stream::t120: return "t120";
+    }
+    return "unknown";
 }
 const char* to_string(Component component) noexcept {
     return component == Component::rtp ? "rtp" : "rtcp";

@@ -17,6 +17,7 @@ const char* to_string(SourceRule rule) noexcept {
         case SourceRule::port_learned: return "port-learned";
         case SourceRule::latch: return "latch";
         case SourceRule::rebind: return "rebind";
+        case SourceRule::forwarded_port: return "forwarded-port";
     }
     return "unknown";
 }
@@ -30,6 +31,10 @@ const char* to_string(Drop reason) noexcept {
         case Drop::not_joined: return "not-joined";
         case Drop::peer_unknown: return "peer-unknown";
         case Drop::not_sent: return "not-sent";
+        case Drop::wrong_role: return "wrong-role";
+        case Drop::too_many: return "too-many";
+        case Drop::not_connected: return "not-connected";
+        case Drop::not_met: return "not-met";
     }
     return "unknown";
 }

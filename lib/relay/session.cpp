@@ -45,8 +45,9 @@ SourcePolicy source_policy(nat::Place place, bool source_port_restriction) noexc
 Result<void> check_party(const Party& party, Side side, const Surroundings& surroundings) {
     if (party.place == nat::Place::far_end) {
         if (!party.visible) return fail(Errc::bad_input, "a far-end party needs its visible address", "party.visible");
-        // Its own endpoint is never sent to, so that may be anything.
-        return check_target({*party.visible, 0}, party.place, side, surroundings);
+        // Its own endpoint is never sent to, so that may be anything; but its port may be dialled at `visible`.
+        const std::uint16_t port = party.setup && party.endpoint ? party.endpoint->port : std::uint16_t{0};
+        return check_target({*party.visible, port}, party.place, side, surroundings);
     }
     for (const auto& endpoint : {party.endpoint, party.rtcp}) {
         if (!endpoint) continue;

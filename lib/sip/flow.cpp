@@ -9,6 +9,7 @@ namespace natkit::sip {
 namespace {
 
 constexpr std::uint8_t dialog_token_kind = 1;
+constexpr std::uint8_t client_token_kind = 2;
 constexpr std::size_t mac_size = 12;  ///< 96 bits: forging takes 2^96 tries over the network
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -54,6 +55,10 @@ void put(Bytes& out, const Flow& flow) {
     out.push_back(static_cast<std::uint8_t>(flow.transport));
     put(out, flow.local);
     put(out, flow.remote);
+    if (flow.transport == Transport::udp) return;
+    for (unsigned shift = 64; shift > 0; shift -= 8) {
+        out.push_back(static_cast<std::uint8_t>(flow.connection >> (shift - 8) & 255));
+    }
 }
 
 std::optional<Endpoint> take_endpoint(std::span<const std::uint8_t>& in) {
@@ -77,13 +82,17 @@ std::optional<Endpoint> take_endpoint(std::span<const std::uint8_t>& in) {
 
 std::optional<Flow> take_flow(std::span<const std::uint8_t>& in) {
     if (in.empty() || in[0] > static_cast<std::uint8_t>(Transport::tls)) return std::nullopt;
-    Flow flow{.transport = static_cast<Transport>(in[0]), .local = {}, .remote = {}};
+    Flow flow{.transport = static_cast<Transport>(in[0]), .local = {}, .remote = {}, .connection = 0};
     in = in.subspan(1);
     const auto local = take_endpoint(in);
     const auto remote = local ? take_endpoint(in) : std::nullopt;
     if (!remote) return std::nullopt;
     flow.local = *local;
     flow.remote = *remote;
+    if (flow.transport == Transport::udp) return flow;
+    if (in.size() < 8) return std::nullopt;
+    for (std::size_t i = 0; i < 8; ++i) flow.connection = flow.connection << 8 | in[i];
+    in = in.subspan(8);
     return flow;
 }
 
@@ -93,10 +102,34 @@ std::array<std::uint8_t, 32> seal(const Bytes& content, std::string_view call_id
     return mac(sealed);
 }
 
+std::string sealed_text(Bytes content, std::string_view call_id, const Mac& mac) {
+    const auto code = seal(content, call_id, mac);
+    content.insert(content.end(), code.begin(), code.begin() + mac_size);
+    return to_base64url(content);
+}
+
+/// The content of a token of that kind, its first byte included; nothing unless it is ours, letter for letter.
+std::optional<Bytes> unsealed(std::string_view text, std::uint8_t kind, std::string_view call_id, const Mac& mac) {
+    if (text.size() > 200) return std::nullopt;
+    auto bytes = from_base64url(text);
+    if (!bytes || bytes->size() <= mac_size || to_base64url(*bytes) != text) return std::nullopt;
+    Bytes content(bytes->begin(), bytes->end() - mac_size);
+    const auto code = seal(content, call_id, mac);
+    std::uint8_t difference = 0;  // every byte is looked at, so that the time tells nothing
+    for (std::size_t i = 0; i < mac_size; ++i) {
+        difference = static_cast<std::uint8_t>(difference | (code[i] ^ (*bytes)[content.size() + i]));
+    }
+    if (difference != 0 || content[0] != kind) return std::nullopt;
+    return content;
+}
+
 }  // namespace
 
 std::string to_string(const Flow& flow) {
-    return std::string(to_string(flow.transport)) + ":" + to_string(flow.local) + "-" + to_string(flow.remote);
+    std::string text =
+        std::string(to_string(flow.transport)) + ":" + to_string(flow.local) + "-" + to_string(flow.remote);
+    if (flow.connection != 0) text += "#" + std::to_string(flow.connection);
+    return text;
 }
 
 Result<Flow> parse_flow(std::string_view text) {
@@ -109,39 +142,58 @@ Result<Flow> parse_flow(std::string_view text) {
     if (!transport) return std::unexpected(transport.error());
     const auto local = Endpoint::parse(text.substr(colon + 1, dash - colon - 1));
     if (!local) return std::unexpected(local.error());
-    const auto remote = Endpoint::parse(text.substr(dash + 1));
+    const std::size_t hash = std::min(text.find('#', dash), text.size());
+    const auto remote = Endpoint::parse(text.substr(dash + 1, hash - dash - 1));
     if (!remote) return std::unexpected(remote.error());
-    return Flow{.transport = *transport, .local = *local, .remote = *remote};
+    Flow flow{.transport = *transport, .local = *local, .remote = *remote, .connection = 0};
+    if (hash == text.size()) return flow;
+    const auto connection = text::parse_number(text.substr(hash + 1), ~std::uint64_t{0});
+    if (!connection || *connection == 0 || flow.transport == Transport::udp) {
+        return fail(Errc::bad_input, "not a connection's number: '" + text::printable(text.substr(hash), 30) + "'");
+    }
+    flow.connection = *connection;
+    return flow;
 }
 
 std::string encode(const DialogToken& token, std::string_view call_id, const Mac& mac) {
     Bytes content = {dialog_token_kind};
     put(content, token.caller);
     put(content, token.callee);
-    const auto code = seal(content, call_id, mac);
-    content.insert(content.end(), code.begin(), code.begin() + mac_size);
-    return to_base64url(content);
+    return sealed_text(std::move(content), call_id, mac);
 }
 
 Result<DialogToken> decode_dialog_token(std::string_view text, std::string_view call_id, const Mac& mac) {
     const auto refused = [] { return fail(Errc::refused, "not a flow token of ours"); };
-    if (text.size() > 200) return refused();
-    auto bytes = from_base64url(text);
-    if (!bytes || bytes->size() <= mac_size) return refused();
-    const Bytes content(bytes->begin(), bytes->end() - mac_size);
-    const auto code = seal(content, call_id, mac);
-    std::uint8_t difference = 0;  // every byte is looked at, so that the time tells nothing
-    for (std::size_t i = 0; i < mac_size; ++i) {
-        difference = static_cast<std::uint8_t>(difference | (code[i] ^ (*bytes)[content.size() + i]));
-    }
-    std::span<const std::uint8_t> in = content;
-    if (difference != 0 || in[0] != dialog_token_kind) return refused();
-    in = in.subspan(1);
+    const auto content = unsealed(text, dialog_token_kind, call_id, mac);
+    if (!content) return refused();
+    auto in = std::span<const std::uint8_t>(*content).subspan(1);
     const auto caller = take_flow(in);
     const auto callee = caller ? take_flow(in) : std::nullopt;
     if (!callee || !in.empty()) return refused();
     DialogToken token{.caller = *caller, .callee = *callee};
-    if (encode(token, call_id, mac) != text) return refused();
+    return token;
+}
+
+std::string encode(const ClientToken& token, const Mac& mac) {
+    Bytes content = {client_token_kind};
+    for (unsigned shift = 64; shift > 0; shift -= 8) {
+        content.push_back(static_cast<std::uint8_t>(token.binding >> (shift - 8) & 255));
+    }
+    put(content, Endpoint{.address = token.server, .port = 0});
+    return sealed_text(std::move(content), {}, mac);
+}
+
+Result<ClientToken> decode_client_token(std::string_view text, const Mac& mac) {
+    const auto refused = [] { return fail(Errc::refused, "not a client's token of ours"); };
+    const auto content = unsealed(text, client_token_kind, {}, mac);
+    if (!content || content->size() < 9) return refused();
+    auto in = std::span<const std::uint8_t>(*content).subspan(1);
+    ClientToken token;
+    for (std::size_t i = 0; i < 8; ++i) token.binding = token.binding << 8 | in[i];
+    in = in.subspan(8);
+    const auto server = take_endpoint(in);
+    if (!server || !in.empty()) return refused();
+    token.server = server->address;
     return token;
 }
 

@@ -104,6 +104,20 @@ Result<void> check_single(const Message& message) {
         const auto count = std::ranges::count(message.headers(), name, &Header::name);
         if (count > 1) return fail(Errc::bad_input, std::string("duplicate ") + std::string(to_string(name)));
     }
+    // Those that travel untouched may still be there only once (RFC 3261 section 7.3.1).
+    constexpr std::array<std::string_view, 16> others = {
+        "Subject",  "s", "Date",        "Organization", "Priority",        "MIME-Version", "Reply-To",  "Retry-After",
+        "Refer-To", "r", "Referred-By", "Replaces",     "Session-Expires", "Min-SE",       "Timestamp", "RAck"};
+    std::array<bool, others.size()> seen{};
+    for (const Header& header : message.headers()) {
+        if (header.name != Name::other) continue;
+        const auto* found =
+            std::ranges::find_if(others, [&](std::string_view one) { return text::iequals(one, header.name_text); });
+        if (found == others.end()) continue;
+        bool& before = seen[static_cast<std::size_t>(found - others.begin())];
+        if (before) return fail(Errc::bad_input, "duplicate " + std::string(*found));
+        before = true;
+    }
     return {};
 }
 

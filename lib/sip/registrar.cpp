@@ -19,6 +19,16 @@ std::string binding_id(std::string_view aor, std::string_view contact) {
     return id;
 }
 
+std::size_t FlowHash::operator()(const Flow& flow) const noexcept {
+    std::size_t hash = static_cast<std::size_t>(flow.transport) + flow.connection;
+    const auto mix = [&hash](std::size_t value) { hash = (hash ^ value) * 0x100000001b3u; };
+    for (const Endpoint* endpoint : {&flow.local, &flow.remote}) {
+        for (const std::uint8_t byte : endpoint->address.bytes()) mix(byte);
+        mix(endpoint->port);
+    }
+    return hash;
+}
+
 std::chrono::seconds Registrar::granted(const ContactRequest& contact) const {
     return std::min(contact.expires.value_or(limits_.max_expires), limits_.max_expires);
 }
@@ -48,21 +58,31 @@ void Registrar::put(Bindings& bindings, Binding binding, std::vector<BindingChan
         if (!same(bindings[i])) continue;
         // The same device under a new Contact (its NAT or address changed): the old one is gone.
         if (bindings[i].id != binding.id) changes.push_back({BindingChange::Kind::removed, bindings[i]});
-        aor_of_flow_.erase(to_string(bindings[i].flow));
+        forget_flow(bindings[i]);
+        aor_of_id_.erase(bindings[i].id);
         bindings.erase(bindings.begin() + static_cast<std::ptrdiff_t>(i));
         --size_;
     }
-    aor_of_flow_[to_string(binding.flow)] = binding.aor;
+    aors_of_flow_.emplace(binding.flow, binding.aor);
+    aor_of_id_[binding.id] = binding.aor;
     deadlines_.add(binding.expires, binding.aor);
     ++size_;
     bindings.insert(bindings.begin(), binding);
     changes.push_back({kind, std::move(binding)});
 }
 
+/// Takes one entry of this binding's out of the index; the same user may have another on the same flow.
+void Registrar::forget_flow(const Binding& binding) {
+    const auto [first, last] = aors_of_flow_.equal_range(binding.flow);
+    const auto mine = std::find_if(first, last, [&](const auto& entry) { return entry.second == binding.aor; });
+    if (mine != last) aors_of_flow_.erase(mine);
+}
+
 void Registrar::drop(const std::string& aor, std::size_t index, std::vector<BindingChange>& changes) {
     const auto user = users_.find(aor);
     Bindings& bindings = user->second;
-    aor_of_flow_.erase(to_string(bindings[index].flow));
+    forget_flow(bindings[index]);
+    aor_of_id_.erase(bindings[index].id);
     changes.push_back({BindingChange::Kind::removed, std::move(bindings[index])});
     bindings.erase(bindings.begin() + static_cast<std::ptrdiff_t>(index));
     --size_;
@@ -92,7 +112,9 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
                  .call_id = request.call_id,
                  .cseq = request.cseq,
                  .q = contact.q,
-                 .user_agent = request.user_agent},
+                 .user_agent = request.user_agent,
+                 .authenticated = request.authenticated,
+                 .server = {}},
                 outcome.changes);
             continue;
         }
@@ -103,6 +125,38 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
         drop(request.aor, static_cast<std::size_t>(found - present->second.begin()), outcome.changes);
     }
     return outcome;
+}
+
+std::vector<BindingChange> Registrar::learn(Binding binding) {
+    std::vector<BindingChange> changes;
+    const auto user = users_.find(binding.aor);
+    const bool known = aor_of_id_.contains(binding.id);
+    const std::size_t present = user == users_.end() ? 0 : user->second.size();
+    if (!known && (present >= limits_.contacts_per_aor || size_ >= limits_.bindings)) return changes;
+    Bindings& bindings = users_[binding.aor];
+    put(bindings, std::move(binding), changes);
+    return changes;
+}
+
+std::vector<BindingChange> Registrar::forget(std::string_view aor, std::string_view contact) {
+    std::vector<BindingChange> changes;
+    const std::string name(aor);
+    for (;;) {
+        const auto user = users_.find(name);
+        if (user == users_.end()) return changes;
+        const auto found =
+            contact.empty() ? user->second.begin() : std::ranges::find(user->second, contact, &Binding::contact);
+        if (found == user->second.end()) return changes;
+        drop(name, static_cast<std::size_t>(found - user->second.begin()), changes);
+    }
+}
+
+const Binding* Registrar::by_id(std::string_view id) const {
+    const auto aor = aor_of_id_.find(std::string(id));
+    const auto user = aor == aor_of_id_.end() ? users_.end() : users_.find(aor->second);
+    if (user == users_.end()) return nullptr;
+    const auto found = std::ranges::find(user->second, id, &Binding::id);
+    return found == user->second.end() ? nullptr : &*found;
 }
 
 void Registrar::restore(Binding binding, WallTime now) {
@@ -121,6 +175,31 @@ std::vector<BindingChange> Registrar::remove(std::string_view id) {
         break;
     }
     return changes;
+}
+
+std::vector<BindingChange> Registrar::remove_flow(const Flow& flow) {
+    std::vector<std::string> aors;
+    const auto [first, last] = aors_of_flow_.equal_range(flow);
+    for (auto entry = first; entry != last; ++entry) aors.push_back(entry->second);
+    std::vector<BindingChange> changes;
+    for (const std::string& aor : aors) {
+        const auto user = users_.find(aor);
+        if (user == users_.end()) continue;
+        const auto found = std::ranges::find(user->second, flow, &Binding::flow);
+        if (found == user->second.end()) continue;
+        drop(aor, static_cast<std::size_t>(found - user->second.begin()), changes);
+    }
+    return changes;
+}
+
+std::vector<BindingChange> Registrar::set_party(std::string_view id, nat::Verdict party) {
+    for (auto& [aor, bindings] : users_) {
+        const auto found = std::ranges::find(bindings, id, &Binding::id);
+        if (found == bindings.end()) continue;
+        found->party = std::move(party);
+        return {{BindingChange::Kind::updated, *found}};
+    }
+    return {};
 }
 
 std::vector<BindingChange> Registrar::expire(WallTime now) {
@@ -146,13 +225,16 @@ std::vector<Binding> Registrar::lookup(std::string_view aor, WallTime now) const
     return live;
 }
 
-const Binding* Registrar::on_flow(const Flow& flow) const {
-    const auto aor = aor_of_flow_.find(to_string(flow));
-    if (aor == aor_of_flow_.end()) return nullptr;
-    const auto user = users_.find(aor->second);
-    if (user == users_.end()) return nullptr;
-    const auto found = std::ranges::find(user->second, flow, &Binding::flow);
-    return found == user->second.end() ? nullptr : &*found;
+const Binding* Registrar::on_flow(const Flow& flow, std::string_view aor) const {
+    const auto [first, last] = aors_of_flow_.equal_range(flow);
+    for (auto at = first; at != last; ++at) {
+        if (!aor.empty() && at->second != aor) continue;
+        const auto user = users_.find(at->second);
+        if (user == users_.end()) continue;
+        const auto found = std::ranges::find(user->second, flow, &Binding::flow);
+        if (found != user->second.end()) return &*found;
+    }
+    return nullptr;
 }
 
 std::vector<Binding> Registrar::all() const {

@@ -84,6 +84,21 @@ void Edit::pop_value(Name name) {
     }
 }
 
+void Edit::pop_last_value(Name name) {
+    for (std::size_t i = message_.headers().size(); i-- > 0;) {
+        const Header& header = message_.headers()[i];
+        Change& change = changes_[i];
+        if (header.name != name || change.kind == Change::Kind::removed) continue;
+        const std::string line = change.kind == Change::Kind::replaced ? change.line : std::string(header.line);
+        const std::string_view value = std::string_view(line).substr(line.find(':') + 1);
+        const auto values = split_values(value);
+        if (values.size() < 2) return remove(header);
+        const auto keep = static_cast<std::size_t>(values[values.size() - 2].data() + values[values.size() - 2].size() -
+                                                   value.data());
+        return set_value(header, text::trim(value.substr(0, keep)));
+    }
+}
+
 std::string Edit::finish() const {
     const std::string_view body = body_ ? std::string_view(*body_) : message_.body();
     std::string out;

@@ -102,7 +102,8 @@ bool TransactionLayer::respond(TransactionId server, int status, std::string byt
 }
 
 Result<TransactionId> TransactionLayer::request(std::string bytes, const Flow& flow, Instant now,
-                                                TransactionOutput& out) {
+                                                TransactionOutput& out,
+                                                std::optional<std::chrono::milliseconds> patience) {
     if (client_keys_.size() >= most_) return fail(Errc::exhausted, "too many transactions");
     auto message = Message::parse(bytes);
     if (!message) return std::unexpected(message.error());
@@ -118,10 +119,17 @@ Result<TransactionId> TransactionLayer::request(std::string bytes, const Flow& f
     transaction.last = std::make_shared<const std::string>(std::move(bytes));
     if (invite) transaction.sent_invite = std::make_shared<const Message>(std::move(*message));
     client_keys_.emplace(transaction.key, id);
+    if (reliable(transaction)) clients_of_flow_.emplace(to_string(flow), id);
     out.packets.push_back({.flow = flow, .bytes = transaction.last});
-    end_in(id, transaction, 64 * timers_.t1, now);                            // timers B, F
+    end_in(id, transaction, patience.value_or(64 * timers_.t1), now);         // timers B, F
     if (!reliable(transaction)) repeat_in(id, transaction, timers_.t1, now);  // timers A, E
     return id;
+}
+
+void TransactionLayer::expect_end(TransactionId client, Instant now) {
+    const auto found = transactions_.find(client);
+    if (found == transactions_.end() || found->second.state != State::proceeding) return;
+    end_in(client, found->second, 64 * timers_.t1, now);
 }
 
 std::optional<TransactionId> TransactionLayer::find_cancelled(const Message& cancel) const {
@@ -204,10 +212,29 @@ void TransactionLayer::expire(TransactionId id, Transaction& transaction, Transa
     erase(id);
 }
 
+void TransactionLayer::on_flow_failed(const Flow& flow, TransactionOutput& out) {
+    std::vector<TransactionId> failed;
+    const auto [first, last] = clients_of_flow_.equal_range(to_string(flow));
+    for (auto entry = first; entry != last; ++entry) {
+        const State state = transactions_.at(entry->second).state;
+        const bool waits = state == State::trying || (state == State::proceeding && flow.connection != 0);
+        if (waits) failed.push_back(entry->second);
+    }
+    for (const TransactionId id : failed) {
+        erase(id);
+        out.events.emplace_back(TimeoutEvent{.client = id, .unreachable = true});
+    }
+}
+
 void TransactionLayer::erase(TransactionId id) {
     const auto found = transactions_.find(id);
     auto& keys = (id & 1) != 0 ? server_keys_ : client_keys_;
     if (const auto key = keys.find(found->second.key); key != keys.end() && key->second == id) keys.erase(key);
+    if ((id & 1) == 0 && reliable(found->second)) {
+        const auto [first, last] = clients_of_flow_.equal_range(to_string(found->second.flow));
+        const auto mine = std::find_if(first, last, [id](const auto& entry) { return entry.second == id; });
+        if (mine != last) clients_of_flow_.erase(mine);
+    }
     transactions_.erase(found);
 }
 

@@ -15,16 +15,20 @@ constexpr const char* schema =
     "CREATE TABLE IF NOT EXISTS bindings (id TEXT PRIMARY KEY, aor TEXT NOT NULL, contact TEXT NOT NULL,"
     " instance TEXT NOT NULL, flow TEXT NOT NULL, place TEXT NOT NULL, rule TEXT NOT NULL, site TEXT NOT NULL,"
     " expires_ms INTEGER NOT NULL, call_id TEXT NOT NULL, cseq INTEGER NOT NULL, q INTEGER NOT NULL,"
-    " user_agent TEXT NOT NULL) WITHOUT ROWID;";
+    " user_agent TEXT NOT NULL, authenticated INTEGER NOT NULL DEFAULT 0, server TEXT NOT NULL DEFAULT '')"
+    " WITHOUT ROWID;";
+/// What a file of an older version lacks; that it is there already is no error.
+constexpr const char* newer_columns[] = {"ALTER TABLE bindings ADD COLUMN authenticated INTEGER NOT NULL DEFAULT 0",
+                                         "ALTER TABLE bindings ADD COLUMN server TEXT NOT NULL DEFAULT ''"};
 
 constexpr const char* insert_text =
     "INSERT OR REPLACE INTO bindings (id, aor, contact, instance, flow, place, rule, site, expires_ms, call_id, cseq, "
     "q,"
-    " user_agent) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)";
+    " user_agent, authenticated, server) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)";
 constexpr const char* remove_text = "DELETE FROM bindings WHERE id = ?1";
 constexpr const char* load_text =
-    "SELECT id, aor, contact, instance, flow, place, rule, site, expires_ms, call_id, cseq, q, user_agent FROM "
-    "bindings";
+    "SELECT id, aor, contact, instance, flow, place, rule, site, expires_ms, call_id, cseq, q, user_agent,"
+    " authenticated, server FROM bindings";
 
 /// A prepared statement, reset after use and finalised at the end.
 class Statement {
@@ -97,6 +101,7 @@ Result<Bindings> Bindings::open(const std::string& path) {
     if (opened != SQLITE_OK || sqlite3_exec(raw, schema, nullptr, nullptr, nullptr) != SQLITE_OK) {
         return failure(raw, path);
     }
+    for (const char* column : newer_columns) sqlite3_exec(raw, column, nullptr, nullptr, nullptr);
     auto impl = std::make_unique<Impl>(path, std::move(database));
     if (!impl->insert || !impl->erase) return failure(impl->database.get(), path);
     return Bindings(std::move(impl));
@@ -114,6 +119,8 @@ Result<void> Bindings::save(const BindingRow& row) {
     insert.bind(index++, std::int64_t{row.cseq});
     insert.bind(index++, std::int64_t{row.q});
     insert.bind(index++, row.user_agent);
+    insert.bind(index++, std::int64_t{row.authenticated});
+    insert.bind(index++, row.server);
     const int done = insert.step();
     insert.reset();
     if (done != SQLITE_DONE) return failure(impl_->database.get(), impl_->path);
@@ -147,7 +154,9 @@ Result<std::vector<BindingRow>> Bindings::load() const {
                         .call_id = select.text(9),
                         .cseq = static_cast<std::uint32_t>(select.number(10)),
                         .q = static_cast<int>(select.number(11)),
-                        .user_agent = select.text(12)});
+                        .user_agent = select.text(12),
+                        .authenticated = select.number(13) != 0,
+                        .server = select.text(14)});
     }
     if (step != SQLITE_DONE) return failure(impl_->database.get(), impl_->path);
     return rows;

@@ -11,6 +11,7 @@
 #include "natkit/engine/explain/compare.hpp"
 #include "natkit/engine/explain/copies.hpp"
 #include "natkit/engine/explain/doctor.hpp"
+#include "natkit/engine/explain/paths.hpp"
 
 using namespace natkit;
 
@@ -25,6 +26,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         (void)explain::decide_call(call, rules);
         (void)explain::diagnose(call, flows, rules);
     };
+    explain::HopTracker hops;
+    hops.on_exchanges = [&](const std::vector<explain::Exchange>& exchanges) {
+        for (const explain::MediaPath& path : explain::find_paths(exchanges, flows, rules)) {
+            if (path.nodes.size() < 2 || path.relays_needed > path.nodes.size()) std::abort();
+        }
+    };
     explain::CaptureMessages messages;
     explain::CopyFinder copies;
     std::uint64_t last = 0;
@@ -37,22 +44,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const explain::Arrival arrival{
             .transport = captured.transport, .source = captured.source, .destination = captured.destination};
         const record::Nat nat = explain::describe(*message, facts, arrival, rules.networks);
-        (void)explain::compare_peers(facts, arrival);
+        (void)explain::compare_peers(message->method(), facts, arrival);
         const auto copy =
             copies.find(captured.frame, captured.time_ns, captured.source, captured.destination, captured.bytes);
         if (copy && copy->frame >= captured.frame) std::abort();
-        calls.on_message({.message = *message,
-                          .facts = facts,
-                          .nat = nat,
-                          .arrival = arrival,
-                          .frame = captured.frame,
-                          .time_ns = captured.time_ns,
-                          .copy = copy.has_value()});
+        const explain::MessageSeen seen{.message = *message,
+                                        .facts = facts,
+                                        .nat = nat,
+                                        .arrival = arrival,
+                                        .frame = captured.frame,
+                                        .time_ns = captured.time_ns,
+                                        .copy = copy.has_value()};
+        calls.on_message(seen);
+        hops.on_message(seen);
     };
     messages.on_media = [&](const explain::CapturedMedia& media) {
         flows.on_packet(media.source, media.destination, media.time_ns, media.payload);
     };
     (void)messages.run(*reader);
     calls.finish();
+    hops.finish();
     return 0;
 }

@@ -53,7 +53,7 @@ def wait_until(condition, what, seconds=PATIENCE):
         if value:
             return value
         if time.monotonic() > end:
-            raise Failure(f"waited {seconds:g} s in vain for: {what}")
+            raise Failure(f"waited {seconds:g} s in vain for: {what() if callable(what) else what}")
         time.sleep(0.02)
 
 

@@ -32,9 +32,10 @@ class Baresip:
     """One baresip with one account. Registers at once unless told not to; sends no keepalives of its own."""
 
     def __init__(self, host, user, proxy, domain="example.com", answer="manual", register=True, tone=440, port=5060,
-                 password="secret", expires=3600, name=None):
+                 password="secret", expires=3600, name=None, transport="udp"):
         self.host, self.user, self.aor = host, user, f"sip:{user}@{domain}"
         self.name = name or user
+        self.own = f"[{host.address}]:" if ":" in host.address else f"{host.address}:"
         self.tap, self._since = host.lab.tap(host), 0.0
         folder = host.lab.folder / f"baresip-{self.name}"
         folder.mkdir()
@@ -44,22 +45,22 @@ class Baresip:
         modules = ("g711", "aufile", "ctrl_tcp", "account", "menu", "rtcpsummary")
         (folder / "config").write_text("\n".join([
             f"module_path {BARESIP_MODULES}", *(f"module{'_app' if m in ('menu', 'ctrl_tcp', 'account') else ''} {m}.so" for m in modules),
-            f"sip_listen {host.address}:{port}", f"net_interface {host.interfaces[0]}", "ctrl_tcp_listen 127.0.0.1:4444",
+            f"sip_listen {self.own}{port}", f"net_interface {host.interfaces[0]}", "ctrl_tcp_listen 127.0.0.1:4444",
             f"audio_source aufile,{tone_file}", "audio_player aufile,none", "audio_alert aufile,none",
             f"audio_path {folder}", "ausrc_srate 8000", "auplay_srate 8000", "ausrc_channels 1", "auplay_channels 1",
             "rtp_ports 10000-10999", "rtcp_mux no", "call_max_calls 4", "call_local_timeout 60", "jitter_buffer_delay 1-5", ""]))
         (folder / "accounts").write_text(
-            f'<{self.aor};transport=udp>;outbound="sip:{proxy};transport=udp";auth_pass={password};answermode={answer};'
+            f'<{self.aor};transport={transport}>;outbound="sip:{proxy};transport={transport}";auth_pass={password};answermode={answer};'
             f"regint={expires if register else 0};audio_codecs=PCMU/8000/1;ptime=20\n")
         (folder / "contacts").write_text("")
         (folder / "uuid").write_text("00000000-0000-4000-8000-000000000000\n")
-        self.program = host.start(f"baresip {self.name}", "baresip", "-4", "-f", folder)
+        self.program = host.start(f"baresip {self.name}", "baresip", "-6" if ":" in host.address else "-4", "-f", folder)
         self.events, self._answers, self._token = queue.Queue(), {}, 0
         self._answered = threading.Condition()
         self._control = lab.wait_until(self._connect, f"{self.name}'s control connection")
         threading.Thread(target=self._listen, daemon=True).start()
         if register:
-            self.program.wait_line(r"200 OK .*\[1 binding\]")  # its event may come before the control connection
+            self.program.wait_line(r"200 OK .*\[\d+ bindings?\]")  # its event may come before the control connection
 
     def _connect(self):
         lab.require(self.program.process.poll() is None, f"{self.name}: baresip ended: {self.program.output[-500:]}")
@@ -131,10 +132,10 @@ class Baresip:
 
     def heard(self):
         """RTP datagrams that reached this phone in this call."""
-        return [d for d in self.tap.rtp() if d.time >= self._since and d.destination.startswith(self.host.address + ":")]
+        return [d for d in self.tap.rtp() if d.time >= self._since and d.destination.startswith(self.own)]
 
     def said(self):
-        return [d for d in self.tap.rtp() if d.time >= self._since and d.source.startswith(self.host.address + ":")]
+        return [d for d in self.tap.rtp() if d.time >= self._since and d.source.startswith(self.own)]
 
     def stop(self):
         """As a power cut does: no un-REGISTER."""
@@ -165,9 +166,15 @@ def hang_up(a, b, seconds=lab.PATIENCE):
     b.wait_event("CALL_CLOSED", seconds=seconds)
 
 
-def sipp(host, scenario, *options, name=None, remote=None, port=5060, media_port=20000, calls=1, seconds=30):
-    """Starts SIPp in a host with one of our scenarios."""
-    argv = ["sipp", "-sf", SCENARIOS / f"{scenario}.xml", "-i", host.address, "-p", port, "-m", calls, "-mp", media_port,
+def sipp(host, scenario, *options, name=None, remote=None, port=5060, media_port=20000, calls=1, seconds=30, audio_port=None, media_ip=None, sdp=""):
+    """Starts SIPp in a host with one of our scenarios. Its session descriptions have a line `sdp` more, and `audio_port`
+    (at `media_ip`), where somebody else speaks for it: SIPp itself holds media_port."""
+    file = SCENARIOS / f"{scenario}.xml" if isinstance(scenario, str) else scenario
+    if sdp or audio_port or media_ip:
+        text, file = file.read_text(), host.lab.folder / f"{host.name}-{scenario}.xml"
+        text = text.replace("[media_port]", str(audio_port or "[media_port]")).replace("[media_ip]", media_ip or "[media_ip]")
+        file.write_text(text.replace("a=rtpmap:0 PCMU/8000\n", f"a=rtpmap:0 PCMU/8000\n{sdp}\n" if sdp else "a=rtpmap:0 PCMU/8000\n"))
+    argv = ["sipp", "-sf", file, "-i", host.address, "-p", port, "-m", calls, "-mp", media_port,
             "-nostdin", "-timeout", f"{seconds}s", "-timeout_error", "-trace_err", "-error_file",
             host.lab.folder / f"sipp-{name or scenario}-errors.log", *options]
     if remote:

@@ -69,7 +69,8 @@ class Site:
         """Sections by name, each a dict of TOML values as text; merged over those of the site."""
         sections = {
             "network": {"lan": '["192.168.10.0/24"]'},
-            "sip": {"listen": f'["udp:{LAN_EDGE}:5060", "udp:{WAN_EDGE}:5060"]', "domains": '["example.com"]',
+            "sip": {"listen": f'["udp:{LAN_EDGE}:5060", "tcp:{LAN_EDGE}:5060", "udp:{WAN_EDGE}:5060", "tcp:{WAN_EDGE}:5060"]',
+                    "domains": '["example.com"]',
                     "log_level": '"all"'},
             "registrar": {"open": "true", "state": '"sqlite:state.db"'},
             "media_proxy": {"log_level": '"all"'},

@@ -34,14 +34,19 @@ int exit_for(const CLI::App& app, const CLI::ParseError& error) {
 
 }  // namespace
 
-void add_common_options(CLI::App& app, CommonOptions& options) {
+void add_common_options(CLI::App& app, CommonOptions& options, Drawings drawings) {
     app.set_version_flag("--version", app.get_name() + " (natkit) " + NATKIT_VERSION, "Print the version and exit");
     app.add_option("--config", options.config,
                    "Configuration file (default: $NATKIT_CONFIG, then /etc/natkit/natkit.toml if it exists)")
         ->type_name("FILE");
-    const std::map<std::string, Format> formats = {
+    std::map<std::string, Format> formats = {
         {"auto", Format::automatic}, {"json", Format::json}, {"text", Format::text}};
-    app.add_option("--format", options.format, "Output: auto, json or text (auto: text on a terminal, else JSON lines)")
+    std::string words = "auto, json or text";
+    if (drawings == Drawings::yes) {
+        formats.insert({{"dot", Format::dot}, {"svg", Format::svg}});
+        words = "auto, json, text, dot or svg";
+    }
+    app.add_option("--format", options.format, "Output: " + words + " (auto: text on a terminal, else JSON lines)")
         ->type_name("FORMAT")
         ->transform(CLI::Transformer(formats).description(""))
         ->default_str("auto");
@@ -97,6 +102,15 @@ void complain(std::string_view program, std::string_view message) {
     write_stderr(std::string(program) + ": " + std::string(message) + "\n");
 }
 
+Exit complain(std::string_view program, const config::Problems& problems) {
+    for (const Error& problem : problems) complain(program, problem);
+    return Exit::usage;
+}
+
+void warn(std::string_view program, const config::Problems& warnings) {
+    for (const Error& warning : warnings) complain(program, "warning: " + to_string(warning));
+}
+
 void Output::write(std::string_view bytes) {
     buffer_.append(bytes);
     if (buffer_.size() >= 64 * 1024) flush();
@@ -115,6 +129,14 @@ void Output::flush() {
         left.remove_prefix(static_cast<std::size_t>(written));
     }
     buffer_.clear();
+}
+
+void show_progress(const std::string& name, double done) {
+    std::fprintf(stderr, "\r%s: %3d %%", name.c_str(), static_cast<int>(done * 100));
+}
+
+void end_progress() {
+    std::fprintf(stderr, "\r\x1b[K");
 }
 
 Result<std::string> read_all(const std::string& path, std::size_t limit) {

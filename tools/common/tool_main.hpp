@@ -20,7 +20,7 @@ enum class Exit : int {
     internal = 70,   ///< an error of ours
 };
 
-enum class Format : unsigned char { automatic, json, text };
+enum class Format : unsigned char { automatic, json, text, dot, svg };
 
 struct CommonOptions {
     std::string config;  ///< --config; empty: see load_config()
@@ -28,8 +28,11 @@ struct CommonOptions {
     std::string log_level;  ///< --log-level; empty: as configured
 };
 
-/// Adds --config, --format, --log-level and --version to a program (or a subcommand of it).
-void add_common_options(CLI::App& app, CommonOptions& options);
+enum class Drawings : unsigned char { no, yes };
+
+/// Adds --config, --format, --log-level and --version to a program (or a subcommand of it). Formats dot and svg are for
+/// programs that draw.
+void add_common_options(CLI::App& app, CommonOptions& options, Drawings drawings = Drawings::no);
 
 /// Reads the configuration a program is to use: --config, else config::default_file(), else the built-in defaults.
 /// Problems and warnings are told on standard error; nothing means Exit::usage.
@@ -48,6 +51,10 @@ void add_common_options(CLI::App& app, CommonOptions& options);
 /// "natclassify: stdin:2: not a JSON object" on standard error.
 void complain(std::string_view program, const Error& error);
 void complain(std::string_view program, std::string_view message);
+/// Every problem of a configuration; gives the exit status that goes with them.
+Exit complain(std::string_view program, const config::Problems& problems);
+/// "natkit: warning: …" for each.
+void warn(std::string_view program, const config::Problems& warnings);
 
 /// Standard output, buffered. When its reader is gone the program ends at once and quietly with 0, as a filter should;
 /// any other failure to write ends it with a message and 70.
@@ -65,6 +72,10 @@ class Output {
     std::string program_;
     std::string buffer_;
 };
+
+/// "capture.pcap:  37 %" on standard error, over the line before; end_progress() takes it away again.
+void show_progress(const std::string& name, double done);
+void end_progress();
 
 /// A whole file, or standard input for "-"; Errc::system, or Errc::exhausted above `limit` bytes.
 [[nodiscard]] Result<std::string> read_all(const std::string& path, std::size_t limit);

@@ -34,9 +34,9 @@ Result<Json> request_params(const std::string& command, const ClientOptions& opt
     const auto put = [&](Json& object, const char* key, const std::string& value) {
         if (!value.empty()) object[key] = value;
     };
-    const auto put_party = [](Json& object, const std::string& text) -> Result<void> {
+    const auto put_party = [&](Json& object, const std::string& text, const std::string& setup) -> Result<void> {
         if (text.empty()) return {};
-        auto party = read_party_argument(text);
+        auto party = read_party_argument(text, options.stream, setup);
         if (!party) return std::unexpected(party.error());
         object["party"] = *party;
         return {};
@@ -45,16 +45,24 @@ Result<Json> request_params(const std::string& command, const ClientOptions& opt
     put(params, "call_id", options.call_id);
     put(params, "owner", options.owner);
     if (options.mux) params["mux"] = true;
+    if (options.connections > 1) params["connections"] = options.connections;
     if (command == "relay") {
-        for (const auto& [name, text] : {std::pair("a", options.a), std::pair("b", options.b)}) {
-            params[name] = Json::object();
-            if (auto done = put_party(params[name], text); !done) return std::unexpected(done.error());
+        const bool tcp = options.stream == "tcp" || options.stream == "t120";
+        for (const bool first : {true, false}) {
+            Json& side = params[first ? "a" : "b"] = Json::object();
+            std::string setup = first ? options.setup_a : options.setup_b;
+            const auto stream = options.stream == "tcp" ? relay::Stream::tcp : relay::Stream::t120;
+            if (tcp && setup.empty()) setup = sdp::to_string(relay::default_setup(stream, first));
+            if (auto done = put_party(side, first ? options.a : options.b, setup); !done) {
+                return std::unexpected(done.error());
+            }
         }
         return params;
     }
     put(params, "side", options.side);
     put(params, "family", options.family);
-    if (auto done = put_party(params, options.party); !done) return std::unexpected(done.error());
+    if (auto done = put_party(params, options.party, options.setup); !done) return std::unexpected(done.error());
+    put(params, "connection", options.connection);
     if (!options.hold.empty()) params["hold"] = options.hold == "on";
     if (command == "join") {
         params["a"] = options.legs.at(0);
@@ -76,17 +84,26 @@ std::string word(const Json& object, const char* key) {
 /// A leg for people: "3f… joined lan 192.168.10.1:20000 <- lan 192.168.10.5:4000 exact  in 250 out 249 …".
 std::string leg_text(const Json& leg) {
     std::ostringstream line;
-    line << word(leg, "leg") << "  " << word(leg, "state") << "  " << word(leg, "side") << ' ' << word(leg, "local");
+    line << word(leg, "leg") << "  " << word(leg, "state") << "  ";
+    if (leg.contains("stream") && leg["stream"] != "rtp") line << word(leg, "stream") << ' ';
+    line << word(leg, "side") << ' ' << word(leg, "local");
     if (const auto party = leg.find("party"); party != leg.end()) {
         line << "  party " << word(*party, "place") << ' ';
         line << (party->contains("endpoint") ? word(*party, "endpoint") : word(*party, "visible"));
+        if (party->contains("setup")) line << ' ' << word(*party, "setup");
     }
     if (const auto latched = leg.find("latched"); latched != leg.end() && latched->contains("rtp")) {
         line << "  at " << word((*latched)["rtp"], "endpoint") << " (" << word((*latched)["rtp"], "rule") << ')';
     }
     if (const auto statistics = leg.find("statistics"); statistics != leg.end()) {
-        line << "  in " << word((*statistics)["received"], "packets") << " out "
-             << word((*statistics)["sent"], "packets");
+        if (const auto tcp = statistics->find("connections"); tcp != statistics->end()) {
+            line << "  in " << word((*statistics)["received"], "bytes") << " bytes out "
+                 << word((*statistics)["sent"], "bytes") << " bytes, connections " << word(*tcp, "open") << " open of "
+                 << word(*tcp, "opened");
+        } else {
+            line << "  in " << word((*statistics)["received"], "packets") << " out "
+                 << word((*statistics)["sent"], "packets");
+        }
         if ((*statistics)["received"].contains("lost")) line << " lost " << word((*statistics)["received"], "lost");
         if (statistics->contains("drops")) line << " drops " << (*statistics)["drops"].dump();
     }
@@ -202,14 +219,21 @@ void add_client_commands(CLI::App& app, ClientOptions& options) {
         if (has(name, {"relay"})) {
             sub->add_option("--a", options.a, "One party: [PLACE:]ENDPOINT")->required()->type_name("PARTY");
             sub->add_option("--b", options.b, "The other party")->required()->type_name("PARTY");
+            sub->add_option("--setup-a", options.setup_a, "TCP: what A does (RFC 4145)")
+                ->check(CLI::IsMember(setup_words));
+            sub->add_option("--setup-b", options.setup_b, "TCP: what B does")->check(CLI::IsMember(setup_words));
         }
         if (has(name, {"relay", "open", "reserve"})) {
-            sub->add_option("--stream", options.stream, "What is relayed")->check(CLI::IsMember({"rtp", "udp"}));
+            sub->add_option("--stream", options.stream, "What is relayed")
+                ->check(CLI::IsMember({"rtp", "udp", "tcp", "t120"}));
+            sub->add_option("--connections", options.connections, "TCP: how many at once")->check(CLI::Range(1, 8));
             sub->add_flag("--mux", options.mux, "RTCP shares the RTP port");
             sub->add_option("--owner", options.owner, "Whose leg it is")->type_name("NAME");
         }
         if (has(name, {"open", "reserve", "update"})) {
             sub->add_option("--party", options.party, "The party: [PLACE:]ENDPOINT")->type_name("PARTY");
+            sub->add_option("--setup", options.setup, "TCP: what the party does (RFC 4145)")
+                ->check(CLI::IsMember(setup_words));
         }
         if (has(name, {"open", "reserve"})) {
             sub->add_option("--side", options.side, "Side of the local address (default: by the party)")
@@ -222,6 +246,9 @@ void add_client_commands(CLI::App& app, ClientOptions& options) {
         }
         if (has(name, {"list"}))
             sub->add_option("--owner", options.owner, "Only the legs of this owner")->type_name("NAME");
+        if (has(name, {"update"}))
+            sub->add_option("--connection", options.connection, "TCP: whether a new one replaces the present one")
+                ->check(CLI::IsMember({"new", "existing"}));
         if (has(name, {"update"}))
             sub->add_option("--hold", options.hold, "On hold or not")->check(CLI::IsMember({"on", "off"}));
         if (has(name, {"show", "update", "part"}))
@@ -250,9 +277,9 @@ tool::Exit run_client(const CLI::App& app, const tool::CommonOptions& common, co
     }
     std::string runtime = options.runtime_dir;
     if (runtime.empty()) {
-        const auto config = load_config(common, "");
+        const auto config = load_config(common);
         if (!config) return tool::Exit::usage;
-        runtime = runtime_dir(*config, "");
+        runtime = source_of(common).runtime_dir(*config);
     }
     Session session(runtime + "/mediarelay.sock", common.format);
     return command == "watch" ? session.watch() : session.ask(command, *params);

@@ -5,20 +5,20 @@
 
 namespace natkit::mediarelay {
 
-std::optional<config::Config> load_config(const tool::CommonOptions& common, const std::string& base_dir) {
-    auto loaded = config::load_or_default(common.config.empty() ? config::default_file() : common.config, base_dir);
-    if (!loaded) {
-        for (const Error& problem : loaded.error()) tool::complain("mediarelay", problem);
-        return std::nullopt;
-    }
-    if (!common.log_level.empty()) loaded->config.media_proxy.log_level = *parse_log_level(common.log_level);
-    const auto host = io::host_addresses();
-    if (!host) {
-        tool::complain("mediarelay", host.error());
-        return std::nullopt;
-    }
-    static_cast<void>(config::apply_host(loaded->config, *host));  // its warnings are for natkit check
-    return std::move(loaded->config);
+daemon::Configuration source_of(const tool::CommonOptions& common, const std::string& base_dir,
+                                const std::string& runtime_dir) {
+    return daemon::Configuration({.program = "mediarelay",
+                                  .config_file = common.config,
+                                  .base_dir = base_dir,
+                                  .runtime_dir = runtime_dir,
+                                  .log_level = common.log_level});
+}
+
+std::optional<config::Config> load_config(const tool::CommonOptions& common) {
+    auto loaded = source_of(common).read();
+    if (loaded) return std::move(loaded->config);
+    tool::complain("mediarelay", loaded.error());
+    return std::nullopt;
 }
 
 Options options_from(const config::Config& config) {
@@ -38,12 +38,7 @@ Options options_from(const config::Config& config) {
     return options;
 }
 
-std::string runtime_dir(const config::Config& config, const std::string& given) {
-    if (!given.empty()) return given;
-    return config.control.socket.substr(0, config.control.socket.rfind('/'));
-}
-
-Result<Json> read_party_argument(const std::string& text) {
+Result<Json> read_party_argument(const std::string& text, const std::string& stream, const std::string& setup) {
     Json party = Json::object();
     std::string_view rest = text;
     for (const std::string_view place : {"lan", "wan", "far-end"}) {
@@ -54,6 +49,7 @@ Result<Json> read_party_argument(const std::string& text) {
         }
     }
     const bool far = party.value("place", "") == "far-end";
+    if (!setup.empty()) party["setup"] = setup;
     if (const auto endpoint = Endpoint::parse(rest)) {
         party["endpoint"] = to_string(*endpoint);
         if (far) party["visible"] = to_string(endpoint->address);
@@ -61,6 +57,13 @@ Result<Json> read_party_argument(const std::string& text) {
     }
     if (const auto address = IpAddress::parse(rest); address && far) {
         party["visible"] = to_string(*address);
+        return party;
+    }
+    if (const auto address = IpAddress::parse(rest); address && (stream == "tcp" || stream == "t120")) {
+        if (stream == "tcp" && setup != "active") {
+            return fail(Errc::usage, "'" + text + "': a party that is to be connected to needs a port");
+        }
+        party["endpoint"] = to_string(Endpoint{*address, stream == "tcp" ? std::uint16_t{9} : relay::t120_port});
         return party;
     }
     return fail(Errc::usage,

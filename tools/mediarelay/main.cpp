@@ -4,7 +4,7 @@
 using namespace natkit;
 
 int main(int argc, char** argv) {
-    CLI::App app("Relays RTP and UDP media between two parties.", "mediarelay");
+    CLI::App app("Relays RTP, UDP, TCP and T.120 media between two parties.", "mediarelay");
     tool::CommonOptions common;
     tool::add_common_options(app, common);
     app.require_subcommand(1);

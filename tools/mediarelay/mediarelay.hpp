@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/tool_main.hpp"
-#include "natkit/config/config.hpp"
+#include "natkit/engine/daemon/daemon.hpp"
 #include "natkit/engine/relay/engine.hpp"
 
 /// The parts of the program mediarelay: serve, run, and the commands that talk to a serving one.
@@ -20,14 +20,13 @@ struct ServeOptions {
     std::string runtime_dir;
 };
 
-/// The configuration with the host's addresses filled in; every problem goes to standard error.
-[[nodiscard]] std::optional<config::Config> load_config(const tool::CommonOptions& common, const std::string& base_dir);
+[[nodiscard]] daemon::Configuration source_of(const tool::CommonOptions& common, const std::string& base_dir = {},
+                                              const std::string& runtime_dir = {});
+/// The configuration of a command; every problem goes to standard error. Its warnings are for natkit check.
+[[nodiscard]] std::optional<config::Config> load_config(const tool::CommonOptions& common);
 
 /// What the engine needs of it.
 [[nodiscard]] Options options_from(const config::Config& config);
-
-/// Where the control sockets are: --runtime, or the folder of [control] socket.
-[[nodiscard]] std::string runtime_dir(const config::Config& config, const std::string& given);
 
 [[nodiscard]] tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options);
 
@@ -37,6 +36,11 @@ struct RunOptions {
     std::string bind_a;
     std::string bind_b;
     std::string stream = "rtp";
+    bool tcp = false;
+    bool t120 = false;
+    std::string setup_a;
+    std::string setup_b;
+    unsigned connections = 1;
     bool mux = false;
     std::string ports;
     std::string interval = "5s";
@@ -58,6 +62,11 @@ struct ClientOptions {
     std::string call_id;
     std::string owner;
     std::string hold;
+    std::string setup_a;
+    std::string setup_b;
+    std::string setup;
+    std::string connection;
+    unsigned connections = 1;
     std::vector<std::string> legs;
     bool mux = false;
 };
@@ -70,7 +79,13 @@ void add_client_commands(CLI::App& app, ClientOptions& options);
                                     const ClientOptions& options);
 
 /// "[PLACE:]ENDPOINT" of a command line as a `party` object: "192.168.10.5:4000", "wan:203.0.113.9:4000",
-/// "far-end:198.51.100.7". An endpoint needs a port except behind a NAT, where an address is all there is to know.
-[[nodiscard]] Result<Json> read_party_argument(const std::string& text);
+/// "far-end:198.51.100.7". An endpoint needs a port except behind a NAT, where an address is all there is to know; and
+/// except for TCP, where a party that connects has none that matters, and T.120 has one of its own. `setup` may be
+/// empty.
+[[nodiscard]] Result<Json> read_party_argument(const std::string& text, const std::string& stream,
+                                               const std::string& setup);
+
+/// RFC 4145's words, for options.
+inline const std::vector<std::string> setup_words = {"active", "passive", "actpass", "holdconn"};
 
 }  // namespace natkit::mediarelay

@@ -9,8 +9,9 @@ namespace natkit::mediarelay {
 namespace {
 
 /// A party of the command line with what the configuration knows about it.
-Result<relay::Party> party_of(const std::string& text, const nat::Networks& networks) {
-    auto object = read_party_argument(text);
+Result<relay::Party> party_of(const std::string& text, const std::string& stream, const std::string& setup,
+                              const nat::Networks& networks) {
+    auto object = read_party_argument(text, stream, setup);
     if (!object) return std::unexpected(object.error());
     if (!object->contains("place")) {
         const auto endpoint = Endpoint::parse((*object)["endpoint"].get<std::string>());
@@ -68,11 +69,23 @@ class Foreground {
     }
 
   private:
+    [[nodiscard]] relay::Stream stream() const {
+        if (options_.tcp || options_.stream == "tcp") return relay::Stream::tcp;
+        if (options_.t120 || options_.stream == "t120") return relay::Stream::t120;
+        return options_.stream == "rtp" ? relay::Stream::rtp : relay::Stream::udp;
+    }
+
     Result<std::string> open(const std::string& text, bool bound, relay::Side side, const nat::Networks& networks) {
-        auto party = party_of(text, networks);
-        if (!party) return std::unexpected(party.error());
         OpenRequest request;
-        request.stream = options_.stream == "rtp" ? relay::Stream::rtp : relay::Stream::udp;
+        request.stream = stream();
+        std::string setup;
+        if (relay::is_tcp(request.stream)) {
+            setup = side == relay::Side::lan ? options_.setup_a : options_.setup_b;
+            if (setup.empty()) setup = sdp::to_string(relay::default_setup(request.stream, side == relay::Side::lan));
+            request.connections = options_.connections;
+        }
+        auto party = party_of(text, relay::to_string(request.stream), setup, networks);
+        if (!party) return std::unexpected(party.error());
         request.mux = options_.mux;
         request.side = bound ? side : party->place == nat::Place::lan ? relay::Side::lan : relay::Side::wan;
         const bool far = party->place == nat::Place::far_end;
@@ -106,7 +119,7 @@ class Foreground {
                 const auto found = all.find(Engine::key_of(id));
                 if (found == all.end()) continue;
                 record[name] = record::to_json(found->second);
-                record["audio"] = relay::to_string(found->second.flow);
+                if (!found->second.connections) record["audio"] = relay::to_string(found->second.flow);
             }
             then(std::move(record));
         });
@@ -172,8 +185,13 @@ void add_run(CLI::App& app, RunOptions& options) {
         ->type_name("ADDRESS");
     app.add_option("--bind-b", options.bind_b, "Local address towards B")->type_name("ADDRESS");
     app.add_option("--stream", options.stream, "What is relayed")
-        ->check(CLI::IsMember({"rtp", "udp"}))
+        ->check(CLI::IsMember({"rtp", "udp", "tcp", "t120"}))
         ->capture_default_str();
+    app.add_flag("--tcp", options.tcp, "TCP: A connects, B is connected to (--stream tcp)");
+    app.add_flag("--t120", options.t120, "T.120: A listens at port 1503, B connects (--stream t120)");
+    app.add_option("--setup-a", options.setup_a, "TCP: what A does (RFC 4145)")->check(CLI::IsMember(setup_words));
+    app.add_option("--setup-b", options.setup_b, "TCP: what B does")->check(CLI::IsMember(setup_words));
+    app.add_option("--connections", options.connections, "TCP: how many at once")->check(CLI::Range(1, 8));
     app.add_flag("--mux", options.mux, "RTCP shares the RTP port");
     app.add_option("--ports", options.ports, "Port range")->type_name("FIRST-LAST");
     app.add_option("--interval", options.interval, "Time between statistics; off for none")->capture_default_str();
@@ -183,7 +201,7 @@ void add_run(CLI::App& app, RunOptions& options) {
 }
 
 tool::Exit run_relay(const tool::CommonOptions& common, const RunOptions& options) {
-    const auto config = load_config(common, "");
+    const auto config = load_config(common);
     if (!config) return tool::Exit::usage;
     static_cast<void>(io::raise_descriptor_limit());
     Options engine = options_from(*config);

@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "mediarelay.hpp"
@@ -11,26 +10,21 @@
 namespace natkit::mediarelay {
 
 tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options) {
-    const auto config = load_config(common, options.base_dir);
-    if (!config) return tool::Exit::usage;
-    const log::Settings settings{
-        .format = config->log.format == config::LogFormat::json ? log::Format::json : log::Format::text,
-        .target = config->log.target,
-        .program = "mediarelay"};
-    if (const auto done = log::configure(settings); !done) {
-        tool::complain("mediarelay", done.error());
-        return tool::Exit::usage;
-    }
-    const log::Logger log("MEDIAPROXY", config->media_proxy.log_level);
+    const daemon::Configuration source = source_of(common, options.base_dir, options.runtime_dir);
+    const auto loaded = source.apply();
+    if (!loaded) return tool::complain("mediarelay", loaded.error());
+    const config::Config& config = loaded->config;
+    const log::Logger log("MEDIAPROXY", config.media_proxy.log_level);
     const auto limit = io::raise_descriptor_limit();
 
     io::Loop loop;
-    const std::string runtime = runtime_dir(*config, options.runtime_dir);
+    const daemon::Signals signals(loop, [&loop] { loop.stop(); });
+    const std::string runtime = source.runtime_dir(config);
     if (::mkdir(runtime.c_str(), 0700) != 0 && errno != EEXIST) {
         tool::complain("mediarelay", fail_errno("make " + runtime, errno).error());
         return tool::Exit::usage;
     }
-    Options engine = options_from(*config);
+    Options engine = options_from(config);
     engine.journal = runtime + "/mediarelay.journal";
     const std::size_t most_ports = engine.ports.last - engine.ports.first + std::size_t{1};
     if (limit && *limit < most_ports + 64) {
@@ -38,8 +32,8 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
                      std::to_string(most_ports) + " ports of the range: calls will be refused when they are used up");
     }
     const auto reload = [&]() -> Result<Options> {
-        const auto fresh = load_config(common, options.base_dir);
-        if (!fresh) return fail(Errc::bad_config, "the configuration has problems; the old one stays");
+        const auto fresh = source.reload();
+        if (!fresh) return std::unexpected(fresh.error());
         return options_from(*fresh);
     };
     const auto service = Service::start(loop, std::move(engine), runtime + "/mediarelay.sock",
@@ -48,11 +42,8 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         tool::complain("mediarelay", service.error());
         return tool::Exit::usage;
     }
-    log.major("serving on " + runtime + "/mediarelay.sock, ports " + std::to_string(config->media_proxy.ports.first) +
-              "-" + std::to_string(config->media_proxy.ports.last));
-    const io::SignalWatch terminate(loop, SIGTERM, [&loop](int) { loop.stop(); });
-    const io::SignalWatch interrupt(loop, SIGINT, [&loop](int) { loop.stop(); });
-    const io::SignalWatch rotate(loop, SIGUSR1, [](int) { static_cast<void>(log::reopen()); });
+    log.major("serving on " + runtime + "/mediarelay.sock, ports " + std::to_string(config.media_proxy.ports.first) +
+              "-" + std::to_string(config.media_proxy.ports.last));
     loop.run();
     return tool::Exit::fine;
 }

@@ -8,11 +8,10 @@
 #include "natclassify/text.hpp"
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/calls.hpp"
-#include "natkit/engine/explain/capture_messages.hpp"
 #include "natkit/engine/explain/copies.hpp"
 #include "natkit/engine/explain/decide_call.hpp"
 #include "natkit/engine/explain/doctor.hpp"
-#include "natkit/engine/explain/input.hpp"
+#include "natkit/engine/explain/reader.hpp"
 #include "natkit/record/sip.hpp"
 
 namespace natkit::natclassify {
@@ -39,12 +38,7 @@ class Classifier {
     [[nodiscard]] bool finish();
 
   private:
-    [[nodiscard]] Result<void> read_messages(capture::ByteSource& source);
-    [[nodiscard]] Result<void> read_lines(capture::ByteSource& source);
-    [[nodiscard]] Result<void> read_capture(capture::ByteSource source);
-    void read_line(const explain::Piece& piece, const std::string& where);
-    void captured(const std::string& name, explain::CapturedMessage&& captured);
-
+    [[nodiscard]] Result<void> on_message(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns);
     /// Classifies one message; `json` is the record it came in, if it came in one.
     [[nodiscard]] Result<void> classify(const record::Sip& sip, nlohmann::ordered_json* json);
     void write_record(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
@@ -53,6 +47,7 @@ class Classifier {
     void bad(const std::string& where, const Error& error);
 
     const Settings& settings_;
+    explain::Reader reader_;
     tool::Output output_;
     Text text_;
     explain::CallTracker calls_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/network_options.hpp"
 #include "common/tool_main.hpp"
 #include "natclassify/classifier.hpp"
 #include "natkit/base/text.hpp"
@@ -31,10 +32,9 @@ constexpr const char* examples =
 struct Options {
     tool::CommonOptions common;
     std::vector<std::string> files;
-    std::vector<std::string> lan, nated, nat_servers;
+    tool::NetworkOptions networks;
     std::vector<std::string> same;
     std::string source;
-    std::string relay_same_nat;
     natclassify::Settings settings;
 };
 
@@ -58,32 +58,7 @@ void add_options(CLI::App& app, Options& options) {
                    "Also say what kamailio, opensips or freeswitch (or all) would find")
         ->type_name("PEER")
         ->check(CLI::IsMember({"kamailio", "opensips", "freeswitch", "all"}).description(""));
-    const auto list = [&](const char* name, std::vector<std::string>& into, const char* help) {
-        app.add_option(name, into, help)->type_name("RANGE,...")->delimiter(',')->allow_extra_args(false);
-    };
-    list("--lan", options.lan, "\"LAN IPs\", in place of [network] lan");
-    list("--nated", options.nated, "\"NATed IP Addresses\", in place of [network] nated");
-    list("--nat-servers", options.nat_servers, "\"NAT Server IP Addresses\", in place of [network] nat_servers");
-    app.add_option("--relay-same-nat", options.relay_same_nat,
-                   "never, nat-sites or always, in place of [media_proxy] relay_same_nat")
-        ->type_name("POLICY")
-        ->check(CLI::IsMember({"never", "nat-sites", "always"}).description(""));
-}
-
-/// An option's ranges in place of the configured ones; false after a complaint.
-bool replace(const char* option, const std::vector<std::string>& texts, RangeSet& ranges) {
-    if (texts.empty()) return true;
-    RangeSet given;
-    for (const std::string& text : texts) {
-        const auto range = IpRange::parse(text);
-        if (!range) {
-            tool::complain(program, std::string(option) + ": " + range.error().message);
-            return false;
-        }
-        given.add(*range);
-    }
-    ranges = given;
-    return true;
+    tool::add_network_options(app, options.networks);
 }
 
 bool prepare(Options& options) {
@@ -93,14 +68,7 @@ bool prepare(Options& options) {
     rules.networks = config->network.lists;
     rules.same_nat = config->media_proxy.relay_same_nat;
     rules.relay_for = config->media_proxy.relay_for;
-    for (const nat::SameNat policy : {nat::SameNat::never, nat::SameNat::nat_sites, nat::SameNat::always}) {
-        if (options.relay_same_nat == nat::to_string(policy)) rules.same_nat = policy;
-    }
-    if (!replace("--lan", options.lan, rules.networks.lan) ||
-        !replace("--nated", options.nated, rules.networks.nated) ||
-        !replace("--nat-servers", options.nat_servers, rules.networks.nat_servers)) {
-        return false;
-    }
+    if (!tool::apply(program, options.networks, rules.networks, rules.same_nat)) return false;
     if (!options.source.empty()) {
         const auto source = Endpoint::parse(options.source, 5060);
         if (!source) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include "common/tool_main.hpp"
@@ -7,10 +9,16 @@
 /// The subcommands that ask a running natkit.
 namespace natkit_tool {
 
+/// Where natkit listens; problems of the configuration are told.
+[[nodiscard]] std::optional<std::string> control_socket(const natkit::tool::CommonOptions& common);
 [[nodiscard]] natkit::tool::Exit status(const natkit::tool::CommonOptions& common);
 /// `what` is "calls" or "clients".
 [[nodiscard]] natkit::tool::Exit list(const natkit::tool::CommonOptions& common, const std::string& what);
-[[nodiscard]] natkit::tool::Exit reload(const natkit::tool::CommonOptions& common);
+/// `dry_run`: say what it would change, and change nothing.
+[[nodiscard]] natkit::tool::Exit reload(const natkit::tool::CommonOptions& common, bool dry_run);
+/// The live view, until q or Ctrl-C; one snapshot where standard output is no terminal.
+[[nodiscard]] natkit::tool::Exit top(const natkit::tool::CommonOptions& common, std::chrono::milliseconds every);
+[[nodiscard]] natkit::tool::Exit renew(const natkit::tool::CommonOptions& common);
 [[nodiscard]] natkit::tool::Exit drain(const natkit::tool::CommonOptions& common);
 [[nodiscard]] natkit::tool::Exit stop(const natkit::tool::CommonOptions& common);
 

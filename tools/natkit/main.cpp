@@ -21,6 +21,16 @@ int main(int argc, char** argv) {
     CLI::App* calls = app.add_subcommand("calls", "The calls, a record each, and why each is relayed or not");
     CLI::App* clients = app.add_subcommand("clients", "The registered clients, a record each, and where each is");
     CLI::App* reload = app.add_subcommand("reload", "Read the configuration again without dropping a call");
+    bool dry_run = false;
+    reload->add_flag("--dry-run", dry_run,
+                     "Only say what would change, and which registered clients would change place");
+    CLI::App* top = app.add_subcommand("top", "A live view of status, calls and clients; q ends it");
+    unsigned every_s = 1;
+    top->add_option("--every", every_s, "Seconds between two looks, 1 to 3600 (default: 1)")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(1U, 3600U).description(""));
+    CLI::App* renew =
+        app.add_subcommand("renew", "Put the programs that are installed now in place of those that run; calls go on");
     CLI::App* drain = app.add_subcommand("drain", "Take no new calls, and end when the last one does");
     CLI::App* stop = app.add_subcommand("stop", "End all programs");
 
@@ -30,7 +40,9 @@ int main(int argc, char** argv) {
         if (status->parsed()) return natkit_tool::status(common);
         if (calls->parsed()) return natkit_tool::list(common, "calls");
         if (clients->parsed()) return natkit_tool::list(common, "clients");
-        if (reload->parsed()) return natkit_tool::reload(common);
+        if (reload->parsed()) return natkit_tool::reload(common, dry_run);
+        if (top->parsed()) return natkit_tool::top(common, std::chrono::seconds(every_s));
+        if (renew->parsed()) return natkit_tool::renew(common);
         if (drain->parsed()) return natkit_tool::drain(common);
         static_cast<void>(stop);  // one of them is there
         return natkit_tool::stop(common);

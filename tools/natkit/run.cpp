@@ -4,12 +4,16 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <vector>
 
-#include "natkit/engine/log/log.hpp"
+#include "natkit/engine/daemon/daemon.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/io/fd.hpp"
-#include "natkit/io/host.hpp"
 #include "natkit/io/privileges.hpp"
 
 using namespace natkit;
@@ -18,9 +22,22 @@ namespace natkit_tool {
 namespace {
 
 constexpr const char* program = "natkit";
+constexpr const char* renewal_variable = "NATKIT_RENEWAL";
 
-std::string config_file(const tool::CommonOptions& common) {
-    return common.config.empty() ? config::default_file() : common.config;
+std::string absolute(const std::string& path) {
+    std::error_code error;
+    return path.empty() ? path : std::filesystem::absolute(path, error).string();
+}
+
+/// With absolute paths: the workers get them, and natkit --daemon changes its folder.
+daemon::Configuration source_of(const tool::CommonOptions& common) {
+    const std::string file = absolute(common.config.empty() ? config::default_file() : common.config);
+    return daemon::Configuration(
+        {.program = program,
+         .config_file = file,
+         .base_dir = file.empty() ? absolute(".") : std::filesystem::path(file).parent_path().string(),
+         .runtime_dir = {},
+         .log_level = common.log_level});
 }
 
 /// The folder of this program: the others lie beside it.
@@ -29,66 +46,58 @@ std::string program_dir() {
     return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
 
-std::string absolute(const std::string& path) {
-    std::error_code error;
-    return path.empty() ? path : std::filesystem::absolute(path, error).string();
-}
-
-bool configure_log(const config::Config& config) {
-    const auto done =
-        log::configure({.format = config.log.format == config::LogFormat::json ? log::Format::json : log::Format::text,
-                        .target = config.log.target,
-                        .program = program});
-    if (!done) tool::complain(program, "[log] target: " + done.error().message);
-    return done.has_value();
-}
-
-/// Files that the configuration names must be there; every one that is not is told.
-bool check_files(const config::Config& config) {
-    struct Named {
-        const char* key;
-        const std::string& path;
-    };
-    const Named named[] = {{"[registrar] users", config.registrar.users},
-                           {"[tls] certificate", config.tls.certificate},
-                           {"[tls] key", config.tls.key},
-                           {"[tls] ca", config.tls.ca}};
-    bool good = true;
-    for (const Named& one : named) {
-        if (one.path.empty() || ::access(one.path.c_str(), R_OK) == 0) continue;
-        tool::complain(program, std::string(one.key) + ": " + fail_errno(one.path, errno).error().message);
-        good = false;
+/// The configuration, complete for this host; every problem and warning is told on standard error.
+std::optional<config::Loaded> read_config(const daemon::Configuration& source) {
+    auto loaded = source.read();
+    if (!loaded) {
+        static_cast<void>(tool::complain(program, loaded.error()));
+        return std::nullopt;
     }
-    return good;
+    tool::warn(program, loaded->warnings);
+    const config::Problems missing = daemon::missing_files(*loaded);
+    static_cast<void>(tool::complain(program, missing));
+    if (!missing.empty()) return std::nullopt;
+    return std::move(*loaded);
+}
+
+/// Becomes the program that lies where this one was started from; everything but standard streams closes.
+Error become_installed(const std::string& path, const std::string& token) {
+    std::ifstream command_line("/proc/self/cmdline", std::ios::binary);
+    std::vector<std::string> words;
+    for (std::string word; std::getline(command_line, word, '\0');) words.push_back(word);
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::setenv(renewal_variable, token.c_str(), 1);
+    ::execv(path.c_str(), argv.data());
+    const int error = errno;
+    ::unsetenv(renewal_variable);
+    return fail_errno(path, error).error();
+}
+
+/// The token of the natkit whose place this one takes; empty at an ordinary start.
+std::string take_renewal() {
+    const char* value = std::getenv(renewal_variable);
+    std::string token = value == nullptr ? "" : value;
+    ::unsetenv(renewal_variable);
+    return token;
 }
 
 }  // namespace
 
-std::optional<config::Config> read_config(const tool::CommonOptions& common) {
-    auto loaded = config::load_or_default(config_file(common));
-    if (!loaded) {
-        for (const Error& problem : loaded.error()) tool::complain(program, problem);
-        return std::nullopt;
-    }
-    const auto host = io::host_addresses();
-    if (!host) {
-        tool::complain(program, host.error());
-        return std::nullopt;
-    }
-    auto warnings = config::apply_host(loaded->config, *host);
-    loaded->warnings.insert(loaded->warnings.end(), warnings.begin(), warnings.end());
-    for (const Error& warning : loaded->warnings) tool::complain(program, "warning: " + to_string(warning));
-    if (!check_files(loaded->config) || loaded->config.sip.listen.empty()) return std::nullopt;
-    if (!common.log_level.empty()) loaded->config.sip.log_level = parse_log_level(common.log_level).value();
-    return std::move(loaded->config);
-}
-
 tool::Exit run(const tool::CommonOptions& common, bool detach) {
-    auto config = read_config(common);
-    if (!config || !configure_log(*config)) return tool::Exit::usage;
+    const std::string renewal = take_renewal();
+    const daemon::Configuration source = source_of(common);
+    auto loaded = read_config(source);
+    if (!loaded) return tool::Exit::usage;
+    const config::Log logging = loaded->config.log;
+    if (const auto done = log::configure(daemon::log_settings(logging, program)); !done) {
+        tool::complain(program, "[log] target: " + done.error().message);
+        return tool::Exit::usage;
+    }
     std::optional<io::Detached> detached;
-    if (detach) {
-        if (config->log.target == "stderr") {
+    if (detach && renewal.empty()) {
+        if (logging.target == "stderr") {
             tool::complain(program,
                            "--daemon leaves no standard error to log to; write [log] target = \"journal\" or a file");
             return tool::Exit::usage;
@@ -101,41 +110,49 @@ tool::Exit run(const tool::CommonOptions& common, bool detach) {
         detached = *split;
     }
     static_cast<void>(io::raise_descriptor_limit());
-    const std::string file = absolute(config_file(common));
-    const std::string log_target = config->log.target;
+    const std::string programs = program_dir();  // now: what is installed later lies under the same name
     io::Loop loop;
-    auto supervisor = supervise::Supervisor::start(
+    std::unique_ptr<supervise::Supervisor> supervisor;
+    bool ended = false;
+    // Before anything else is there: a signal without a handler would end natkit and leave its workers.
+    const daemon::Signals signals(
         loop,
-        {.config_file = file,
-         .base_dir = file.empty() ? absolute(".") : std::filesystem::path(file).parent_path().string(),
-         .program_dir = program_dir(),
-         .log_level = common.log_level,
+        [&] {
+            ended = true;
+            if (supervisor) supervisor->stop();
+        },
+        [&] {
+            if (supervisor) supervisor->rotate_logs();
+        });
+    const io::SignalWatch hangup(loop, SIGHUP, [&](int) {
+        if (supervisor) supervisor->reload();
+    });
+    auto started = supervise::Supervisor::start(
+        loop,
+        {.source = source,
+         .program_dir = programs,
          .on_ready =
              [&detached] {
                  if (detached) detached->ready();
-             }},
-        std::move(*config));
-    if (!supervisor) {
-        for (const Error& problem : supervisor.error()) tool::complain(program, problem);
-        return tool::Exit::usage;
-    }
-    const auto end = [&](int) { (*supervisor)->stop(); };
-    const io::SignalWatch terminate(loop, SIGTERM, end);
-    const io::SignalWatch interrupt(loop, SIGINT, end);
-    const io::SignalWatch hangup(loop, SIGHUP, [&](int) { (*supervisor)->reload(); });
-    const io::SignalWatch rotate(loop, SIGUSR1, [](int) { static_cast<void>(log::reopen()); });
+             },
+         .on_renew = [&programs](const std::string& token) { return become_installed(programs + "/natkit", token); },
+         .renewal = renewal},
+        std::move(*loaded));
+    if (!started) return tool::complain(program, started.error());
+    supervisor = std::move(*started);
+    if (ended) supervisor->stop();
     loop.run();
-    if ((*supervisor)->good()) return tool::Exit::fine;
-    if (log_target != "stderr")
-        tool::complain(program, "one of the programs cannot run; the log (" + log_target + ") says why");
+    if (supervisor->good()) return tool::Exit::fine;
+    if (logging.target != "stderr")
+        tool::complain(program, "one of the programs cannot run; the log (" + logging.target + ") says why");
     return tool::Exit::usage;
 }
 
 tool::Exit check(const tool::CommonOptions& common) {
-    const auto config = read_config(common);
-    if (!config) return tool::Exit::usage;
+    const auto loaded = read_config(source_of(common));
+    if (!loaded) return tool::Exit::usage;
     tool::Output output(program);
-    output.write(config::to_toml(*config));
+    output.write(config::to_toml(loaded->config));
     return tool::Exit::fine;
 }
 

@@ -1,14 +1,8 @@
 #pragma once
 
-#include <optional>
-
 #include "common/tool_main.hpp"
-#include "natkit/config/config.hpp"
 
 namespace natkit_tool {
-
-/// The configuration, complete for this host; every problem and warning is told on standard error.
-[[nodiscard]] std::optional<natkit::config::Config> read_config(const natkit::tool::CommonOptions& common);
 
 [[nodiscard]] natkit::tool::Exit run(const natkit::tool::CommonOptions& common, bool detach);
 

@@ -1,18 +1,17 @@
 // natpinger: keeps the NAT bindings of SIP clients open.
 #include <CLI/CLI.hpp>
-#include <csignal>
 
 #include "common/tool_main.hpp"
 #include "filter.hpp"
-#include "natkit/config/config.hpp"
-#include "natkit/engine/log/log.hpp"
+#include "natkit/engine/daemon/daemon.hpp"
 #include "natkit/engine/pinger/service.hpp"
 #include "natkit/io/fd.hpp"
-#include "natkit/io/loop.hpp"
 
 using namespace natkit;
 
 namespace {
+
+constexpr const char* program = "natpinger";
 
 struct ServeOptions {
     std::string base_dir;
@@ -20,47 +19,33 @@ struct ServeOptions {
     bool adopt = false;
 };
 
-/// The configuration, or every problem of it on standard error.
-std::optional<config::Config> load_config(const tool::CommonOptions& common, const std::string& base_dir) {
-    auto loaded = config::load_or_default(common.config.empty() ? config::default_file() : common.config, base_dir);
-    if (!loaded) {
-        for (const Error& problem : loaded.error()) tool::complain("natpinger", problem);
-        return std::nullopt;
-    }
-    if (!common.log_level.empty()) loaded->config.pinger.log_level = *parse_log_level(common.log_level);
-    return std::move(loaded->config);
+daemon::Configuration source_of(const tool::CommonOptions& common, const ServeOptions& options) {
+    return daemon::Configuration({.program = program,
+                                  .config_file = common.config,
+                                  .base_dir = options.base_dir,
+                                  .runtime_dir = options.runtime_dir,
+                                  .log_level = common.log_level});
 }
 
 tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options) {
-    const auto config = load_config(common, options.base_dir);
-    if (!config) return tool::Exit::usage;
-    const log::Settings settings{
-        .format = config->log.format == config::LogFormat::json ? log::Format::json : log::Format::text,
-        .target = config->log.target,
-        .program = "natpinger"};
-    if (const auto done = log::configure(settings); !done) {
-        tool::complain("natpinger", done.error());
-        return tool::Exit::usage;
-    }
+    const daemon::Configuration source = source_of(common, options);
+    const auto loaded = source.apply();
+    if (!loaded) return tool::complain(program, loaded.error());
     static_cast<void>(io::raise_descriptor_limit());
     io::Loop loop;
-    std::string runtime = options.runtime_dir;
-    if (runtime.empty()) runtime = config->control.socket.substr(0, config->control.socket.rfind('/'));
-    const auto service =
-        pinger::Service::start(loop,
-                               {.config_file = common.config.empty() ? config::default_file() : common.config,
-                                .base_dir = options.base_dir,
-                                .runtime_dir = runtime},
-                               *config);
-    if (!service) {
-        tool::complain("natpinger", service.error());
-        return tool::Exit::usage;
-    }
-    const io::SignalWatch terminate(loop, SIGTERM, [&loop](int) { loop.stop(); });
-    const io::SignalWatch interrupt(loop, SIGINT, [&loop](int) { loop.stop(); });
-    const io::SignalWatch rotate(loop, SIGUSR1, [](int) { static_cast<void>(log::reopen()); });
+    const daemon::Signals signals(loop, [&loop] { loop.stop(); });
+    const auto service = pinger::Service::start(
+        loop, {.read_again = [&source] { return source.reload(); }, .runtime_dir = source.runtime_dir(loaded->config)},
+        loaded->config);
+    if (!service) return tool::complain(program, config::Problems{service.error()});
     loop.run();
     return tool::Exit::fine;
+}
+
+tool::Exit run_as_filter(const tool::CommonOptions& common, const natpinger::FilterOptions& options) {
+    const auto loaded = source_of(common, {}).read();
+    if (!loaded) return tool::complain(program, loaded.error());
+    return natpinger::run_filter(loaded->config, options);
 }
 
 }  // namespace
@@ -86,7 +71,6 @@ int main(int argc, char** argv) {
 
     return tool::run(app, argc, argv, [&] {
         if (serving->parsed()) return serve(common, options);
-        const auto config = load_config(common, "");
-        return config ? natpinger::run_filter(*config, filter) : tool::Exit::usage;
+        return run_as_filter(common, filter);
     });
 }

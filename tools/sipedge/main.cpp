@@ -1,14 +1,9 @@
-#include <unistd.h>
-
+// sipedge: the SIP side of natkit.
 #include <CLI/CLI.hpp>
-#include <csignal>
 
 #include "common/tool_main.hpp"
-#include "natkit/config/config.hpp"
+#include "natkit/engine/daemon/daemon.hpp"
 #include "natkit/engine/edge/service.hpp"
-#include "natkit/engine/log/log.hpp"
-#include "natkit/io/host.hpp"
-#include "natkit/io/loop.hpp"
 
 using namespace natkit;
 
@@ -23,60 +18,22 @@ struct Options {
     bool adopt = false;
 };
 
-std::string config_file(const Options& options) {
-    return options.common.config.empty() ? config::default_file() : options.common.config;
-}
-
-/// The configuration, complete for this host; every problem is told.
-std::optional<config::Config> read_config(const Options& options) {
-    auto loaded = config::load_or_default(config_file(options), options.base_dir);
-    if (!loaded) {
-        for (const Error& problem : loaded.error()) tool::complain(program, problem);
-        return std::nullopt;
-    }
-    const auto host = io::host_addresses();
-    if (!host) {
-        tool::complain(program, host.error());
-        return std::nullopt;
-    }
-    for (const Error& warning : config::apply_host(loaded->config, *host)) tool::complain(program, warning);
-    if (!options.common.log_level.empty()) {
-        const auto level = parse_log_level(options.common.log_level);
-        if (!level) {
-            tool::complain(program, level.error());
-            return std::nullopt;
-        }
-        loaded->config.sip.log_level = *level;
-    }
-    return std::move(loaded->config);
-}
-
 tool::Exit serve(const Options& options) {
-    auto config = read_config(options);
-    if (!config) return tool::Exit::usage;
-    const auto logging =
-        log::configure({.format = config->log.format == config::LogFormat::json ? log::Format::json : log::Format::text,
-                        .target = config->log.target,
-                        .program = program});
-    if (!logging) {
-        tool::complain(program, logging.error());
-        return tool::Exit::usage;
-    }
+    const daemon::Configuration source({.program = program,
+                                        .config_file = options.common.config,
+                                        .base_dir = options.base_dir,
+                                        .runtime_dir = options.runtime_dir,
+                                        .log_level = options.common.log_level});
+    auto loaded = source.apply();
+    if (!loaded) return tool::complain(program, loaded.error());
+    if (!options.adopt) tool::warn(program, loaded->warnings);  // natkit has told them otherwise
     io::Loop loop;
-    const io::SignalWatch terminated(loop, SIGTERM, [&](int) { loop.stop(); });
-    const io::SignalWatch interrupted(loop, SIGINT, [&](int) { loop.stop(); });
-    const io::SignalWatch rotated(loop, SIGUSR1, [](int) { static_cast<void>(log::reopen()); });
-    std::string runtime = options.runtime_dir;
-    if (runtime.empty()) runtime = config->control.socket.substr(0, config->control.socket.rfind('/'));
-    auto service = edge::Service::start(loop, std::move(*config),
-                                        {.config_file = config_file(options),
-                                         .base_dir = options.base_dir,
-                                         .runtime_dir = runtime,
-                                         .adopt = options.adopt});
-    if (!service) {
-        tool::complain(program, service.error());
-        return tool::Exit::usage;
-    }
+    const daemon::Signals signals(loop, [&loop] { loop.stop(); });
+    const std::string runtime = source.runtime_dir(loaded->config);
+    const auto service = edge::Service::start(
+        loop, std::move(loaded->config),
+        {.read_again = [&source] { return source.reload(); }, .runtime_dir = runtime, .adopt = options.adopt});
+    if (!service) return tool::complain(program, config::Problems{service.error()});
     loop.run();
     return tool::Exit::fine;
 }

@@ -65,7 +65,8 @@ struct Route {
 
 /// [sip]
 struct Sip {
-    std::vector<Listen> listen;                ///< empty: every global address of the host, see apply_host()
+    std::vector<Listen> listen;
+    bool listen_given = false;                 ///< false: every global address of the host, see apply_host()
     std::map<IpAddress, IpAddress> advertise;  ///< bound address → the public one that stands for it
     std::vector<std::string> domains;          ///< lower case; registered here
     std::vector<Route> routes;
@@ -138,8 +139,11 @@ struct Log {
 struct Control {
     std::string socket;                                   ///< absolute path; the other programs' sockets lie beside it
     std::optional<Endpoint> metrics = default_metrics();  ///< absent: ""
+    bool metrics_given = false;                           ///< false: going without is better than not starting
     [[nodiscard]] static Endpoint default_metrics();
-    friend bool operator==(const Control&, const Control&) = default;
+    friend bool operator==(const Control& a, const Control& b) {
+        return a.socket == b.socket && a.metrics == b.metrics;
+    }
 };
 
 /// [tls]: absolute paths, or empty.
@@ -184,6 +188,7 @@ struct Surroundings {
 struct Loaded {
     Config config;
     std::vector<Error> warnings;
+    std::map<std::string, std::string> places;  ///< of each key in the file: "[sip] listen" → "natkit.toml:7:10"
 };
 
 /// Every problem of a file, in the order of its lines: `where` is "file:line:column", `message` is
@@ -198,6 +203,9 @@ using Problems = std::vector<Error>;
 
 /// Reads a file. `base_dir` empty: the folder of the file.
 [[nodiscard]] std::expected<Loaded, Problems> load(const std::string& path, std::string base_dir = {});
+
+/// Problems that show later ("[sip] listen: address already in use") get the position of their key, if it is there.
+void locate(std::span<Error> problems, const std::map<std::string, std::string>& places);
 
 /// The file to read when no --config was given: $NATKIT_CONFIG, else /etc/natkit/natkit.toml if it exists, else empty
 /// (built-in defaults).

@@ -5,12 +5,17 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace natkit::crypto {
 
 /// HMAC-SHA-256 (RFC 2104, FIPS 180-4). OpenSSL does the work.
 [[nodiscard]] std::array<std::uint8_t, 32> hmac_sha256(std::span<const std::uint8_t> key,
                                                        std::span<const std::uint8_t> data);
+
+/// Digests as lower-case hexadecimal digits, for SIP's digest authentication (RFC 7616).
+[[nodiscard]] std::string md5_hex(std::string_view text);
+[[nodiscard]] std::string sha256_hex(std::string_view text);
 
 /// Bytes nobody can guess. Aborts when the system has no randomness to give: nothing may go on without it.
 void random_bytes(std::span<std::uint8_t> out);

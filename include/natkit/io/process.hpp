@@ -17,7 +17,7 @@ namespace natkit::io {
 class Process {
   public:
     struct Exit {
-        bool known = false;  ///< false for adopted processes
+        bool known = false;  ///< false for adopted processes that are no children of this one
         int status = 0;      ///< exit status, when it ended by itself
         int signal = 0;      ///< the signal that ended it, else 0
     };
@@ -44,11 +44,10 @@ class Process {
 
   private:
     Process() = default;
-    [[nodiscard]] static Result<std::unique_ptr<Process>> hold(Loop& loop, pid_t pid, bool child, OnExit on_exit);
+    [[nodiscard]] static Result<std::unique_ptr<Process>> hold(Loop& loop, pid_t pid, OnExit on_exit);
     void ended();
 
     pid_t pid_ = 0;
-    bool child_ = false;
     Fd pidfd_;
     OnExit on_exit_;
     std::unique_ptr<Poll> poll_;

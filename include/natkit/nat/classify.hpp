@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "natkit/nat/networks.hpp"
@@ -41,6 +42,9 @@ struct Verdict {
 
     friend bool operator==(const Verdict&, const Verdict&) = default;
 };
+
+/// The verdict in words: "it calls itself 192.168.1.10, an address in nated, and is seen as 198.51.100.7".
+[[nodiscard]] std::string why(const Verdict& verdict, const IpAddress& received);
 
 /// Tells where the sender of a request is, and which rule says so. The first matching rule wins:
 ///   1. nat_server: `received` is in `nat_servers`, whatever the headers claim.

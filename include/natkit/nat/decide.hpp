@@ -28,6 +28,9 @@ enum class Reason : std::uint8_t {
 [[nodiscard]] const char* to_string(SameNat policy) noexcept;  ///< "never", "nat-sites", "always"
 [[nodiscard]] const char* to_string(Reason reason) noexcept;   ///< "lan-and-other", "far-end-nat", …
 
+/// The same as a clause: "one party is on the LAN and the other is not".
+[[nodiscard]] const char* why(Reason reason) noexcept;
+
 /// One side of a media stream.
 struct Party {
     Place place{};

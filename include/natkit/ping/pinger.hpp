@@ -26,8 +26,9 @@ struct Client {
     ClientId id;
     std::string aor;  ///< "sip:bob@example.com"; for people
     Transport transport{};
-    Endpoint local;   ///< the SIP socket it registered to
-    Endpoint remote;  ///< where it is seen
+    Endpoint local;                ///< the SIP socket it registered to
+    Endpoint remote;               ///< where it is seen
+    std::uint64_t connection = 0;  ///< over TCP and TLS: which one, as its owner numbers them
     nat::Place place = nat::Place::far_end;
     std::optional<Instant> expires;  ///< not pinged from then on
 };

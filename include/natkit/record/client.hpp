@@ -24,7 +24,7 @@ struct ClientChange {
 [[nodiscard]] nlohmann::ordered_json ping_record(const ping::Client& client, ping::Method method,
                                                  const std::string& result, const std::string& reason);
 
-/// {"transport","local","remote"}
+/// {"transport","local","remote"}, and "connection" where there is one
 [[nodiscard]] nlohmann::ordered_json flow_object(const ping::Client& client);
 
 }  // namespace natkit::record

@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "natkit/relay/session.hpp"
 
@@ -42,6 +43,7 @@ struct Leg {
     std::string owner_state;                        ///< JSON text that only the owner understands; may be empty
     std::string request;                            ///< the id of the request that made it
     WallTime opened{};
+    unsigned connections = 1;  ///< TCP: how many at once
 
     /// What SDP should say: the advertised address with the port of a component.
     [[nodiscard]] Endpoint local(relay::Component component) const noexcept;
@@ -59,6 +61,18 @@ struct Leg {
 /// A `party` object of a request. Total; the error's `where` names the key ("party.endpoint").
 [[nodiscard]] Result<relay::Party> parse_party(const nlohmann::ordered_json& object);
 
+/// The TCP connections of a leg.
+struct Connections {
+    struct Open {
+        Endpoint remote;
+        relay::SourceRule rule{};
+    };
+    std::vector<Open> open;
+    std::size_t waiting = 0;   ///< for their other half
+    std::uint64_t opened = 0;  ///< since the leg was opened, those that have ended included
+    std::uint64_t failed = 0;  ///< dialled in vain
+};
+
 /// A leg's counters at one moment, taken from its packet thread.
 struct LegStatistics {
     std::array<relay::Counters, 2> counters;  ///< by component
@@ -70,6 +84,7 @@ struct LegStatistics {
     relay::Cause cause = relay::Cause::none;
     relay::LegKey mute = 0;
     Instant taken{};
+    std::optional<Connections> connections;  ///< of TCP legs
 };
 
 /// The `statistics` object of a leg: received, sent, rtcp, drops.

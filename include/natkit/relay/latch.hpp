@@ -17,13 +17,14 @@ enum class SourcePolicy : std::uint8_t {
 
 /// The rule by which an endpoint was accepted.
 enum class SourceRule : std::uint8_t {
-    exact,         ///< it is the signalled one
-    port_learned,  ///< the signalled address, another port
-    latch,         ///< the first packet from the visible address or its site
-    rebind,        ///< the old source went silent and this one carries its stream on
+    exact,           ///< it is the signalled one
+    port_learned,    ///< the signalled address, another port
+    latch,           ///< the first packet from the visible address or its site
+    rebind,          ///< the old source went silent and this one carries its stream on
+    forwarded_port,  ///< TCP: the visible address of a far-end party, at the port it signalled
 };
 
-/// Why a packet is not relayed. One counter each.
+/// Why a packet, or a TCP connection, is not relayed. One counter each.
 enum class Drop : std::uint8_t {
     no_party,       ///< nobody has been signalled for this leg yet
     wrong_address,  ///< the source's address is not the party's
@@ -32,11 +33,15 @@ enum class Drop : std::uint8_t {
     not_joined,     ///< the leg has no other side
     peer_unknown,   ///< the other side has sent nothing yet, and may not be sent to before
     not_sent,       ///< the system did not take the packet
+    wrong_role,     ///< TCP: this party is to be connected to, or nobody is to connect now (RFC 4145)
+    too_many,       ///< TCP: as many connections as were agreed are open
+    not_connected,  ///< TCP: the party could not be reached
+    not_met,        ///< TCP: the other party did not connect in time
 };
-inline constexpr std::size_t drop_count = 7;
+inline constexpr std::size_t drop_count = 11;
 
 [[nodiscard]] const char* to_string(SourcePolicy policy) noexcept;  ///< "exact", "learn-port", "latch"
-[[nodiscard]] const char* to_string(SourceRule rule) noexcept;      ///< "exact", "port-learned", "latch", "rebind"
+[[nodiscard]] const char* to_string(SourceRule rule) noexcept;      ///< "exact", "port-learned", …
 [[nodiscard]] const char* to_string(Drop reason) noexcept;          ///< "no-party", "wrong-address", …
 
 /// After signalling changed an endpoint, packets from the old one are late ones for this long; then, if nothing new

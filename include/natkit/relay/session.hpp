@@ -12,22 +12,30 @@
 #include "natkit/relay/latch.hpp"
 #include "natkit/relay/target.hpp"
 #include "natkit/rtp/statistics.hpp"
+#include "natkit/sdp/direction.hpp"
 
 /// Legs and joins: who may send to which local port, and where it goes from there. Pure: packets and time come in,
 /// decisions come out. One object serves one thread.
 namespace natkit::relay {
 
 enum class Stream : std::uint8_t {
-    rtp,  ///< RTP and RTCP, on two ports or one
-    udp,  ///< one port, anything (T.38 and others)
+    rtp,   ///< RTP and RTCP, on two ports or one
+    udp,   ///< one port, anything (T.38 and others)
+    tcp,   ///< TCP connections (RFC 4145)
+    t120,  ///< the same; without a=setup its offerer listens and its answerer connects, at port 1503
 };
+inline constexpr std::uint16_t t120_port = 1503;
+
+[[nodiscard]] constexpr bool is_tcp(Stream stream) noexcept {
+    return stream == Stream::tcp || stream == Stream::t120;
+}
 
 enum class Component : std::uint8_t {
     rtp,  ///< also the only port of a `udp` stream and of muxed RTP
     rtcp,
 };
 
-[[nodiscard]] const char* to_string(Stream stream) noexcept;        ///< "rtp", "udp"
+[[nodiscard]] const char* to_string(Stream stream) noexcept;        ///< "rtp", "udp", "tcp", "t120"
 [[nodiscard]] const char* to_string(Component component) noexcept;  ///< "rtp", "rtcp"
 
 /// The neighbour for whom a leg was opened, as signalling describes it.
@@ -37,9 +45,16 @@ struct Party {
     std::optional<Endpoint> rtcp;      ///< where a=rtcp says so; else the port after `endpoint`'s
     std::optional<IpAddress> visible;  ///< where its packets are seen to come from; needed for far-end parties
     std::optional<IpRange> site;       ///< the nat_servers range that holds `visible`
+    std::optional<sdp::Setup> setup;   ///< TCP: what the party does; absent: either side may connect, as `actpass`
 
     friend bool operator==(const Party&, const Party&) = default;
 };
+
+/// Who connects where SDP does not say. RFC 4145 section 4: the offerer connects, the answerer listens. T.120 knows no
+/// a=setup: the offerer listens, at port 1503.
+[[nodiscard]] constexpr sdp::Setup default_setup(Stream stream, bool offerer) noexcept {
+    return offerer == (stream == Stream::t120) ? sdp::Setup::passive : sdp::Setup::active;
+}
 
 /// The source rule for a place (design: mediarelay, Sources).
 [[nodiscard]] SourcePolicy source_policy(nat::Place place, bool source_port_restriction) noexcept;
@@ -79,8 +94,22 @@ enum class Cause : std::uint8_t {
     stopped,         ///< it sent before, and stopped
 };
 
-[[nodiscard]] const char* to_string(Flow flow) noexcept;    ///< "waiting", "two-way", …
-[[nodiscard]] const char* to_string(Cause cause) noexcept;  ///< "never-sent", …; "" for none
+/// Why a TCP connection of ours did not come about.
+enum class ConnectFailure : std::uint8_t { refused, timed_out, unreachable, system };
+
+/// How a relayed TCP connection ended.
+enum class Ending : std::uint8_t {
+    closed,    ///< both directions ended in order
+    reset,     ///< by one of the parties, or because it was lost
+    replaced,  ///< a new one took its place, as signalled
+    parted,    ///< its legs were parted, freed, or told of other parties
+    not_met,   ///< its other half never came
+};
+
+[[nodiscard]] const char* to_string(ConnectFailure why) noexcept;  ///< "connection refused", … for people
+[[nodiscard]] const char* to_string(Ending how) noexcept;          ///< "closed", "reset", …
+[[nodiscard]] const char* to_string(Flow flow) noexcept;           ///< "waiting", "two-way", …
+[[nodiscard]] const char* to_string(Cause cause) noexcept;         ///< "never-sent", …; "" for none
 
 struct Join;
 
@@ -125,10 +154,12 @@ struct Join {
 /// Something worth telling. Packets alone make none; each is told once (see Relay).
 struct Event {
     enum class Kind : std::uint8_t {
-        latched,    ///< `leg`, `component`, `endpoint`, `rule`, `before`
-        refused,    ///< `leg`, `component`, `endpoint`, `reason`: the first of its kind since signalling last spoke
-        flow,       ///< `leg`, `other`, `flow`, `cause`, `mute`
-        timed_out,  ///< `leg`, `other` (0 when it was never joined), `silent`, `hold`
+        latched,       ///< `leg`, `component`, `endpoint`, `rule`, `before`
+        refused,       ///< `leg`, `component`, `endpoint`, `reason`: the first of its kind since signalling last spoke
+        flow,          ///< `leg`, `other`, `flow`, `cause`, `mute`
+        timed_out,     ///< `leg`, `other` (0 when it was never joined), `silent`, `hold`
+        connected,     ///< TCP: `leg`, `endpoint`, `rule`; `other`, `before`, `other_rule` of its other half
+        disconnected,  ///< TCP: `leg`, `other`, `ending`, `bytes`
     };
     Kind kind{};
     LegKey leg = 0;
@@ -137,7 +168,11 @@ struct Event {
     Endpoint endpoint;
     std::optional<Endpoint> before;
     SourceRule rule{};
+    SourceRule other_rule{};
     Drop reason{};
+    std::optional<ConnectFailure> failure;  ///< of `refused` by Drop::not_connected, when `endpoint` was dialled
+    Ending ending{};
+    std::array<std::uint64_t, 2> bytes{};  ///< received from the party of `leg`, of `other`
     Flow flow{};
     Cause cause{};
     LegKey mute = 0;

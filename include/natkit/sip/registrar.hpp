@@ -28,6 +28,8 @@ struct Binding {
     std::uint32_t cseq = 0;
     int q = 1000;  ///< thousandths
     std::string user_agent;
+    bool authenticated = false;  ///< the REGISTER carried a password that was accepted
+    std::string server;          ///< the domain of [sip.routes] whose server has the registration; empty: ours
 };
 
 struct BindingChange {
@@ -52,6 +54,12 @@ struct Registration {
     Flow flow;
     nat::Verdict party;
     std::string user_agent;
+    bool authenticated = false;
+};
+
+/// Equal flows have equal hashes.
+struct FlowHash {
+    [[nodiscard]] std::size_t operator()(const Flow& flow) const noexcept;
 };
 
 /// The location service of RFC 3261 section 10, in memory: whoever keeps it persistent follows the changes and calls
@@ -75,10 +83,18 @@ class Registrar {
 
     /// All of a REGISTER or none of it (section 10.3 step 7).
     [[nodiscard]] Outcome register_contacts(const Registration& request, WallTime now);
+    /// Takes what another server has granted. Refused (nothing changes) where it would be one too many.
+    [[nodiscard]] std::vector<BindingChange> learn(Binding binding);
+    /// Another server has ended a registration; without a Contact, all of that user's.
+    [[nodiscard]] std::vector<BindingChange> forget(std::string_view aor, std::string_view contact = {});
     /// Takes up a binding from before a restart, unless it has expired.
     void restore(Binding binding, WallTime now);
     /// Removes one binding by its id (a dead client).
     [[nodiscard]] std::vector<BindingChange> remove(std::string_view id);
+    /// Removes every binding on a flow (a connection that is over).
+    [[nodiscard]] std::vector<BindingChange> remove_flow(const Flow& flow);
+    /// A client turns out to be elsewhere (other lists); nothing if it is not known.
+    [[nodiscard]] std::vector<BindingChange> set_party(std::string_view id, nat::Verdict party);
     [[nodiscard]] std::vector<BindingChange> expire(WallTime now);
     [[nodiscard]] std::optional<WallTime> next_expiry() const { return deadlines_.next(); }
 
@@ -86,8 +102,10 @@ class Registrar {
     [[nodiscard]] std::vector<Binding> lookup(std::string_view aor, WallTime now) const;
     /// Whether anybody is registered under that address of record.
     [[nodiscard]] bool knows(std::string_view aor) const { return users_.contains(std::string(aor)); }
-    /// A client registered on exactly this flow, or null.
-    [[nodiscard]] const Binding* on_flow(const Flow& flow) const;
+    /// The binding of that id, or null.
+    [[nodiscard]] const Binding* by_id(std::string_view id) const;
+    /// A client registered on exactly this flow, or null; with an address of record, only one of that.
+    [[nodiscard]] const Binding* on_flow(const Flow& flow, std::string_view aor = {}) const;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::vector<Binding> all() const;
 
@@ -98,10 +116,13 @@ class Registrar {
     [[nodiscard]] Outcome check(const Registration& request, const Bindings& present) const;
     void put(Bindings& bindings, Binding binding, std::vector<BindingChange>& changes);
     void drop(const std::string& aor, std::size_t index, std::vector<BindingChange>& changes);
+    void forget_flow(const Binding& binding);
 
     Limits limits_;
     std::unordered_map<std::string, Bindings> users_;
-    std::unordered_map<std::string, std::string> aor_of_flow_;
+    /// Who is registered by a flow: a PBX may register many users by one. An entry for each binding.
+    std::unordered_multimap<Flow, std::string, FlowHash> aors_of_flow_;
+    std::unordered_map<std::string, std::string> aor_of_id_;
     Deadlines<std::string, WallTime> deadlines_;  ///< keyed by address of record
     std::size_t size_ = 0;
 };

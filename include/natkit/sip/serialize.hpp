@@ -27,6 +27,8 @@ class Edit {
     void set(Name name, std::string_view value);
     /// Takes the first value off the fields of that name, the whole field when it was the only one.
     void pop_value(Name name);
+    /// Takes the last value off the fields of that name.
+    void pop_last_value(Name name);
     void set_body(std::string body) { body_ = std::move(body); }
 
     /// The bytes to send. Content-Length is always there and right.

@@ -45,8 +45,9 @@ struct ResponseEvent {  ///< a response to a request of ours; an INVITE may get 
     TransactionId client;
     Message message;
 };
-struct TimeoutEvent {  ///< no final response (timers B, C, F)
+struct TimeoutEvent {  ///< no final response (timers B, C, F), or none can come any more
     TransactionId client;
+    bool unreachable = false;  ///< the flow failed (section 17.1.4)
 };
 using TransactionEvent = std::variant<RequestEvent, AckEvent, ResponseEvent, TimeoutEvent>;
 
@@ -73,11 +74,21 @@ class TransactionLayer {
     bool respond(TransactionId server, int status, std::string bytes, Instant now, TransactionOutput& out);
 
     /// Starts a client transaction with a request whose top Via carries a branch that only it uses (CANCEL excepted: it
-    /// uses its INVITE's). Fails with `exhausted` at the limit.
-    Result<TransactionId> request(std::string bytes, const Flow& flow, Instant now, TransactionOutput& out);
+    /// uses its INVITE's). Fails with `exhausted` at the limit. `patience` in place of timers B and F, where somebody
+    /// else can be tried.
+    Result<TransactionId> request(std::string bytes, const Flow& flow, Instant now, TransactionOutput& out,
+                                  std::optional<std::chrono::milliseconds> patience = std::nullopt);
+
+    /// The INVITE has been cancelled: without a final response within 64 T1 it is over (section 9.1).
+    void expect_end(TransactionId client, Instant now);
 
     /// The INVITE server transaction a CANCEL is about (section 9.2).
     [[nodiscard]] std::optional<TransactionId> find_cancelled(const Message& cancel) const;
+
+    /// A flow over TCP or TLS is over, or could not be made: client transactions on it that wait for a response fail.
+    /// One to a server (connection 0) that has already answered provisionally goes on: a server answers by another
+    /// connection then (section 18.2.2).
+    void on_flow_failed(const Flow& flow, TransactionOutput& out);
 
     /// Runs the timers that are due.
     void on_time(Instant now, TransactionOutput& out);
@@ -125,6 +136,7 @@ class TransactionLayer {
     std::unordered_map<TransactionId, Transaction> transactions_;
     std::unordered_map<std::string, TransactionId> server_keys_;
     std::unordered_map<std::string, TransactionId> client_keys_;
+    std::unordered_multimap<std::string, TransactionId> clients_of_flow_;  ///< of those over connections
     Deadlines<TransactionId> deadlines_;
 };
 

@@ -24,6 +24,8 @@ struct BindingRow {
     std::uint32_t cseq = 0;
     int q = 1000;
     std::string user_agent;
+    bool authenticated = false;
+    std::string server;
 
     friend bool operator==(const BindingRow&, const BindingRow&) = default;
 };

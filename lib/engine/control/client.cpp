@@ -1,6 +1,7 @@
 #include "natkit/engine/control/client.hpp"
 
 #include <array>
+#include <cassert>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -22,6 +23,17 @@ struct Waiting {
     Instant deadline{};
 };
 
+/// The number of the request that this line answers with nothing but "ok": most lines are such, and need no parser.
+std::optional<std::uint64_t> plain_ok(std::string_view line, std::string_view prefix) {
+    constexpr std::string_view begin = R"({"id":")";
+    constexpr std::string_view end = R"(","ok":{}})";
+    if (!line.starts_with(begin) || !line.ends_with(end) || line.size() < begin.size() + end.size())
+        return std::nullopt;
+    line = line.substr(begin.size(), line.size() - begin.size() - end.size());
+    if (!line.starts_with(prefix) || line.size() <= prefix.size() || line[prefix.size()] != '-') return std::nullopt;
+    return text::parse_number(line.substr(prefix.size() + 1), UINT64_MAX);
+}
+
 }  // namespace
 
 struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
@@ -31,6 +43,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     Duration timeout = 10s;
     std::map<std::uint64_t, Waiting> waiting;  ///< by number: in the order asked
     OnRecord on_record;
+    std::vector<std::string> types;  ///< of the records asked for; empty: all
     OnState state_changed;
     std::unique_ptr<io::LineClient> lines;
     std::unique_ptr<io::Timer> timer;
@@ -79,7 +92,9 @@ void Client::Impl::connected() {
 }
 
 void Client::Impl::send_watch() {
-    lines->send(dump({{"id", prefix + "-watch-" + std::to_string(++last_id)}, {"cmd", "watch"}}));
+    Json request = {{"id", prefix + "-watch-" + std::to_string(++last_id)}, {"cmd", "watch"}};
+    if (!types.empty()) request["types"] = types;
+    lines->send(dump(request));
 }
 
 void Client::Impl::transmit(const Waiting& entry) {
@@ -121,6 +136,7 @@ void Client::Impl::finish(std::uint64_t number, Result<Json> reply, std::vector<
 
 void Client::Impl::on_line(std::string_view line) {
     const auto keep = shared_from_this();
+    if (const auto number = plain_ok(line, prefix)) return finish(*number, Json::object(), {});
     const Json message = Json::parse(line, nullptr, false);
     if (!message.is_object()) return;
     if (message.contains("type")) {  // a record, which may well have an id of its own; replies have no type
@@ -166,6 +182,7 @@ void Client::request(std::string command, const Json& params, OnReply on_reply) 
 
 void Client::request(std::string command, const Json& params, std::vector<io::Fd> descriptors,
                      OnReplyWithDescriptors on_reply) {
+    assert(!params.contains("id") && !params.contains("cmd") && "the protocol's own keys");
     const std::uint64_t number = ++impl_->last_id;
     Json request = {{"id", impl_->prefix + "-" + std::to_string(number)}, {"cmd", std::move(command)}};
     if (params.is_object()) request.update(params);
@@ -185,8 +202,9 @@ void Client::request(std::string command, const Json& params, std::vector<io::Fd
     if (impl_->lines->connected()) impl_->transmit(entry);
 }
 
-void Client::watch(OnRecord on_record) {
+void Client::watch(OnRecord on_record, std::vector<std::string> types) {
     const bool first = !impl_->on_record;
+    impl_->types = std::move(types);
     impl_->on_record = std::move(on_record);
     if (first && impl_->lines->connected()) impl_->send_watch();
 }

@@ -25,6 +25,11 @@ using ConnectionId = std::uint64_t;
 struct Connection {
     std::unique_ptr<io::LineConnection> lines;
     bool watching = false;
+    std::vector<std::string> types;  ///< of the records it wants; empty: all
+
+    [[nodiscard]] bool wants(std::string_view type) const {
+        return types.empty() || type.empty() || std::find(types.begin(), types.end(), type) != types.end();
+    }
 };
 
 struct Command {
@@ -58,7 +63,7 @@ struct Server::Impl {
     void accept(io::Fd socket, const std::shared_ptr<Impl>& self);
     void on_line(ConnectionId from, std::string_view line, const std::shared_ptr<Impl>& self);
     void run(ConnectionId from, Request& request, std::vector<io::Fd> descriptors, const std::shared_ptr<Impl>& self);
-    void start_watch(ConnectionId from, const std::string& id);
+    void start_watch(ConnectionId from, const Request& request);
     void send(ConnectionId to, const std::string& line, const std::vector<io::Fd>& descriptors = {});
     void answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors);
     bool repeated(ConnectionId from, const std::string& id);
@@ -72,6 +77,7 @@ struct Reply::State {
     std::string id;
     bool remembered = false;
     bool answered = false;
+    bool brief = false;  ///< it only wants to know that it was done
 
     State(std::weak_ptr<Server::Impl> on, ConnectionId from, std::string request_id, bool keep)
         : server(std::move(on)), connection(from), id(std::move(request_id)), remembered(keep) {}
@@ -89,7 +95,7 @@ struct Reply::State {
 };
 
 void Reply::ok(const Json& result) const {
-    state_->answer(ok_reply(state_->id, result, 0), {});
+    state_->answer(ok_reply(state_->id, state_->brief ? Json::object() : result, 0), {});
 }
 
 void Reply::ok(const Json& result, std::vector<io::Fd> descriptors) const {
@@ -198,7 +204,7 @@ void Server::Impl::on_line(ConnectionId from, std::string_view line, const std::
 void Server::Impl::run(ConnectionId from, Request& request, std::vector<io::Fd> descriptors,
                        const std::shared_ptr<Impl>& self) {
     if (request.command == "watch") {
-        start_watch(from, request.id);
+        start_watch(from, request);
         return;
     }
     const auto command = commands.find(request.command);
@@ -213,7 +219,10 @@ void Server::Impl::run(ConnectionId from, Request& request, std::vector<io::Fd> 
         if (repeated(from, request.id)) return;
         remember(from, request.id);
     }
-    const Reply reply(std::make_shared<Reply::State>(self, from, request.id, keep));
+    const auto state = std::make_shared<Reply::State>(self, from, request.id, keep);
+    const auto brief = request.body.find("brief");
+    state->brief = brief != request.body.end() && *brief == true;
+    const Reply reply(state);
     try {
         command->second.handler(request.body, std::move(descriptors), reply);
     } catch (const Json::exception& error) {
@@ -221,9 +230,27 @@ void Server::Impl::run(ConnectionId from, Request& request, std::vector<io::Fd> 
     }
 }
 
-void Server::Impl::start_watch(ConnectionId from, const std::string& id) {
-    send(from, ok_reply(id, Json::object(), 0));
-    if (snapshot) snapshot([&](const Json& record) { send(from, dump(record)); });
+std::string_view type_of(const Json& record) {
+    const auto type = record.find("type");
+    return type != record.end() && type->is_string() ? std::string_view(type->get_ref<const std::string&>())
+                                                     : std::string_view();
+}
+
+void Server::Impl::start_watch(ConnectionId from, const Request& request) {
+    std::vector<std::string> types;
+    if (const auto list = request.body.find("types"); list != request.body.end() && list->is_array()) {
+        for (const Json& type : *list) {
+            if (type.is_string() && types.size() < 32) types.push_back(type.get<std::string>());
+        }
+    }
+    if (const auto found = connections.find(from); found != connections.end()) found->second.types = types;
+    send(from, ok_reply(request.id, Json::object(), 0));
+    if (snapshot) {
+        snapshot([&](const Json& record) {
+            const auto found = connections.find(from);
+            if (found != connections.end() && found->second.wants(type_of(record))) send(from, dump(record));
+        });
+    }
     send(from, R"({"type":"snapshot-end"})");
     if (const auto found = connections.find(from); found != connections.end()) found->second.watching = true;
 }
@@ -255,17 +282,18 @@ void Server::set_snapshot(Snapshot snapshot) {
 
 void Server::publish(const Json& record) {
     std::vector<ConnectionId> watchers;
+    const std::string_view type = type_of(record);
     for (const auto& [id, connection] : impl_->connections) {
-        if (connection.watching) watchers.push_back(id);
+        if (connection.watching && connection.wants(type)) watchers.push_back(id);
     }
     if (watchers.empty()) return;
     const std::string line = dump(record);
     for (const ConnectionId id : watchers) impl_->send(id, line);
 }
 
-bool Server::watched() const noexcept {
+bool Server::watched(std::string_view type) const noexcept {
     return std::any_of(impl_->connections.begin(), impl_->connections.end(),
-                       [](const auto& entry) { return entry.second.watching; });
+                       [type](const auto& entry) { return entry.second.watching && entry.second.wants(type); });
 }
 
 std::size_t Server::connections() const noexcept {

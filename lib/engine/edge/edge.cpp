@@ -10,11 +10,20 @@ Edge::Edge(Settings settings, Secrets secrets)
     : settings_(std::move(settings)),
       secrets_(std::move(secrets)),
       registrar_(settings_.registrar),
-      media_(settings_) {}
+      media_(settings_),
+      authenticator_(secrets_.mac, secrets_.hash, secrets_.random_hex()) {
+    learn_servers();
+}
 
-void Edge::set_settings(Settings settings) {
-    settings_ = std::move(settings);
-    registrar_.set_limits(settings_.registrar);
+void Edge::learn_servers() {
+    std::erase_if(server_addresses_, [&](const auto& known) {
+        return std::ranges::find(settings_.servers, known.first, &Server::domain) == settings_.servers.end();
+    });
+    without_path_.clear();
+    for (const Server& server : settings_.servers) {
+        const auto uri = sip::Uri::parse(server.to);
+        if (uri && uri->address()) server_addresses_[server.domain] = {*uri->address()};
+    }
 }
 
 std::string Edge::host_port(const sip::Flow& flow) const {
@@ -45,6 +54,7 @@ std::optional<sip::Message> Edge::fix_via(const sip::Message& message, const sip
 void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output& out) {
     const sip::Flow& flow = arrival.flow;
     if (text::trim(bytes).empty()) return;  // a keep-alive
+    if (flow.connection != 0) connections_.insert(flow.connection);
     if (settings_.networks.lan.contains(flow.remote.address) && arrival.side != Side::lan) {
         out.log(LogLevel::problems, "dropped: LAN source " + to_string(flow.remote) + " on a WAN interface");
         return;
@@ -54,6 +64,7 @@ void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output&
         out.log(LogLevel::low_level, "dropped from " + to_string(flow.remote) + ": " + to_string(parsed.error()));
         return;
     }
+    if (parsed->is_request() && floods(*parsed, flow, now.steady, out)) return;
     const auto sound = sip::check(*parsed);
     if (!sound) {
         out.log(LogLevel::low_level, "refused from " + to_string(flow.remote) + ": " + to_string(sound.error()));
@@ -65,6 +76,9 @@ void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output&
     }
     sip::TransactionOutput produced;
     if (parsed->is_request()) {
+        if (unwelcome(*parsed, flow)) {
+            return out.log(LogLevel::low_level, "dropped from " + to_string(flow.remote) + ": a scanner");
+        }
         if (const auto fixed = fix_via(*parsed, flow)) layer_.on_message(*fixed, flow, now.steady, produced);
     } else {
         layer_.on_message(*parsed, flow, now.steady, produced);
@@ -92,31 +106,54 @@ void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
     if (request.method() == "CANCEL") return on_cancel(event, now, out);
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     if (hops == 0) return reject(event.server, request, 483, {}, now, out);
-    const Stripped stripped = strip_routes(request);
-    const Upstream from = upstream_of(request, event.flow);
+    const Stripped stripped = strip_routes(request, event.flow);
+    if (looped(request, stripped)) return reject(event.server, request, 482, {}, now, out);
+    if (stripped.forged && is_server(event.flow)) return reject(event.server, request, 430, {}, now, out);
     if (stripped.forged) {
         out.log(LogLevel::problems, "refused from " + to_string(event.flow.remote) + ": forged flow token");
         return reject(event.server, request, 403, {}, now, out);
     }
-    const auto uri = sip::Uri::parse(request.request_uri());
+    const auto uri = sip::Uri::parse(stripped.uri);
     if (!uri) return reject(event.server, request, 400, "Unreadable Request-URI", now, out);
-    const bool for_edge = settings_.is_own(*uri) && !stripped.token && !stripped.next_route;
+    const bool for_edge = settings_.is_own(*uri) && !stripped.token && !stripped.client && !stripped.next_route;
+    Upstream from = upstream_of(request, event.flow, stripped);
     if (request.method() == "REGISTER" && for_edge) return on_register(event, from, now, out);
     if (for_edge && uri->user.empty()) {
         if (request.method() != "OPTIONS") return reject(event.server, request, 405, "Method Not Allowed", now, out);
         return reject(event.server, request, 200, {}, now, out, {{"Accept", "application/sdp"}});
     }
+    if (for_edge && request.method() == "OPTIONS" && from.sender == proxy::Sender::stranger &&
+        !settings_.open_registrar) {
+        return reject(event.server, request, 404, {}, now, out);  // who is registered is nobody's business
+    }
     if (draining_ && request.method() == "INVITE" && request.to_tag().empty()) {
         return reject(event.server, request, 503, "Draining", now, out, {{"Retry-After", "60"}});
     }
-    Route found = route(request, from, stripped, now.wall);
-    if (found.status != 0) {
-        out.log(LogLevel::low_level, std::string(request.method()) + " from " + to_string(event.flow.remote) +
-                                         " refused: " + std::to_string(found.status) + " " + found.reason);
-        return reject(event.server, request, found.status, found.reason, now, out);
+    if (!admit(event, stripped, from, now, out)) return;
+    proceed({.server = event.server, .request = request, .upstream = from, .stripped = stripped}, now, out);
+}
+
+/// A request whose sender may go on with it: to where it goes, once that is known.
+void Edge::proceed(Parked asked, Now now, Output& out) {
+    const sip::TransactionId server = asked.server;
+    const sip::Message& request = asked.request;
+    Route found = route(request, asked.upstream, asked.stripped, now.wall);
+    if (found.status == 0 && !found.lookup.empty()) {
+        const sip::Message copy = request;
+        if (!park(std::move(asked), std::move(found.lookup), out)) reject(server, copy, 503, {}, now, out);
+        return;
     }
-    contexts_.emplace(event.server, Context{.request = request, .flow = event.flow});
-    forward(event.server, from, std::move(found), stripped, now, out);
+    if (found.status != 0) {
+        const auto level = found.status == 403 ? LogLevel::problems : LogLevel::low_level;
+        out.log(level, std::string(request.method()) + " from " + to_string(asked.upstream.flow.remote) +
+                           " refused: " + std::to_string(found.status) + " " + found.reason);
+        if (found.status == 430 && request.method() == "BYE") end_without_peer(request, now, out);
+        return reject(server, request, found.status, found.reason, now, out);
+    }
+    contexts_.emplace(server, Context{.request = std::move(asked.request),
+                                      .upstream = asked.upstream,
+                                      .stripped = std::move(asked.stripped)});
+    forward(server, std::move(found), now, out);
 }
 
 void Edge::reject(sip::TransactionId server, const sip::Message& request, int status, std::string reason, Now now,
@@ -150,12 +187,14 @@ void Edge::on_time(Now now, Output& out) {
     absorb(produced, now, out);
     media_.on_time(now.steady, out);
     apply(registrar_.expire(now.wall), out);
+    while (const auto server = no_answer_.pop_due(now.steady)) start_next(*server, now, out);
     forget_finished(now.steady);
+    while (const auto flow = unavoid_.pop_due(now.steady)) avoided_.erase(*flow);
 }
 
 std::optional<Instant> Edge::next_deadline() const {
     std::optional<Instant> next = layer_.next_deadline();
-    for (const auto& other : {media_.next_deadline(), forget_.next()}) {
+    for (const auto& other : {media_.next_deadline(), forget_.next(), no_answer_.next(), unavoid_.next()}) {
         if (other && (!next || *other < *next)) next = other;
     }
     return next;

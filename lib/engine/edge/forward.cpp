@@ -1,11 +1,27 @@
+#include <algorithm>
+
 #include "natkit/base/text.hpp"
 #include "natkit/engine/edge/edge.hpp"
+#include "print.hpp"
 
 namespace natkit::edge {
 namespace {
 
 bool has_sdp(const sip::Message& message) {
     return message.content_type() == "application/sdp" && !message.body().empty();
+}
+
+/// How long contacts of a higher q ring before those of the next lower one ring too.
+constexpr std::chrono::seconds rings_alone{20};
+
+/// The next hop where it is a strict router: one without "lr".
+std::optional<std::string> strict_hop(const sip::Message& request, std::size_t own_routes, bool last_is_target) {
+    const auto routes = request.values(sip::Name::route);
+    if (routes.size() <= own_routes + (last_is_target ? 1 : 0)) return std::nullopt;
+    const auto next = sip::NameAddr::parse(routes[own_routes]);
+    const auto uri = next ? sip::Uri::parse(next->uri) : sip::Uri::parse("");
+    if (!uri || uri->params.has("lr")) return std::nullopt;
+    return next->uri;
 }
 
 bool makes_dialog(const sip::Message& request) {
@@ -20,67 +36,107 @@ std::vector<std::string> Edge::record_routes(const sip::Message& request, const 
                                              const sip::Flow& to) const {
     const std::string token =
         sip::encode(sip::DialogToken{.caller = from, .callee = to}, request.call_id(), secrets_.mac);
+    const std::string scheme = text::istarts_with(request.request_uri(), "sips:") ? "sips" : "sip";
     const auto uri = [&](const sip::Flow& flow) {
         const std::string transport = flow.transport == sip::Transport::udp
                                           ? std::string()
                                           : std::string(";transport=") + to_string(flow.transport);
-        return "<sip:" + token + "@" + host_port(flow) + transport + ";lr>";
+        return "<" + scheme + ":" + token + "@" + host_port(flow) + transport + ";lr>";
     };
     std::vector<std::string> routes = {uri(to)};
-    if (host_port(from) != host_port(to)) routes.push_back(uri(from));
+    if (from.transport != to.transport || host_port(from) != host_port(to)) routes.push_back(uri(from));
     return routes;
 }
 
-std::string Edge::outgoing(const sip::Message& request, const sip::Flow& from, const Branch& branch,
+std::string Edge::outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
                            const Stripped& stripped, std::optional<std::string> body) const {
     sip::Edit edit(request);
     edit.set_start_line(std::string(request.method()) + " " + branch.uri + " SIP/2.0");
     std::string transport = to_string(branch.flow.transport);
     for (char& c : transport) c = static_cast<char>(c - 'a' + 'A');
-    edit.prepend(sip::Name::via, "SIP/2.0/" + transport + " " + host_port(branch.flow) + ";branch=z9hG4bKne" +
-                                     secrets_.random_hex() + ";rport");
+    edit.prepend(sip::Name::via, "SIP/2.0/" + transport + " " + host_port(branch.flow) +
+                                     ";branch=" + std::string(branch_prefix) + secrets_.random_hex() + "-" +
+                                     print_text(stripped.print) + ";rport");
     if (makes_dialog(request)) {
-        for (const std::string& route : record_routes(request, from, branch.flow)) {
+        for (const std::string& route : record_routes(request, from.flow, branch.flow)) {
             edit.prepend(sip::Name::record_route, route);
         }
     }
     for (std::size_t i = 0; i < stripped.own_routes; ++i) edit.pop_value(sip::Name::route);
+    if (stripped.strict) edit.pop_last_value(sip::Name::route);
+    if (const auto strict =
+            strict_hop(request, stripped.own_routes, stripped.strict)) {  // RFC 3261 section 16.6 step 6
+        edit.pop_value(sip::Name::route);
+        edit.append(sip::Name::route, "<" + branch.uri + ">");
+        edit.set_start_line(std::string(request.method()) + " " + *strict + " SIP/2.0");
+    }
+    if (branch.registering) apply_plan(edit, request, *branch.registering);
+    if (!settings_.open_registrar && !proxy::identities_trusted(from.sender)) remove_identities(edit);
+    if (settings_.users != nullptr) {  // the password was for us alone (RFC 3261 section 22.3)
+        for (const sip::Header& header : request.headers()) {
+            if (header.name != sip::Name::proxy_authorization) continue;
+            const auto credentials = sip::Credentials::parse(header.value);
+            if (credentials && settings_.users->knows_realm(credentials->realm)) edit.remove(header);
+        }
+    }
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     edit.set(sip::Name::max_forwards, std::to_string(hops ? *hops - 1 : 69));
     if (body) edit.set_body(std::move(*body));
     return edit.finish();
 }
 
-void Edge::forward(sip::TransactionId server, const Upstream& from, Route route, const Stripped& stripped, Now now,
-                   Output& out) {
+void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out) {
     Context& context = contexts_.at(server);
     const sip::Message& request = context.request;
     if (!request.to_tag().empty()) {
-        context.dialog = media_.find(request.call_id(), request.from_tag(), request.to_tag());
+        context.dialog = media_.find(request.call_id(), request.from_tag(), request.to_tag(),
+                                     context.stripped.token ? &*context.stripped.token : nullptr);
         if (context.dialog) context.from = media_.end_of(*context.dialog, request.from_tag());
     }
-    for (Target& target : route.targets) {
-        Branch branch;
-        branch.flow = target.flow;
-        branch.party = target.party;
-        branch.uri = std::move(target.uri);
-        if (request.method() == "INVITE" && request.to_tag().empty()) {
-            branch.session = media_.create(std::string(request.call_id()),
-                                           {.flow = from.flow, .party = from.party, .tag = request.from_tag()},
-                                           {.flow = target.flow, .party = target.party, .tag = {}}, now.steady);
-        } else {
-            branch.session = context.dialog;
-        }
-        context.branches.push_back(std::move(branch));
+    context.later = std::move(route.targets);
+    start_next(server, now, out);
+}
+
+void Edge::add_branch(Context& context, Target target, Now now) {
+    const sip::Message& request = context.request;
+    Branch branch;
+    branch.flow = target.flow;
+    branch.party = target.party;
+    branch.uri = target.uri;
+    branch.server = target.server;
+    if (!target.server.empty() && request.method() == "REGISTER") branch.registering = plan_register(context, target);
+    branch.others = std::move(target.others);
+    branch.host = std::move(target.host);
+    if (request.method() == "INVITE" && request.to_tag().empty()) {
+        branch.session =
+            media_.create(std::string(request.call_id()),
+                          {.flow = context.upstream.flow, .party = context.upstream.party, .tag = request.from_tag()},
+                          {.flow = target.flow, .party = target.party, .tag = {}}, now.steady);
+    } else {
+        branch.session = context.dialog;
     }
+    context.branches.push_back(std::move(branch));
+}
+
+/// Asks the contacts of the highest q that were not asked yet, all at once (RFC 3261 section 16.6: parallel among
+/// equals, one group after the other); those asked before go on ringing.
+void Edge::start_next(sip::TransactionId server, Now now, Output& out) {
+    const auto found = contexts_.find(server);
+    if (found == contexts_.end()) return;
+    Context& context = found->second;
+    if (context.later.empty() || context.succeeded || context.finished) return;
+    const std::size_t first = context.branches.size();
+    const int q = context.later.front().q;
+    const auto end = std::ranges::find_if(context.later, [q](const Target& target) { return target.q != q; });
+    for (auto at = context.later.begin(); at != end; ++at) add_branch(context, std::move(*at), now);
+    context.later.erase(context.later.begin(), end);
+    if (!context.later.empty()) no_answer_.add(now.steady + rings_alone, server);
     const std::size_t count = context.branches.size();
-    for (std::size_t i = 0; i < count && contexts_.contains(server); ++i) {
-        start_branch(server, i, stripped, now, out);
-    }
+    for (std::size_t i = first; i < count && contexts_.contains(server); ++i) start_branch(server, i, now, out);
 }
 
 /// Sends a branch, or waits for the legs its offer needs.
-void Edge::start_branch(sip::TransactionId server, std::size_t index, const Stripped& stripped, Now now, Output& out) {
+void Edge::start_branch(sip::TransactionId server, std::size_t index, Now now, Output& out) {
     Context& context = contexts_.at(server);
     const auto session = context.branches[index].session;
     const sip::Message& request = context.request;
@@ -90,23 +146,23 @@ void Edge::start_branch(sip::TransactionId server, std::size_t index, const Stri
         out.log(LogLevel::problems, "call " + text::printable(request.call_id(), 80) + ": a body of type " +
                                         text::printable(type, 60) + " is passed on unchanged");
     }
-    if (!has_sdp(request) || !session) return send_branch(server, index, stripped, std::nullopt, now, out);
+    if (!has_sdp(request) || !session) return send_branch(server, index, std::nullopt, now, out);
     const End end = context.dialog ? context.from : End::caller;
     const bool answers = request.method() == "PRACK" && media_.offerer(*session) == other(end);
     if (answers) {
-        auto body = media_.answer(*session, end, std::string(request.body()), out);
+        auto body = media_.answer(*session, end, std::string(request.body()), now.steady, out);
         if (!body) return refuse_branch(server, index, 488, now, out);
-        return send_branch(server, index, stripped, std::move(*body), now, out);
+        return send_branch(server, index, std::move(*body), now, out);
     }
     if (context.dialog && media_.offerer(*session) == other(end)) {
         return refuse_branch(server, index, 491, now, out);  // RFC 3261 section 14.2: glare
     }
     const WallTime wall = now.wall;
     media_.offer(*session, end, std::string(request.body()), now.steady, out,
-                 [this, server, index, stripped, wall](Result<std::string> body, Instant then, Output& later) {
+                 [this, server, index, wall](Result<std::string> body, Instant then, Output& later) {
                      const Now at{.steady = then, .wall = wall};
                      if (!contexts_.contains(server)) return;
-                     if (body) return send_branch(server, index, stripped, std::move(*body), at, later);
+                     if (body) return send_branch(server, index, std::move(*body), at, later);
                      const sip::Message& asked = contexts_.at(server).request;
                      const bool no_media = body.error().code == Errc::exhausted || body.error().code == Errc::system ||
                                            body.error().code == Errc::timed_out;
@@ -117,19 +173,22 @@ void Edge::start_branch(sip::TransactionId server, std::size_t index, const Stri
                  });
 }
 
-void Edge::send_branch(sip::TransactionId server, std::size_t index, const Stripped& stripped,
-                       std::optional<std::string> body, Now now, Output& out) {
+void Edge::send_branch(sip::TransactionId server, std::size_t index, std::optional<std::string> body, Now now,
+                       Output& out) {
     Context& context = contexts_.at(server);
     Branch& branch = context.branches[index];
     if (branch.cancel_wanted || context.succeeded) {  // nobody wants it any more
         return refuse_branch(server, index, 487, now, out);
     }
-    std::string bytes = outgoing(context.request, context.flow, branch, stripped, std::move(body));
+    if (!branch.others.empty()) branch.body = body;
+    if (branch.flow.transport == sip::Transport::tls) keep_name(branch.flow, branch.host);
+    std::string bytes = outgoing(context.request, context.upstream, branch, context.stripped, std::move(body));
     auto sent = sip::Message::parse(bytes);
     sip::TransactionOutput produced;
-    auto client = layer_.request(std::move(bytes), branch.flow, now.steady, produced);
+    auto client = layer_.request(std::move(bytes), branch.flow, now.steady, produced, patience(branch));
     if (!client || !sent) return refuse_branch(server, index, 503, now, out);
     branch.client = *client;
+    if (!branch.server.empty()) learn_server(branch.server, branch.flow.remote.address);
     branch.sent = std::make_shared<const sip::Message>(std::move(*sent));
     server_of_client_[*client] = server;
     std::ranges::move(produced.packets, std::back_inserter(out.packets));
@@ -139,25 +198,38 @@ void Edge::send_branch(sip::TransactionId server, std::size_t index, const Strip
 void Edge::refuse_branch(sip::TransactionId server, std::size_t index, int status, Now now, Output& out) {
     auto bytes =
         sip::make_response(contexts_.at(server).request, status, sip::reason_of(status), secrets_.random_hex());
+    contexts_.at(server).branches[index].refused_here = true;
     branch_failed(server, index, status, std::move(bytes), now, out);
 }
 
 /// The ACK of a 2xx travels end to end, by the dialog's token (RFC 3261 section 16.11: statelessly).
 void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
     const sip::Message& ack = event.message;
-    const Stripped stripped = strip_routes(ack);
-    const auto uri = sip::Uri::parse(ack.request_uri());
-    if (stripped.forged || !uri) return;
-    const Upstream from = upstream_of(ack, event.flow);
-    const Route found = route(ack, from, stripped, now.wall);
+    const Stripped stripped = strip_routes(ack, event.flow);
+    const auto hops = text::parse_number(ack.value(sip::Name::max_forwards), 255);
+    if (stripped.forged || hops == 0 || looped(ack, stripped)) return;
+    send_ack({.server = 0, .request = ack, .upstream = upstream_of(ack, event.flow, stripped), .stripped = stripped},
+             now, out);
+}
+
+void Edge::send_ack(Parked parked, Now now, Output& out) {
+    Route found = route(parked.request, parked.upstream, parked.stripped, now.wall);
+    if (found.status == 0 && !found.lookup.empty()) {
+        (void)park(std::move(parked), std::move(found.lookup), out);  // an ACK has no answer to be refused by
+        return;
+    }
+    const sip::Message& ack = parked.request;
+    const Stripped& stripped = parked.stripped;
     if (found.status != 0 || found.targets.empty()) return;
     Branch branch;
     branch.flow = found.targets.front().flow;
     branch.uri = found.targets.front().uri;
     std::optional<std::string> body;
-    const auto session = media_.find(ack.call_id(), ack.from_tag(), ack.to_tag());
+    const auto session =
+        media_.find(ack.call_id(), ack.from_tag(), ack.to_tag(), stripped.token ? &*stripped.token : nullptr);
     if (session && has_sdp(ack)) {
-        auto answer = media_.answer(*session, media_.end_of(*session, ack.from_tag()), std::string(ack.body()), out);
+        auto answer =
+            media_.answer(*session, media_.end_of(*session, ack.from_tag()), std::string(ack.body()), now.steady, out);
         if (!answer) {
             out.log(LogLevel::problems, "call " + text::printable(ack.call_id()) +
                                             ": answer in ACK not rewritten: " + to_string(answer.error()));
@@ -165,8 +237,8 @@ void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
         }
         body = std::move(*answer);
     }
-    if (session) media_.close_exchange(*session);
-    auto bytes = std::make_shared<const std::string>(outgoing(ack, event.flow, branch, stripped, std::move(body)));
+    if (session) media_.close_exchange(*session, now.steady, out);
+    auto bytes = std::make_shared<const std::string>(outgoing(ack, parked.upstream, branch, stripped, std::move(body)));
     out.packets.push_back({.flow = branch.flow, .bytes = std::move(bytes)});
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "natkit/base/text.hpp"
 #include "natkit/sdp/rewrite.hpp"
 
 namespace natkit::edge {
@@ -11,15 +12,14 @@ constexpr std::size_t index(End end) noexcept {
     return static_cast<std::size_t>(end);
 }
 
-Family family_of(const MediaParty& party) {
-    return party.endpoint ? party.endpoint->address.family() : party.visible.family();
-}
-
 bool holds(const sdp::Document& sdp, const sdp::Media& media) {
     return sdp.on_hold(media) || media.direction != sdp::Direction::sendrecv;
 }
 
 }  // namespace
+
+Media::Media(const Settings& settings)
+    : settings_(settings), scheme_([this](const nat::Party& a, const nat::Party& b) { return relay_needed(a, b); }) {}
 
 SessionId Media::create(std::string call_id, EndInfo caller, EndInfo callee, Instant now) {
     const SessionId id = next_session_++;
@@ -32,19 +32,33 @@ SessionId Media::create(std::string call_id, EndInfo caller, EndInfo callee, Ins
     return id;
 }
 
-std::optional<SessionId> Media::find(std::string_view call_id, std::string_view from_tag,
-                                     std::string_view to_tag) const {
+std::optional<SessionId> Media::find(std::string_view call_id, std::string_view from_tag, std::string_view to_tag,
+                                     const sip::DialogToken* flows) const {
     const auto [first, last] = by_call_id_.equal_range(call_id);
+    std::optional<SessionId> found;
     for (auto at = first; at != last; ++at) {
         const auto& ends = sessions_.at(at->second).ends;
-        if (ends[0].tag == from_tag && (ends[1].tag == to_tag || to_tag.empty())) return at->second;
-        if (ends[1].tag == from_tag && ends[0].tag == to_tag) return at->second;
+        const bool forward = ends[0].tag == from_tag && (ends[1].tag == to_tag || to_tag.empty());
+        const bool backward = ends[1].tag == from_tag && ends[0].tag == to_tag;
+        if (!forward && !backward) continue;
+        if (flows == nullptr || (ends[0].flow == flows->caller && ends[1].flow == flows->callee)) return at->second;
+        if (!found) found = at->second;
     }
-    return std::nullopt;
+    return found;
 }
 
 End Media::end_of(SessionId session, std::string_view from_tag) const {
     return sessions_.at(session).ends[0].tag == from_tag ? End::caller : End::callee;
+}
+
+void Media::set_callee(SessionId id, const sip::Flow& flow, const nat::Verdict& party) {
+    Session& session = sessions_.at(id);
+    EndInfo& callee = session.ends[index(End::callee)];
+    callee.flow = flow;
+    callee.party = party;
+    for (const Stream& stream : session.streams) {
+        if (stream.pass != 0) scheme_.move(stream.pass, End::callee, neighbour(session, End::callee));
+    }
 }
 
 void Media::set_callee_tag(SessionId session, std::string tag) {
@@ -64,83 +78,123 @@ void Media::set_established(SessionId id, Output& out) {
     out.events.emplace_back(CallEvent{.kind = CallEvent::Kind::established, .call_id = session.call_id, .why = {}});
 }
 
-MediaParty Media::party_of(const Session& session, End end, const sdp::Document& sdp, const sdp::Media& media) const {
+// --- who is where
+// ------------------------------------------------------------------------------------------------------
+
+nat::Party Media::neighbour(const Session& session, End end) const {
     const EndInfo& info = session.ends[index(end)];
-    MediaParty party{.place = info.party.place,
-                     .endpoint = sdp.rtp_endpoint(media),
-                     .rtcp = sdp.rtcp_endpoint(media),
-                     .visible = info.flow.remote.address,
-                     .site = info.party.site};
-    // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the stream's real endpoint is still the old one.
-    if (sdp.zero_address_hold(media)) party.endpoint = party.rtcp = std::nullopt;
-    if (party.endpoint) party.place = nat::media_place(info.party, party.endpoint->address, settings_.networks);
+    const IpAddress& visible = info.flow.remote.address;
+    return {.place = info.party.place, .visible = visible, .family = visible.family()};
+}
+
+nat::Party Media::speaker(const Session& session, End end, const std::optional<Endpoint>& said) const {
+    nat::Party party = neighbour(session, end);
+    if (!said) return party;
+    party.place = nat::media_place(session.ends[index(end)].party, said->address, settings_.networks);
+    party.family = said->address.family();
     return party;
 }
 
-/// What is known of an end that has not spoken in this exchange: its last accepted SDP, or its signalling alone.
-MediaParty Media::expected_party(const Session& session, End end, const Stream& stream) const {
-    if (const auto& known = stream.parties[index(end)]) return *known;
-    const EndInfo& info = session.ends[index(end)];
-    return {.place = info.party.place,
-            .endpoint = {},
-            .rtcp = {},
-            .visible = info.flow.remote.address,
-            .site = info.party.site};
+bool Media::relay_needed(const nat::Party& a, const nat::Party& b) const {
+    const bool asked = settings_.relay_for.contains(a.visible) || settings_.relay_for.contains(b.visible);
+    return nat::decide(a, b, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks).relay;
 }
 
-nat::Decision Media::decide(const MediaParty& a, const MediaParty& b, Family b_family) const {
-    const bool asked = settings_.relay_for.contains(a.visible) || settings_.relay_for.contains(b.visible);
-    return nat::decide({.place = a.place, .visible = a.visible, .family = family_of(a)},
-                       {.place = b.place, .visible = b.visible, .family = b_family},
-                       {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks);
+/// A leg of ours is taken for the party behind it, or refused: who guesses a port must not hear a stranger's call.
+Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from, const Said& said) const {
+    if (!said.rtp) return loop::Incoming{};
+    const auto ours = by_local_.find(*said.rtp);
+    if (ours == by_local_.end()) {
+        return loop::Incoming{
+            .leg = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = speaker(session, from, said.rtp)};
+    }
+    if (const LiveLeg* leg = live(ours->second); leg == nullptr || !may_resolve(*leg, session, id, from)) {
+        return fail(Errc::refused, to_string(*said.rtp) + " is a media port of this edge that " +
+                                       to_string(session.ends[index(from)].flow.remote) + " was not shown");
+    }
+    return loop::Incoming{.leg = ours->second, .endpoint = {}, .rtcp = {}, .where = {}};
 }
+
+// --- offers and answers
+// ------------------------------------------------------------------------------------------------
 
 void Media::offer(SessionId id, End from, std::string body, Instant now, Output& out, OnBody on_body) {
-    Session& session = sessions_.at(id);
     const auto sdp = sdp::Document::parse(body);
     if (!sdp) return on_body(std::unexpected(sdp.error()), now, out);
+    Session& session = sessions_.at(id);
     session.offerer = from;
-    judge(session, from, *sdp, out);
-    Waiting waiting;
-    waiting.session = id;
-    waiting.from = from;
-    waiting.body = std::move(body);
-    waiting.on_body = std::move(on_body);
-    open_legs(session, from, *sdp, std::move(waiting), now, out);
+    auto shown = take_offer(id, from, *sdp, out);
+    if (!shown) {
+        reject(id, from, now, out);
+        return on_body(std::unexpected(shown.error()), now, out);
+    }
+    const std::uint64_t number = next_ticket_++;
+    Waiting waiting{.session = id, .from = from, .body = {}, .shown = std::move(*shown), .on_body = std::move(on_body)};
+    waiting.missing = open_legs(id, *sdp, number, out);
+    if (waiting.missing > 0) {
+        waiting.body = std::move(body);
+        waiting_.emplace(number, std::move(waiting));
+        return;
+    }
+    waiting.on_body(rewritten(session, from, *sdp, waiting.shown, out), now, out);
 }
 
-Result<std::string> Media::answer(SessionId id, End from, const std::string& body, Output& out) {
+/// Each stream of the offer goes through the scheme; what is decided is told once a call.
+Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out) {
     Session& session = sessions_.at(id);
-    const auto sdp = sdp::Document::parse(body);
-    if (!sdp) return std::unexpected(sdp.error());
-    if (session.offerer == other(from)) commit(session, from, *sdp, out);
-    return rewritten(session, from, *sdp, out);
-}
-
-void Media::close_exchange(SessionId id) {
-    Session& session = sessions_.at(id);
-    session.offerer.reset();
-    session.opened.clear();
-}
-
-/// Decides for each stream of an offer whether it needs a relay.
-void Media::judge(Session& session, End from, const sdp::Document& sdp, Output& out) {
     if (session.streams.size() < sdp.media().size()) session.streams.resize(sdp.media().size());
+    Shown shown(sdp.media().size());
     nat::Decision told;
     for (std::size_t i = 0; i < sdp.media().size(); ++i) {
         const sdp::Media& media = sdp.media()[i];
         Stream& stream = session.streams[i];
-        stream.pending[index(from)].reset();
         if (media.rejected() || media.tcp()) continue;
-        const MediaParty speaker = party_of(session, from, sdp, media);
-        const MediaParty listener = expected_party(session, other(from), stream);
-        const nat::Decision decision = decide(speaker, listener, family_of(listener));
-        stream.relayed = decision.relay || stream.relayed;  // once an end was shown a leg, it stays with it
-        stream.pending[index(from)] = speaker;
+        // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
+        stream.offered = sdp.zero_address_hold(media)
+                             ? Said{}
+                             : Said{.rtp = sdp.rtp_endpoint(media), .rtcp = sdp.rtcp_endpoint(media)};
+        const auto said = incoming(session, id, from, stream.offered);
+        if (!said) return std::unexpected(said.error());
         stream.offered_hold = holds(sdp, media);
+        open_stream(session, stream, media.rtp());
+        shown[i] = scheme_.offer(stream.pass, from, *said);
+        (void)scheme_.prepare(stream.pass);
+        note_shown(shown[i]->leg, session, other(from));
+        const nat::Decision decision = decide(session, stream, from, *said);
         if (told.reasons.empty() || decision.relay) told = decision;
     }
     session.reasons = told.reasons;
+    announce(session, told, out);
+    return shown;
+}
+
+/// The pass of a stream. Another kind of stream on the same line (audio becomes a fax) takes other legs, and has the
+/// line when it is answered.
+void Media::open_stream(const Session& session, Stream& stream, bool rtp) {
+    if (stream.pass != 0 && stream.rtp == rtp) return;
+    if (stream.pass != 0 && stream.fresh) {
+        scheme_.close(stream.pass);
+    } else {
+        stream.replaced = stream.pass;
+    }
+    stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
+    stream.rtp = rtp;
+    stream.fresh = true;
+}
+
+/// Why the stream gets a relay, or none: the origin of the offer and who it goes to.
+nat::Decision Media::decide(const Session& session, const Stream& stream, End from, const loop::Incoming& said) const {
+    nat::Party origin = said.endpoint ? said.where : neighbour(session, from);
+    if (const loop::Leg* leg = scheme_.leg(said.leg)) {
+        if (const loop::Party* party = scheme_.party(leg->stands_for)) origin = party->where;
+    }
+    nat::Party listener = neighbour(session, other(from));
+    if (const loop::Party* known = scheme_.party(scheme_.speaks_at(stream.pass, other(from)))) listener = known->where;
+    const bool asked = settings_.relay_for.contains(origin.visible) || settings_.relay_for.contains(listener.visible);
+    return nat::decide(origin, listener, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks);
+}
+
+void Media::announce(Session& session, const nat::Decision& told, Output& out) const {
     if (session.announced || told.reasons.empty()) return;
     session.announced = true;
     out.events.emplace_back(DecisionEvent{.call_id = session.call_id,
@@ -151,147 +205,123 @@ void Media::judge(Session& session, End from, const sdp::Document& sdp, Output& 
                                           .decision = told});
 }
 
-void Media::open_legs(Session& session, End from, const sdp::Document& sdp, Waiting waiting, Instant now, Output& out) {
-    const std::uint64_t number = next_ticket_++;
-    for (std::size_t i = 0; i < sdp.media().size(); ++i) {
-        Stream& stream = session.streams[i];
-        if (!stream.relayed || sdp.media()[i].rejected() || sdp.media()[i].tcp()) continue;
-        for (const End end : {End::caller, End::callee}) {
-            if (stream.legs[index(end)]) continue;
-            const MediaParty party =
-                end == from ? stream.pending[index(end)].value_or(MediaParty{}) : expected_party(session, end, stream);
-            const std::uint64_t ticket = next_ticket_++;
-            tickets_[ticket] = {.waiting = number, .stream = i, .end = end};
-            ++waiting.missing;
-            out.media.emplace_back(OpenLeg{.ticket = ticket,
-                                           .rtp = sdp.media()[i].rtp(),
-                                           .mux = sdp.media()[i].rtcp_mux,
-                                           .side = party.place == nat::Place::lan ? Side::lan : Side::wan,
-                                           .family = family_of(party),
-                                           .party = party,
-                                           .call_id = session.call_id});
-        }
-    }
-    if (waiting.missing > 0) {
-        waiting_.emplace(number, std::move(waiting));
-        return;
-    }
-    waiting.on_body(rewritten(session, from, sdp, out), now, out);
-}
-
-void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant now, Output& out) {
-    const auto ticket_at = tickets_.find(ticket_number);
-    if (ticket_at == tickets_.end()) return;
-    const Ticket ticket = ticket_at->second;
-    tickets_.erase(ticket_at);
-    const auto waiting_at = waiting_.find(ticket.waiting);
-    Waiting& waiting = waiting_at->second;
-    const auto session_at = sessions_.find(waiting.session);
-    auto* slot =
-        session_at == sessions_.end() ? nullptr : &session_at->second.streams[ticket.stream].legs[index(ticket.end)];
-    if (!leg) {
-        waiting.failed = leg.error();
-    } else if (slot == nullptr || slot->has_value()) {
-        // The call ended meanwhile, or a repeated offer asked for the leg twice.
-        out.media.emplace_back(FreeLegs{.legs = {leg->id}});
-    } else {
-        session_at->second.opened.push_back(leg->id);
-        *slot = *leg;
-    }
-    if (--waiting.missing > 0) return;
-    Waiting done = std::move(waiting);
-    waiting_.erase(waiting_at);
-    if (session_at == sessions_.end()) return done.on_body(fail(Errc::not_found, "the call has ended"), now, out);
-    if (done.failed) {
-        reject(done.session, done.from, out);
-        return done.on_body(std::unexpected(*done.failed), now, out);
-    }
-    const auto sdp = sdp::Document::parse(done.body);  // it was parsed before: it parses
-    done.on_body(rewritten(session_at->second, done.from, *sdp, out), now, out);
+Result<std::string> Media::answer(SessionId id, End from, const std::string& body, Instant now, Output& out) {
+    const auto sdp = sdp::Document::parse(body);
+    if (!sdp) return std::unexpected(sdp.error());
+    auto shown = take_answer(id, from, *sdp);
+    if (!shown) return std::unexpected(shown.error());
+    bring_about(now, out);
+    const Session& session = sessions_.at(id);
+    if (session.established) keep(session, out);
+    return rewritten(session, from, *sdp, *shown, out);
 }
 
 /// The answer makes the exchange count: what both ends said becomes what the legs face, and the legs are joined.
-void Media::commit(Session& session, End from, const sdp::Document& sdp, Output& out) const {
-    const End offerer = other(from);
-    std::vector<std::string> freed;
+Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Document& sdp) {
+    Session& session = sessions_.at(id);
+    const bool counts = session.offerer == other(from);  // else it is an answer repeated
+    Shown shown(sdp.media().size());
     for (std::size_t i = 0; i < session.streams.size(); ++i) {
         Stream& stream = session.streams[i];
         const sdp::Media* media = i < sdp.media().size() ? &sdp.media()[i] : nullptr;
         if (media == nullptr || media->rejected()) {
-            free_legs(stream, freed);
+            if (counts) close_stream(stream);
             continue;
         }
-        if (media->tcp()) continue;
-        const MediaParty said = party_of(session, from, sdp, *media);
-        const bool hold = stream.offered_hold || holds(sdp, *media);
-        const auto learn = [&stream](End end, const MediaParty& party) {
-            auto& known = stream.parties[index(end)];
-            if (party.endpoint || !known) known = party;
-        };
-        if (const auto& pending = stream.pending[index(offerer)]) learn(offerer, *pending);
-        learn(from, said);
-        if (!stream.relayed || !stream.legs[0] || !stream.legs[1]) continue;
-        for (const End end : {End::caller, End::callee}) {
-            const auto& party = stream.parties[index(end)];
-            if (party) out.media.emplace_back(UpdateLeg{stream.legs[index(end)]->id, *party, hold});
+        if (media->tcp() || stream.pass == 0) continue;
+        const Said answered = sdp.zero_address_hold(*media)
+                                  ? Said{}
+                                  : Said{.rtp = sdp.rtp_endpoint(*media), .rtcp = sdp.rtcp_endpoint(*media)};
+        loop::Incoming said;
+        if (counts) {
+            auto read = incoming(session, id, from, answered);
+            if (!read) return std::unexpected(read.error());
+            said = *read;
+            stream.hold = stream.offered_hold || holds(sdp, *media);
+            stream.fresh = false;
+            if (stream.replaced != 0) scheme_.close(std::exchange(stream.replaced, 0));
+            if (answered.rtp) stream.said[index(from)] = answered;
+            if (stream.offered.rtp) stream.said[index(other(from))] = stream.offered;
         }
-        if (!stream.joined) out.media.emplace_back(JoinLegs{stream.legs[0]->id, stream.legs[1]->id});
-        stream.joined = true;
+        shown[i] = scheme_.answer(stream.pass, said);
+        note_shown(shown[i]->leg, session, other(from));
     }
-    if (!freed.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
-    if (session.established) keep(session, out);
+    return shown;
 }
 
-/// Leaves with one of its legs what a restarted edge needs to know of the call.
-void Media::keep(const Session& session, Output& out) const {
-    SessionState state{.call_id = session.call_id, .ends = session.ends, .streams = {}, .reasons = session.reasons};
-    const std::string* keeper = nullptr;
+void Media::close_exchange(SessionId id, Instant now, Output& out) {
+    Session& session = sessions_.at(id);
+    session.offerer.reset();
     for (const Stream& stream : session.streams) {
-        state.streams.push_back({.legs = stream.legs, .joined = stream.joined});
-        for (const auto& leg : stream.legs) {
-            if (leg && keeper == nullptr) keeper = &leg->id;
-        }
+        if (stream.pass != 0) scheme_.accept(stream.pass);
     }
-    if (keeper != nullptr) out.media.emplace_back(KeepState{.leg = *keeper, .state = std::move(state)});
+    bring_about(now, out);
 }
 
-std::vector<std::string> Media::restore(const SessionState& state, Instant now) {
-    std::vector<std::string> legs;
-    if (find(state.call_id, state.ends[0].tag, state.ends[1].tag)) return legs;
-    Session& session = sessions_.at(create(state.call_id, state.ends[0], state.ends[1], now));
-    session.established = session.announced = true;
-    session.reasons = state.reasons;
-    for (const SessionState::Stream& known : state.streams) {
-        Stream& stream = session.streams.emplace_back();
-        stream.legs = known.legs;
-        stream.joined = known.joined;
-        stream.relayed = known.legs[0].has_value();
-        for (const auto& leg : known.legs) {
-            if (leg) legs.push_back(leg->id);
+void Media::reject(SessionId id, End from, Instant now, Output& out) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || found->second.offerer != from) return;
+    found->second.offerer.reset();
+    for (Stream& stream : found->second.streams) {
+        if (stream.pass == 0) continue;
+        if (stream.replaced != 0) {
+            scheme_.close(std::exchange(stream.pass, std::exchange(stream.replaced, 0)));
+            stream.rtp = !stream.rtp;
+            stream.fresh = false;
+        } else if (stream.fresh) {
+            close_stream(stream);
+        } else {
+            scheme_.fail(stream.pass);
         }
     }
-    return legs;
+    bring_about(now, out);
 }
 
-Result<std::string> Media::rewritten(const Session& session, End from, const sdp::Document& sdp, Output& out) const {
+void Media::close_stream(Stream& stream) {
+    for (const loop::PassId pass : {stream.pass, stream.replaced}) {
+        if (pass != 0) scheme_.close(pass);
+    }
+    stream = {};
+}
+
+void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    for (Stream& stream : found->second.streams) close_stream(stream);
+    bring_about(now, out);
+    out.events.emplace_back(
+        CallEvent{.kind = CallEvent::Kind::ended, .call_id = found->second.call_id, .why = std::string(why)});
+    const auto [first, last] = by_call_id_.equal_range(found->second.call_id);
+    by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
+    sessions_.erase(found);
+}
+
+Result<std::string> Media::rewritten(const Session& session, End from, const sdp::Document& sdp, const Shown& shown,
+                                     Output& out) const {
     std::vector<std::optional<sdp::MediaTarget>> targets(sdp.media().size());
-    sdp::Options options{
-        .ice = sdp::IcePolicy::drop, .origin_address = {}, .session_version = {}, .hide_rejected = true};
     std::optional<sdp::MediaTarget> any;
-    for (std::size_t i = 0; i < targets.size() && i < session.streams.size(); ++i) {
-        const auto& leg = session.streams[i].legs[index(other(from))];
-        if (!session.streams[i].relayed || !leg) continue;
-        targets[i] = sdp::MediaTarget{.rtp = leg->local, .rtcp = leg->rtcp, .setup = {}};
+    for (std::size_t i = 0; i < targets.size() && i < shown.size(); ++i) {
+        if (!shown[i]) continue;
+        if (shown[i]->leg != 0) {
+            const LiveLeg* leg = live(shown[i]->leg);
+            if (leg == nullptr || !leg->opened) return fail(Errc::usage, "a leg that is to be shown is not open");
+            targets[i] = sdp::MediaTarget{.rtp = leg->opened->local, .rtcp = leg->opened->rtcp, .setup = {}};
+        } else if (shown[i]->raw && shown[i]->raw != sdp.rtp_endpoint(sdp.media()[i])) {
+            targets[i] = sdp::MediaTarget{.rtp = *shown[i]->raw, .rtcp = shown[i]->rtcp, .setup = {}};
+        }
         if (!any) any = targets[i];
     }
     std::string after(sdp.text());
     if (any) {
-        options.origin_address = any->rtp.address;
         // A rejected stream shows an address too: it must not be a private one.
         for (std::size_t i = 0; i < targets.size(); ++i) {
             if (!targets[i] && sdp.media()[i].rejected()) targets[i] = any;
         }
-        auto rewrite = sdp::rewrite(sdp, targets, options);
+        auto rewrite = sdp::rewrite(sdp, targets,
+                                    {.ice = sdp::IcePolicy::drop,
+                                     .origin_address = any->rtp.address,
+                                     .session_version = {},
+                                     .hide_rejected = true});
         if (!rewrite) return std::unexpected(rewrite.error());
         after = std::move(rewrite->text);
     }
@@ -304,65 +334,24 @@ Result<std::string> Media::rewritten(const Session& session, End from, const sdp
     return after;
 }
 
-void Media::free_legs(Stream& stream, std::vector<std::string>& freed) const {
-    for (auto& leg : stream.legs) {
-        if (leg) freed.push_back(leg->id);
-        leg.reset();
-    }
-    stream = {};
-}
-
-void Media::reject(SessionId id, End from, Output& out) {
-    const auto found = sessions_.find(id);
-    if (found == sessions_.end() || found->second.offerer != from) return;
-    Session& session = found->second;
-    session.offerer.reset();
-    for (Stream& stream : session.streams) {
-        stream.pending = {};
-        for (auto& leg : stream.legs) {
-            if (leg && std::ranges::find(session.opened, leg->id) != session.opened.end()) leg.reset();
-        }
-        if (!stream.joined) stream.relayed = false;
-    }
-    if (!session.opened.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(session.opened)});
-    session.opened.clear();
-}
-
-void Media::end(SessionId id, std::string_view why, Output& out) {
-    const auto found = sessions_.find(id);
-    if (found == sessions_.end()) return;
-    std::vector<std::string> freed;
-    for (Stream& stream : found->second.streams) free_legs(stream, freed);
-    if (!freed.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
-    out.events.emplace_back(
-        CallEvent{.kind = CallEvent::Kind::ended, .call_id = found->second.call_id, .why = std::string(why)});
-    const auto [first, last] = by_call_id_.equal_range(found->second.call_id);
-    by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
-    sessions_.erase(found);
-}
-
-void Media::on_legs_lost(const std::vector<std::string>& legs, Output& out) {
-    for (auto& [id, session] : sessions_) {
-        for (Stream& stream : session.streams) {
-            const bool lost = std::ranges::any_of(
-                stream.legs, [&](const auto& leg) { return leg && std::ranges::find(legs, leg->id) != legs.end(); });
-            if (!lost) continue;
-            out.log(LogLevel::problems, "call " + session.call_id + ": its media relay is gone (silent for too long)");
-            std::vector<std::string> freed;
-            free_legs(stream, freed);
-            out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
-        }
-    }
-}
-
 void Media::on_time(Instant now, Output& out) {
-    while (const auto id = deadlines_.pop_due(now)) end(*id, "max_dialog", out);
+    while (const auto id = deadlines_.pop_due(now)) end(*id, "max_dialog", now, out);
+    part_superfluous(now, out);
+}
+
+std::optional<Instant> Media::next_deadline() const {
+    std::optional<Instant> next = deadlines_.next();
+    if (const auto part = superfluous_.next(); part && (!next || *part < *next)) next = part;
+    return next;
 }
 
 std::vector<Media::Summary> Media::summaries() const {
     std::vector<Summary> list;
     for (const auto& [id, session] : sessions_) {
-        const auto relayed = std::ranges::count_if(session.streams, [](const Stream& s) { return s.joined; });
+        const auto relayed = std::ranges::count_if(session.streams, [&](const Stream& stream) {
+            return stream.pass != 0 && (scheme_.mate(scheme_.leg_towards(stream.pass, End::caller)) != 0 ||
+                                        scheme_.mate(scheme_.leg_towards(stream.pass, End::callee)) != 0);
+        });
         list.push_back({.call_id = session.call_id,
                         .caller = session.ends[0],
                         .callee = session.ends[1],

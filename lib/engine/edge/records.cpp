@@ -17,15 +17,23 @@ Json party_json(const MediaParty& party) {
 }
 
 Json flow_json(const sip::Flow& flow) {
-    return {{"transport", sip::to_string(flow.transport)},
-            {"local", to_string(flow.local)},
-            {"remote", to_string(flow.remote)}};
+    Json json = {{"transport", sip::to_string(flow.transport)},
+                 {"local", to_string(flow.local)},
+                 {"remote", to_string(flow.remote)}};
+    if (flow.connection != 0) json["connection"] = flow.connection;
+    return json;
 }
 
 Json reasons_json(const std::vector<nat::Reason>& reasons) {
     Json list = Json::array();
     for (const nat::Reason reason : reasons) list.push_back(nat::to_string(reason));
     return list;
+}
+
+std::string why(const std::vector<nat::Reason>& reasons) {
+    std::string text;
+    for (const nat::Reason reason : reasons) text += (text.empty() ? "" : "; ") + std::string(nat::why(reason));
+    return text;
 }
 
 const char* kind_word(CallEvent::Kind kind) {
@@ -37,6 +45,7 @@ const char* kind_word(CallEvent::Kind kind) {
 Json nat_record(const sip::Flow& flow, const nat::Verdict& party) {
     Json json = record::to_json(party, flow.remote.address);
     json["source"] = to_string(flow.remote);
+    json["why"] = nat::why(party, flow.remote.address);
     return json;
 }
 
@@ -51,9 +60,37 @@ Json client_record(const sip::Binding& binding, const char* event, WallTime now)
                  {"place", nat::to_string(binding.party.place)},
                  {"rule", nat::to_string(binding.party.rule)},
                  {"expires_ms", std::max<std::int64_t>(left.count(), 0)}};
+    json["why"] = nat::why(binding.party, binding.flow.remote.address);
     if (binding.party.claimed) json["claimed"] = to_string(*binding.party.claimed);
+    if (!binding.server.empty()) json["server"] = binding.server;
     if (!binding.user_agent.empty()) json["user_agent"] = binding.user_agent;
     return json;
+}
+
+Json place_change_record(const PlaceChange& change) {
+    const auto place = [](const nat::Verdict& party) -> Json {
+        return {{"place", nat::to_string(party.place)}, {"rule", nat::to_string(party.rule)}};
+    };
+    return {{"id", change.binding.id},
+            {"aor", "sip:" + change.binding.aor},
+            {"source", to_string(change.binding.flow.remote)},
+            {"before", place(change.binding.party)},
+            {"after", place(change.now)}};
+}
+
+Result<nat::Networks> read_networks(const Json& request) {
+    nat::Networks networks;
+    for (const auto& [key, set] : {std::pair("lan", &networks.lan), std::pair("nated", &networks.nated),
+                                   std::pair("nat_servers", &networks.nat_servers)}) {
+        const auto list = request.find(key);
+        if (list == request.end() || !list->is_array()) return fail(Errc::bad_input, "a list is missing", key);
+        for (const Json& item : *list) {
+            const auto range = IpRange::parse(item.is_string() ? item.get<std::string>() : std::string());
+            if (!range) return std::unexpected(range.error());
+            set->add(*range);
+        }
+    }
+    return networks;
 }
 
 Json call_record(const Media::Summary& call) {
@@ -63,7 +100,8 @@ Json call_record(const Media::Summary& call) {
             {"a", nat_record(call.caller.flow, call.caller.party)},
             {"b", nat_record(call.callee.flow, call.callee.party)},
             {"relayed_streams", call.relayed_streams},
-            {"reasons", reasons_json(call.reasons)}};
+            {"reasons", reasons_json(call.reasons)},
+            {"why", why(call.reasons)}};
 }
 
 Json decision_record(const DecisionEvent& event) {
@@ -71,6 +109,7 @@ Json decision_record(const DecisionEvent& event) {
             {"call_id", event.call_id},
             {"relay", event.decision.relay},
             {"reasons", reasons_json(event.decision.reasons)},
+            {"why", why(event.decision.reasons)},
             {"a", nat_record(event.caller_flow, event.caller)},
             {"b", nat_record(event.callee_flow, event.callee)}};
 }
@@ -134,7 +173,9 @@ store::BindingRow to_row(const sip::Binding& binding) {
             .call_id = binding.call_id,
             .cseq = binding.cseq,
             .q = binding.q,
-            .user_agent = binding.user_agent};
+            .user_agent = binding.user_agent,
+            .authenticated = binding.authenticated,
+            .server = binding.server};
 }
 
 Result<sip::Binding> from_row(const store::BindingRow& row) {
@@ -156,7 +197,9 @@ Result<sip::Binding> from_row(const store::BindingRow& row) {
                         .call_id = row.call_id,
                         .cseq = row.cseq,
                         .q = row.q,
-                        .user_agent = row.user_agent};
+                        .user_agent = row.user_agent,
+                        .authenticated = row.authenticated,
+                        .server = row.server};
 }
 
 }  // namespace natkit::edge

@@ -13,6 +13,10 @@ using Json = nlohmann::ordered_json;
 
 [[nodiscard]] Json nat_record(const sip::Flow& flow, const nat::Verdict& party);
 [[nodiscard]] Json client_record(const sip::Binding& binding, const char* event, WallTime now);
+/// { id, aor, source, before: { place, rule }, after: { place, rule } }
+[[nodiscard]] Json place_change_record(const PlaceChange& change);
+/// { lan, nated, nat_servers }: lists of ranges.
+[[nodiscard]] Result<nat::Networks> read_networks(const Json& request);
 [[nodiscard]] Json call_record(const Media::Summary& call);
 [[nodiscard]] Json decision_record(const DecisionEvent& event);
 [[nodiscard]] Json rewrite_record(const RewriteEvent& event);

@@ -56,18 +56,57 @@ Result<sip::Registration> read_registration(const sip::Message& request) {
 
 }  // namespace
 
+/// False: it was answered.
+bool Edge::may_register(const sip::RequestEvent& event, const Upstream& from, const sip::Uri& user,
+                        sip::Registration& registration, Now now, Output& out) {
+    const sip::Message& request = event.message;
+    const auto refuse = [&](const std::string& why) {
+        out.log(LogLevel::problems, "REGISTER of " + text::printable(user.user, 60) + " from " +
+                                        to_string(event.flow.remote) + " refused: " + why);
+        reject(event.server, request, 403, {}, now, out);
+        return false;
+    };
+    if (settings_.open_registrar) return true;
+    if (settings_.users == nullptr) {
+        if (from.sender != proxy::Sender::lan) return refuse("only LAN clients may register");
+        // Nobody proves anything here: at least nobody can have the calls of others sent somewhere else.
+        for (const sip::ContactRequest& contact : registration.contacts) {
+            const auto uri = sip::Uri::parse(contact.uri);
+            if (!uri || uri->address() != event.flow.remote.address) return refuse("a Contact that is not its own");
+        }
+        return true;
+    }
+    const std::string domain =
+        user.address() && !settings_.domains.empty() ? settings_.domains.front() : text::lower(user.host);
+    const std::string realm = settings_.users->realm_of(domain);
+    const auto credentials = own_credentials(request, sip::Name::authorization);
+    using Verdict = sip::Authenticator::Verdict;
+    const Verdict verdict = credentials && credentials->realm == realm
+                                ? authenticator_.verify(*credentials, request.method(), *settings_.users, now.wall)
+                                : Verdict::wrong;
+    if (verdict != Verdict::good) {
+        if (credentials && verdict == Verdict::wrong) {
+            out.log(LogLevel::problems, "wrong password for " + text::printable(credentials->username, 60) + " from " +
+                                            to_string(event.flow.remote));
+        }
+        challenge(event, 401, user.user, realm, verdict == Verdict::stale, now, out);
+        return false;
+    }
+    if (!settings_.is_name_of(user, credentials->username)) {
+        return refuse("it has the password of " + text::printable(credentials->username, 60));
+    }
+    registration.authenticated = true;
+    return true;
+}
+
 void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now now, Output& out) {
     const sip::Message& request = event.message;
     const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
     const auto uri = sip::Uri::parse(to->uri);
     if (!uri || !settings_.is_own(*uri) || uri->user.empty()) return reject(event.server, request, 404, {}, now, out);
-    if (!settings_.open_registrar && from.sender != proxy::Sender::lan) {
-        out.log(LogLevel::problems, "REGISTER of " + text::printable(uri->user, 60) + " from " +
-                                        to_string(event.flow.remote) + " refused: only LAN clients may register");
-        return reject(event.server, request, 403, {}, now, out);
-    }
     auto registration = read_registration(request);
     if (!registration) return reject(event.server, request, 400, registration.error().message, now, out);
+    if (!may_register(event, from, *uri, *registration, now, out)) return;
     registration->aor = settings_.address_of_record(*uri);
     registration->flow = event.flow;
     registration->party = from.party;

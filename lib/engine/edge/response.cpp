@@ -38,9 +38,12 @@ void Edge::on_event(const sip::ResponseEvent& event, Now now, Output& out) {
         status < 300) {
         media_.set_callee_tag(*branch.session, response.to_tag());
     }
+    if (branch.registering && status >= 200 && on_registered(found->first, index, response, now, out)) return;
     if (status < 300) return on_success(found->first, index, response, now, out);
+    if (status == 503 && try_next(found->first, index, now, out)) return;
     sip::Edit edit(response);
     edit.pop_value(sip::Name::via);
+    if (!settings_.open_registrar && !trusted(branch.flow, branch.party)) remove_identities(edit);
     branch_failed(found->first, index, status, edit.finish(), now, out);
 }
 
@@ -55,7 +58,7 @@ void Edge::on_success(sip::TransactionId server, std::size_t index, const sip::M
     const End end = context.dialog ? other(context.from) : End::callee;
     std::string body(response.body());
     if (has_sdp(context.request)) {
-        auto answer = media_.answer(*session, end, body, out);
+        auto answer = media_.answer(*session, end, body, now.steady, out);
         if (answer) return pass_back(server, index, response, std::move(*answer), now, out);
         // The caller must not be shown an address it cannot use, and has a right to an end of its call.
         out.log(LogLevel::problems,
@@ -81,17 +84,20 @@ void Edge::pass_back(sip::TransactionId server, std::size_t index, const sip::Me
     const int status = response.status();
     sip::Edit edit(response);
     edit.pop_value(sip::Name::via);
+    if (!settings_.open_registrar && !trusted(branch.flow, branch.party)) remove_identities(edit);
     if (body) edit.set_body(std::move(*body));
+    if (branch.registering) undo_plan(edit, context.request, response, *branch.registering);
     if (status >= 200) {
         branch.final_status = status;
         if (!context.succeeded) forget_.add(now.steady + late_answers, server);
         context.succeeded = true;
+        context.later.clear();
         if (branch.session && media_.contains(*branch.session)) {
             const bool offered = has_sdp(context.request);
-            if (offered || !has_sdp(response)) media_.close_exchange(*branch.session);
+            if (offered || !has_sdp(response)) media_.close_exchange(*branch.session, now.steady, out);
             if (context.request.method() == "INVITE") media_.set_established(*branch.session, out);
         }
-        finish_dialog_request(context, status, out);
+        finish_dialog_request(context, status, now, out);
     }
     respond(server, status, edit.finish(), now, out);
     if (status < 200 || context.request.method() != "INVITE") return;
@@ -108,17 +114,42 @@ void Edge::branch_failed(sip::TransactionId server, std::size_t index, int statu
     branch.final_status = status;
     branch.final_bytes = std::move(bytes);
     if (branch.session && !context.dialog) {
-        media_.end(*branch.session, std::to_string(status) + " " + std::string(sip::reason_of(status)), out);
+        media_.end(*branch.session, std::to_string(status) + " " + std::string(sip::reason_of(status)), now.steady,
+                   out);
     } else if (context.dialog && has_sdp(context.request)) {
-        media_.reject(*context.dialog, context.from, out);
+        media_.reject(*context.dialog, context.from, now.steady, out);
     }
-    finish_dialog_request(context, status, out);
+    finish_dialog_request(context, status, now, out);
     if (status >= 600) {
+        context.later.clear();
         for (Branch& other_branch : context.branches) {
             if (other_branch.final_status == 0) cancel_branch(other_branch, now, out);
         }
     }
     pass_best(server, now, out);
+}
+
+/// A failure as it is passed back: with the challenges of all branches (RFC 3261 section 16.7 step 7), and its status.
+std::string Edge::completed(const std::string& bytes, int status, const std::vector<Branch>& branches,
+                            std::size_t chosen) {
+    const auto message = sip::Message::parse(bytes);
+    if (!message) return bytes;
+    sip::Edit edit(*message);
+    if (status != message->status()) {
+        edit.set_start_line("SIP/2.0 " + std::to_string(status) + " " + std::string(sip::reason_of(status)));
+    }
+    for (std::size_t i = 0; i < branches.size(); ++i) {
+        const int other = branches[i].final_status;
+        if (i == chosen || (other != 401 && other != 407)) continue;
+        const auto more = sip::Message::parse(branches[i].final_bytes);
+        if (!more) continue;
+        for (const sip::Header& header : more->headers()) {
+            const bool challenge =
+                header.name == sip::Name::www_authenticate || header.name == sip::Name::proxy_authenticate;
+            if (challenge) edit.append(header.name, header.value);
+        }
+    }
+    return edit.finish();
 }
 
 /// When every branch has failed, one failure is passed back (RFC 3261 section 16.7 step 6).
@@ -130,11 +161,19 @@ void Edge::pass_best(sip::TransactionId server, Now now, Output& out) {
         if (branch.final_status == 0) return;
         statuses.push_back(branch.final_status);
     }
+    if (!context.later.empty()) return start_next(server, now, out);
     const auto best = proxy::best_response(statuses);
     if (!best) return;
     context.finished = true;
     forget_.add(now.steady + late_answers, server);
-    respond(server, statuses[*best], std::move(context.branches[*best].final_bytes), now, out);
+    Branch& chosen = context.branches[*best];
+    int status = statuses[*best];
+    if (status == 503 && !chosen.refused_here) status = 500;  // it is not we who cannot (RFC 3261 section 16.7)
+    std::string bytes = std::move(chosen.final_bytes);
+    if (status == 401 || status == 407 || status != statuses[*best]) {
+        bytes = completed(bytes, status, context.branches, *best);
+    }
+    respond(server, status, std::move(bytes), now, out);
 }
 
 void Edge::on_event(const sip::TimeoutEvent& event, Now now, Output& out) {
@@ -144,17 +183,23 @@ void Edge::on_event(const sip::TimeoutEvent& event, Now now, Output& out) {
     Context& context = found->second;
     const auto at = std::ranges::find(context.branches, event.client, &Branch::client);
     if (at == context.branches.end() || at->final_status != 0) return;
+    const auto index = static_cast<std::size_t>(at - context.branches.begin());
+    if (!at->provisional && try_next(found->first, index, now, out)) return;
     // Timer C: the phone rings for ever, and must be told that nobody waits any more.
-    if (at->provisional && context.request.method() == "INVITE") cancel_branch(*at, now, out);
-    refuse_branch(found->first, static_cast<std::size_t>(at - context.branches.begin()), 408, now, out);
+    if (at->provisional && !event.unreachable && context.request.method() == "INVITE") cancel_branch(*at, now, out);
+    // The client's own connection is over (RFC 5626 section 5.3), the server cannot be reached, or nobody answers.
+    const int status = !event.unreachable ? 408 : at->flow.connection != 0 ? 430 : 503;
+    refuse_branch(found->first, index, status, now, out);
 }
 
 void Edge::on_cancel(const sip::RequestEvent& event, Now now, Output& out) {
     const auto invite = layer_.find_cancelled(event.message);
     const auto found = invite ? contexts_.find(*invite) : contexts_.end();
+    if (invite && cancel_parked(*invite, now, out)) return reject(event.server, event.message, 200, {}, now, out);
     if (found == contexts_.end()) return reject(event.server, event.message, 481, {}, now, out);
     reject(event.server, event.message, 200, {}, now, out);
     if (found->second.succeeded || found->second.finished) return;
+    found->second.later.clear();
     for (Branch& branch : found->second.branches) {
         if (branch.final_status == 0) cancel_branch(branch, now, out);
     }
@@ -164,6 +209,7 @@ void Edge::on_cancel(const sip::RequestEvent& event, Now now, Output& out) {
 void Edge::cancel_branch(Branch& branch, Now now, Output& out) {
     branch.cancel_wanted = true;
     if (branch.sent == nullptr || !branch.provisional) return;
+    layer_.expect_end(branch.client, now.steady);
     sip::TransactionOutput produced;
     if (layer_.request(sip::make_cancel(*branch.sent), branch.flow, now.steady, produced)) {
         std::ranges::move(produced.packets, std::back_inserter(out.packets));
@@ -172,12 +218,12 @@ void Edge::cancel_branch(Branch& branch, Now now, Output& out) {
 
 /// BYE ends its dialog with whatever final response it gets, unless it is to be repeated with credentials; so do 408
 /// and 481 to any request inside it (RFC 5057).
-void Edge::finish_dialog_request(Context& context, int status, Output& out) {
+void Edge::finish_dialog_request(Context& context, int status, Now now, Output& out) {
     if (!context.dialog) return;
     if (context.request.method() == "BYE" && status != 401 && status != 407) {
-        media_.end(*context.dialog, "BYE", out);
+        media_.end(*context.dialog, "BYE", now.steady, out);
     } else if (status == 408 || status == 481) {
-        media_.end(*context.dialog, std::to_string(status), out);
+        media_.end(*context.dialog, std::to_string(status), now.steady, out);
     }
 }
 

@@ -2,84 +2,159 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/engine/edge/edge.hpp"
+#include "print.hpp"
 
 namespace natkit::edge {
 namespace {
 
-std::optional<IpAddress> contact_address(const sip::Message& request) {
-    const auto contacts = request.values(sip::Name::contact);
-    if (contacts.empty()) return std::nullopt;
-    const auto contact = sip::NameAddr::parse(contacts.front());
-    if (!contact) return std::nullopt;
-    const auto uri = sip::Uri::parse(contact->uri);
-    return uri ? uri->address() : std::nullopt;
-}
+constexpr std::size_t shortest_token = 32;  ///< no token has fewer letters
 
-sip::Transport transport_of(const sip::Uri& uri) {
-    const auto name = uri.params.get("transport");
-    if (!name) return sip::Transport::udp;
-    const auto transport = sip::parse_transport(*name);
-    return transport ? *transport : sip::Transport::udp;
+/// All that decides where a request goes: with its Request-URI and routes the flow it came by.
+std::uint64_t fingerprint(const sip::Message& request, const sip::Flow& flow) {
+    std::uint64_t hash = sip::FlowHash()(flow);
+    const auto mix = [&hash](std::string_view text) {
+        for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+        hash = (hash ^ 0xff) * 0x100000001b3u;
+    };
+    mix(request.request_uri());
+    mix(request.call_id());
+    mix(request.value(sip::Name::from));
+    mix(request.value(sip::Name::to));
+    mix(request.value(sip::Name::cseq));
+    for (const sip::Header& header : request.headers()) {
+        if (header.name == sip::Name::route || header.name == sip::Name::proxy_authorization) mix(header.value);
+    }
+    return hash;
 }
 
 }  // namespace
 
-Edge::Stripped Edge::strip_routes(const sip::Message& request) const {
+/// Takes off the routes that name us, up to the next hop that is not ours, and reads their tokens.
+Edge::Stripped Edge::strip_routes(const sip::Message& request, const sip::Flow& flow) const {
     Stripped stripped;
-    for (const std::string_view value : request.values(sip::Name::route)) {
-        const auto route = sip::NameAddr::parse(value);
-        const auto uri = route ? sip::Uri::parse(route->uri) : sip::Uri::parse("");
-        if (!uri || !settings_.is_own(*uri)) {
-            stripped.next_route = route ? route->uri : std::string(value);
-            break;
-        }
-        ++stripped.own_routes;
-        if (uri->user.empty()) continue;  // an outbound proxy setting of the phone
-        const auto token = sip::decode_dialog_token(uri->user, request.call_id(), secrets_.mac);
+    stripped.uri = request.request_uri();
+    const auto routes = request.values(sip::Name::route);
+    std::size_t count = routes.size();
+    const auto read = [&](const std::string& user) {
+        if (user.size() < shortest_token) return;  // the name of a user, or of an outbound proxy
+        const auto token = sip::decode_dialog_token(user, request.call_id(), secrets_.mac);
+        const auto client = token ? fail(Errc::refused, {}) : sip::decode_client_token(user, secrets_.mac);
         if (token) {
             stripped.token = *token;
+        } else if (client) {
+            stripped.client = *client;
         } else {
             stripped.forged = true;
         }
+    };
+    if (const auto target = sip::Uri::parse(stripped.uri);
+        target && target->user.size() >= shortest_token && settings_.is_own(*target)) {
+        read(target->user);
+        stripped.by_contact = stripped.client.has_value();
+        if (!stripped.token && !stripped.client) stripped.forged = false;  // a user with a long name
+        if (const auto last =
+                stripped.token && count > 0 ? sip::NameAddr::parse(routes[count - 1]) : fail(Errc::not_found, {})) {
+            // A strict router put our Record-Route into the Request-URI (RFC 3261 section 16.4).
+            stripped.uri = last->uri;
+            stripped.strict = true;
+            --count;
+        }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto route = sip::NameAddr::parse(routes[i]);
+        const auto uri = route ? sip::Uri::parse(route->uri) : sip::Uri::parse("");
+        if (!uri || !settings_.is_own(*uri)) {
+            stripped.next_route = route ? route->uri : std::string(routes[i]);
+            break;
+        }
+        const auto before = stripped.token;
+        read(uri->user);
+        if (before && stripped.token != before) {  // the next turn of a spiral: somebody stands between
+            stripped.token = before;
+            break;
+        }
+        ++stripped.own_routes;
     }
     // A token lets one into a dialog that exists, not into a new one.
     if (stripped.token && request.to_tag().empty()) stripped.forged = true;
+    stripped.print = fingerprint(request, flow);
     return stripped;
 }
 
-Edge::Upstream Edge::upstream_of(const sip::Message& request, const sip::Flow& flow) const {
-    const auto via = request.top_via();
-    const nat::Evidence seen{.received = flow.remote.address,
-                             .via = via ? via->address() : std::nullopt,
-                             .contact = contact_address(request),
-                             .via_count = static_cast<unsigned>(request.values(sip::Name::via).size())};
-    Upstream from{.flow = flow, .party = nat::classify(seen, settings_.networks), .sender = proxy::Sender::stranger};
-    if (from.party.place == nat::Place::lan) {
-        from.sender = proxy::Sender::lan;
-    } else if (const sip::Binding* binding = registrar_.on_flow(flow)) {
-        from.sender = proxy::Sender::registered;
-        from.party = binding->party;  // later requests need not show what the REGISTER showed
+/// RFC 5393 section 4.2: a request that comes back with nothing changed that decides where it goes has looped; one that
+/// comes back otherwise, or by another way, spirals, as a call by way of another server does.
+bool Edge::looped(const sip::Message& request, const Stripped& stripped) const {
+    const std::string mark = "-" + print_text(stripped.print);
+    for (const std::string_view via : request.values(sip::Name::via)) {
+        const std::size_t at = via.find(branch_prefix);
+        if (at == std::string_view::npos) continue;
+        const std::string_view branch = via.substr(at, via.find_first_of(";, \t\r\n", at) - at);
+        if (branch.ends_with(mark)) return true;
     }
-    return from;
+    return false;
 }
 
 Edge::Route Edge::route(const sip::Message& request, const Upstream& from, const Stripped& stripped,
                         WallTime now) const {
     Route found;
-    const auto uri = sip::Uri::parse(request.request_uri());
-    if (uri->scheme != "sip") {
+    const auto uri = sip::Uri::parse(stripped.uri);
+    const Server* server = uri ? settings_.server_of(*uri) : nullptr;
+    const bool secure = uri && uri->scheme == "sips";
+    if (!uri || (uri->scheme != "sip" && !secure)) {
         found = {.destination = {}, .targets = {}, .status = 416, .reason = "Unsupported URI Scheme"};
     } else if (stripped.token) {
         found = route_in_dialog(request, from, stripped);
+    } else if (stripped.client) {
+        found = route_to_client(from, stripped);
     } else if (stripped.next_route) {
-        found = route_to_address(*stripped.next_route, std::string(request.request_uri()));
+        const auto next = sip::Uri::parse(*stripped.next_route);
+        const bool same = server != nullptr && next && settings_.server_of(*next) == server;
+        found = same ? route_to_server(*server, stripped.uri) : route_to_address(*stripped.next_route, stripped.uri);
     } else if (settings_.is_own(*uri)) {
         found = route_to_user(*uri, now);
+    } else if (server != nullptr) {
+        found = route_to_server(*server, stripped.uri);
     } else {
-        found = route_to_address(std::string(request.request_uri()), std::string(request.request_uri()));
+        found = route_to_address(stripped.uri, stripped.uri);
     }
-    if (found.status == 0 && !proxy::may_send(from.sender, found.destination)) {
+    if (secure && !stripped.token && found.status == 0 && found.lookup.empty()) {
+        // RFC 3261 section 26.2.2: a sips URI is reached by TLS or not at all.
+        std::erase_if(found.targets, [](const Target& to) { return to.flow.transport != sip::Transport::tls; });
+        for (Target& to : found.targets) {
+            std::erase_if(to.others, [](const sip::Flow& flow) { return flow.transport != sip::Transport::tls; });
+        }
+        if (found.targets.empty()) found.status = 480;
+    }
+    if (found.status == 0 && !settings_.open_registrar && !proxy::may_send(from.sender, found.destination)) {
         found = {.destination = found.destination, .targets = {}, .status = 403, .reason = "Forbidden"};
+    }
+    return found;
+}
+
+Edge::Route Edge::route_to_server(const Server& server, const std::string& request_uri) const {
+    Route found = route_to_address(server.to, request_uri, true);
+    found.destination = server.trunk ? proxy::Destination::trunk : proxy::Destination::home;
+    for (Target& target : found.targets) target.server = server.domain;
+    return found;
+}
+
+/// A client of another server, by the token that this server was given: to the newest flow of its registration.
+Edge::Route Edge::route_to_client(const Upstream& from, const Stripped& stripped) const {
+    const sip::ClientToken& token = *stripped.client;
+    const sip::Binding* binding = registrar_.by_id(print_text(token.binding));
+    const bool given =
+        from.flow.remote.address == token.server || (binding != nullptr && is_server(from.flow, binding->server));
+    Route found{.destination = proxy::Destination::client, .targets = {}, .status = 0, .reason = {}};
+    if (!given) {
+        found.status = 403;
+        found.reason = "Another's Token";
+    } else if (binding == nullptr || !alive(binding->flow)) {
+        found.status = 430;
+        found.reason = "Flow Failed";
+    } else {
+        found.targets.push_back({.flow = binding->flow,
+                                 .party = binding->party,
+                                 .uri = stripped.by_contact ? binding->contact : stripped.uri});
     }
     return found;
 }
@@ -96,20 +171,20 @@ Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& f
     const bool from_callee = came_from(token.callee, exactly);
     bool to_callee = from_caller;
     if (from_caller && from_callee) {  // both behind one address, ports changed: the tags tell
-        const auto session = media_.find(request.call_id(), request.from_tag(), request.to_tag());
+        const auto session = media_.find(request.call_id(), request.from_tag(), request.to_tag(), &token);
         to_callee = !session || media_.end_of(*session, request.from_tag()) == End::caller;
     } else if (!from_caller && !from_callee) {
         return {.destination = {}, .targets = {}, .status = 403, .reason = "Not A Party Of This Dialog"};
     }
     const sip::Flow& to = to_callee ? token.callee : token.caller;
-    if (settings_.find(to.transport, to.local) == nullptr) {
+    if (!alive(to)) {
         return {.destination = {}, .targets = {}, .status = 430, .reason = "Flow Failed"};
     }
     const sip::Binding* binding = registrar_.on_flow(to);
     const auto party =
         binding != nullptr ? binding->party : nat::classify_address(to.remote.address, settings_.networks);
     return {.destination = proxy::Destination::dialog,
-            .targets = {{.flow = to, .party = party, .uri = std::string(request.request_uri())}},
+            .targets = {{.flow = to, .party = party, .uri = stripped.uri}},
             .status = 0,
             .reason = {}};
 }
@@ -117,39 +192,14 @@ Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& f
 Edge::Route Edge::route_to_user(const sip::Uri& uri, WallTime now) const {
     Route found{.destination = proxy::Destination::registered, .targets = {}, .status = 0, .reason = {}};
     for (const sip::Binding& binding : registrar_.lookup(settings_.address_of_record(uri), now)) {
-        if (settings_.find(binding.flow.transport, binding.flow.local) == nullptr) continue;
-        found.targets.push_back({.flow = binding.flow, .party = binding.party, .uri = binding.contact});
+        if (!alive(binding.flow)) continue;
+        found.targets.push_back({.flow = binding.flow, .party = binding.party, .uri = binding.contact, .q = binding.q});
     }
     if (found.targets.empty()) {
         found.status = 404;
         found.reason = "Not Found";
     }
     return found;
-}
-
-Edge::Route Edge::route_to_address(const std::string& next_hop, const std::string& request_uri) const {
-    const auto refused = [](int status, std::string reason) {
-        return Route{.destination = {}, .targets = {}, .status = status, .reason = std::move(reason)};
-    };
-    const auto uri = sip::Uri::parse(next_hop);
-    if (!uri || uri->scheme != "sip") return refused(416, "Unsupported URI Scheme");
-    const auto address = uri->address();
-    if (!address) return refused(404, "Host Names Are Not Resolved Here");
-    const bool in_lan = settings_.networks.lan.contains(*address);
-    const bool nobody = address->is_unspecified() || address->is_multicast() || address->is_broadcast() ||
-                        address->is_link_local() || (address->is_loopback() && !in_lan);
-    if (nobody || settings_.is_own_address(*address)) return refused(404, "Not Found");
-    const Side side = in_lan ? Side::lan : Side::wan;
-    const Listener* listener = settings_.find(side, address->family(), transport_of(*uri));
-    if (listener == nullptr) return refused(503, "No Socket For This Destination");
-    const sip::Flow flow{.transport = listener->transport,
-                         .local = listener->bound,
-                         .remote = {.address = *address, .port = uri->port.value_or(5060)}};
-    return {
-        .destination = in_lan ? proxy::Destination::inside : proxy::Destination::elsewhere,
-        .targets = {{.flow = flow, .party = nat::classify_address(*address, settings_.networks), .uri = request_uri}},
-        .status = 0,
-        .reason = {}};
 }
 
 }  // namespace natkit::edge

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "natkit/config/users.hpp"
 #include "natkit/crypto/crypto.hpp"
 #include "natkit/io/host.hpp"
-#include "natkit/ping/pinger.hpp"
 #include "service_impl.hpp"
 
 namespace natkit::edge {
@@ -26,23 +26,48 @@ Result<store::Secret> flow_key(const std::string& state_path) {
 
 Secrets secrets_with(const store::Secret& key) {
     return {.random_hex = [] { return crypto::random_hex(8); },
-            .mac = [key](std::span<const std::uint8_t> data) { return crypto::hmac_sha256(key, data); }};
+            .mac = [key](std::span<const std::uint8_t> data) { return crypto::hmac_sha256(key, data); },
+            .hash =
+                [](sip::DigestAlgorithm algorithm, std::string_view text) {
+                    return algorithm == sip::DigestAlgorithm::md5 ? crypto::md5_hex(text) : crypto::sha256_hex(text);
+                }};
+}
+
+std::expected<Settings, config::Problems> complete_settings(const config::Config& config) {
+    Settings settings = to_settings(config);
+    if (config.registrar.users.empty()) return settings;
+    const auto list = config::load_users(config.registrar.users);
+    if (!list) return std::unexpected(list.error());
+    auto users = std::make_shared<sip::Users>();
+    for (const config::User& user : *list) {
+        users->add(user.name, user.realm, user.sha256 ? sip::DigestAlgorithm::sha256 : sip::DigestAlgorithm::md5,
+                   user.ha1);
+    }
+    settings.users = std::move(users);
+    return settings;
 }
 
 Settings to_settings(const config::Config& config) {
     Settings settings;
     settings.networks = config.network.lists;
     for (const config::Listen& listen : config.sip.listen) {
-        if (listen.transport != config::Transport::udp) continue;
         const bool lan = config::side_of(listen.endpoint.address, config) == nat::Place::lan;
-        settings.listeners.push_back({.transport = sip::Transport::udp,
+        settings.listeners.push_back({.transport = listen.transport,
                                       .bound = listen.endpoint,
                                       .advertised = {.address = config::advertised(listen.endpoint.address, config),
                                                      .port = listen.endpoint.port},
                                       .side = lan ? Side::lan : Side::wan});
     }
     settings.domains = config.sip.domains;
+    for (const config::Route& route : config.sip.routes) {
+        const auto path = route.path == config::PathMode::path      ? PathMode::path
+                          : route.path == config::PathMode::contact ? PathMode::contact
+                                                                    : PathMode::automatic;
+        settings.servers.push_back(
+            {.domain = route.domain, .to = route.to, .trunk = route.kind == config::RouteKind::trunk, .path = path});
+    }
     settings.open_registrar = config.registrar.open;
+    settings.lan_trusted = config.network.lan_trusted;
     settings.same_nat = config.media_proxy.relay_same_nat;
     settings.relay_for = config.media_proxy.relay_for;
     const auto seconds = [](config::Milliseconds time) {
@@ -64,8 +89,14 @@ void Service::Impl::restore() {
             log.problems("state: " + row.id + ": " + to_string(binding.error()));
             continue;
         }
-        if (binding->expires > wall_now()) ++restored;
-        edge.restore(std::move(*binding), wall_now());
+        if (binding->flow.connection != 0) {  // it ended with the last run, and is never made again
+            log.major("client " + binding->aor + " at " + to_string(binding->flow.remote) +
+                      ": its connection ended with the restart; it must register again");
+            if (const auto gone = bindings.remove(binding->id); !gone) log.failures(to_string(gone.error()));
+            continue;
+        }
+        if (binding->expires > wall()) ++restored;
+        edge.restore(std::move(*binding), wall());
     }
     if (restored > 0) log.major(std::to_string(restored) + " registrations taken up from before the restart");
 }
@@ -73,6 +104,7 @@ void Service::Impl::restore() {
 void Service::Impl::learn_interfaces() {
     const auto host = io::host_addresses();
     if (!host) return log.failures(to_string(host.error()));
+    sides_learned = loop.now();
     sides.clear();
     for (const HostAddress& own : *host) {
         const bool lan = edge.settings().networks.lan.contains(own.address);
@@ -81,80 +113,32 @@ void Service::Impl::learn_interfaces() {
     }
 }
 
-void Service::Impl::add_socket(io::Fd fd) {
-    const auto local = io::local_endpoint(fd);
-    if (!local) return log.failures(to_string(local.error()));
-    sockets[*local] = std::make_unique<io::UdpSocket>(loop, std::move(fd), [this, at = *local](const io::Datagram& d) {
-        if (const auto found = sockets.find(at); found != sockets.end()) on_datagram(*found->second, d);
-    });
-}
-
-Result<void> Service::Impl::open_sockets() {
-    for (const Listener& listener : edge.settings().listeners) {
-        auto fd = io::open_udp(listener.bound);
-        if (!fd) return std::unexpected(fd.error());
-        add_socket(std::move(*fd));
-    }
-    return {};
-}
-
-Result<void> Service::Impl::adopt(const Json& request, std::vector<io::Fd> descriptors) {
-    const auto names = request.find("sockets");
-    if (names == request.end() || !names->is_array() || names->size() != descriptors.size()) {
-        return fail(Errc::usage, "adopt: as many sockets as descriptors");
-    }
-    sockets.clear();
-    for (std::size_t i = 0; i < descriptors.size(); ++i) {
-        const auto& name = (*names)[i];
-        const auto listen = config::Listen::parse(name.is_string() ? name.get<std::string>() : std::string());
-        if (!listen) return std::unexpected(listen.error());
-        if (listen->transport == config::Transport::udp) add_socket(std::move(descriptors[i]));
-    }
-    return {};
-}
-
 Result<void> Service::Impl::reload() {
-    auto loaded = config::load_or_default(options.config_file, options.base_dir);
-    if (!loaded) return std::unexpected(loaded.error().front());
-    const auto host = io::host_addresses();
-    if (!host) return std::unexpected(host.error());
-    (void)config::apply_host(loaded->config, *host);
-    edge.set_settings(to_settings(loaded->config));
-    log.set_level(loaded->config.sip.log_level);
+    const auto config = options.read_again();
+    if (!config) return std::unexpected(config.error());
+    auto settings = complete_settings(*config);
+    if (!settings) return std::unexpected(settings.error().front());
+    if (auto loaded = load_tls(*config); !loaded) return loaded;
+    log.set_level(config->sip.log_level);
+    Output out;
+    edge.set_settings(std::move(*settings), out);
     learn_interfaces();
+    resolver.reload();
+    carry_out(out);
     return {};
 }
 
-/// The branch of the topmost Via, if the message is an answer to one of natpinger's OPTIONS.
-std::optional<std::string> ping_branch(std::string_view message) {
-    if (!message.starts_with("SIP/2.0 ")) return std::nullopt;
-    constexpr std::string_view start = ";branch=";
-    const std::size_t at = message.find(start);
-    if (at == std::string_view::npos) return std::nullopt;
-    message.remove_prefix(at + start.size());
-    if (!message.starts_with(ping::Pinger::branch_prefix)) return std::nullopt;
-    return std::string(message.substr(0, std::min<std::size_t>(message.find_first_of(";, \r\n"), 80)));
-}
-
-void Service::Impl::on_datagram(const io::UdpSocket& socket, const io::Datagram& datagram) {
-    const std::string_view text(reinterpret_cast<const char*>(datagram.bytes.data()), datagram.bytes.size());
-    if (const auto branch = ping_branch(text)) {
-        if (server->watched()) {
-            server->publish({{"type", "ping-answer"}, {"branch", *branch}, {"source", to_string(datagram.source)}});
-        }
-        return;
-    }
-    const auto side = sides.find(datagram.interface_index);
-    const Arrival arrival{
-        .flow = {.transport = sip::Transport::udp, .local = socket.local(), .remote = datagram.source},
-        .side = side == sides.end() ? Side::wan : side->second};
-    std::string bytes(reinterpret_cast<const char*>(datagram.bytes.data()), datagram.bytes.size());
-    Output out;
-    edge.on_packet(arrival, std::move(bytes), now(), out);
-    carry_out(out);
+/// The certificates, read anew; connections that are open keep theirs.
+Result<void> Service::Impl::load_tls(const config::Config& config) {
+    auto context =
+        crypto::TlsContext::load({.certificate = config.tls.certificate, .key = config.tls.key, .ca = config.tls.ca});
+    if (!context) return fail(context.error().code, "[tls] " + context.error().message);
+    streams.set_tls(std::move(*context));
+    return {};
 }
 
 void Service::Impl::on_timer() {
+    look_at_clock();
     Output out;
     edge.on_time(now(), out);
     carry_out(out);
@@ -162,23 +146,13 @@ void Service::Impl::on_timer() {
 
 void Service::Impl::carry_out(Output& out) {
     // First what mediarelay must know: it may then hold when the first packet arrives.
-    for (const MediaRequest& request : out.media) ask_relay(request);
-    for (const sip::Packet& packet : out.packets) {
-        const auto socket = sockets.find(packet.flow.local);
-        if (socket == sockets.end()) {
-            log.problems("no socket " + to_string(packet.flow.local) + " to send to " + to_string(packet.flow.remote));
-            continue;
-        }
-        const auto sent = socket->second->send(packet.flow.remote, *packet.bytes);
-        if (sent.status == io::SendStatus::failed && log.on(LogLevel::problems)) {
-            log.problems("send to " + to_string(packet.flow.remote) +
-                         " failed: " + fail_errno("sendto", sent.error_number).error().message);
-        }
-    }
+    ask_relay(out.media);
+    for (const sip::Packet& packet : out.packets) send(packet);
     for (const Event& event : out.events) tell(event);
+    for (const Lookup& lookup : out.lookups) look_up(lookup);
     std::optional<Instant> next = edge.next_deadline();
     if (const auto expiry = edge.next_expiry()) {
-        const Instant at = loop.now() + std::max<Duration>(*expiry - wall_now(), std::chrono::milliseconds(1));
+        const Instant at = loop.now() + std::max<Duration>(*expiry - wall(), std::chrono::milliseconds(1));
         if (!next || at < *next) next = at;
     }
     if (next) timer.start_at(*next);
@@ -194,12 +168,15 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config c
     if (!key) return std::unexpected(key.error());
     auto server = control::Server::listen(loop, options.runtime_dir + "/sipedge.sock");
     if (!server) return std::unexpected(server.error());
-    auto impl =
-        std::make_unique<Impl>(loop, config, std::move(options), std::move(*bindings), *key, std::move(*server));
+    auto settings = complete_settings(config);
+    if (!settings) return std::unexpected(settings.error().front());
+    auto impl = std::make_unique<Impl>(loop, config, std::move(*settings), std::move(options), std::move(*bindings),
+                                       *key, std::move(*server));
+    if (auto loaded = impl->load_tls(config); !loaded) return std::unexpected(loaded.error());
     impl->learn_interfaces();
     impl->restore();
     if (!impl->options.adopt) {
-        if (auto opened = impl->open_sockets(); !opened) return std::unexpected(opened.error());
+        if (auto opened = impl->open_sockets(config); !opened) return std::unexpected(opened.error());
     }
     impl->serve();
     impl->watch_relay();

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "natkit/base/text.hpp"
 #include "service_impl.hpp"
@@ -19,11 +20,42 @@ const char* event_word(sip::BindingChange::Kind kind) {
 
 }  // namespace
 
+void Service::Impl::save(const sip::Binding& binding) {
+    store::BindingRow row = to_row(binding);
+    row.expires_ms += clock_drift.count();  // a successor reads it by the host's clock
+    const auto saved = bindings.save(row);
+    if (!saved) {
+        if (!state_failed) log.failures(to_string(saved.error()) + "; registrations will not survive a restart");
+        state_failed = true;
+    } else if (std::exchange(state_failed, false)) {
+        log.major("the state can be written again");
+        save_all();
+    }
+}
+
+void Service::Impl::save_all() {
+    for (const sip::Binding& binding : edge.registrar().all()) {
+        save(binding);
+        if (state_failed) return;
+    }
+}
+
+void Service::Impl::look_at_clock() {
+    const auto drift = std::chrono::duration_cast<std::chrono::milliseconds>(wall_now() - wall());
+    if (std::chrono::abs(drift - clock_drift) < std::chrono::seconds(2)) return;
+    log.major("the clock was set by " + std::to_string((drift - clock_drift).count() / 1000) +
+              " s: registrations keep the time they have left");
+    clock_drift = drift;
+    save_all();
+}
+
 void Service::Impl::keep(const sip::BindingChange& change) {
-    const bool removed = change.kind == sip::BindingChange::Kind::removed;
-    const auto kept = removed ? bindings.remove(change.binding.id) : bindings.save(to_row(change.binding));
-    if (!kept) log.failures(to_string(kept.error()) + "; registrations will not survive a restart");
-    server->publish(client_record(change.binding, event_word(change.kind), wall_now()));
+    if (change.kind != sip::BindingChange::Kind::removed) {
+        save(change.binding);
+    } else if (const auto removed = bindings.remove(change.binding.id); !removed) {
+        log.failures(to_string(removed.error()) + "; a registration that ended may come back by a restart");
+    }
+    server->publish(client_record(change.binding, event_word(change.kind), wall()));
 }
 
 void Service::Impl::tell(const Event& event) {
@@ -32,18 +64,18 @@ void Service::Impl::tell(const Event& event) {
     } else if (const auto* change = std::get_if<sip::BindingChange>(&event)) {
         keep(*change);
     } else if (const auto* decision = std::get_if<DecisionEvent>(&event)) {
-        const Json record = decision_record(*decision);
         if (log.on(LogLevel::major)) {
             log.major("call " + text::printable(decision->call_id, 80) + ": " +
                       to_string(decision->caller_flow.remote) + " " + nat::to_string(decision->caller.place) + " -> " +
                       to_string(decision->callee_flow.remote) + " " + nat::to_string(decision->callee.place) + ": " +
-                      (decision->decision.relay ? "media proxy" : "no media proxy") + " " + record["reasons"].dump());
+                      (decision->decision.relay ? "media proxy" : "no media proxy") + " " +
+                      decision_record(*decision)["reasons"].dump());
         }
-        server->publish(record);
+        if (server->watched("decision")) server->publish(decision_record(*decision));
     } else if (const auto* rewrite = std::get_if<RewriteEvent>(&event)) {
-        server->publish(rewrite_record(*rewrite));
+        if (server->watched("rewrite")) server->publish(rewrite_record(*rewrite));
     } else if (const auto* call = std::get_if<CallEvent>(&event)) {
-        server->publish(call_event_record(*call));
+        if (server->watched("call")) server->publish(call_event_record(*call));
     }
 }
 
@@ -54,6 +86,8 @@ Json Service::Impl::status() const {
             {"clients", edge.registrar().size()},
             {"calls", const_cast<Edge&>(edge).media().size()},
             {"transactions", edge.transactions()},
+            {"connections", streams.size()},
+            {"flooded", edge.flooded()},
             {"mediarelay", relay.connected() ? "connected" : "not connected"}};
 }
 
@@ -69,14 +103,8 @@ void Service::Impl::serve() {
     server->on(
         "listeners",
         [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
-            Json names = Json::array();
             std::vector<io::Fd> copies;
-            for (const auto& [local, socket] : sockets) {
-                auto copy = socket->fd().duplicate();
-                if (!copy) continue;
-                names.push_back("udp:" + to_string(local));
-                copies.push_back(std::move(*copy));
-            }
+            Json names = listeners(copies);
             reply.ok({{"sockets", std::move(names)}}, std::move(copies));
         },
         Repeat::run);
@@ -88,9 +116,12 @@ void Service::Impl::serve() {
     });
     server->on("client-dead", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
         Output out;
-        edge.on_client_dead(request.value("id", ""), request.value("reason", ""), out);
+        edge.on_client_dead(request.value("client", ""), request.value("reason", ""), out);
         carry_out(out);
         reply.ok(Json::object());
+    });
+    server->on("ping-connection", [this, answer](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        answer(reply, ping_connection(request));
     });
     server->on("log-level", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
         const auto level = parse_log_level(request.value("level", ""));
@@ -125,12 +156,26 @@ void Service::Impl::serve_state() {
         "clients",
         [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
             Json list = Json::array();
-            for (const auto& one : edge.registrar().all()) list.push_back(client_record(one, "present", wall_now()));
+            for (const auto& one : edge.registrar().all()) list.push_back(client_record(one, "present", wall()));
             reply.ok({{"clients", std::move(list)}});
         },
         Repeat::run);
+    server->on(
+        "preview",
+        [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+            const auto networks = read_networks(request);
+            if (!networks) return reply.error(networks.error());
+            const auto changes = edge.place_changes(*networks);
+            Json list = Json::array();
+            for (const PlaceChange& change : changes) {
+                if (list.size() < 1000) list.push_back(place_change_record(change));
+            }
+            reply.ok(
+                {{"clients", edge.registrar().size()}, {"would_change", changes.size()}, {"changes", std::move(list)}});
+        },
+        Repeat::run);
     server->set_snapshot([this](const std::function<void(const Json&)>& send) {
-        for (const sip::Binding& binding : edge.registrar().all()) send(client_record(binding, "added", wall_now()));
+        for (const sip::Binding& binding : edge.registrar().all()) send(client_record(binding, "added", wall()));
     });
 }
 

@@ -10,14 +10,16 @@
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/edge/edge.hpp"
 #include "natkit/engine/edge/service.hpp"
+#include "natkit/engine/edge/streams.hpp"
 #include "natkit/engine/log/log.hpp"
 #include "natkit/io/udp.hpp"
 #include "natkit/store/bindings.hpp"
 #include "natkit/store/secret.hpp"
 #include "records.hpp"
+#include "resolver.hpp"
 
-/// What edge::Service is made of: service.cpp has its sockets, time and life; service_relay.cpp its talk with
-/// mediarelay; service_control.cpp what it serves and tells.
+/// What edge::Service is made of: service.cpp has its time and life; service_net.cpp its sockets and connections;
+/// service_relay.cpp its talk with mediarelay; service_control.cpp what it serves and tells.
 namespace natkit::edge {
 
 [[nodiscard]] inline WallTime wall_now() {
@@ -27,9 +29,12 @@ namespace natkit::edge {
 /// What the core needs besides time, with this key for its tokens.
 [[nodiscard]] Secrets secrets_with(const store::Secret& key);
 
+/// A number that no earlier run has numbered its connections from, small enough for a number in JSON.
+[[nodiscard]] std::uint64_t first_connection();
+
 struct Service::Impl {
-    Impl(io::Loop& event_loop, const config::Config& config, ServiceOptions wanted, store::Bindings kept,
-         const store::Secret& key, std::unique_ptr<control::Server> listening)
+    Impl(io::Loop& event_loop, const config::Config& config, Settings settings, ServiceOptions wanted,
+         store::Bindings kept, const store::Secret& key, std::unique_ptr<control::Server> listening)
         : loop(event_loop),
           options(std::move(wanted)),
           log("SIPEDGE", config.sip.log_level),
@@ -37,26 +42,49 @@ struct Service::Impl {
           server(std::move(listening)),
           relay(loop, options.runtime_dir + "/mediarelay.sock", control::random_prefix()),
           timer(loop, [this] { on_timer(); }),
-          edge(to_settings(config), secrets_with(key)),
-          started(loop.now()) {}
+          edge(std::move(settings), secrets_with(key)),
+          started(loop.now()),
+          patience(loop, [this] { settle(); }),
+          streams(loop, {}, first_connection(), stream_handlers()),
+          resolver(loop) {}
 
-    [[nodiscard]] Now now() const { return {.steady = loop.now(), .wall = wall_now()}; }
+    [[nodiscard]] Now now() const { return {.steady = loop.now(), .wall = wall()}; }
+    /// The time of day as it was at the start and has gone on since: a clock that is set ends no registration.
+    [[nodiscard]] WallTime wall() const {
+        return wall_base + std::chrono::duration_cast<std::chrono::milliseconds>(loop.now() - started);
+    }
+    void look_at_clock();
+    /// Saves every registration again: after the clock was set, or the state could not be written for a while.
+    void save_all();
+    void save(const sip::Binding& binding);
 
     void restore();
     void serve();
     void serve_state();
     void watch_relay();
     void take_up_calls();
+    /// The calls from before the restart are known: reads what waits in the sockets. A request inside one of them that
+    /// was read earlier would pass with its SDP as it is.
+    void settle();
     void take_up_page(std::uint64_t after);
-    [[nodiscard]] Result<void> open_sockets();
+    [[nodiscard]] Result<void> open_sockets(const config::Config& config);
     [[nodiscard]] Result<void> adopt(const Json& request, std::vector<io::Fd> sockets);
     [[nodiscard]] Result<void> reload();
-    void add_socket(io::Fd fd);
+    [[nodiscard]] Result<void> load_tls(const config::Config& config);
+    /// `at` is what the configuration calls the socket.
+    [[nodiscard]] Result<void> add_socket(const config::Listen& at, io::Fd fd);
+    [[nodiscard]] Streams::Handlers stream_handlers();
+    void send(const sip::Packet& packet);
+    void look_up(const Lookup& lookup);
+    [[nodiscard]] Json listeners(std::vector<io::Fd>& copies) const;
+    [[nodiscard]] Result<void> ping_connection(const Json& request);
     void learn_interfaces();
     void on_datagram(const io::UdpSocket& socket, const io::Datagram& datagram);
     void on_timer();
     void carry_out(Output& out);
+    void ask_relay(const std::vector<MediaRequest>& requests);
     void ask_relay(const MediaRequest& request);
+    void tell_relay(const char* what, Json request);
     void tell(const Event& event);
     void keep(const sip::BindingChange& change);
     [[nodiscard]] Json status() const;
@@ -70,9 +98,17 @@ struct Service::Impl {
     io::Timer timer;
     Edge edge;
     Instant started;
+    const WallTime wall_base = wall_now();
+    std::chrono::milliseconds clock_drift{};  ///< of the host's clock from wall()
+    bool state_failed = false;
+    bool settled = false;
+    io::Timer patience;  ///< with mediarelay at the start
     std::map<Endpoint, std::unique_ptr<io::UdpSocket>> sockets;
+    Streams streams;
+    Resolver resolver;
     const std::string owner = "sipedge";  ///< of our legs, from one start to the next
     std::map<std::uint32_t, Side> sides;  ///< by interface index
+    Instant sides_learned{};
 };
 
 }  // namespace natkit::edge

@@ -1,13 +1,41 @@
+#include <algorithm>
+#include <utility>
+
 #include "service_impl.hpp"
 
 namespace natkit::edge {
 
+/// What an answered call wants kept travels with the news of a leg's party, where both are for the same leg.
+void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
+    std::vector<const KeepState*> kept;
+    for (const MediaRequest& request : requests) {
+        if (const auto* keep = std::get_if<KeepState>(&request)) kept.push_back(keep);
+    }
+    for (const MediaRequest& request : requests) {
+        const auto* update = std::get_if<UpdateLeg>(&request);
+        const auto with = update == nullptr ? kept.end() : std::ranges::find(kept, update->leg, &KeepState::leg);
+        if (with != kept.end()) {
+            Json both = update_request(*update);
+            both["owner_state"] = state_record((*with)->state);
+            tell_relay("update", std::move(both));
+            kept.erase(with);
+        } else if (!std::holds_alternative<KeepState>(request)) {
+            ask_relay(request);
+        }
+    }
+    for (const KeepState* keep : kept) {
+        tell_relay("update", {{"leg", keep->leg}, {"owner_state", state_record(keep->state)}});
+    }
+}
+
+void Service::Impl::tell_relay(const char* what, Json request) {
+    request["brief"] = true;
+    relay.request(what, request, [this, what](const Result<Json>& reply) {
+        if (!reply) log.problems(std::string("mediarelay: ") + what + ": " + to_string(reply.error()));
+    });
+}
+
 void Service::Impl::ask_relay(const MediaRequest& request) {
-    const auto told = [this](const char* what) {
-        return [this, what](Result<Json> reply) {
-            if (!reply) log.problems(std::string("mediarelay: ") + what + ": " + to_string(reply.error()));
-        };
-    };
     if (const auto* open = std::get_if<OpenLeg>(&request)) {
         Json wanted = open_request(*open);
         wanted["owner"] = owner;
@@ -18,45 +46,60 @@ void Service::Impl::ask_relay(const MediaRequest& request) {
             carry_out(out);
         });
     } else if (const auto* update = std::get_if<UpdateLeg>(&request)) {
-        relay.request("update", update_request(*update), told("update"));
+        tell_relay("update", update_request(*update));
     } else if (const auto* join = std::get_if<JoinLegs>(&request)) {
-        relay.request("join", {{"a", join->a}, {"b", join->b}}, told("join"));
+        tell_relay("join", {{"a", join->a}, {"b", join->b}});
+    } else if (const auto* part = std::get_if<PartLeg>(&request)) {
+        tell_relay("part", {{"leg", part->leg}});
+    } else if (const auto* reopen = std::get_if<ReopenLeg>(&request)) {
+        tell_relay("open", {{"leg", reopen->leg}});
     } else if (const auto* free = std::get_if<FreeLegs>(&request)) {
-        relay.request("free", {{"legs", free->legs}}, told("free"));
-    } else if (const auto* keep = std::get_if<KeepState>(&request)) {
-        relay.request("update", {{"leg", keep->leg}, {"owner_state", state_record(keep->state)}}, told("owner_state"));
+        tell_relay("free", {{"legs", free->legs}});
     }
 }
 
 /// After a start: the calls whose state mediarelay kept go on; their legs are claimed, all others of ours are freed by
 /// mediarelay 30 s later.
 void Service::Impl::take_up_calls() {
+    if (!settled) patience.start_in(std::chrono::seconds(3));
     relay.request("claim", {{"owner", owner}}, [this](Result<Json> reply) {
-        if (!reply) return log.problems("mediarelay: claim: " + to_string(reply.error()));
-        take_up_page(0);
+        if (reply) return take_up_page(0);
+        log.problems("mediarelay: claim: " + to_string(reply.error()));
+        if (reply.error().code == Errc::timed_out) take_up_calls();
     });
+}
+
+void Service::Impl::settle() {
+    if (std::exchange(settled, true)) return;
+    patience.stop();
+    for (const auto& [local, socket] : sockets) socket->read(true);
 }
 
 void Service::Impl::take_up_page(std::uint64_t after) {
     relay.request("list", {{"owner", owner}, {"after", after}}, [this](Result<Json> reply) {
-        if (!reply || !reply->contains("legs")) return;
-        std::size_t calls = 0;
+        if (!reply || !reply->contains("legs")) {
+            log.problems("mediarelay: list: " + (reply ? std::string("no legs in it") : to_string(reply.error())));
+            if (!reply && reply.error().code == Errc::timed_out) take_up_calls();
+            return;
+        }
         for (const Json& leg : (*reply)["legs"]) {
             if (!leg.contains("owner_state")) continue;
-            const auto state = read_state(leg["owner_state"]);
+            auto state = read_state(leg["owner_state"]);
             if (!state) {
                 log.problems("mediarelay: a call was kept, but: " + to_string(state.error()));
                 continue;
             }
-            const auto legs = edge.media().restore(*state, loop.now());
-            if (legs.empty()) continue;
-            ++calls;
-            relay.request("claim", {{"owner", owner}, {"legs", legs}}, [](const Result<Json>&) {});
+            edge.media().remember(std::move(*state));
         }
-        if (calls > 0) log.major(std::to_string(calls) + " calls taken up from before the restart");
         if (reply->contains("next")) return take_up_page((*reply)["next"].get<std::uint64_t>());
+        const std::size_t before = edge.media().size();
+        const auto legs = edge.media().restore(loop.now());
+        const std::size_t calls = edge.media().size() - before;
+        if (!legs.empty()) relay.request("claim", {{"owner", owner}, {"legs", legs}}, [](const Result<Json>&) {});
+        if (calls > 0) log.major(std::to_string(calls) + " calls taken up from before the restart");
         Output out;  // nothing to send, but timers to start
         carry_out(out);
+        settle();
     });
 }
 
@@ -66,16 +109,18 @@ void Service::Impl::watch_relay() {
         log.low_level("not connected to mediarelay: " + why);
     });
     take_up_calls();  // waits for the connection; a restarted mediarelay knows its legs' owners by itself
-    relay.watch([this](const Json& record) {
-        if (record.value("type", "") != "timeout" || !record.contains("legs")) return;
-        std::vector<std::string> legs;
-        for (const Json& leg : record["legs"]) {
-            if (leg.is_string()) legs.push_back(leg.get<std::string>());
-        }
-        Output out;
-        edge.on_legs_lost(legs, out);
-        carry_out(out);
-    });
+    relay.watch(
+        [this](const Json& record) {
+            if (record.value("type", "") != "timeout" || !record.contains("legs")) return;
+            std::vector<std::string> legs;
+            for (const Json& leg : record["legs"]) {
+                if (leg.is_string()) legs.push_back(leg.get<std::string>());
+            }
+            Output out;
+            edge.on_legs_lost(legs, now(), out);
+            carry_out(out);
+        },
+        {"timeout"});
 }
 
 }  // namespace natkit::edge

@@ -27,14 +27,28 @@ bool Settings::is_own(const sip::Uri& uri) const {
     if (std::ranges::find(domains, text::lower(uri.host)) != domains.end()) return true;
     const auto address = uri.address();
     if (!address) return false;
-    const Endpoint endpoint{.address = *address, .port = uri.port.value_or(5060)};
+    const bool tls = uri.scheme == "sips" || text::iequals(uri.params.get("transport").value_or(""), "tls");
+    return is_own(Endpoint{.address = *address, .port = uri.port.value_or(tls ? 5061 : 5060)});
+}
+
+bool Settings::is_own(const Endpoint& endpoint) const noexcept {
     return std::ranges::any_of(listeners,
                                [&](const Listener& l) { return l.bound == endpoint || l.advertised == endpoint; });
+}
+
+const Server* Settings::server_of(const sip::Uri& uri) const noexcept {
+    const auto found =
+        std::ranges::find_if(servers, [&](const Server& one) { return text::iequals(one.domain, uri.host); });
+    return found == servers.end() ? nullptr : &*found;
 }
 
 bool Settings::is_own_address(const IpAddress& address) const noexcept {
     return std::ranges::any_of(
         listeners, [&](const Listener& l) { return l.bound.address == address || l.advertised.address == address; });
+}
+
+bool Settings::is_name_of(const sip::Uri& uri, std::string_view username) const {
+    return username == uri.user || username == address_of_record(uri);
 }
 
 std::string Settings::address_of_record(const sip::Uri& uri) const {

@@ -10,11 +10,30 @@ std::string text_of(const Json& json, const char* key) {
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Json leg_state(const std::optional<Leg>& leg) {
-    if (!leg) return nullptr;
-    Json json = {{"leg", leg->id}, {"local", to_string(leg->local)}};
-    if (leg->rtcp) json["rtcp"] = to_string(*leg->rtcp);
+Json side_state(const SessionState::Side& side) {
+    Json json = Json::object();
+    if (side.leg) {
+        json["leg"] = {{"leg", side.leg->id}, {"local", to_string(side.leg->local)}};
+        if (side.leg->rtcp) json["leg"]["rtcp"] = to_string(*side.leg->rtcp);
+    }
+    if (side.said) json["said"] = to_string(*side.said);
+    if (side.rtcp) json["rtcp"] = to_string(*side.rtcp);
     return json;
+}
+
+std::optional<Endpoint> endpoint_of(const Json& json, const char* key) {
+    const auto endpoint = Endpoint::parse(text_of(json, key));
+    return endpoint ? std::optional(*endpoint) : std::nullopt;
+}
+
+Result<SessionState::Side> read_side(const Json& json) {
+    SessionState::Side side{.leg = {}, .said = endpoint_of(json, "said"), .rtcp = endpoint_of(json, "rtcp")};
+    const auto leg = json.find("leg");
+    if (leg == json.end()) return side;
+    auto read = read_leg(*leg);
+    if (!read) return std::unexpected(read.error());
+    side.leg = std::move(*read);
+    return side;
 }
 
 Result<EndInfo> read_end(const Json& json) {
@@ -43,7 +62,7 @@ Json state_record(const SessionState& state) {
     Json streams = Json::array();
     for (const SessionState::Stream& stream : state.streams) {
         streams.push_back(
-            {{"caller", leg_state(stream.legs[0])}, {"callee", leg_state(stream.legs[1])}, {"joined", stream.joined}});
+            {{"caller", side_state(stream.sides[0])}, {"callee", side_state(stream.sides[1])}, {"rtp", stream.rtp}});
     }
     return {{"call_id", state.call_id}, {"ends", std::move(ends)}, {"streams", std::move(streams)}};
 }
@@ -64,13 +83,14 @@ Result<SessionState> read_state(const Json& json) {
     for (const Json& known : *streams) {
         SessionState::Stream& stream = state.streams.emplace_back();
         for (std::size_t i = 0; i < 2; ++i) {
-            const auto leg = known.find(i == 0 ? "caller" : "callee");
-            if (leg == known.end() || !leg->is_object()) continue;
-            auto read = read_leg(*leg);
+            const auto side = known.find(i == 0 ? "caller" : "callee");
+            if (side == known.end() || !side->is_object()) continue;
+            auto read = read_side(*side);
             if (!read) return std::unexpected(read.error());
-            stream.legs[i] = std::move(*read);
+            stream.sides[i] = std::move(*read);
         }
-        stream.joined = known.value("joined", false);
+        const auto rtp = known.find("rtp");
+        stream.rtp = rtp == known.end() || !rtp->is_boolean() || rtp->get<bool>();
     }
     return state;
 }

@@ -7,7 +7,7 @@ namespace natkit::explain {
 namespace {
 
 constexpr unsigned kamailio_stock = 1 + 2 + 16;      // nat_uac_test("19") in the stock kamailio.cfg
-constexpr unsigned opensips_stock = 1 + 2 + 4 + 16;  // nat_uac_test("23") in the generated residential script
+constexpr unsigned opensips_stock = 1 + 2 + 4 + 16;  // the four tests of its residential script
 
 struct Flag {
     unsigned bit;
@@ -40,6 +40,53 @@ PeerVerdict kamailio(const Facts& facts, const Arrival& arrival) {
             .tests = names(flags, number)};
 }
 
+RangeSet ranges(std::initializer_list<const char*> texts) {
+    RangeSet set;
+    for (const char* text : texts) set.add(*IpRange::parse(text));
+    return set;
+}
+
+/// The first c= line that means something, of the session or of a stream: the only one OpenSIPS reads.
+std::optional<IpAddress> first_connection(const sdp::Document& document) {
+    if (document.session_connection()) return document.address(*document.session_connection());
+    for (const sdp::Media& media : document.media()) {
+        if (media.connection) return document.address(*media.connection);
+    }
+    return std::nullopt;
+}
+
+/// Its table of private addresses has the loopback; 192.0.0.0/29 is in it only when "carrier-grade-nat" is asked for,
+/// which is no test by itself.
+unsigned opensips_number(const Facts& facts, const Arrival& arrival) {
+    static const RangeSet always =
+        ranges({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"});
+    static const RangeSet on_demand = ranges({"192.0.0.0/29"});
+    const Endpoint& source = arrival.source;
+    unsigned number = 0;
+    const auto look_at = [&](const std::optional<IpAddress>& address, unsigned bit) {
+        if (address && always.contains(*address)) number |= bit;
+        if (address && on_demand.contains(*address)) number |= 128;
+    };
+    if (facts.contact) {
+        const auto address = facts.contact->address();
+        look_at(address, 1);
+        if (address != source.address) number |= 32;
+        if (facts.contact->port.value_or(5060) != source.port) number |= 64;
+    }
+    if (facts.via) {
+        const auto address = facts.via->address();
+        look_at(address, 4);
+        if (address != source.address) number |= 2;
+        if (facts.via->port.value_or(5060) != source.port) number |= 16;
+    }
+    for (const sdp::Document& document : facts.descriptions) {
+        const auto address = first_connection(document);
+        if (!address || !address->is_v4() || address->is_unspecified()) break;
+        look_at(address, 8);
+    }
+    return number;
+}
+
 PeerVerdict opensips(const Facts& facts, const Arrival& arrival) {
     constexpr std::array flags = std::to_array<Flag>({{1, "private-contact"},
                                                       {2, "diff-ip-src-via"},
@@ -49,39 +96,37 @@ PeerVerdict opensips(const Facts& facts, const Arrival& arrival) {
                                                       {32, "diff-ip-src-contact"},
                                                       {64, "diff-port-src-contact"},
                                                       {128, "carrier-grade-nat"}});
-    unsigned number = nat_uac_test(facts, arrival) & 31U;  // the first five mean the same in both
-    const auto contact = facts.contact ? facts.contact->address() : std::nullopt;
-    if (facts.contact && contact != arrival.source.address) number |= 32;
-    if (facts.contact && facts.contact->port.value_or(5060) != arrival.source.port) number |= 64;
-    const auto carrier_grade = [](const IpAddress& address) {
-        return address.is_v4() && address.bytes()[0] == 100 && address.bytes()[1] >= 64 && address.bytes()[1] <= 127;
-    };
-    if (carrier_grade(arrival.source.address) || (contact && carrier_grade(*contact))) number |= 128;
+    const unsigned number = opensips_number(facts, arrival);
     return {.peer = "opensips",
             .behind_nat = (number & opensips_stock) != 0,
-            .rule = "nat_uac_test(\"23\")",
+            .rule = "nat_uac_test(\"diff-port-src-via,private-via,diff-ip-src-via,private-contact\")",
             .number = number,
             .tests = names(flags, number)};
 }
 
-/// apply-nat-acl: the Contact's host is in the list nat.auto (RFC 1918 and RFC 6598, IPv4) and the source is not.
-PeerVerdict freeswitch(const Facts& facts, const Arrival& arrival) {
-    const auto in_list = [](const IpAddress& address) {
-        static const RangeSet list = nat::default_nated();
-        return address.is_v4() && list.contains(address);
-    };
-    const auto contact = facts.contact ? facts.contact->address() : std::nullopt;
-    PeerVerdict verdict{.peer = "freeswitch",
-                        .behind_nat = contact && in_list(*contact) && !in_list(arrival.source.address),
-                        .rule = "apply-nat-acl=nat.auto"};
-    if (verdict.behind_nat) verdict.tests.emplace_back("contact-in-nat-acl");
+/// apply-nat-acl with the list nat.auto. A REGISTER: the Contact's host is in it. An INVITE: the top Via's host is and
+/// the source is not; one over WebSocket is taken for NATed in any case. Nothing else is looked at.
+PeerVerdict freeswitch(std::string_view method, const Facts& facts, const Arrival& arrival) {
+    static const RangeSet list = ranges({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"});
+    const auto in_list = [](const std::optional<IpAddress>& address) { return address && list.contains(*address); };
+    PeerVerdict verdict{.peer = "freeswitch", .rule = "apply-nat-acl=nat.auto", .tests = {}};
+    const bool dialog = method == "INVITE";
+    if (!dialog && method != "REGISTER") return verdict;
+    if (facts.via && (facts.via->transport == "WS" || facts.via->transport == "WSS")) {
+        verdict.tests.emplace_back("websocket");
+    } else if (dialog && facts.via && in_list(facts.via->address()) && !in_list(arrival.source.address)) {
+        verdict.tests.emplace_back("via-in-nat-acl");
+    } else if (!dialog && facts.contact && in_list(facts.contact->address())) {
+        verdict.tests.emplace_back("contact-in-nat-acl");
+    }
+    verdict.behind_nat = !verdict.tests.empty();
     return verdict;
 }
 
 }  // namespace
 
-std::vector<PeerVerdict> compare_peers(const Facts& facts, const Arrival& arrival) {
-    return {kamailio(facts, arrival), opensips(facts, arrival), freeswitch(facts, arrival)};
+std::vector<PeerVerdict> compare_peers(std::string_view method, const Facts& facts, const Arrival& arrival) {
+    return {kamailio(facts, arrival), opensips(facts, arrival), freeswitch(method, facts, arrival)};
 }
 
 }  // namespace natkit::explain

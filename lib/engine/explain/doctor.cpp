@@ -1,20 +1,16 @@
-#include "natkit/engine/explain/doctor.hpp"
-
 #include <algorithm>
 #include <array>
-#include <utility>
+
+#include "doctor_impl.hpp"
 
 namespace natkit::explain {
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
-constexpr std::int64_t open_end = 3600 * second;
-constexpr std::int64_t rebind_silence = 10 * second;
 constexpr unsigned few_copies = 3;
-constexpr std::uint64_t few_packets = 10;
-constexpr unsigned bad_loss = 90;  ///< per cent
 
-const char* name(Side side) {
+}  // namespace
+
+std::string name(Side side) {
     return side == Side::caller ? "the caller" : "the callee";
 }
 
@@ -24,82 +20,13 @@ std::string capital(std::string text) {
 }
 
 std::string seconds(std::int64_t ns) {
-    return std::to_string((ns + second / 2) / second) + " s";
+    return std::to_string((ns + second_ns / 2) / second_ns) + " s";
 }
 
 std::string packets(std::uint64_t count) {
     return std::to_string(count) + (count == 1 ? " packet" : " packets");
 }
 
-/// One direction of one stream, with all that is known about it.
-struct Path {
-    Way way;
-    Side to{};
-    const StreamSeen* told = nullptr;   ///< the receiver's stream as the sender got it
-    const StreamSeen* own = nullptr;    ///< as the receiver wrote it
-    const StreamSeen* mine = nullptr;   ///< the sender's stream as it wrote it
-    const StreamSeen* shown = nullptr;  ///< the sender's stream as the receiver got it
-    std::vector<const MediaFlow*> in;   ///< to where the sender was told
-    std::vector<const MediaFlow*> out;  ///< from the relay to the receiver; without a relay the same as `in`
-};
-
-class Doctor {
-  public:
-    Doctor(const Call& call, const FlowTable& flows, const Rules& rules)
-        : call_(call),
-          flows_(flows),
-          rules_(rules),
-          first_(call.first_ns - second),
-          last_(call.last_ns + (call.ended ? 2 * second : open_end)) {}
-
-    Explanation run();
-
-  private:
-    [[nodiscard]] Path path(std::size_t stream, Side from) const;
-    [[nodiscard]] const StreamSeen* stream(const DescriptionSeen* description, std::size_t i) const {
-        return description != nullptr && i < description->streams.size() ? &description->streams[i] : nullptr;
-    }
-    [[nodiscard]] std::optional<IpAddress> visible(Side side) const {
-        const auto& source = side == Side::caller ? call_.caller_source : call_.callee_source;
-        return source ? std::optional(source->address) : std::nullopt;
-    }
-    [[nodiscard]] bool is_private(const IpAddress& address) const {
-        return rules_.networks.nated.contains(address) || rules_.networks.lan.contains(address);
-    }
-    [[nodiscard]] bool found(Cause cause) const {
-        return std::ranges::any_of(result_.findings, [&](const Finding& finding) { return finding.cause == cause; });
-    }
-    void add(Cause cause, std::optional<Side> silent, std::string sentence, std::string change) {
-        for (const Finding& known : result_.findings) {
-            if (known.cause == cause && known.silent == silent) return;  // the same for another stream
-        }
-        result_.findings.push_back(
-            {.cause = cause, .silent = silent, .sentence = std::move(sentence), .change = std::move(change)});
-    }
-
-    void look_at_messages();
-    void look_at_stream(const Path& there, const Path& back);
-    void look_for_loop(const Path& path);
-    void look_for_ice(const Path& path, const Path& back);
-    void look_for_hold();
-    void never_talked();
-    [[nodiscard]] bool told_private(const Path& path);
-    [[nodiscard]] bool told_wrong_family(const Path& path);
-    [[nodiscard]] bool rebound(const Path& path);
-    [[nodiscard]] bool comes_from_elsewhere(const Path& path);
-    [[nodiscard]] bool relay_keeps_it(const Path& path, const Path& back);
-    [[nodiscard]] bool lost_on_the_way(const Path& path);
-    void silent_way(const Path& path, const Path& back);
-
-    const Call& call_;
-    const FlowTable& flows_;
-    const Rules& rules_;
-    std::int64_t first_;
-    std::int64_t last_;
-    Explanation result_;
-};
-
-/// Of the same stream seen on both sides of a NAT at the same time, one counts.
 std::uint64_t rtp_of(const std::vector<const MediaFlow*>& flows) {
     std::uint64_t count = 0;
     for (const MediaFlow* flow : flows) {
@@ -223,201 +150,6 @@ void Doctor::look_for_hold() {
         return;
     }
 }
-
-// --- one stream ----------------------------------------------------------------------------------------------------
-
-void Doctor::look_at_stream(const Path& there, const Path& back) {
-    look_for_loop(there);
-    look_for_loop(back);
-    look_for_ice(there, back);
-    for (const Path* path : {&there, &back}) {
-        const Path& opposite = path == &there ? back : there;
-        if (path->told == nullptr || path->own == nullptr) continue;  // no answer yet
-        if (told_wrong_family(*path) || told_private(*path)) continue;
-        if (rebound(*path) || comes_from_elsewhere(opposite) || relay_keeps_it(*path, opposite) ||
-            lost_on_the_way(*path))
-            continue;
-        silent_way(*path, opposite);
-    }
-}
-
-void Doctor::look_for_loop(const Path& path) {
-    if (found(Cause::media_loop)) return;
-    for (const auto* flows : {&path.in, &path.out}) {
-        for (const MediaFlow* flow : *flows) {
-            if (flow->rtp < 10 || flow->repeats * 2 < flow->rtp) continue;
-            add(Cause::media_loop, std::nullopt,
-                "The same packets pass again and again from " + to_string(flow->source) + " to " +
-                    to_string(flow->destination) + " (" + packets(flow->repeats) + " of " + std::to_string(flow->rtp) +
-                    " had been there before): a media loop.",
-                "Two relays send to each other: see looptrace for which of them can go.");
-            return;
-        }
-    }
-}
-
-/// Candidates of somebody else than the relay, and media between the parties' own addresses.
-void Doctor::look_for_ice(const Path& path, const Path& back) {
-    if (found(Cause::ice_around_relay) || !path.way.relayed || path.told == nullptr) return;
-    for (const IpAddress& candidate : path.told->candidates) {
-        if (candidate == path.told->rtp->address) continue;
-        std::vector<IpAddress> senders = path.mine != nullptr ? path.mine->candidates : std::vector<IpAddress>();
-        if (const auto seen = visible(path.way.from)) senders.push_back(*seen);
-        for (const IpAddress& sender : senders) {
-            if (back.told != nullptr && back.told->rtp && sender == back.told->rtp->address) continue;
-            const auto direct = flows_.between(sender, candidate, first_, last_);
-            if (rtp_of(direct) == 0) continue;
-            add(Cause::ice_around_relay, std::nullopt,
-                "Media goes from " + to_string(sender) + " to " + to_string(candidate) + " directly (" +
-                    packets(rtp_of(direct)) + "), around the relay at " + to_string(*path.told->rtp) +
-                    ": ICE candidates were left in the session description.",
-                "Let the relay drop the candidates (sdprewrite --ice drop, rtpengine ICE=remove), or offer the relay "
-                "as the only one.");
-            return;
-        }
-    }
-}
-
-bool Doctor::told_wrong_family(const Path& path) {
-    if (!path.told->rtp || path.mine == nullptr || !path.mine->rtp ||
-        path.told->rtp->address.family() == path.mine->rtp->address.family())
-        return false;
-    add(Cause::wrong_family, path.to,
-        capital(name(path.way.from)) + " has media at " + to_string(*path.mine->rtp) + " and is told to send to " +
-            to_string(*path.told->rtp) + ": " +
-            (path.mine->rtp->address.is_v4() ? "IPv4 cannot reach IPv6." : "IPv6 cannot reach IPv4."),
-        "Put a media proxy between the two families (natkit does so by the rule families-differ).");
-    return true;
-}
-
-bool Doctor::told_private(const Path& path) {
-    if (!path.told->rtp || !is_private(path.told->rtp->address) || path.told->hold) return false;
-    const auto sender = visible(path.way.from);
-    const bool outside = sender && !is_private(*sender);
-    if (!outside) return false;
-    // The capture was taken in front of the receiver's own NAT, and packets come through: somebody translates.
-    if (path.way.sent > 0 && visible(path.to) == path.told->rtp->address) return false;
-    const std::string where = to_string(path.told->rtp->address);
-    add(Cause::private_address, path.to,
-        capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " at " + to_string(*sender) +
-            " is told to send to " + to_string(*path.told->rtp) + ", a private address it cannot reach" +
-            (path.way.sent > 0 ? " (" + packets(path.way.sent) + " went there in vain)." : "."),
-        "Put a media proxy in between (natkit: " + where + " must lie in [network] nated or lan), or give " +
-            name(path.to) + " its public address (STUN, \"external address\").");
-    return true;
-}
-
-/// After a silence the packets of the receiver come from another port of its NAT; those for it go on to the old one.
-bool Doctor::rebound(const Path& path) {
-    if (path.shown == nullptr || !path.shown->rtp) return false;
-    const auto flows = flows_.to(*path.shown->rtp, first_, last_);
-    for (const MediaFlow* old : flows) {
-        for (const MediaFlow* now : flows) {
-            const std::int64_t silence = now->first_ns - old->last_ns;
-            if (old == now || old->rtp == 0 || now->rtp == 0 || silence < rebind_silence) continue;
-            if (old->source.address != now->source.address || old->source.port == now->source.port) continue;
-            add(Cause::binding_expired, path.to,
-                capital(name(path.to)) + " went silent for " + seconds(silence) +
-                    ", and its NAT gave it another port: packets came from " + to_string(old->source) +
-                    " and now come from " + to_string(now->source) + "; what is sent to the old one is lost.",
-                "Keep the mapping open (no silence suppression, RTP keepalives), or let the relay follow (mediarelay "
-                "does: rule rebind).");
-            return true;
-        }
-    }
-    return false;
-}
-
-/// `path` leads from the party that is heard from elsewhere than it said; who hears nothing is that party.
-bool Doctor::comes_from_elsewhere(const Path& path) {
-    if (path.mine == nullptr || !path.mine->rtp || path.mine->hold) return false;
-    const Endpoint& said = *path.mine->rtp;
-    for (const MediaFlow* flow : path.in) {
-        if (flow->rtp < 5 || flow->source == said) continue;
-        const auto seen = visible(path.way.from);
-        const bool theirs = flow->source.address == said.address || (seen && flow->source.address == *seen);
-        if (!theirs) continue;
-        // What answers it: packets to the place it said, and none to where it sends from.
-        const bool answered = rtp_of(flows_.to(flow->source, first_, last_)) > 0;
-        const auto in_vain = rtp_of(flows_.to(said, first_, last_));
-        if (answered || is_private(said.address)) continue;
-        add(Cause::other_source, path.way.from,
-            capital(name(path.way.from)) + " hears nothing: it said " + to_string(said) + " and sends from " +
-                to_string(flow->source) + "; " +
-                (in_vain > 0 ? packets(in_vain) + " went to the place it said, where its NAT lets nothing in."
-                             : "nothing is sent back to there."),
-            "Answer to where its packets come from: symmetric RTP (\"comedia\", nat=force_rport,comedia) at the other "
-            "side, or a media proxy that latches "
-            "([media_proxy] source_port_restriction = false for parties on the WAN).");
-        return true;
-    }
-    return false;
-}
-
-bool Doctor::relay_keeps_it(const Path& path, const Path& back) {
-    if (!path.way.relayed || path.way.sent == 0 || path.way.arrived > 0) return false;
-    if (back.way.arrived == 0) {
-        if (found(Cause::relay_not_joined)) return true;
-        add(Cause::relay_not_joined, path.to,
-            capital(name(path.way.from)) + " sends to the relay at " + to_string(*path.way.told) + " (" +
-                packets(path.way.sent) + "), and the relay sends nothing on: its two legs are not joined" +
-                (back.way.sent == 0 ? ", the other party never came." : "."),
-            "Look at the relay: did it see the answer (was it given to it)? `mediarelay list` shows legs that nobody "
-            "joined.");
-        return true;
-    }
-    add(Cause::never_arrives, path.to,
-        capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " sends " + packets(path.way.sent) +
-            " to the relay at " + to_string(*path.way.told) +
-            ", and the relay does not send them on, though it serves the other direction.",
-        "The relay refuses their source: see its drop records; the signalled address and the one they come from "
-        "differ.");
-    return true;
-}
-
-/// RTCP tells what was lost before or after the place of the capture.
-bool Doctor::lost_on_the_way(const Path& path) {
-    std::uint64_t claimed = 0;
-    for (const MediaFlow* flow : path.in) claimed = std::max(claimed, flow->reported_sent);
-    if (path.told->rtcp) {
-        for (const MediaFlow* flow : flows_.to(*path.told->rtcp, first_, last_))
-            claimed = std::max(claimed, flow->reported_sent);
-    }
-    if (claimed > 0 && path.way.sent == 0) {
-        add(Cause::never_arrives, path.to,
-            capital(name(path.to)) + " hears nothing: " + name(path.way.from) + " says (RTCP) it sent " +
-                packets(claimed) + ", and none of them got as far as the capture.",
-            "Something between " + std::string(name(path.way.from)) + " and the capture drops UDP to " +
-                to_string(*path.way.told) + ": a firewall, or a NAT without mapping.");
-        return true;
-    }
-    if (path.way.sent == 0 || path.mine == nullptr || path.shown == nullptr || !path.shown->rtcp) return false;
-    for (const MediaFlow* flow : flows_.to(*path.shown->rtcp, first_, last_)) {
-        if (flow->reported_loss.value_or(0) < bad_loss) continue;
-        add(Cause::never_arrives, path.to,
-            capital(name(path.to)) + " hears nothing: " + packets(path.way.sent) + " go to " +
-                to_string(*path.way.told) + ", and it reports (RTCP) that " + std::to_string(*flow->reported_loss) +
-                " % never arrive.",
-            "Something between the capture and " + std::string(name(path.to)) + " drops UDP to " +
-                to_string(*path.way.told) + ": a firewall, or a NAT without mapping.");
-        return true;
-    }
-    return false;
-}
-
-void Doctor::silent_way(const Path& path, const Path& back) {
-    const bool meant =
-        (path.mine != nullptr && !sdp::sends(path.mine->direction)) || (path.own != nullptr && path.own->hold);
-    if (path.way.sent > 0 || back.way.sent < few_packets || meant || !path.way.told) return;
-    add(Cause::nothing_sent, path.to,
-        capital(name(path.to)) + " hears nothing: no packet from " + name(path.way.from) + " to " +
-            to_string(*path.way.told) + " is in the capture, while " + packets(back.way.sent) + " go the other way.",
-        "Either " + std::string(name(path.way.from)) +
-            " sends nothing (muted, wrong codec, waiting for media), or a firewall on its side drops UDP to " +
-            to_string(path.way.told->address) + ": capture there.");
-}
-
-}  // namespace
 
 const char* to_string(Cause cause) noexcept {
     constexpr std::array<const char*, 12> words = {"private-address-in-sdp", "rtp-from-elsewhere",

@@ -1,8 +1,10 @@
 #include "natkit/engine/explain/facts.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "natkit/base/text.hpp"
+#include "natkit/engine/explain/input.hpp"
 
 namespace natkit::explain {
 namespace {
@@ -166,6 +168,37 @@ record::Nat describe(const sip::Message& message, const Facts& facts, const Arri
     nat.verdict = nat::classify(seen, networks);
     nat.alg = alg_evidence(message, facts, arrival, networks);
     return nat;
+}
+
+std::optional<Endpoint> source_of_via(const Facts& facts) {
+    if (!facts.via || !facts.via->received) return std::nullopt;
+    const auto address = IpAddress::parse(*facts.via->received);
+    if (!address) return std::nullopt;
+    return Endpoint{.address = *address, .port = facts.via->rport.value_or(facts.via->port.value_or(5060))};
+}
+
+/// Space after the start line is RFC 4475 section 3.1.2.10, NUL in quoted text section 3.1.1.2.
+Result<sip::Message> parse_leniently(const std::string& bytes) {
+    auto message = sip::Message::parse(bytes);
+    if (message) return message;
+    std::string lenient = bytes;
+    std::ranges::replace(lenient, '\0', '_');
+    if (const std::size_t feed = lenient.find('\n'); feed != std::string::npos) {
+        const std::size_t end = lenient.find_last_not_of(" \t\r", feed - (feed > 0 ? 1 : 0));
+        if (end != std::string::npos && end < feed) lenient.erase(end + 1, feed - end - 1);
+        if (starts_message("X" +
+                           lenient.substr(std::min(lenient.find(' '), feed)))) {  // a method of impossible letters
+            for (std::size_t i = 0; i < lenient.find(' '); ++i) {
+                if (lenient[i] <= ' ' || lenient[i] >= 0x7f) lenient[i] = '_';
+            }
+        }
+    }
+    if (auto whole = sip::Message::parse(lenient)) return whole;
+    const bool has_end = lenient.find("\n\r\n") != std::string::npos || lenient.find("\n\n") != std::string::npos;
+    if (has_end || lenient.find('\n') == std::string::npos) return message;
+    if (auto whole = sip::Message::parse(lenient + (lenient.ends_with('\n') ? "\r\n" : "\r\n\r\n"))) return whole;
+    if (auto lines = sip::Message::parse(lenient.substr(0, lenient.rfind('\n') + 1) + "\r\n")) return lines;
+    return message;
 }
 
 }  // namespace natkit::explain

@@ -143,4 +143,12 @@ std::vector<const MediaFlow*> FlowTable::between(const IpAddress& source, const 
     return found;
 }
 
+std::vector<const MediaFlow*> FlowTable::repeating(std::uint64_t least) const {
+    std::vector<const MediaFlow*> found;
+    for (const MediaFlow& flow : flows_) {
+        if (flow.repeats >= least && flow.repeats * 2 >= flow.rtp) found.push_back(&flow);
+    }
+    return found;
+}
+
 }  // namespace natkit::explain

@@ -25,6 +25,7 @@ struct Sink {
     Settings settings;
     int fd = STDERR_FILENO;
     Repeats repeats;
+    std::uint64_t lost = 0;  ///< lines since the file could not be written (a full disk)
 };
 
 Sink& sink() {
@@ -79,13 +80,15 @@ std::string escaped(std::string_view text) {
     return result;
 }
 
-void write_all(int fd, std::string_view line) {
+/// Whether all of it was written. A full disk or a closed terminal must not stop calls.
+bool write_all(int fd, std::string_view line) {
     while (!line.empty()) {
         const ssize_t written = ::write(fd, line.data(), line.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return;  // a full disk or a closed terminal must not stop calls
+        if (written <= 0) return false;
         line.remove_prefix(static_cast<std::size_t>(written));
     }
+    return true;
 }
 
 void to_journal(const char* tag, Level level, const std::string& text) {
@@ -95,22 +98,45 @@ void to_journal(const char* tag, Level level, const std::string& text) {
                       to_string(level), nullptr);
 }
 
-void emit(const char* tag, Level level, std::string_view text, Repeats::Time now) {
+std::string formatted(const char* tag, Level level, const std::string& clean, Repeats::Time now) {
     const Settings& settings = sink().settings;
-    const std::string clean = escaped(text);
-    if (settings.target == "journal") return to_journal(tag, level, clean);
-    std::string line;
-    if (settings.format == Format::json) {
-        nlohmann::ordered_json record = {
-            {"type", "log"}, {"time", timestamp(now)}, {"level", to_string(level)}, {"tag", tag}};
-        if (!settings.program.empty()) record["program"] = settings.program;
-        record["text"] = clean;
-        line = record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    } else {
-        line = timestamp(now) + " " + to_string(level) + " " + tag + " " + clean;
+    if (settings.format == Format::text) {
+        return timestamp(now) + " " + to_string(level) + " " + tag + " " + clean + "\n";
     }
-    line += '\n';
-    write_all(sink().fd, line);
+    nlohmann::ordered_json record = {
+        {"type", "log"}, {"time", timestamp(now)}, {"level", to_string(level)}, {"tag", tag}};
+    if (!settings.program.empty()) record["program"] = settings.program;
+    record["text"] = clean;
+    return record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+/// Lines that a file does not take are counted; standard error hears of the first, the file of all when it takes lines
+/// again.
+void to_file(const char* tag, Level level, const std::string& clean, Repeats::Time now) {
+    Sink& to = sink();
+    const std::string line = formatted(tag, level, clean, now);
+    if (to.lost > 0) {
+        const std::string gap = std::to_string(to.lost) + " lines of the log were lost";
+        // It begins on a line of its own: the last one may be there in part.
+        if (!write_all(to.fd, "\n" + formatted("NATKIT", Level::failures, gap, now))) {
+            ++to.lost;
+            return;
+        }
+        to.lost = 0;
+    }
+    if (write_all(to.fd, line)) return;
+    const int error = errno;
+    if (to.lost++ == 0 && to.fd != STDERR_FILENO) {
+        const std::string problem = fail_errno("log " + to.settings.target, error).error().message;
+        static_cast<void>(
+            write_all(STDERR_FILENO, formatted("NATKIT", Level::failures, problem + "; lines are lost", now)));
+    }
+}
+
+void emit(const char* tag, Level level, std::string_view text, Repeats::Time now) {
+    const std::string clean = escaped(text);
+    if (sink().settings.target == "journal") return to_journal(tag, level, clean);
+    to_file(tag, level, clean, now);
 }
 
 }  // namespace

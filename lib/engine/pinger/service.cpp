@@ -141,7 +141,7 @@ void Service::Impl::watch_edge() {
             runner->log().low_level(connected ? std::string("watching sipedge") : "sipedge: " + why);
         }
     });
-    edge->watch([this](const Json& record) { on_edge_record(record); });
+    edge->watch([this](const Json& record) { on_edge_record(record); }, {"client", "ping-answer"});
 }
 
 void Service::Impl::on_edge_record(const Json& record) {
@@ -167,9 +167,9 @@ void Service::Impl::on_edge_record(const Json& record) {
 void Service::Impl::on_event(const ping::Event& event, const std::string& result, const std::string& reason) {
     using Kind = ping::Event::Kind;
     if (event.kind == Kind::dead) {
-        edge->request("client-dead", {{"id", event.client.id}, {"reason", reason}}, [](const Result<Json>&) {});
+        edge->request("client-dead", {{"client", event.client.id}, {"reason", reason}}, [](const Result<Json>&) {});
     } else if (event.kind == Kind::connection) {
-        edge->request("ping-connection", {{"id", event.client.id}},
+        edge->request("ping-connection", {{"connection", event.client.connection}},
                       [this, id = event.client.id](const Result<Json>& reply) {
                           if (!reply && reply.error().code != Errc::timed_out)
                               runner->on_connection_failed(id, reply.error().message);
@@ -181,10 +181,10 @@ void Service::Impl::on_event(const ping::Event& event, const std::string& result
 }
 
 void Service::Impl::reload(const control::Reply& reply) {
-    const auto loaded = config::load_or_default(options.config_file, options.base_dir);
-    if (!loaded) return reply.error(loaded.error().front());
-    runner->log().set_level(loaded->config.pinger.log_level);
-    runner->reload(options_of(loaded->config.pinger));
+    const auto config = options.read_again();
+    if (!config) return reply.error(config.error());
+    runner->log().set_level(config->pinger.log_level);
+    runner->reload(options_of(config->pinger));
     reply.ok(Json::object());
 }
 

@@ -21,6 +21,10 @@ relay::Ports::Kind kind_of(const record::Leg& leg) {
     return leg.has_rtcp() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
 }
 
+Transport transport_of(relay::Stream stream) {
+    return relay::is_tcp(stream) ? Transport::tcp : Transport::udp;
+}
+
 relay::Ports::Kind kind_of(const OpenRequest& request) {
     const bool pair = request.stream == relay::Stream::rtp && !request.mux;
     return pair ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
@@ -72,17 +76,28 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       log_("MEDIAPROXY", options_.log_level),
       ports_(options_.ports, options_.lan, options_.wan),
       claim_timer_(loop, [this] { close_unclaimed(); }),
-      alive_(std::make_shared<bool>(true)) {
+      alive_(std::make_shared<bool>(true)),
+      udp_workers_(std::max(1U, options_.workers)) {
     ports_.set_tos(options_.tos);
-    for (unsigned i = 0; i < std::max(1U, options_.workers); ++i) {
-        // Called on the worker's thread: `this` is used on ours only, and only while the engine lives.
-        workers_.push_back(
-            std::make_unique<Worker>(options_.timeouts, [this, alive = alive_](std::vector<relay::Event> events) {
-                (void)loop_.post([this, alive, told = std::move(events)] {
-                    if (*alive) on_events(told);
-                });
-            }));
+    for (unsigned i = 0; i < udp_workers_; ++i) add_worker();
+}
+
+void Engine::add_worker() {
+    // Called on the worker's thread: `this` is used on ours only, and only while the engine lives.
+    workers_.push_back(
+        std::make_unique<Worker>(options_.timeouts, [this, alive = alive_](std::vector<relay::Event> events) {
+            (void)loop_.post([this, alive, told = std::move(events)] {
+                if (*alive) on_events(told);
+            });
+        }));
+}
+
+unsigned Engine::choose_worker(const record::Leg& leg) {
+    if (!relay::is_tcp(leg.stream)) {
+        return static_cast<unsigned>(std::hash<std::string>{}(leg.call_id) % udp_workers_);
     }
+    if (workers_.size() == udp_workers_) add_worker();
+    return udp_workers_;
 }
 
 Engine::~Engine() {
@@ -156,7 +171,14 @@ Result<void> Engine::check(const OpenRequest& request) const {
     if (request.owner_state.size() > max_owner_state) {
         return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
     }
-    if (request.stream == relay::Stream::udp && request.mux) {
+    if (request.connections < 1 || request.connections > relay::max_connections) {
+        return fail(Errc::bad_input, "must be a number from 1 to " + std::to_string(relay::max_connections),
+                    "connections");
+    }
+    if (request.connections > 1 && !relay::is_tcp(request.stream)) {
+        return fail(Errc::bad_input, "only tcp and t120 have connections", "connections");
+    }
+    if (request.stream != relay::Stream::rtp && request.mux) {
         return fail(Errc::bad_input, "only rtp can be muxed", "mux");
     }
     if (request.party) return relay::check_party(*request.party, request.side, surroundings_);
@@ -167,13 +189,13 @@ Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, Le
     const LegKey key = new_key();
     Entry& entry = legs_[key];
     entry.order = ++last_order_;
-    entry.worker = static_cast<unsigned>(std::hash<std::string>{}(request.call_id) % workers_.size());
     record::Leg& leg = entry.leg;
     leg.id = id_of(key);
     leg.call_id = request.call_id;
     leg.stream = request.stream;
     leg.side = request.side;
     leg.mux = request.mux;
+    leg.connections = request.connections;
     leg.state = state;
     leg.bound = local;
     const auto shown = options_.advertise.find(local.address);
@@ -183,6 +205,7 @@ Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, Le
     leg.owner_state = request.owner_state;
     leg.request = request.request;
     leg.opened = wall_now();
+    entry.worker = choose_worker(leg);
     by_call_.emplace(leg.call_id, key);
     return entry;
 }
@@ -199,7 +222,7 @@ Result<const record::Leg*> Engine::reserve(const OpenRequest& request) {
 
 Result<const record::Leg*> Engine::open(const OpenRequest& request) {
     if (auto checked = check(request); !checked) return std::unexpected(checked.error());
-    auto bound = ports_.open(request.side, request.family, kind_of(request), loop_.now());
+    auto bound = ports_.open(request.side, request.family, kind_of(request), transport_of(request.stream), loop_.now());
     if (!bound) return std::unexpected(bound.error());
     Entry& entry = add(request, bound->local, LegState::open);
     hand_over(entry, std::move(bound->sockets));
@@ -211,24 +234,32 @@ Result<const record::Leg*> Engine::open(const OpenRequest& request) {
 void Engine::hand_over(Entry& entry, Sockets sockets) {
     const record::Leg& leg = entry.leg;
     auto shared = std::make_shared<Sockets>(std::move(sockets));
+    if (relay::is_tcp(leg.stream)) {
+        workers_[entry.worker]->post([key = key_of(leg.id), limit = leg.connections, shared, local = leg.bound.address](
+                                         Plane& plane) { plane.open_tcp(key, limit, std::move((*shared)[0]), local); });
+        if (!std::exchange(entry.in_plane, true)) signal(entry);
+        return;
+    }
     workers_[entry.worker]->post([key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
         plane.open(key, stream, mux, std::move(*shared));
     });
     if (!std::exchange(entry.in_plane, true)) signal(entry);
 }
 
-void Engine::signal(Entry& entry) {
+void Engine::signal(Entry& entry, bool renew) {
     const record::Leg& leg = entry.leg;
+    entry.connected = false;
     if (!entry.in_plane || !leg.party) return;
     const auto policy = relay::source_policy(leg.party->place, options_.source_port_restriction);
-    workers_[entry.worker]->post(
-        [key = key_of(leg.id), party = *leg.party, policy](Plane& plane) { plane.signal(key, party, policy); });
+    workers_[entry.worker]->post([key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
+        plane.signal(key, party, policy, renew);
+    });
 }
 
 Result<void> Engine::open_sockets(Entry& entry) {
     record::Leg& leg = entry.leg;
     if (leg.state == LegState::open || leg.state == LegState::joined) return {};
-    auto sockets = ports_.bind(leg.bound, kind_of(leg));
+    auto sockets = ports_.bind(leg.bound, kind_of(leg), transport_of(leg.stream));
     if (!sockets) return std::unexpected(sockets.error());
     leg.state = LegState::open;
     hand_over(entry, std::move(*sockets));
@@ -261,10 +292,10 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     }
     keep(id);
     const record::Leg before = leg;
-    if (request.party && request.party != leg.party) {
-        leg.party = request.party;
+    if ((request.party && request.party != leg.party) || (request.renew && relay::is_tcp(leg.stream))) {
+        if (request.party) leg.party = request.party;
         leg.latched = {};  // learned anew: see Latch::signal
-        signal(**entry);
+        signal(**entry, request.renew);
     }
     if (request.hold && *request.hold != leg.hold) {
         leg.hold = *request.hold;
@@ -311,6 +342,9 @@ Result<void> Engine::join(const std::string& a, const std::string& b) {
     Entry& one = **first;
     Entry& other = **second;
     if (one.leg.joined == other.leg.id) return {};
+    if (relay::is_tcp(one.leg.stream) != relay::is_tcp(other.leg.stream)) {
+        return fail(Errc::usage, "a TCP leg and a UDP leg cannot be joined", "b");
+    }
     for (Entry* each : {&one, &other}) {
         if (auto done = open_sockets(*each); !done) return done;
     }
@@ -429,7 +463,7 @@ Engine::Status Engine::status() const {
             .sessions = joins_,
             .ports_in_use = ports_.in_use(),
             .ports_cooling = ports_.cooling(),
-            .workers = workers_.size(),
+            .workers = udp_workers_,
             .journal_bytes = journal_ ? journal_->size() : 0};
 }
 

@@ -51,9 +51,10 @@ Json Engine::session_record(const record::Leg& a, const record::Leg& b) {
 }
 
 void Engine::tell_leg(const Entry& entry, const char* event) {
+    if (log_.on(LogLevel::low_level)) log_.low_level(describe(entry.leg) + " " + event);
+    if (wanted_ && !wanted_("leg")) return;
     Json record = record::to_json(entry.leg);
     record["event"] = event;
-    if (log_.on(LogLevel::low_level)) log_.low_level(describe(entry.leg) + " " + event);
     on_record_(record);
 }
 
@@ -78,6 +79,7 @@ void Engine::journal(const std::vector<Journal::Change>& changes) {
         log_.failures("the journal cannot be written, calls would not survive a restart: " +
                       to_string(written.error()));
     }
+    if (written && journal_failed_) log_.major("the journal can be written again");
     journal_failed_ = !written;
 }
 
@@ -123,13 +125,14 @@ Result<void> Engine::restore_leg(const Json& record) {
     Entry entry;
     entry.leg = std::move(*parsed);
     entry.order = ++last_order_;
-    entry.worker = static_cast<unsigned>(std::hash<std::string>{}(entry.leg.call_id) % workers_.size());
+    entry.worker = choose_worker(entry.leg);
+    const Transport transport = relay::is_tcp(entry.leg.stream) ? Transport::tcp : Transport::udp;
     if (entry.leg.state == LegState::open || entry.leg.state == LegState::joined) {
-        auto sockets = ports_.bind(entry.leg.bound, kind);
+        auto sockets = ports_.bind(entry.leg.bound, kind, transport);
         // The process before may still be on its way out.
         for (int i = 0; i < 20 && !sockets && sockets.error().code == Errc::refused; ++i) {
             std::this_thread::sleep_for(10ms);
-            sockets = ports_.bind(entry.leg.bound, kind);
+            sockets = ports_.bind(entry.leg.bound, kind, transport);
         }
         if (!sockets) {
             ports_.give_back(entry.leg.bound, kind, loop_.now());
@@ -186,6 +189,8 @@ void Engine::on_events(const std::vector<relay::Event>& events) {
             case relay::Event::Kind::refused: on_refused(event); break;
             case relay::Event::Kind::flow: on_flow(event); break;
             case relay::Event::Kind::timed_out: on_timed_out(event); break;
+            case relay::Event::Kind::connected:
+            case relay::Event::Kind::disconnected: on_connection(event); break;
         }
     }
 }
@@ -215,6 +220,7 @@ void Engine::on_refused(const relay::Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
     const record::Leg& leg = found->second.leg;
+    if (relay::is_tcp(leg.stream)) return on_connection_refused(found->second, event);
     Json record = {{"type", "drop"}, {"leg", leg.id}};
     add_call(record, leg);
     record["component"] = relay::to_string(event.component);
@@ -259,14 +265,15 @@ void Engine::on_timed_out(const relay::Event& event) {
     if (id_of(event.other) != leg.joined && !(event.other == 0 && leg.joined.empty()))
         return;  // joined otherwise meanwhile
     if (event.other == 0 && (leg.state == LegState::parted || leg.state == LegState::reserved)) return;
+    if (relay::is_tcp(leg.stream) && event.other != 0 && call_goes_on(leg)) return;
     Json record = {{"type", "timeout"}};
     add_call(record, leg);
     record["legs"] = Json::array({leg.id});
     if (event.other != 0) record["legs"].push_back(leg.joined);
     record["silent_ms"] = milliseconds(event.silent);
     record["reason"] = event.other == 0 ? "never-joined" : event.hold ? "hold-timeout" : "timeout";
-    log_.major(describe(leg) +
-               (event.other == 0 ? ": nobody joined it for " : " and leg " + leg.joined + ": no packets for ") +
+    const char* silence = relay::is_tcp(leg.stream) ? ": no connection for " : ": no packets for ";
+    log_.major(describe(leg) + (event.other == 0 ? ": nobody joined it for " : " and leg " + leg.joined + silence) +
                to_string(std::chrono::floor<std::chrono::milliseconds>(event.silent)) + (event.hold ? " on hold" : "") +
                ", freed");
     on_record_(record);

@@ -169,10 +169,14 @@ Result<void> Journal::rewrite() {
     if (!file) return std::unexpected(file.error());
     std::string text = header();
     for (const auto& [id, line] : live_) text += line;
-    if (auto done = write_all(*file, text, next); !done) return done;
+    if (auto done = write_all(*file, text, next); !done) {
+        ::unlink(next.c_str());  // a full disk needs no second journal
+        return done;
+    }
     if (::rename(next.c_str(), path_.c_str()) != 0) return fail_errno("rename " + next, errno);
     file_ = std::move(*file);
     size_ = text.size();
+    torn_ = false;
     return {};
 }
 
@@ -196,9 +200,11 @@ Result<void> Journal::write(const std::vector<Change>& changes) {
         live_[change.id] = std::move(line);
     }
     if (text.empty()) return {};
-    if (size_ + text.size() > std::max(smallest_rewrite, 2 * live_size_)) return rewrite();
+    if (torn_ || size_ + text.size() > std::max(smallest_rewrite, 2 * live_size_)) return rewrite();
     size_ += text.size();
-    return write_all(file_, text, path_);
+    auto written = write_all(file_, text, path_);
+    torn_ = !written;  // a line may be there in part: the next attempt writes all anew
+    return written;
 }
 
 std::string read_boot_id() {

@@ -41,8 +41,14 @@ Result<Endpoint> LocalPorts::reserve(relay::Side side, Family family, relay::Por
     return Endpoint{*address, *port};
 }
 
-Result<Sockets> LocalPorts::bind(const Endpoint& local, relay::Ports::Kind kind) const {
+Result<Sockets> LocalPorts::bind(const Endpoint& local, relay::Ports::Kind kind, Transport transport) const {
     Sockets sockets;
+    if (transport == Transport::tcp) {
+        auto listener = io::open_stream_listener(local);
+        if (!listener) return std::unexpected(listener.error());
+        sockets[0] = std::move(*listener);
+        return sockets;
+    }
     const std::size_t count = kind == relay::Ports::Kind::pair ? 2 : 1;
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
@@ -53,11 +59,12 @@ Result<Sockets> LocalPorts::bind(const Endpoint& local, relay::Ports::Kind kind)
     return sockets;
 }
 
-Result<LocalPorts::Bound> LocalPorts::open(relay::Side side, Family family, relay::Ports::Kind kind, Instant now) {
+Result<LocalPorts::Bound> LocalPorts::open(relay::Side side, Family family, relay::Ports::Kind kind,
+                                           Transport transport, Instant now) {
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         const auto local = reserve(side, family, kind, now);
         if (!local) return std::unexpected(local.error());
-        auto sockets = bind(*local, kind);
+        auto sockets = bind(*local, kind, transport);
         if (sockets) return Bound{*local, std::move(*sockets)};
         give_back(*local, kind, now);
         if (sockets.error().code != Errc::refused) return std::unexpected(sockets.error());

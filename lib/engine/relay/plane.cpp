@@ -24,11 +24,13 @@ Plane::Plane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
           [this](void* slot, Component component, const Endpoint& source, std::span<const std::uint8_t> bytes) {
               on_packet(*static_cast<Leg*>(slot), component, source, bytes);
           })),
-      timer_(loop, [this] {
-          relay_.on_time(loop_.now());
-          tell_events();
-          arm();
-      }) {}
+      timer_(loop,
+             [this] {
+                 relay_.on_time(loop_.now());
+                 tell_events();
+                 arm();
+             }),
+      timeouts_(timeouts) {}
 
 Plane::~Plane() {
     for (const auto& [key, leg] : relay_.legs()) (void)detach(*leg);
@@ -85,6 +87,17 @@ Sockets Plane::detach(Leg& leg) {
     return sockets;
 }
 
+void Plane::open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local) {
+    if (!tcp_) tcp_ = std::make_unique<TcpPlane>(loop_, timeouts_, on_events_);
+    tcp_->open(key, connections, std::move(listener), local);
+}
+
+void Plane::set_timeouts(relay::Timeouts timeouts) {
+    timeouts_ = timeouts;
+    relay_.set_timeouts(timeouts);
+    if (tcp_) tcp_->set_timeouts(timeouts);
+}
+
 void Plane::open(LegKey key, relay::Stream stream, bool mux, Sockets sockets) {
     Leg* leg = relay_.find(key);
     if (leg == nullptr) leg = &relay_.add(key, stream, mux, loop_.now());
@@ -93,6 +106,7 @@ void Plane::open(LegKey key, relay::Stream stream, bool mux, Sockets sockets) {
 }
 
 void Plane::close(LegKey key) {
+    if (tcp_) tcp_->close(key);
     Leg* leg = relay_.find(key);
     if (leg == nullptr) return;
     relay_.part(*leg, loop_.now());
@@ -100,11 +114,13 @@ void Plane::close(LegKey key) {
 }
 
 void Plane::remove(LegKey key) {
+    if (tcp_) tcp_->remove(key);
     close(key);
     relay_.remove(key, loop_.now());
 }
 
-void Plane::signal(LegKey key, const relay::Party& party, relay::SourcePolicy policy) {
+void Plane::signal(LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew) {
+    if (tcp_) tcp_->signal(key, party, policy, renew);
     if (Leg* leg = relay_.find(key)) relay_.signal(*leg, party, policy, loop_.now());
 }
 
@@ -113,6 +129,7 @@ void Plane::restore(LegKey key, Component component, const Endpoint& source, rel
 }
 
 void Plane::set_hold(LegKey key, bool hold) {
+    if (tcp_) tcp_->set_hold(key, hold);
     if (Leg* leg = relay_.find(key)) relay_.set_hold(*leg, hold, loop_.now());
 }
 
@@ -121,12 +138,14 @@ void Plane::set_mux(LegKey key, bool mux) {
 }
 
 void Plane::join(LegKey a, LegKey b) {
+    if (tcp_) tcp_->join(a, b);
     Leg* first = relay_.find(a);
     Leg* second = relay_.find(b);
     if (first != nullptr && second != nullptr && first != second) relay_.join(*first, *second, loop_.now());
 }
 
 void Plane::part(LegKey key) {
+    if (tcp_) tcp_->part(key);
     if (Leg* leg = relay_.find(key)) relay_.part(*leg, loop_.now());
 }
 
@@ -162,6 +181,7 @@ void Plane::collect_one(const Leg& leg, Instant now, Statistics& into) const {
 }
 
 void Plane::collect(LegKey key, Statistics& into) {
+    if (tcp_) tcp_->collect(key, into);
     const Instant now = loop_.now();
     if (key == 0) {
         for (const auto& [each, leg] : relay_.legs()) collect_one(*leg, now, into);

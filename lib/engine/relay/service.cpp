@@ -52,6 +52,38 @@ Result<Enum> choice(const Json& request, const char* key, Enum first, Enum secon
         key);
 }
 
+Result<relay::Stream> stream_of(const Json& request) {
+    using relay::Stream;
+    const auto given = text_of(request, "stream");
+    if (!given) return std::unexpected(given.error());
+    if (given->empty()) return Stream::rtp;
+    for (const Stream stream : {Stream::rtp, Stream::udp, Stream::tcp, Stream::t120}) {
+        if (*given == relay::to_string(stream)) return stream;
+    }
+    return fail(Errc::bad_input, "'" + text::printable(*given, 40) + "' is not one of 'rtp', 'udp', 'tcp', 't120'",
+                "stream");
+}
+
+Result<unsigned> connections_of(const Json& request) {
+    const auto found = request.find("connections");
+    if (found == request.end()) return 1U;
+    if (!found->is_number_unsigned() || found->get<std::uint64_t>() > 1000) {
+        return must("connections", "must be a small number");
+    }
+    return found->get<unsigned>();
+}
+
+/// T.120 has a port of its own: an address alone is enough.
+Json with_port(const Json& party, relay::Stream stream) {
+    Json full = party;
+    const auto endpoint = full.find("endpoint");
+    if (stream != relay::Stream::t120 || endpoint == full.end() || !endpoint->is_string()) return full;
+    if (const auto address = IpAddress::parse(endpoint->get<std::string>())) {
+        *endpoint = to_string(Endpoint{*address, relay::t120_port});
+    }
+    return full;
+}
+
 std::string owner_state_of(const Json& request) {
     const auto found = request.find("owner_state");
     return found == request.end() ? std::string() : found->dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -68,13 +100,23 @@ Json with_statistics(const record::Leg& leg, const Plane::Statistics& all) {
     const auto found = all.find(Engine::key_of(leg.id));
     if (found == all.end()) return record;
     record["statistics"] = record::to_json(found->second);
-    if (leg.joined.empty()) return record;
+    if (leg.joined.empty() || relay::is_tcp(leg.stream)) return record;
     Json& audio = record["audio"] = {{"state", relay::to_string(found->second.flow)}};
     if (found->second.mute != 0) {
         audio["mute"] = Engine::id_of(found->second.mute);
         audio["cause"] = relay::to_string(found->second.cause);
     }
     return record;
+}
+
+/// Of two parties `a` is the one that offers: by RFC 4145 section 4 it connects and the other listens; with T.120,
+/// which has no a=setup, it is the other way round.
+void default_setup(Json& open, bool offerer) {
+    const auto stream = stream_of(open);
+    const auto party = open.find("party");
+    if (!stream || !relay::is_tcp(*stream) || party == open.end() || !party->is_object()) return;
+    if (party->contains("setup")) return;
+    (*party)["setup"] = sdp::to_string(relay::default_setup(*stream, offerer));
 }
 
 void prefix_where(Error& error, const std::string& prefix) {
@@ -111,8 +153,12 @@ Result<relay::Party> Service::read_party(const Json& object) const {
 
 Result<OpenRequest> Service::read_open(const Json& request, const std::string& where) const {
     OpenRequest open;
+    const auto stream = stream_of(request);
+    if (!stream) return std::unexpected(stream.error());
+    const auto connections = connections_of(request);
+    if (!connections) return std::unexpected(connections.error());
     if (const auto party = request.find("party"); party != request.end()) {
-        auto parsed = read_party(*party);
+        auto parsed = read_party(with_port(*party, *stream));
         if (!parsed) return std::unexpected(parsed.error());
         open.party = *parsed;
     }
@@ -123,7 +169,6 @@ Result<OpenRequest> Service::read_open(const Json& request, const std::string& w
         if (!far && open.party->endpoint) family = open.party->endpoint->address.family();
         if (far && open.party->visible) family = open.party->visible->family();
     }
-    const auto stream = choice(request, "stream", relay::Stream::rtp, relay::Stream::udp, relay::Stream::rtp);
     const auto side =
         choice(request, "side", relay::Side::lan, relay::Side::wan, on_lan ? relay::Side::lan : relay::Side::wan);
     const auto asked_family = choice(request, "family", Family::ipv4, Family::ipv6, family);
@@ -131,7 +176,6 @@ Result<OpenRequest> Service::read_open(const Json& request, const std::string& w
     auto call_id = text_of(request, "call_id");
     auto owner = text_of(request, "owner");
     auto id = text_of(request, "id");
-    if (!stream) return std::unexpected(stream.error());
     if (!side) return std::unexpected(side.error());
     if (!asked_family) return std::unexpected(asked_family.error());
     if (!mux) return std::unexpected(mux.error());
@@ -141,6 +185,7 @@ Result<OpenRequest> Service::read_open(const Json& request, const std::string& w
     open.side = *side;
     open.family = *asked_family;
     open.mux = mux->value_or(false);
+    open.connections = *connections;
     open.call_id = std::move(*call_id);
     open.owner = std::move(*owner);
     open.owner_state = owner_state_of(request);
@@ -178,12 +223,19 @@ Service::Answer Service::update(const Json& request) {
     if (!leg) return std::unexpected(leg.error());
     UpdateRequest update;
     if (const auto party = request.find("party"); party != request.end()) {
-        auto parsed = read_party(*party);
+        const record::Leg* known = engine_->find(*leg);
+        auto parsed = read_party(with_port(*party, known == nullptr ? relay::Stream::rtp : known->stream));
         if (!parsed) return std::unexpected(parsed.error());
         update.party = *parsed;
     }
     const auto hold = flag_of(request, "hold");
     const auto mux = flag_of(request, "mux");
+    const auto connection = text_of(request, "connection");
+    if (!connection) return std::unexpected(connection.error());
+    if (!connection->empty() && *connection != "new" && *connection != "existing") {
+        return must("connection", "must be 'new' or 'existing'");
+    }
+    update.renew = *connection == "new";
     if (!hold) return std::unexpected(hold.error());
     if (!mux) return std::unexpected(mux.error());
     update.hold = *hold;
@@ -191,6 +243,7 @@ Service::Answer Service::update(const Json& request) {
     if (request.contains("owner_state")) update.owner_state = owner_state_of(request);
     const auto updated = engine_->update(*leg, update);
     if (!updated) return std::unexpected(updated.error());
+    if (const auto brief = request.find("brief"); brief != request.end() && *brief == true) return Json::object();
     return shown(**updated);
 }
 
@@ -244,9 +297,10 @@ Service::Answer Service::relay(const Json& request) {
         if (side == request.end() || !side->is_object())
             return undo({Errc::bad_input, {}, "must be an object with a party"}, name);
         Json full = *side;
-        for (const char* key : {"id", "stream", "mux", "call_id", "owner", "owner_state"}) {
+        for (const char* key : {"id", "stream", "mux", "connections", "call_id", "owner", "owner_state"}) {
             if (request.contains(key) && !full.contains(key)) full[key] = request[key];
         }
+        default_setup(full, name == std::string_view("a"));
         auto open = read_open(full, std::string("/") + name);
         if (!open) return undo(open.error(), name);
         if (const record::Leg* before = engine_->find_request(open->request)) {
@@ -419,6 +473,7 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, Options options,
     });
     if (!engine) return std::unexpected(engine.error());
     service->engine_ = std::move(*engine);
+    service->engine_->set_wanted([raw = service.get()](std::string_view type) { return raw->server_->watched(type); });
     service->add_commands();
     return service;
 }

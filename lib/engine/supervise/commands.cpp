@@ -19,6 +19,8 @@ void copy_number(const Json& from, const char* key, Json& to, const char* name) 
     if (found != from.end() && found->is_number()) to[name] = *found;
 }
 
+const Error starting{Errc::refused, "", "natkit is starting; try again in a moment"};
+
 /// Collects the workers' answers to one status request.
 struct Gathering {
     std::function<void(const Json&)> done;
@@ -76,18 +78,27 @@ void Supervisor::Impl::serve() {
             command,
             [this, command](const Json&, const Fds&, const control::Reply& reply) { ask_edge(command, reply); }, run);
     }
-    server->on("reload", [this](const Json&, const Fds&, const control::Reply& reply) {
-        const config::Problems problems = reload();
-        if (problems.empty()) return reply.ok(Json::object());
-        std::string text;
-        for (const Error& problem : problems) text += (text.empty() ? "" : "\n") + natkit::to_string(problem);
-        reply.error({Errc::bad_config, "", text});
+    server->on("reload", [this](const Json& request, const Fds&, const control::Reply& reply) {
+        if (!sockets_open) return reply.error(starting);
+        if (request.value("dry_run", false)) return preview(reply);
+        reload([reply](const config::Problems& problems) {
+            if (problems.empty()) return reply.ok(Json::object());
+            reply.error(one_error(problems));
+        });
     });
+    server->on(
+        "renew",
+        [this](const Json& request, const Fds&, const control::Reply& reply) {
+            renew(request.value("token", ""), reply);
+        },
+        run);
     server->on("drain", [this](const Json&, const Fds&, const control::Reply& reply) {
+        if (!sockets_open) return reply.error(starting);
         drain();
         reply.ok(Json::object());
     });
     server->on("stop", [this](const Json&, const Fds&, const control::Reply& reply) {
+        if (!sockets_open) return reply.error(starting);
         waiting_for_stop.push_back(reply);
         stop();
     });
@@ -96,7 +107,8 @@ void Supervisor::Impl::serve() {
     });
 }
 
-std::optional<Error> Supervisor::Impl::serve_metrics(const std::optional<Endpoint>& where) {
+std::optional<Error> Supervisor::Impl::serve_metrics(const config::Control& wanted) {
+    const std::optional<Endpoint>& where = wanted.metrics;
     if (!where) {
         metrics_server.reset();
         return std::nullopt;
@@ -111,6 +123,12 @@ std::optional<Error> Supervisor::Impl::serve_metrics(const std::optional<Endpoin
                                  .body = metrics::to_text(tally.families(status))});
             });
         });
+    if (!opened && !wanted.metrics_given) {
+        metrics_server.reset();
+        log.failures("no metrics: " + opened.error().message +
+                     "; write [control] metrics = another address, or \"\" for none");
+        return std::nullopt;
+    }
     if (!opened) {
         return Error{opened.error().code, "", "[control] metrics: " + opened.error().message + "; write \"\" for none"};
     }
@@ -122,14 +140,16 @@ std::optional<Error> Supervisor::Impl::serve_metrics(const std::optional<Endpoin
 void Supervisor::Impl::watch(Worker& worker) {
     if (worker.name() == "natpinger") return;
     auto in_snapshot = std::make_shared<bool>(true);
-    worker.client().watch([this, in_snapshot](const Json& record) {
-        const auto type = record.find("type");
-        if (type != record.end() && *type == "snapshot-end") {
-            *in_snapshot = false;
-        } else if (!*in_snapshot) {
-            tally.on_record(record);
-        }
-    });
+    worker.client().watch(
+        [this, in_snapshot](const Json& record) {
+            const auto type = record.find("type");
+            if (type != record.end() && *type == "snapshot-end") {
+                *in_snapshot = false;
+            } else if (!*in_snapshot) {
+                tally.on_record(record);
+            }
+        },
+        {"decision", "session", "timeout", "drop", "latch"});
     worker.on_lost([in_snapshot] { *in_snapshot = true; });
 }
 

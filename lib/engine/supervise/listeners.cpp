@@ -25,8 +25,13 @@ Error explain(const config::Listen& listen, const Error& error) {
     return {error.code, "", "[sip] listen: " + error.message + hint};
 }
 
+/// What a SIP socket may hold while its process waits for a processor: a burst of some thousand messages.
+constexpr int receive_buffer = 4 << 20;
+
 Result<io::Fd> open_one(const config::Listen& listen) {
-    if (listen.transport == config::Transport::udp) return io::open_udp(listen.endpoint);
+    if (listen.transport == config::Transport::udp) {
+        return io::open_udp(listen.endpoint, {.tos = {}, .receive_buffer = receive_buffer});
+    }
     return io::open_tcp_listener(listen.endpoint);
 }
 
@@ -77,6 +82,16 @@ std::vector<Error> Listeners::open(std::span<const config::Listen> wanted) {
     names_ = std::move(names);
     offered_.clear();
     return {};
+}
+
+std::vector<Error> Listeners::try_open(std::span<const config::Listen> wanted) const {
+    std::vector<Error> problems;
+    for (const config::Listen& listen : wanted) {
+        const std::string name = to_string(listen);
+        if (sockets_.contains(name) || offered_.contains(name)) continue;
+        if (const auto socket = open_one(listen); !socket) problems.push_back(explain(listen, socket.error()));
+    }
+    return problems;
 }
 
 Result<std::vector<io::Fd>> Listeners::duplicates() const {

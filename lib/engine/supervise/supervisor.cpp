@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -45,13 +46,6 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-std::vector<config::Listen> served(const config::Config& config) {
-    std::vector<config::Listen> result;
-    std::ranges::copy_if(config.sip.listen, std::back_inserter(result),
-                         [](const config::Listen& one) { return one.transport == config::Transport::udp; });
-    return result;
-}
-
 Supervisor::Impl::Impl(io::Loop& on, Options with, config::Config from)
     : loop(on),
       options(std::move(with)),
@@ -60,12 +54,13 @@ Supervisor::Impl::Impl(io::Loop& on, Options with, config::Config from)
       runtime_dir(folder_of(config.control.socket)),
       started(on.now()),
       notifier(on),
-      drain_timer(on, [this] { look_at_drain(); }) {}
+      drain_timer(on, [this] { look_at_drain(); }),
+      address_timer(on, [this] { look_at_addresses(); }) {}
 
 std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(io::Loop& loop, Options options,
-                                                                               config::Config config) {
+                                                                               config::Loaded loaded) {
     std::unique_ptr<Supervisor> supervisor(new Supervisor);
-    supervisor->impl_ = std::make_unique<Impl>(loop, std::move(options), std::move(config));
+    supervisor->impl_ = std::make_unique<Impl>(loop, std::move(options), std::move(loaded.config));
     Impl& impl = *supervisor->impl_;
     if (auto problem = impl.make_folders()) return std::unexpected(config::Problems{std::move(*problem)});
     auto server = control::Server::listen(loop, impl.config.control.socket);
@@ -77,24 +72,28 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
     }
     impl.server = std::move(*server);
     impl.make_workers();
+    impl.serve();  // before the loop runs for the first time: somebody may ask already
     for (auto& socket : io::take_listen_fds()) {
         if (const auto taken = impl.listeners.offer(std::move(socket)); !taken)
             impl.log.problems(to_string(taken.error()));
     }
     for (auto& worker : impl.workers) static_cast<void>(worker->adopt());
     impl.take_sockets_back();
-    auto problems = impl.listeners.open(served(impl.config));
-    if (auto problem = impl.serve_metrics(impl.config.control.metrics)) problems.push_back(std::move(*problem));
+    auto problems = impl.listeners.open(impl.config.sip.listen);
+    if (auto problem = impl.serve_metrics(impl.config.control)) problems.push_back(std::move(*problem));
     if (problems.empty()) {
         if (auto problem = impl.drop_privileges()) problems.push_back(std::move(*problem));
     }
     if (problems.empty()) {
         if (auto problem = impl.write_snapshot()) problems.push_back(std::move(*problem));
     }
-    if (!problems.empty()) return std::unexpected(std::move(problems));
+    if (!problems.empty()) {
+        config::locate(problems, loaded.places);
+        return std::unexpected(std::move(problems));
+    }
     impl.sockets_open = true;
+    impl.look_at_addresses();
     for (auto& [worker, ready] : std::exchange(impl.waiting_for_sockets, {})) impl.hand_over_sockets(*worker, ready);
-    impl.serve();
     for (auto& worker : impl.workers) {
         if (impl.stopping) break;  // one could not even be started
         if (worker->state() == Worker::State::stopped) {
@@ -137,6 +136,7 @@ std::optional<Error> Supervisor::Impl::drop_privileges() const {
         for (const char* suffix : {"", "-wal", "-shm"}) paths.push_back(config.registrar.state + suffix);
         paths.push_back(folder_of(config.registrar.state) + "/secret");
     }
+    if (config.log.target.starts_with('/')) paths.push_back(config.log.target);
     const auto done = io::become(config.daemon.user, paths);
     if (done) return std::nullopt;
     return Error{Errc::bad_config, "", "[daemon] user: " + done.error().message};
@@ -145,7 +145,8 @@ std::optional<Error> Supervisor::Impl::drop_privileges() const {
 /// The workers read a copy: a file that is being edited does not reach one that happens to restart.
 std::optional<Error> Supervisor::Impl::write_snapshot() const {
     std::ostringstream text;
-    if (!options.config_file.empty()) text << std::ifstream(options.config_file, std::ios::binary).rdbuf();
+    const std::string& file_name = options.source.options().config_file;
+    if (!file_name.empty()) text << std::ifstream(file_name, std::ios::binary).rdbuf();
     const std::string bytes = text.str();
     const std::string fresh = path(std::string(snapshot_name) + ".new");
     const io::Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -158,13 +159,16 @@ std::optional<Error> Supervisor::Impl::write_snapshot() const {
 
 void Supervisor::Impl::make_workers() {
     for (const std::string name : programs) {
+        // Without SIP there is a relay for others, and nothing else.
+        if (needs_sockets(name) && config.sip.listen.empty()) continue;
         Worker::Spec spec{
             .name = name, .argv = {options.program_dir + "/" + name, "serve"}, .socket = path(name + ".sock")};
-        const std::vector<std::string> arguments = {"--config",       path(snapshot_name), "--base-dir",
-                                                    options.base_dir, "--runtime",         runtime_dir};
+        const std::vector<std::string> arguments = {
+            "--config", path(snapshot_name), "--base-dir", options.source.options().base_dir, "--runtime", runtime_dir};
         spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
         if (needs_sockets(name)) spec.argv.emplace_back("--adopt");
-        if (!options.log_level.empty()) spec.argv.insert(spec.argv.end(), {"--log-level", options.log_level});
+        if (const std::string& level = options.source.options().log_level; !level.empty())
+            spec.argv.insert(spec.argv.end(), {"--log-level", level});
         workers.push_back(std::make_unique<Worker>(
             loop, std::move(spec), log,
             Worker::Handlers{
@@ -173,6 +177,7 @@ void Supervisor::Impl::make_workers() {
                 .on_running = [this](Worker& worker) { on_worker_running(worker); },
                 .on_unusable = [this](Worker& worker) { on_worker_unusable(worker); },
                 .on_stopped = [this](Worker&) { on_worker_stopped(); }}));
+        watch(*workers.back());
     }
 }
 
@@ -216,11 +221,29 @@ void Supervisor::Impl::on_worker_running(Worker& worker) {
     if (server->watched()) server->publish(component(worker));
     if (draining && worker.name() == "sipedge") drain();  // it has forgotten
     const bool all = std::ranges::all_of(workers, [](const auto& w) { return w->state() == Worker::State::running; });
-    if (!all || announced) return;
+    if (!all) return;
+    if (announced) return renew_next();
     announced = true;
     log.major(summary());
     notifier.ready(summary());
     if (options.on_ready) options.on_ready();
+    renew_next();
+}
+
+void Supervisor::Impl::look_at_addresses() {
+    address_timer.start_in(1s);
+    const auto host = io::host_addresses();
+    if (!host) return;
+    for (const config::Listen& listen : config.sip.listen) {
+        const IpAddress& address = listen.endpoint.address;
+        const bool there = std::ranges::find(*host, address, &HostAddress::address) != host->end();
+        if (there && missing_addresses.erase(address) > 0) {
+            log.major(natkit::to_string(address) + " is an address of this host again");
+        } else if (!there && missing_addresses.insert(address).second) {
+            log.failures(natkit::to_string(address) +
+                         " is no longer an address of this host (interface down?): its side cannot be reached");
+        }
+    }
 }
 
 std::string Supervisor::Impl::summary() const {
@@ -240,7 +263,7 @@ void Supervisor::Impl::drain() {
     if (!draining) log.major("draining: no new calls; this ends when the last one does");
     draining = true;
     Worker* edge = find("sipedge");
-    if (edge->state() == Worker::State::running) {
+    if (edge != nullptr && edge->state() == Worker::State::running) {
         edge->client().request("drain", Json::object(), [this](const Result<Json>& reply) {
             if (!reply) log.failures("sipedge does not drain: " + to_string(reply.error()));
         });
@@ -294,43 +317,105 @@ void Supervisor::Impl::clean_up() {
     if (alone && made_runtime_dir) ::rmdir(runtime_dir.c_str());
 }
 
-config::Problems Supervisor::Impl::reload() {
-    auto loaded = options.config_file.empty() ? config::load_or_default("", options.base_dir)
-                                              : config::load(options.config_file, options.base_dir);
-    if (!loaded) return std::move(loaded.error());
-    const auto host = io::host_addresses();
-    if (!host) return {host.error()};
-    config::Config& fresh = loaded->config;
-    static_cast<void>(config::apply_host(fresh, *host));
-    if (fresh.control.socket != config.control.socket) {
-        return {{Errc::bad_config, "", "[control] socket: cannot change while natkit runs; stop and start it"}};
+config::Problems Supervisor::Impl::fixed_changes(const config::Config& fresh) const {
+    config::Problems problems;
+    const auto fixed = [&problems](bool changed, const char* key) {
+        const char* what = ": cannot change while natkit runs; stop and start it";
+        if (changed) problems.push_back({Errc::bad_config, "", std::string(key) + what});
+    };
+    fixed(fresh.control.socket != config.control.socket, "[control] socket");
+    fixed(fresh.registrar.state != config.registrar.state, "[registrar] state");
+    fixed(fresh.daemon.user != config.daemon.user, "[daemon] user");
+    fixed(fresh.media_proxy.workers != config.media_proxy.workers, "[media_proxy] workers");
+    fixed(fresh.sip.listen.empty() != config.sip.listen.empty(), "[sip] listen, between some and none");
+    return problems;
+}
+
+/// The log first, as it is the only one that is easily put back; then what fails as a whole.
+config::Problems Supervisor::Impl::take_over(const config::Loaded& fresh) {
+    if (const auto done = log::configure(daemon::log_settings(fresh.config.log, "natkit")); !done) {
+        return {{done.error().code, "", "[log] target: " + done.error().message}};
     }
-    if (auto problems = listeners.open(served(fresh)); !problems.empty()) return problems;
-    if (auto problem = serve_metrics(fresh.control.metrics)) return {std::move(*problem)};
-    if (auto problem = write_snapshot()) return {std::move(*problem)};
-    config = std::move(fresh);
+    config::Problems problems = listeners.open(fresh.config.sip.listen);
+    if (problems.empty()) {
+        if (auto problem = serve_metrics(fresh.config.control)) problems.push_back(std::move(*problem));
+    }
+    if (problems.empty()) {
+        if (auto problem = write_snapshot()) problems.push_back(std::move(*problem));
+    }
+    if (!problems.empty()) {
+        static_cast<void>(listeners.open(config.sip.listen));
+        static_cast<void>(serve_metrics(config.control));
+        static_cast<void>(log::configure(daemon::log_settings(config.log, "natkit")));
+    }
+    return problems;
+}
+
+void Supervisor::Impl::reload(std::function<void(const config::Problems&)> done) {
+    notifier.reloading();
+    const auto finish = [this, done = std::move(done)](config::Problems problems) {
+        for (const Error& problem : problems) log.failures("not reloaded: " + natkit::to_string(problem));
+        if (problems.empty()) log.major("configuration read again");
+        notifier.ready(summary());
+        done(problems);
+    };
+    auto loaded = options.source.read();
+    if (!loaded) return finish(std::move(loaded.error()));
+    config::Problems problems = fixed_changes(loaded->config);
+    for (Error& missing : daemon::missing_files(*loaded)) problems.push_back(std::move(missing));
+    if (problems.empty()) problems = take_over(*loaded);
+    if (!problems.empty()) {
+        config::locate(problems, loaded->places);
+        return finish(std::move(problems));
+    }
+    config = std::move(loaded->config);
     log.set_level(config.sip.log_level);
+    tell_workers(finish);
+}
+
+/// Every worker reads the snapshot again and gets the sockets; `done` hears of those that did not.
+void Supervisor::Impl::tell_workers(std::function<void(config::Problems)> done) {
+    struct Round {
+        std::function<void(config::Problems)> done;
+        config::Problems problems;
+        unsigned waiting = 1;  // ourselves, until all have been asked
+        void finish() {
+            if (--waiting == 0) done(std::move(problems));
+        }
+    };
+    auto round = std::make_shared<Round>();
+    round->done = std::move(done);
     for (auto& worker : workers) {
         worker->retry();
-        if (worker->state() != Worker::State::running) continue;
-        const auto told = [this, name = worker->name()](const Result<Json>& reply) {
-            if (!reply) log.failures(name + " keeps its old configuration: " + to_string(reply.error()));
+        if (worker->state() != Worker::State::running) continue;  // it reads the snapshot when it starts
+        const auto told = [round, name = worker->name()](const Result<Json>& reply) {
+            if (!reply) {
+                const std::string text = name + " keeps its old configuration: " + natkit::to_string(reply.error());
+                round->problems.push_back({Errc::system, "", text});
+            }
+            round->finish();
         };
+        ++round->waiting;
         worker->client().request("reload", nullptr, told);
         if (!needs_sockets(worker->name())) continue;
         auto sockets = listeners.duplicates();
-        if (!sockets) return {sockets.error()};
+        if (!sockets) {
+            round->problems.push_back(sockets.error());
+            continue;
+        }
+        ++round->waiting;
         worker->client().request("adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
                                  [told](const Result<Json>& reply, const std::vector<io::Fd>&) { told(reply); });
     }
-    log.major("configuration read again");
-    return {};
+    round->finish();
 }
 
 void Supervisor::reload() {
-    impl_->notifier.reloading();
-    for (const Error& problem : impl_->reload()) impl_->log.failures("not reloaded: " + to_string(problem));
-    impl_->notifier.ready(impl_->summary());
+    impl_->reload([](const config::Problems&) {});
+}
+
+void Supervisor::rotate_logs() {
+    for (const auto& worker : impl_->workers) worker->signal(SIGUSR1);
 }
 
 void Supervisor::stop() {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "natkit/engine/control/server.hpp"
@@ -40,6 +41,10 @@ struct Supervisor::Impl {
     bool good = true;
     bool announced = false;
     std::vector<control::Reply> waiting_for_stop;
+    io::Timer address_timer;
+    std::set<IpAddress> missing_addresses;  ///< of listeners, not on this host at the moment
+    std::size_t renewed = 0;                ///< of `workers`, by the installed programs
+    std::vector<control::Reply> waiting_for_renewal;
 
     Impl(io::Loop& on, Options with, config::Config from);
 
@@ -57,18 +62,30 @@ struct Supervisor::Impl {
     void on_worker_running(Worker& worker);
     [[nodiscard]] std::string summary() const;
     void on_worker_unusable(Worker& worker);
+    /// `natkit renew`: natkit becomes the installed program, then each worker does.
+    void renew(const std::string& token, const control::Reply& reply);
+    void renew_next();
+    /// Says when an address that is listened on goes from this host, and when it is back.
+    void look_at_addresses();
     /// No new calls; ends when the last one does.
     void drain();
     void look_at_drain();
     void stop();
     void on_worker_stopped();
 
-    /// Everything a reload changes, or every problem and no change.
-    [[nodiscard]] config::Problems reload();
+    /// Reads the configuration and lets it take effect everywhere; `done` hears every problem. Problems of the
+    /// configuration itself, or of a socket or file, leave everything as it was.
+    void reload(std::function<void(const config::Problems&)> done);
+    /// What cannot change while natkit runs.
+    [[nodiscard]] config::Problems fixed_changes(const config::Config& fresh) const;
+    [[nodiscard]] config::Problems take_over(const config::Loaded& fresh);
+    /// What a reload would do: every problem, or what would change, and which registered clients would change place.
+    void preview(const control::Reply& reply);
+    void tell_workers(std::function<void(config::Problems)> done);
 
     void serve();
-    /// [control] metrics, opened or changed.
-    [[nodiscard]] std::optional<Error> serve_metrics(const std::optional<Endpoint>& where);
+    /// [control] metrics, opened or changed. Where nobody asked for them, a port that cannot be had is no problem.
+    [[nodiscard]] std::optional<Error> serve_metrics(const config::Control& wanted);
     void watch(Worker& worker);
     /// Asks all workers that run; calls back with the object that `status` answers.
     void gather_status(std::function<void(const Json&)> done);
@@ -77,7 +94,7 @@ struct Supervisor::Impl {
     [[nodiscard]] Worker* find(std::string_view name);
 };
 
-/// The listeners that sipedge serves.
-[[nodiscard]] std::vector<config::Listen> served(const config::Config& config);
+/// All problems as one reply: a line each.
+[[nodiscard]] Error one_error(const config::Problems& problems);
 
 }  // namespace natkit::supervise

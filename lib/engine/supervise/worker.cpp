@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "natkit/io/host.hpp"
 #include "natkit/io/lines.hpp"
@@ -85,6 +86,7 @@ void Worker::on_connected() {
         restart_.on_ready(loop_.now());
         if (restarts_ > 0) log_.major(spec_.name + " is back (process " + std::to_string(process_->pid()) + ")");
         ever_ran_ = true;
+        if (const int number = std::exchange(late_signal_, 0); number != 0) process_->kill(number);
         handlers_.on_running(*this);
     });
 }
@@ -101,6 +103,10 @@ void Worker::on_exit(io::Process::Exit exit) {
         state_ = State::failed;
         handlers_.on_unusable(*this);
         return;
+    }
+    if (std::exchange(replacing_, false)) {
+        log_.major(spec_.name + " (process " + std::to_string(ended->pid()) + ") gives way to the installed program");
+        return start();
     }
     const auto delay = restart_.on_death(loop_.now());
     if (!delay) {
@@ -151,10 +157,21 @@ void Worker::stop() {
     }
 }
 
+void Worker::replace() {
+    if (state_ != State::running) return;
+    replacing_ = true;
+    process_->kill(SIGKILL);  // what a crash does not lose, this does not
+}
+
 void Worker::retry() {
     if (state_ != State::failed) return;
     restart_.reset();
     start();
+}
+
+void Worker::signal(int number) {
+    if (state_ == State::running) process_->kill(number);
+    if (state_ == State::starting) late_signal_ = number;
 }
 
 Duration Worker::uptime() const noexcept {

@@ -113,9 +113,24 @@ TEST_CASE("config: all problems at once, in the order of their lines") {
     CHECK(loaded.error()[3].where == "natkit.toml:6:9");
 }
 
+TEST_CASE("config: what shows later gets the place of its key") {
+    const auto loaded = read("[sip]\nlisten = []\n[control]\nmetrics = \"\"\n");
+    REQUIRE(loaded);
+    CHECK(loaded->config.sip.listen_given);
+    CHECK(loaded->config.control.metrics_given);
+    std::vector<Error> problems = {{Errc::system, "", "[sip] listen: 203.0.113.10:5060: address already in use"},
+                                   {Errc::system, "", "[log] target: gone"},
+                                   {Errc::system, "here", "[sip] listen: as it says"}};
+    config::locate(problems, loaded->places);
+    CHECK(problems[0].where == "natkit.toml:2:10");
+    CHECK(problems[1].where.empty());
+    CHECK(problems[2].where == "here");
+}
+
 TEST_CASE("config: what is printed is what was read") {
     const char* texts[] = {
         "",
+        "[sip]\nlisten=[]\n",
         "[network]\nlan=[]\n[registrar]\nstate=\"memory\"\nopen=true\nusers=\"a\\\"\\u0007b\"\n",
         "[sip]\nlisten=[\"tls:[::1]\"]\nadvertise={\"10.0.0.1\"=\"1.2.3.4\"}\n[tls]\ncertificate=\"c\"\nkey=\"k\"\n"
         "[sip.routes]\n\"a.b\"={to=\"sip:[::1]:5070;transport=tcp\",path=\"contact\"}\n[media_proxy]\ntos=\"af41\"\n",
@@ -146,6 +161,13 @@ TEST_CASE("config::apply_host: what depends on the host") {
         CHECK(c.media_proxy.wan_addresses ==
               std::vector{address("203.0.113.10"), address("100.64.7.8"), address("2001:db8::10")});
         CHECK(c.network.lan_trusted);
+    }
+    SUBCASE("no SIP at all is not the same as nothing written") {
+        config::Config c = read("[sip]\nlisten=[]\n[media_proxy.addresses]\nwan=[\"203.0.113.10\"]\n")->config;
+        CHECK(config::apply_host(c, host).empty());
+        CHECK(c.sip.listen.empty());
+        config::Config d = read("[sip]\nlisten=[]\n")->config;
+        REQUIRE(config::apply_host(d, host).size() == 1);
     }
     SUBCASE("a wildcard stands for the addresses of its family") {
         config::Config c = read("[sip]\nlisten=[\"udp:[::]:5070\", \"udp:[2001:db8::10]:5070\"]")->config;

@@ -20,3 +20,8 @@ TEST_CASE("crypto::random_hex: length, and not twice the same") {
     CHECK(crypto::random_hex(8).size() == 16);
     CHECK(crypto::random_hex(16) != crypto::random_hex(16));
 }
+
+TEST_CASE("crypto: digests of a known text (RFC 1321, FIPS 180-4)") {
+    CHECK(crypto::md5_hex("abc") == "900150983cd24fb0d6963f7d28e17f72");
+    CHECK(crypto::sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}

@@ -72,6 +72,19 @@ TEST_CASE("nat::classify: the first matching rule wins") {
     }
 }
 
+TEST_CASE("nat::why: the verdict in words") {
+    const auto words = [](const char* received, const char* contact) {
+        const nat::Evidence seen = {.received = ip(received), .via = {}, .contact = maybe_ip(contact)};
+        return nat::why(nat::classify(seen, networks), ip(received));
+    };
+    CHECK(words("203.0.113.70", "203.0.113.70") == "203.0.113.70 is in nat_servers (203.0.113.64/28)");
+    CHECK(words("198.51.100.99", "192.168.1.5") ==
+          "it calls itself 192.168.1.5, an address in nated, and is seen as 198.51.100.99");
+    CHECK(words("192.168.10.20", "192.168.10.20") == "192.168.10.20 is in lan");
+    CHECK(words("198.51.100.99", "198.51.100.99") ==
+          "198.51.100.99 is in no list, and nothing it says of itself is in nated");
+}
+
 TEST_CASE("nat::site_of: a multihomed NAT is one site") {
     CHECK(to_string(nat::site_of(ip("203.0.113.70"), networks)) == "203.0.113.64/28");
     CHECK(to_string(nat::site_of(ip("203.0.113.9"), networks)) == "203.0.113.9");

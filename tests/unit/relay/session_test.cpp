@@ -94,6 +94,8 @@ struct Call {
                     text += "timeout " + std::to_string(event.leg) + " " + std::to_string(event.other) + " " +
                             std::to_string(std::chrono::duration_cast<std::chrono::seconds>(event.silent).count());
                     break;
+                case Event::Kind::connected:
+                case Event::Kind::disconnected: text += "?"; break;
             }
         }
         return text;

@@ -34,7 +34,9 @@ store::BindingRow row(const char* id, std::int64_t expires_ms) {
             .call_id = "c'1",
             .cseq = 4'000'000'000u,
             .q = 500,
-            .user_agent = "phone; \"x\""};
+            .user_agent = "phone; \"x\"",
+            .authenticated = true,
+            .server = "pbx.example.net"};
 }
 
 }  // namespace

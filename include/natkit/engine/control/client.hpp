@@ -35,7 +35,8 @@ class Client {
 
     /// Subscribes, and again after each reconnection: every time the whole snapshot comes anew, ended by a record of
     /// type "snapshot-end".
-    void watch(OnRecord on_record);
+    /// Of all types, or of these only.
+    void watch(OnRecord on_record, std::vector<std::string> types = {});
 
     /// `on_state(false, why)` is also called for each failed attempt to connect.
     void on_state(OnState on_state);

@@ -54,12 +54,14 @@ class Server {
     /// The command's name must be new. The handler must not throw; a JSON exception becomes an error reply.
     void on(std::string command, Handler handler, Repeat repeat = Repeat::remember);
 
-    /// What a `watch` gets first; then it gets `{"type":"snapshot-end"}`, then what publish() is given.
+    /// What a `watch` gets first (of the types it names in `types`, or all); then it gets `{"type":"snapshot-end"}`,
+    /// then what publish() is given.
     void set_snapshot(Snapshot snapshot);
 
     /// A record to all watchers. A watcher that does not read is cut off; it may come back for a new snapshot.
     void publish(const Json& record);
-    [[nodiscard]] bool watched() const noexcept;
+    /// Whether anybody watches; with a type, whether anybody wants records of that type.
+    [[nodiscard]] bool watched(std::string_view type = {}) const noexcept;
 
     [[nodiscard]] std::size_t connections() const noexcept;
 

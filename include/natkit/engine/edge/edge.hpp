@@ -1,18 +1,23 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "natkit/engine/edge/media.hpp"
 #include "natkit/engine/edge/output.hpp"
 #include "natkit/engine/edge/settings.hpp"
 #include "natkit/proxy/authorise.hpp"
+#include "natkit/proxy/flood.hpp"
 #include "natkit/sip/flow.hpp"
+#include "natkit/sip/locate.hpp"
 #include "natkit/sip/registrar.hpp"
 #include "natkit/sip/serialize.hpp"
 #include "natkit/sip/transaction.hpp"
@@ -29,6 +34,7 @@ struct Now {
 struct Secrets {
     std::function<std::string()> random_hex;  ///< at least 64 bits
     sip::Mac mac;                             ///< the key of flow tokens; must outlive a restart
+    sip::Hash hash{};                         ///< for passwords; needed where Settings::users is set
 };
 
 /// A datagram as it arrived.
@@ -46,16 +52,30 @@ class Edge {
     Edge& operator=(const Edge&) = delete;
 
     void on_packet(const Arrival& arrival, std::string bytes, Now now, Output& out);
+    /// A TCP or TLS connection is over: who registered by it is gone, requests that wait on it fail.
+    void on_flow_closed(const sip::Flow& flow, std::string_view reason, Now now, Output& out);
+    /// What was sent to a server by a flow of connection 0 cannot get there.
+    void on_flow_unreachable(const sip::Flow& flow, std::string_view reason, Now now, Output& out);
+    /// Whether anything can be sent by this flow: a connection that is over never comes back.
+    [[nodiscard]] bool alive(const sip::Flow& flow) const;
+    /// The answer to an Output::lookups entry.
+    void on_located(std::uint64_t ticket, const sip::Location& location, Now now, Output& out);
+    /// What the certificate at the end of a flow of connection 0 must be for.
+    [[nodiscard]] std::string name_of(const sip::Flow& flow) const;
     void on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Now now, Output& out);
-    void on_legs_lost(const std::vector<std::string>& legs, Output& out) { media_.on_legs_lost(legs, out); }
+    void on_legs_lost(const std::vector<std::string>& legs, Now now, Output& out) {
+        media_.on_legs_lost(legs, now.steady, out);
+    }
     void on_client_dead(std::string_view binding_id, std::string_view reason, Output& out);
     void on_time(Now now, Output& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] std::optional<WallTime> next_expiry() const { return registrar_.next_expiry(); }
 
     void restore(sip::Binding binding, WallTime now) { registrar_.restore(std::move(binding), now); }
-    /// New lists, policies and limits; calls and registrations go on.
-    void set_settings(Settings settings);
+    /// New lists, policies and limits; calls and registrations go on. Registered clients are judged anew.
+    void set_settings(Settings settings, Output& out);
+    /// The registered clients that other lists would put elsewhere.
+    [[nodiscard]] std::vector<PlaceChange> place_changes(const nat::Networks& networks) const;
     /// No new calls from now on: 503 with Retry-After. What goes on inside dialogs is not touched.
     void set_draining(bool on) noexcept { draining_ = on; }
     [[nodiscard]] bool draining() const noexcept { return draining_; }
@@ -63,43 +83,11 @@ class Edge {
     [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
     [[nodiscard]] const sip::Registrar& registrar() const noexcept { return registrar_; }
     [[nodiscard]] Media& media() noexcept { return media_; }
+    /// Requests that were one too many (proxy::FloodGate).
+    [[nodiscard]] std::uint64_t flooded() const noexcept { return flood_.refused(); }
     [[nodiscard]] std::size_t transactions() const { return layer_.server_count() + layer_.client_count(); }
 
   private:
-    /// One place a request was sent to.
-    struct Branch {
-        sip::TransactionId client = 0;  ///< 0 until its offer is rewritten and it is sent
-        sip::Flow flow;
-        nat::Verdict party;
-        std::string uri;
-        std::optional<SessionId> session;
-        std::shared_ptr<const sip::Message> sent;
-        bool provisional = false;
-        bool cancel_wanted = false;
-        int final_status = 0;
-        std::string final_bytes;  ///< a failure, ready to be passed back
-    };
-    /// A request being proxied: its server transaction and its branches (response context, RFC 3261 section 16.7).
-    struct Context {
-        sip::Message request;
-        sip::Flow flow;
-        std::vector<Branch> branches;
-        bool succeeded = false;
-        bool finished = false;            ///< a failure was passed back
-        std::optional<SessionId> dialog;  ///< of a request inside a dialog
-        End from = End::caller;           ///< in that dialog
-    };
-    struct Target {
-        sip::Flow flow;
-        nat::Verdict party;
-        std::string uri;  ///< the new Request-URI
-    };
-    struct Route {
-        proxy::Destination destination{};
-        std::vector<Target> targets;
-        int status = 0;  ///< a refusal
-        std::string reason;
-    };
     struct Upstream {  ///< what is known of a request's sender
         sip::Flow flow;
         nat::Verdict party;
@@ -107,39 +95,159 @@ class Edge {
     };
     /// A request without the routes that named us.
     struct Stripped {
+        std::string uri;  ///< the Request-URI, or what a strict router has put behind it
         std::optional<sip::DialogToken> token;
+        std::optional<sip::ClientToken> client;
+        bool by_contact = false;  ///< the client's token stood in the Request-URI, in place of its Contact
+        bool strict = false;      ///< the last Route value is the Request-URI (RFC 3261 section 16.4)
+        std::uint64_t print = 0;  ///< what tells a loop from a spiral (RFC 5393 section 4.2)
         bool forged = false;
         std::size_t own_routes = 0;
         std::optional<std::string> next_route;  ///< the first that is somebody else's
     };
+    struct Target {
+        sip::Flow flow;
+        nat::Verdict party;
+        std::string uri;  ///< the new Request-URI
+        int q = 1000;
+        std::string server;             ///< the domain of [sip.routes] whose server this is
+        std::vector<sip::Flow> others;  ///< to be tried in this order when the first does not serve
+        std::string host;               ///< the next hop's name, for which its certificate must be
+    };
+    /// A REGISTER on its way to another server.
+    struct Registering {
+        struct Item {
+            std::string contact;  ///< as the client wrote it
+            std::string id;       ///< of the binding it becomes
+            std::string shown;    ///< by_contact: what the server is told instead
+            std::optional<std::chrono::seconds> expires;
+            bool misplaced = false;  ///< the server has the client's own Contact too, and shall drop it
+        };
+        std::string aor;
+        std::vector<Item> items;
+        std::string path;  ///< our Path URI; empty: by_contact
+        bool by_contact = false;
+        bool remove_all = false;
+    };
+    /// One place a request was sent to.
+    struct Branch {
+        sip::TransactionId client = 0;  ///< 0 until its offer is rewritten and it is sent
+        sip::Flow flow;
+        nat::Verdict party;
+        std::string uri;
+        std::string server;  ///< as in Target
+        std::optional<SessionId> session;
+        std::shared_ptr<const Registering> registering;
+        std::shared_ptr<const sip::Message> sent;
+        bool provisional = false;
+        bool cancel_wanted = false;
+        int final_status = 0;
+        bool refused_here = false;        ///< the failure is our own
+        std::string final_bytes;          ///< a failure, ready to be passed back
+        std::vector<sip::Flow> others;    ///< as in Target
+        std::string host;                 ///< as in Target
+        std::optional<std::string> body;  ///< as sent, as long as there are others
+    };
+    /// A request being proxied: its server transaction and its branches (response context, RFC 3261 section 16.7).
+    struct Context {
+        sip::Message request;
+        Upstream upstream;
+        Stripped stripped;
+        std::vector<Branch> branches;
+        std::vector<Target> later;  ///< contacts of a lower q: asked when those before have failed, or do not answer
+        bool succeeded = false;
+        bool finished = false;            ///< a failure was passed back
+        std::optional<SessionId> dialog;  ///< of a request inside a dialog
+        End from = End::caller;           ///< in that dialog
+    };
+    struct Route {
+        proxy::Destination destination{};
+        std::vector<Target> targets;
+        int status = 0;  ///< a refusal
+        std::string reason;
+        std::string lookup;  ///< this URI's host must be looked up first; then route again
+    };
+    /// A request whose next hop is being looked up. Its sender has been judged already.
+    struct Parked {
+        sip::TransactionId server = 0;  ///< 0: an ACK
+        sip::Message request;
+        Upstream upstream;
+        Stripped stripped;
+        std::string next_hop;
+        unsigned lookups = 0;
+    };
+    /// What was found out about a next hop.
+    struct NextHop {
+        std::string next_hop;
+        std::vector<sip::Located> places;
+        bool failed = false;
+    };
 
     // edge.cpp: what comes in
+    void learn_servers();
     [[nodiscard]] std::optional<sip::Message> fix_via(const sip::Message& message, const sip::Flow& flow) const;
     void on_event(const sip::RequestEvent& event, Now now, Output& out);
     void on_ack(const sip::AckEvent& event, Now now, Output& out);
+    void proceed(Parked parked, Now now, Output& out);
+    void send_ack(Parked parked, Now now, Output& out);
     void reject(sip::TransactionId server, const sip::Message& request, int status, std::string reason, Now now,
                 Output& out, const std::vector<std::pair<std::string, std::string>>& extra = {});
     void respond(sip::TransactionId server, int status, std::string bytes, Now now, Output& out);
     void absorb(sip::TransactionOutput& produced, Now now, Output& out);
 
+    // flows.cpp: connections that are over
+    [[nodiscard]] bool floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out);
+    /// A BYE that cannot reach the other end ends the call all the same.
+    void end_without_peer(const sip::Message& bye, Now now, Output& out);
+    // authorise.cpp: who a request is from
+    [[nodiscard]] Upstream upstream_of(const sip::Message& request, const sip::Flow& flow, const Stripped& stripped,
+                                       bool password = false) const;
+    [[nodiscard]] proxy::Facts facts_of(const sip::Message& request, const sip::Flow& flow, nat::Place place,
+                                        const Stripped& stripped) const;
+    [[nodiscard]] std::optional<sip::Uri> claimed_user(const sip::Message& request) const;
+    [[nodiscard]] std::optional<sip::Credentials> own_credentials(const sip::Message& request, sip::Name name) const;
+    [[nodiscard]] bool admit(const sip::RequestEvent& event, const Stripped& stripped, Upstream& from, Now now,
+                             Output& out);
+    void challenge(const sip::RequestEvent& event, int status, std::string_view user, const std::string& realm,
+                   bool stale, Now now, Output& out);
+    [[nodiscard]] bool is_server(const sip::Flow& flow, std::string_view domain = {}) const;
+    [[nodiscard]] bool unwelcome(const sip::Message& request, const sip::Flow& flow) const;
+    void learn_server(const std::string& domain, const IpAddress& address);
+    [[nodiscard]] bool trusted(const sip::Flow& flow, const nat::Verdict& party) const;
+    static void remove_identities(sip::Edit& edit);
+
     // route.cpp: where a request goes
-    [[nodiscard]] Stripped strip_routes(const sip::Message& request) const;
-    [[nodiscard]] Upstream upstream_of(const sip::Message& request, const sip::Flow& flow) const;
+    [[nodiscard]] Stripped strip_routes(const sip::Message& request, const sip::Flow& flow) const;
+    [[nodiscard]] bool looped(const sip::Message& request, const Stripped& stripped) const;
+    [[nodiscard]] Route route_to_client(const Upstream& from, const Stripped& stripped) const;
+    [[nodiscard]] Route route_to_server(const Server& server, const std::string& request_uri) const;
     [[nodiscard]] Route route(const sip::Message& request, const Upstream& from, const Stripped& stripped,
                               WallTime now) const;
     [[nodiscard]] Route route_in_dialog(const sip::Message& request, const Upstream& from,
                                         const Stripped& stripped) const;
     [[nodiscard]] Route route_to_user(const sip::Uri& uri, WallTime now) const;
-    [[nodiscard]] Route route_to_address(const std::string& next_hop, const std::string& request_uri) const;
+
+    // locate.cpp: next hops by name
+    /// `configured`: the next hop is from the configuration, and may be on this host or on the LAN.
+    [[nodiscard]] Route route_to_address(const std::string& next_hop, const std::string& request_uri,
+                                         bool configured = false) const;
+    [[nodiscard]] sip::Abilities abilities() const;
+    [[nodiscard]] std::optional<sip::Flow> flow_to(const sip::Located& place, bool configured) const;
+    [[nodiscard]] bool park(Parked parked, std::string next_hop, Output& out);
+    [[nodiscard]] bool cancel_parked(sip::TransactionId server, Now now, Output& out);
+    void keep_name(const sip::Flow& flow, const std::string& host);
+    [[nodiscard]] static std::optional<std::chrono::milliseconds> patience(const Branch& branch);
+    [[nodiscard]] bool try_next(sip::TransactionId server, std::size_t branch, Now now, Output& out);
 
     // forward.cpp: requests on their way out
-    void forward(sip::TransactionId server, const Upstream& from, Route route, const Stripped& stripped, Now now,
-                 Output& out);
-    void start_branch(sip::TransactionId server, std::size_t branch, const Stripped& stripped, Now now, Output& out);
+    void forward(sip::TransactionId server, Route route, Now now, Output& out);
+    void start_next(sip::TransactionId server, Now now, Output& out);
+    void add_branch(Context& context, Target target, Now now);
+    void start_branch(sip::TransactionId server, std::size_t branch, Now now, Output& out);
     void refuse_branch(sip::TransactionId server, std::size_t branch, int status, Now now, Output& out);
-    void send_branch(sip::TransactionId server, std::size_t branch, const Stripped& stripped,
-                     std::optional<std::string> body, Now now, Output& out);
-    [[nodiscard]] std::string outgoing(const sip::Message& request, const sip::Flow& from, const Branch& branch,
+    void send_branch(sip::TransactionId server, std::size_t branch, std::optional<std::string> body, Now now,
+                     Output& out);
+    [[nodiscard]] std::string outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
                                        const Stripped& stripped, std::optional<std::string> body) const;
     [[nodiscard]] std::vector<std::string> record_routes(const sip::Message& request, const sip::Flow& from,
                                                          const sip::Flow& to) const;
@@ -152,14 +260,29 @@ class Edge {
     void pass_back(sip::TransactionId server, std::size_t branch, const sip::Message& response,
                    std::optional<std::string> body, Now now, Output& out);
     void on_success(sip::TransactionId server, std::size_t branch, const sip::Message& response, Now now, Output& out);
+    [[nodiscard]] static std::string completed(const std::string& bytes, int status,
+                                               const std::vector<Branch>& branches, std::size_t chosen);
     void pass_best(sip::TransactionId server, Now now, Output& out);
     void on_cancel(const sip::RequestEvent& event, Now now, Output& out);
     void cancel_branch(Branch& branch, Now now, Output& out);
-    void finish_dialog_request(Context& context, int status, Output& out);
+    void finish_dialog_request(Context& context, int status, Now now, Output& out);
     void forget_finished(Instant now);
+
+    // home.cpp: users of other servers
+    [[nodiscard]] std::shared_ptr<const Registering> plan_register(const Context& context, const Target& target) const;
+    static void apply_plan(sip::Edit& edit, const sip::Message& request, const Registering& plan);
+    static void undo_plan(sip::Edit& edit, const sip::Message& request, const sip::Message& response,
+                          const Registering& plan);
+    /// True: the server does not know Path, and the REGISTER was sent again without it.
+    [[nodiscard]] bool on_registered(sip::TransactionId server, std::size_t branch, const sip::Message& response,
+                                     Now now, Output& out);
+    void learn_registration(const Context& context, const Branch& branch, const sip::Message& response, Now now,
+                            Output& out);
 
     // register.cpp
     void on_register(const sip::RequestEvent& event, const Upstream& from, Now now, Output& out);
+    [[nodiscard]] bool may_register(const sip::RequestEvent& event, const Upstream& from, const sip::Uri& user,
+                                    sip::Registration& registration, Now now, Output& out);
     void apply(std::vector<sip::BindingChange> changes, Output& out) const;
 
     [[nodiscard]] std::string host_port(const sip::Flow& flow) const;  ///< what a neighbour on this flow is told of us
@@ -170,9 +293,23 @@ class Edge {
     sip::TransactionLayer layer_;
     sip::Registrar registrar_;
     Media media_;
+    sip::Authenticator authenticator_;
+    std::map<std::string, std::vector<IpAddress>, std::less<>> server_addresses_;  ///< by domain; literal, or learned
+    std::set<std::string, std::less<>> without_path_;  ///< domains whose server has shown that it knows no Path
+    std::set<std::string, std::less<>> misplaced_;     ///< ids of bindings whose own Contact such a server has kept
     std::unordered_map<sip::TransactionId, Context> contexts_;
     std::unordered_map<sip::TransactionId, sip::TransactionId> server_of_client_;
     Deadlines<sip::TransactionId> forget_;
+    std::unordered_map<std::uint64_t, Parked> parked_;  ///< by the ticket of its lookup
+    std::unordered_map<sip::TransactionId, std::uint64_t> parked_of_server_;
+    std::uint64_t next_lookup_ = 1;
+    std::unordered_map<std::string, std::string> names_;  ///< of servers by TLS, by flow
+    const NextHop* located_ = nullptr;                    ///< while a parked request goes on
+    std::unordered_set<std::string> avoided_;             ///< flows to places that did not serve, for a while
+    Deadlines<std::string> unavoid_;
+    proxy::FloodGate flood_;
+    std::unordered_set<std::uint64_t> connections_;  ///< that have spoken, and live
+    Deadlines<sip::TransactionId> no_answer_;        ///< when contacts of a lower q are asked too
 };
 
 }  // namespace natkit::edge

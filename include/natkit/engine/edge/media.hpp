@@ -8,25 +8,24 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "natkit/base/deadlines.hpp"
 #include "natkit/engine/edge/output.hpp"
+#include "natkit/loop/scheme.hpp"
 #include "natkit/sdp/document.hpp"
 
 namespace natkit::edge {
 
 using SessionId = std::uint64_t;
 
-/// The two ends of a session, as indices.
-enum class End : std::uint8_t { caller = 0, callee = 1 };
-
-[[nodiscard]] constexpr End other(End end) noexcept {
-    return end == End::caller ? End::callee : End::caller;
-}
+using loop::End;
+using loop::other;
 
 /// The media of calls: which streams need a relay, which legs they have, what each end is shown (RFC 3264 through a
-/// middlebox). A session is one branch of one INVITE and the dialog that comes of it. Sans-I/O.
+/// middlebox). A session is one branch of one INVITE and the dialog that comes of it; each of its streams is a pass of
+/// loop::Scheme, so that calls which come through the edge again share one relay, or none. Sans-I/O.
 ///
 /// An offer that needs new legs waits for them: offer() then calls back from on_leg_opened(). What a re-offer would
 /// change takes effect with its answer; reject() drops it. Which body is an offer and which an answer is the caller's
@@ -45,14 +44,18 @@ class Media {
         std::vector<nat::Reason> reasons;
     };
 
-    explicit Media(const Settings& settings) : settings_(settings) {}
+    explicit Media(const Settings& settings);
 
     [[nodiscard]] SessionId create(std::string call_id, EndInfo caller, EndInfo callee, Instant now);
     /// The session of a dialog, whichever end speaks; `to_tag` may be unknown to us yet.
+    /// A call that comes through the edge twice (by another server) has two sessions of the same tags: `flows`, the
+    /// dialog's token, tells them apart.
     [[nodiscard]] std::optional<SessionId> find(std::string_view call_id, std::string_view from_tag,
-                                                std::string_view to_tag) const;
+                                                std::string_view to_tag, const sip::DialogToken* flows = nullptr) const;
     /// Which end of the session owns that tag (the From tag of a request).
     [[nodiscard]] End end_of(SessionId session, std::string_view from_tag) const;
+    /// The call goes to another place, as nobody answered at the first.
+    void set_callee(SessionId session, const sip::Flow& flow, const nat::Verdict& party);
     void set_callee_tag(SessionId session, std::string tag);
     void set_established(SessionId session, Output& out);
     [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
@@ -62,84 +65,136 @@ class Media {
     void offer(SessionId session, End from, std::string body, Instant now, Output& out, OnBody on_body);
     /// The answer to the other end's open offer: both parties' endpoints take effect, legs are joined. Without an open
     /// offer (an answer repeated) it only gets the same rewriting again.
-    [[nodiscard]] Result<std::string> answer(SessionId session, End from, const std::string& body, Output& out);
+    [[nodiscard]] Result<std::string> answer(SessionId session, End from, const std::string& body, Instant now,
+                                             Output& out);
     /// The end whose offer has no final answer yet.
     [[nodiscard]] std::optional<End> offerer(SessionId session) const { return sessions_.at(session).offerer; }
     /// The open exchange is over: its request has succeeded.
-    void close_exchange(SessionId session);
+    void close_exchange(SessionId session, Instant now, Output& out);
     /// The offer of `from` was refused: what it would have changed is dropped, legs opened for it are freed.
-    void reject(SessionId session, End from, Output& out);
+    void reject(SessionId session, End from, Instant now, Output& out);
     /// Frees everything. `why` for the event.
-    void end(SessionId session, std::string_view why, Output& out);
+    void end(SessionId session, std::string_view why, Instant now, Output& out);
 
     void on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Instant now, Output& out);
     /// mediarelay has freed these legs by itself (silence).
-    void on_legs_lost(const std::vector<std::string>& legs, Output& out);
+    void on_legs_lost(const std::vector<std::string>& legs, Instant now, Output& out);
 
-    /// Takes up an established call from before a restart, unless it is known; says which legs are its own.
-    [[nodiscard]] std::vector<std::string> restore(const SessionState& state, Instant now);
+    /// After a restart: gathers the established calls from before; restore() takes all of them up, as they may share
+    /// their legs, and says which legs are theirs.
+    void remember(SessionState state) { remembered_.push_back(std::move(state)); }
+    [[nodiscard]] std::vector<std::string> restore(Instant now);
 
     void on_time(Instant now, Output& out);
-    [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] std::vector<Summary> summaries() const;
     [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
     /// Collect RewriteEvents too (they cost two copies of each SDP).
     void set_verbose(bool on) noexcept { verbose_ = on; }
 
   private:
+    struct Said {
+        std::optional<Endpoint> rtp;
+        std::optional<Endpoint> rtcp;
+    };
     struct Stream {
-        std::array<std::optional<Leg>, 2> legs;            ///< by End: shown to that end
-        std::array<std::optional<MediaParty>, 2> parties;  ///< what each end's accepted SDP said
-        std::array<std::optional<MediaParty>, 2> pending;  ///< said in an offer that has no answer yet
-        bool offered_hold = false;                         ///< the open or last offer puts the stream on hold
-        bool relayed = false;
-        bool joined = false;
+        loop::PassId pass = 0;      ///< 0: no such stream, or it was rejected
+        loop::PassId replaced = 0;  ///< of another kind of stream, until the open offer is answered
+        bool rtp = true;
+        bool hold = false;          ///< in the exchange that counts
+        bool offered_hold = false;  ///< in the open or last offer
+        bool fresh = false;         ///< there since the open offer only
+        std::array<Said, 2> said;   ///< what each end's description names, in the exchange that counts
+        Said offered;               ///< in the open or last offer
     };
     struct Session {
         std::string call_id;
         std::array<EndInfo, 2> ends;
         std::vector<Stream> streams;
         std::optional<End> offerer;        ///< an offer is open
-        std::vector<std::string> opened;   ///< legs that exist only for the open offer
         std::vector<nat::Reason> reasons;  ///< of the last decision
         Instant created{};
         bool established = false;
         bool announced = false;
     };
-    struct Waiting {  ///< an offer whose legs are being opened
+    /// A leg of the scheme as mediarelay has it.
+    struct LiveLeg {
+        SessionId session = 0;
+        std::size_t stream = 0;
+        std::optional<Leg> opened;
+        bool rtp = true;
+        bool parted = false;
+        loop::LegId joined = 0;                ///< as mediarelay was told
+        std::optional<MediaParty> told_party;  ///< likewise
+        bool told_hold = false;
+        std::vector<IpAddress> shown_to;  ///< neighbours that may name it in a description of their own; at most 8
+    };
+    using Shown = std::vector<std::optional<loop::Shown>>;  ///< by m= line; nothing: left as it is
+    struct Waiting {                                        ///< an offer whose legs are being opened
         SessionId session = 0;
         End from{};
         std::string body;
+        Shown shown;
         std::size_t missing = 0;
         std::optional<Error> failed;
         OnBody on_body;
     };
     struct Ticket {
         std::uint64_t waiting = 0;
-        std::size_t stream = 0;
-        End end{};
+        loop::LegId leg = 0;
     };
-
-    [[nodiscard]] MediaParty party_of(const Session& session, End end, const sdp::Document& sdp,
-                                      const sdp::Media& media) const;
-    [[nodiscard]] MediaParty expected_party(const Session& session, End end, const Stream& stream) const;
-    [[nodiscard]] nat::Decision decide(const MediaParty& a, const MediaParty& b, Family b_family) const;
-    void judge(Session& session, End from, const sdp::Document& sdp, Output& out);
-    void commit(Session& session, End from, const sdp::Document& sdp, Output& out) const;
-    void open_legs(Session& session, End from, const sdp::Document& sdp, Waiting waiting, Instant now, Output& out);
+    // media.cpp: offers and answers
+    [[nodiscard]] nat::Party neighbour(const Session& session, End end) const;
+    [[nodiscard]] nat::Party speaker(const Session& session, End end, const std::optional<Endpoint>& said) const;
+    [[nodiscard]] Result<loop::Incoming> incoming(const Session& session, SessionId id, End from,
+                                                  const Said& said) const;
+    [[nodiscard]] bool relay_needed(const nat::Party& a, const nat::Party& b) const;
+    [[nodiscard]] Result<Shown> take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out);
+    [[nodiscard]] Result<Shown> take_answer(SessionId id, End from, const sdp::Document& sdp);
+    [[nodiscard]] nat::Decision decide(const Session& session, const Stream& stream, End from,
+                                       const loop::Incoming& said) const;
+    void announce(Session& session, const nat::Decision& told, Output& out) const;
     [[nodiscard]] Result<std::string> rewritten(const Session& session, End from, const sdp::Document& sdp,
-                                                Output& out) const;
+                                                const Shown& shown, Output& out) const;
+    void open_stream(const Session& session, Stream& stream, bool rtp);
+    void close_stream(Stream& stream);
+
+    // media_legs.cpp: the scheme's legs and mediarelay's
+    [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;
+    void note_shown(loop::LegId leg, const Session& session, End to);
+    [[nodiscard]] std::size_t open_legs(SessionId id, const sdp::Document& sdp, std::uint64_t waiting, Output& out);
+    [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, bool mux, std::uint64_t waiting,
+                                Output& out);
+    [[nodiscard]] MediaParty media_party(const loop::Party& party) const;
+    [[nodiscard]] bool held(const LiveLeg& leg) const;
+    void bring_about(Instant now, Output& out);
+    void face(loop::LegId id, LiveLeg& live, Instant now, Output& out);
+    void tell_party(loop::LegId id, LiveLeg& live, Output& out);
+    void part_superfluous(Instant now, Output& out);
     void keep(const Session& session, Output& out) const;
-    void free_legs(Stream& stream, std::vector<std::string>& freed) const;
+    [[nodiscard]] LiveLeg* live(loop::LegId leg);
+    [[nodiscard]] const LiveLeg* live(loop::LegId leg) const;
+
+    // media_restore.cpp
+    [[nodiscard]] SessionId recreate(const SessionState& state, Instant now);
+    [[nodiscard]] bool in_turn(SessionId id, const std::unordered_set<Endpoint, EndpointHash>& kept) const;
+    void replay_offer(SessionId id, const SessionState& state);
+    void replay_answer(SessionId id);
+    [[nodiscard]] std::vector<std::string> claimed();
 
     const Settings& settings_;
+    loop::Scheme scheme_;
     SessionId next_session_ = 1;
     std::uint64_t next_ticket_ = 1;
     std::unordered_map<SessionId, Session> sessions_;
     std::multimap<std::string, SessionId, std::less<>> by_call_id_;
+    std::unordered_map<loop::LegId, LiveLeg> legs_;
+    std::unordered_map<Endpoint, loop::LegId, EndpointHash> by_local_;
     std::unordered_map<std::uint64_t, Waiting> waiting_;
     std::unordered_map<std::uint64_t, Ticket> tickets_;
     Deadlines<SessionId> deadlines_;
+    Deadlines<loop::LegId> superfluous_;
+    std::vector<SessionState> remembered_;
     bool verbose_ = false;
 };
 

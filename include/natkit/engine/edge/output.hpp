@@ -10,6 +10,7 @@
 #include "natkit/base/log_level.hpp"
 #include "natkit/engine/edge/settings.hpp"
 #include "natkit/nat/decide.hpp"
+#include "natkit/sip/locate.hpp"
 #include "natkit/sip/registrar.hpp"
 #include "natkit/sip/transaction.hpp"
 
@@ -22,6 +23,8 @@ struct MediaParty {
     std::optional<Endpoint> rtcp;
     IpAddress visible;  ///< where its signalling comes from
     IpRange site;
+
+    friend bool operator==(const MediaParty&, const MediaParty&) = default;
 };
 
 /// A leg of the media relay that the edge owns.
@@ -52,6 +55,14 @@ struct JoinLegs {
     std::string a;
     std::string b;
 };
+/// A leg that nobody needs now: its sockets close, its ports stay set aside. Joining opens it again.
+struct PartLeg {
+    std::string leg;
+};
+/// A parted leg is shown to somebody again.
+struct ReopenLeg {
+    std::string leg;
+};
 struct FreeLegs {
     std::vector<std::string> legs;
 };
@@ -63,9 +74,15 @@ struct EndInfo {
 };
 /// What the edge must know of an established call after its own restart: kept by mediarelay with one of its legs.
 struct SessionState {
+    /// One stream at one end.
+    struct Side {
+        std::optional<Leg> leg;        ///< shown to this neighbour
+        std::optional<Endpoint> said;  ///< what its session description names, a leg of ours perhaps
+        std::optional<Endpoint> rtcp;
+    };
     struct Stream {
-        std::array<std::optional<Leg>, 2> legs;  ///< of the caller, of the callee
-        bool joined = false;
+        std::array<Side, 2> sides;  ///< of the caller, of the callee
+        bool rtp = true;
     };
     std::string call_id;
     std::array<EndInfo, 2> ends;
@@ -76,7 +93,7 @@ struct KeepState {
     std::string leg;
     SessionState state;
 };
-using MediaRequest = std::variant<OpenLeg, UpdateLeg, JoinLegs, FreeLegs, KeepState>;
+using MediaRequest = std::variant<OpenLeg, UpdateLeg, JoinLegs, PartLeg, ReopenLeg, FreeLegs, KeepState>;
 
 /// Told once for each stream-bearing offer: where both parties are and what follows from it.
 struct DecisionEvent {
@@ -105,10 +122,24 @@ struct LogEvent {
 };
 using Event = std::variant<DecisionEvent, RewriteEvent, CallEvent, LogEvent, sip::BindingChange>;
 
+/// A registered client whose place other lists change.
+struct PlaceChange {
+    sip::Binding binding;  ///< as it is
+    nat::Verdict now;
+};
+
+/// A next hop whose places are to be found (RFC 3263): Edge::on_located() with the ticket.
+struct Lookup {
+    std::uint64_t ticket = 0;
+    sip::Uri uri;
+    sip::Abilities abilities;
+};
+
 /// What an input to the core leads to, in order within each list. The caller owns it and empties it.
 struct Output {
     std::vector<sip::Packet> packets;
     std::vector<MediaRequest> media;
+    std::vector<Lookup> lookups;
     std::vector<Event> events;
 
     void log(LogLevel level, std::string text) {

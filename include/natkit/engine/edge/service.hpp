@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,14 +12,15 @@ namespace natkit::edge {
 
 /// Where the service finds its surroundings.
 struct ServiceOptions {
-    std::string config_file;  ///< read again at `reload`; empty: built-in defaults
-    std::string base_dir;     ///< relative paths in it are relative to this
+    std::function<Result<config::Config>()> read_again;  ///< what `reload` works by, apply_host() done
     std::string runtime_dir;  ///< sipedge.sock is made here, mediarelay.sock is expected here
     bool adopt = false;       ///< the listening sockets come by the control command `adopt`; open none
 };
 
 /// The core's settings from the configuration (apply_host() done). UDP listeners only, so far.
 [[nodiscard]] Settings to_settings(const config::Config& config);
+/// The same with the users file read.
+[[nodiscard]] std::expected<Settings, config::Problems> complete_settings(const config::Config& config);
 
 /// sipedge as a process: SIP sockets, control socket, state file, timers, and the connection to mediarelay, around an
 /// Edge. Lives on one loop.

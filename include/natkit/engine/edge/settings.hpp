@@ -1,12 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "natkit/nat/decide.hpp"
+#include "natkit/sip/digest.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/grammar.hpp"
 #include "natkit/sip/registrar.hpp"
@@ -27,12 +29,29 @@ struct Listener {
     Side side = Side::wan;
 };
 
+enum class PathMode : std::uint8_t {
+    automatic,  ///< Path until the server has shown that it does not know it
+    path,       ///< RFC 3327
+    contact,    ///< a token URI of the edge in place of the Contact
+};
+
+/// The server of a domain whose users do not register here.
+struct Server {
+    std::string domain;  ///< lower case
+    std::string to;      ///< its URI
+    bool trunk = false;  ///< only LAN and authenticated users may call out by it
+    PathMode path = PathMode::automatic;
+};
+
 /// What the core needs of the configuration.
 struct Settings {
     nat::Networks networks;
     std::vector<Listener> listeners;
     std::vector<std::string> domains;  ///< lower case; registered here, besides the host's own addresses
-    bool open_registrar = false;       ///< REGISTER from anywhere, without a password
+    std::vector<Server> servers;
+    bool open_registrar = false;              ///< REGISTER from anywhere without a password, calls to anywhere
+    bool lan_trusted = true;                  ///< false: being on the LAN grants nothing (a single interface)
+    std::shared_ptr<const sip::Users> users;  ///< passwords; null: none are kept
     nat::SameNat same_nat = nat::SameNat::never;
     RangeSet relay_for;  ///< parties whose calls are relayed in any case
     sip::Registrar::Limits registrar;
@@ -45,8 +64,14 @@ struct Settings {
     /// Whether a URI names the edge itself: one of its addresses (bound or advertised) and ports, or one of its
     /// domains.
     [[nodiscard]] bool is_own(const sip::Uri& uri) const;
+    /// The server of the URI's domain, or null.
+    [[nodiscard]] const Server* server_of(const sip::Uri& uri) const noexcept;
+    /// Whether it is one of our sockets, bound or advertised.
+    [[nodiscard]] bool is_own(const Endpoint& endpoint) const noexcept;
     /// Whether an address is the host's, as far as the listeners tell.
     [[nodiscard]] bool is_own_address(const IpAddress& address) const noexcept;
+    /// Whether the user name of credentials is that of a user of ours: "bob", or "bob@example.com".
+    [[nodiscard]] bool is_name_of(const sip::Uri& uri, std::string_view username) const;
     /// "user@domain" of a URI that names the edge: an address of the host stands for the first domain.
     [[nodiscard]] std::string address_of_record(const sip::Uri& uri) const;
 };

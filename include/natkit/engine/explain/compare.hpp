@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "natkit/engine/explain/facts.hpp"
@@ -17,7 +18,9 @@ struct PeerVerdict {
 };
 
 /// Kamailio 5.6 (nathelper), OpenSIPS 3 (nathelper; its flags 32 and up mean other things), FreeSWITCH 1.10
-/// (apply-nat-acl with nat.auto). Defects included, as documented.
-[[nodiscard]] std::vector<PeerVerdict> compare_peers(const Facts& facts, const Arrival& arrival);
+/// (apply-nat-acl with nat.auto; that list leaves out the server's own subnet, which nobody knows here). Defects
+/// included, as their sources have them.
+[[nodiscard]] std::vector<PeerVerdict> compare_peers(std::string_view method, const Facts& facts,
+                                                     const Arrival& arrival);
 
 }  // namespace natkit::explain

@@ -37,6 +37,13 @@ struct Facts {
 
 [[nodiscard]] Facts read_facts(const sip::Message& message);
 
+/// Reads a message as leniently as can be: cut before the end of its header part, space after the start line, NUL in
+/// quoted text, odd letters in a method. What nobody could read is an error.
+[[nodiscard]] Result<sip::Message> parse_leniently(const std::string& bytes);
+
+/// Where a message came from, by what its receiver wrote into the Via (RFC 3581), when nobody else says.
+[[nodiscard]] std::optional<Endpoint> source_of_via(const Facts& facts);
+
 /// Whether the Contact is the sender's own: of a request by its Via count, of a response unless it lists bindings or
 /// targets (REGISTER, 3xx) or came through a proxy that record-routed.
 [[nodiscard]] bool contact_is_senders(const sip::Message& message, const Facts& facts);

@@ -39,6 +39,8 @@ class FlowTable {
     /// The same by the address of the source, whatever its port.
     [[nodiscard]] std::vector<const MediaFlow*> between(const IpAddress& source, const IpAddress& destination,
                                                         std::int64_t first_ns, std::int64_t last_ns) const;
+    /// Flows of which at least half the RTP packets, and at least so many, had passed before: they go in a circle.
+    [[nodiscard]] std::vector<const MediaFlow*> repeating(std::uint64_t least) const;
     [[nodiscard]] std::size_t size() const noexcept { return flows_.size(); }
 
   private:

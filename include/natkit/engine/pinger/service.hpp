@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,12 +16,11 @@ namespace natkit::pinger {
 class Service {
   public:
     struct Options {
-        std::string config_file;  ///< read again by `reload`; empty: built-in defaults
-        std::string base_dir;
-        std::string runtime_dir;  ///< holds natpinger.sock, natpinger.mark and sipedge.sock
+        std::function<Result<config::Config>()> read_again;  ///< what `reload` works by
+        std::string runtime_dir;                             ///< holds natpinger.sock, natpinger.mark and sipedge.sock
     };
 
-    /// Serves natpinger.sock; errors when another natpinger does. `config` is what config_file holds now.
+    /// Serves natpinger.sock; errors when another natpinger does. `config` is what it works by at first.
     [[nodiscard]] static Result<std::unique_ptr<Service>> start(io::Loop& loop, const Options& options,
                                                                 const config::Config& config);
     ~Service();

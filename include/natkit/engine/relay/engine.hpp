@@ -41,6 +41,7 @@ struct OpenRequest {
     relay::Side side = relay::Side::wan;
     Family family = Family::ipv4;
     bool mux = false;
+    unsigned connections = 1;  ///< TCP: how many at once, up to relay::max_connections
     std::optional<relay::Party> party;
     std::string call_id;
     std::string owner;
@@ -51,6 +52,7 @@ inline constexpr std::size_t max_owner_state = 8192;
 
 struct UpdateRequest {
     std::optional<relay::Party> party;
+    bool renew = false;  ///< TCP: the next connection takes the place of one that is open (connection:new)
     std::optional<bool> hold;
     std::optional<bool> mux;
     std::optional<std::string> owner_state;
@@ -119,12 +121,16 @@ class Engine {
     [[nodiscard]] static relay::LegKey key_of(const std::string& leg) noexcept;
     [[nodiscard]] static std::string id_of(relay::LegKey key);
 
+    /// Whether records of a type are worth making; without it all are.
+    void set_wanted(std::function<bool(std::string_view type)> wanted) { wanted_ = std::move(wanted); }
+
   private:
     struct Entry {
         record::Leg leg;
         std::uint64_t order = 0;
         unsigned worker = 0;
         bool in_plane = false;
+        bool connected = false;  ///< TCP: a connection was logged since signalling last spoke
     };
     using Legs = std::unordered_map<relay::LegKey, Entry>;
 
@@ -132,8 +138,11 @@ class Engine {
     [[nodiscard]] Result<Entry*> get(const std::string& leg);
     [[nodiscard]] Result<void> check(const OpenRequest& request) const;
     Entry& add(const OpenRequest& request, const Endpoint& local, record::LegState state);
+    /// The thread for a new leg. TCP legs have one of their own, so that bulk does not delay audio.
+    [[nodiscard]] unsigned choose_worker(const record::Leg& leg);
+    void add_worker();
     void hand_over(Entry& entry, Sockets sockets);
-    void signal(Entry& entry);
+    void signal(Entry& entry, bool renew = false);
     [[nodiscard]] Result<void> open_sockets(Entry& entry);
     void bring_together(Entry& a, Entry& b);
     void unjoin(Entry& entry);
@@ -144,6 +153,9 @@ class Engine {
     void on_refused(const relay::Event& event);
     void on_flow(const relay::Event& event);
     void on_timed_out(const relay::Event& event);
+    void on_connection(const relay::Event& event);
+    void on_connection_refused(const Entry& entry, const relay::Event& event);
+    [[nodiscard]] bool call_goes_on(const record::Leg& leg) const;
     void tell_leg(const Entry& entry, const char* event);
     void save(std::initializer_list<const Entry*> entries);
     void journal(const std::vector<Journal::Change>& changes);
@@ -155,6 +167,7 @@ class Engine {
     Options options_;
     relay::Surroundings surroundings_;
     OnRecord on_record_;
+    std::function<bool(std::string_view)> wanted_;
     log::Logger log_;
     LocalPorts ports_;
     Legs legs_;
@@ -171,7 +184,8 @@ class Engine {
     bool journal_failed_ = false;
     io::Timer claim_timer_;
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
-    std::vector<std::unique_ptr<Worker>> workers_;
+    unsigned udp_workers_;
+    std::vector<std::unique_ptr<Worker>> workers_;  ///< those of UDP; behind them that of TCP, once it is needed
 };
 
 }  // namespace natkit::mediarelay

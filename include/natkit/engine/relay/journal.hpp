@@ -44,6 +44,7 @@ class Journal {
     std::unordered_map<std::string, std::string> live_;  ///< leg id → its line
     std::size_t live_size_ = 0;
     std::size_t size_ = 0;
+    bool torn_ = false;  ///< the last write failed
 };
 
 struct Journal::Opened {

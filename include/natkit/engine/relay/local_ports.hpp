@@ -8,6 +8,9 @@
 
 namespace natkit::mediarelay {
 
+/// What a leg's port is bound for. A port number serves one of them at a time.
+enum class Transport : std::uint8_t { udp, tcp };
+
 /// The media ports of every local address: chosen, bound, given back.
 class LocalPorts {
   public:
@@ -15,14 +18,16 @@ class LocalPorts {
 
     /// Sets a port (pair) aside on the first address of that side and family. not_found when there is no such address.
     [[nodiscard]] Result<Endpoint> reserve(relay::Side side, Family family, relay::Ports::Kind kind, Instant now);
-    /// The same, and binds it: both ports of a pair or none. Ports that somebody else has are passed over.
+    /// The same, and binds it (for TCP: listens): both ports of a pair or none. Ports that somebody else has are passed
+    /// over.
     struct Bound {
         Endpoint local;
         Sockets sockets;
     };
-    [[nodiscard]] Result<Bound> open(relay::Side side, Family family, relay::Ports::Kind kind, Instant now);
+    [[nodiscard]] Result<Bound> open(relay::Side side, Family family, relay::Ports::Kind kind, Transport transport,
+                                     Instant now);
     /// Binds what was reserved or restored.
-    [[nodiscard]] Result<Sockets> bind(const Endpoint& local, relay::Ports::Kind kind) const;
+    [[nodiscard]] Result<Sockets> bind(const Endpoint& local, relay::Ports::Kind kind, Transport transport) const;
     /// Takes up a certain port again; false when that cannot be.
     [[nodiscard]] bool restore(const Endpoint& local, relay::Ports::Kind kind);
     void give_back(const Endpoint& local, relay::Ports::Kind kind, Instant now);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "natkit/engine/relay/tcp_plane.hpp"
 #include "natkit/io/loop.hpp"
 #include "natkit/io/udp.hpp"
 #include "natkit/record/relay.hpp"
@@ -67,7 +68,7 @@ class FlowTable {
     [[nodiscard]] virtual std::vector<Count> counts(std::span<const FlowEntry> entries) = 0;
 };
 
-using Sockets = std::array<io::Fd, 2>;  ///< by component; invalid where a leg has no such port
+using Sockets = std::array<io::Fd, 2>;  ///< by component; invalid where a leg has no such port; of TCP the listener
 
 /// The legs of one thread. Everything here runs on its loop's thread.
 class Plane {
@@ -81,19 +82,22 @@ class Plane {
 
     /// Adds the leg when it is new, and takes its sockets.
     void open(relay::LegKey key, relay::Stream stream, bool mux, Sockets sockets);
+    /// The same for a TCP leg. What follows is for both kinds.
+    void open_tcp(relay::LegKey key, unsigned connections, io::Fd listener, const IpAddress& local);
     /// Parts the leg and closes its sockets; what it has learned and counted stays.
     void close(relay::LegKey key);
     void remove(relay::LegKey key);
 
-    void signal(relay::LegKey key, const relay::Party& party, relay::SourcePolicy policy);
+    /// `renew`: RFC 4145's connection:new, of TCP legs.
+    void signal(relay::LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew = false);
     void restore(relay::LegKey key, relay::Component component, const Endpoint& source, relay::SourceRule rule);
     void set_hold(relay::LegKey key, bool hold);
     void set_mux(relay::LegKey key, bool mux);
     void join(relay::LegKey a, relay::LegKey b);
     void part(relay::LegKey key);
-    void set_timeouts(relay::Timeouts timeouts) { relay_.set_timeouts(timeouts); }
+    void set_timeouts(relay::Timeouts timeouts);
 
-    /// A leg on its way to another thread.
+    /// A UDP leg on its way to another thread.
     struct Moving {
         std::unique_ptr<relay::Leg> leg;
         Sockets sockets;
@@ -125,6 +129,8 @@ class Plane {
     std::unordered_map<relay::LegKey, std::unique_ptr<Ports>> ports_;
     std::unique_ptr<PacketPath> path_;
     io::Timer timer_;
+    std::unique_ptr<TcpPlane> tcp_;  ///< once there are TCP legs
+    relay::Timeouts timeouts_;
 };
 
 }  // namespace natkit::mediarelay

@@ -25,6 +25,9 @@ class Listeners {
     /// problem is given, and the sockets stay as they were.
     [[nodiscard]] std::vector<Error> open(std::span<const config::Listen> wanted);
 
+    /// Whether open() would succeed, found out by opening what is not open and closing it again.
+    [[nodiscard]] std::vector<Error> try_open(std::span<const config::Listen> wanted) const;
+
     /// Listen strings in the order of the configuration, and copies of their descriptors in the same order.
     [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
     [[nodiscard]] Result<std::vector<io::Fd>> duplicates() const;

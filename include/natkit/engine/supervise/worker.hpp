@@ -47,8 +47,12 @@ class Worker {
     void start();
     /// Asks it to end, then insists: SIGTERM after 3 s, SIGKILL after 5 s.
     void stop();
+    /// Ends one that runs at once, as a crash would, and starts its program, as it is installed now, in its place.
+    void replace();
     /// Another chance for one that was given up.
     void retry();
+    /// Sends a signal to one that runs, and to one that starts once it runs: until then it has no handler for it.
+    void signal(int number);
 
     [[nodiscard]] const std::string& name() const noexcept { return spec_.name; }
     [[nodiscard]] State state() const noexcept { return state_; }
@@ -80,6 +84,8 @@ class Worker {
     unsigned generation_ = 0;  ///< of the process; a late answer of an earlier one is not this one's
     bool ever_ran_ = false;
     unsigned insistence_ = 0;
+    int late_signal_ = 0;
+    bool replacing_ = false;
     Instant started_{};
 };
 

@@ -166,6 +166,24 @@ TEST_CASE("control: a watcher gets the snapshot, its end, then changes") {
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 7; }));  // resynchronised after the restart
 }
 
+TEST_CASE("control: a watcher gets the types it names, a brief request a plain ok") {
+    Fixture f;
+    Client client(f.loop, f.path, "types");
+    std::vector<std::string> seen;
+    client.watch([&](const Json& record) { seen.push_back(record.dump()); }, {"call"});
+    REQUIRE(run_until(f.loop, [&] { return seen.size() == 1; }));  // no client records in the snapshot
+    CHECK(f.server->watched("call"));
+    CHECK_FALSE(f.server->watched("client"));
+    f.server->publish({{"type", "client"}, {"n", 1}});
+    f.server->publish({{"type", "call"}, {"n", 2}});
+    REQUIRE(run_until(f.loop, [&] { return seen.size() == 2; }));
+    CHECK(seen[1] == R"({"type":"call","n":2})");
+    client.request("echo", {{"text", "x"}, {"brief", true}},
+                   [&](Result<Json> reply) { seen.push_back(reply->dump()); });
+    REQUIRE(run_until(f.loop, [&] { return seen.size() == 3; }));
+    CHECK(seen[2] == "{}");
+}
+
 TEST_CASE("control::Server: a watcher that does not read is cut off") {
     Fixture f;
     const io::Fd deaf = io::connect_unix(f.path).value();

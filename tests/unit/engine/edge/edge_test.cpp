@@ -1,190 +1,10 @@
 #include "natkit/engine/edge/edge.hpp"
 
-#include <doctest/doctest.h>
-
-#include <algorithm>
-#include <deque>
-#include <map>
-#include <set>
+#include "world.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;
-using namespace std::chrono_literals;
-
-namespace {
-
-Endpoint endpoint(const std::string& text) {
-    return Endpoint::parse(text).value();
-}
-
-Settings settings() {
-    Settings result;
-    result.networks = {
-        .lan = RangeSet({IpRange::parse("192.168.10.0/24").value()}), .nated = nat::default_nated(), .nat_servers = {}};
-    result.listeners = {{sip::Transport::udp, endpoint("192.168.10.1:5060"), endpoint("192.168.10.1:5060"), Side::lan},
-                        {sip::Transport::udp, endpoint("203.0.113.10:5060"), endpoint("203.0.113.10:5060"), Side::wan}};
-    result.domains = {"example.com"};
-    result.open_registrar = true;
-    return result;
-}
-
-std::string header(const std::string& message, const std::string& name) {
-    const std::size_t at = message.find("\r\n" + name + ": ");
-    if (at == std::string::npos) return {};
-    const std::size_t begin = at + name.size() + 4;
-    return message.substr(begin, message.find("\r\n", begin) - begin);
-}
-
-/// A phone's side of a dialog, written by hand as a phone would.
-struct Phone {
-    std::string name;
-    std::string address;  ///< what it believes its own to be
-    sip::Flow flow;       ///< how the edge sees it
-    Side side;
-
-    [[nodiscard]] std::string sdp() const {
-        const std::string host = address.substr(0, address.find(':'));
-        return "v=0\r\no=" + name + " 1 1 IN IP4 " + host + "\r\ns=-\r\nc=IN IP4 " + host +
-               "\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
-    }
-    [[nodiscard]] std::string request(const std::string& method, const std::string& uri, const std::string& to,
-                                      const std::string& extra, const std::string& body, int cseq = 1) const {
-        const std::string type = body.empty() ? "" : "Content-Type: application/sdp\r\n";
-        return method + " " + uri + " SIP/2.0\r\nVia: SIP/2.0/UDP " + address + ";branch=z9hG4bK" + name + method +
-               std::to_string(cseq) + ";rport\r\nMax-Forwards: 70\r\nFrom: <sip:" + name + "@example.com>;tag=" + name +
-               "\r\nTo: " + to + "\r\nCall-ID: call-" + (method == "REGISTER" ? name : "1") +
-               "\r\nCSeq: " + std::to_string(cseq) + " " + method + "\r\nContact: <sip:" + name + "@" + address +
-               ">\r\n" + extra + type + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-    }
-    [[nodiscard]] std::string response(const std::string& request_bytes, int status, const std::string& body) const {
-        const sip::Message request = sip::Message::parse(request_bytes).value();
-        std::vector<std::pair<std::string, std::string>> extra;
-        for (const auto& one : request.headers()) {
-            if (one.name == sip::Name::record_route) extra.emplace_back("Record-Route", std::string(one.value));
-        }
-        extra.emplace_back("Contact", "<sip:" + name + "@" + address + ">");
-        if (!body.empty()) extra.emplace_back("Content-Type", "application/sdp");
-        std::string bytes = sip::make_response(request, status, sip::reason_of(status), name, extra);
-        const std::string none = "Content-Length: 0\r\n\r\n";
-        return bytes.substr(0, bytes.size() - none.size()) + "Content-Length: " + std::to_string(body.size()) +
-               "\r\n\r\n" + body;
-    }
-};
-
-sip::Flow flow(const std::string& text) {
-    return sip::parse_flow(text).value();
-}
-
-const Phone lan_phone{"alice", "192.168.10.20:5060", flow("udp:192.168.10.1:5060-192.168.10.20:5060"), Side::lan};
-const Phone wan_phone{"wendy", "203.0.113.20:5060", flow("udp:203.0.113.10:5060-203.0.113.20:5060"), Side::wan};
-const Phone nat_phone{"nora", "192.168.1.5:5060", flow("udp:203.0.113.10:5060-198.51.100.7:40001"), Side::wan};
-const Phone nat_phone2{"ned", "192.168.1.5:5060", flow("udp:203.0.113.10:5060-198.51.100.8:40009"), Side::wan};
-
-/// The edge, a clock, and a relay that opens whatever leg is asked for.
-struct World {
-    Edge edge{settings(),
-              {.random_hex = [n = 0]() mutable { return "r" + std::to_string(n++); },
-               .mac =
-                   [](std::span<const std::uint8_t> data) {
-                       std::array<std::uint8_t, 32> code{};
-                       for (std::size_t i = 0; i < data.size(); ++i) {
-                           code[i % 32] = static_cast<std::uint8_t>(code[i % 32] * 31 + data[i]);
-                       }
-                       return code;
-                   }}};
-    Now now{.steady = {}, .wall = WallTime(1'700'000'000s)};
-    std::deque<sip::Packet> sent;
-    std::set<std::string> legs;
-    std::set<std::set<std::string>> joins;
-    std::vector<UpdateLeg> updates;
-    std::map<std::string, SessionState> kept;  ///< by leg
-    std::size_t decisions = 0;
-    bool relay_works = true;
-    int next_port = 20000;
-
-    void take(Output& out) {
-        for (const sip::Packet& packet : out.packets) sent.push_back(packet);
-        for (const Event& event : out.events) decisions += std::holds_alternative<DecisionEvent>(event) ? 1 : 0;
-        for (const MediaRequest& request : out.media) {
-            if (const auto* open = std::get_if<OpenLeg>(&request)) {
-                open_leg(*open);
-            } else if (const auto* join = std::get_if<JoinLegs>(&request)) {
-                joins.insert({join->a, join->b});
-            } else if (const auto* freed = std::get_if<FreeLegs>(&request)) {
-                for (const std::string& leg : freed->legs) CHECK(legs.erase(leg) == 1);
-            } else if (const auto* update = std::get_if<UpdateLeg>(&request)) {
-                updates.push_back(*update);
-            } else if (const auto* keep = std::get_if<KeepState>(&request)) {
-                kept[keep->leg] = keep->state;
-            }
-        }
-    }
-    void open_leg(const OpenLeg& open) {
-        Output later;
-        if (!relay_works) {
-            edge.on_leg_opened(open.ticket, fail(Errc::exhausted, "no port left"), now, later);
-            return take(later);
-        }
-        const std::string port = std::to_string(next_port);
-        next_port += 2;
-        const std::string host = open.side == Side::lan ? "192.168.10.1:" : "203.0.113.10:";
-        legs.insert(port);
-        edge.on_leg_opened(open.ticket, Leg{.id = port, .local = endpoint(host + port), .rtcp = {}}, now, later);
-        take(later);
-    }
-    void receive(const Phone& from, const std::string& bytes) {
-        Output out;
-        edge.on_packet({.flow = from.flow, .side = from.side}, bytes, now, out);
-        take(out);
-    }
-    void pass(std::chrono::milliseconds time) {
-        const Instant end = now.steady + time;
-        const Instant begin = now.steady;
-        const WallTime wall = now.wall;
-        while (edge.next_deadline() && *edge.next_deadline() <= end) {
-            now.steady = std::max(now.steady, *edge.next_deadline());
-            now.wall = wall + std::chrono::duration_cast<std::chrono::milliseconds>(now.steady - begin);
-            Output out;
-            edge.on_time(now, out);
-            take(out);
-        }
-        now.steady = end;
-        now.wall = wall + time;
-    }
-    /// The next packet to that phone whose start line begins so; empty when there is none. Others are dropped.
-    std::string to(const Phone& phone, const std::string& start) {
-        while (!sent.empty()) {
-            const sip::Packet packet = sent.front();
-            sent.pop_front();
-            if (packet.flow == phone.flow && packet.bytes->starts_with(start)) return *packet.bytes;
-        }
-        return {};
-    }
-    void add(const Phone& phone) {
-        receive(phone, phone.request("REGISTER", "sip:example.com", "<sip:" + phone.name + "@example.com>",
-                                     "Expires: 600\r\n", ""));
-        const std::string answer = to(phone, "SIP/2.0 200");
-        REQUIRE_FALSE(answer.empty());
-    }
-    std::string invite(const Phone& caller, const Phone& callee, bool with_sdp = true) {
-        const std::string uri = "sip:" + callee.name + "@example.com";
-        receive(caller, caller.request("INVITE", uri, "<" + uri + ">", "", with_sdp ? caller.sdp() : ""));
-        return to(callee, "INVITE");
-    }
-};
-
-/// The Route header fields a phone sends in a dialog, from the Record-Route it was shown.
-std::string routes(const std::string& message, bool reversed) {
-    std::vector<std::string> lines;
-    const sip::Message parsed = sip::Message::parse(message).value();
-    for (const auto& value : parsed.values(sip::Name::record_route)) lines.push_back("Route: " + std::string(value));
-    if (reversed) std::ranges::reverse(lines);
-    std::string all;
-    for (const std::string& line : lines) all += line + "\r\n";
-    return all;
-}
-
-}  // namespace
+using namespace natkit::edge::test;
 
 TEST_CASE("a LAN phone calls a phone behind a NAT: one relay, no private address on the WAN") {
     World world;
@@ -392,57 +212,37 @@ TEST_CASE("no port left: 503, and the call can be tried again") {
     CHECK(world.edge.media().size() == 0);
 }
 
-TEST_CASE("who may do what") {
+TEST_CASE("other lists put registered clients elsewhere, without a new REGISTER") {
     World world;
     world.add(lan_phone);
+    world.add(wan_phone);
+    world.add(nat_phone);
+    Settings other = settings();
+    other.networks.nat_servers = RangeSet({IpRange::parse("203.0.113.0/24").value()});
+    CHECK(world.edge.place_changes(settings().networks).empty());
+    const auto changes = world.edge.place_changes(other.networks);
+    REQUIRE(changes.size() == 1);
+    CHECK(changes[0].binding.party.rule == nat::Rule::wan);
+    CHECK(changes[0].now.rule == nat::Rule::nat_server);
     Output out;
-    SUBCASE("a stranger reaches a registered user") {
-        CHECK_FALSE(world.invite(wan_phone, lan_phone).empty());
-    }
-    SUBCASE("a stranger is no relay's customer") {
-        world.receive(wan_phone,
-                      wan_phone.request("INVITE", "sip:toll@198.51.100.99", "<sip:toll@198.51.100.99>", "", ""));
-        CHECK_FALSE(world.to(wan_phone, "SIP/2.0 403").empty());
-    }
-    SUBCASE("a forged Route leads nowhere") {
-        world.receive(wan_phone, wan_phone.request("OPTIONS", "sip:x@example.com", "<sip:x@example.com>",
-                                                   "Route: <sip:192.168.10.20;lr>\r\n", ""));
-        CHECK_FALSE(world.to(wan_phone, "SIP/2.0 403").empty());
-    }
-    SUBCASE("a LAN source on the WAN interface is spoofed") {
-        Phone spoofed = lan_phone;
-        spoofed.side = Side::wan;
-        world.receive(spoofed, spoofed.request("OPTIONS", "sip:example.com", "<sip:example.com>", "", ""));
-        CHECK(world.sent.empty());
-    }
-    SUBCASE("a closed registrar takes LAN clients only") {
-        Settings closed = settings();
-        closed.open_registrar = false;
-        world.edge.set_settings(closed);
-        world.receive(nat_phone, nat_phone.request("REGISTER", "sip:example.com", "<sip:nora@example.com>", "", ""));
-        CHECK_FALSE(world.to(nat_phone, "SIP/2.0 403").empty());
-        world.add(wan_phone.side == Side::lan ? wan_phone
-                                              : Phone{"bob", "192.168.10.21:5060",
-                                                      flow("udp:192.168.10.1:5060-192.168.10.21:5060"), Side::lan});
-    }
-    SUBCASE("nobody is there") {
-        world.receive(lan_phone,
-                      lan_phone.request("INVITE", "sip:nobody@example.com", "<sip:nobody@example.com>", "", "", 7));
-        CHECK_FALSE(world.to(lan_phone, "SIP/2.0 404").empty());
-    }
-    SUBCASE("too many hops") {
-        std::string tired = lan_phone.request("OPTIONS", "sip:alice@example.com", "<sip:alice@example.com>", "", "", 8);
-        tired.replace(tired.find("Max-Forwards: 70"), 16, "Max-Forwards: 0");
-        world.receive(lan_phone, tired);
-        CHECK_FALSE(world.to(lan_phone, "SIP/2.0 483").empty());
-    }
-    SUBCASE("rubbish is refused or dropped") {
-        world.receive(wan_phone, "\r\n\r\n");
-        world.receive(wan_phone, "GET / HTTP/1.0\r\n\r\n");
-        CHECK(world.sent.empty());
-        world.receive(wan_phone, "OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\n\r\n");
-        CHECK_FALSE(world.to(wan_phone, "SIP/2.0 400").empty());
-    }
+    world.edge.set_settings(other, out);
+    REQUIRE(out.events.size() == 2);  // a line in the log, and what natpinger and the state are told
+    const auto& change = std::get<sip::BindingChange>(out.events[1]);
+    CHECK(change.kind == sip::BindingChange::Kind::updated);
+    CHECK(change.binding.aor == "wendy@example.com");
+    CHECK(change.binding.party.place == nat::Place::far_end);
+    Output back;
+    world.edge.set_settings(settings(), back);
+    CHECK(back.events.size() == 2);
+    // A client behind a NAT stays there when its evidence was forgotten in a restart.
+    sip::Binding forgetful = world.edge.registrar().lookup("nora@example.com", {}).front();
+    CHECK(forgetful.party.rule == nat::Rule::nated);
+    Edge restarted(settings(), {[] { return std::string("1"); },
+                                [](std::span<const std::uint8_t>) { return std::array<std::uint8_t, 32>{}; }});
+    forgetful.party.claimed.reset();
+    forgetful.contact = "sip:nora@phone.example.org";
+    restarted.restore(forgetful, {});
+    CHECK(restarted.place_changes(settings().networks).empty());
 }
 
 TEST_CASE("a registration survives by restore(), a dead client goes") {
@@ -469,8 +269,10 @@ TEST_CASE("an established call goes on in a restarted edge: re-INVITE keeps its 
 
     World second;
     second.legs = first.legs;
-    CHECK(second.edge.media().restore(first.kept.begin()->second, second.now.steady).size() == 2);
-    CHECK(second.edge.media().restore(first.kept.begin()->second, second.now.steady).empty());
+    second.edge.media().remember(first.kept.begin()->second);
+    CHECK(second.edge.media().restore(second.now.steady).size() == 2);
+    second.edge.media().remember(first.kept.begin()->second);
+    CHECK(second.edge.media().restore(second.now.steady).empty());
     second.receive(lan_phone,
                    lan_phone.request("INVITE", "sip:nora@192.168.1.5:5060", "<sip:nora@example.com>;tag=nora",
                                      routes(ok, true), lan_phone.sdp(), 2));

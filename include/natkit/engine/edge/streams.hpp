@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "natkit/base/deadlines.hpp"
+#include "natkit/crypto/tls.hpp"
+#include "natkit/io/tcp.hpp"
+#include "natkit/sip/flow.hpp"
+#include "natkit/sip/framing.hpp"
+
+namespace natkit::edge {
+
+/// What one neighbour, and all of them together, may hold of the edge.
+struct StreamLimits {
+    std::size_t connections = 8192;
+    std::size_t per_address = 256;  ///< of those: an office behind one NAT has that many phones
+    Duration connect = std::chrono::seconds(5);
+    Duration first_message = std::chrono::seconds(20);  ///< from the connection to the end of its first message
+    Duration whole_message = std::chrono::seconds(10);  ///< from a message's first byte to its last
+    Duration idle = std::chrono::minutes(30);           ///< without a byte from there, unless somebody needs it
+};
+
+/// The edge's TCP and TLS connections: those its neighbours made, and those it makes to servers. Cuts them into
+/// messages, answers keep-alives, ends the ones that are slow, silent, full or senseless.
+class Streams {
+  public:
+    struct Handlers {
+        std::function<void(const sip::Flow& flow, std::string message)> on_message;
+        /// A connection is over, whoever ended it. Its flow is dead for good.
+        std::function<void(const sip::Flow& flow, const std::string& why)> on_closed;
+        /// What was sent on this flow (its connection is 0: to a server) cannot get there.
+        std::function<void(const sip::Flow& flow, const std::string& why)> on_unreachable;
+        /// Whether a silent connection must stay: a client is registered on it.
+        std::function<bool(const sip::Flow& flow)> needed;
+        /// What the certificate of a server at the end of this flow must be for: a host name or an address.
+        std::function<std::string(const sip::Flow& flow)> name_of;
+        /// Something an operator should hear of.
+        std::function<void(const std::string& text)> on_problem;
+    };
+    struct Counters {
+        std::uint64_t accepted = 0;
+        std::uint64_t refused = 0;  ///< over a limit, or for want of descriptors
+    };
+
+    /// `first_connection` numbers the connections of this run from there; no two runs may share any.
+    Streams(io::Loop& loop, const StreamLimits& limits, std::uint64_t first_connection, Handlers handlers);
+    Streams(const Streams&) = delete;
+    Streams& operator=(const Streams&) = delete;
+
+    /// For connections from now on; null: no TLS.
+    void set_tls(std::shared_ptr<const crypto::TlsContext> tls) { tls_ = std::move(tls); }
+    /// Accepts on a listening socket from now on, in place of an earlier one of the same name.
+    [[nodiscard]] Result<void> listen(sip::Transport transport, io::Fd socket);
+    /// Stops accepting everywhere; connections stay.
+    void stop_listening() { listeners_.clear(); }
+    struct Listening {
+        sip::Transport transport{};
+        const io::TcpListener* listener = nullptr;
+    };
+    [[nodiscard]] std::vector<Listening> listening() const;
+
+    /// Sends on a flow. With connection 0 one is made when there is none yet; what cannot be sent is told by
+    /// on_unreachable. False when the flow's connection is gone.
+    bool send(const sip::Flow& flow, std::string_view bytes);
+    /// CRLFCRLF on a client's connection; false when it is gone.
+    bool ping(const sip::Flow& flow) { return send(flow, "\r\n\r\n"); }
+    /// Ends a connection; on_closed follows.
+    void close(std::uint64_t connection, const std::string& why) { end(connection, why); }
+
+    [[nodiscard]] std::size_t size() const noexcept { return connections_.size(); }
+    [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+
+  private:
+    struct Connection {
+        sip::Flow flow;
+        bool ours = false;  ///< made by us
+        bool connected = true;
+        bool spoke = false;  ///< a whole message has come
+        Instant opened{};
+        Instant heard{};    ///< last byte, or its beginning
+        Instant began{};    ///< first byte of the message that is not whole yet
+        Instant planned{};  ///< of its entry in deadlines_
+        sip::Framer framer;
+        std::optional<crypto::TlsSession> tls;
+        std::unique_ptr<io::TcpStream> stream;
+    };
+    using Target = std::pair<sip::Transport, std::pair<Endpoint, Endpoint>>;
+
+    [[nodiscard]] static Target target_of(const sip::Flow& flow) { return {flow.transport, {flow.local, flow.remote}}; }
+    void on_accept(sip::Transport transport, const Endpoint& local, io::Fd socket, const Endpoint& remote);
+    [[nodiscard]] Result<Connection*> connect(const sip::Flow& flow);
+    [[nodiscard]] io::TcpStream::Handlers handlers_of(std::uint64_t id);
+    Connection& add(const sip::Flow& flow, bool ours);
+    void on_connected(std::uint64_t id);
+    void on_bytes(std::uint64_t id, std::string_view bytes);
+    void on_encrypted(std::uint64_t id, std::string_view bytes);
+    [[nodiscard]] static bool write(Connection& connection, std::string_view bytes);
+    void end(std::uint64_t id, const std::string& why);
+    [[nodiscard]] Instant deadline(const Connection& connection) const;
+    void plan(Connection& connection);
+    void on_time();
+
+    io::Loop& loop_;
+    StreamLimits limits_;
+    Handlers handlers_;
+    std::uint64_t next_;
+    std::map<std::pair<sip::Transport, Endpoint>, std::unique_ptr<io::TcpListener>> listeners_;
+    std::unordered_map<std::uint64_t, Connection> connections_;
+    std::map<Target, std::uint64_t> made_;  ///< by us: which connection leads where
+    std::map<IpAddress, std::size_t> per_address_;
+    Deadlines<std::uint64_t> deadlines_;
+    io::Timer timer_;
+    Counters counters_;
+    std::shared_ptr<const crypto::TlsContext> tls_;
+};
+
+}  // namespace natkit::edge

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "natkit/engine/explain/calls.hpp"
+
+namespace natkit::explain {
+
+/// The session descriptions of one INVITE and its answer on their way between two SIP hosts.
+struct Hop {
+    std::uint64_t frame = 0;
+    Endpoint from, to;               ///< of the INVITE
+    nat::Place from_place{};         ///< as the INVITE shows its sender on this hop
+    std::string branch;              ///< of the topmost Via
+    std::string previous_branch;     ///< of the second Via: the hop it came by
+    std::vector<StreamSeen> onward;  ///< what `to` is told: in the INVITE, or the ACK of a late offer
+    std::vector<StreamSeen> back;    ///< what `from` is told: in the 2xx or a provisional response
+};
+
+/// An INVITE, first or later, wherever it was seen, in the order of the capture.
+struct Exchange {
+    std::string call_id;
+    std::int64_t first_ns = 0, last_ns = 0;
+    std::vector<Hop> hops;  ///< at most 64
+
+    [[nodiscard]] bool answered() const;
+};
+
+/// Gathers exchanges by Call-ID, From tag and CSeq; of each call the last that was answered stays. Bounded: 4096 calls,
+/// then the older half is handed out.
+class HopTracker {
+  public:
+    std::function<void(std::vector<Exchange>)> on_exchanges;  ///< in the order of their beginning
+
+    void on_message(const MessageSeen& seen);
+    void finish();
+
+  private:
+    struct CallSeen {
+        std::string open_key;  ///< From tag and CSeq of `open`
+        Exchange open;
+        std::optional<Exchange> answered;
+    };
+    void on_request(CallSeen& call, const MessageSeen& seen, const std::string& key);
+    void on_response(CallSeen& call, const MessageSeen& seen, const std::string& key);
+    void hand_out(std::size_t count);
+
+    std::unordered_map<std::string, CallSeen> calls_;
+    std::deque<std::string> order_;
+};
+
+}  // namespace natkit::explain

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "natkit/capture/byte_source.hpp"
+#include "natkit/engine/explain/capture_messages.hpp"
+#include "natkit/record/sip.hpp"
+
+namespace natkit::explain {
+
+/// Reads an input of any kind that holds SIP messages – a capture, raw messages, JSON lines – and hands out what is in
+/// it, in order and in bounded memory.
+class Reader {
+  public:
+    /// A message. `json`: the record it came in, if it came in one; `time_ns`: of a capture, else 0. An error is told
+    /// by on_bad, and the rest goes on.
+    std::function<Result<void>(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns)> on_message;
+    std::function<void(const std::string& line)> on_other;                  ///< a record of another type
+    std::function<void(const CapturedMedia&)> on_media;                     ///< may be empty
+    std::function<void(const std::string& where, const Error&)> on_bad;     ///< "ticket.pcap: frame 12", "stdin:3"
+    std::function<void(const std::string& name, double done)> on_progress;  ///< of long captures, 0 to 1; may be empty
+    std::function<void()> on_line_done;                                     ///< after each JSON line; may be empty
+
+    /// What raw messages do not say themselves.
+    std::optional<Endpoint> source;
+    std::string transport = "udp";
+
+    void read(capture::ByteSource input);
+
+  private:
+    [[nodiscard]] Result<void> read_messages(capture::ByteSource& input);
+    [[nodiscard]] Result<void> read_lines(capture::ByteSource& input);
+    [[nodiscard]] Result<void> read_capture(capture::ByteSource input);
+    void read_line(const std::string& content, const std::string& where);
+    void give(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns, const std::string& where);
+};
+
+}  // namespace natkit::explain

@@ -1,0 +1,173 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "natkit/base/endpoint.hpp"
+#include "natkit/nat/decide.hpp"
+
+/// Media loops: a call that passes the edge several times keeps one relay, or none. Pure.
+///
+/// A *pass* is one media stream of one dialog going through the edge, from the neighbour on the caller's end to the one
+/// on the callee's. A *leg* is a local port (pair) that a pass shows to one of its two neighbours; it *stands for* the
+/// party behind it. A *party* is who speaks at a media endpoint; what it was shown as its peer is what it was *told*.
+/// Two legs are *joined* when they forward to each other. A leg that comes back in a later pass is taken for the party
+/// it stands for; so the two ends of a call always sit on the two sides of one join, or on none, however often the call
+/// went through.
+namespace natkit::loop {
+
+/// The two ends of a pass: towards who sent the first INVITE, and towards who was called.
+enum class End : std::uint8_t { caller = 0, callee = 1 };
+
+[[nodiscard]] constexpr End other(End end) noexcept {
+    return end == End::caller ? End::callee : End::caller;
+}
+
+using PassId = std::uint64_t;   ///< never 0
+using LegId = std::uint64_t;    ///< 0: none
+using PartyId = std::uint64_t;  ///< 0: none
+
+/// What a neighbour says in its session description for this stream, as the edge understands it.
+struct Incoming {
+    LegId leg = 0;                     ///< a leg of ours that may be resolved; else
+    std::optional<Endpoint> endpoint;  ///< its own endpoint. Neither (c=0.0.0.0): the same as the last time
+    std::optional<Endpoint> rtcp;      ///< where it wants RTCP
+    nat::Party where;                  ///< who speaks `endpoint`: its place, visible address and family
+};
+
+/// What a neighbour is shown: a leg of ours, or the endpoint of the peer as it is.
+struct Shown {
+    LegId leg = 0;
+    std::optional<Endpoint> raw;
+    std::optional<Endpoint> rtcp;  ///< with `raw`
+
+    friend bool operator==(const Shown&, const Shown&) = default;
+};
+
+/// Who speaks at a media endpoint. Written only by the pass at whose end it speaks.
+struct Party {
+    std::optional<Endpoint> endpoint;  ///< as signalled
+    std::optional<Endpoint> rtcp;
+    nat::Party where;
+    Shown told;            ///< its peer, as it was shown to it
+    bool pending = false;  ///< said in an offer that has no answer yet: media do not go there before
+};
+
+/// A leg. Written by the pass that owns it.
+struct Leg {
+    nat::Party towards;      ///< the neighbour that sees it: decides side and family of the local address
+    PartyId stands_for = 0;  ///< the party behind it: what its neighbour sends shall arrive there
+};
+
+/// Whether a media stream between two parties needs a relay.
+using NeedsRelay = std::function<bool(const nat::Party&, const nat::Party&)>;
+
+/// All passes of all calls. What an offer changes, fail() takes back.
+///
+/// Which legs are joined is not kept anywhere: it follows from who stands for whom and who was told what. So no pass
+/// ever has to change what belongs to another one, in whatever order offers, answers and failures reach them.
+class Scheme {
+  public:
+    explicit Scheme(NeedsRelay needs_relay) : needs_relay_(std::move(needs_relay)) {}
+
+    /// A new pass between two neighbours, known by their signalling alone so far.
+    [[nodiscard]] PassId open(const nat::Party& caller_end, const nat::Party& callee_end);
+    /// Another To-tag for the same offer (a fork beyond the edge): a pass of its own that shares the leg towards the
+    /// callee. Its answer is the latest, and wins that leg.
+    [[nodiscard]] PassId fork(PassId pass);
+    /// The dialog has ended, or the stream was removed. Its legs are gone when no other pass has seen them.
+    void close(PassId pass);
+
+    /// The neighbour turned out to be another one (the next place of a server): before it has spoken.
+    void move(PassId pass, End end, const nat::Party& neighbour);
+
+    /// The neighbour at `from` offers: what to show the other one. An exchange still open fails first.
+    [[nodiscard]] Shown offer(PassId pass, End from, const Incoming& incoming);
+    /// The other neighbour answers (again, perhaps): what to show the one that offered. After accept(): the same again.
+    [[nodiscard]] Shown answer(PassId pass, const Incoming& incoming);
+    /// The leg that answer() will show to the one that offered, if it shows one of this pass: made now, so that it can
+    /// be opened in time. 0 where none is to be expected.
+    [[nodiscard]] LegId prepare(PassId pass);
+    /// The exchange is over and counts.
+    void accept(PassId pass);
+    /// The offer was refused or given up: the pass is as before it.
+    void fail(PassId pass);
+
+    [[nodiscard]] const Leg* leg(LegId leg) const;          ///< null: gone
+    [[nodiscard]] const Party* party(PartyId party) const;  ///< null: gone
+    /// The leg that it is joined with, or 0.
+    [[nodiscard]] LegId mate(LegId leg) const;
+    /// Whether it must be open: joined, or shown in an exchange that is not over (media may come early). Where it is
+    /// not, its sockets may close; its ports stay set aside.
+    [[nodiscard]] bool needed(LegId leg) const;
+    /// Who sends to a leg, and is sent to from it: the party that its mate stands for. 0: not joined.
+    [[nodiscard]] PartyId remote(LegId leg) const;
+    /// Who speaks raw at an end of the pass, or 0: a leg of ours was named there last, or nothing yet.
+    [[nodiscard]] PartyId speaks_at(PassId pass, End end) const;
+    /// The pass's leg towards an end, or 0.
+    [[nodiscard]] LegId leg_towards(PassId pass, End end) const;
+    /// Legs that may have become other since the last call, each once, also those that are gone.
+    [[nodiscard]] std::vector<LegId> take_changed();
+
+    [[nodiscard]] std::size_t passes() const noexcept { return passes_.size(); }
+    [[nodiscard]] std::size_t legs() const noexcept { return legs_.size(); }
+    [[nodiscard]] std::size_t parties() const noexcept { return parties_.size(); }
+
+  private:
+    struct Side {  ///< one end of a pass
+        nat::Party neighbour;
+        PartyId own = 0;           ///< who spoke raw at this end
+        LegId leg = 0;             ///< ours, for this neighbour
+        LegId came = 0;            ///< the leg of ours that this neighbour named last; 0: it spoke raw, or never
+        Shown shown;               ///< what this neighbour sees
+        bool in_exchange = false;  ///< `leg` is shown in an exchange that is not over
+    };
+    struct Before {  ///< of an open exchange: what fail() brings back
+        std::array<Side, 2> sides;
+        std::array<Party, 2> parties;
+        std::array<Leg, 2> legs;
+    };
+    struct Pass {
+        std::array<Side, 2> sides;
+        std::optional<End> offerer;      ///< of the last exchange
+        std::unique_ptr<Before> before;  ///< the exchange is open
+    };
+    /// A thing and how many refer to it: the pass it belongs to, and those that have seen it.
+    template <typename T>
+    struct Counted {
+        T thing;
+        std::uint32_t holders = 0;
+        std::uint32_t exchanges = 0;  ///< that are open and show it (legs)
+    };
+
+    [[nodiscard]] PartyId speaker(Pass& pass, End end, const Incoming& incoming);
+    [[nodiscard]] LegId use_leg(Side& side, PartyId stands_for);
+    [[nodiscard]] bool still_leads(const Side& side, PartyId party) const;
+    [[nodiscard]] Shown answer_to_origin(Pass& pass, End offerer, PartyId destination);
+    [[nodiscard]] bool is_end(const Side& side) const { return side.own != 0 && side.came == 0; }
+    void finish(Pass& pass);
+    void close_exchange(Side& side);
+    void restore(Pass& pass);
+    void set_came(Side& side, LegId leg);
+    void set_shown(Pass& pass, End end, const Shown& shown);
+    void set_stands_for(LegId leg, PartyId party);
+    void hold_leg(LegId leg);
+    void drop_leg(LegId leg);
+    void hold_party(PartyId party);
+    void drop_party(PartyId party);
+    void note_changed(const Pass& pass);
+
+    NeedsRelay needs_relay_;
+    std::uint64_t next_ = 1;
+    std::unordered_map<PassId, Pass> passes_;
+    std::unordered_map<LegId, Counted<Leg>> legs_;
+    std::unordered_map<PartyId, Counted<Party>> parties_;
+    std::vector<LegId> changed_;
+};
+
+}  // namespace natkit::loop

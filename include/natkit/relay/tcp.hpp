@@ -1,0 +1,192 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "natkit/relay/session.hpp"
+
+/// TCP media (RFC 4145, T.120): who may connect to a leg's port, whom the relay dials itself, and which connections
+/// belong together. Pure: what sockets do comes in, what they are to do comes out. One object serves one thread.
+namespace natkit::relay {
+
+using ConnectionId = std::uint64_t;  ///< unique within one TcpRelay; 0 is none
+
+/// How long a connection may stay without its other half.
+struct TcpTimes {
+    Duration connect = std::chrono::seconds(10);  ///< until a dialled party has answered
+    Duration pair = std::chrono::seconds(30);     ///< until the other party has connected too
+
+    friend bool operator==(const TcpTimes&, const TcpTimes&) = default;
+};
+
+inline constexpr unsigned max_connections = 8;  ///< of one leg at once, at most; T.120 uses up to four
+/// How many more may wait for one of those to end: who closes a connection and opens the next one is faster than the
+/// other party, which must close it too.
+inline constexpr unsigned max_waiting = 32;
+/// A connection whose party has ended its direction makes room for one that has waited this long.
+inline constexpr Duration linger = std::chrono::seconds(2);
+
+struct TcpJoin;
+
+/// One leg. The fields are the TcpRelay's to change; read them as you like.
+struct TcpLeg {
+    LegKey key = 0;
+    unsigned limit = 1;  ///< connections at once
+    bool hold = false;
+    std::optional<Party> party;
+    SourcePolicy policy{};
+    std::uint32_t signalled = 0;  ///< grows when signalling asks for new connections
+    bool dial_failed = false;     ///< a far-end party was dialled in vain since signalling last spoke
+    std::vector<ConnectionId> connections;
+    Counters counters;         ///< packets are not counted; `last_received` is of bytes
+    std::uint64_t opened = 0;  ///< connections that had both halves
+    std::uint64_t failed = 0;  ///< dialled in vain
+    std::uint32_t reported = 0;
+    TcpJoin* join = nullptr;
+    Instant changed{};
+
+    [[nodiscard]] TcpLeg* peer() const noexcept;
+    /// Whether a connection may come from (or lead to) that address.
+    [[nodiscard]] bool allows(const IpAddress& address) const noexcept;
+    /// Its party may open connections to us.
+    [[nodiscard]] bool listens() const noexcept;
+    /// Where its party is to be dialled; nothing when it is not, or not yet.
+    [[nodiscard]] std::optional<Endpoint> dials() const noexcept;
+};
+
+struct TcpJoin {
+    std::array<TcpLeg*, 2> legs{};
+    Instant active{};  ///< when it was made, or when its last connection ended
+    std::size_t index = 0;
+};
+
+/// One TCP connection between a party and us; two that are coupled carry each other's bytes.
+struct TcpConnection {
+    enum class State : std::uint8_t {
+        dialling,  ///< ours, not answered yet
+        waiting,   ///< up, its other half is not; nothing is read from it
+        coupled,
+    };
+    ConnectionId id = 0;
+    TcpLeg* leg = nullptr;
+    State state{};
+    ConnectionId other = 0;  ///< its other half, also while that is being dialled
+    Endpoint remote;
+    SourceRule rule{};
+    std::uint32_t signalled = 0;  ///< TcpLeg::signalled when it was opened
+    Instant since{};
+    std::uint64_t received = 0;  ///< bytes
+    std::uint64_t sent = 0;
+    bool finished = false;  ///< its party will send no more
+    bool in_vain = false;   ///< its other half was dialled and did not answer; not again until signalling speaks
+};
+
+/// What the sockets are to do.
+struct TcpEffect {
+    enum class Kind : std::uint8_t {
+        dial,    ///< connect `id` from `leg`'s address to `remote`; then on_connected() or on_failed()
+        couple,  ///< carry bytes between `id` and `other`; then on_ended()
+        close,   ///< end `id`; no call back
+    };
+    Kind kind{};
+    ConnectionId id = 0;
+    ConnectionId other = 0;
+    LegKey leg = 0;
+    Endpoint remote;
+    bool reset = false;  ///< of close: the party learns that something went wrong
+};
+
+/// The TCP legs and joins of one thread.
+class TcpRelay {
+  public:
+    explicit TcpRelay(Timeouts timeouts, TcpTimes times = {}) : timeouts_(timeouts), times_(times) {}
+    TcpRelay(const TcpRelay&) = delete;
+    TcpRelay& operator=(const TcpRelay&) = delete;
+
+    /// The leg stays where it is until removed. `key` must be new; `limit` from 1 to max_connections.
+    TcpLeg& add(LegKey key, unsigned limit, Instant now);
+    [[nodiscard]] TcpLeg* find(LegKey key) noexcept;
+    /// Parts it and ends its connections first.
+    void remove(LegKey key, Instant now);
+
+    /// The party as signalled now; check_party() is the caller's. A party that changed, and `renew` (RFC 4145 section
+    /// 5: `connection:new`), lets a new connection take the place of one that is open; open ones whose remote may no
+    /// longer connect end at once.
+    void signal(TcpLeg& leg, const Party& party, SourcePolicy policy, bool renew, Instant now);
+    void set_hold(TcpLeg& leg, bool hold, Instant now);
+
+    /// Legs that are joined otherwise are parted first. Connections that wait find each other; where neither party may
+    /// connect, both are dialled.
+    void join(TcpLeg& a, TcpLeg& b, Instant now);
+    /// Ends the connections that both legs have with each other.
+    void part(TcpLeg& leg, Instant now);
+    /// Ends every connection of a leg whose port is closed.
+    void close(TcpLeg& leg, Instant now);
+
+    /// Somebody connected to the leg's port. Nothing: reset it.
+    [[nodiscard]] std::optional<ConnectionId> on_accepted(TcpLeg& leg, const Endpoint& source, Instant now);
+    void on_connected(ConnectionId id, Instant now);
+    void on_failed(ConnectionId id, ConnectFailure why, Instant now);
+    /// One of two coupled, or one that waits, has ended by itself. Coupled ones have both ended.
+    void on_ended(ConnectionId id, Ending how, Instant now);
+    /// The bytes of a connection so far, and whether its party has ended its direction.
+    void on_progress(ConnectionId id, std::uint64_t received, std::uint64_t sent, bool finished, Instant now);
+
+    /// Due at next_deadline(); earlier calls do nothing. Call on_progress() first.
+    void on_time(Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const noexcept;
+    void set_timeouts(Timeouts timeouts) noexcept { timeouts_ = timeouts; }
+
+    /// To be carried out in order, after every call above.
+    [[nodiscard]] std::vector<TcpEffect> take_effects();
+    [[nodiscard]] bool has_events() const noexcept { return !events_.empty(); }
+    [[nodiscard]] std::vector<Event> take_events();
+
+    [[nodiscard]] const TcpConnection* connection(ConnectionId id) const noexcept;
+    [[nodiscard]] const std::unordered_map<LegKey, std::unique_ptr<TcpLeg>>& legs() const noexcept { return legs_; }
+    [[nodiscard]] const std::unordered_map<ConnectionId, TcpConnection>& connections() const noexcept {
+        return connections_;
+    }
+    [[nodiscard]] std::size_t join_count() const noexcept { return joins_.size(); }
+
+  private:
+    TcpConnection& open(TcpLeg& leg, TcpConnection::State state, const Endpoint& remote, SourceRule rule, Instant now);
+    TcpConnection& dial(TcpLeg& leg, const Endpoint& to, Instant now);
+    void match(TcpConnection& connection, Instant now);
+    void couple(TcpConnection& one, TcpConnection& other, Instant now);
+    void meet(TcpJoin& join, Instant now);
+    void allow_dialling(TcpJoin& join);
+    void dial_both(TcpJoin& join, Instant now);
+    /// Signalling asked for a new connection since this one, or its other half, was opened.
+    [[nodiscard]] bool is_old(const TcpConnection& connection) const;
+    [[nodiscard]] bool give_up_dialling(TcpLeg& leg);
+    /// Whether the leg may have one more connection; may end an old one for it.
+    [[nodiscard]] bool make_room(TcpLeg& leg, Instant now);
+    /// Connections that have another half, or dial for one.
+    [[nodiscard]] std::size_t engaged(const TcpLeg& leg) const;
+    void make_room_for_next(TcpJoin& join, Instant now);
+    /// Ends a connection, and its other half with it.
+    void end(ConnectionId id, Ending how, Instant now);
+    void told_end(const TcpConnection& one, Ending how, Instant now);
+    void forget(const TcpConnection& connection, bool close, bool reset);
+    void drop(TcpLeg& leg, Drop reason, const Endpoint& source, std::optional<ConnectFailure> why = {},
+              SourceRule rule = {});
+    void tell(Event event);
+    void look_at(TcpJoin& join, Instant now);
+
+    Timeouts timeouts_;
+    TcpTimes times_;
+    std::unordered_map<LegKey, std::unique_ptr<TcpLeg>> legs_;
+    std::vector<std::unique_ptr<TcpJoin>> joins_;
+    std::unordered_map<ConnectionId, TcpConnection> connections_;
+    ConnectionId last_id_ = 0;
+    std::vector<TcpEffect> effects_;
+    std::vector<Event> events_;
+    Instant next_sweep_{};
+};
+
+}  // namespace natkit::relay

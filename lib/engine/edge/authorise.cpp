@@ -1,0 +1,162 @@
+#include <algorithm>
+#include <array>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/edge/edge.hpp"
+
+namespace natkit::edge {
+namespace {
+
+std::optional<IpAddress> contact_address(const sip::Message& request) {
+    const auto contacts = request.values(sip::Name::contact);
+    if (contacts.empty()) return std::nullopt;
+    const auto contact = sip::NameAddr::parse(contacts.front());
+    if (!contact) return std::nullopt;
+    const auto uri = sip::Uri::parse(contact->uri);
+    return uri ? uri->address() : std::nullopt;
+}
+
+}  // namespace
+
+/// Whether a flow leads to a server of [sip.routes]; of one domain, where it is named.
+bool Edge::is_server(const sip::Flow& flow, std::string_view domain) const {
+    return std::ranges::any_of(server_addresses_, [&](const auto& known) {
+        return (domain.empty() || known.first == domain) &&
+               std::ranges::find(known.second, flow.remote.address) != known.second.end();
+    });
+}
+
+/// Addresses of a server that is known by name are learned as requests go there.
+void Edge::learn_server(const std::string& domain, const IpAddress& address) {
+    constexpr std::size_t most = 16;
+    auto& known = server_addresses_[domain];
+    if (std::ranges::find(known, address) != known.end()) return;
+    if (known.size() >= most) known.erase(known.begin());
+    known.push_back(address);
+}
+
+/// Tools that look for open doors say what they are; they get no answer at all, unless they are on the LAN.
+bool Edge::unwelcome(const sip::Message& request, const sip::Flow& flow) const {
+    constexpr std::array scanners = {
+        "friendly-scanner", "sipvicious", "sundayddr",       "sip-scan",         "sipsak", "smap", "iwar",
+        "sipcli",           "pplsip",     "vaxsipuseragent", "friendly-request", "sipptk", "gulp"};
+    if (settings_.open_registrar || settings_.networks.lan.contains(flow.remote.address)) return false;
+    const std::string_view agent = request.value(sip::Name::user_agent);
+    if (agent.empty() || agent.size() > 200) return false;
+    const std::string name = text::lower(agent);
+    return std::ranges::any_of(scanners, [&](std::string_view one) { return name.find(one) != std::string::npos; });
+}
+
+bool Edge::trusted(const sip::Flow& flow, const nat::Verdict& party) const {
+    return (party.place == nat::Place::lan && settings_.lan_trusted) || is_server(flow);
+}
+
+/// The user of an embedded domain that the sender says it is.
+std::optional<sip::Uri> Edge::claimed_user(const sip::Message& request) const {
+    const auto from = sip::NameAddr::parse(request.value(sip::Name::from));
+    if (!from) return std::nullopt;
+    auto uri = sip::Uri::parse(from->uri);
+    if (!uri || !settings_.is_own(*uri)) return std::nullopt;
+    return std::move(*uri);
+}
+
+proxy::Facts Edge::facts_of(const sip::Message& request, const sip::Flow& flow, nat::Place place,
+                            const Stripped& stripped) const {
+    const auto claimed = claimed_user(request);
+    const auto* binding = registrar_.on_flow(flow, claimed ? settings_.address_of_record(*claimed) : std::string());
+    return {.on_lan = place == nat::Place::lan,
+            .lan_trusted = settings_.lan_trusted,
+            .from_server = is_server(flow) || (stripped.client && stripped.client->server == flow.remote.address),
+            .own_flow = binding != nullptr && binding->authenticated,
+            .password = false,
+            .claims_user = claimed.has_value(),
+            .users_kept = settings_.users != nullptr && !settings_.open_registrar,
+            .in_dialog = stripped.token.has_value()};
+}
+
+Edge::Upstream Edge::upstream_of(const sip::Message& request, const sip::Flow& flow, const Stripped& stripped,
+                                 bool password) const {
+    const auto via = request.top_via();
+    const nat::Evidence seen{.received = flow.remote.address,
+                             .via = via ? via->address() : std::nullopt,
+                             .contact = contact_address(request),
+                             .via_count = static_cast<unsigned>(request.values(sip::Name::via).size())};
+    Upstream from{.flow = flow, .party = nat::classify(seen, settings_.networks), .sender = proxy::Sender::stranger};
+    proxy::Facts facts = facts_of(request, flow, from.party.place, stripped);
+    facts.password = password;
+    from.sender = proxy::sender_of(facts);
+    if (from.party.place == nat::Place::lan) return from;
+    // Later requests need not show what the REGISTER showed.
+    if (const sip::Binding* binding = registrar_.on_flow(flow)) from.party = binding->party;
+    return from;
+}
+
+/// The credentials for one of our realms, if there are any.
+std::optional<sip::Credentials> Edge::own_credentials(const sip::Message& request, sip::Name name) const {
+    if (settings_.users == nullptr) return std::nullopt;
+    for (const sip::Header& header : request.headers()) {
+        if (header.name != name) continue;
+        auto credentials = sip::Credentials::parse(header.value);
+        if (credentials && settings_.users->knows_realm(credentials->realm)) return std::move(*credentials);
+    }
+    return std::nullopt;
+}
+
+/// RFC 3261 section 22.3: whoever claims to be one of our users from outside proves it. False: it was answered.
+bool Edge::admit(const sip::RequestEvent& event, const Stripped& stripped, Upstream& from, Now now, Output& out) {
+    if (settings_.users == nullptr || settings_.open_registrar) return true;
+    const sip::Message& request = event.message;
+    const auto facts = facts_of(request, event.flow, from.party.place, stripped);
+    const bool asked = proxy::must_prove(facts);
+    const bool offered = from.sender == proxy::Sender::stranger && !stripped.token;
+    const auto credentials = offered ? own_credentials(request, sip::Name::proxy_authorization) : std::nullopt;
+    if (!asked && !credentials) return true;
+    const auto user = claimed_user(request);
+    const std::string realm = settings_.users->realm_of(user && !user->address()    ? text::lower(user->host)
+                                                        : settings_.domains.empty() ? std::string()
+                                                                                    : settings_.domains.front());
+    const std::string name = user ? user->user : credentials->username;
+    if (!credentials) {
+        challenge(event, 407, name, realm, false, now, out);
+        return false;
+    }
+    using Verdict = sip::Authenticator::Verdict;
+    const Verdict verdict = authenticator_.verify(*credentials, request.method(), *settings_.users, now.wall);
+    if (verdict != Verdict::good) {
+        if (verdict == Verdict::wrong) {
+            out.log(LogLevel::problems, "wrong password for " + text::printable(credentials->username, 60) + " from " +
+                                            to_string(event.flow.remote));
+        }
+        challenge(event, 407, name, realm, verdict == Verdict::stale, now, out);
+        return false;
+    }
+    if (user && !settings_.is_name_of(*user, credentials->username)) {
+        out.log(LogLevel::problems, text::printable(credentials->username, 60) + " at " + to_string(event.flow.remote) +
+                                        " claims to be " + text::printable(user->user, 60) + ": refused");
+        reject(event.server, request, 403, {}, now, out);
+        return false;
+    }
+    from = upstream_of(request, event.flow, stripped, true);
+    return true;
+}
+
+void Edge::challenge(const sip::RequestEvent& event, int status, std::string_view user, const std::string& realm,
+                     bool stale, Now now, Output& out) {
+    const char* field = status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate";
+    std::vector<std::pair<std::string, std::string>> fields;
+    const std::string salt = secrets_.random_hex();
+    for (auto& value : authenticator_.challenge(realm, user, *settings_.users, salt, stale, now.wall)) {
+        fields.emplace_back(field, std::move(value));
+    }
+    reject(event.server, event.message, status, {}, now, out, fields);
+}
+
+/// What only trusted neighbours may say (RFC 3325 section 5, RFC 5806).
+void Edge::remove_identities(sip::Edit& edit) {
+    for (const auto name : {sip::Name::p_asserted_identity, sip::Name::p_preferred_identity, sip::Name::remote_party_id,
+                            sip::Name::diversion}) {
+        edit.remove_all(name);
+    }
+}
+
+}  // namespace natkit::edge

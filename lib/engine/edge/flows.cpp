@@ -1,0 +1,61 @@
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/edge/edge.hpp"
+
+/// The life of connections, as the core sees it.
+namespace natkit::edge {
+
+bool Edge::alive(const sip::Flow& flow) const {
+    return settings_.find(flow.transport, flow.local) != nullptr &&
+           (flow.connection == 0 || connections_.contains(flow.connection));
+}
+
+void Edge::on_flow_closed(const sip::Flow& flow, std::string_view reason, Now now, Output& out) {
+    connections_.erase(flow.connection);
+    auto changes = registrar_.remove_flow(flow);
+    for (const sip::BindingChange& change : changes) {
+        out.log(LogLevel::major, "client " + text::printable(change.binding.aor, 80) + " at " + to_string(flow.remote) +
+                                     ": its connection is over: " + text::printable(reason));
+    }
+    apply(std::move(changes), out);
+    sip::TransactionOutput produced;
+    layer_.on_flow_failed(flow, produced);
+    absorb(produced, now, out);
+}
+
+void Edge::on_flow_unreachable(const sip::Flow& flow, std::string_view reason, Now now, Output& out) {
+    sip::TransactionOutput produced;
+    layer_.on_flow_failed(flow, produced);
+    if (!produced.events.empty()) {
+        out.log(LogLevel::problems, to_string(flow.remote) + " by " + to_string(flow.transport) +
+                                        " cannot be reached: " + text::printable(reason));
+    }
+    absorb(produced, now, out);
+}
+
+/// Whether a request is one too many. The LAN and the servers of [sip.routes] have no limit, and neither has what goes
+/// on inside a dialog of ours: its token cannot be made up.
+bool Edge::floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out) {
+    if (settings_.open_registrar || settings_.networks.lan.contains(flow.remote.address) || is_server(flow))
+        return false;
+    const bool registered = registrar_.on_flow(flow) != nullptr;
+    const auto verdict = flood_.admit(flow.remote, flow.connection, registered, now);
+    if (verdict == proxy::FloodGate::Verdict::pass) return false;
+    if (!request.call_id().empty() && !request.to_tag().empty()) {
+        const Stripped stripped = strip_routes(request, flow);
+        if (stripped.token && !stripped.forged) return false;
+    }
+    if (flood_.first_refusal(flow.remote.address, now)) {
+        out.log(LogLevel::problems, "requests from " + to_string(flow.remote.address) +
+                                        " dropped: more than the limit (" + to_string(verdict) + ")");
+    }
+    return true;
+}
+
+void Edge::end_without_peer(const sip::Message& bye, Now now, Output& out) {
+    const auto session = media_.find(bye.call_id(), bye.from_tag(), bye.to_tag());
+    if (session) media_.end(*session, "BYE, and the other end's connection is over", now.steady, out);
+}
+
+}  // namespace natkit::edge

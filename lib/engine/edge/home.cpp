@@ -1,0 +1,199 @@
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/edge/edge.hpp"
+#include "print.hpp"
+
+/// Users who are registered on another server, by way of the edge: it shows the server a way back to them (Path, or a
+/// URI of its own in place of the Contact), and learns from the answers who is registered, and for how long.
+namespace natkit::edge {
+namespace {
+
+std::optional<std::chrono::seconds> seconds_of(std::optional<std::string_view> digits) {
+    const auto number = digits ? text::parse_number(text::trim(*digits), 7 * 24 * 3600) : std::nullopt;
+    if (!number) return std::nullopt;
+    return std::chrono::seconds(static_cast<std::int64_t>(*number));
+}
+
+/// A Contact value with another URI; its parameters stay.
+std::string with_uri(std::string_view value, const std::string& old_uri, const std::string& new_uri) {
+    const std::size_t at = value.find("<" + old_uri + ">");
+    if (at == std::string_view::npos)
+        return "<" + new_uri + ">" + std::string(value.substr(std::min(old_uri.size(), value.size())));
+    return std::string(value.substr(0, at + 1)) + new_uri + std::string(value.substr(at + 1 + old_uri.size()));
+}
+
+bool lists(const sip::Message& message, sip::Name name, std::string_view word) {
+    return std::ranges::any_of(message.values(name), [&](std::string_view one) { return text::iequals(one, word); });
+}
+
+/// Replaces the URIs of all Contact values for which `other` has one; those for which it has an empty one go.
+template <class Other>
+void replace_contacts(sip::Edit& edit, const sip::Message& message, const Other& other) {
+    for (const sip::Header& header : message.headers()) {
+        if (header.name != sip::Name::contact) continue;
+        std::string line;
+        for (const std::string_view value : sip::split_values(header.value)) {
+            const auto contact = sip::NameAddr::parse(value);
+            const std::string* uri = contact ? other(contact->uri) : nullptr;
+            if (uri != nullptr && uri->empty()) continue;
+            line += (line.empty() ? "" : ", ") +
+                    (uri == nullptr ? std::string(value) : with_uri(value, contact->uri, *uri));
+        }
+        if (line.empty()) {
+            edit.remove(header);
+        } else {
+            edit.set_value(header, line);
+        }
+    }
+}
+
+}  // namespace
+
+std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& context, const Target& target) const {
+    const sip::Message& request = context.request;
+    const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
+    const auto user = to ? sip::Uri::parse(to->uri) : sip::Uri::parse("");
+    const auto server = std::ranges::find(settings_.servers, target.server, &Server::domain);
+    if (!user || server == settings_.servers.end()) return nullptr;
+    auto plan = std::make_shared<Registering>();
+    plan->aor = user->user + "@" + text::lower(user->host);
+    plan->by_contact = server->path == PathMode::contact ||
+                       (server->path == PathMode::automatic && without_path_.contains(target.server));
+    const std::string transport = target.flow.transport == sip::Transport::udp
+                                      ? std::string()
+                                      : std::string(";transport=") + to_string(target.flow.transport);
+    const auto own_uri = [&](const std::string& id, const char* end) {
+        std::uint64_t number = 0;
+        for (const char c : id) number = number << 4 | static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
+        return "sip:" +
+               sip::encode(sip::ClientToken{.binding = number, .server = target.flow.remote.address}, secrets_.mac) +
+               "@" + host_port(target.flow) + transport + end;
+    };
+    const auto expires = seconds_of(
+        request.find(sip::Name::expires) == nullptr ? std::nullopt : std::optional(request.value(sip::Name::expires)));
+    for (const std::string_view value : request.values(sip::Name::contact)) {
+        const auto contact = sip::NameAddr::parse(value);
+        if (!contact) continue;
+        if (contact->uri == "*") {
+            plan->remove_all = true;
+            continue;
+        }
+        const auto own = seconds_of(contact->params.get("expires"));
+        const std::string id = sip::binding_id(plan->aor, contact->uri);
+        plan->items.push_back({.contact = contact->uri,
+                               .id = id,
+                               .shown = plan->by_contact ? own_uri(id, "") : std::string(),
+                               .expires = own ? own : expires,
+                               .misplaced = plan->by_contact && misplaced_.contains(id)});
+    }
+    if (!plan->by_contact && !plan->items.empty()) plan->path = own_uri(plan->items.front().id, ";lr");
+    return plan;
+}
+
+void Edge::apply_plan(sip::Edit& edit, const sip::Message& request, const Registering& plan) {
+    if (!plan.path.empty()) {
+        edit.prepend(sip::Name::path, "<" + plan.path + ">");
+        if (!lists(request, sip::Name::supported, "path")) edit.append(sip::Name::supported, "path");
+    }
+    if (!plan.by_contact) return;
+    replace_contacts(edit, request, [&](const std::string& uri) -> const std::string* {
+        const auto found = std::ranges::find(plan.items, uri, &Registering::Item::contact);
+        return found == plan.items.end() ? nullptr : &found->shown;
+    });
+    for (const Registering::Item& item : plan.items) {
+        if (item.misplaced) edit.append(sip::Name::contact, "<" + item.contact + ">;expires=0");
+    }
+}
+
+/// The client gets its own Contact back, and no Path it did not ask for.
+void Edge::undo_plan(sip::Edit& edit, const sip::Message& request, const sip::Message& response,
+                     const Registering& plan) {
+    if (!plan.path.empty() && !lists(request, sip::Name::supported, "path")) edit.remove_all(sip::Name::path);
+    if (!plan.by_contact) return;
+    static const std::string none;
+    replace_contacts(edit, response, [&](const std::string& uri) -> const std::string* {
+        if (std::ranges::find(plan.items, uri, &Registering::Item::contact) != plan.items.end()) return &none;
+        const auto found = std::ranges::find(plan.items, uri, &Registering::Item::shown);
+        return found == plan.items.end() ? nullptr : &found->contact;
+    });
+}
+
+bool Edge::on_registered(sip::TransactionId server, std::size_t index, const sip::Message& response, Now now,
+                         Output& out) {
+    Context& context = contexts_.at(server);
+    Branch& branch = context.branches[index];
+    const bool success = response.status() < 300;
+    const auto known = std::ranges::find(settings_.servers, branch.server, &Server::domain);
+    const bool automatic = known != settings_.servers.end() && known->path == PathMode::automatic;
+    const bool kept = response.find(sip::Name::contact) != nullptr;
+    const bool no_path = response.status() == 420 || (success && kept && response.find(sip::Name::path) == nullptr);
+    if (!automatic || branch.registering->path.empty() || !no_path) {
+        if (success) learn_registration(context, branch, response, now, out);
+        return false;
+    }
+    out.log(LogLevel::major,
+            "the server of " + branch.server + " does not know Path: it is shown Contacts of the edge");
+    without_path_.insert(branch.server);
+    if (success) {  // it has registered a Contact that it cannot reach
+        for (const Registering::Item& item : branch.registering->items) {
+            if (misplaced_.size() < settings_.registrar.bindings) misplaced_.insert(item.id);
+        }
+    }
+    server_of_client_.erase(branch.client);
+    branch.client = 0;
+    branch.sent.reset();
+    branch.provisional = false;
+    branch.registering = plan_register(
+        context, {.flow = branch.flow, .party = branch.party, .uri = branch.uri, .server = branch.server});
+    send_branch(server, index, std::nullopt, now, out);
+    return true;
+}
+
+void Edge::learn_registration(const Context& context, const Branch& branch, const sip::Message& response, Now now,
+                              Output& out) {
+    const Registering& plan = *branch.registering;
+    const sip::Message& request = context.request;
+    for (const Registering::Item& item : plan.items) {
+        // The same REGISTER again is no update to some servers: the next one is.
+        const bool there = std::ranges::any_of(response.values(sip::Name::contact), [&](std::string_view value) {
+            const auto contact = sip::NameAddr::parse(value);
+            return contact && contact->uri == item.contact;
+        });
+        if (item.misplaced && !there) misplaced_.erase(item.id);
+    }
+    if (plan.remove_all) return apply(registrar_.forget(plan.aor), out);
+    const auto cseq = request.cseq();
+    const auto granted_to_all =
+        response.find(sip::Name::expires) == nullptr ? std::nullopt : seconds_of(response.value(sip::Name::expires));
+    for (const Registering::Item& item : plan.items) {
+        std::optional<std::chrono::seconds> granted;
+        for (const std::string_view value : response.values(sip::Name::contact)) {
+            const auto contact = sip::NameAddr::parse(value);
+            if (!contact || contact->uri != (plan.by_contact ? item.shown : item.contact)) continue;
+            granted = seconds_of(contact->params.get("expires"));
+            if (!granted) granted = granted_to_all ? granted_to_all : item.expires;
+            if (!granted) granted = std::chrono::hours(1);
+        }
+        if (!granted || granted->count() == 0) {
+            apply(registrar_.forget(plan.aor, item.contact), out);
+            continue;
+        }
+        apply(registrar_.learn({.id = item.id,
+                                .aor = plan.aor,
+                                .contact = item.contact,
+                                .instance = {},
+                                .flow = context.upstream.flow,
+                                .party = context.upstream.party,
+                                .expires = now.wall + *granted,
+                                .call_id = std::string(request.call_id()),
+                                .cseq = cseq ? cseq->number : 0,
+                                .q = 1000,
+                                .user_agent = text::printable(request.value(sip::Name::user_agent), 80),
+                                .authenticated = request.find(sip::Name::authorization) != nullptr,
+                                .server = branch.server}),
+              out);
+    }
+}
+
+}  // namespace natkit::edge

@@ -1,0 +1,234 @@
+#include <algorithm>
+
+#include "natkit/engine/edge/media.hpp"
+
+/// The legs that the scheme asks for, as mediarelay has them: opened, facing whom they should, joined, parted, freed.
+namespace natkit::edge {
+namespace {
+
+constexpr std::size_t most_neighbours = 8;
+
+/// A leg that nobody needs is parted after this while: the answer that needs it may still be on its way through another
+/// pass.
+constexpr std::chrono::seconds parting_time{1};
+
+}  // namespace
+
+Media::LiveLeg* Media::live(loop::LegId leg) {
+    const auto found = legs_.find(leg);
+    return found == legs_.end() ? nullptr : &found->second;
+}
+
+const Media::LiveLeg* Media::live(loop::LegId leg) const {
+    const auto found = legs_.find(leg);
+    return found == legs_.end() ? nullptr : &found->second;
+}
+
+/// Who was shown the leg may name it, and whoever speaks in the same call: both have seen its signalling. Not in the
+/// session that the leg belongs to: that would be an echo of what the edge said.
+bool Media::may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const {
+    if (leg.session == id || !leg.opened) return false;
+    const auto owner = sessions_.find(leg.session);
+    if (owner != sessions_.end() && owner->second.call_id == session.call_id) return true;
+    const IpAddress& visible = session.ends[static_cast<std::size_t>(from)].flow.remote.address;
+    return std::ranges::any_of(leg.shown_to, [&](const IpAddress& neighbour) {
+        return nat::same_site(neighbour, visible, settings_.networks);
+    });
+}
+
+void Media::note_shown(loop::LegId id, const Session& session, End to) {
+    LiveLeg* leg = live(id);
+    if (leg == nullptr) return;
+    const IpAddress& visible = session.ends[static_cast<std::size_t>(to)].flow.remote.address;
+    if (leg->shown_to.size() < most_neighbours && std::ranges::find(leg->shown_to, visible) == leg->shown_to.end())
+        leg->shown_to.push_back(visible);
+}
+
+/// Asks for every leg that the offer needs and that is not open; how many there are to wait for.
+std::size_t Media::open_legs(SessionId id, const sdp::Document& sdp, std::uint64_t waiting, Output& out) {
+    std::size_t missing = 0;
+    for (std::size_t i = 0; i < sdp.media().size(); ++i) {
+        const sdp::Media& media = sdp.media()[i];
+        if (media.rejected() || sessions_.at(id).streams[i].pass == 0) continue;
+        for (const End end : {End::caller, End::callee}) missing += want_leg(id, i, end, media.rtcp_mux, waiting, out);
+    }
+    return missing;
+}
+
+bool Media::want_leg(SessionId id, std::size_t number, End end, bool mux, std::uint64_t waiting, Output& out) {
+    const Session& session = sessions_.at(id);
+    const Stream& stream = session.streams[number];
+    const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
+    if (leg == 0 || !scheme_.needed(leg)) return false;
+    LiveLeg& known = legs_.try_emplace(leg).first->second;
+    known.session = id;
+    known.stream = number;
+    known.rtp = stream.rtp;
+    note_shown(leg, session, end);
+    if (known.opened) {
+        if (std::exchange(known.parted, false)) out.media.emplace_back(ReopenLeg{.leg = known.opened->id});
+        return false;
+    }
+    const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
+    const nat::Party where = own != nullptr ? own->where : neighbour(session, end);
+    const std::uint64_t ticket = next_ticket_++;
+    tickets_[ticket] = {.waiting = waiting, .leg = leg};
+    out.media.emplace_back(OpenLeg{.ticket = ticket,
+                                   .rtp = stream.rtp,
+                                   .mux = mux,
+                                   .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
+                                   .family = where.family,
+                                   .party = own != nullptr
+                                                ? media_party(*own)
+                                                : media_party({.endpoint = {}, .rtcp = {}, .where = where, .told = {}}),
+                                   .call_id = session.call_id});
+    return true;
+}
+
+void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant now, Output& out) {
+    const auto ticket_at = tickets_.find(ticket_number);
+    if (ticket_at == tickets_.end()) return;
+    const Ticket ticket = ticket_at->second;
+    tickets_.erase(ticket_at);
+    const auto waiting_at = waiting_.find(ticket.waiting);
+    Waiting& waiting = waiting_at->second;
+    LiveLeg* known = scheme_.leg(ticket.leg) == nullptr ? nullptr : live(ticket.leg);
+    if (!leg) {
+        waiting.failed = leg.error();
+    } else if (known == nullptr || known->opened) {
+        // The call ended meanwhile, or a repeated offer asked for the leg twice.
+        out.media.emplace_back(FreeLegs{.legs = {leg->id}});
+    } else {
+        by_local_[leg->local] = ticket.leg;
+        known->opened = std::move(*leg);
+    }
+    if (--waiting.missing > 0) return;
+    Waiting done = std::move(waiting);
+    waiting_.erase(waiting_at);
+    const auto session = sessions_.find(done.session);
+    if (session == sessions_.end()) return done.on_body(fail(Errc::not_found, "the call has ended"), now, out);
+    if (done.failed) {
+        reject(done.session, done.from, now, out);
+        return done.on_body(std::unexpected(*done.failed), now, out);
+    }
+    const auto sdp = sdp::Document::parse(done.body);  // it was parsed before: it parses
+    done.on_body(rewritten(session->second, done.from, *sdp, done.shown, out), now, out);
+}
+
+MediaParty Media::media_party(const loop::Party& party) const {
+    return {.place = party.where.place,
+            .endpoint = party.endpoint,
+            .rtcp = party.rtcp,
+            .visible = party.where.visible,
+            .site = nat::site_of(party.where.visible, settings_.networks)};
+}
+
+bool Media::held(const LiveLeg& leg) const {
+    const auto session = sessions_.find(leg.session);
+    return session != sessions_.end() && leg.stream < session->second.streams.size() &&
+           session->second.streams[leg.stream].hold;
+}
+
+/// Whatever has changed in the scheme since the last time, mediarelay is asked to do.
+void Media::bring_about(Instant now, Output& out) {
+    std::vector<std::string> freed;
+    for (const loop::LegId id : scheme_.take_changed()) {
+        const auto found = legs_.find(id);
+        if (found == legs_.end()) continue;
+        LiveLeg& leg = found->second;
+        if (scheme_.leg(id) != nullptr) {
+            if (leg.opened) face(id, leg, now, out);
+            continue;
+        }
+        if (leg.opened) {
+            freed.push_back(leg.opened->id);
+            by_local_.erase(leg.opened->local);
+        }
+        legs_.erase(found);
+    }
+    if (!freed.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
+}
+
+void Media::face(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
+    const loop::LegId mate_id = scheme_.mate(id);
+    LiveLeg* mate = live(mate_id);
+    if (mate_id == 0 || mate == nullptr || !mate->opened) {
+        if (!scheme_.needed(id) && !leg.parted) superfluous_.add(now + parting_time, id);
+        return;
+    }
+    tell_party(id, leg, out);
+    tell_party(mate_id, *mate, out);
+    if (leg.joined == mate_id && mate->joined == id) return;
+    out.media.emplace_back(JoinLegs{.a = leg.opened->id, .b = mate->opened->id});
+    for (LiveLeg* one : {&leg, mate}) {
+        if (LiveLeg* before = live(one->joined); before != nullptr && before != &leg && before != mate)
+            before->joined = 0;
+        one->parted = false;
+    }
+    leg.joined = mate_id;
+    mate->joined = id;
+}
+
+void Media::tell_party(loop::LegId id, LiveLeg& leg, Output& out) {
+    const loop::Party* remote = scheme_.party(scheme_.remote(id));
+    if (remote == nullptr || (remote->pending && leg.told_party)) return;  // an offer without answer changes nothing
+    const MediaParty party = media_party(*remote);
+    const bool hold = held(leg);
+    if (leg.told_party == party && leg.told_hold == hold) return;
+    leg.told_party = party;
+    leg.told_hold = hold;
+    out.media.emplace_back(UpdateLeg{.leg = leg.opened->id, .party = party, .hold = hold});
+}
+
+void Media::part_superfluous(Instant now, Output& out) {
+    while (const auto id = superfluous_.pop_due(now)) {
+        LiveLeg* leg = live(*id);
+        if (leg == nullptr || !leg->opened || leg->parted || scheme_.needed(*id)) continue;
+        leg->parted = true;
+        leg->joined = 0;
+        leg->told_party.reset();
+        out.media.emplace_back(PartLeg{.leg = leg->opened->id});
+    }
+}
+
+/// mediarelay has freed them by itself: their streams are over.
+void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Output& out) {
+    std::vector<std::pair<SessionId, std::size_t>> streams;
+    for (auto& [id, leg] : legs_) {
+        if (!leg.opened || std::ranges::find(lost, leg.opened->id) == lost.end()) continue;
+        by_local_.erase(leg.opened->local);
+        leg.opened.reset();
+        streams.emplace_back(leg.session, leg.stream);
+    }
+    for (const auto& [session, stream] : streams) {
+        const auto found = sessions_.find(session);
+        if (found == sessions_.end() || stream >= found->second.streams.size()) continue;
+        if (found->second.streams[stream].pass == 0) continue;
+        out.log(LogLevel::problems,
+                "call " + found->second.call_id + ": its media relay is gone (silent for too long)");
+        close_stream(found->second.streams[stream]);
+    }
+    bring_about(now, out);
+}
+
+/// Leaves with one of its legs what a restarted edge needs to know of the call.
+void Media::keep(const Session& session, Output& out) const {
+    SessionState state{.call_id = session.call_id, .ends = session.ends, .streams = {}, .reasons = session.reasons};
+    const std::string* keeper = nullptr;
+    for (const Stream& stream : session.streams) {
+        SessionState::Stream& kept = state.streams.emplace_back();
+        kept.rtp = stream.rtp;
+        if (stream.pass == 0) continue;
+        for (const End end : {End::caller, End::callee}) {
+            const std::size_t i = static_cast<std::size_t>(end);
+            const LiveLeg* leg = live(scheme_.leg_towards(stream.pass, end));
+            kept.sides[i] = {.leg = {}, .said = stream.said[i].rtp, .rtcp = stream.said[i].rtcp};
+            if (leg == nullptr || !leg->opened) continue;
+            kept.sides[i].leg = leg->opened;
+            if (keeper == nullptr) keeper = &leg->opened->id;
+        }
+    }
+    if (keeper != nullptr) out.media.emplace_back(KeepState{.leg = *keeper, .state = std::move(state)});
+}
+
+}  // namespace natkit::edge

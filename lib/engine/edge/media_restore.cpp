@@ -1,0 +1,117 @@
+#include <algorithm>
+
+#include "natkit/engine/edge/media.hpp"
+
+/// Established calls from before a restart: what their ends said goes through the scheme once more, and gives the same
+/// parties, legs and joins. Nothing is asked of mediarelay, which has them all.
+namespace natkit::edge {
+namespace {
+
+constexpr std::size_t index(End end) noexcept {
+    return static_cast<std::size_t>(end);
+}
+
+}  // namespace
+
+SessionId Media::recreate(const SessionState& state, Instant now) {
+    const SessionId id = create(state.call_id, state.ends[0], state.ends[1], now);
+    Session& session = sessions_.at(id);
+    session.established = session.announced = true;
+    session.reasons = state.reasons;
+    for (const SessionState::Stream& known : state.streams) {
+        Stream& stream = session.streams.emplace_back();
+        stream.rtp = known.rtp;
+        for (std::size_t i = 0; i < 2; ++i) stream.said[i] = {.rtp = known.sides[i].said, .rtcp = known.sides[i].rtcp};
+    }
+    return id;
+}
+
+/// An offer that names a leg of ours comes after the pass that the leg belongs to.
+bool Media::in_turn(SessionId id, const std::unordered_set<Endpoint, EndpointHash>& kept) const {
+    return std::ranges::none_of(sessions_.at(id).streams, [&](const Stream& stream) {
+        const auto& said = stream.said[index(End::caller)].rtp;
+        return said && kept.contains(*said) && !by_local_.contains(*said);
+    });
+}
+
+void Media::replay_offer(SessionId id, const SessionState& state) {
+    Session& session = sessions_.at(id);
+    for (std::size_t i = 0; i < session.streams.size(); ++i) {
+        Stream& stream = session.streams[i];
+        if (!stream.said[0].rtp || !stream.said[1].rtp) continue;
+        const auto said = incoming(session, id, End::caller, stream.said[0]);
+        if (!said) continue;
+        stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
+        (void)scheme_.offer(stream.pass, End::caller, *said);
+        (void)scheme_.prepare(stream.pass);
+        for (const End end : {End::caller, End::callee}) {
+            const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
+            const auto& kept = state.streams[i].sides[index(end)].leg;
+            if (leg == 0 || !kept) continue;
+            legs_[leg] = {
+                .session = id, .stream = i, .opened = kept, .rtp = stream.rtp, .told_party = {}, .shown_to = {}};
+            by_local_[kept->local] = leg;
+            note_shown(leg, session, end);
+        }
+    }
+}
+
+void Media::replay_answer(SessionId id) {
+    const Session& session = sessions_.at(id);
+    for (const Stream& stream : session.streams) {
+        if (stream.pass == 0) continue;
+        const auto said = incoming(session, id, End::callee, stream.said[1]);
+        if (said) (void)scheme_.answer(stream.pass, *said);
+    }
+}
+
+/// What mediarelay has done for these calls before is known to it; the ids of their legs.
+std::vector<std::string> Media::claimed() {
+    std::vector<std::string> claimed;
+    for (const loop::LegId id : scheme_.take_changed()) {
+        LiveLeg* leg = live(id);
+        if (leg == nullptr || !leg->opened) continue;
+        claimed.push_back(leg->opened->id);
+        leg->joined = scheme_.mate(id);
+        leg->parted = !scheme_.needed(id);
+        if (const loop::Party* remote = scheme_.party(scheme_.remote(id))) leg->told_party = media_party(*remote);
+    }
+    return claimed;
+}
+
+std::vector<std::string> Media::restore(Instant now) {
+    std::vector<std::pair<SessionId, const SessionState*>> left;
+    for (const SessionState& state : remembered_) {
+        const sip::DialogToken flows{.caller = state.ends[0].flow, .callee = state.ends[1].flow};
+        const auto known = find(state.call_id, state.ends[0].tag, state.ends[1].tag, &flows);
+        const bool same = known && sessions_.at(*known).ends[0].flow == flows.caller &&
+                          sessions_.at(*known).ends[1].flow == flows.callee;
+        if (!same) left.emplace_back(recreate(state, now), &state);
+    }
+    std::unordered_set<Endpoint, EndpointHash> kept;
+    for (const SessionState& state : remembered_) {
+        for (const SessionState::Stream& stream : state.streams) {
+            for (const SessionState::Side& side : stream.sides) {
+                if (side.leg) kept.insert(side.leg->local);
+            }
+        }
+    }
+    std::vector<SessionId> order;
+    while (!left.empty()) {
+        auto next = std::ranges::find_if(left, [&](const auto& entry) { return in_turn(entry.first, kept); });
+        if (next == left.end()) next = left.begin();
+        replay_offer(next->first, *next->second);
+        order.push_back(next->first);
+        left.erase(next);
+    }
+    for (auto id = order.rbegin(); id != order.rend(); ++id) replay_answer(*id);
+    for (const SessionId id : order) {
+        for (const Stream& stream : sessions_.at(id).streams) {
+            if (stream.pass != 0) scheme_.accept(stream.pass);
+        }
+    }
+    remembered_.clear();
+    return claimed();
+}
+
+}  // namespace natkit::edge

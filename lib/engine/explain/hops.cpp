@@ -1,0 +1,121 @@
+#include "natkit/engine/explain/hops.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace natkit::explain {
+namespace {
+
+constexpr std::size_t most_calls = 4096;
+constexpr std::size_t most_hops = 64;
+constexpr std::size_t most_streams = 16;
+
+std::vector<StreamSeen> streams_of(const Facts& facts) {
+    std::vector<StreamSeen> streams;
+    if (facts.descriptions.empty()) return streams;
+    const sdp::Document& document = facts.descriptions.front();
+    for (const sdp::Media& media : document.media()) {
+        if (streams.size() >= most_streams) break;
+        streams.push_back(stream_of(document, media));
+    }
+    return streams;
+}
+
+std::string branch_of(const sip::Message& message, std::size_t number) {
+    const auto vias = message.values(sip::Name::via);
+    if (number >= vias.size()) return {};
+    const auto via = sip::Via::parse(vias[number]);
+    return via ? via->branch : std::string();
+}
+
+}  // namespace
+
+bool Exchange::answered() const {
+    return std::ranges::any_of(hops, [](const Hop& hop) { return !hop.onward.empty() && !hop.back.empty(); });
+}
+
+void HopTracker::on_message(const MessageSeen& seen) {
+    if (seen.copy || !seen.arrival.destination) return;
+    const auto cseq = seen.message.cseq();
+    const bool ours = cseq && (cseq->method == "INVITE" || cseq->method == "ACK");
+    std::string id(seen.message.call_id());
+    if (!ours || id.empty() || id.size() > 1024) return;
+    const std::string key = std::string(seen.message.from_tag()) + "\n" + std::to_string(cseq->number);
+    auto found = calls_.find(id);
+    if (found == calls_.end()) {
+        if (!seen.message.is_request() || cseq->method != "INVITE") return;
+        if (calls_.size() >= most_calls) hand_out(most_calls / 2);
+        found = calls_.emplace(id, CallSeen{}).first;
+        order_.push_back(id);
+    }
+    if (seen.message.is_request()) {
+        on_request(found->second, seen, key);
+    } else {
+        on_response(found->second, seen, key);
+    }
+}
+
+void HopTracker::on_request(CallSeen& call, const MessageSeen& seen, const std::string& key) {
+    const bool invite = seen.message.method() == "INVITE";
+    if (call.open_key != key) {
+        if (!invite) return;
+        if (call.open.answered()) call.answered = std::move(call.open);
+        call.open = {.call_id = std::string(seen.message.call_id()),
+                     .first_ns = seen.time_ns,
+                     .last_ns = seen.time_ns,
+                     .hops = {}};
+        call.open_key = key;
+    }
+    call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);
+    auto streams = streams_of(seen.facts);
+    if (!invite) {  // the answer to a late offer, on the hop that it takes
+        for (Hop& hop : call.open.hops) {
+            const bool here =
+                hop.from.address == seen.arrival.source.address && hop.to.address == seen.arrival.destination->address;
+            if (here && hop.onward.empty()) hop.onward = streams;
+        }
+        return;
+    }
+    std::string branch = branch_of(seen.message, 0);
+    const bool again = std::ranges::any_of(call.open.hops, [&](const Hop& hop) { return hop.branch == branch; });
+    if (again || call.open.hops.size() >= most_hops) return;
+    call.open.hops.push_back({.frame = seen.frame,
+                              .from = seen.arrival.source,
+                              .to = *seen.arrival.destination,
+                              .from_place = seen.nat.verdict.place,
+                              .branch = std::move(branch),
+                              .previous_branch = branch_of(seen.message, 1),
+                              .onward = std::move(streams),
+                              .back = {}});
+}
+
+void HopTracker::on_response(CallSeen& call, const MessageSeen& seen, const std::string& key) {
+    const int status = seen.message.status();
+    if (call.open_key != key || status <= 100 || status >= 300 || seen.facts.descriptions.empty()) return;
+    const std::string branch = branch_of(seen.message, 0);
+    for (Hop& hop : call.open.hops) {
+        if (hop.branch == branch) hop.back = streams_of(seen.facts);
+    }
+    call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);
+}
+
+void HopTracker::hand_out(std::size_t count) {
+    std::vector<Exchange> exchanges;
+    for (; count > 0 && !order_.empty(); --count) {
+        auto node = calls_.extract(order_.front());
+        order_.pop_front();
+        CallSeen& call = node.mapped();
+        if (call.open.answered()) {
+            exchanges.push_back(std::move(call.open));
+        } else if (call.answered) {
+            exchanges.push_back(*std::move(call.answered));
+        }
+    }
+    if (on_exchanges && !exchanges.empty()) on_exchanges(std::move(exchanges));
+}
+
+void HopTracker::finish() {
+    hand_out(calls_.size());
+}
+
+}  // namespace natkit::explain

@@ -1,0 +1,93 @@
+#include "natkit/engine/explain/reader.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/explain/input.hpp"
+
+namespace natkit::explain {
+
+void Reader::read(capture::ByteSource input) {
+    const auto head = input.peek(64);
+    Result<void> done;
+    const std::string name = input.name();
+    if (!head) {
+        done = std::unexpected(head.error());
+    } else {
+        switch (recognise(*head)) {
+            case InputKind::empty: break;
+            case InputKind::sip: done = read_messages(input); break;
+            case InputKind::json: done = read_lines(input); break;
+            case InputKind::capture: done = read_capture(std::move(input)); break;
+            case InputKind::sdp:
+                done = fail(Errc::bad_input, "a bare session description has no sender to classify", name);
+                break;
+        }
+    }
+    if (!done) on_bad({}, done.error());
+}
+
+void Reader::give(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns,
+                  const std::string& where) {
+    if (const auto done = on_message(sip, json, time_ns); !done) on_bad(where, done.error());
+}
+
+Result<void> Reader::read_messages(capture::ByteSource& input) {
+    MessageReader reader(input);
+    for (;;) {
+        auto piece = reader.next();
+        if (!piece) return std::unexpected(piece.error());
+        if (!*piece) return {};
+        if ((*piece)->content.empty()) continue;
+        const record::Sip sip{.transport = transport, .source = source, .message = std::move((*piece)->content)};
+        give(sip, nullptr, 0, input.name() + ":" + std::to_string((*piece)->line));
+    }
+}
+
+Result<void> Reader::read_lines(capture::ByteSource& input) {
+    LineReader reader(input);
+    for (;;) {
+        const auto piece = reader.next();
+        if (!piece) return std::unexpected(piece.error());
+        if (!*piece) return {};
+        if (text::trim((*piece)->content).empty()) continue;
+        read_line((*piece)->content, input.name() + ":" + std::to_string((*piece)->line));
+        if (on_line_done) on_line_done();
+    }
+}
+
+void Reader::read_line(const std::string& content, const std::string& where) {
+    auto json = record::parse_line(content);
+    if (!json) return on_bad(where, json.error());
+    const auto type = json->find("type");
+    if (type != json->end() && *type != "sip") return on_other(content);
+    const auto sip = record::read_sip(*json);
+    if (!sip) return on_bad(where, sip.error());
+    give(*sip, &*json, 0, where);
+}
+
+Result<void> Reader::read_capture(capture::ByteSource input) {
+    const std::string name = input.name();
+    auto packets = capture::PacketReader::open(std::move(input));
+    if (!packets) return std::unexpected(packets.error());
+    CaptureMessages messages;
+    messages.on_message = [&](CapturedMessage&& captured) {
+        const record::Sip sip{.time = record::time_text(captured.time_ns),
+                              .frame = captured.frame,
+                              .transport = captured.transport,
+                              .source = captured.source,
+                              .destination = captured.destination,
+                              .message = std::move(captured.bytes)};
+        give(sip, nullptr, captured.time_ns, name + ": frame " + std::to_string(captured.frame));
+    };
+    messages.on_media = on_media;
+    if (on_progress) {
+        messages.on_progress = [&] {
+            if (const auto done = packets->source().progress()) on_progress(name, *done);
+        };
+    }
+    return messages.run(*packets);
+}
+
+}  // namespace natkit::explain

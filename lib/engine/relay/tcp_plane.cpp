@@ -1,0 +1,237 @@
+#include "natkit/engine/relay/tcp_plane.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace natkit::mediarelay {
+
+using relay::ConnectionId;
+using relay::LegKey;
+using relay::TcpEffect;
+using relay::TcpLeg;
+
+namespace {
+
+relay::ConnectFailure failure_of(int error_number) {
+    switch (error_number) {
+        case ECONNREFUSED:
+        case ECONNRESET: return relay::ConnectFailure::refused;
+        case ETIMEDOUT: return relay::ConnectFailure::timed_out;
+        case EHOSTUNREACH:
+        case ENETUNREACH: return relay::ConnectFailure::unreachable;
+        default: return relay::ConnectFailure::system;
+    }
+}
+
+}  // namespace
+
+TcpPlane::TcpPlane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
+    : loop_(loop), relay_(timeouts), on_events_(std::move(on_events)), timer_(loop, [this] {
+          take_progress();
+          relay_.on_time(loop_.now());
+          settle();
+      }) {}
+
+TcpPlane::~TcpPlane() = default;
+
+void TcpPlane::settle() {
+    // Carrying out makes no new effects: what it leads to comes from the loop later.
+    for (const TcpEffect& effect : relay_.take_effects()) carry_out(effect);
+    if (relay_.has_events()) on_events_(relay_.take_events());
+    if (timer_.active()) return;
+    if (const auto deadline = relay_.next_deadline()) timer_.start_at(*deadline);
+}
+
+void TcpPlane::open(LegKey key, unsigned limit, io::Fd listener, const IpAddress& local) {
+    if (relay_.find(key) == nullptr) relay_.add(key, limit, loop_.now());
+    ports_[key] = {.local = local,
+                   .acceptor = std::make_unique<io::StreamAcceptor>(
+                       loop_, std::move(listener), [this, key](io::Fd connection, const Endpoint& source) {
+                           on_accepted(key, std::move(connection), source);
+                       })};
+    settle();
+}
+
+void TcpPlane::close(LegKey key) {
+    TcpLeg* leg = relay_.find(key);
+    if (leg == nullptr) return;
+    take_progress();
+    relay_.close(*leg, loop_.now());
+    relay_.part(*leg, loop_.now());
+    ports_.erase(key);
+    settle();
+}
+
+void TcpPlane::remove(LegKey key) {
+    close(key);
+    relay_.remove(key, loop_.now());
+    settle();
+}
+
+void TcpPlane::signal(LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew) {
+    TcpLeg* leg = relay_.find(key);
+    if (leg == nullptr) return;
+    take_progress();
+    relay_.signal(*leg, party, policy, renew, loop_.now());
+    settle();
+}
+
+void TcpPlane::set_hold(LegKey key, bool hold) {
+    if (TcpLeg* leg = relay_.find(key)) relay_.set_hold(*leg, hold, loop_.now());
+}
+
+void TcpPlane::join(LegKey a, LegKey b) {
+    TcpLeg* first = relay_.find(a);
+    TcpLeg* second = relay_.find(b);
+    if (first == nullptr || second == nullptr || first == second) return;
+    take_progress();
+    relay_.join(*first, *second, loop_.now());
+    settle();
+}
+
+void TcpPlane::part(LegKey key) {
+    TcpLeg* leg = relay_.find(key);
+    if (leg == nullptr) return;
+    take_progress();
+    relay_.part(*leg, loop_.now());
+    settle();
+}
+
+// --- what sockets tell ---------------------------------------------------------------------------------------------
+
+void TcpPlane::on_accepted(LegKey key, io::Fd connection, const Endpoint& source) {
+    TcpLeg* leg = relay_.find(key);
+    const auto id = leg == nullptr ? std::nullopt : relay_.on_accepted(*leg, source, loop_.now());
+    if (id) {
+        io::set_stream_options(connection);
+        wait_for_other_half(*id, std::move(connection));
+    } else {
+        io::reset_stream(std::move(connection));
+    }
+    settle();
+}
+
+void TcpPlane::on_dialled(ConnectionId id, io::Fd connection, int error_number) {
+    if (error_number == 0) {
+        wait_for_other_half(id, std::move(connection));
+        relay_.on_connected(id, loop_.now());
+    } else {
+        lines_.erase(id);
+        relay_.on_failed(id, failure_of(error_number), loop_.now());
+    }
+    settle();
+}
+
+/// Nothing is read meanwhile, so what its party sends stays within the system's buffers; only its loss is noticed.
+void TcpPlane::wait_for_other_half(ConnectionId id, io::Fd connection) {
+    Line& line = lines_[id];
+    line.dialler.reset();
+    line.socket = std::move(connection);
+    line.watch = std::make_unique<io::Poll>(loop_, line.socket.get(), [this, id](bool, bool) {
+        hang_up(id, true);
+        relay_.on_ended(id, relay::Ending::reset, loop_.now());
+        settle();
+    });
+    line.watch->watch_errors();
+}
+
+void TcpPlane::on_pair_ended(ConnectionId id, io::StreamPair::End end) {
+    const auto found = lines_.find(id);
+    if (found == lines_.end()) return;
+    const std::shared_ptr<Pair> pair = found->second.pair;
+    take_progress(*pair);
+    relay_.on_ended(id, end == io::StreamPair::End::reset ? relay::Ending::reset : relay::Ending::closed, loop_.now());
+    lines_.erase(pair->a);
+    lines_.erase(pair->b);
+    settle();
+}
+
+void TcpPlane::take_progress(const Pair& pair) {
+    const Instant now = loop_.now();
+    const auto a = pair.streams->side(0);
+    const auto b = pair.streams->side(1);
+    relay_.on_progress(pair.a, a.received, a.sent, a.finished, now);
+    relay_.on_progress(pair.b, b.received, b.sent, b.finished, now);
+}
+
+void TcpPlane::take_progress() {
+    for (const auto& [id, line] : lines_) {
+        if (line.pair && line.pair->a == id) take_progress(*line.pair);
+    }
+}
+
+// --- what sockets are to do ----------------------------------------------------------------------------------------
+
+void TcpPlane::carry_out(const TcpEffect& effect) {
+    switch (effect.kind) {
+        case TcpEffect::Kind::dial: return dial(effect);
+        case TcpEffect::Kind::couple: return couple(effect);
+        case TcpEffect::Kind::close: return hang_up(effect.id, effect.reset);
+    }
+}
+
+void TcpPlane::dial(const TcpEffect& effect) {
+    const auto port = ports_.find(effect.leg);
+    const IpAddress from = port == ports_.end() ? IpAddress() : port->second.local;
+    lines_[effect.id].dialler = std::make_unique<io::StreamDialler>(
+        loop_, from, effect.remote,
+        [this, id = effect.id](io::Fd connection, int error) { on_dialled(id, std::move(connection), error); });
+}
+
+void TcpPlane::couple(const TcpEffect& effect) {
+    Line& a = lines_[effect.id];
+    Line& b = lines_[effect.other];
+    a.watch.reset();
+    b.watch.reset();
+    const auto pair = std::make_shared<Pair>(Pair{.a = effect.id, .b = effect.other, .streams = nullptr});
+    pair->streams =
+        std::make_unique<io::StreamPair>(loop_, pipes_, std::move(a.socket), std::move(b.socket),
+                                         [this, id = effect.id](io::StreamPair::End end) { on_pair_ended(id, end); });
+    a.pair = b.pair = pair;
+}
+
+void TcpPlane::hang_up(ConnectionId id, bool reset) {
+    const auto found = lines_.find(id);
+    if (found == lines_.end()) return;
+    Line line = std::move(found->second);
+    lines_.erase(found);
+    line.watch.reset();
+    if (reset && line.pair) line.pair->streams->abort();
+    if (reset) io::reset_stream(std::move(line.socket));
+}
+
+// --- counters ------------------------------------------------------------------------------------------------------
+
+void TcpPlane::collect_one(const TcpLeg& leg, Instant now, Statistics& into) const {
+    record::LegStatistics& statistics = into[leg.key];
+    statistics.taken = now;
+    statistics.counters[0] = leg.counters;
+    record::Connections& connections = statistics.connections.emplace();
+    connections.opened = leg.opened;
+    connections.failed = leg.failed;
+    for (const ConnectionId id : leg.connections) {
+        const relay::TcpConnection& each = *relay_.connection(id);
+        if (each.state == relay::TcpConnection::State::coupled) {
+            connections.open.push_back({each.remote, each.rule});
+        } else {
+            ++connections.waiting;
+        }
+    }
+    const bool up = !connections.open.empty();
+    statistics.flow = leg.hold ? relay::Flow::held : up ? relay::Flow::two_way : relay::Flow::waiting;
+}
+
+void TcpPlane::collect(LegKey key, Statistics& into) {
+    take_progress();
+    const Instant now = loop_.now();
+    if (key == 0) {
+        for (const auto& [each, leg] : relay_.legs()) collect_one(*leg, now, into);
+        return;
+    }
+    const TcpLeg* leg = relay_.find(key);
+    if (leg == nullptr) return;
+    collect_one(*leg, now, into);
+    if (const TcpLeg* peer = leg->peer()) collect_one(*peer, now, into);
+}
+
+}  // namespace natkit::mediarelay

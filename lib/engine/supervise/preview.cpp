@@ -1,0 +1,69 @@
+// `natkit reload --dry-run`.
+#include <algorithm>
+
+#include "natkit/config/differences.hpp"
+#include "supervisor_impl.hpp"
+
+namespace natkit::supervise {
+namespace {
+
+Json ranges(const RangeSet& set) {
+    Json list = Json::array();
+    for (const IpRange& range : set.ranges()) list.push_back(natkit::to_string(range));
+    return list;
+}
+
+/// The names of `these` that are not among `those`.
+Json without(const std::vector<std::string>& these, const std::vector<std::string>& those) {
+    Json list = Json::array();
+    for (const std::string& name : these) {
+        if (std::ranges::find(those, name) == those.end()) list.push_back(name);
+    }
+    return list;
+}
+
+}  // namespace
+
+Error one_error(const config::Problems& problems) {
+    std::string text;
+    for (const Error& problem : problems) text += (text.empty() ? "" : "\n") + natkit::to_string(problem);
+    return {Errc::bad_config, "", text};
+}
+
+void Supervisor::Impl::preview(const control::Reply& reply) {
+    const auto loaded = options.source.read();
+    if (!loaded) return reply.error(one_error(loaded.error()));
+    const config::Config& fresh = loaded->config;
+    config::Problems problems = fixed_changes(fresh);
+    for (Error& missing : daemon::missing_files(*loaded)) problems.push_back(std::move(missing));
+    for (Error& refused : listeners.try_open(fresh.sip.listen)) problems.push_back(std::move(refused));
+    config::locate(problems, loaded->places);
+    if (!problems.empty()) return reply.error(one_error(problems));
+
+    Json result = {{"type", "preview"}, {"changes", Json::array()}};
+    for (const config::Difference& one : config::differences(config, fresh)) {
+        Json change = {{"key", one.key}};
+        if (!one.before.empty()) change["before"] = one.before;
+        if (!one.after.empty()) change["after"] = one.after;
+        result["changes"].push_back(std::move(change));
+    }
+    std::vector<std::string> names;
+    for (const config::Listen& listen : fresh.sip.listen) names.push_back(to_string(listen));
+    result["opened"] = without(names, listeners.names());
+    result["closed"] = without(listeners.names(), names);
+    Worker* edge = find("sipedge");
+    if (edge == nullptr || edge->state() != Worker::State::running) return reply.ok(result);
+    const nat::Networks& lists = fresh.network.lists;
+    edge->client().request(
+        "preview",
+        {{"lan", ranges(lists.lan)}, {"nated", ranges(lists.nated)}, {"nat_servers", ranges(lists.nat_servers)}},
+        [reply, result = std::move(result)](const Result<Json>& answer) mutable {
+            if (!answer) return reply.error(answer.error());
+            result["clients"] = (*answer)["clients"];
+            result["would_change"] = (*answer)["would_change"];
+            result["moves"] = (*answer)["changes"];
+            reply.ok(result);
+        });
+}
+
+}  // namespace natkit::supervise

@@ -1,0 +1,337 @@
+#include "natkit/loop/scheme.hpp"
+
+#include <algorithm>
+
+namespace natkit::loop {
+namespace {
+
+constexpr std::size_t index(End end) noexcept {
+    return static_cast<std::size_t>(end);
+}
+
+}  // namespace
+
+PassId Scheme::open(const nat::Party& caller_end, const nat::Party& callee_end) {
+    const PassId id = next_++;
+    Pass& pass = passes_[id];
+    pass.sides[0].neighbour = caller_end;
+    pass.sides[1].neighbour = callee_end;
+    return id;
+}
+
+PassId Scheme::fork(PassId original) {
+    const Pass& first = passes_.at(original);
+    const PassId id = open(first.sides[0].neighbour, first.sides[1].neighbour);
+    if (!first.before || first.offerer != End::caller) return id;  // no offer that another answer could belong to
+    Pass& pass = passes_.at(id);
+    pass.offerer = first.offerer;
+    pass.before = std::make_unique<Before>();  // nothing: when this answer fails, so does all of this pass
+    for (std::size_t i = 0; i < 2; ++i) pass.before->sides[i].neighbour = first.sides[i].neighbour;
+    const Side& caller = first.sides[0];
+    Side& asked = pass.sides[0];
+    set_came(asked, caller.came);
+    if (caller.own != 0) {
+        asked.own = next_++;
+        const Party& origin = parties_.at(caller.own).thing;
+        parties_[asked.own] = {.thing = {.endpoint = origin.endpoint, .where = origin.where, .told = {}}, .holders = 1};
+    }
+    Side& answering = pass.sides[1];
+    answering.leg = first.sides[1].leg;
+    answering.shown = first.sides[1].shown;
+    hold_leg(answering.leg);
+    return id;
+}
+
+void Scheme::close(PassId id) {
+    const auto found = passes_.find(id);
+    if (found == passes_.end()) return;
+    Pass& pass = found->second;
+    note_changed(pass);
+    finish(pass);
+    for (Side& side : pass.sides) {
+        set_came(side, 0);
+        drop_leg(side.leg);
+        // Nobody who still refers to the party shall find it told anything: its legs are joined no longer.
+        if (side.own != 0) parties_.at(side.own).thing.told = {};
+        drop_party(side.own);
+    }
+    passes_.erase(found);
+}
+
+Shown Scheme::offer(PassId id, End from, const Incoming& incoming) {
+    Pass& pass = passes_.at(id);
+    if (pass.before) fail(id);
+    note_changed(pass);
+    pass.offerer = from;
+    pass.before = std::make_unique<Before>();
+    for (std::size_t i = 0; i < 2; ++i) {
+        const Side& side = pass.sides[i];
+        pass.before->sides[i] = side;
+        if (side.own != 0) pass.before->parties[i] = parties_.at(side.own).thing;
+        if (side.leg != 0) pass.before->legs[i] = legs_.at(side.leg).thing;
+    }
+    const PartyId origin = speaker(pass, from, incoming);
+    if (const PartyId own = speaks_at(id, from); own != 0) parties_.at(own).thing.pending = true;
+    Side& to = pass.sides[index(other(from))];
+    const nat::Party& listener = is_end(to) ? parties_.at(to.own).thing.where : to.neighbour;
+    const bool keeps_leg = to.shown.leg != 0 && !is_end(to);
+    const bool says_nothing = incoming.leg == 0 && !incoming.endpoint && (to.shown.leg != 0 || to.shown.raw);
+    Shown shown{.leg = 0, .raw = party(origin)->endpoint, .rtcp = party(origin)->rtcp};
+    if (says_nothing) {
+        shown = to.shown;  // on hold by c=0.0.0.0: the neighbour learns no other endpoint, so it has none
+        if (shown.leg != 0 && shown.leg == to.leg) shown.leg = use_leg(to, origin);
+    } else if (to.shown.leg != to.leg && still_leads(to, origin) && needs_relay_(party(origin)->where, listener)) {
+        shown = to.shown;
+    } else if (keeps_leg || needs_relay_(party(origin)->where, listener)) {
+        shown = {.leg = use_leg(to, origin), .raw = {}, .rtcp = {}};
+    }
+    set_shown(pass, other(from), shown);
+    note_changed(pass);
+    return shown;
+}
+
+Shown Scheme::answer(PassId id, const Incoming& incoming) {
+    Pass& pass = passes_.at(id);
+    const End offerer = pass.offerer.value_or(End::caller);
+    Side& asked = pass.sides[index(offerer)];
+    if (!pass.before) return asked.shown;
+    note_changed(pass);
+    const End answerer = other(offerer);
+    const PartyId destination = speaker(pass, answerer, incoming);
+    const Side& from = pass.sides[index(answerer)];
+    if (from.came == 0) parties_.at(from.own).thing.told = from.shown;
+    // Where the offer came in as a leg of ours, an earlier pass will know whom this one stands for.
+    const Shown shown = asked.came != 0 ? Shown{.leg = use_leg(asked, destination), .raw = {}, .rtcp = {}}
+                                        : answer_to_origin(pass, offerer, destination);
+    set_shown(pass, offerer, shown);
+    if (asked.came == 0) {
+        parties_.at(asked.own).thing.told = shown;
+        parties_.at(asked.own).thing.pending = false;
+    }
+    note_changed(pass);
+    return shown;
+}
+
+/// This is the pass where the origin itself speaks: it gets what fits to that which the destination was told.
+Shown Scheme::answer_to_origin(Pass& pass, End offerer, PartyId destination) {
+    Side& asked = pass.sides[index(offerer)];
+    const Party& party_there = *party(destination);
+    const LegId told = party_there.told.leg;
+    if (told == 0 || leg(told) == nullptr) return {.leg = 0, .raw = party_there.endpoint, .rtcp = party_there.rtcp};
+    const LegId came = pass.sides[index(other(offerer))].came;
+    if (came != 0 && mate(came) == told && !needs_relay_(leg(came)->towards, asked.neighbour))
+        return {.leg = came, .raw = {}, .rtcp = {}};
+    set_stands_for(told, asked.own);
+    if (still_leads(asked, destination)) return asked.shown;
+    return {.leg = use_leg(asked, destination), .raw = {}, .rtcp = {}};
+}
+
+/// Whether the leg that a neighbour knows already, its own or one passed on, will do for this party too.
+bool Scheme::still_leads(const Side& side, PartyId party) const {
+    const Leg* seen = leg(side.shown.leg);
+    return seen != nullptr && seen->stands_for == party && !needs_relay_(seen->towards, side.neighbour);
+}
+
+LegId Scheme::prepare(PassId id) {
+    Pass& pass = passes_.at(id);
+    if (!pass.before || !pass.offerer) return 0;
+    Side& asked = pass.sides[index(*pass.offerer)];
+    const Side& to = pass.sides[index(other(*pass.offerer))];
+    // A leg comes back to who was shown none only by a later pass, on the side where it will do as it is.
+    if (asked.came == 0 && to.shown.leg == 0) return 0;
+    return use_leg(asked, asked.leg == 0 ? 0 : leg(asked.leg)->stands_for);
+}
+
+void Scheme::move(PassId id, End end, const nat::Party& neighbour) {
+    Side& side = passes_.at(id).sides[index(end)];
+    side.neighbour = neighbour;
+    if (side.leg != 0) legs_.at(side.leg).thing.towards = neighbour;
+}
+
+void Scheme::accept(PassId id) {
+    Pass& pass = passes_.at(id);
+    note_changed(pass);
+    finish(pass);
+}
+
+void Scheme::fail(PassId id) {
+    Pass& pass = passes_.at(id);
+    if (!pass.before) return;
+    note_changed(pass);
+    restore(pass);
+    note_changed(pass);
+    finish(pass);
+}
+
+void Scheme::restore(Pass& pass) {
+    for (const End end : {End::caller, End::callee}) {
+        Side& side = pass.sides[index(end)];
+        const Side& before = pass.before->sides[index(end)];
+        set_came(side, before.came);
+        set_shown(pass, end, before.shown);
+        if (before.own != 0) {
+            parties_.at(before.own).thing = pass.before->parties[index(end)];
+        } else {
+            drop_party(std::exchange(side.own, 0));
+        }
+        if (before.leg != 0) {
+            set_stands_for(before.leg, pass.before->legs[index(end)].stands_for);
+        } else if (side.leg != 0) {
+            close_exchange(side);
+            changed_.push_back(side.leg);
+            drop_leg(std::exchange(side.leg, 0));
+        }
+    }
+}
+
+/// Closes the exchange, whichever way it went.
+void Scheme::finish(Pass& pass) {
+    if (!pass.before) return;
+    pass.before.reset();
+    for (Side& side : pass.sides) {
+        close_exchange(side);
+        if (side.own != 0) parties_.at(side.own).thing.pending = false;
+    }
+}
+
+void Scheme::close_exchange(Side& side) {
+    if (std::exchange(side.in_exchange, false)) --legs_.at(side.leg).exchanges;
+}
+
+/// Whom the neighbour at `end` speaks of.
+PartyId Scheme::speaker(Pass& pass, End end, const Incoming& incoming) {
+    Side& side = pass.sides[index(end)];
+    if (leg(incoming.leg) != nullptr) {
+        set_came(side, incoming.leg);
+    } else if (incoming.endpoint) {
+        set_came(side, 0);
+    }
+    const Leg* named = leg(side.came);
+    if (named != nullptr && party(named->stands_for) != nullptr) return named->stands_for;
+    set_came(side, 0);
+    if (side.own == 0) {
+        side.own = next_++;
+        parties_[side.own] = {.thing = {.endpoint = {}, .where = side.neighbour, .told = {}}, .holders = 1};
+    }
+    Party& own = parties_.at(side.own).thing;
+    if (incoming.endpoint) {
+        own.endpoint = incoming.endpoint;
+        own.rtcp = incoming.rtcp;
+        own.where = incoming.where;
+    }
+    return side.own;
+}
+
+LegId Scheme::use_leg(Side& side, PartyId stands_for) {
+    if (side.leg == 0) {
+        side.leg = next_++;
+        legs_[side.leg] = {.thing = {.towards = side.neighbour, .stands_for = 0}, .holders = 1};
+    }
+    if (!std::exchange(side.in_exchange, true)) ++legs_.at(side.leg).exchanges;
+    set_stands_for(side.leg, stands_for);
+    return side.leg;
+}
+
+const Leg* Scheme::leg(LegId id) const {
+    const auto found = legs_.find(id);
+    return found == legs_.end() ? nullptr : &found->second.thing;
+}
+
+const Party* Scheme::party(PartyId id) const {
+    const auto found = parties_.find(id);
+    return found == parties_.end() ? nullptr : &found->second.thing;
+}
+
+LegId Scheme::mate(LegId id) const {
+    const Leg* one = leg(id);
+    const Party* behind = one == nullptr ? nullptr : party(one->stands_for);
+    const Leg* two = behind == nullptr ? nullptr : leg(behind->told.leg);
+    if (two == one) return 0;  // a party that was told itself
+    const Party* before = two == nullptr ? nullptr : party(two->stands_for);
+    return before != nullptr && before->told.leg == id ? behind->told.leg : 0;
+}
+
+PartyId Scheme::remote(LegId id) const {
+    const Leg* other_one = leg(mate(id));
+    return other_one == nullptr ? 0 : other_one->stands_for;
+}
+
+bool Scheme::needed(LegId id) const {
+    const auto found = legs_.find(id);
+    return found != legs_.end() && (found->second.exchanges > 0 || mate(id) != 0);
+}
+
+PartyId Scheme::speaks_at(PassId pass, End end) const {
+    const Side& side = passes_.at(pass).sides[index(end)];
+    return side.came == 0 ? side.own : 0;
+}
+
+LegId Scheme::leg_towards(PassId pass, End end) const {
+    return passes_.at(pass).sides[index(end)].leg;
+}
+
+std::vector<LegId> Scheme::take_changed() {
+    std::erase(changed_, 0);
+    std::ranges::sort(changed_);
+    const auto repeats = std::ranges::unique(changed_);
+    changed_.erase(repeats.begin(), repeats.end());
+    return std::exchange(changed_, {});
+}
+
+/// Of a pass that changes: its legs, those its parties were told, and whatever all these are joined with.
+void Scheme::note_changed(const Pass& pass) {
+    for (const Side& side : pass.sides) {
+        const Party* own = party(side.own);
+        for (const LegId one : {side.leg, side.came, side.shown.leg, own == nullptr ? 0 : own->told.leg}) {
+            if (one == 0) continue;
+            changed_.push_back(one);
+            changed_.push_back(mate(one));
+        }
+    }
+}
+
+// --- who refers to what
+// ------------------------------------------------------------------------------------------------
+
+void Scheme::set_came(Side& side, LegId leg) {
+    if (side.came == leg) return;
+    hold_leg(leg);
+    drop_leg(std::exchange(side.came, leg));
+}
+
+void Scheme::set_shown(Pass& pass, End end, const Shown& shown) {
+    pass.sides[index(end)].shown = shown;
+}
+
+void Scheme::set_stands_for(LegId id, PartyId party) {
+    Leg& leg = legs_.at(id).thing;
+    if (leg.stands_for == party) return;
+    hold_party(party);
+    drop_party(std::exchange(leg.stands_for, party));
+}
+
+void Scheme::hold_leg(LegId leg) {
+    const auto found = legs_.find(leg);
+    if (found != legs_.end()) ++found->second.holders;
+}
+
+void Scheme::drop_leg(LegId leg) {
+    const auto found = legs_.find(leg);
+    if (found == legs_.end() || --found->second.holders > 0) return;
+    changed_.push_back(leg);
+    const PartyId party = found->second.thing.stands_for;
+    legs_.erase(found);
+    drop_party(party);
+}
+
+void Scheme::hold_party(PartyId party) {
+    const auto found = parties_.find(party);
+    if (found != parties_.end()) ++found->second.holders;
+}
+
+void Scheme::drop_party(PartyId party) {
+    const auto found = parties_.find(party);
+    if (found != parties_.end() && --found->second.holders == 0) parties_.erase(found);
+}
+
+}  // namespace natkit::loop

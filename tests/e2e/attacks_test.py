@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Who may do what, tried from each side: each attempt here must fail, at the real edge and with nothing sent to the victim; and what
+the same party may do still works. The rows are those of sipedge(1), "Who may do what"."""
+import pathlib
+import re
+import socket
+import struct
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import lab
+import raw_sip
+import site_of_phones as sites
+
+PBX, TRUNK = "192.168.10.50", "203.0.113.90"
+METHODS = ("INVITE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "REFER", "NOTIFY", "PUBLISH", "REGISTER", "INFO", "UPDATE", "BYE")
+
+
+class Field:
+    """The edge with users, a PBX on the LAN, a trunk on the WAN, a phone on each side, a stranger."""
+
+    def __init__(self, net, **registrar):
+        self.site = sites.Site(net)
+        raw_sip.users_file(self.site.folder / "users", "alice", "bob", "eve")
+        registrar = registrar or {"open": "false", "users": '"users"'}
+        self.site.start(registrar=registrar, **{"sip.routes": {
+            '"pbx.example.net"': f'"sip:{PBX}:5060"', '"carrier.example"': f'{{ to = "sip:{TRUNK}", kind = "trunk" }}'}})
+        pbx = net.host("pbx").attach("eth0", self.site.lan, f"{PBX}/24")
+        trunk = net.host("trunk").attach("eth0", self.site.wan, f"{TRUNK}/24")
+        self.pbx = raw_sip.Party(pbx, sites.LAN_EDGE, user="pbx", domain="pbx.example.net")
+        self.trunk = raw_sip.Party(trunk, sites.WAN_EDGE, user="trunk", domain="carrier.example")
+        self.alice = raw_sip.Party(self.site.lan_host(), sites.LAN_EDGE, user="alice")
+        self.bob = raw_sip.Party(self.site.wan_host(), sites.WAN_EDGE, user="bob")
+        self.stranger = raw_sip.Party(self.site.wan_host(), sites.WAN_EDGE, user="mallory", domain="elsewhere.example")
+        self.victims = (self.pbx, self.trunk, self.alice)
+
+    def register(self, *who):
+        for one in who:
+            text = one.register("secret")
+            lab.require(text.startswith("SIP/2.0 200"), text)
+
+    def untouched(self):
+        for victim in self.victims:
+            victim.silence(0.3)
+
+    def refused(self, who, why, text, *statuses):
+        status = who.status(text)
+        lab.require(status in (statuses or (403,)), f"{why}: {status} for {text.partition(chr(13))[0]}")
+
+
+def open_relay(net):
+    """A stranger reaches registered users and home domains; nothing else, by no method."""
+    field = Field(net)
+    field.register(field.alice, field.bob)
+    stranger = field.stranger
+    for method in METHODS:
+        for uri in ("sip:x@198.51.100.99", "sip:+1900@carrier.example", f"sip:x@{PBX}", "sip:x@192.168.10.77", f"sip:+1900@{TRUNK}"):
+            field.refused(stranger, "open relay", stranger.request(method, uri))
+    for uri in ("sip:x@127.0.0.1", "sip:x@0.0.0.0", "sip:x@224.0.0.1", f"sip:x@{sites.WAN_EDGE}:5071", "sip:x@169.254.1.1"):
+        field.refused(stranger, "not for anybody", stranger.request("INVITE", uri), 403, 404)
+    field.untouched()
+    stranger.send(stranger.request("INVITE", "sip:alice@example.com"))
+    field.alice.wait("INVITE sip:alice@")
+    stranger.send(stranger.request("INVITE", "sip:100@pbx.example.net"))
+    field.pbx.wait("INVITE sip:100@pbx.example.net")
+
+
+def toll_calls(net):
+    """The trunk is for the LAN and for users who have proved who they are."""
+    field = Field(net)
+    uri = "sip:+1900@carrier.example"
+    stranger, bob = field.stranger, field.bob
+    field.refused(stranger, "a toll call", stranger.request("INVITE", uri))
+    field.refused(stranger, "claiming a user", stranger.request("INVITE", uri, from_uri="sip:bob@example.com"), 407)
+    field.refused(stranger, "claiming the edge's address", stranger.request("INVITE", uri, from_uri=f"sip:bob@{sites.WAN_EDGE}"), 407)
+    field.refused(stranger, "by the edge as a proxy", stranger.request("INVITE", uri, headers=[f"Route: <sip:{sites.WAN_EDGE};lr>"]))
+    field.refused(stranger, "by the trunk as a Route", stranger.request("INVITE", "sip:alice@example.com",
+                                                                       headers=[f"Route: <sip:{TRUNK};lr>"]))
+    field.refused(field.trunk, "the trunk to itself", field.trunk.request("INVITE", uri))
+    challenge = stranger.ask(stranger.request("INVITE", uri, from_uri="sip:bob@example.com"))
+    eve = raw_sip.credentials(challenge, "INVITE", uri, "eve", "secret")
+    field.refused(stranger, "with another's password", stranger.request("INVITE", uri, from_uri="sip:bob@example.com", headers=[eve]))
+    wrong = raw_sip.credentials(challenge, "INVITE", uri, "bob", "guess")
+    field.refused(stranger, "with a wrong password",
+                  stranger.request("INVITE", uri, from_uri="sip:bob@example.com", headers=[wrong]), 407)
+    field.untouched()
+    field.register(bob)
+    bob.send(bob.request("INVITE", uri))
+    field.trunk.wait("INVITE sip:.1900")
+    field.refused(bob, "another user by bob's flow", bob.request("INVITE", uri, from_uri="sip:alice@example.com"), 407)
+    field.alice.send(field.alice.request("INVITE", uri))
+    field.trunk.wait("INVITE sip:.1900")
+    elsewhere = raw_sip.Party(field.site.wan_host(), sites.WAN_EDGE, user="bob")
+    challenge = elsewhere.ask(elsewhere.request("INVITE", uri))
+    good = raw_sip.credentials(challenge, "INVITE", uri, "bob", "secret")
+    elsewhere.send(elsewhere.request("INVITE", uri, headers=[good], cseq=2))
+    text = field.trunk.wait("INVITE sip:.1900")
+    lab.require("Proxy-Authorization" not in text, "the password went on to the trunk")
+    field.refused(elsewhere, "the same password again", elsewhere.request("INVITE", uri, headers=[good], cseq=3), 407)
+
+
+def forged_routes(net):
+    field = Field(net)
+    field.register(field.alice, field.bob)
+    stranger = field.stranger
+    for why, hop in (("into the LAN", "192.168.10.20"), ("to the PBX", PBX), ("to loopback", "127.0.0.1"), ("to another port of ours", f"{sites.WAN_EDGE}:22"),
+                     ("by an address literal", "203.0.113.51:5060"), ("to the trunk", TRUNK), ("by IPv6 loopback", "[::1]")):
+        for target in ("sip:alice@example.com", "sip:100@pbx.example.net", "sip:x@198.51.100.99"):
+            for routes in ([f"Route: <sip:{hop};lr>"], [f"Route: <sip:{sites.WAN_EDGE};lr>, <sip:{hop};lr>"]):
+                field.refused(stranger, why, stranger.request("INVITE", target, headers=routes), 403, 404, 503)
+                field.refused(field.bob, f"{why}, by a user", field.bob.request("INVITE", target, headers=routes), 403, 404, 503) \
+                    if hop in ("192.168.10.20", PBX, "127.0.0.1") else None
+    for user in ("A" * 60, "AQ" + "z" * 90, "bob" * 30):
+        field.refused(stranger, "a made-up token", stranger.request(
+            "BYE", "sip:alice@192.168.10.20", to="<sip:alice@example.com>;tag=x", headers=[f"Route: <sip:{user}@{sites.WAN_EDGE};lr>"]))
+    field.untouched()
+
+
+def forged_tags_and_replayed_tokens(net):
+    """A To-tag opens nothing; the token of a dialog works for its parties, in its dialog, alone."""
+    field = Field(net)
+    field.register(field.alice, field.bob)
+    alice, bob, stranger = field.alice, field.bob, field.stranger
+    for uri in ("sip:+1900@carrier.example", f"sip:x@{PBX}", "sip:x@198.51.100.99"):
+        field.refused(stranger, "a forged To-tag", stranger.request("INVITE", uri, to=f"<{uri}>;tag=forged"))
+    bob.send(bob.request("INVITE", "sip:alice@example.com", call_id="dialog-1", body=bob.sdp()))
+    at_alice = alice.wait("INVITE")
+    alice.answer(at_alice, 200, body=alice.sdp())
+    ok = bob.wait("SIP/2.0 200")
+    routes = [f"Route: {value}" for line in reversed(raw_sip.fields(ok, "Record-Route")) for value in reversed(line.split(", "))]
+    to = raw_sip.field(ok, "To")
+    tag = re.search(r"tag=(\S+)", to)[1]
+
+    def inside(who, method, cseq, call_id="dialog-1", to_value=to, uri="sip:alice@192.168.10.20", **more):
+        return who.request(method, uri, to=to_value, call_id=call_id, cseq=cseq, headers=routes, from_tag="fbob", **more)
+    bob.send(inside(bob, "ACK", 1))
+    alice.wait("ACK")
+    field.refused(stranger, "a stolen token", inside(stranger, "BYE", 2))
+    field.refused(bob, "in another dialog", inside(bob, "BYE", 2, call_id="dialog-2"))
+    field.refused(bob, "for a new call", inside(bob, "INVITE", 2, to_value="<sip:alice@example.com>"))
+    field.refused(stranger, "for a toll call", inside(stranger, "INVITE", 3, uri="sip:+1900@carrier.example"))
+    alice.silence(0.3)
+    field.trunk.silence(0.1)
+    del tag
+    bob.send(inside(bob, "BYE", 4))
+    alice.answer(alice.wait("BYE"), 200)
+    bob.wait("SIP/2.0 200")
+
+
+def spoofed_lan(net):
+    """A LAN source that comes in by the WAN interface is dropped; the edge says so."""
+    field = Field(net)
+    field.register(field.alice, field.bob)
+    host = field.stranger.host
+    payload = field.alice.request("INVITE", "sip:+1900@carrier.example").encode()
+    raw = host.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    udp = struct.pack("!HHHH", 5060, 5060, 8 + len(payload), 0) + payload
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0, socket.inet_aton("192.168.10.20"),
+                         socket.inet_aton(sites.WAN_EDGE))
+    for interface in ("all", "default", "wan0"):
+        field.site.edge.sysctl(f"net.ipv4.conf.{interface}.rp_filter", 0)
+    raw.sendto(header + udp, (sites.WAN_EDGE, 0))
+    field.site.natkit.wait_line(r"dropped: LAN source 192\.168\.10\.20:5060 on a WAN interface")
+    field.untouched()
+
+
+def identities(net):
+    """What only trusted neighbours may say is removed; without passwords nobody registers from outside, nor for somebody else."""
+    field = Field(net, open="false")
+    claims = [f"{name}: <sip:boss@example.com>" for name in
+              ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion")]
+    lab.require(field.alice.register().startswith("SIP/2.0 200"), "a LAN phone could not register")
+    text = field.alice.register(cseq=5, contact="<sip:alice@203.0.113.51>")
+    lab.require(text.startswith("SIP/2.0 403"), f"a Contact that is not its own: {text}")
+    text = field.stranger.register()
+    lab.require(re.match(r"SIP/2.0 40[34]", text), text)
+    outside = raw_sip.Party(field.site.wan_host(), sites.WAN_EDGE, user="alice")
+    lab.require(outside.register().startswith("SIP/2.0 403"), "registered from outside")
+    field.stranger.send(field.stranger.request("INVITE", "sip:alice@example.com", headers=claims))
+    invite = field.alice.wait("INVITE")
+    lab.require("boss" not in invite, f"passed on: {invite}")
+    field.trunk.send(field.trunk.request("INVITE", "sip:alice@example.com", headers=claims))
+    invite = field.alice.wait("INVITE")
+    lab.require(invite.count("boss") == 4, f"the trunk's word was lost: {invite}")
+
+
+def scanners(net):
+    """They learn neither who exists nor what runs here."""
+    field = Field(net)
+    field.register(field.alice)
+    stranger = field.stranger
+    for agent in ("friendly-scanner", "sipvicious", "VaxSIPUserAgent/3.1"):
+        stranger.send(stranger.request("OPTIONS", f"sip:100@{sites.WAN_EDGE}", headers=[f"User-Agent: {agent}"]))
+    stranger.silence(0.7)
+    answers = {}
+    for user in ("alice", "bob", "nobody"):
+        for method in ("OPTIONS", "REGISTER"):
+            uri = "sip:example.com" if method == "REGISTER" else f"sip:{user}@example.com"
+            text = stranger.ask(stranger.request(method, uri, to=f"<sip:{user}@example.com>"))
+            answers.setdefault(method, set()).add((text[:11], tuple(line.partition(":")[0] for line in text.split("\r\n"))))
+            lab.require(not raw_sip.field(text, "Server") and "natkit" not in text, text)
+    lab.require(all(len(kinds) == 1 for kinds in answers.values()), f"users can be told from others: {answers}")
+
+
+if __name__ == "__main__":
+    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, scanners)

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Next hops by name: NAPTR, SRV and addresses from a name server of the test's own; where one place is dead, refuses the
+connection or is overloaded, the call goes to the next one."""
+import pathlib
+import socket
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import lab
+import names
+import phones
+import site_of_phones as sites
+
+
+def carrier(net, zone):
+    """The site, with a name server on the WAN and a host that answers calls."""
+    site = sites.Site(net)
+    server = names.NameServer(site.wan_host(), zone).use()  # .50
+    answering = site.wan_host()  # .51
+    site.start()
+    return site, server, answering
+
+
+def call(site, uri, answering, *options, seconds=30):
+    """One call by SIPp from a LAN host to a URI elsewhere, by way of the edge; the seconds its set-up took."""
+    callee = phones.sipp(answering, "call-uas", *options, name="callee")
+    protocol = "tcp" if "t1" in options else "udp"
+    lab.wait_until(lambda: any(e.endswith(":5060") for e, _ in answering.sockets(protocol)), "SIPp to listen")
+    caller = net_caller(site)
+    caller.forget()
+    caller.dial(uri)
+    caller.wait_event("CALL_ESTABLISHED", seconds=seconds)
+    caller.hangup()
+    lab.require(callee.wait_exit(20) == 0, "the callee saw something else")
+    site.wait_nothing_left()
+
+
+def net_caller(site, transport="udp"):
+    """baresip names its own transport in the URI it calls: then there is no NAPTR to ask for."""
+    if not hasattr(site, "caller"):
+        site.caller = site.phone(site.lan_host(), "anna", tone=440, transport=transport)
+    return site.caller
+
+
+def srv_with_a_dead_target(net):
+    site, server, answering = carrier(net, {
+        ("SRV", "_sip._udp.carrier.test"): [(1, 0, 5060, "dead.carrier.test"), (2, 0, 5060, "alive.carrier.test")],
+        ("A", "dead.carrier.test"): ["203.0.113.200"], ("A", "alive.carrier.test"): ["203.0.113.51"]})
+    call(site, "sip:echo@carrier.test", answering)
+    tried = [text for d, text in site.on_wan.sip() if d.destination == "203.0.113.51:5060" and text.startswith("INVITE")]
+    lab.require(tried, "the second target was not tried")
+    site.natkit.wait_line(r"203.0.113.200:5060 does not serve; trying 203.0.113.51:5060", again=True)
+    # The next call knows, and what was asked is remembered.
+    asked = len(server.asked)
+    call(site, "sip:echo@carrier.test", answering, seconds=3)
+    lab.require(len(server.asked) == asked, f"asked again: {server.asked[asked:]}")
+    site.natkit.stop()
+
+
+def tcp_by_srv_and_a_refused_connection(net):
+    site, _, answering = carrier(net, {
+        ("SRV", "_sip._tcp.carrier.test"): [(1, 0, 5999, "alive.carrier.test"), (2, 0, 5060, "alive.carrier.test")],
+        ("A", "alive.carrier.test"): ["203.0.113.51"]})
+    net_caller(site, "tcp")
+    call(site, "sip:echo@carrier.test", answering, "-t", "t1", seconds=5)
+    site.natkit.wait_line(r"203.0.113.51:5999 does not serve; trying 203.0.113.51:5060", again=True)
+    site.natkit.stop()
+
+
+def an_overloaded_server_is_passed_over(net):
+    site, _, answering = carrier(net, {
+        ("SRV", "_sip._udp.carrier.test"): [(1, 0, 5070, "alive.carrier.test"), (2, 0, 5060, "alive.carrier.test")],
+        ("A", "alive.carrier.test"): ["203.0.113.51"]})
+    busy = answering.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    busy.bind(("203.0.113.51", 5070))
+
+    def refuse():
+        while True:
+            packet, source = busy.recvfrom(65536)
+            head = packet.decode().split("\r\n\r\n")[0].split("\r\n")
+            if head[0].startswith("INVITE"):
+                kept = [line for line in head[1:] if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+                kept = [line + ";tag=busy" if line.startswith("To:") else line for line in kept]
+                busy.sendto("\r\n".join(["SIP/2.0 503 Overloaded", *kept, "Content-Length: 0", "", ""]).encode(), source)
+    threading.Thread(target=refuse, daemon=True).start()
+    call(site, "sip:echo@carrier.test", answering, seconds=3)
+    site.natkit.stop()
+
+
+def names_that_are_none(net):
+    site, server, _ = carrier(net, {("A", "edge.test"): ["203.0.113.10"], ("A", "home.test"): ["127.0.0.1"]})
+    caller, seen = net_caller(site), 0
+    for uri, status in (("sip:x@nowhere.test", "404"), ("sip:x@edge.test", "404"), ("sip:x@home.test", "404")):
+        caller.forget()
+        caller.dial(uri)
+        caller.wait_event("CALL_CLOSED", seconds=8)
+        seen += 1
+        lab.wait_until(lambda: sum(t.startswith(f"SIP/2.0 {status}") for _, t in caller.tap.sip()) >= seen, f"{uri}: {status}")
+    server.silent = True
+    caller.forget()
+    caller.dial("sip:x@silent.test")
+    caller.wait_event("CALL_CLOSED", seconds=10)
+    lab.wait_until(lambda: any("SIP/2.0 503" in text for _, text in caller.tap.sip()), "503")
+    # Hanging up while the name is looked up ends the call.
+    caller.forget()
+    caller.dial("sip:x@other.test")
+    caller.hangup()
+    lab.wait_until(lambda: any("SIP/2.0 487" in text for _, text in caller.tap.sip()), "487")
+    site.wait_nothing_left()
+    site.natkit.stop()
+
+
+if __name__ == "__main__":
+    lab.main(srv_with_a_dead_target, tcp_by_srv_and_a_refused_connection, an_overloaded_server_is_passed_over, names_that_are_none)

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""What an operator sees: a reload tried dry, the live view on a terminal and in a pipe, and for each call and client why it is
+treated as it is."""
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import crowd
+import lab
+import phones
+import site_of_phones
+
+NATKIT = lab.PROGRAMS / "natkit"
+
+
+def natkit(site, *arguments, status=0):
+    done = site.edge.run(NATKIT, *arguments, "--config", site.config)
+    lab.require(done.returncode == status, f"natkit {' '.join(arguments)}: {done}")
+    return done
+
+
+def a_reload_tried_dry(net):
+    site = site_of_phones.Site(net).start()
+    far, near = site.wan_host(), site.lan_host()
+    for i in range(14):
+        register(site, far, f"far{i}", 5060 + i)
+    site.phone(near, "near")
+    lab.wait_until(lambda: site.status()["clients"] == 15, "15 clients")
+    before = {c["aor"]: c["place"] for c in site.ask("sipedge", "clients")["clients"]}
+    listen = f'["udp:{site_of_phones.LAN_EDGE}:5060", "udp:{site_of_phones.WAN_EDGE}:5080"]'
+    site.write_config(network={"lan": '["192.168.10.0/24"]', "nat_servers": f'["{far.address}"]'}, sip={"listen": listen},
+                      pinger={"udp_interval": '"7s"'})
+    said = natkit(site, "reload", "--dry-run", "--format", "text").stdout
+    lab.require("14 registered clients of 15 would change place" in said, said)
+    lab.require(f'[network] nat_servers: [] → ["{far.address}"]' in said, said)
+    lab.require('[pinger] udp_interval: "25s" → "7s"' in said, said)
+    lab.require(f"would listen on udp:{site_of_phones.WAN_EDGE}:5080" in said and
+                f"would close udp:{site_of_phones.WAN_EDGE}:5060" in said, said)
+    lab.require("sip:far3@example.com" in said and "wan → far-end (rule nat-server)" in said, said)
+    record = json.loads(natkit(site, "reload", "--dry-run").stdout)
+    lab.require(record["would_change"] == 14 and len(record["moves"]) == 14, str(record))
+    # Nothing has happened.
+    lab.require({c["aor"]: c["place"] for c in site.ask("sipedge", "clients")["clients"]} == before, "a client has moved")
+    lab.require(f"udp:{site_of_phones.WAN_EDGE}:5060" in site.status()["listen"], "a listener is gone")
+    # What is wrong is said as in earnest, all of it.
+    site.write_config(sip={"listen": listen.replace("5080", "5080\", \"udp:198.51.100.77:5060")},
+                      registrar={"state": '"memory"'})
+    said = natkit(site, "reload", "--dry-run", status=2).stderr
+    lab.require("[registrar] state: cannot change while natkit runs" in said and "natkit.toml:" in said, said)
+    lab.require("198.51.100.77" in said and "this is no address of this host" in said, said)
+    # In earnest: they move without registering again, and natpinger pings them.
+    site.write_config(network={"lan": '["192.168.10.0/24"]', "nat_servers": f'["{far.address}"]'})
+    natkit(site, "reload")
+    places = [c["place"] for c in site.ask("sipedge", "clients")["clients"]]
+    lab.require(sorted(places) == ["far-end"] * 14 + ["lan"], str(places))
+    lab.wait_until(lambda: site.ask("natpinger", "status")["pinged"] == 14, "natpinger to ping them")
+    said = natkit(site, "reload", "--dry-run", "--format", "text").stdout
+    lab.require("no key would change" in said and "0 registered clients of 15" in said, said)
+    site.natkit.stop()
+
+
+def register(site, host, user, port):
+    """A REGISTER by hand: a client that does nothing else."""
+    talker = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    talker.bind((host.address, port))
+    talker.settimeout(lab.PATIENCE)
+    talker.sendto((f"REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP {host.address}:{port};branch=z9hG4bK{user};rport\r\n"
+                   f"From: <sip:{user}@example.com>;tag=1\r\nTo: <sip:{user}@example.com>\r\nCall-ID: {user}\r\nCSeq: 1 REGISTER\r\n"
+                   f"Contact: <sip:{user}@{host.address}:{port}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode(),
+                  (site_of_phones.WAN_EDGE, 5060))
+    lab.require(talker.recv(2000).startswith(b"SIP/2.0 200"), f"{user} was not registered")
+    talker.close()
+
+
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, site, *arguments, rows=24, columns=80):
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(slave)
+        self.process = subprocess.Popen([*site.edge.enter, str(NATKIT), *arguments, "--config", str(site.config)], stdin=slave,
+                                        stdout=slave, stderr=slave, start_new_session=True)
+        self.slave = slave
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def read_frame(self, pattern, seconds=lab.PATIENCE):
+        """The lines of a whole frame that matches."""
+        end, text = time.monotonic() + seconds, ""
+        while time.monotonic() < end:
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    text += os.read(self.master, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+            frames = text.split("\x1b[H")[1:]
+            for frame in frames[:-1] or frames:
+                plain = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", frame)
+                if re.search(pattern, plain):
+                    return re.split(r"\r+\n", plain)
+        raise lab.Failure(f"no frame with {pattern!r} in {text[-2000:]!r}")
+
+
+def top_on_a_terminal(net):
+    site = site_of_phones.Site(net).start()
+    for i in range(30):
+        register(site, net.hosts.get("wan0") or site.wan_host(), f"user{i}", 6000 + i)
+    terminal = Terminal(site, "top", rows=24, columns=80)
+    frame = terminal.read_frame("clients 30")
+    lab.require(len(frame) <= 24 and all(len(line) <= 80 for line in frame), f"{len(frame)} rows, {max(map(len, frame))} columns")
+    lab.require("natkit running" in frame[0], str(frame))
+    lab.require(re.search(r"clients 30, the first \d+", "\n".join(frame)), str(frame))
+    # It follows the terminal's size at once, and the state.
+    terminal.resize(50, 120)
+    os.kill(terminal.process.pid, signal.SIGWINCH)
+    frame = terminal.read_frame(r"(?s)clients 30.*user9")
+    lab.require(24 < len(frame) <= 50, f"{len(frame)} rows after a resize to 50")
+    register(site, net.hosts["wan0"], "late", 7000)
+    terminal.read_frame("clients 31")
+    for rows, columns in ((1, 1), (3, 10)):
+        terminal.resize(rows, columns)
+    time.sleep(0.2)
+    lab.require(terminal.process.poll() is None, "it does not bear a small terminal")
+    os.write(terminal.master, b"q")
+    lab.require(terminal.process.wait(lab.PATIENCE) == 0, f"q: exit {terminal.process.returncode}")
+    lab.require(termios.tcgetattr(terminal.slave)[3] == terminal.before[3], "the terminal is left without echo")
+    # Without natkit: said, and over.
+    terminal = Terminal(site, "top")
+    terminal.read_frame("natkit running")
+    site.natkit.stop()
+    terminal.read_frame("natkit does not answer", 15)
+    os.kill(terminal.process.pid, signal.SIGTERM)
+    lab.require(terminal.process.wait(lab.PATIENCE) == 0, f"SIGTERM: exit {terminal.process.returncode}")
+    done = site.edge.run(NATKIT, "top", "--config", site.config)
+    lab.require(done.returncode == 1 and "natkit is not running here" in done.stderr, f"{done}")
+
+
+def why_each_is_treated_so(net):
+    site = site_of_phones.Site(net).start()
+    a, b = site.phone(site.lan_host(), "alice"), site.phone(site.home_host(), "bob")
+    phones.call(a, b)
+    calls = natkit(site, "calls", "--format", "text").stdout
+    lab.require("relayed: one party is on the LAN and the other is not" in calls, calls)
+    lab.require("it calls itself 192.168.1.10, an address in nated, and is seen as 203.0.113.30" in calls, calls)
+    clients = natkit(site, "clients", "--format", "text").stdout
+    lab.require("lan: 192.168.10.20 is in lan" in clients, clients)
+    lab.require("far-end: it calls itself 192.168.1.10" in clients, clients)
+    for what in ("calls", "clients"):
+        records = [json.loads(line) for line in natkit(site, what).stdout.splitlines()]
+        lab.require(records and all(record["why"] for record in records), f"{what}: {records}")
+    # Through a pipe, top is one snapshot: text, or one JSON object.
+    snapshot = natkit(site, "top").stdout
+    lab.require("\x1b" not in snapshot and "calls 1" in snapshot and "clients 2" in snapshot, snapshot)
+    record = json.loads(natkit(site, "top", "--format", "json").stdout)
+    lab.require(len(record["calls"]) == 1 and record["status"]["state"] == "running", str(record))
+    phones.hang_up(a, b)
+    site.natkit.stop()
+
+
+def scrape(site):
+    done = site.edge.run("python3", "-c", "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())")
+    lab.require(done.returncode == 0, done.stderr)
+    return done.stdout
+
+
+def one_way_calls_by_cause(net):
+    """A phone that never speaks, and one behind a NAT that does not: each is counted under its cause, which natkit(1) explains."""
+    site = site_of_phones.Site(net).start(control={"metrics": '"127.0.0.1:9464"'})
+    page = (lab.SOURCE / "man/natkit.1").read_text()
+    with crowd.Crowd() as people:
+        near = site.lan_host()
+        for host, mute, cause in ((site.wan_host(), "caller", "never-sent"), (site.home_host(), "callee", "not-latched")):
+            callee, caller = people.phone(host, f"b-{cause}", site_of_phones.WAN_EDGE), people.phone(near, f"a-{cause}", site_of_phones.LAN_EDGE)
+            callee.register()
+            caller.register()
+            (caller if mute == "caller" else callee).mute = True
+            caller.call(callee)
+            people.calls.append((caller, callee))
+            lab.require(f".It Li {cause}" in page, f"natkit(1) does not explain {cause}")
+            lab.wait_until(lambda cause=cause: f'natkit_one_way_total{{cause="{cause}"}} 1' in scrape(site), f"one call with {cause}", 20)
+        people.hang_up()
+        site.wait_nothing_left()
+    lab.require(site.natkit.stop() == 0, "natkit did not end well")
+
+
+if __name__ == "__main__":
+    lab.main(a_reload_tried_dry, top_on_a_terminal, why_each_is_treated_so, one_way_calls_by_cause)

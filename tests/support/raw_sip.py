@@ -1,0 +1,140 @@
+"""A SIP party made of one UDP socket: says exactly what a test wants it to say, tells what came back."""
+import hashlib
+import re
+import socket
+import time
+
+import lab
+
+_count = 0
+
+
+class Party:
+    """`side` is where it sends to: the address and port of the edge, or of anything else."""
+
+    def __init__(self, host, edge, port=5060, user="mallory", domain="example.com"):
+        self.host, self.edge, self.user, self.domain = host, edge, user, domain
+        self.socket = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((host.address, port))
+        self.address = f"{host.address}:{port}"
+        self.contact = f"sip:{user}@{self.address}"
+        self.aor = f"sip:{user}@{domain}"
+
+    def close(self):
+        self.socket.close()
+
+    def request(self, method, uri, to=None, call_id=None, cseq=1, headers=(), body="", from_uri=None, from_tag=None, branch=None,
+                contact=None):
+        global _count
+        _count += 1
+        lines = [f"{method} {uri} SIP/2.0", f"Via: SIP/2.0/UDP {self.address};branch={branch or f'z9hG4bKraw{_count}'};rport",
+                 "Max-Forwards: 70", f"From: <{from_uri or self.aor}>;tag={from_tag or f'f{self.user}'}", f"To: {to or f'<{uri}>'}",
+                 f"Call-ID: {call_id or f'raw-{_count}-{self.user}'}", f"CSeq: {cseq} {method}", f"Contact: {contact or f'<{self.contact}>'}",
+                 *headers]
+        if body:
+            lines.append("Content-Type: application/sdp")
+        return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])
+
+    def sdp(self):
+        host = self.address.partition(":")[0]
+        return f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+    def send(self, text):
+        address, _, port = self.edge.partition(":")
+        self.socket.sendto(text.encode(), (address, int(port or 5060)))
+        return text
+
+    def receive(self, seconds=lab.PATIENCE):
+        """The next message; None when none comes."""
+        self.socket.settimeout(seconds)
+        try:
+            return self.socket.recv(65535).decode()
+        except TimeoutError:
+            return None
+
+    def wait(self, pattern, seconds=lab.PATIENCE):
+        """The next message whose start line fits; 100s and others are passed over."""
+        end = time.monotonic() + seconds
+        seen = []
+        while (left := end - time.monotonic()) > 0:
+            text = self.receive(left)
+            if text is None:
+                break
+            if re.match(pattern, text):
+                return text
+            seen.append(text.partition("\r\n")[0])
+        raise lab.Failure(f"{self.user}: waited in vain for {pattern}; came: {seen}")
+
+    def ask(self, text, seconds=lab.PATIENCE):
+        """The final response to a request."""
+        self.send(text)
+        final = self.wait(r"SIP/2\.0 [2-6]", seconds)
+        if text.startswith("INVITE") and not final.startswith("SIP/2.0 2"):
+            head = text.partition("\r\n\r\n")[0].replace("INVITE", "ACK", 1).replace(" INVITE\r\n", " ACK\r\n", 1)
+            lines = [line for line in head.split("\r\n") if not re.match(r"(To|Content-\w+|Contact):", line)]
+            self.send("\r\n".join([*lines, f"To: {field(final, 'To')}", "Content-Length: 0", "", ""]))
+        return final
+
+    def status(self, text, seconds=lab.PATIENCE):
+        return int(self.ask(text, seconds)[8:11])
+
+    def silence(self, seconds=1.0):
+        """Nothing comes."""
+        text = self.receive(seconds)
+        lab.require(text is None, f"{self.user} got: {text}")
+
+    def answer(self, request, status, headers=(), body="", tag=None):
+        lines = [f"SIP/2.0 {status} Answer"]
+        lines += [line for line in request.split("\r\n\r\n")[0].split("\r\n")[1:]
+                  if re.match(r"(Via|From|Call-ID|CSeq|Record-Route):", line)]
+        to = field(request, "To")
+        lines.append(f"To: {to}" + ("" if ";tag=" in to else f";tag={tag or 't' + self.user}"))
+        lines += [f"Contact: <{self.contact}>", *headers]
+        if body:
+            lines.append("Content-Type: application/sdp")
+        return self.send("\r\n".join([*lines, f"Content-Length: {len(body)}", "", body]))
+
+    def register(self, password=None, cseq=1, expires=600, algorithm="MD5", count=1, contact=None, uri=None):
+        """Registers, with the password if it is asked for one; the final response."""
+        uri = uri or f"sip:{self.domain}"
+
+        def once(number, headers=()):
+            return self.ask(self.request("REGISTER", uri, to=f"<{self.aor}>", call_id=f"reg-{self.user}", cseq=number, contact=contact,
+                                         headers=[f"Expires: {expires}", *headers]))
+        text = once(cseq)
+        if text.startswith("SIP/2.0 401") and password is not None:
+            text = once(cseq + 1, [credentials(text, "REGISTER", uri, self.user, password, algorithm, count)])
+        return text
+
+
+def field(text, name):
+    found = re.search(rf"^{name}: *(.*?)\r?$", text, re.M | re.I)
+    return found[1] if found else ""
+
+
+def fields(text, name):
+    return re.findall(rf"^{name}: *(.*?)\r?$", text, re.M | re.I)
+
+
+def credentials(challenge, method, uri, user, password, algorithm="MD5", count=1):
+    """The header field that answers a challenge by this algorithm."""
+    offers = [v for v in fields(challenge, "(?:WWW|Proxy)-Authenticate") if f"algorithm={algorithm}" in v]
+    lab.require(offers, f"no challenge for {algorithm} in: {challenge}")
+    realm, nonce = (re.search(rf'{key}="([^"]*)"', offers[0])[1] for key in ("realm", "nonce"))
+
+    def digest(text):
+        return hashlib.new({"MD5": "md5", "SHA-256": "sha256"}[algorithm], text.encode()).hexdigest()
+    nc = f"{count:08x}"
+    response = digest(f"{digest(f'{user}:{realm}:{password}')}:{nonce}:{nc}:c:auth:{digest(f'{method}:{uri}')}")
+    name = "Authorization" if "WWW-Authenticate" in challenge else "Proxy-Authorization"
+    return (f'{name}: Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{uri}", response="{response}", '
+            f'algorithm={algorithm}, qop=auth, nc={nc}, cnonce="c"')
+
+
+def users_file(path, *names, realm="example.com", password="secret", sha256=()):
+    """HA1s of users who share a password; of those in `sha256`, SHA-256 alone."""
+    lines = []
+    for name in names:
+        kind = "sha256" if name in sha256 else "md5"
+        lines.append(f"{name}:{realm}:" + hashlib.new(kind, f"{name}:{realm}:{password}".encode()).hexdigest())
+    path.write_text("\n".join(lines) + "\n")

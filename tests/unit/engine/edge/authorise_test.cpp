@@ -1,0 +1,281 @@
+#include "world.hpp"
+
+using namespace natkit;
+using namespace natkit::edge;
+using namespace natkit::edge::test;
+
+namespace {
+
+Settings closed() {
+    Settings result = settings();
+    result.open_registrar = false;
+    return result;
+}
+
+/// Passwords are the names.
+Settings with_users() {
+    Settings result = closed();
+    const auto hash = World::secrets().hash;
+    auto users = std::make_shared<sip::Users>();
+    for (const char* name : {"alice", "nora", "ned", "wendy"}) {
+        for (const auto algorithm : sip::digest_algorithms) {
+            users->add(name, "example.com", algorithm, hash(algorithm, std::string(name) + ":example.com:" + name));
+        }
+    }
+    result.users = std::move(users);
+    return result;
+}
+
+/// The header field that answers a challenge.
+std::string answer_to(const std::string& challenge, const std::string& method, const std::string& uri,
+                      const std::string& user, const std::string& password, int count = 1) {
+    const bool proxy = challenge.find("Proxy-Authenticate: ") != std::string::npos;
+    const std::string value = header(challenge, proxy ? "Proxy-Authenticate" : "WWW-Authenticate");
+    const std::size_t at = value.find("nonce=\"") + 7;
+    const std::string nonce = value.substr(at, value.find('"', at) - at);
+    const auto algorithm =
+        value.find("SHA-256") != std::string::npos ? sip::DigestAlgorithm::sha256 : sip::DigestAlgorithm::md5;
+    const auto hash = World::secrets().hash;
+    const std::string nc = "0000000" + std::to_string(count);
+    const std::string response = hash(algorithm, hash(algorithm, user + ":example.com:" + password) + ":" + nonce +
+                                                     ":" + nc + ":c:auth:" + hash(algorithm, method + ":" + uri));
+    return std::string(proxy ? "Proxy-" : "") + "Authorization: Digest username=\"" + user +
+           "\", realm=\"example.com\", nonce=\"" + nonce + "\", uri=\"" + uri + "\", response=\"" + response +
+           "\", algorithm=" + to_string(algorithm) + ", qop=auth, nc=" + nc + ", cnonce=\"c\"\r\n";
+}
+
+std::string registering(const Phone& phone, const std::string& extra, int cseq) {
+    return phone.request("REGISTER", "sip:example.com", "<sip:" + phone.name + "@example.com>",
+                         "Expires: 600\r\n" + extra, "", cseq);
+}
+
+/// Registers with a password; the final answer.
+std::string sign_in(World& world, const Phone& phone, const std::string& password, int cseq = 1) {
+    world.receive(phone, registering(phone, "", cseq));
+    const std::string challenge = world.to(phone, "SIP/2.0 401");
+    REQUIRE_FALSE(challenge.empty());
+    world.receive(
+        phone, registering(phone, answer_to(challenge, "REGISTER", "sip:example.com", phone.name, password), cseq + 1));
+    return world.to(phone, "SIP/2.0 ");
+}
+
+}  // namespace
+
+TEST_CASE("who may do what") {
+    World world(closed());
+    world.add(lan_phone);
+    Output out;
+    SUBCASE("a stranger reaches a registered user") {
+        CHECK_FALSE(world.invite(wan_phone, lan_phone).empty());
+    }
+    SUBCASE("a stranger is no relay's customer") {
+        world.receive(wan_phone,
+                      wan_phone.request("INVITE", "sip:toll@198.51.100.99", "<sip:toll@198.51.100.99>", "", ""));
+        CHECK_FALSE(world.to(wan_phone, "SIP/2.0 403").empty());
+    }
+    SUBCASE("a forged Route leads nowhere") {
+        world.receive(wan_phone, wan_phone.request("OPTIONS", "sip:x@example.com", "<sip:x@example.com>",
+                                                   "Route: <sip:192.168.10.20;lr>\r\n", ""));
+        CHECK_FALSE(world.to(wan_phone, "SIP/2.0 403").empty());
+    }
+    SUBCASE("a LAN source on the WAN interface is spoofed") {
+        Phone spoofed = lan_phone;
+        spoofed.side = Side::wan;
+        world.receive(spoofed, spoofed.request("OPTIONS", "sip:example.com", "<sip:example.com>", "", ""));
+        CHECK(world.sent.empty());
+    }
+    SUBCASE("a closed registrar takes LAN clients only") {
+        world.receive(nat_phone, nat_phone.request("REGISTER", "sip:example.com", "<sip:nora@example.com>", "", ""));
+        CHECK_FALSE(world.to(nat_phone, "SIP/2.0 403").empty());
+        world.add(wan_phone.side == Side::lan ? wan_phone
+                                              : Phone{"bob", "192.168.10.21:5060",
+                                                      flow("udp:192.168.10.1:5060-192.168.10.21:5060"), Side::lan});
+    }
+    SUBCASE("nobody is there") {
+        world.receive(lan_phone,
+                      lan_phone.request("INVITE", "sip:nobody@example.com", "<sip:nobody@example.com>", "", "", 7));
+        CHECK_FALSE(world.to(lan_phone, "SIP/2.0 404").empty());
+    }
+    SUBCASE("too many hops") {
+        std::string tired = lan_phone.request("OPTIONS", "sip:alice@example.com", "<sip:alice@example.com>", "", "", 8);
+        tired.replace(tired.find("Max-Forwards: 70"), 16, "Max-Forwards: 0");
+        world.receive(lan_phone, tired);
+        CHECK_FALSE(world.to(lan_phone, "SIP/2.0 483").empty());
+    }
+    SUBCASE("rubbish is refused or dropped") {
+        world.receive(wan_phone, "\r\n\r\n");
+        world.receive(wan_phone, "GET / HTTP/1.0\r\n\r\n");
+        CHECK(world.sent.empty());
+        world.receive(wan_phone, "OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\n\r\n");
+        CHECK_FALSE(world.to(wan_phone, "SIP/2.0 400").empty());
+    }
+}
+
+TEST_CASE("where passwords are kept everybody needs one to register, on the LAN too") {
+    World world(with_users());
+    CHECK(sign_in(world, nat_phone, "nora").starts_with("SIP/2.0 200"));
+    CHECK(sign_in(world, lan_phone, "wrong").starts_with("SIP/2.0 401"));
+    CHECK(world.edge.registrar().all().size() == 1);
+    CHECK(world.edge.registrar().all().at(0).authenticated);
+}
+
+TEST_CASE("a password works once, for its user, and for a while") {
+    World world(with_users());
+    world.receive(nat_phone, registering(nat_phone, "", 1));
+    const std::string challenge = world.to(nat_phone, "SIP/2.0 401");
+    const std::string good = answer_to(challenge, "REGISTER", "sip:example.com", "nora", "nora");
+    SUBCASE("the same credentials again are stale, the next count is not") {
+        world.receive(nat_phone, registering(nat_phone, good, 2));
+        CHECK_FALSE(world.to(nat_phone, "SIP/2.0 200").empty());
+        world.receive(nat_phone, registering(nat_phone, good, 3));
+        CHECK(world.to(nat_phone, "SIP/2.0 401").find("stale=true") != std::string::npos);
+        const std::string next = answer_to(challenge, "REGISTER", "sip:example.com", "nora", "nora", 2);
+        world.receive(nat_phone, registering(nat_phone, next, 4));
+        CHECK_FALSE(world.to(nat_phone, "SIP/2.0 200").empty());
+    }
+    SUBCASE("another one cannot use it") {
+        world.receive(nat_phone2, registering(nat_phone2, good, 2));
+        CHECK_FALSE(world.to(nat_phone2, "SIP/2.0 403").empty());
+    }
+    SUBCASE("too late") {
+        world.pass(301s);
+        world.receive(nat_phone, registering(nat_phone, good, 2));
+        CHECK(world.to(nat_phone, "SIP/2.0 401").find("stale=true") != std::string::npos);
+    }
+    SUBCASE("somebody who does not exist is asked in the same way") {
+        Phone nobody = nat_phone;
+        nobody.name = "nobody";
+        world.receive(nobody, registering(nobody, "", 1));
+        const std::string other = world.to(nobody, "SIP/2.0 401");
+        const auto fields = [](const std::string& text) { return sip::Message::parse(text)->headers().size(); };
+        CHECK(fields(other) == fields(challenge));
+    }
+}
+
+TEST_CASE("who claims from outside to be a user proves it, except on the flow it registered on") {
+    World world(with_users());
+    REQUIRE(sign_in(world, nat_phone, "nora").starts_with("SIP/2.0 200"));
+    REQUIRE(sign_in(world, lan_phone, "alice").starts_with("SIP/2.0 200"));
+    const std::string uri = "sip:alice@example.com";
+    SUBCASE("the flow it registered on") {
+        CHECK_FALSE(world.invite(nat_phone, lan_phone).empty());
+    }
+    SUBCASE("another user by that flow") {
+        Phone liar = nat_phone;
+        liar.name = "ned";
+        CHECK(world.invite(liar, lan_phone).empty());
+        world.receive(liar, liar.request("INVITE", uri, "<" + uri + ">", "", "", 2));
+        CHECK_FALSE(world.to(liar, "SIP/2.0 407").empty());
+    }
+    SUBCASE("another flow") {
+        world.receive(nat_phone2, nat_phone2.request("INVITE", uri, "<" + uri + ">", "", ""));
+        const std::string challenge = world.to(nat_phone2, "SIP/2.0 407");
+        REQUIRE_FALSE(challenge.empty());
+        const std::string right = answer_to(challenge, "INVITE", uri, "ned", "ned");
+        world.receive(nat_phone2, nat_phone2.request("INVITE", uri, "<" + uri + ">", right, "", 2));
+        const std::string invite = world.to(lan_phone, "INVITE");
+        REQUIRE_FALSE(invite.empty());
+        CHECK(invite.find("Proxy-Authorization") == std::string::npos);
+    }
+    SUBCASE("with the password of somebody else") {
+        world.receive(nat_phone2, nat_phone2.request("INVITE", uri, "<" + uri + ">", "", ""));
+        const std::string wrong = answer_to(world.to(nat_phone2, "SIP/2.0 407"), "INVITE", uri, "wendy", "wendy");
+        world.receive(nat_phone2, nat_phone2.request("INVITE", uri, "<" + uri + ">", wrong, "", 2));
+        CHECK_FALSE(world.to(nat_phone2, "SIP/2.0 403").empty());
+    }
+    SUBCASE("somebody from elsewhere is not asked, and reaches users alone") {
+        std::string call = wan_phone.request("INVITE", uri, "<" + uri + ">", "", "");
+        call.replace(call.find("wendy@example.com"), 17, "wendy@example.org");
+        world.receive(wan_phone, call);
+        CHECK_FALSE(world.to(lan_phone, "INVITE").empty());
+    }
+    SUBCASE("what a user may: call out; but nobody from outside gets into the LAN") {
+        world.receive(nat_phone, nat_phone.request("INVITE", "sip:x@198.51.100.99", "<sip:x@198.51.100.99>", "", ""));
+        const std::string out = *world.sent.back().bytes;
+        CHECK(out.starts_with("INVITE sip:x@198.51.100.99"));
+        world.receive(nat_phone,
+                      nat_phone.request("INVITE", "sip:x@192.168.10.99", "<sip:x@192.168.10.99>", "", "", 2));
+        CHECK_FALSE(world.to(nat_phone, "SIP/2.0 403").empty());
+    }
+}
+
+TEST_CASE("without passwords a LAN client registers only its own address") {
+    World world(closed());
+    Phone thief = lan_phone;
+    thief.address = "198.51.100.66:5060";
+    world.receive(thief, registering(thief, "", 1));
+    CHECK_FALSE(world.to(thief, "SIP/2.0 403").empty());
+    world.receive(lan_phone, registering(lan_phone, "", 2));
+    CHECK_FALSE(world.to(lan_phone, "SIP/2.0 200").empty());
+}
+
+TEST_CASE("a host with one interface: being on the LAN grants nothing") {
+    Settings alone = closed();
+    alone.lan_trusted = false;
+    World world(alone);
+    world.receive(lan_phone, registering(lan_phone, "", 1));
+    CHECK_FALSE(world.to(lan_phone, "SIP/2.0 403").empty());
+    world.receive(lan_phone, lan_phone.request("INVITE", "sip:x@198.51.100.99", "<sip:x@198.51.100.99>", "", "", 2));
+    CHECK_FALSE(world.to(lan_phone, "SIP/2.0 403").empty());
+}
+
+TEST_CASE("identities that somebody outside asserts are removed, those of the LAN are not") {
+    World world(with_users());
+    REQUIRE(sign_in(world, nat_phone, "nora").starts_with("SIP/2.0 200"));
+    REQUIRE(sign_in(world, lan_phone, "alice").starts_with("SIP/2.0 200"));
+    const std::string claims =
+        "P-Asserted-Identity: <sip:boss@example.com>\r\nP-Preferred-Identity: <sip:boss@example.com>\r\n"
+        "Remote-Party-ID: <sip:boss@example.com>\r\nDiversion: <sip:boss@example.com>\r\n";
+    const auto call = [&](const Phone& from, const Phone& to) {
+        const std::string uri = "sip:" + to.name + "@example.com";
+        world.receive(from, from.request("INVITE", uri, "<" + uri + ">", claims, ""));
+        return world.to(to, "INVITE");
+    };
+    const std::string inwards = call(nat_phone, lan_phone);
+    REQUIRE_FALSE(inwards.empty());
+    CHECK(inwards.find("boss") == std::string::npos);
+    std::string ok = lan_phone.response(inwards, 200, "");
+    ok.insert(ok.find("Contact:"), claims);
+    world.receive(lan_phone, ok);
+    CHECK(world.to(nat_phone, "SIP/2.0 200").find("P-Asserted-Identity") != std::string::npos);
+
+    const std::string outwards = call(lan_phone, nat_phone);
+    REQUIRE_FALSE(outwards.empty());
+    CHECK(outwards.find("P-Asserted-Identity: <sip:boss@example.com>") != std::string::npos);
+    ok = nat_phone.response(outwards, 200, "");
+    ok.insert(ok.find("Contact:"), claims);
+    world.receive(nat_phone, ok);
+    CHECK(world.to(lan_phone, "SIP/2.0 200").find("boss") == std::string::npos);
+}
+
+TEST_CASE("contacts of a lower q ring when the better ones have failed or do not answer") {
+    World world;
+    world.add(lan_phone);
+    const auto add = [&](const Phone& phone, const char* q) {
+        std::string text = registering(phone, "", 1);
+        text.replace(text.find("sip:" + phone.name + "@example.com>\r\nCall-ID"), phone.name.size() + 4, "sip:nora");
+        text.replace(text.find("\r\nExpires"), 0, std::string(";q=") + q);
+        world.receive(phone, text);
+        REQUIRE_FALSE(world.to(phone, "SIP/2.0 200").empty());
+    };
+    add(nat_phone, "0.9");
+    add(nat_phone2, "0.5");
+    const std::string uri = "sip:nora@example.com";
+    world.receive(lan_phone, lan_phone.request("INVITE", uri, "<" + uri + ">", "", ""));
+    CHECK(world.sent.size() == 2);  // 100 and one INVITE
+    const std::string first = world.to(nat_phone, "INVITE");
+    REQUIRE_FALSE(first.empty());
+    SUBCASE("busy") {
+        world.receive(nat_phone, nat_phone.response(first, 486, ""));
+        CHECK_FALSE(world.to(nat_phone2, "INVITE").empty());
+    }
+    SUBCASE("rings on") {
+        world.receive(nat_phone, nat_phone.response(first, 180, ""));
+        world.pass(21s);
+        CHECK_FALSE(world.to(nat_phone2, "INVITE").empty());
+    }
+    SUBCASE("declines for all") {
+        world.receive(nat_phone, nat_phone.response(first, 603, ""));
+        CHECK(world.to(nat_phone2, "INVITE").empty());
+    }
+}

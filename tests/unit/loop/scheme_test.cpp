@@ -1,0 +1,338 @@
+#include "natkit/loop/scheme.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+#include <string>
+
+using namespace natkit;
+using namespace natkit::loop;
+
+namespace {
+
+// --- a world of five places
+// --------------------------------------------------------------------------------------------
+
+constexpr std::size_t places = 5;
+constexpr std::array<const char*, places> place_names = {"LAN", "WAN", "NAT-A", "NAT-B", "WAN6"};
+
+nat::Party at_place(std::size_t place) {
+    constexpr std::array<const char*, places> visible = {"192.168.10.20", "203.0.113.50", "198.51.100.1",
+                                                         "198.51.100.2", "2001:db8::50"};
+    constexpr std::array<nat::Place, places> kind = {nat::Place::lan, nat::Place::wan, nat::Place::far_end,
+                                                     nat::Place::far_end, nat::Place::wan};
+    const IpAddress address = *IpAddress::parse(visible[place]);
+    return {.place = kind[place], .visible = address, .family = address.family()};
+}
+
+bool needs_relay(const nat::Party& a, const nat::Party& b) {
+    return nat::decide(a, b, {}, {}).relay;
+}
+
+/// A call through the edge as often as there are passes; each hop between two of them is a proxy somewhere.
+class Path {
+  public:
+    explicit Path(std::vector<std::size_t> hops) : hops_(std::move(hops)) {
+        for (std::size_t i = 0; i + 1 < hops_.size(); ++i)
+            passes_.push_back(scheme_.open(at_place(hops_[i]), at_place(hops_[i + 1])));
+        move(End::caller);
+        move(End::callee);
+    }
+
+    /// The phone at that end takes another port for its next description.
+    void move(End end) { ports_[slot(end)] = next_port_ += 2; }
+
+    void exchange(End from) {
+        history_ += from == End::caller ? " offer" : " counter-offer";
+        offer(from);
+        answer(from);
+        for (const PassId pass : passes_) scheme_.accept(pass);
+        told_before_ = told_;
+        check();
+    }
+
+    /// The same with c=0.0.0.0 from the one that offers: nothing of the media path changes.
+    void hold(End from) {
+        history_ += from == End::caller ? " hold" : " counter-hold";
+        offer(from, true);
+        answer(from);
+        for (const PassId pass : passes_) scheme_.accept(pass);
+        told_[slot(other(from))] = told_before_[slot(other(from))];
+        told_before_ = told_;
+        check();
+    }
+
+    /// An offer that somebody refuses: each pass hears it, from the far end back.
+    void refused(End from, bool answered_early) {
+        history_ += answered_early ? " refused-late" : " refused";
+        ports_before_ = ports_;
+        move(from);
+        offer(from);
+        if (answered_early) answer(from);
+        for (std::size_t i = passes_.size(); i-- > 0;)
+            scheme_.fail(passes_[from == End::caller ? i : passes_.size() - 1 - i]);
+        told_ = told_before_;
+        ports_ = ports_before_;
+        check();
+    }
+
+    void offer(End from, bool hold = false) {
+        Incoming incoming = hold ? Incoming{} : spoken(from);
+        for (std::size_t i = 0; i < passes_.size(); ++i) {
+            const std::size_t pass = from == End::caller ? i : passes_.size() - 1 - i;
+            const std::size_t to = from == End::caller ? pass + 1 : pass;
+            incoming = pass_on(scheme_.offer(passes_[pass], from, incoming), to);
+            (void)scheme_.prepare(passes_[pass]);
+            if (hold) incoming = {};
+        }
+        told_[slot(other(from))] = incoming;
+    }
+
+    void answer(End from) {
+        Incoming incoming = spoken(other(from));
+        for (std::size_t i = passes_.size(); i-- > 0;) {
+            const std::size_t pass = from == End::caller ? i : passes_.size() - 1 - i;
+            const std::size_t to = from == End::caller ? pass : pass + 1;
+            const std::size_t legs = scheme_.legs();
+            incoming = pass_on(scheme_.answer(passes_[pass], incoming), to);
+            expect(scheme_.legs() == legs, "an answer should find its leg prepared");
+        }
+        told_[slot(from)] = incoming;
+    }
+
+    /// Both ends are on the two sides of one join, or on none, as the decision between them says.
+    void check() const {
+        const Incoming& a = told_[0];
+        const Incoming& b = told_[1];
+        if (!needs_relay(at_place(hops_.front()), at_place(hops_.back()))) {
+            expect(a.leg == 0 && a.endpoint == endpoint(End::callee), "the caller should see the callee itself");
+            expect(b.leg == 0 && b.endpoint == endpoint(End::caller), "the callee should see the caller itself");
+            expect(open_legs() == 0, "no leg should be open");
+            return;
+        }
+        expect(a.leg != 0 && b.leg != 0, "both should be shown a leg");
+        expect(a.leg != b.leg && scheme_.mate(a.leg) == b.leg && scheme_.mate(b.leg) == a.leg,
+               "the legs should be joined");
+        expect(open_legs() == 2, "they and no others should be open");
+        const Party* caller = scheme_.party(scheme_.remote(a.leg));
+        const Party* callee = scheme_.party(scheme_.remote(b.leg));
+        expect(caller != nullptr && caller->endpoint == endpoint(End::caller),
+               "the caller's leg should face the caller");
+        expect(callee != nullptr && callee->endpoint == endpoint(End::callee),
+               "the callee's leg should face the callee");
+    }
+
+    std::size_t open_legs() const {
+        std::size_t count = 0;
+        for (const PassId pass : passes_) {
+            for (const End end : {End::caller, End::callee})
+                count += scheme_.needed(scheme_.leg_towards(pass, end)) ? 1 : 0;
+        }
+        return count;
+    }
+
+    void hang_up(bool from_callee) {
+        for (std::size_t i = 0; i < passes_.size(); ++i)
+            scheme_.close(passes_[from_callee ? passes_.size() - 1 - i : i]);
+        expect(scheme_.passes() == 0 && scheme_.legs() == 0 && scheme_.parties() == 0, "nothing should be left");
+    }
+
+    Scheme& scheme() { return scheme_; }
+    const std::vector<PassId>& passes() const { return passes_; }
+    const Incoming& told(End end) const { return told_[slot(end)]; }
+
+  private:
+    static std::size_t slot(End end) { return static_cast<std::size_t>(end); }
+    std::size_t home(End end) const { return end == End::caller ? hops_.front() : hops_.back(); }
+    Endpoint endpoint(End end) const { return {.address = at_place(home(end)).visible, .port = ports_[slot(end)]}; }
+    Incoming spoken(End end) const {
+        return {.leg = 0, .endpoint = endpoint(end), .rtcp = {}, .where = at_place(home(end))};
+    }
+
+    /// What reaches the neighbour: it must be able to use it, and nobody's address may leave its place.
+    Incoming pass_on(const Shown& shown, std::size_t hop) const {
+        const nat::Party neighbour = at_place(hops_[hop]);
+        if (shown.leg != 0) {
+            const Leg* leg = scheme_.leg(shown.leg);
+            expect(leg != nullptr && !needs_relay(leg->towards, neighbour), "a leg was shown on the wrong side");
+            expect(scheme_.needed(shown.leg), "a leg was shown that is not open");
+            return {.leg = shown.leg, .endpoint = {}, .rtcp = {}, .where = {}};
+        }
+        expect(shown.raw.has_value(), "something must be shown");
+        for (const End end : {End::caller, End::callee}) {
+            if (shown.raw == endpoint(end))
+                expect(!needs_relay(at_place(home(end)), neighbour), "an address left its place");
+        }
+        return {.leg = 0, .endpoint = shown.raw, .rtcp = {}, .where = neighbour};
+    }
+
+    void expect(bool good, const char* what) const {
+        if (good) return;
+        std::string text = what + (" after " + history_ + ":");
+        for (const std::size_t hop : hops_) text += std::string(" ") + place_names[hop];
+        FAIL(text);
+    }
+
+    std::vector<std::size_t> hops_;
+    Scheme scheme_{needs_relay};
+    std::vector<PassId> passes_;
+    std::array<Incoming, 2> told_{}, told_before_{};
+    std::array<std::uint16_t, 2> ports_{}, ports_before_{};
+    std::uint16_t next_port_ = 4000;
+    std::string history_;
+};
+
+/// All combinations of places for a path of so many passes.
+template <typename Function>
+void for_each_path(std::size_t passes, Function&& function) {
+    std::vector<std::size_t> hops(passes + 1, 0);
+    while (true) {
+        function(hops);
+        std::size_t i = 0;
+        while (i < hops.size() && ++hops[i] == places) hops[i++] = 0;
+        if (i == hops.size()) return;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("loop::Scheme: every path of one to four passes, five offers from either end") {
+    std::size_t calls = 0;
+    for (std::size_t passes = 1; passes <= 4; ++passes) {
+        for_each_path(passes, [&](const std::vector<std::size_t>& hops) {
+            for (unsigned directions = 0; directions < 32; directions += passes < 4 ? 1 : 11) {
+                Path path(hops);
+                for (unsigned round = 0; round < 5; ++round)
+                    path.exchange((directions >> round & 1U) != 0 ? End::callee : End::caller);
+                path.hang_up(directions % 2 != 0);
+                ++calls;
+            }
+        });
+    }
+    CHECK(calls == 32 * (25 + 125 + 625) + 3 * 3125);
+}
+
+TEST_CASE("loop::Scheme: hold, port changes and refused offers in between") {
+    std::mt19937 random(20261);
+    for (std::size_t passes = 1; passes <= 4; ++passes) {
+        for_each_path(passes, [&](const std::vector<std::size_t>& hops) {
+            Path path(hops);
+            path.exchange(End::caller);
+            for (unsigned step = 0; step < 8; ++step) {
+                const End from = random() % 2 == 0 ? End::caller : End::callee;
+                switch (random() % 5) {
+                    case 0: path.hold(from); break;
+                    case 1:
+                        path.move(from);
+                        path.exchange(from);
+                        break;
+                    case 2: path.refused(from, false); break;
+                    case 3: path.refused(from, true); break;
+                    default: path.exchange(from);
+                }
+            }
+            path.exchange(End::callee);
+            path.hang_up(random() % 2 == 0);
+        });
+    }
+}
+
+TEST_CASE("loop::Scheme: what the ends see stays the same, whoever offers, while they stay where they are") {
+    for (std::size_t passes = 1; passes <= 3; ++passes) {
+        for_each_path(passes, [](const std::vector<std::size_t>& hops) {
+            Path path(hops);
+            std::string where;
+            for (const std::size_t hop : hops) where += std::string(" ") + place_names[hop];
+            CAPTURE(where);
+            path.exchange(End::caller);
+            const std::array<LegId, 2> first = {path.told(End::caller).leg, path.told(End::callee).leg};
+            for (const End from : {End::callee, End::caller, End::callee}) {
+                path.exchange(from);
+                CHECK(path.told(End::caller).leg == first[0]);
+                CHECK(path.told(End::callee).leg == first[1]);
+            }
+        });
+    }
+}
+
+TEST_CASE("loop::Scheme: an offer that fails first leaves nothing") {
+    for_each_path(3, [&](const std::vector<std::size_t>& hops) {
+        Path path(hops);
+        path.offer(End::caller);
+        path.answer(End::caller);
+        path.hang_up(false);
+    });
+}
+
+namespace {
+
+Incoming raw(std::size_t place, std::uint16_t port) {
+    const nat::Party where = at_place(place);
+    return {.leg = 0, .endpoint = Endpoint{.address = where.visible, .port = port}, .rtcp = {}, .where = where};
+}
+
+Incoming onward(const Shown& shown, std::size_t hop) {
+    return {.leg = shown.leg, .endpoint = shown.raw, .rtcp = {}, .where = at_place(hop)};
+}
+
+/// Whether two ends are on one join, facing them both, or see each other raw.
+void check_pair(const Scheme& scheme, const Shown& told_a, const Shown& told_b, const Incoming& a, const Incoming& b) {
+    if (!needs_relay(a.where, b.where)) {
+        CHECK(told_a.raw == b.endpoint);
+        CHECK(told_b.raw == a.endpoint);
+        return;
+    }
+    REQUIRE(scheme.mate(told_a.leg) == told_b.leg);
+    REQUIRE(scheme.mate(told_b.leg) == told_a.leg);
+    CHECK(scheme.party(scheme.remote(told_a.leg))->endpoint == a.endpoint);
+    CHECK(scheme.party(scheme.remote(told_b.leg))->endpoint == b.endpoint);
+}
+
+}  // namespace
+
+TEST_CASE("loop::Scheme: a fork beyond the edge: each To-tag its own join, the latest answer wins, then the 2xx") {
+    for_each_path(1, [](const std::vector<std::size_t>& hops) {
+        Scheme scheme(needs_relay);
+        const Incoming a = raw(hops[0], 4000), b1 = raw(hops[1], 5000), b2 = raw(hops[1], 6000);
+        const PassId one = scheme.open(at_place(hops[0]), at_place(hops[1]));
+        const Shown told_b = scheme.offer(one, End::caller, a);
+        const Shown first = scheme.answer(one, b1);
+        check_pair(scheme, first, told_b, a, b1);
+        const PassId two = scheme.fork(one);
+        const Shown second = scheme.answer(two, b2);
+        check_pair(scheme, second, told_b, a, b2);
+        if (second.leg != 0) CHECK(second.leg != first.leg);
+        CHECK(scheme.answer(one, b1) == first);  // the 200
+        check_pair(scheme, first, told_b, a, b1);
+        scheme.accept(one);
+        scheme.close(two);
+        check_pair(scheme, first, told_b, a, b1);
+        CHECK(scheme.legs() == (needs_relay(a.where, b1.where) ? 2 : 0));
+        scheme.close(one);
+        CHECK(scheme.legs() + scheme.parties() == 0);
+    });
+}
+
+TEST_CASE("loop::Scheme: a call that comes back and forks at the edge: each branch ends on one join with the caller") {
+    for_each_path(2, [](const std::vector<std::size_t>& hops) {
+        Scheme scheme(needs_relay);
+        const Incoming a = raw(hops[0], 4000), b1 = raw(hops[2], 5000), b2 = raw(hops[2], 6000);
+        const PassId out = scheme.open(at_place(hops[0]), at_place(hops[1]));
+        const Incoming back = onward(scheme.offer(out, End::caller, a), hops[1]);
+        const PassId in1 = scheme.open(at_place(hops[1]), at_place(hops[2]));
+        const PassId in2 = scheme.open(at_place(hops[1]), at_place(hops[2]));
+        const Shown told_b1 = scheme.offer(in1, End::caller, back);
+        const Shown told_b2 = scheme.offer(in2, End::caller, back);
+        const Shown told_a1 = scheme.answer(out, onward(scheme.answer(in1, b1), hops[1]));
+        check_pair(scheme, told_a1, told_b1, a, b1);
+        const PassId out2 = scheme.fork(out);
+        const Shown told_a2 = scheme.answer(out2, onward(scheme.answer(in2, b2), hops[1]));
+        check_pair(scheme, told_a2, told_b2, a, b2);
+        check_pair(scheme, told_a1, told_b1, a, b1);
+        for (const PassId pass : {in2, out2}) scheme.accept(pass);
+        for (const PassId pass : {in1, out}) scheme.close(pass);
+        check_pair(scheme, told_a2, told_b2, a, b2);
+        for (const PassId pass : {in2, out2}) scheme.close(pass);
+        CHECK(scheme.legs() + scheme.parties() + scheme.passes() == 0);
+    });
+}

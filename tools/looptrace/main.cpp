@@ -1,0 +1,87 @@
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "common/network_options.hpp"
+#include "common/tool_main.hpp"
+#include "looptrace/tracer.hpp"
+
+namespace {
+
+using namespace natkit;
+
+constexpr const char* program = "looptrace";
+constexpr const char* description =
+    "Traces the media of calls from hop to hop, finds loops (also across Call-IDs), says which relays can go, and "
+    "draws "
+    "the path.\n"
+    "Reads captures (pcap, pcapng) or JSON lines, plain or gzip, from FILEs or standard input.";
+constexpr const char* examples =
+    "Examples:\n"
+    "  looptrace capture.pcap\n"
+    "  looptrace --loops --format svg capture.pcap > ticket-4711.svg\n"
+    "  natclassify --format json capture.pcap | looptrace --format text\n"
+    "  looptrace --format dot capture.pcap | dot -Tpng > path.png\n"
+    "\n"
+    "Exit status: 0 fine; 1 some message was bad, the rest is done; 2 usage or configuration; 70 internal error.";
+
+struct Options {
+    tool::CommonOptions common;
+    tool::NetworkOptions networks;
+    std::vector<std::string> files;
+    looptrace::Settings settings;
+};
+
+void add_options(CLI::App& app, Options& options) {
+    app.description(description);
+    app.footer(examples);
+    tool::add_common_options(app, options.common, tool::Drawings::yes);
+    app.add_option("FILE", options.files, "Inputs; - or nothing is standard input")->type_name("");
+    app.add_flag("--loops", options.settings.loops_only, "Only calls that come to a relaying host more than once");
+    tool::add_network_options(app, options.networks);
+}
+
+bool prepare(Options& options) {
+    const auto config = tool::load_config(program, options.common);
+    if (!config) return false;
+    looptrace::Settings& settings = options.settings;
+    settings.rules = {.networks = config->network.lists,
+                      .same_nat = config->media_proxy.relay_same_nat,
+                      .relay_for = config->media_proxy.relay_for};
+    settings.format = options.common.format;
+    if (settings.format == tool::Format::automatic)
+        settings.format = tool::wants_json(settings.format) ? tool::Format::json : tool::Format::text;
+    settings.colour = tool::wants_colour();
+    settings.show_progress = ::isatty(STDERR_FILENO) != 0 && ::isatty(STDOUT_FILENO) == 0;
+    return tool::apply(program, options.networks, settings.rules.networks, settings.rules.same_nat);
+}
+
+tool::Exit run(Options& options) {
+    if (!prepare(options)) return tool::Exit::usage;
+    if (options.files.empty()) options.files.emplace_back("-");
+    looptrace::Tracer tracer(options.settings);
+    bool missing = false;
+    for (const std::string& file : options.files) {
+        auto input = capture::ByteSource::open(file);
+        if (input) {
+            tracer.read(*std::move(input));
+        } else {
+            tool::complain(program, input.error());
+            missing = true;
+        }
+    }
+    const bool bad = tracer.finish();
+    if (missing) return tool::Exit::usage;
+    return bad ? tool::Exit::bad_record : tool::Exit::fine;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app;
+    app.name(program);
+    Options options;
+    add_options(app, options);
+    return tool::run(app, argc, argv, [&] { return run(options); });
+}

@@ -1,0 +1,115 @@
+#include "show.hpp"
+
+namespace natkit_tool {
+namespace {
+
+bool begins_character(char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+}
+
+const Json& member(const Json& object, const char* key) {
+    static const Json none;
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return object.is_object() && found != object.end() ? *found : none;
+}
+
+std::string plural(const Json& count, const char* one, const char* many) {
+    return count.dump() + " " + (count == 1 ? one : many);
+}
+
+}  // namespace
+
+std::string text_of(const Json& object, const char* key) {
+    const Json& value = member(object, key);
+    if (value.is_null()) return "-";
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string fitted(const std::string& text, std::size_t width) {
+    std::string result;
+    std::size_t columns = 0;
+    std::size_t last = 0;  // where the last whole character that leaves room for "…" ends
+    for (const char c : text) {
+        if (begins_character(c)) {
+            if (columns == width) {
+                if (width == 0) return {};
+                result.resize(last);
+                return result + "…";
+            }
+            if (columns + 1 == width) last = result.size();
+            ++columns;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        result += byte < 0x20 || byte == 0x7f ? '?' : c;
+    }
+    result.append(width - columns, ' ');
+    return result;
+}
+
+std::vector<std::string> status_lines(const Json& status) {
+    std::vector<std::string> lines = {"natkit " + text_of(status, "state") + ", process " + text_of(status, "pid") +
+                                      ", up " + text_of(status, "uptime_s") + " s"};
+    for (const Json& name : member(status, "listen")) lines.push_back("  " + name.get<std::string>());
+    lines.push_back("sessions " + text_of(status, "sessions") + ", streams " + text_of(status, "streams") + ", calls " +
+                    text_of(status, "calls") + ", clients " + text_of(status, "clients") + ", pinged " +
+                    text_of(status, "pinged"));
+    lines.emplace_back();
+    lines.emplace_back("component   state     pid      restarts  uptime_s");
+    for (const Json& one : member(status, "components")) {
+        lines.push_back(fitted(text_of(one, "name"), 11) + " " + fitted(text_of(one, "state"), 9) + " " +
+                        fitted(text_of(one, "pid"), 8) + " " + fitted(text_of(one, "restarts"), 9) + " " +
+                        text_of(one, "uptime_s"));
+    }
+    return lines;
+}
+
+std::vector<std::string> call_lines(const Json& calls) {
+    std::vector<std::string> lines = {
+        "caller                place    callee                place    state        relayed"};
+    for (const Json& call : calls) {
+        const Json& a = member(call, "a");
+        const Json& b = member(call, "b");
+        lines.push_back(fitted(text_of(a, "source"), 21) + " " + fitted(text_of(a, "place"), 8) + " " +
+                        fitted(text_of(b, "source"), 21) + " " + fitted(text_of(b, "place"), 8) + " " +
+                        fitted(text_of(call, "state"), 12) + " " +
+                        plural(member(call, "relayed_streams"), "stream", "streams"));
+        lines.push_back("  " + std::string(member(call, "relayed_streams") == 0 ? "not relayed: " : "relayed: ") +
+                        text_of(call, "why") + "; caller: " + text_of(a, "why") + "; callee: " + text_of(b, "why"));
+    }
+    return lines;
+}
+
+std::vector<std::string> client_lines(const Json& clients) {
+    std::vector<std::string> lines = {"client                          seen as               place    expires  agent"};
+    for (const Json& client : clients) {
+        const Json& left = member(client, "expires_ms");
+        lines.push_back(fitted(text_of(client, "aor"), 31) + " " +
+                        fitted(text_of(member(client, "flow"), "remote"), 21) + " " +
+                        fitted(text_of(client, "place"), 8) + " " +
+                        fitted(left.is_number() ? std::to_string(left.get<std::int64_t>() / 1000) + " s" : "-", 8) +
+                        " " + text_of(client, "user_agent"));
+        lines.push_back("  " + text_of(client, "place") + ": " + text_of(client, "why"));
+    }
+    return lines;
+}
+
+std::vector<std::string> preview_lines(const Json& preview) {
+    std::vector<std::string> lines;
+    for (const Json& change : member(preview, "changes")) {
+        lines.push_back(text_of(change, "key") + ": " + text_of(change, "before") + " → " + text_of(change, "after"));
+    }
+    if (lines.empty()) lines.emplace_back("no key would change");
+    for (const Json& name : member(preview, "opened")) lines.push_back("would listen on " + name.get<std::string>());
+    for (const Json& name : member(preview, "closed")) lines.push_back("would close " + name.get<std::string>());
+    if (!preview.contains("would_change")) return lines;
+    lines.push_back(plural(preview["would_change"], "registered client", "registered clients") + " of " +
+                    preview["clients"].dump() + " would change place");
+    for (const Json& move : preview["moves"]) {
+        lines.push_back("  " + text_of(move, "aor") + " at " + text_of(move, "source") + ": " +
+                        text_of(member(move, "before"), "place") + " → " + text_of(member(move, "after"), "place") +
+                        " (rule " + text_of(member(move, "after"), "rule") + ")");
+    }
+    return lines;
+}
+
+}  // namespace natkit_tool
