@@ -80,6 +80,12 @@ const char* to_string(Stream stream) noexcept {
     }
     return "unknown";
 }
+std::optional<Stream> parse_stream(std::string_view word) noexcept {
+    for (const Stream stream : {Stream::rtp, Stream::udp, Stream::tcp, Stream::t120}) {
+        if (word == to_string(stream)) return stream;
+    }
+    return std::nullopt;
+}
 const char* to_string(Component component) noexcept {
     return component == Component::rtp ? "rtp" : "rtcp";
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -35,7 +36,8 @@ enum class Component : std::uint8_t {
     rtcp,
 };
 
-[[nodiscard]] const char* to_string(Stream stream) noexcept;        ///< "rtp", "udp", "tcp", "t120"
+[[nodiscard]] const char* to_string(Stream stream) noexcept;  ///< "rtp", "udp", "tcp", "t120"
+[[nodiscard]] std::optional<Stream> parse_stream(std::string_view word) noexcept;
 [[nodiscard]] const char* to_string(Component component) noexcept;  ///< "rtp", "rtcp"
 
 /// The neighbour for whom a leg was opened, as signalling describes it.

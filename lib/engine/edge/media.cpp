@@ -156,7 +156,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         const auto said = incoming(session, id, from, stream.offered);
         if (!said) return std::unexpected(said.error());
         stream.offered_hold = holds(sdp, media);
-        open_stream(session, stream, media.rtp());
+        open_stream(session, stream, media.rtp() ? relay::Stream::rtp : relay::Stream::udp);
         shown[i] = scheme_.offer(stream.pass, from, *said);
         (void)scheme_.prepare(stream.pass);
         note_shown(shown[i]->leg, session, other(from));
@@ -170,15 +170,16 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
 
 /// The pass of a stream. Another kind of stream on the same line (audio becomes a fax) takes other legs, and has the
 /// line when it is answered.
-void Media::open_stream(const Session& session, Stream& stream, bool rtp) {
-    if (stream.pass != 0 && stream.rtp == rtp) return;
+void Media::open_stream(const Session& session, Stream& stream, relay::Stream kind) {
+    if (stream.pass != 0 && stream.kind == kind) return;
     if (stream.pass != 0 && stream.fresh) {
         scheme_.close(stream.pass);
     } else {
         stream.replaced = stream.pass;
+        stream.replaced_kind = stream.kind;
     }
     stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
-    stream.rtp = rtp;
+    stream.kind = kind;
     stream.fresh = true;
 }
 
@@ -266,7 +267,7 @@ void Media::reject(SessionId id, End from, Instant now, Output& out) {
         if (stream.pass == 0) continue;
         if (stream.replaced != 0) {
             scheme_.close(std::exchange(stream.pass, std::exchange(stream.replaced, 0)));
-            stream.rtp = !stream.rtp;
+            stream.kind = stream.replaced_kind;
             stream.fresh = false;
         } else if (stream.fresh) {
             close_stream(stream);

@@ -63,7 +63,7 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, bool mux, std::u
     LiveLeg& known = legs_.try_emplace(leg).first->second;
     known.session = id;
     known.stream = number;
-    known.rtp = stream.rtp;
+    known.kind = stream.kind;
     note_shown(leg, session, end);
     if (known.opened) {
         if (std::exchange(known.parted, false)) out.media.emplace_back(ReopenLeg{.leg = known.opened->id});
@@ -74,7 +74,7 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, bool mux, std::u
     const std::uint64_t ticket = next_ticket_++;
     tickets_[ticket] = {.waiting = waiting, .leg = leg};
     out.media.emplace_back(OpenLeg{.ticket = ticket,
-                                   .rtp = stream.rtp,
+                                   .stream = stream.kind,
                                    .mux = mux,
                                    .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
                                    .family = where.family,
@@ -217,7 +217,7 @@ void Media::keep(const Session& session, Output& out) const {
     const std::string* keeper = nullptr;
     for (const Stream& stream : session.streams) {
         SessionState::Stream& kept = state.streams.emplace_back();
-        kept.rtp = stream.rtp;
+        kept.kind = stream.kind;
         if (stream.pass == 0) continue;
         for (const End end : {End::caller, End::callee}) {
             const std::size_t i = static_cast<std::size_t>(end);

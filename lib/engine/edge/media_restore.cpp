@@ -20,7 +20,7 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
     session.reasons = state.reasons;
     for (const SessionState::Stream& known : state.streams) {
         Stream& stream = session.streams.emplace_back();
-        stream.rtp = known.rtp;
+        stream.kind = known.kind;
         for (std::size_t i = 0; i < 2; ++i) stream.said[i] = {.rtp = known.sides[i].said, .rtcp = known.sides[i].rtcp};
     }
     return id;
@@ -49,7 +49,7 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
             const auto& kept = state.streams[i].sides[index(end)].leg;
             if (leg == 0 || !kept) continue;
             legs_[leg] = {
-                .session = id, .stream = i, .opened = kept, .rtp = stream.rtp, .told_party = {}, .shown_to = {}};
+                .session = id, .stream = i, .opened = kept, .kind = stream.kind, .told_party = {}, .shown_to = {}};
             by_local_[kept->local] = leg;
             note_shown(leg, session, end);
         }

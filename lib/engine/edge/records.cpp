@@ -129,7 +129,7 @@ Json call_event_record(const CallEvent& event) {
 }
 
 Json open_request(const OpenLeg& request) {
-    Json json = {{"stream", request.rtp ? "rtp" : "udp"},
+    Json json = {{"stream", relay::to_string(request.stream)},
                  {"side", to_string(request.side)},
                  {"family", to_string(request.family)},
                  {"party", party_json(request.party)}};

@@ -61,8 +61,9 @@ Json state_record(const SessionState& state) {
     }
     Json streams = Json::array();
     for (const SessionState::Stream& stream : state.streams) {
-        streams.push_back(
-            {{"caller", side_state(stream.sides[0])}, {"callee", side_state(stream.sides[1])}, {"rtp", stream.rtp}});
+        streams.push_back({{"caller", side_state(stream.sides[0])},
+                           {"callee", side_state(stream.sides[1])},
+                           {"stream", relay::to_string(stream.kind)}});
     }
     return {{"call_id", state.call_id}, {"ends", std::move(ends)}, {"streams", std::move(streams)}};
 }
@@ -89,8 +90,9 @@ Result<SessionState> read_state(const Json& json) {
             if (!read) return std::unexpected(read.error());
             stream.sides[i] = std::move(*read);
         }
-        const auto rtp = known.find("rtp");
-        stream.rtp = rtp == known.end() || !rtp->is_boolean() || rtp->get<bool>();
+        const auto kind = relay::parse_stream(text_of(known, "stream"));
+        if (!kind) return fail(Errc::bad_input, "not the state of a stream");
+        stream.kind = *kind;
     }
     return state;
 }

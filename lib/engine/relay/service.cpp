@@ -53,13 +53,10 @@ Result<Enum> choice(const Json& request, const char* key, Enum first, Enum secon
 }
 
 Result<relay::Stream> stream_of(const Json& request) {
-    using relay::Stream;
     const auto given = text_of(request, "stream");
     if (!given) return std::unexpected(given.error());
-    if (given->empty()) return Stream::rtp;
-    for (const Stream stream : {Stream::rtp, Stream::udp, Stream::tcp, Stream::t120}) {
-        if (*given == relay::to_string(stream)) return stream;
-    }
+    if (given->empty()) return relay::Stream::rtp;
+    if (const auto stream = relay::parse_stream(*given)) return *stream;
     return fail(Errc::bad_input, "'" + text::printable(*given, 40) + "' is not one of 'rtp', 'udp', 'tcp', 't120'",
                 "stream");
 }

@@ -100,7 +100,8 @@ class Media {
     struct Stream {
         loop::PassId pass = 0;      ///< 0: no such stream, or it was rejected
         loop::PassId replaced = 0;  ///< of another kind of stream, until the open offer is answered
-        bool rtp = true;
+        relay::Stream kind{};
+        relay::Stream replaced_kind{};
         bool hold = false;          ///< in the exchange that counts
         bool offered_hold = false;  ///< in the open or last offer
         bool fresh = false;         ///< there since the open offer only
@@ -122,7 +123,7 @@ class Media {
         SessionId session = 0;
         std::size_t stream = 0;
         std::optional<Leg> opened;
-        bool rtp = true;
+        relay::Stream kind{};
         bool parted = false;
         loop::LegId joined = 0;                ///< as mediarelay was told
         std::optional<MediaParty> told_party;  ///< likewise
@@ -156,7 +157,7 @@ class Media {
     void announce(Session& session, const nat::Decision& told, Output& out) const;
     [[nodiscard]] Result<std::string> rewritten(const Session& session, End from, const sdp::Document& sdp,
                                                 const Shown& shown, Output& out) const;
-    void open_stream(const Session& session, Stream& stream, bool rtp);
+    void open_stream(const Session& session, Stream& stream, relay::Stream kind);
     void close_stream(Stream& stream);
 
     // media_legs.cpp: the scheme's legs and mediarelay's

@@ -10,6 +10,7 @@
 #include "natkit/base/log_level.hpp"
 #include "natkit/engine/edge/settings.hpp"
 #include "natkit/nat/decide.hpp"
+#include "natkit/relay/session.hpp"
 #include "natkit/sip/locate.hpp"
 #include "natkit/sip/registrar.hpp"
 #include "natkit/sip/transaction.hpp"
@@ -39,7 +40,7 @@ struct Leg {
 /// What the edge asks of mediarelay. Only `OpenLeg` waits for its reply: Edge::on_leg_opened() with the ticket.
 struct OpenLeg {
     std::uint64_t ticket = 0;
-    bool rtp = true;  ///< RTP and RTCP; else one UDP port
+    relay::Stream stream{};
     bool mux = false;
     Side side{};
     Family family{};
@@ -82,7 +83,7 @@ struct SessionState {
     };
     struct Stream {
         std::array<Side, 2> sides;  ///< of the caller, of the callee
-        bool rtp = true;
+        relay::Stream kind{};
     };
     std::string call_id;
     std::array<EndInfo, 2> ends;
