@@ -29,7 +29,7 @@ _natkit() {
         "mediarelay watch") words="-h --help --runtime" ;;
         "mediarelay open") words="-h --help --runtime --stream --connections --mux --owner --party --setup --side --family --call-id" ;;
         "mediarelay reserve") words="-h --help --runtime --stream --connections --mux --owner --party --setup --side --family --call-id" ;;
-        "mediarelay update") words="-h --help --runtime --party --setup --connection --hold" ;;
+        "mediarelay update") words="-h --help --runtime --party --setup --connection --hold --mux" ;;
         "mediarelay join") words="-h --help --runtime" ;;
         "mediarelay part") words="-h --help --runtime" ;;
         "mediarelay free") words="-h --help --runtime --call-id" ;;

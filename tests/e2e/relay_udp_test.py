@@ -92,6 +92,48 @@ def between_families_and_udp(net):
         lab.require(server.hear() == bytes(size), f"a UDP packet of {size} bytes is not relayed")
 
 
+def mux_that_is_not_accepted(net):
+    """A muxed leg keeps the port beside; update switches mux off and on, at the same ports, over a crash too."""
+    edge, phone, peer = site(net)
+    control = edge.control()
+    a, b = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000)
+    b_rtcp = Peer(peer, "203.0.113.50", 6001)
+    made = control.ask("relay", call_id="mux", mux=True, a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}})
+    beside = {name: f"{made[name]['local'].rpartition(':')[0]}:{media.endpoint(made[name]['local'])[1] + 1}" for name in "ab"}
+    lab.require(all(made[name]["rtcp"] == made[name]["local"] for name in "ab"), made)
+    bound = [local for local, _ in edge.host.sockets()]
+    lab.require(all(beside[name] in bound for name in "ab"), f"the ports beside are not set aside: {bound}")
+    lab.require(control.ask("status")["ports_in_use"] == 4, "two pairs are in use")
+    talk(a, made["a"]["local"], b, made["b"]["local"], 5)
+    a.send(made["a"]["local"], rtcp(1))
+    lab.require(b.hear() == rtcp(1), "no muxed RTCP")
+    b_rtcp.send(beside["b"], rtcp(2))  # the answer is not known yet
+    lab.require(a.hear() == rtcp(2), "RTCP before the answer is lost")
+    told = control.ask("update", leg=made["b"]["leg"], mux=False)
+    lab.require(told == {"leg": made["b"]["leg"], "local": made["b"]["local"], "rtcp": beside["b"]}, told)
+    def not_muxed_there():
+        a.send(made["a"]["local"], rtcp(1))
+        lab.require(b_rtcp.hear() == rtcp(1), "no RTCP on the port beside")
+        lab.require(b.hear(0.1) is None, "RTCP came to the RTP port as well")
+        b_rtcp.send(beside["b"], rtcp(2))
+        lab.require(a.hear() == rtcp(2), "no RTCP from the port beside")
+        talk(a, made["a"]["local"], b, made["b"]["local"], 5)
+    not_muxed_there()
+    edge.program.kill()
+    edge.serve()
+    control = edge.control("again")
+    lab.require(sorted(leg.get("mux", False) for leg in control.ask("list")["legs"]) == [False, True], "mux is forgotten")
+    not_muxed_there()
+    edge.run("update", "--mux", "on", made["b"]["leg"])
+    a.send(made["a"]["local"], rtcp(1))
+    lab.require(b.hear() == rtcp(1), "mux was not switched on again")
+    fax = control.ask("open", stream="udp", side="wan")
+    lab.require("only rtp" in control.refused("update", leg=fax["leg"], mux=True)["message"], "a fax is muxed")
+    control.ask("free", legs=[fax["leg"]])
+    control.ask("free", call_id="mux")
+    lab.require(control.ask("status")["ports_in_use"] == 0, "ports are left")
+
+
 def legs_one_by_one(net):
     edge, phone, peer = site(net)
     control = edge.control().watch()
@@ -246,5 +288,5 @@ def errors_are_clear(net):
 
 
 if __name__ == "__main__":
-    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, legs_one_by_one, several_workers, settled_streams_stay_guarded, tos_of_both_families,
+    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, mux_that_is_not_accepted, legs_one_by_one, several_workers, settled_streams_stay_guarded, tos_of_both_families,
              silence_frees, run_in_a_script, errors_are_clear)

@@ -22,7 +22,7 @@ constexpr Command commands[] = {
     {"watch", "The present state, then every change, a record a line"},
     {"open", "Open a leg for a party"},
     {"reserve", "Set ports aside for a leg"},
-    {"update", "Tell a leg's party, or put it on hold"},
+    {"update", "Tell a leg's party, put it on hold, switch its mux"},
     {"join", "Join two legs"},
     {"part", "Part a leg from the other and close its sockets"},
     {"free", "Free legs"},
@@ -64,6 +64,7 @@ Result<Json> request_params(const std::string& command, const ClientOptions& opt
     if (auto done = put_party(params, options.party, options.setup); !done) return std::unexpected(done.error());
     put(params, "connection", options.connection);
     if (!options.hold.empty()) params["hold"] = options.hold == "on";
+    if (!options.mux_switch.empty()) params["mux"] = options.mux_switch == "on";
     if (command == "join") {
         params["a"] = options.legs.at(0);
         params["b"] = options.legs.at(1);
@@ -251,6 +252,9 @@ void add_client_commands(CLI::App& app, ClientOptions& options) {
                 ->check(CLI::IsMember({"new", "existing"}));
         if (has(name, {"update"}))
             sub->add_option("--hold", options.hold, "On hold or not")->check(CLI::IsMember({"on", "off"}));
+        if (has(name, {"update"}))
+            sub->add_option("--mux", options.mux_switch, "Whether RTCP shares the RTP port")
+                ->check(CLI::IsMember({"on", "off"}));
         if (has(name, {"show", "update", "part"}))
             sub->add_option("leg", options.legs, "The leg")->required()->expected(1);
         if (has(name, {"open"})) sub->add_option("leg", options.legs, "A reserved leg")->expected(0, 1);

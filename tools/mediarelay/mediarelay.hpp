@@ -66,6 +66,7 @@ struct ClientOptions {
     std::string setup_b;
     std::string setup;
     std::string connection;
+    std::string mux_switch;
     unsigned connections = 1;
     std::vector<std::string> legs;
     bool mux = false;

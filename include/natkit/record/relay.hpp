@@ -48,6 +48,8 @@ struct Leg {
     /// What SDP should say: the advertised address with the port of a component.
     [[nodiscard]] Endpoint local(relay::Component component) const noexcept;
     [[nodiscard]] bool has_rtcp() const noexcept { return stream == relay::Stream::rtp && !mux; }
+    /// Two ports are set aside for it; of a muxed leg too, whose party may yet refuse to mux (RFC 5761 section 5.1.1).
+    [[nodiscard]] bool has_pair() const noexcept { return stream == relay::Stream::rtp; }
 
     friend bool operator==(const Leg&, const Leg&) = default;
 };

@@ -18,7 +18,7 @@ constexpr Duration claim_time = 30s;
 constexpr std::size_t id_digits = 10;
 
 relay::Ports::Kind kind_of(const record::Leg& leg) {
-    return leg.has_rtcp() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+    return leg.has_pair() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
 }
 
 Transport transport_of(relay::Stream stream) {
@@ -26,8 +26,7 @@ Transport transport_of(relay::Stream stream) {
 }
 
 relay::Ports::Kind kind_of(const OpenRequest& request) {
-    const bool pair = request.stream == relay::Stream::rtp && !request.mux;
-    return pair ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+    return request.stream == relay::Stream::rtp ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
 }
 
 WallTime wall_now() {
@@ -287,8 +286,8 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     if (request.owner_state && request.owner_state->size() > max_owner_state) {
         return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
     }
-    if (request.mux && *request.mux != leg.mux) {
-        return fail(Errc::usage, "decided when the leg was opened", "mux");
+    if (request.mux && *request.mux && leg.stream != relay::Stream::rtp) {
+        return fail(Errc::bad_input, "only rtp can be muxed", "mux");
     }
     keep(id);
     const record::Leg before = leg;
@@ -301,6 +300,10 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
         leg.hold = *request.hold;
         workers_[(*entry)->worker]->post(
             [key = key_of(id), hold = leg.hold](Plane& plane) { plane.set_hold(key, hold); });
+    }
+    if (request.mux && *request.mux != leg.mux) {
+        leg.mux = *request.mux;
+        workers_[(*entry)->worker]->post([key = key_of(id), mux = leg.mux](Plane& plane) { plane.set_mux(key, mux); });
     }
     if (request.owner_state) leg.owner_state = *request.owner_state;
     if (leg == before) return &leg;

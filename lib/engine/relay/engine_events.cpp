@@ -118,7 +118,7 @@ Result<void> Engine::restore_leg(const Json& record) {
     if (!parsed) return std::unexpected(parsed.error());
     const LegKey key = key_of(parsed->id);
     if (key == 0 || legs_.contains(key)) return fail(Errc::bad_input, "not an id", "leg");
-    const auto kind = parsed->has_rtcp() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+    const auto kind = parsed->has_pair() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
     if (!ports_.restore(parsed->bound, kind)) {
         return fail(Errc::refused, to_string(parsed->bound) + " is no longer among the media ports");
     }

@@ -132,6 +132,21 @@ TEST_CASE("relay::Relay: muxed and paired legs understand each other (RFC 5761)"
     CHECK(call.send(*call.lan, "192.168.10.5:4000", rtp_packet(1, 1)) == "2 rtp 198.51.100.7:61000");
 }
 
+TEST_CASE("relay::Relay: mux offered and not accepted, and accepted later") {
+    Call call(true, true);
+    CHECK(call.send(*call.far, "198.51.100.7:61000", rtp_packet(2, 1)) == "1 rtp 192.168.10.5:4000");
+    // Before the answer is known, the RTCP of a party that does not mux comes to the port beside.
+    CHECK(call.send(*call.far, "198.51.100.7:61001", rtcp_packet(2), Component::rtcp) == "1 rtp 192.168.10.5:4000");
+    CHECK(call.send(*call.lan, "192.168.10.5:4000", rtcp_packet(1)) == "2 rtp 198.51.100.7:61000");
+    call.relay.set_mux(*call.far, false);
+    CHECK(call.send(*call.lan, "192.168.10.5:4000", rtcp_packet(1)) == "2 rtcp 198.51.100.7:61001");
+    CHECK(call.send(*call.lan, "192.168.10.5:4000", rtp_packet(1, 1)) == "2 rtp 198.51.100.7:61000");
+    call.relay.set_mux(*call.lan, false);
+    CHECK(call.send(*call.far, "198.51.100.7:61001", rtcp_packet(2), Component::rtcp) == "1 rtcp 192.168.10.5:4001");
+    call.relay.set_mux(*call.far, true);
+    CHECK(call.send(*call.lan, "192.168.10.5:4001", rtcp_packet(1), Component::rtcp) == "2 rtp 198.51.100.7:61000");
+}
+
 TEST_CASE("relay::Relay: legs join, part, join others") {
     Call call;
     Leg& third = call.relay.add(3, Stream::udp, false, call.now);
