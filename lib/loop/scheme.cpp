@@ -266,6 +266,10 @@ PartyId Scheme::speaks_at(PassId pass, End end) const {
     return side.came == 0 ? side.own : 0;
 }
 
+Shown Scheme::shown(PassId pass, End end) const {
+    return passes_.at(pass).sides[index(end)].shown;
+}
+
 LegId Scheme::leg_towards(PassId pass, End end) const {
     return passes_.at(pass).sides[index(end)].leg;
 }

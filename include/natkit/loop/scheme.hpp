@@ -109,6 +109,8 @@ class Scheme {
     [[nodiscard]] PartyId remote(LegId leg) const;
     /// Who speaks raw at an end of the pass, or 0: a leg of ours was named there last, or nothing yet.
     [[nodiscard]] PartyId speaks_at(PassId pass, End end) const;
+    /// What the neighbour at an end sees: neither a leg nor an endpoint before the first exchange.
+    [[nodiscard]] Shown shown(PassId pass, End end) const;
     /// The pass's leg towards an end, or 0.
     [[nodiscard]] LegId leg_towards(PassId pass, End end) const;
     /// Legs that may have become other since the last call, each once, also those that are gone.

@@ -1,15 +1,12 @@
 #include <algorithm>
 
+#include "description.hpp"
 #include "natkit/base/text.hpp"
 #include "natkit/engine/edge/edge.hpp"
 #include "print.hpp"
 
 namespace natkit::edge {
 namespace {
-
-bool has_sdp(const sip::Message& message) {
-    return message.content_type() == "application/sdp" && !message.body().empty();
-}
 
 /// How long contacts of a higher q ring before those of the next lower one ring too.
 constexpr std::chrono::seconds rings_alone{20};
@@ -139,38 +136,10 @@ void Edge::start_next(sip::TransactionId server, Now now, Output& out) {
 void Edge::start_branch(sip::TransactionId server, std::size_t index, Now now, Output& out) {
     Context& context = contexts_.at(server);
     const auto session = context.branches[index].session;
-    const sip::Message& request = context.request;
-    const std::string type = request.content_type();
-    if (session && (type.starts_with("multipart/") || type == "application/pkcs7-mime")) {
-        // It may be signed or encrypted: passed through with a warning, not damaged.
-        out.log(LogLevel::problems, "call " + text::printable(request.call_id(), 80) + ": a body of type " +
-                                        text::printable(type, 60) + " is passed on unchanged");
-    }
-    if (!has_sdp(request) || !session) return send_branch(server, index, std::nullopt, now, out);
-    const End end = context.dialog ? context.from : End::caller;
-    const bool answers = request.method() == "PRACK" && media_.offerer(*session) == other(end);
-    if (answers) {
-        auto body = media_.answer(*session, end, std::string(request.body()), now.steady, out);
-        if (!body) return refuse_branch(server, index, 488, now, out);
-        return send_branch(server, index, std::move(*body), now, out);
-    }
-    if (context.dialog && media_.offerer(*session) == other(end)) {
-        return refuse_branch(server, index, 491, now, out);  // RFC 3261 section 14.2: glare
-    }
-    const WallTime wall = now.wall;
-    media_.offer(*session, end, std::string(request.body()), now.steady, out,
-                 [this, server, index, wall](Result<std::string> body, Instant then, Output& later) {
-                     const Now at{.steady = then, .wall = wall};
-                     if (!contexts_.contains(server)) return;
-                     if (body) return send_branch(server, index, std::move(*body), at, later);
-                     const sip::Message& asked = contexts_.at(server).request;
-                     const bool no_media = body.error().code == Errc::exhausted || body.error().code == Errc::system ||
-                                           body.error().code == Errc::timed_out;
-                     const int status = no_media ? 503 : 488;
-                     later.log(LogLevel::problems, "call " + text::printable(asked.call_id()) + ": " +
-                                                       std::to_string(status) + ": " + to_string(body.error()));
-                     refuse_branch(server, index, status, at, later);
-                 });
+    if (!session) return send_branch(server, index, std::nullopt, now, out);
+    if (auto body = description_of(context.request)) return take_request(server, index, std::move(*body), now, out);
+    warn_unchanged(context.request, out);
+    send_branch(server, index, std::nullopt, now, out);
 }
 
 void Edge::send_branch(sip::TransactionId server, std::size_t index, std::optional<std::string> body, Now now,
@@ -195,9 +164,10 @@ void Edge::send_branch(sip::TransactionId server, std::size_t index, std::option
 }
 
 /// A branch that fails by our own decision, before or instead of an answer from beyond.
-void Edge::refuse_branch(sip::TransactionId server, std::size_t index, int status, Now now, Output& out) {
+void Edge::refuse_branch(sip::TransactionId server, std::size_t index, int status, Now now, Output& out,
+                         const std::vector<std::pair<std::string, std::string>>& extra) {
     auto bytes =
-        sip::make_response(contexts_.at(server).request, status, sip::reason_of(status), secrets_.random_hex());
+        sip::make_response(contexts_.at(server).request, status, sip::reason_of(status), secrets_.random_hex(), extra);
     contexts_.at(server).branches[index].refused_here = true;
     branch_failed(server, index, status, std::move(bytes), now, out);
 }
@@ -227,17 +197,10 @@ void Edge::send_ack(Parked parked, Now now, Output& out) {
     std::optional<std::string> body;
     const auto session =
         media_.find(ack.call_id(), ack.from_tag(), ack.to_tag(), stripped.token ? &*stripped.token : nullptr);
-    if (session && has_sdp(ack)) {
-        auto answer =
-            media_.answer(*session, media_.end_of(*session, ack.from_tag()), std::string(ack.body()), now.steady, out);
-        if (!answer) {
-            out.log(LogLevel::problems, "call " + text::printable(ack.call_id()) +
-                                            ": answer in ACK not rewritten: " + to_string(answer.error()));
-            return;
-        }
-        body = std::move(*answer);
+    if (session) {
+        body = take_ack(ack, *session, now, out);
+        if (!body) return;
     }
-    if (session) media_.close_exchange(*session, now.steady, out);
     auto bytes = std::make_shared<const std::string>(outgoing(ack, parked.upstream, branch, stripped, std::move(body)));
     out.packets.push_back({.flow = branch.flow, .bytes = std::move(bytes)});
 }

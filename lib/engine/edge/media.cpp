@@ -2,18 +2,11 @@
 
 #include <algorithm>
 
-#include "natkit/base/text.hpp"
-#include "natkit/sdp/rewrite.hpp"
-
 namespace natkit::edge {
 namespace {
 
 constexpr std::size_t index(End end) noexcept {
     return static_cast<std::size_t>(end);
-}
-
-bool holds(const sdp::Document& sdp, const sdp::Media& media) {
-    return sdp.on_hold(media) || media.direction != sdp::Direction::sendrecv;
 }
 
 }  // namespace
@@ -115,224 +108,16 @@ Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End
     return loop::Incoming{.leg = ours->second, .endpoint = {}, .rtcp = {}, .where = {}};
 }
 
-// --- offers and answers
-// ------------------------------------------------------------------------------------------------
-
-void Media::offer(SessionId id, End from, std::string body, Instant now, Output& out, OnBody on_body) {
-    const auto sdp = sdp::Document::parse(body);
-    if (!sdp) return on_body(std::unexpected(sdp.error()), now, out);
-    Session& session = sessions_.at(id);
-    session.offerer = from;
-    auto shown = take_offer(id, from, *sdp, out);
-    if (!shown) {
-        reject(id, from, now, out);
-        return on_body(std::unexpected(shown.error()), now, out);
-    }
-    const std::uint64_t number = next_ticket_++;
-    Waiting waiting{.session = id, .from = from, .body = {}, .shown = std::move(*shown), .on_body = std::move(on_body)};
-    waiting.missing = open_legs(id, *sdp, number, out);
-    if (waiting.missing > 0) {
-        waiting.body = std::move(body);
-        waiting_.emplace(number, std::move(waiting));
-        return;
-    }
-    waiting.on_body(rewritten(session, from, *sdp, waiting.shown, out), now, out);
-}
-
-/// Each stream of the offer goes through the scheme; what is decided is told once a call.
-Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out) {
-    Session& session = sessions_.at(id);
-    if (session.streams.size() < sdp.media().size()) session.streams.resize(sdp.media().size());
-    Shown shown(sdp.media().size());
-    nat::Decision told;
-    for (std::size_t i = 0; i < sdp.media().size(); ++i) {
-        const sdp::Media& media = sdp.media()[i];
-        Stream& stream = session.streams[i];
-        if (media.rejected() || media.tcp()) continue;
-        // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
-        stream.offered = sdp.zero_address_hold(media)
-                             ? Said{}
-                             : Said{.rtp = sdp.rtp_endpoint(media), .rtcp = sdp.rtcp_endpoint(media)};
-        const auto said = incoming(session, id, from, stream.offered);
-        if (!said) return std::unexpected(said.error());
-        stream.offered_hold = holds(sdp, media);
-        open_stream(session, stream, media.rtp() ? relay::Stream::rtp : relay::Stream::udp);
-        shown[i] = scheme_.offer(stream.pass, from, *said);
-        (void)scheme_.prepare(stream.pass);
-        note_shown(shown[i]->leg, session, other(from));
-        const nat::Decision decision = decide(session, stream, from, *said);
-        if (told.reasons.empty() || decision.relay) told = decision;
-    }
-    session.reasons = told.reasons;
-    announce(session, told, out);
-    return shown;
-}
-
-/// The pass of a stream. Another kind of stream on the same line (audio becomes a fax) takes other legs, and has the
-/// line when it is answered.
-void Media::open_stream(const Session& session, Stream& stream, relay::Stream kind) {
-    if (stream.pass != 0 && stream.kind == kind) return;
-    if (stream.pass != 0 && stream.fresh) {
-        scheme_.close(stream.pass);
-    } else {
-        stream.replaced = stream.pass;
-        stream.replaced_kind = stream.kind;
-    }
-    stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
-    stream.kind = kind;
-    stream.fresh = true;
-}
-
-/// Why the stream gets a relay, or none: the origin of the offer and who it goes to.
-nat::Decision Media::decide(const Session& session, const Stream& stream, End from, const loop::Incoming& said) const {
-    nat::Party origin = said.endpoint ? said.where : neighbour(session, from);
-    if (const loop::Leg* leg = scheme_.leg(said.leg)) {
-        if (const loop::Party* party = scheme_.party(leg->stands_for)) origin = party->where;
-    }
-    nat::Party listener = neighbour(session, other(from));
-    if (const loop::Party* known = scheme_.party(scheme_.speaks_at(stream.pass, other(from)))) listener = known->where;
-    const bool asked = settings_.relay_for.contains(origin.visible) || settings_.relay_for.contains(listener.visible);
-    return nat::decide(origin, listener, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks);
-}
-
-void Media::announce(Session& session, const nat::Decision& told, Output& out) const {
-    if (session.announced || told.reasons.empty()) return;
-    session.announced = true;
-    out.events.emplace_back(DecisionEvent{.call_id = session.call_id,
-                                          .caller_flow = session.ends[0].flow,
-                                          .caller = session.ends[0].party,
-                                          .callee_flow = session.ends[1].flow,
-                                          .callee = session.ends[1].party,
-                                          .decision = told});
-}
-
-Result<std::string> Media::answer(SessionId id, End from, const std::string& body, Instant now, Output& out) {
-    const auto sdp = sdp::Document::parse(body);
-    if (!sdp) return std::unexpected(sdp.error());
-    auto shown = take_answer(id, from, *sdp);
-    if (!shown) return std::unexpected(shown.error());
-    bring_about(now, out);
-    const Session& session = sessions_.at(id);
-    if (session.established) keep(session, out);
-    return rewritten(session, from, *sdp, *shown, out);
-}
-
-/// The answer makes the exchange count: what both ends said becomes what the legs face, and the legs are joined.
-Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Document& sdp) {
-    Session& session = sessions_.at(id);
-    const bool counts = session.offerer == other(from);  // else it is an answer repeated
-    Shown shown(sdp.media().size());
-    for (std::size_t i = 0; i < session.streams.size(); ++i) {
-        Stream& stream = session.streams[i];
-        const sdp::Media* media = i < sdp.media().size() ? &sdp.media()[i] : nullptr;
-        if (media == nullptr || media->rejected()) {
-            if (counts) close_stream(stream);
-            continue;
-        }
-        if (media->tcp() || stream.pass == 0) continue;
-        const Said answered = sdp.zero_address_hold(*media)
-                                  ? Said{}
-                                  : Said{.rtp = sdp.rtp_endpoint(*media), .rtcp = sdp.rtcp_endpoint(*media)};
-        loop::Incoming said;
-        if (counts) {
-            auto read = incoming(session, id, from, answered);
-            if (!read) return std::unexpected(read.error());
-            said = *read;
-            stream.hold = stream.offered_hold || holds(sdp, *media);
-            stream.fresh = false;
-            if (stream.replaced != 0) scheme_.close(std::exchange(stream.replaced, 0));
-            if (answered.rtp) stream.said[index(from)] = answered;
-            if (stream.offered.rtp) stream.said[index(other(from))] = stream.offered;
-        }
-        shown[i] = scheme_.answer(stream.pass, said);
-        note_shown(shown[i]->leg, session, other(from));
-    }
-    return shown;
-}
-
-void Media::close_exchange(SessionId id, Instant now, Output& out) {
-    Session& session = sessions_.at(id);
-    session.offerer.reset();
-    for (const Stream& stream : session.streams) {
-        if (stream.pass != 0) scheme_.accept(stream.pass);
-    }
-    bring_about(now, out);
-}
-
-void Media::reject(SessionId id, End from, Instant now, Output& out) {
-    const auto found = sessions_.find(id);
-    if (found == sessions_.end() || found->second.offerer != from) return;
-    found->second.offerer.reset();
-    for (Stream& stream : found->second.streams) {
-        if (stream.pass == 0) continue;
-        if (stream.replaced != 0) {
-            scheme_.close(std::exchange(stream.pass, std::exchange(stream.replaced, 0)));
-            stream.kind = stream.replaced_kind;
-            stream.fresh = false;
-        } else if (stream.fresh) {
-            close_stream(stream);
-        } else {
-            scheme_.fail(stream.pass);
-        }
-    }
-    bring_about(now, out);
-}
-
-void Media::close_stream(Stream& stream) {
-    for (const loop::PassId pass : {stream.pass, stream.replaced}) {
-        if (pass != 0) scheme_.close(pass);
-    }
-    stream = {};
-}
-
 void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
-    for (Stream& stream : found->second.streams) close_stream(stream);
+    for (std::size_t i = 0; i < found->second.streams.size(); ++i) lose_stream(found->second, i);
     bring_about(now, out);
     out.events.emplace_back(
         CallEvent{.kind = CallEvent::Kind::ended, .call_id = found->second.call_id, .why = std::string(why)});
     const auto [first, last] = by_call_id_.equal_range(found->second.call_id);
     by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
     sessions_.erase(found);
-}
-
-Result<std::string> Media::rewritten(const Session& session, End from, const sdp::Document& sdp, const Shown& shown,
-                                     Output& out) const {
-    std::vector<std::optional<sdp::MediaTarget>> targets(sdp.media().size());
-    std::optional<sdp::MediaTarget> any;
-    for (std::size_t i = 0; i < targets.size() && i < shown.size(); ++i) {
-        if (!shown[i]) continue;
-        if (shown[i]->leg != 0) {
-            const LiveLeg* leg = live(shown[i]->leg);
-            if (leg == nullptr || !leg->opened) return fail(Errc::usage, "a leg that is to be shown is not open");
-            targets[i] = sdp::MediaTarget{.rtp = leg->opened->local, .rtcp = leg->opened->rtcp, .setup = {}};
-        } else if (shown[i]->raw && shown[i]->raw != sdp.rtp_endpoint(sdp.media()[i])) {
-            targets[i] = sdp::MediaTarget{.rtp = *shown[i]->raw, .rtcp = shown[i]->rtcp, .setup = {}};
-        }
-        if (!any) any = targets[i];
-    }
-    std::string after(sdp.text());
-    if (any) {
-        // A rejected stream shows an address too: it must not be a private one.
-        for (std::size_t i = 0; i < targets.size(); ++i) {
-            if (!targets[i] && sdp.media()[i].rejected()) targets[i] = any;
-        }
-        auto rewrite = sdp::rewrite(sdp, targets,
-                                    {.ice = sdp::IcePolicy::drop,
-                                     .origin_address = any->rtp.address,
-                                     .session_version = {},
-                                     .hide_rejected = true});
-        if (!rewrite) return std::unexpected(rewrite.error());
-        after = std::move(rewrite->text);
-    }
-    if (verbose_) {
-        out.events.emplace_back(RewriteEvent{.call_id = session.call_id,
-                                             .from_caller = from == End::caller,
-                                             .before = std::string(sdp.text()),
-                                             .after = after});
-    }
-    return after;
 }
 
 void Media::on_time(Instant now, Output& out) {

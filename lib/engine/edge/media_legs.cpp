@@ -108,11 +108,14 @@ void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant 
     const auto session = sessions_.find(done.session);
     if (session == sessions_.end()) return done.on_body(fail(Errc::not_found, "the call has ended"), now, out);
     if (done.failed) {
-        reject(done.session, done.from, now, out);
+        reject(done.session, done.exchange.owner, now, out);
         return done.on_body(std::unexpected(*done.failed), now, out);
     }
+    const auto& open = session->second.exchange;
+    if (!open || open->owner != done.exchange.owner)
+        return done.on_body(fail(Errc::not_found, "the offer was given up"), now, out);
     const auto sdp = sdp::Document::parse(done.body);  // it was parsed before: it parses
-    done.on_body(rewritten(session->second, done.from, *sdp, done.shown, out), now, out);
+    done.on_body(rewritten(session->second, done.exchange.offerer, *sdp, done.shown, out), now, out);
 }
 
 MediaParty Media::media_party(const loop::Party& party) const {
@@ -206,13 +209,13 @@ void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Outp
         if (found->second.streams[stream].pass == 0) continue;
         out.log(LogLevel::problems,
                 "call " + found->second.call_id + ": its media relay is gone (silent for too long)");
-        close_stream(found->second.streams[stream]);
+        lose_stream(found->second, stream);
     }
     bring_about(now, out);
 }
 
 /// Leaves with one of its legs what a restarted edge needs to know of the call.
-void Media::keep(const Session& session, Output& out) const {
+void Media::keep(Session& session, Output& out) const {
     SessionState state{.call_id = session.call_id, .ends = session.ends, .streams = {}, .reasons = session.reasons};
     const std::string* keeper = nullptr;
     for (const Stream& stream : session.streams) {

@@ -1,15 +1,11 @@
 #include <algorithm>
 
-#include "natkit/base/text.hpp"
+#include "description.hpp"
 #include "natkit/engine/edge/edge.hpp"
 #include "natkit/proxy/forking.hpp"
 
 namespace natkit::edge {
 namespace {
-
-bool has_sdp(const sip::Message& message) {
-    return message.content_type() == "application/sdp" && !message.body().empty();
-}
 
 /// How long a finished context waits for late 2xx: as long as its client transactions do (RFC 6026).
 constexpr std::chrono::seconds late_answers{33};
@@ -52,33 +48,16 @@ void Edge::on_success(sip::TransactionId server, std::size_t index, const sip::M
                       Output& out) {
     Context& context = contexts_.at(server);
     const auto session = context.branches[index].session;
-    if (!session || !media_.contains(*session) || !has_sdp(response)) {
-        return pass_back(server, index, response, std::nullopt, now, out);
+    if (!session || !media_.contains(*session)) return pass_back(server, index, response, {}, std::nullopt, now, out);
+    if (auto body = description_of(response)) {
+        return take_response(server, index, response, *session, std::move(*body), now, out);
     }
-    const End end = context.dialog ? other(context.from) : End::callee;
-    std::string body(response.body());
-    if (has_sdp(context.request)) {
-        auto answer = media_.answer(*session, end, body, now.steady, out);
-        if (answer) return pass_back(server, index, response, std::move(*answer), now, out);
-        // The caller must not be shown an address it cannot use, and has a right to an end of its call.
-        out.log(LogLevel::problems,
-                "call " + text::printable(response.call_id()) + ": answer not rewritten: " + to_string(answer.error()));
-        return pass_back(server, index, response, std::string(), now, out);
-    }
-    media_.offer(
-        *session, end, std::move(body), now.steady, out,
-        [this, server, index, response, wall = now.wall](Result<std::string> offer, Instant then, Output& later) {
-            if (!contexts_.contains(server)) return;
-            if (!offer) {
-                later.log(LogLevel::problems, "call " + text::printable(response.call_id()) +
-                                                  ": offer not rewritten: " + to_string(offer.error()));
-            }
-            pass_back(server, index, response, offer.value_or(std::string()), {.steady = then, .wall = wall}, later);
-        });
+    warn_unchanged(response, out);
+    pass_back(server, index, response, session, std::nullopt, now, out);
 }
 
 void Edge::pass_back(sip::TransactionId server, std::size_t index, const sip::Message& response,
-                     std::optional<std::string> body, Now now, Output& out) {
+                     std::optional<SessionId> session, std::optional<std::string> body, Now now, Output& out) {
     Context& context = contexts_.at(server);
     Branch& branch = context.branches[index];
     const int status = response.status();
@@ -92,10 +71,12 @@ void Edge::pass_back(sip::TransactionId server, std::size_t index, const sip::Me
         if (!context.succeeded) forget_.add(now.steady + late_answers, server);
         context.succeeded = true;
         context.later.clear();
-        if (branch.session && media_.contains(*branch.session)) {
-            const bool offered = has_sdp(context.request);
-            if (offered || !has_sdp(response)) media_.close_exchange(*branch.session, now.steady, out);
-            if (context.request.method() == "INVITE") media_.set_established(*branch.session, out);
+        if (session && media_.contains(*session)) {
+            // Another transaction's exchange is not this one's to close, and a late offer waits for its ACK.
+            const Exchange* open = media_.exchange(*session);
+            if (open != nullptr && open->owner == server && !open->in_response)
+                media_.close_exchange(*session, now.steady, out);
+            if (context.request.method() == "INVITE") media_.set_established(*session, out);
         }
         finish_dialog_request(context, status, now, out);
     }
@@ -116,8 +97,8 @@ void Edge::branch_failed(sip::TransactionId server, std::size_t index, int statu
     if (branch.session && !context.dialog) {
         media_.end(*branch.session, std::to_string(status) + " " + std::string(sip::reason_of(status)), now.steady,
                    out);
-    } else if (context.dialog && has_sdp(context.request)) {
-        media_.reject(*context.dialog, context.from, now.steady, out);
+    } else if (context.dialog) {
+        media_.reject(*context.dialog, server, now.steady, out);
     }
     finish_dialog_request(context, status, now, out);
     if (status >= 600) {

@@ -129,6 +129,13 @@ class Edge {
         bool by_contact = false;
         bool remove_all = false;
     };
+    /// A session description that came back, and what was passed back for it.
+    struct Copy {
+        std::string tag;     ///< the response's To-tag
+        bool final = false;  ///< of a 2xx
+        std::string before;
+        std::optional<std::string> after;  ///< the body; nothing as long as legs are being opened for it
+    };
     /// One place a request was sent to.
     struct Branch {
         sip::TransactionId client = 0;  ///< 0 until its offer is rewritten and it is sent
@@ -147,6 +154,8 @@ class Edge {
         std::vector<sip::Flow> others;    ///< as in Target
         std::string host;                 ///< as in Target
         std::optional<std::string> body;  ///< as sent, as long as there are others
+        std::vector<Copy> copies;
+        std::vector<std::string> offered;  ///< To-tags that have offered, as the INVITE did not
     };
     /// A request being proxied: its server transaction and its branches (response context, RFC 3261 section 16.7).
     struct Context {
@@ -244,7 +253,8 @@ class Edge {
     void start_next(sip::TransactionId server, Now now, Output& out);
     void add_branch(Context& context, Target target, Now now);
     void start_branch(sip::TransactionId server, std::size_t branch, Now now, Output& out);
-    void refuse_branch(sip::TransactionId server, std::size_t branch, int status, Now now, Output& out);
+    void refuse_branch(sip::TransactionId server, std::size_t branch, int status, Now now, Output& out,
+                       const std::vector<std::pair<std::string, std::string>>& extra = {});
     void send_branch(sip::TransactionId server, std::size_t branch, std::optional<std::string> body, Now now,
                      Output& out);
     [[nodiscard]] std::string outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
@@ -254,11 +264,23 @@ class Edge {
     void branch_failed(sip::TransactionId server, std::size_t branch, int status, std::string bytes, Now now,
                        Output& out);
 
+    // exchange.cpp: which description is an offer and which an answer
+    [[nodiscard]] static bool reliable(const sip::Message& response);
+    static void warn_unchanged(const sip::Message& message, Output& out);
+    void take_request(sip::TransactionId server, std::size_t branch, std::string body, Now now, Output& out);
+    void take_response(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,
+                       std::string body, Now now, Output& out);
+    void take_late_offer(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,
+                         std::string body, Now now, Output& out);
+    void give_back(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,
+                   const std::string& before, const Result<std::string>& after, Now now, Output& out);
+    [[nodiscard]] std::optional<std::string> take_ack(const sip::Message& ack, SessionId session, Now now, Output& out);
+
     // response.cpp: what comes back
     void on_event(const sip::ResponseEvent& event, Now now, Output& out);
     void on_event(const sip::TimeoutEvent& event, Now now, Output& out);
     void pass_back(sip::TransactionId server, std::size_t branch, const sip::Message& response,
-                   std::optional<std::string> body, Now now, Output& out);
+                   std::optional<SessionId> session, std::optional<std::string> body, Now now, Output& out);
     void on_success(sip::TransactionId server, std::size_t branch, const sip::Message& response, Now now, Output& out);
     [[nodiscard]] static std::string completed(const std::string& bytes, int status,
                                                const std::vector<Branch>& branches, std::size_t chosen);

@@ -23,13 +23,22 @@ using SessionId = std::uint64_t;
 using loop::End;
 using loop::other;
 
+/// An offer that has no answer yet that counts (RFC 3264; RFC 6337 section 2 lists which messages carry what).
+struct Exchange {
+    End offerer{};
+    std::uint64_t owner = 0;   ///< the server transaction of the request that carries the offer, or whose response does
+    std::uint32_t cseq = 0;    ///< of that request; its ACK has the same
+    bool in_response = false;  ///< the answer comes in a PRACK or an ACK
+    bool answered = false;     ///< by an unreliable response, so far: media may flow, and the final answer repeats it
+};
+
 /// The media of calls: which streams need a relay, which legs they have, what each end is shown (RFC 3264 through a
 /// middlebox). A session is one branch of one INVITE and the dialog that comes of it; each of its streams is a pass of
 /// loop::Scheme, so that calls which come through the edge again share one relay, or none. Sans-I/O.
 ///
 /// An offer that needs new legs waits for them: offer() then calls back from on_leg_opened(). What a re-offer would
-/// change takes effect with its answer; reject() drops it. Which body is an offer and which an answer is the caller's
-/// to know: it follows from the messages that carry them.
+/// change takes effect with its answer, and counts with close_exchange(); reject() takes it back. Which body is an
+/// offer and which an answer is the caller's to know: it follows from the messages that carry them.
 class Media {
   public:
     /// The body to send on, or an error: nothing was changed. Called exactly once, maybe before offer() returns.
@@ -61,18 +70,26 @@ class Media {
     [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
     [[nodiscard]] bool established(SessionId session) const;
 
-    /// An offer on its way from one end to the other.
-    void offer(SessionId session, End from, std::string body, Instant now, Output& out, OnBody on_body);
-    /// The answer to the other end's open offer: both parties' endpoints take effect, legs are joined. Without an open
-    /// offer (an answer repeated) it only gets the same rewriting again.
+    /// An offer on its way from one end to the other. Refused (Errc::usage) while another one is open, unless that has
+    /// the same owner and end and nobody could answer it yet: then it takes its place.
+    void offer(SessionId session, const Exchange& opened, std::string body, Instant now, Output& out, OnBody on_body);
+    /// The answer to the open offer: both parties' endpoints take effect, legs are joined. Repeated until the exchange
+    /// is closed, it gets the same rewriting again.
     [[nodiscard]] Result<std::string> answer(SessionId session, End from, const std::string& body, Instant now,
                                              Output& out);
-    /// The end whose offer has no final answer yet.
-    [[nodiscard]] std::optional<End> offerer(SessionId session) const { return sessions_.at(session).offerer; }
-    /// The open exchange is over: its request has succeeded.
+    /// A description that is neither: a copy that comes late, or one that nobody asked for. It shows what the other end
+    /// has been shown already, and changes nothing.
+    [[nodiscard]] Result<std::string> repeat(SessionId session, End from, const std::string& body, Output& out);
+    /// An ACK with the answer to a late offer, or without one (empty): the exchange of that CSeq is closed. Returns the
+    /// body to send on.
+    [[nodiscard]] Result<std::string> acknowledge(SessionId session, End from, std::uint32_t cseq,
+                                                  const std::string& body, Instant now, Output& out);
+    /// The open exchange, or null.
+    [[nodiscard]] const Exchange* exchange(SessionId session) const;
+    /// The open exchange is over. With an answer it counts; without, it is as if it had failed.
     void close_exchange(SessionId session, Instant now, Output& out);
-    /// The offer of `from` was refused: what it would have changed is dropped, legs opened for it are freed.
-    void reject(SessionId session, End from, Instant now, Output& out);
+    /// The open offer of that owner was refused: what it changed is taken back, legs opened for it are freed.
+    void reject(SessionId session, std::uint64_t owner, Instant now, Output& out);
     /// Frees everything. `why` for the event.
     void end(SessionId session, std::string_view why, Instant now, Output& out);
 
@@ -98,21 +115,33 @@ class Media {
         std::optional<Endpoint> rtcp;
     };
     struct Stream {
-        loop::PassId pass = 0;      ///< 0: no such stream, or it was rejected
-        loop::PassId replaced = 0;  ///< of another kind of stream, until the open offer is answered
+        loop::PassId pass = 0;  ///< 0: no such stream, or it was rejected
         relay::Stream kind{};
-        relay::Stream replaced_kind{};
-        bool hold = false;          ///< in the exchange that counts
+        bool hold = false;
         bool offered_hold = false;  ///< in the open or last offer
-        bool fresh = false;         ///< there since the open offer only
-        std::array<Said, 2> said;   ///< what each end's description names, in the exchange that counts
+        bool refused = false;       ///< by the answer so far
+        std::array<Said, 2> said;   ///< what each end's description names
         Said offered;               ///< in the open or last offer
+    };
+    /// The o= line of what one end is sent (RFC 3264 section 8): raised whenever anything else differs.
+    struct Numbered {
+        std::optional<std::uint64_t> version;
+        std::uint64_t print = 0;  ///< of the description without its number
+    };
+    struct Acknowledged {  ///< the last answer in an ACK: a repeated ACK gets the same
+        std::uint32_t cseq = 0;
+        std::string before;
+        std::string after;
     };
     struct Session {
         std::string call_id;
         std::array<EndInfo, 2> ends;
         std::vector<Stream> streams;
-        std::optional<End> offerer;        ///< an offer is open
+        std::vector<Stream> before;        ///< of an open exchange: what reject() brings back
+        std::optional<Exchange> exchange;  ///< that is open
+        std::array<Numbered, 2> told;      ///< what the caller and the callee were sent last
+        Acknowledged acknowledged;
+        std::string keeper;                ///< the leg that the state is kept with
         std::vector<nat::Reason> reasons;  ///< of the last decision
         Instant created{};
         bool established = false;
@@ -133,7 +162,7 @@ class Media {
     using Shown = std::vector<std::optional<loop::Shown>>;  ///< by m= line; nothing: left as it is
     struct Waiting {                                        ///< an offer whose legs are being opened
         SessionId session = 0;
-        End from{};
+        Exchange exchange;
         std::string body;
         Shown shown;
         std::size_t missing = 0;
@@ -144,21 +173,24 @@ class Media {
         std::uint64_t waiting = 0;
         loop::LegId leg = 0;
     };
-    // media.cpp: offers and answers
+    // media.cpp: sessions, and who is where
     [[nodiscard]] nat::Party neighbour(const Session& session, End end) const;
     [[nodiscard]] nat::Party speaker(const Session& session, End end, const std::optional<Endpoint>& said) const;
     [[nodiscard]] Result<loop::Incoming> incoming(const Session& session, SessionId id, End from,
                                                   const Said& said) const;
     [[nodiscard]] bool relay_needed(const nat::Party& a, const nat::Party& b) const;
+
+    // media_exchange.cpp: offers and answers
     [[nodiscard]] Result<Shown> take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out);
     [[nodiscard]] Result<Shown> take_answer(SessionId id, End from, const sdp::Document& sdp);
     [[nodiscard]] nat::Decision decide(const Session& session, const Stream& stream, End from,
                                        const loop::Incoming& said) const;
     void announce(Session& session, const nat::Decision& told, Output& out) const;
-    [[nodiscard]] Result<std::string> rewritten(const Session& session, End from, const sdp::Document& sdp,
+    [[nodiscard]] Result<std::string> rewritten(Session& session, End from, const sdp::Document& sdp,
                                                 const Shown& shown, Output& out) const;
-    void open_stream(const Session& session, Stream& stream, relay::Stream kind);
-    void close_stream(Stream& stream);
+    static void number(Numbered& told, std::string& text);
+    void open_stream(Session& session, std::size_t number, relay::Stream kind);
+    void lose_stream(Session& session, std::size_t number);
 
     // media_legs.cpp: the scheme's legs and mediarelay's
     [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;
@@ -172,7 +204,7 @@ class Media {
     void face(loop::LegId id, LiveLeg& live, Instant now, Output& out);
     void tell_party(loop::LegId id, LiveLeg& live, Output& out);
     void part_superfluous(Instant now, Output& out);
-    void keep(const Session& session, Output& out) const;
+    void keep(Session& session, Output& out) const;
     [[nodiscard]] LiveLeg* live(loop::LegId leg);
     [[nodiscard]] const LiveLeg* live(loop::LegId leg) const;
 

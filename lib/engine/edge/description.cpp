@@ -1,0 +1,52 @@
+#include "description.hpp"
+
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+#include "natkit/sdp/body.hpp"
+
+namespace natkit::edge {
+namespace {
+
+/// A password that vouches for the body (RFC 3261 section 22.4) would no longer fit a changed one.
+bool vouched_for(const sip::Message& message) {
+    return std::ranges::any_of(message.headers(), [](const sip::Header& header) {
+        const bool credentials =
+            header.name == sip::Name::authorization || header.name == sip::Name::proxy_authorization;
+        return credentials && text::lower(header.value).find("auth-int") != std::string::npos;
+    });
+}
+
+}  // namespace
+
+Carried carried_by(const sip::Message& message) {
+    const std::string type = message.content_type();
+    if (message.body().empty() || type.empty()) return {};
+    sdp::Bodies found = sdp::find_descriptions(message.value(sip::Name::content_type), message.body());
+    if (!found.sealed.empty()) return {.description = {}, .why_not = "it is of type " + found.sealed.front().type};
+    std::erase_if(found.descriptions, [](const sdp::Span& span) { return span.empty(); });
+    if (found.descriptions.empty()) return {};
+    if (found.descriptions.size() > 1) {
+        return {.description = {}, .why_not = "it has several session descriptions"};
+    }
+    const std::string_view encoding = text::trim(message.value(sip::Name::content_encoding));
+    if (!encoding.empty() && !text::iequals(encoding, "identity")) {
+        return {.description = {}, .why_not = "it is encoded as " + std::string(encoding)};
+    }
+    if (vouched_for(message)) return {.description = {}, .why_not = "its sender's credentials vouch for it (auth-int)"};
+    return {.description = found.descriptions.front(), .why_not = {}};
+}
+
+std::optional<std::string> description_of(const sip::Message& message) {
+    const auto found = carried_by(message).description;
+    if (!found) return std::nullopt;
+    return std::string(message.body().substr(found->offset, found->length));
+}
+
+std::string with_description(const sip::Message& message, std::string_view text) {
+    std::string body(message.body());
+    if (const auto found = carried_by(message).description) body.replace(found->offset, found->length, text);
+    return body;
+}
+
+}  // namespace natkit::edge

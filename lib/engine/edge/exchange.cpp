@@ -1,0 +1,151 @@
+#include <algorithm>
+
+#include "description.hpp"
+#include "natkit/base/text.hpp"
+#include "natkit/engine/edge/edge.hpp"
+
+/// Which session description is an offer and which an answer: it follows from the messages that carry them (RFC 3261
+/// section 13.2.1, RFC 3262 section 5, RFC 3311; RFC 6337 section 2 has the table). What is neither changes nothing.
+namespace natkit::edge {
+namespace {
+
+constexpr std::size_t most_copies = 16;  ///< of a branch; a fork beyond has so many To-tags at most
+
+std::uint32_t number_of(const sip::Message& message) {
+    const auto cseq = message.cseq();
+    return cseq ? cseq->number : 0;
+}
+
+}  // namespace
+
+/// RFC 3262: a provisional response that its receiver acknowledges with PRACK.
+bool Edge::reliable(const sip::Message& response) {
+    if (response.status() >= 200) return true;
+    if (response.value(sip::Name::rseq).empty()) return false;
+    return std::ranges::any_of(response.values(sip::Name::require),
+                               [](std::string_view option) { return text::iequals(text::trim(option), "100rel"); });
+}
+
+void Edge::warn_unchanged(const sip::Message& message, Output& out) {
+    const std::string why = carried_by(message).why_not;
+    if (why.empty()) return;
+    out.log(LogLevel::problems, "call " + text::printable(message.call_id(), 80) +
+                                    ": a body is passed on unchanged: " + text::printable(why, 100));
+}
+
+/// The description in a request: an offer, or in a PRACK perhaps the answer to the offer of a reliable response.
+void Edge::take_request(sip::TransactionId server, std::size_t index, std::string body, Now now, Output& out) {
+    Context& context = contexts_.at(server);
+    const SessionId session = *context.branches[index].session;
+    const sip::Message& request = context.request;
+    const End end = context.dialog ? context.from : End::caller;
+    if (const Exchange* open = media_.exchange(session)) {
+        if (request.method() == "PRACK" && open->in_response && open->offerer == other(end)) {
+            auto after = media_.answer(session, end, body, now.steady, out);
+            if (!after) return refuse_branch(server, index, 488, now, out);
+            media_.close_exchange(session, now.steady, out);
+            return send_branch(server, index, with_description(request, *after), now, out);
+        }
+        // RFC 3261 section 14.2, RFC 3311 section 5.2: glare, or one offer too many from the same end.
+        if (open->offerer == other(end)) return refuse_branch(server, index, 491, now, out);
+        const std::size_t wait = std::hash<std::string>()(secrets_.random_hex()) % 11;
+        return refuse_branch(server, index, 500, now, out, {{"Retry-After", std::to_string(wait)}});
+    }
+    const WallTime wall = now.wall;
+    media_.offer(session, {.offerer = end, .owner = server, .cseq = number_of(request)}, std::move(body), now.steady,
+                 out, [this, server, index, wall](Result<std::string> after, Instant then, Output& later) {
+                     const Now at{.steady = then, .wall = wall};
+                     if (!contexts_.contains(server)) return;
+                     const sip::Message& asked = contexts_.at(server).request;
+                     if (after) return send_branch(server, index, with_description(asked, *after), at, later);
+                     const bool no_media = after.error().code == Errc::exhausted ||
+                                           after.error().code == Errc::system || after.error().code == Errc::timed_out;
+                     const int status = no_media ? 503 : 488;
+                     later.log(LogLevel::problems, "call " + text::printable(asked.call_id()) + ": " +
+                                                       std::to_string(status) + ": " + to_string(after.error()));
+                     refuse_branch(server, index, status, at, later);
+                 });
+}
+
+/// The description in a provisional response or a 2xx: the answer to the request's offer, or where the INVITE had none
+/// an offer, or neither. The same bytes that come again are given the same as before.
+void Edge::take_response(sip::TransactionId server, std::size_t index, const sip::Message& response, SessionId session,
+                         std::string body, Now now, Output& out) {
+    Context& context = contexts_.at(server);
+    Branch& branch = context.branches[index];
+    const std::string tag = response.to_tag();
+    const bool final = response.status() >= 200;
+    for (const Copy& copy : branch.copies) {
+        if (copy.tag != tag || copy.final != final || copy.before != body) continue;
+        if (copy.after) pass_back(server, index, response, session, *copy.after, now, out);
+        return;  // else its legs are being opened: the first copy will be passed back
+    }
+    if (branch.copies.size() >= most_copies) branch.copies.erase(branch.copies.begin());
+    branch.copies.push_back({.tag = tag, .final = final, .before = body, .after = {}});
+    const End end = context.dialog ? other(context.from) : End::callee;
+    const Exchange* open = media_.exchange(session);
+    const bool own = open != nullptr && open->owner == server;
+    const Carried asked = carried_by(context.request);
+    const bool late_offer = context.request.method() == "INVITE" && !asked.description && asked.why_not.empty() &&
+                            std::ranges::find(branch.offered, tag) == branch.offered.end();
+    if (late_offer && (open == nullptr || (own && open->in_response))) {
+        return take_late_offer(server, index, response, session, std::move(body), now, out);
+    }
+    auto after = own && open->offerer == other(end) ? media_.answer(session, end, body, now.steady, out)
+                                                    : media_.repeat(session, end, body, out);
+    if (!after) {
+        // Nobody must be shown an address it cannot use, and the caller has a right to an end of its call.
+        out.log(LogLevel::problems,
+                "call " + text::printable(response.call_id()) + ": answer not rewritten: " + to_string(after.error()));
+    }
+    if (own && after && reliable(response) && !open->in_response) media_.close_exchange(session, now.steady, out);
+    give_back(server, index, response, session, body, after, now, out);
+}
+
+void Edge::take_late_offer(sip::TransactionId server, std::size_t index, const sip::Message& response,
+                           SessionId session, std::string body, Now now, Output& out) {
+    Context& context = contexts_.at(server);
+    if (reliable(response)) context.branches[index].offered.push_back(response.to_tag());
+    const Exchange opened{.offerer = context.dialog ? other(context.from) : End::callee,
+                          .owner = server,
+                          .cseq = number_of(context.request),
+                          .in_response = true};
+    const std::string before = body;
+    media_.offer(session, opened, std::move(body), now.steady, out,
+                 [this, server, index, session, response, before, wall = now.wall](const Result<std::string>& after,
+                                                                                   Instant then, Output& later) {
+                     if (!contexts_.contains(server)) return;
+                     if (!after) {
+                         later.log(LogLevel::problems, "call " + text::printable(response.call_id()) +
+                                                           ": offer not rewritten: " + to_string(after.error()));
+                     }
+                     give_back(server, index, response, session, before, after, {.steady = then, .wall = wall}, later);
+                 });
+}
+
+/// A response whose description was rewritten, or must not be shown (an error): remembered, and passed back.
+void Edge::give_back(sip::TransactionId server, std::size_t index, const sip::Message& response, SessionId session,
+                     const std::string& before, const Result<std::string>& after, Now now, Output& out) {
+    std::string body = after ? with_description(response, *after) : std::string();
+    for (Copy& copy : contexts_.at(server).branches[index].copies) {
+        const bool this_one =
+            copy.tag == response.to_tag() && copy.final == (response.status() >= 200) && copy.before == before;
+        if (this_one) copy.after = body;
+    }
+    pass_back(server, index, response, session, std::move(body), now, out);
+}
+
+/// An ACK travels statelessly; its description, or that it has none, ends a late offer's exchange. Nothing: it must not
+/// be sent on.
+std::optional<std::string> Edge::take_ack(const sip::Message& ack, SessionId session, Now now, Output& out) {
+    const auto body = description_of(ack);
+    if (!body) warn_unchanged(ack, out);
+    auto after = media_.acknowledge(session, media_.end_of(session, ack.from_tag()), number_of(ack),
+                                    body.value_or(std::string()), now.steady, out);
+    if (after) return body ? with_description(ack, *after) : std::string(ack.body());
+    out.log(LogLevel::problems,
+            "call " + text::printable(ack.call_id()) + ": answer in ACK not rewritten: " + to_string(after.error()));
+    return std::nullopt;
+}
+
+}  // namespace natkit::edge

@@ -1,0 +1,288 @@
+#include <algorithm>
+#include <limits>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/edge/media.hpp"
+#include "natkit/sdp/rewrite.hpp"
+
+/// Offers and answers (RFC 3264): what an open exchange changes is pending; close_exchange() makes it count, reject()
+/// takes it back.
+namespace natkit::edge {
+namespace {
+
+constexpr std::size_t index(End end) noexcept {
+    return static_cast<std::size_t>(end);
+}
+
+bool holds(const sdp::Document& sdp, const sdp::Media& media) {
+    return sdp.on_hold(media) || media.direction != sdp::Direction::sendrecv;
+}
+
+}  // namespace
+
+const Exchange* Media::exchange(SessionId id) const {
+    const auto found = sessions_.find(id);
+    return found == sessions_.end() || !found->second.exchange ? nullptr : &*found->second.exchange;
+}
+
+void Media::offer(SessionId id, const Exchange& opened, std::string body, Instant now, Output& out, OnBody on_body) {
+    const auto sdp = sdp::Document::parse(body);
+    if (!sdp) return on_body(std::unexpected(sdp.error()), now, out);
+    Session& session = sessions_.at(id);
+    if (const auto& open = session.exchange) {
+        const bool replaced = open->owner == opened.owner && open->offerer == opened.offerer && !open->answered;
+        if (!replaced) return on_body(fail(Errc::usage, "an offer is open already"), now, out);
+        reject(id, opened.owner, now, out);
+    }
+    session.exchange = opened;
+    session.before = session.streams;
+    auto shown = take_offer(id, opened.offerer, *sdp, out);
+    if (!shown) {
+        reject(id, opened.owner, now, out);
+        return on_body(std::unexpected(shown.error()), now, out);
+    }
+    const std::uint64_t number = next_ticket_++;
+    Waiting waiting{
+        .session = id, .exchange = opened, .body = {}, .shown = std::move(*shown), .on_body = std::move(on_body)};
+    waiting.missing = open_legs(id, *sdp, number, out);
+    if (waiting.missing > 0) {
+        waiting.body = std::move(body);
+        waiting_.emplace(number, std::move(waiting));
+        return;
+    }
+    waiting.on_body(rewritten(session, opened.offerer, *sdp, waiting.shown, out), now, out);
+}
+
+/// Each stream of the offer goes through the scheme; what is decided is told once a call.
+Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out) {
+    Session& session = sessions_.at(id);
+    if (session.streams.size() < sdp.media().size()) session.streams.resize(sdp.media().size());
+    Shown shown(sdp.media().size());
+    nat::Decision told;
+    for (std::size_t i = 0; i < sdp.media().size(); ++i) {
+        const sdp::Media& media = sdp.media()[i];
+        Stream& stream = session.streams[i];
+        if (media.rejected() || media.tcp()) continue;
+        // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
+        stream.offered = sdp.zero_address_hold(media)
+                             ? Said{}
+                             : Said{.rtp = sdp.rtp_endpoint(media), .rtcp = sdp.rtcp_endpoint(media)};
+        const auto said = incoming(session, id, from, stream.offered);
+        if (!said) return std::unexpected(said.error());
+        stream.offered_hold = holds(sdp, media);
+        open_stream(session, i, media.rtp() ? relay::Stream::rtp : relay::Stream::udp);
+        shown[i] = scheme_.offer(stream.pass, from, *said);
+        (void)scheme_.prepare(stream.pass);
+        note_shown(shown[i]->leg, session, other(from));
+        const nat::Decision decision = decide(session, stream, from, *said);
+        if (told.reasons.empty() || decision.relay) told = decision;
+    }
+    session.reasons = told.reasons;
+    announce(session, told, out);
+    return shown;
+}
+
+/// The pass of a stream. Another kind of stream on the same line (audio becomes a fax) takes other legs, and has the
+/// line for good when its exchange is closed: until then the pass before it lives on in `before`.
+void Media::open_stream(Session& session, std::size_t number, relay::Stream kind) {
+    Stream& stream = session.streams[number];
+    if (stream.pass != 0 && stream.kind == kind) return;
+    stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
+    stream.kind = kind;
+}
+
+/// Why the stream gets a relay, or none: the origin of the offer and who it goes to.
+nat::Decision Media::decide(const Session& session, const Stream& stream, End from, const loop::Incoming& said) const {
+    nat::Party origin = said.endpoint ? said.where : neighbour(session, from);
+    if (const loop::Leg* leg = scheme_.leg(said.leg)) {
+        if (const loop::Party* party = scheme_.party(leg->stands_for)) origin = party->where;
+    }
+    nat::Party listener = neighbour(session, other(from));
+    if (const loop::Party* known = scheme_.party(scheme_.speaks_at(stream.pass, other(from)))) listener = known->where;
+    const bool asked = settings_.relay_for.contains(origin.visible) || settings_.relay_for.contains(listener.visible);
+    return nat::decide(origin, listener, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks);
+}
+
+void Media::announce(Session& session, const nat::Decision& told, Output& out) const {
+    if (session.announced || told.reasons.empty()) return;
+    session.announced = true;
+    out.events.emplace_back(DecisionEvent{.call_id = session.call_id,
+                                          .caller_flow = session.ends[0].flow,
+                                          .caller = session.ends[0].party,
+                                          .callee_flow = session.ends[1].flow,
+                                          .callee = session.ends[1].party,
+                                          .decision = told});
+}
+
+Result<std::string> Media::answer(SessionId id, End from, const std::string& body, Instant now, Output& out) {
+    const auto sdp = sdp::Document::parse(body);
+    if (!sdp) return std::unexpected(sdp.error());
+    Session& session = sessions_.at(id);
+    if (!session.exchange || session.exchange->offerer != other(from)) return repeat(id, from, body, out);
+    auto shown = take_answer(id, from, *sdp);
+    if (!shown) return std::unexpected(shown.error());
+    bring_about(now, out);
+    return rewritten(session, from, *sdp, *shown, out);
+}
+
+/// What both ends said becomes what the legs face, and the legs are joined.
+Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Document& sdp) {
+    Session& session = sessions_.at(id);
+    Shown shown(sdp.media().size());
+    for (std::size_t i = 0; i < session.streams.size(); ++i) {
+        Stream& stream = session.streams[i];
+        const sdp::Media* media = i < sdp.media().size() ? &sdp.media()[i] : nullptr;
+        // A preview may refuse what the answer that counts takes: the stream goes when the exchange is closed.
+        stream.refused = media == nullptr || media->rejected();
+        if (stream.refused || media->tcp() || stream.pass == 0) continue;
+        const Said answered = sdp.zero_address_hold(*media)
+                                  ? Said{}
+                                  : Said{.rtp = sdp.rtp_endpoint(*media), .rtcp = sdp.rtcp_endpoint(*media)};
+        const auto said = incoming(session, id, from, answered);
+        if (!said) return std::unexpected(said.error());
+        stream.hold = stream.offered_hold || holds(sdp, *media);
+        if (answered.rtp) stream.said[index(from)] = answered;
+        if (stream.offered.rtp) stream.said[index(other(from))] = stream.offered;
+        shown[i] = scheme_.answer(stream.pass, *said);
+        note_shown(shown[i]->leg, session, other(from));
+    }
+    session.exchange->answered = true;
+    return shown;
+}
+
+Result<std::string> Media::repeat(SessionId id, End from, const std::string& body, Output& out) {
+    const auto sdp = sdp::Document::parse(body);
+    if (!sdp) return std::unexpected(sdp.error());
+    Session& session = sessions_.at(id);
+    Shown shown(sdp->media().size());
+    for (std::size_t i = 0; i < std::min(shown.size(), session.streams.size()); ++i) {
+        const sdp::Media& media = sdp->media()[i];
+        const Stream& stream = session.streams[i];
+        if (media.rejected() || media.tcp() || stream.pass == 0) continue;
+        const loop::Shown seen = scheme_.shown(stream.pass, other(from));
+        if (seen.leg != 0 || seen.raw) shown[i] = seen;
+    }
+    return rewritten(session, from, *sdp, shown, out);
+}
+
+Result<std::string> Media::acknowledge(SessionId id, End from, std::uint32_t cseq, const std::string& body, Instant now,
+                                       Output& out) {
+    Session& session = sessions_.at(id);
+    const auto& open = session.exchange;
+    const bool waited_for = open && open->in_response && open->cseq == cseq && open->offerer == other(from);
+    if (body.empty()) {
+        if (waited_for) close_exchange(id, now, out);
+        return std::string();
+    }
+    if (waited_for) {
+        auto after = answer(id, from, body, now, out);
+        close_exchange(id, now, out);
+        if (after) session.acknowledged = {.cseq = cseq, .before = body, .after = *after};
+        return after;
+    }
+    if (const auto& known = session.acknowledged; known.cseq == cseq && known.before == body) return known.after;
+    return repeat(id, from, body, out);
+}
+
+void Media::close_exchange(SessionId id, Instant now, Output& out) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || !found->second.exchange) return;
+    Session& session = found->second;
+    if (!session.exchange->answered) return reject(id, session.exchange->owner, now, out);
+    session.exchange.reset();
+    for (std::size_t i = 0; i < session.streams.size(); ++i) {
+        Stream& stream = session.streams[i];
+        const loop::PassId old = i < session.before.size() ? session.before[i].pass : 0;
+        if (old != 0 && old != stream.pass) scheme_.close(old);
+        if (stream.pass != 0 && stream.refused) scheme_.close(stream.pass);
+        if (stream.refused) stream = {};
+        if (stream.pass != 0) scheme_.accept(stream.pass);
+    }
+    session.before.clear();
+    bring_about(now, out);
+    if (session.established) keep(session, out);
+}
+
+void Media::reject(SessionId id, std::uint64_t owner, Instant now, Output& out) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || !found->second.exchange || found->second.exchange->owner != owner) return;
+    Session& session = found->second;
+    session.exchange.reset();
+    for (std::size_t i = 0; i < session.streams.size(); ++i) {
+        const loop::PassId old = i < session.before.size() ? session.before[i].pass : 0;
+        const loop::PassId fresh = session.streams[i].pass;
+        if (fresh != 0 && fresh != old) scheme_.close(fresh);
+        if (old != 0) scheme_.fail(old);
+    }
+    session.streams = std::move(session.before);
+    session.before.clear();
+    bring_about(now, out);
+}
+
+/// The stream is over, whatever becomes of an open exchange.
+void Media::lose_stream(Session& session, std::size_t number) {
+    for (auto* streams : {&session.streams, &session.before}) {
+        if (number >= streams->size()) continue;
+        if ((*streams)[number].pass != 0) scheme_.close((*streams)[number].pass);
+        (*streams)[number] = {};
+    }
+}
+
+Result<std::string> Media::rewritten(Session& session, End from, const sdp::Document& sdp, const Shown& shown,
+                                     Output& out) const {
+    std::vector<std::optional<sdp::MediaTarget>> targets(sdp.media().size());
+    std::optional<sdp::MediaTarget> any;
+    for (std::size_t i = 0; i < targets.size() && i < shown.size(); ++i) {
+        if (!shown[i]) continue;
+        if (shown[i]->leg != 0) {
+            const LiveLeg* leg = live(shown[i]->leg);
+            if (leg == nullptr || !leg->opened) return fail(Errc::usage, "a leg that is to be shown is not open");
+            targets[i] = sdp::MediaTarget{.rtp = leg->opened->local, .rtcp = leg->opened->rtcp, .setup = {}};
+        } else if (shown[i]->raw && shown[i]->raw != sdp.rtp_endpoint(sdp.media()[i])) {
+            targets[i] = sdp::MediaTarget{.rtp = *shown[i]->raw, .rtcp = shown[i]->rtcp, .setup = {}};
+        }
+        if (!any) any = targets[i];
+    }
+    std::string after(sdp.text());
+    if (any) {
+        // A rejected stream shows an address too: it must not be a private one.
+        for (std::size_t i = 0; i < targets.size(); ++i) {
+            if (!targets[i] && sdp.media()[i].rejected()) targets[i] = any;
+        }
+        auto rewrite = sdp::rewrite(sdp, targets,
+                                    {.ice = sdp::IcePolicy::drop,
+                                     .origin_address = any->rtp.address,
+                                     .session_version = {},
+                                     .hide_rejected = true});
+        if (!rewrite) return std::unexpected(rewrite.error());
+        after = std::move(rewrite->text);
+    }
+    number(session.told[index(other(from))], after);
+    if (verbose_) {
+        out.events.emplace_back(RewriteEvent{.call_id = session.call_id,
+                                             .from_caller = from == End::caller,
+                                             .before = std::string(sdp.text()),
+                                             .after = after});
+    }
+    return after;
+}
+
+/// RFC 3264 section 8: the version in o= goes up when anything else differs from what was sent before, and only then.
+/// The party's own number is kept wherever it will do.
+void Media::number(Numbered& told, std::string& text) {
+    const auto sdp = sdp::Document::parse(text);
+    if (!sdp || sdp->origin_version().empty()) return;
+    const sdp::Span span = sdp->origin_version();
+    const auto own = text::parse_number(sdp->text(span), std::numeric_limits<std::uint64_t>::max());
+    if (!own) return;
+    std::uint64_t print = 0xcbf29ce484222325u;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (i < span.offset || i >= span.end()) print = (print ^ static_cast<unsigned char>(text[i])) * 0x100000001b3u;
+    }
+    std::uint64_t version = *own;
+    if (told.version) version = std::max(version, told.print == print ? *told.version : *told.version + 1);
+    told = {.version = version, .print = print};
+    if (version != *own) text.replace(span.offset, span.length, std::to_string(version));
+}
+
+}  // namespace natkit::edge
