@@ -22,9 +22,9 @@ PassId Scheme::open(const nat::Party& caller_end, const nat::Party& callee_end) 
 PassId Scheme::fork(PassId original) {
     const Pass& first = passes_.at(original);
     const PassId id = open(first.sides[0].neighbour, first.sides[1].neighbour);
-    if (!first.before || first.offerer != End::caller) return id;  // no offer that another answer could belong to
+    if (!first.offerer) return id;  // no offer that another answer could belong to
     Pass& pass = passes_.at(id);
-    pass.offerer = first.offerer;
+    pass.offerer = End::caller;
     pass.before = std::make_unique<Before>();  // nothing: when this answer fails, so does all of this pass
     for (std::size_t i = 0; i < 2; ++i) pass.before->sides[i].neighbour = first.sides[i].neighbour;
     const Side& caller = first.sides[0];
@@ -130,6 +130,20 @@ Shown Scheme::answer_to_origin(Pass& pass, End offerer, PartyId destination) {
 bool Scheme::still_leads(const Side& side, PartyId party) const {
     const Leg* seen = leg(side.shown.leg);
     return seen != nullptr && seen->stands_for == party && !needs_relay_(seen->towards, side.neighbour);
+}
+
+void Scheme::prefer(PassId id) {
+    Pass& pass = passes_.at(id);
+    if (pass.offerer != End::caller) return;
+    const Side& asked = pass.sides[index(End::caller)];
+    const Side& from = pass.sides[index(End::callee)];
+    const Leg* named = leg(from.came);
+    const Party* destination = party(named != nullptr ? named->stands_for : from.own);
+    const LegId told = destination == nullptr ? 0 : destination->told.leg;
+    if (asked.came != 0 || asked.own == 0 || leg(told) == nullptr) return;
+    note_changed(pass);
+    set_stands_for(told, asked.own);
+    note_changed(pass);
 }
 
 LegId Scheme::prepare(PassId id) {

@@ -77,8 +77,8 @@ class Scheme {
 
     /// A new pass between two neighbours, known by their signalling alone so far.
     [[nodiscard]] PassId open(const nat::Party& caller_end, const nat::Party& callee_end);
-    /// Another To-tag for the same offer (a fork beyond the edge): a pass of its own that shares the leg towards the
-    /// callee. Its answer is the latest, and wins that leg.
+    /// Another To-tag for the caller's last offer (a fork beyond the edge), answered by the first or not: a pass of its
+    /// own that shares the leg towards the callee. Its answer is the latest, and wins that leg.
     [[nodiscard]] PassId fork(PassId pass);
     /// The dialog has ended, or the stream was removed. Its legs are gone when no other pass has seen them.
     void close(PassId pass);
@@ -93,6 +93,8 @@ class Scheme {
     /// The leg that answer() will show to the one that offered, if it shows one of this pass: made now, so that it can
     /// be opened in time. 0 where none is to be expected.
     [[nodiscard]] LegId prepare(PassId pass);
+    /// Of several answers to one offer this pass's is the one that counts: the shared leg is won by it.
+    void prefer(PassId pass);
     /// The exchange is over and counts.
     void accept(PassId pass);
     /// The offer was refused or given up: the pass is as before it.

@@ -9,7 +9,20 @@
 namespace natkit::edge {
 namespace {
 
-constexpr std::size_t most_copies = 16;  ///< of a branch; a fork beyond has so many To-tags at most
+constexpr std::size_t most_copies = 16;  ///< of a branch
+constexpr std::size_t most_forks = 8;    ///< To-tags of a branch besides its first
+
+/// RFC 4028: how long the session lasts without a refresh, with some time more for the BYE.
+std::optional<std::chrono::seconds> session_timer(const sip::Message& response) {
+    constexpr std::uint64_t least = 90;
+    constexpr std::uint64_t most = 30 * 24 * 3600;
+    for (const sip::Header& header : response.headers()) {
+        if (!text::iequals(header.name_text, "Session-Expires") && !text::iequals(header.name_text, "x")) continue;
+        const auto seconds = text::parse_number(text::trim(header.value.substr(0, header.value.find(';'))), most);
+        if (seconds) return std::chrono::seconds(std::max(*seconds, least) + 32);
+    }
+    return std::nullopt;
+}
 
 std::uint32_t number_of(const sip::Message& message) {
     const auto cseq = message.cseq();
@@ -31,6 +44,80 @@ void Edge::warn_unchanged(const sip::Message& message, Output& out) {
     if (why.empty()) return;
     out.log(LogLevel::problems, "call " + text::printable(message.call_id(), 80) +
                                     ": a body is passed on unchanged: " + text::printable(why, 100));
+}
+
+/// The session of a response's dialog: each To-tag of an INVITE has its own (RFC 3261 section 12.1.2).
+std::optional<SessionId> Edge::session_of(sip::TransactionId server, Branch& branch, const sip::Message& response,
+                                          Now now) {
+    const Context& context = contexts_.at(server);
+    if (!branch.session || !media_.contains(*branch.session)) return std::nullopt;
+    const std::string tag = response.to_tag();
+    if (context.dialog || context.request.method() != "INVITE" || tag.empty() || response.status() >= 300)
+        return branch.session;
+    if (media_.callee_tag(*branch.session).empty()) media_.set_callee_tag(*branch.session, tag);
+    if (media_.callee_tag(*branch.session) == tag) return branch.session;
+    for (const SessionId fork : branch.forks) {
+        if (media_.contains(fork) && media_.callee_tag(fork) == tag) return fork;
+    }
+    if (branch.forks.size() >= most_forks) {  // it takes the place of the last one
+        if (!media_.contains(branch.forks.back())) return std::nullopt;
+        media_.set_callee_tag(branch.forks.back(), tag);
+        return branch.forks.back();
+    }
+    std::optional<Exchange> open;
+    if (description_of(context.request))
+        open = Exchange{.offerer = End::caller, .owner = server, .cseq = number_of(context.request)};
+    branch.forks.push_back(media_.fork(*branch.session, tag, open, now.steady));
+    return branch.forks.back();
+}
+
+/// An offer in a dialog that is not known, after a restart perhaps: its token says that it is one of ours, and which
+/// flows are its ends.
+void Edge::adopt(Context& context, const Target& target, Now now) {
+    const sip::Message& request = context.request;
+    const std::string_view method = request.method();
+    if (!context.stripped.token || (method != "INVITE" && method != "UPDATE")) return;
+    const EndInfo sender{.flow = context.upstream.flow, .party = context.upstream.party, .tag = request.from_tag()};
+    const EndInfo receiver{.flow = target.flow, .party = target.party, .tag = request.to_tag()};
+    const sip::DialogToken& token = *context.stripped.token;
+    const bool to_callee = target.flow == token.callee || sender.flow == token.caller;
+    context.dialog = to_callee ? media_.create(std::string(request.call_id()), sender, receiver, now.steady)
+                               : media_.create(std::string(request.call_id()), receiver, sender, now.steady);
+    media_.set_token(*context.dialog, token);
+    context.adopted = true;
+}
+
+/// What a 2xx means for its session: the exchange is over, its dialog is there, and other answers to the INVITE are not
+/// the one.
+void Edge::settle(sip::TransactionId server, SessionId session, const sip::Message& response, Now now, Output& out) {
+    const Context& context = contexts_.at(server);
+    const bool invite = context.request.method() == "INVITE";
+    // Another transaction's exchange is not this one's to close, and a late offer waits for its ACK.
+    const Exchange* open = media_.exchange(session);
+    if (open != nullptr && open->owner == server && !open->in_response) media_.close_exchange(session, now.steady, out);
+    if (invite && !context.dialog && !media_.established(session)) media_.win(session, now.steady, out);
+    if (invite || context.adopted) media_.set_established(session, out);
+    if (invite || context.request.method() == "UPDATE") media_.set_timer(session, session_timer(response), now.steady);
+    if (!invite || context.dialog) return;
+    for (const Branch& branch : context.branches) {
+        if (branch.session && *branch.session != session) media_.retire(*branch.session, now.steady, out);
+        for (const SessionId fork : branch.forks) {
+            if (fork != session) media_.retire(fork, now.steady, out);
+        }
+    }
+}
+
+/// A failure ends all early dialogs of its branch. Where it asks for a password the INVITE will come again, and finds
+/// its ports as they were.
+void Edge::end_branch(Branch& branch, int status, Now now, Output& out) {
+    const std::string why = std::to_string(status) + " " + std::string(sip::reason_of(status));
+    for (const SessionId fork : branch.forks) {
+        if (!media_.established(fork)) media_.end(fork, why, now.steady, out);
+    }
+    if (!branch.session || !media_.contains(*branch.session) || media_.established(*branch.session)) return;
+    const bool again = (status == 401 || status == 407) && !branch.refused_here;
+    if (again) return media_.park(*branch.session, why, now.steady, out);
+    media_.end(*branch.session, why, now.steady, out);
 }
 
 /// The description in a request: an offer, or in a PRACK perhaps the answer to the offer of a reliable response.
@@ -70,7 +157,7 @@ void Edge::take_request(sip::TransactionId server, std::size_t index, std::strin
 /// The description in a provisional response or a 2xx: the answer to the request's offer, or where the INVITE had none
 /// an offer, or neither. The same bytes that come again are given the same as before.
 void Edge::take_response(sip::TransactionId server, std::size_t index, const sip::Message& response, SessionId session,
-                         std::string body, Now now, Output& out) {
+                         std::string body, Now now, Output& out, bool legs_are_open) {
     Context& context = contexts_.at(server);
     Branch& branch = context.branches[index];
     const std::string tag = response.to_tag();
@@ -91,8 +178,20 @@ void Edge::take_response(sip::TransactionId server, std::size_t index, const sip
     if (late_offer && (open == nullptr || (own && open->in_response))) {
         return take_late_offer(server, index, response, session, std::move(body), now, out);
     }
-    auto after = own && open->offerer == other(end) ? media_.answer(session, end, body, now.steady, out)
-                                                    : media_.repeat(session, end, body, out);
+    const bool answers = own && open->offerer == other(end);
+    if (answers && std::ranges::find(branch.forks, session) != branch.forks.end() && !legs_are_open) {
+        // The fork's own legs: the answer will show them.
+        branch.copies.pop_back();
+        media_.open_for_answer(session, now.steady, out,
+                               [this, server, index, session, response, body, wall = now.wall](
+                                   const Result<std::string>&, Instant then, Output& later) {
+                                   if (!contexts_.contains(server) || !media_.contains(session)) return;
+                                   take_response(server, index, response, session, body, {.steady = then, .wall = wall},
+                                                 later, true);
+                               });
+        return;
+    }
+    auto after = answers ? media_.answer(session, end, body, now.steady, out) : media_.repeat(session, end, body, out);
     if (!after) {
         // Nobody must be shown an address it cannot use, and the caller has a right to an end of its call.
         out.log(LogLevel::problems,

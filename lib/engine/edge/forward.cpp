@@ -88,6 +88,7 @@ void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out)
     if (!request.to_tag().empty()) {
         context.dialog = media_.find(request.call_id(), request.from_tag(), request.to_tag(),
                                      context.stripped.token ? &*context.stripped.token : nullptr);
+        if (!context.dialog && route.targets.size() == 1) adopt(context, route.targets.front(), now);
         if (context.dialog) context.from = media_.end_of(*context.dialog, request.from_tag());
     }
     context.later = std::move(route.targets);
@@ -105,10 +106,10 @@ void Edge::add_branch(Context& context, Target target, Now now) {
     branch.others = std::move(target.others);
     branch.host = std::move(target.host);
     if (request.method() == "INVITE" && request.to_tag().empty()) {
-        branch.session =
-            media_.create(std::string(request.call_id()),
-                          {.flow = context.upstream.flow, .party = context.upstream.party, .tag = request.from_tag()},
-                          {.flow = target.flow, .party = target.party, .tag = {}}, now.steady);
+        const EndInfo caller{.flow = context.upstream.flow, .party = context.upstream.party, .tag = request.from_tag()};
+        const EndInfo callee{.flow = target.flow, .party = target.party, .tag = {}};
+        branch.session = media_.resume(request.call_id(), caller, callee, now.steady);
+        if (!branch.session) branch.session = media_.create(std::string(request.call_id()), caller, callee, now.steady);
     } else {
         branch.session = context.dialog;
     }

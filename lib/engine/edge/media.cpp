@@ -14,32 +14,6 @@ constexpr std::size_t index(End end) noexcept {
 Media::Media(const Settings& settings)
     : settings_(settings), scheme_([this](const nat::Party& a, const nat::Party& b) { return relay_needed(a, b); }) {}
 
-SessionId Media::create(std::string call_id, EndInfo caller, EndInfo callee, Instant now) {
-    const SessionId id = next_session_++;
-    by_call_id_.emplace(call_id, id);
-    Session& session = sessions_[id];
-    session.call_id = std::move(call_id);
-    session.ends = {std::move(caller), std::move(callee)};
-    session.created = now;
-    deadlines_.add(now + settings_.max_dialog, id);
-    return id;
-}
-
-std::optional<SessionId> Media::find(std::string_view call_id, std::string_view from_tag, std::string_view to_tag,
-                                     const sip::DialogToken* flows) const {
-    const auto [first, last] = by_call_id_.equal_range(call_id);
-    std::optional<SessionId> found;
-    for (auto at = first; at != last; ++at) {
-        const auto& ends = sessions_.at(at->second).ends;
-        const bool forward = ends[0].tag == from_tag && (ends[1].tag == to_tag || to_tag.empty());
-        const bool backward = ends[1].tag == from_tag && ends[0].tag == to_tag;
-        if (!forward && !backward) continue;
-        if (flows == nullptr || (ends[0].flow == flows->caller && ends[1].flow == flows->callee)) return at->second;
-        if (!found) found = at->second;
-    }
-    return found;
-}
-
 End Media::end_of(SessionId session, std::string_view from_tag) const {
     return sessions_.at(session).ends[0].tag == from_tag ? End::caller : End::callee;
 }
@@ -108,20 +82,8 @@ Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End
     return loop::Incoming{.leg = ours->second, .endpoint = {}, .rtcp = {}, .where = {}};
 }
 
-void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
-    const auto found = sessions_.find(id);
-    if (found == sessions_.end()) return;
-    for (std::size_t i = 0; i < found->second.streams.size(); ++i) lose_stream(found->second, i);
-    bring_about(now, out);
-    out.events.emplace_back(
-        CallEvent{.kind = CallEvent::Kind::ended, .call_id = found->second.call_id, .why = std::string(why)});
-    const auto [first, last] = by_call_id_.equal_range(found->second.call_id);
-    by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
-    sessions_.erase(found);
-}
-
 void Media::on_time(Instant now, Output& out) {
-    while (const auto id = deadlines_.pop_due(now)) end(*id, "max_dialog", now, out);
+    end_those_due(now, out);
     part_superfluous(now, out);
 }
 

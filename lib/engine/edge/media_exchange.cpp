@@ -44,7 +44,7 @@ void Media::offer(SessionId id, const Exchange& opened, std::string body, Instan
     const std::uint64_t number = next_ticket_++;
     Waiting waiting{
         .session = id, .exchange = opened, .body = {}, .shown = std::move(*shown), .on_body = std::move(on_body)};
-    waiting.missing = open_legs(id, *sdp, number, out);
+    waiting.missing = open_legs(id, number, out);
     if (waiting.missing > 0) {
         waiting.body = std::move(body);
         waiting_.emplace(number, std::move(waiting));
@@ -70,6 +70,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         const auto said = incoming(session, id, from, stream.offered);
         if (!said) return std::unexpected(said.error());
         stream.offered_hold = holds(sdp, media);
+        stream.mux = media.rtcp_mux;
         open_stream(session, i, media.rtp() ? relay::Stream::rtp : relay::Stream::udp);
         shown[i] = scheme_.offer(stream.pass, from, *said);
         (void)scheme_.prepare(stream.pass);

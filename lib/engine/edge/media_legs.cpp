@@ -44,18 +44,17 @@ void Media::note_shown(loop::LegId id, const Session& session, End to) {
         leg->shown_to.push_back(visible);
 }
 
-/// Asks for every leg that the offer needs and that is not open; how many there are to wait for.
-std::size_t Media::open_legs(SessionId id, const sdp::Document& sdp, std::uint64_t waiting, Output& out) {
+/// Asks for every leg that an open exchange needs and that is not open; how many there are to wait for.
+std::size_t Media::open_legs(SessionId id, std::uint64_t waiting, Output& out) {
     std::size_t missing = 0;
-    for (std::size_t i = 0; i < sdp.media().size(); ++i) {
-        const sdp::Media& media = sdp.media()[i];
-        if (media.rejected() || sessions_.at(id).streams[i].pass == 0) continue;
-        for (const End end : {End::caller, End::callee}) missing += want_leg(id, i, end, media.rtcp_mux, waiting, out);
+    for (std::size_t i = 0; i < sessions_.at(id).streams.size(); ++i) {
+        if (sessions_.at(id).streams[i].pass == 0) continue;
+        for (const End end : {End::caller, End::callee}) missing += want_leg(id, i, end, waiting, out) ? 1 : 0;
     }
     return missing;
 }
 
-bool Media::want_leg(SessionId id, std::size_t number, End end, bool mux, std::uint64_t waiting, Output& out) {
+bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t waiting, Output& out) {
     const Session& session = sessions_.at(id);
     const Stream& stream = session.streams[number];
     const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
@@ -75,7 +74,7 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, bool mux, std::u
     tickets_[ticket] = {.waiting = waiting, .leg = leg};
     out.media.emplace_back(OpenLeg{.ticket = ticket,
                                    .stream = stream.kind,
-                                   .mux = mux,
+                                   .mux = stream.mux,
                                    .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
                                    .family = where.family,
                                    .party = own != nullptr
@@ -114,6 +113,7 @@ void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant 
     const auto& open = session->second.exchange;
     if (!open || open->owner != done.exchange.owner)
         return done.on_body(fail(Errc::not_found, "the offer was given up"), now, out);
+    if (done.no_body) return done.on_body(std::string(), now, out);
     const auto sdp = sdp::Document::parse(done.body);  // it was parsed before: it parses
     done.on_body(rewritten(session->second, done.exchange.offerer, *sdp, done.shown, out), now, out);
 }
@@ -153,8 +153,13 @@ void Media::bring_about(Instant now, Output& out) {
 }
 
 void Media::face(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
+    const auto is_retired = [&](const LiveLeg& one) {
+        const auto session = sessions_.find(one.session);
+        return session != sessions_.end() && session->second.retired;
+    };
     const loop::LegId mate_id = scheme_.mate(id);
     LiveLeg* mate = live(mate_id);
+    if (is_retired(leg) || (mate != nullptr && is_retired(*mate))) return;
     if (mate_id == 0 || mate == nullptr || !mate->opened) {
         if (!scheme_.needed(id) && !leg.parted) superfluous_.add(now + parting_time, id);
         return;
@@ -187,11 +192,14 @@ void Media::part_superfluous(Instant now, Output& out) {
     while (const auto id = superfluous_.pop_due(now)) {
         LiveLeg* leg = live(*id);
         if (leg == nullptr || !leg->opened || leg->parted || scheme_.needed(*id)) continue;
-        leg->parted = true;
-        leg->joined = 0;
-        leg->told_party.reset();
-        out.media.emplace_back(PartLeg{.leg = leg->opened->id});
+        part(*leg, out);
     }
+}
+
+void Media::part(LiveLeg& leg, Output& out) {
+    leg.joined = 0;
+    leg.told_party.reset();
+    if (leg.opened && !std::exchange(leg.parted, true)) out.media.emplace_back(PartLeg{.leg = leg.opened->id});
 }
 
 /// mediarelay has freed them by itself: their streams are over.
@@ -214,24 +222,35 @@ void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Outp
     bring_about(now, out);
 }
 
-/// Leaves with one of its legs what a restarted edge needs to know of the call.
-void Media::keep(Session& session, Output& out) const {
-    SessionState state{.call_id = session.call_id, .ends = session.ends, .streams = {}, .reasons = session.reasons};
-    const std::string* keeper = nullptr;
+/// Leaves with one of its legs what a restarted edge needs to know of the call, and nothing with the one before.
+void Media::keep(Session& session, Output& out) {
+    SessionState state{.call_id = session.call_id,
+                       .ends = session.ends,
+                       .token = session.token,
+                       .told = session.told,
+                       .streams = {},
+                       .reasons = session.reasons};
+    loop::LegId keeper = 0;
     for (const Stream& stream : session.streams) {
         SessionState::Stream& kept = state.streams.emplace_back();
         kept.kind = stream.kind;
+        kept.mux = stream.mux;
+        kept.hold = stream.hold;
         if (stream.pass == 0) continue;
         for (const End end : {End::caller, End::callee}) {
             const std::size_t i = static_cast<std::size_t>(end);
-            const LiveLeg* leg = live(scheme_.leg_towards(stream.pass, end));
+            const loop::LegId id = scheme_.leg_towards(stream.pass, end);
+            const LiveLeg* leg = live(id);
             kept.sides[i] = {.leg = {}, .said = stream.said[i].rtp, .rtcp = stream.said[i].rtcp};
             if (leg == nullptr || !leg->opened) continue;
             kept.sides[i].leg = leg->opened;
-            if (keeper == nullptr) keeper = &leg->opened->id;
+            if (keeper == 0 || id == session.keeper) keeper = id;
         }
     }
-    if (keeper != nullptr) out.media.emplace_back(KeepState{.leg = *keeper, .state = std::move(state)});
+    const loop::LegId before = std::exchange(session.keeper, keeper);
+    if (const LiveLeg* old = live(before); before != keeper && old != nullptr && old->opened)
+        out.media.emplace_back(KeepState{.leg = old->opened->id, .state = {}});
+    if (keeper != 0) out.media.emplace_back(KeepState{.leg = live(keeper)->opened->id, .state = std::move(state)});
 }
 
 }  // namespace natkit::edge

@@ -18,9 +18,13 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
     Session& session = sessions_.at(id);
     session.established = session.announced = true;
     session.reasons = state.reasons;
+    session.token = state.token;
+    session.told = state.told;
     for (const SessionState::Stream& known : state.streams) {
         Stream& stream = session.streams.emplace_back();
         stream.kind = known.kind;
+        stream.mux = known.mux;
+        stream.hold = known.hold;
         for (std::size_t i = 0; i < 2; ++i) stream.said[i] = {.rtp = known.sides[i].said, .rtcp = known.sides[i].rtcp};
     }
     return id;
@@ -52,7 +56,9 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
                 .session = id, .stream = i, .opened = kept, .kind = stream.kind, .told_party = {}, .shown_to = {}};
             by_local_[kept->local] = leg;
             note_shown(leg, session, end);
+            if (session.keeper == 0) session.keeper = leg;
         }
+        note_shown(scheme_.shown(stream.pass, End::callee).leg, session, End::callee);
     }
 }
 
@@ -61,7 +67,7 @@ void Media::replay_answer(SessionId id) {
     for (const Stream& stream : session.streams) {
         if (stream.pass == 0) continue;
         const auto said = incoming(session, id, End::callee, stream.said[1]);
-        if (said) (void)scheme_.answer(stream.pass, *said);
+        if (said) note_shown(scheme_.answer(stream.pass, *said).leg, session, End::caller);
     }
 }
 
@@ -75,6 +81,7 @@ std::vector<std::string> Media::claimed() {
         leg->joined = scheme_.mate(id);
         leg->parted = !scheme_.needed(id);
         if (const loop::Party* remote = scheme_.party(scheme_.remote(id))) leg->told_party = media_party(*remote);
+        leg->told_hold = held(*leg);
     }
     return claimed;
 }
@@ -82,11 +89,8 @@ std::vector<std::string> Media::claimed() {
 std::vector<std::string> Media::restore(Instant now) {
     std::vector<std::pair<SessionId, const SessionState*>> left;
     for (const SessionState& state : remembered_) {
-        const sip::DialogToken flows{.caller = state.ends[0].flow, .callee = state.ends[1].flow};
-        const auto known = find(state.call_id, state.ends[0].tag, state.ends[1].tag, &flows);
-        const bool same = known && sessions_.at(*known).ends[0].flow == flows.caller &&
-                          sessions_.at(*known).ends[1].flow == flows.callee;
-        if (!same) left.emplace_back(recreate(state, now), &state);
+        const auto known = find(state.call_id, state.ends[0].tag, state.ends[1].tag, &state.token);
+        if (!known || sessions_.at(*known).token != state.token) left.emplace_back(recreate(state, now), &state);
     }
     std::unordered_set<Endpoint, EndpointHash> kept;
     for (const SessionState& state : remembered_) {

@@ -29,11 +29,6 @@ void Edge::on_event(const sip::ResponseEvent& event, Now now, Output& out) {
         if (first && branch.cancel_wanted) cancel_branch(branch, now, out);
         if (status == 100 || context.finished || context.succeeded) return;
     }
-    const bool initial_invite = context.request.method() == "INVITE" && !context.dialog;
-    if (branch.session && initial_invite && media_.contains(*branch.session) && !response.to_tag().empty() &&
-        status < 300) {
-        media_.set_callee_tag(*branch.session, response.to_tag());
-    }
     if (branch.registering && status >= 200 && on_registered(found->first, index, response, now, out)) return;
     if (status < 300) return on_success(found->first, index, response, now, out);
     if (status == 503 && try_next(found->first, index, now, out)) return;
@@ -47,7 +42,7 @@ void Edge::on_event(const sip::ResponseEvent& event, Now now, Output& out) {
 void Edge::on_success(sip::TransactionId server, std::size_t index, const sip::Message& response, Now now,
                       Output& out) {
     Context& context = contexts_.at(server);
-    const auto session = context.branches[index].session;
+    const auto session = session_of(server, context.branches[index], response, now);
     if (!session || !media_.contains(*session)) return pass_back(server, index, response, {}, std::nullopt, now, out);
     if (auto body = description_of(response)) {
         return take_response(server, index, response, *session, std::move(*body), now, out);
@@ -71,13 +66,7 @@ void Edge::pass_back(sip::TransactionId server, std::size_t index, const sip::Me
         if (!context.succeeded) forget_.add(now.steady + late_answers, server);
         context.succeeded = true;
         context.later.clear();
-        if (session && media_.contains(*session)) {
-            // Another transaction's exchange is not this one's to close, and a late offer waits for its ACK.
-            const Exchange* open = media_.exchange(*session);
-            if (open != nullptr && open->owner == server && !open->in_response)
-                media_.close_exchange(*session, now.steady, out);
-            if (context.request.method() == "INVITE") media_.set_established(*session, out);
-        }
+        if (session && media_.contains(*session)) settle(server, *session, response, now, out);
         finish_dialog_request(context, status, now, out);
     }
     respond(server, status, edit.finish(), now, out);
@@ -94,11 +83,12 @@ void Edge::branch_failed(sip::TransactionId server, std::size_t index, int statu
     if (branch.final_status != 0) return;
     branch.final_status = status;
     branch.final_bytes = std::move(bytes);
-    if (branch.session && !context.dialog) {
-        media_.end(*branch.session, std::to_string(status) + " " + std::string(sip::reason_of(status)), now.steady,
-                   out);
-    } else if (context.dialog) {
+    if (!context.dialog) {
+        end_branch(branch, status, now, out);
+    } else {
         media_.reject(*context.dialog, server, now.steady, out);
+        if (context.adopted && !media_.established(*context.dialog))
+            media_.end(*context.dialog, std::to_string(status), now.steady, out);
     }
     finish_dialog_request(context, status, now, out);
     if (status >= 600) {

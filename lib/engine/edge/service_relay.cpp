@@ -16,7 +16,7 @@ void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
         const auto with = update == nullptr ? kept.end() : std::ranges::find(kept, update->leg, &KeepState::leg);
         if (with != kept.end()) {
             Json both = update_request(*update);
-            both["owner_state"] = state_record((*with)->state);
+            both["owner_state"] = (*with)->state ? state_record(*(*with)->state) : Json::object();
             tell_relay("update", std::move(both));
             kept.erase(with);
         } else if (!std::holds_alternative<KeepState>(request)) {
@@ -24,7 +24,8 @@ void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
         }
     }
     for (const KeepState* keep : kept) {
-        tell_relay("update", {{"leg", keep->leg}, {"owner_state", state_record(keep->state)}});
+        tell_relay("update",
+                   {{"leg", keep->leg}, {"owner_state", keep->state ? state_record(*keep->state) : Json::object()}});
     }
 }
 
@@ -83,7 +84,7 @@ void Service::Impl::take_up_page(std::uint64_t after) {
             return;
         }
         for (const Json& leg : (*reply)["legs"]) {
-            if (!leg.contains("owner_state")) continue;
+            if (!leg.contains("owner_state") || leg["owner_state"].empty()) continue;
             auto state = read_state(leg["owner_state"]);
             if (!state) {
                 log.problems("mediarelay: a call was kept, but: " + to_string(state.error()));

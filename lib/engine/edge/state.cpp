@@ -1,3 +1,6 @@
+#include <limits>
+
+#include "natkit/base/text.hpp"
 #include "records.hpp"
 
 /// The state of an established call as mediarelay keeps it for the edge: `owner_state` of one of its legs, 8 kB at
@@ -48,6 +51,25 @@ Result<EndInfo> read_end(const Json& json) {
                    .tag = text_of(json, "tag")};
 }
 
+/// Numbers of 64 bits as text: not every reader of JSON has them.
+Json number_state(const Numbered& told) {
+    if (!told.version) return Json::object();
+    return {{"version", std::to_string(*told.version)}, {"print", std::to_string(told.print)}};
+}
+
+Numbered read_number(const Json& json) {
+    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    const auto version = text::parse_number(text_of(json, "version"), most);
+    const auto print = text::parse_number(text_of(json, "print"), most);
+    if (!version || !print) return {};
+    return {.version = *version, .print = *print};
+}
+
+bool flag_of(const Json& json, const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_boolean() && found->get<bool>();
+}
+
 }  // namespace
 
 Json state_record(const SessionState& state) {
@@ -59,11 +81,18 @@ Json state_record(const SessionState& state) {
                         {"site", to_string(end.party.site)},
                         {"tag", end.tag}});
     }
+    for (std::size_t i = 0; i < 2; ++i) {
+        const sip::Flow& named = i == 0 ? state.token.caller : state.token.callee;
+        if (named != state.ends[i].flow) ends[i]["token"] = sip::to_string(named);
+        ends[i]["told"] = number_state(state.told[i]);
+    }
     Json streams = Json::array();
     for (const SessionState::Stream& stream : state.streams) {
         streams.push_back({{"caller", side_state(stream.sides[0])},
                            {"callee", side_state(stream.sides[1])},
-                           {"stream", relay::to_string(stream.kind)}});
+                           {"stream", relay::to_string(stream.kind)},
+                           {"mux", stream.mux},
+                           {"hold", stream.hold}});
     }
     return {{"call_id", state.call_id}, {"ends", std::move(ends)}, {"streams", std::move(streams)}};
 }
@@ -80,6 +109,10 @@ Result<SessionState> read_state(const Json& json) {
         auto end = read_end((*ends)[i]);
         if (!end) return std::unexpected(end.error());
         state.ends[i] = std::move(*end);
+        const auto named = sip::parse_flow(text_of((*ends)[i], "token"));
+        (i == 0 ? state.token.caller : state.token.callee) = named ? *named : state.ends[i].flow;
+        if (const auto told = (*ends)[i].find("told"); told != (*ends)[i].end() && told->is_object())
+            state.told[i] = read_number(*told);
     }
     for (const Json& known : *streams) {
         SessionState::Stream& stream = state.streams.emplace_back();
@@ -93,6 +126,8 @@ Result<SessionState> read_state(const Json& json) {
         const auto kind = relay::parse_stream(text_of(known, "stream"));
         if (!kind) return fail(Errc::bad_input, "not the state of a stream");
         stream.kind = *kind;
+        stream.mux = flag_of(known, "mux");
+        stream.hold = flag_of(known, "hold");
     }
     return state;
 }

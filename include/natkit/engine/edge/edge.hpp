@@ -144,6 +144,7 @@ class Edge {
         std::string uri;
         std::string server;  ///< as in Target
         std::optional<SessionId> session;
+        std::vector<SessionId> forks;  ///< of further To-tags: it forked beyond
         std::shared_ptr<const Registering> registering;
         std::shared_ptr<const sip::Message> sent;
         bool provisional = false;
@@ -168,6 +169,7 @@ class Edge {
         bool finished = false;            ///< a failure was passed back
         std::optional<SessionId> dialog;  ///< of a request inside a dialog
         End from = End::caller;           ///< in that dialog
+        bool adopted = false;             ///< that dialog was not known before
     };
     struct Route {
         proxy::Destination destination{};
@@ -267,9 +269,14 @@ class Edge {
     // exchange.cpp: which description is an offer and which an answer
     [[nodiscard]] static bool reliable(const sip::Message& response);
     static void warn_unchanged(const sip::Message& message, Output& out);
+    [[nodiscard]] std::optional<SessionId> session_of(sip::TransactionId server, Branch& branch,
+                                                      const sip::Message& response, Now now);
+    void adopt(Context& context, const Target& target, Now now);
+    void settle(sip::TransactionId server, SessionId session, const sip::Message& response, Now now, Output& out);
+    void end_branch(Branch& branch, int status, Now now, Output& out);
     void take_request(sip::TransactionId server, std::size_t branch, std::string body, Now now, Output& out);
     void take_response(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,
-                       std::string body, Now now, Output& out);
+                       std::string body, Now now, Output& out, bool legs_are_open = false);
     void take_late_offer(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,
                          std::string body, Now now, Output& out);
     void give_back(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,

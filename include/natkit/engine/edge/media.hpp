@@ -66,6 +66,9 @@ class Media {
     /// The call goes to another place, as nobody answered at the first.
     void set_callee(SessionId session, const sip::Flow& flow, const nat::Verdict& party);
     void set_callee_tag(SessionId session, std::string tag);
+    [[nodiscard]] const std::string& callee_tag(SessionId session) const { return sessions_.at(session).ends[1].tag; }
+    /// The flows that the dialog's token names, where they are not those of its ends any more.
+    void set_token(SessionId session, const sip::DialogToken& token) { sessions_.at(session).token = token; }
     void set_established(SessionId session, Output& out);
     [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
     [[nodiscard]] bool established(SessionId session) const;
@@ -90,6 +93,22 @@ class Media {
     void close_exchange(SessionId session, Instant now, Output& out);
     /// The open offer of that owner was refused: what it changed is taken back, legs opened for it are freed.
     void reject(SessionId session, std::uint64_t owner, Instant now, Output& out);
+    /// The INVITE was challenged: its session keeps its ports for 32 s, as it will come again (1,000 sessions at most).
+    void park(SessionId session, std::string_view why, Instant now, Output& out);
+    /// The session of a challenged INVITE that comes again, by the same flows.
+    [[nodiscard]] std::optional<SessionId> resume(std::string_view call_id, const EndInfo& caller,
+                                                  const EndInfo& callee, Instant now);
+    /// Another To-tag for an INVITE that forked beyond the edge: a session that shares the leg towards the callee.
+    /// `open`: the caller's offer, which every callee answers for itself.
+    [[nodiscard]] SessionId fork(SessionId original, std::string tag, const std::optional<Exchange>& open, Instant now);
+    /// Opens the legs that a fork's answer needs, then calls back with an empty text.
+    void open_for_answer(SessionId session, Instant now, Output& out, OnBody ready);
+    /// A 2xx to the INVITE: this session has the legs that it shares with other answers.
+    void win(SessionId session, Instant now, Output& out);
+    /// Another answer has won: the legs part at once. Without a 2xx of its own (win()) the session ends after 32 s.
+    void retire(SessionId session, Instant now, Output& out);
+    /// RFC 4028: without a refresh the session ends after so long; nothing: no such timer.
+    void set_timer(SessionId session, std::optional<std::chrono::seconds> interval, Instant now);
     /// Frees everything. `why` for the event.
     void end(SessionId session, std::string_view why, Instant now, Output& out);
 
@@ -117,16 +136,12 @@ class Media {
     struct Stream {
         loop::PassId pass = 0;  ///< 0: no such stream, or it was rejected
         relay::Stream kind{};
+        bool mux = false;
         bool hold = false;
         bool offered_hold = false;  ///< in the open or last offer
         bool refused = false;       ///< by the answer so far
         std::array<Said, 2> said;   ///< what each end's description names
         Said offered;               ///< in the open or last offer
-    };
-    /// The o= line of what one end is sent (RFC 3264 section 8): raised whenever anything else differs.
-    struct Numbered {
-        std::optional<std::uint64_t> version;
-        std::uint64_t print = 0;  ///< of the description without its number
     };
     struct Acknowledged {  ///< the last answer in an ACK: a repeated ACK gets the same
         std::uint32_t cseq = 0;
@@ -141,9 +156,14 @@ class Media {
         std::optional<Exchange> exchange;  ///< that is open
         std::array<Numbered, 2> told;      ///< what the caller and the callee were sent last
         Acknowledged acknowledged;
-        std::string keeper;                ///< the leg that the state is kept with
+        loop::LegId keeper = 0;            ///< the leg that the state is kept with
         std::vector<nat::Reason> reasons;  ///< of the last decision
-        Instant created{};
+        sip::DialogToken token;            ///< the flows that its dialog token names
+        Instant last_moment{};             ///< max_dialog
+        Instant ends_at{};                 ///< by itself; never after last_moment
+        std::string ends_by;               ///< the reason then
+        bool parked = false;
+        bool retired = false;
         bool established = false;
         bool announced = false;
     };
@@ -166,14 +186,21 @@ class Media {
         std::string body;
         Shown shown;
         std::size_t missing = 0;
-        std::optional<Error> failed;
+        bool no_body = false;  ///< nothing is to be rewritten
+        std::optional<Error> failed = std::nullopt;
         OnBody on_body;
     };
     struct Ticket {
         std::uint64_t waiting = 0;
         loop::LegId leg = 0;
     };
-    // media.cpp: sessions, and who is where
+    // media_sessions.cpp
+    void plan(SessionId id, Instant when, std::string why, Instant now);
+    void end_those_due(Instant now, Output& out);
+    [[nodiscard]] std::vector<loop::LegId> legs_of(const Session& session) const;
+    void inherit(const std::vector<loop::LegId>& legs, SessionId ended, const std::string& call_id);
+
+    // media.cpp: who is where
     [[nodiscard]] nat::Party neighbour(const Session& session, End end) const;
     [[nodiscard]] nat::Party speaker(const Session& session, End end, const std::optional<Endpoint>& said) const;
     [[nodiscard]] Result<loop::Incoming> incoming(const Session& session, SessionId id, End from,
@@ -195,16 +222,16 @@ class Media {
     // media_legs.cpp: the scheme's legs and mediarelay's
     [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;
     void note_shown(loop::LegId leg, const Session& session, End to);
-    [[nodiscard]] std::size_t open_legs(SessionId id, const sdp::Document& sdp, std::uint64_t waiting, Output& out);
-    [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, bool mux, std::uint64_t waiting,
-                                Output& out);
+    [[nodiscard]] std::size_t open_legs(SessionId id, std::uint64_t waiting, Output& out);
+    [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
     [[nodiscard]] MediaParty media_party(const loop::Party& party) const;
     [[nodiscard]] bool held(const LiveLeg& leg) const;
     void bring_about(Instant now, Output& out);
     void face(loop::LegId id, LiveLeg& live, Instant now, Output& out);
     void tell_party(loop::LegId id, LiveLeg& live, Output& out);
+    static void part(LiveLeg& live, Output& out);
     void part_superfluous(Instant now, Output& out);
-    void keep(Session& session, Output& out) const;
+    void keep(Session& session, Output& out);
     [[nodiscard]] LiveLeg* live(loop::LegId leg);
     [[nodiscard]] const LiveLeg* live(loop::LegId leg) const;
 
@@ -228,6 +255,7 @@ class Media {
     Deadlines<SessionId> deadlines_;
     Deadlines<loop::LegId> superfluous_;
     std::vector<SessionState> remembered_;
+    std::size_t parked_ = 0;
     bool verbose_ = false;
 };
 

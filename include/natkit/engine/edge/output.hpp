@@ -73,6 +73,13 @@ struct EndInfo {
     nat::Verdict party;
     std::string tag;
 };
+/// The number in the o= line of what one end is sent (RFC 3264 section 8): raised whenever anything else differs.
+struct Numbered {
+    std::optional<std::uint64_t> version;
+    std::uint64_t print = 0;  ///< of the description without its number
+
+    friend bool operator==(const Numbered&, const Numbered&) = default;
+};
 /// What the edge must know of an established call after its own restart: kept by mediarelay with one of its legs.
 struct SessionState {
     /// One stream at one end.
@@ -84,15 +91,19 @@ struct SessionState {
     struct Stream {
         std::array<Side, 2> sides;  ///< of the caller, of the callee
         relay::Stream kind{};
+        bool mux = false;
+        bool hold = false;
     };
     std::string call_id;
     std::array<EndInfo, 2> ends;
+    sip::DialogToken token;        ///< as the ends' flows were at first
+    std::array<Numbered, 2> told;  ///< what the caller and the callee were sent
     std::vector<Stream> streams;
     std::vector<nat::Reason> reasons;
 };
 struct KeepState {
     std::string leg;
-    SessionState state;
+    std::optional<SessionState> state;  ///< nothing: what was kept with this leg is forgotten
 };
 using MediaRequest = std::variant<OpenLeg, UpdateLeg, JoinLegs, PartLeg, ReopenLeg, FreeLegs, KeepState>;
 

@@ -127,7 +127,8 @@ struct World {
             } else if (const auto* update = std::get_if<UpdateLeg>(&request)) {
                 updates.push_back(*update);
             } else if (const auto* keep = std::get_if<KeepState>(&request)) {
-                kept[keep->leg] = keep->state;
+                if (keep->state) kept[keep->leg] = *keep->state;
+                if (!keep->state) kept.erase(keep->leg);
             }
         }
     }
