@@ -247,7 +247,13 @@ void TcpRelay::on_time(Instant now) {
     }
 }
 
-/// A party that has ended a connection and opened the next one is not kept from it by the other party's not ending it.
+bool TcpRelay::is_left(const TcpConnection& connection, Instant now) const {
+    if (connection.state != State::coupled || !connection.finished) return false;
+    return now - std::max(connection.moved, connections_.at(connection.other).moved) >= linger;
+}
+
+/// A party that has ended a connection and opened the next one is not kept from it by the other party's not ending it,
+/// unless that one still sends.
 void TcpRelay::make_room_for_next(TcpJoin& join, Instant now) {
     for (TcpLeg* leg : join.legs) {
         const auto waits = [&](ConnectionId id) {
@@ -255,11 +261,12 @@ void TcpRelay::make_room_for_next(TcpJoin& join, Instant now) {
             return each.state == State::waiting && each.other == 0 && now - each.since >= linger;
         };
         if (engaged(*leg) < leg->limit || std::ranges::none_of(leg->connections, waits)) continue;
-        const auto done = std::ranges::find_if(leg->connections, [&](ConnectionId id) {
-            const TcpConnection& each = connections_.at(id);
-            return each.state == State::coupled && each.finished;
-        });
-        if (done != leg->connections.end()) end(*done, Ending::replaced, now);
+        const auto done =
+            std::ranges::find_if(leg->connections, [&](ConnectionId id) { return is_left(connections_.at(id), now); });
+        if (done == leg->connections.end()) continue;
+        // A direction that was cut short must not look complete.
+        const bool whole = connections_.at(connections_.at(*done).other).finished;
+        end(*done, Ending::replaced, !whole, now);
     }
     meet(join, now);
 }

@@ -88,13 +88,15 @@ std::optional<ConnectionId> TcpRelay::on_accepted(TcpLeg& leg, const Endpoint& s
         reason = Drop::wrong_address;
     } else if (!leg.listens()) {
         reason = Drop::wrong_role;
-    } else if (!make_room(leg, now) && !give_up_dialling(leg) && leg.connections.size() - engaged(leg) >= max_waiting) {
+    } else if (waiting(leg) >= max_waiting) {
         reason = Drop::too_many;
     }
     if (reason) {
         drop(leg, *reason, source);
         return std::nullopt;
     }
+    // Where it is being dialled, this connection comes instead; else one that signalling has made old may go for it.
+    if (!give_up_dialling(leg)) (void)make_room(leg, now);
     TcpConnection& connection = open(leg, State::waiting, source, rule_of(leg, source), now);
     const ConnectionId id = connection.id;
     match(connection, now);
@@ -131,7 +133,7 @@ void TcpRelay::couple(TcpConnection& one, TcpConnection& other, Instant now) {
     TcpConnection& b = &a == &one ? other : one;
     for (TcpConnection* each : {&a, &b}) {
         each->state = State::coupled;
-        each->since = now;
+        each->since = each->moved = now;
         ++each->leg->opened;
     }
     a.other = b.id;
@@ -165,7 +167,8 @@ void TcpRelay::on_failed(ConnectionId id, ConnectFailure why, Instant now) {
     const Endpoint remote = found->second.remote;
     forget(found->second, false, false);
     ++leg.failed;
-    if (rule == SourceRule::forwarded_port) leg.dial_failed = true;
+    // What this host did not manage says nothing about the party.
+    if (rule == SourceRule::forwarded_port && why != ConnectFailure::system) leg.dial_failed = true;
     drop(leg, Drop::not_connected, remote, why, rule);
     const auto other = connections_.find(other_id);
     if (other == connections_.end()) return;
@@ -189,10 +192,13 @@ void TcpRelay::on_ended(ConnectionId id, Ending how, Instant now) {
 }
 
 void TcpRelay::end(ConnectionId id, Ending how, Instant now) {
+    end(id, how, how == Ending::not_met || how == Ending::reset, now);
+}
+
+void TcpRelay::end(ConnectionId id, Ending how, bool reset, Instant now) {
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
     if (found->second.state == State::coupled) told_end(found->second, how, now);
-    const bool reset = how == Ending::not_met || how == Ending::reset;
     if (const auto other = connections_.find(found->second.other); other != connections_.end()) {
         forget(other->second, true, reset);
     }
@@ -231,6 +237,7 @@ void TcpRelay::on_progress(ConnectionId id, std::uint64_t received, std::uint64_
         counters.received_bytes += received - connection.received;
         counters.last_received = now;
     }
+    if (received > connection.received || sent > connection.sent) connection.moved = now;
     if (sent > connection.sent) counters.sent_bytes += sent - connection.sent;
     connection.received = std::max(received, connection.received);
     connection.sent = std::max(sent, connection.sent);

@@ -27,7 +27,8 @@ inline constexpr unsigned max_connections = 8;  ///< of one leg at once, at most
 /// How many more may wait for one of those to end: who closes a connection and opens the next one is faster than the
 /// other party, which must close it too.
 inline constexpr unsigned max_waiting = 32;
-/// A connection whose party has ended its direction makes room for one that has waited this long.
+/// A connection whose party has ended its direction, and that has moved no byte for this long, makes room for one that
+/// has waited this long.
 inline constexpr Duration linger = std::chrono::seconds(2);
 
 struct TcpJoin;
@@ -82,6 +83,7 @@ struct TcpConnection {
     std::uint64_t received = 0;  ///< bytes
     std::uint64_t sent = 0;
     bool finished = false;  ///< its party will send no more
+    Instant moved{};        ///< when bytes last came from its party or went to it
     bool in_vain = false;   ///< its other half was dialled and did not answer; not again until signalling speaks
 };
 
@@ -171,6 +173,11 @@ class TcpRelay {
     void make_room_for_next(TcpJoin& join, Instant now);
     /// Ends a connection, and its other half with it.
     void end(ConnectionId id, Ending how, Instant now);
+    void end(ConnectionId id, Ending how, bool reset, Instant now);
+    /// Its party is done with it, and nothing moves either way.
+    [[nodiscard]] bool is_left(const TcpConnection& connection, Instant now) const;
+    /// Of a leg: connections without another half.
+    [[nodiscard]] std::size_t waiting(const TcpLeg& leg) const { return leg.connections.size() - engaged(leg); }
     void told_end(const TcpConnection& one, Ending how, Instant now);
     void forget(const TcpConnection& connection, bool close, bool reset);
     void drop(TcpLeg& leg, Drop reason, const Endpoint& source, std::optional<ConnectFailure> why = {},
