@@ -166,14 +166,7 @@ Poll::~Poll() {
 }
 
 void Poll::watch(bool for_reading, bool for_writing) {
-    start((for_reading ? UV_READABLE : 0) | (for_writing ? UV_WRITABLE : 0));
-}
-
-void Poll::watch_errors() {
-    start(UV_PRIORITIZED);  // nothing here sends urgent data; an error comes with whatever is watched
-}
-
-void Poll::start(int events) {
+    const int events = (for_reading ? UV_READABLE : 0) | (for_writing ? UV_WRITABLE : 0);
     if (events == 0) {
         uv_poll_stop(&impl_->handle);
         return;
@@ -181,7 +174,7 @@ void Poll::start(int events) {
     must(uv_poll_start(&impl_->handle, events, [](uv_poll_t* handle, int status, int ready) {
         auto* impl = static_cast<Impl*>(handle->data);
         if (impl->closed) return;
-        if (status < 0 || (ready & UV_PRIORITIZED) != 0) {
+        if (status < 0) {
             impl->on_ready(true, true);
         } else {
             impl->on_ready((ready & UV_READABLE) != 0, (ready & UV_WRITABLE) != 0);

@@ -46,6 +46,7 @@ Result<Fd> open_stream_listener(const Endpoint& local, int backlog) {
     Fd socket = open_socket(local.address);
     if (!socket) return failure(name + ": socket", errno);
     set(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+    set(socket, SOL_SOCKET, SO_OOBINLINE, 1);  // what connects has it before its first byte comes
     if (!local.address.is_v4()) set(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     const SockAddr address = to_sockaddr(local);
     if (::bind(socket.get(), address.get(), address.length) != 0) return failure(name + ": bind", errno);

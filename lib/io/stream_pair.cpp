@@ -2,8 +2,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cassert>
+#include <array>
 #include <cerrno>
+#include <climits>
 
 #include "natkit/io/stream.hpp"
 
@@ -15,7 +16,6 @@ using namespace std::chrono_literals;
 /// What one direction may move before the others have their turn.
 constexpr std::size_t most_at_once = std::size_t{4} << 20;
 constexpr Duration pipe_wait = 100ms;
-constexpr int want_errors = 4;  ///< beside Poll's readable and writable
 
 ssize_t move_bytes(const Fd& from, const Fd& to, std::size_t size) {
     for (;;) {
@@ -56,20 +56,21 @@ void PipePool::give_back(Pipe pipe) {
     if (free_.size() < most_kept) free_.push_back(std::move(pipe));
 }
 
-StreamPair::StreamPair(Loop& loop, PipePool& pipes, Fd a, Fd b, OnEnd on_end)
-    : pipes_(pipes), sockets_{std::move(a), std::move(b)}, on_end_(std::move(on_end)) {
+StreamPair::StreamPair(Loop& loop, PipePool& pipes, LossSet& losses, Fd a, Fd b, OnEnd on_end)
+    : pipes_(pipes), losses_(losses), sockets_{std::move(a), std::move(b)}, on_end_(std::move(on_end)) {
     for (std::size_t i = 0; i < 2; ++i) {
         polls_[i] = std::make_unique<Poll>(
             loop, sockets_[i].get(), [this, i](bool readable, bool writable) { on_ready(i, readable, writable); });
     }
     retry_ = std::make_unique<Timer>(loop, [this] {
-        watched_ = {-1, -1};
+        for (Direction& way : directions_) way.starved = false;
         watch();
     });
     watch();
 }
 
 StreamPair::~StreamPair() {
+    for (auto& guard : guards_) guard.reset();
     for (auto& poll : polls_) poll.reset();
     if (!abort_) return;
     for (Fd& socket : sockets_) reset_stream(std::move(socket));
@@ -81,16 +82,34 @@ StreamPair::Side StreamPair::side(std::size_t which) const noexcept {
             .finished = directions_[which].ended};
 }
 
-/// Reads into the pipe; false when there is nothing to go on with.
-bool StreamPair::fill(std::size_t from, Step& step) {
+/// splice() never passes an urgent byte: before it, it says that nothing is there, or takes an end behind it for an end
+/// here, while poll() says that there is something to read. recv() passes it, as SO_OOBINLINE asks, and so has the last
+/// word on what splice() calls nothing.
+ssize_t StreamPair::pass_mark(std::size_t from) {
+    std::array<char, PIPE_BUF> bytes{};
+    ssize_t got = 0;
+    do {
+        got = ::recv(sockets_[from].get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if (got <= 0) return got;
+    // An empty pipe takes PIPE_BUF bytes in one piece.
+    const ssize_t put = ::write(directions_[from].pipe->write.get(), bytes.data(), static_cast<std::size_t>(got));
+    if (put == got) return got;
+    errno = EIO;
+    return -1;
+}
+
+/// Reads into the empty pipe; false when there is nothing to go on with.
+bool StreamPair::fill(std::size_t from, bool first, Step& step) {
     Direction& way = directions_[from];
     if (!way.pipe) way.pipe = pipes_.take();
     if (!way.pipe) {
-        polls_[from]->watch(false, false);
+        way.starved = true;
         retry_->start_in(pipe_wait);
         return false;
     }
-    const ssize_t got = move_bytes(sockets_[from], way.pipe->write, way.pipe->size);
+    ssize_t got = move_bytes(sockets_[from], way.pipe->write, way.pipe->size);
+    if (got == 0 || (got < 0 && first && later(errno))) got = pass_mark(from);
     if (got < 0) {
         if (!later(errno)) step = Step::failed;
         return false;
@@ -120,7 +139,8 @@ StreamPair::Step StreamPair::pump(std::size_t from) {
     Direction& way = directions_[from];
     Step step = Step::fine;
     const std::uint64_t before = way.read;
-    while (drain(from, step) && !way.ended && way.read - before < most_at_once && fill(from, step)) {
+    while (drain(from, step) && !way.ended && way.read - before < most_at_once &&
+           fill(from, way.read == before, step)) {
     }
     if (step == Step::fine && way.held == 0) {
         if (way.pipe) pipes_.give_back(*std::exchange(way.pipe, std::nullopt));
@@ -130,36 +150,40 @@ StreamPair::Step StreamPair::pump(std::size_t from) {
 }
 
 void StreamPair::on_ready(std::size_t which, bool readable, bool writable) {
-    // Errors are told as both; and so is, of a side that is not read now, the end of both its directions, which is no
-    // error: what it has sent waits to be read.
-    if (readable && writable) {
-        if (error_of(sockets_[which]) != 0) return end(End::reset);
-        hung_up_[which] = hung_up_[which] || watched_[which] == want_errors;
-        watched_[which] = -1;  // the system's watch may have ended with that
-    }
+    // An error is told as both, and libuv watches no more then.
+    const bool perhaps_failed = readable && writable;
+    if (perhaps_failed) watched_[which] = -1;
     if (readable && pump(which) == Step::failed) return end(End::reset);
     if (writable && pump(1 - which) == Step::failed) return end(End::reset);
     if (directions_[0].shut && directions_[1].shut) return end(End::closed);
+    // Asked last: what came before a reset has gone on now.
+    if (perhaps_failed && error_of(sockets_[which]) != 0) return end(End::reset);
     watch();
 }
 
+/// A side that is not read now has failed, or both its directions have ended; the latter is no error: what it has sent
+/// waits to be read.
+void StreamPair::on_lost(std::size_t which) {
+    hung_up_[which] = true;
+    on_ready(which, true, true);
+}
+
 /// A side is read while the other takes what it sends, written to while something waits for it, and watched for its
-/// end otherwise: a side that goes away must be noticed though nobody reads from it.
+/// loss otherwise: a side that goes away must be noticed though nobody reads from it.
 void StreamPair::watch() {
     for (std::size_t i = 0; i < 2; ++i) {
         const Direction& in = directions_[i];
         const Direction& out = directions_[1 - i];
-        const bool reads = !in.ended && in.held == 0;
-        int wanted = (reads ? Poll::readable : 0) | (out.held > 0 ? Poll::writable : 0);
-        // Both directions ended: the system would tell so again and again.
-        if (wanted == 0 && !hung_up_[i] && !(in.ended && out.shut)) wanted = want_errors;
-        if (wanted == watched_[i]) continue;
-        watched_[i] = wanted;
-        if (wanted == want_errors) {
-            polls_[i]->watch_errors();
-        } else {
-            polls_[i]->watch((wanted & Poll::readable) != 0, (wanted & Poll::writable) != 0);
+        const bool reads = !in.ended && in.held == 0 && !in.starved;
+        const bool writes = out.held > 0;
+        const int wanted = (reads ? Poll::readable : 0) | (writes ? Poll::writable : 0);
+        if (wanted != watched_[i]) {
+            watched_[i] = wanted;
+            polls_[i]->watch(reads, writes);
         }
+        const bool guarded = wanted == 0 && !hung_up_[i] && !(in.ended && out.shut);
+        if (!guarded) guards_[i].reset();
+        if (guarded && !guards_[i]) guards_[i].emplace(losses_, sockets_[i].get(), [this, i] { on_lost(i); });
     }
 }
 

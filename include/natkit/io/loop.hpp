@@ -89,12 +89,8 @@ class Poll {
     Poll& operator=(const Poll&) = delete;
 
     void watch(bool for_reading, bool for_writing);
-    /// Calls back, as for both, only when the other end is gone for good or something is wrong.
-    void watch_errors();
 
   private:
-    void start(int events);
-
     struct Impl;
     Impl* impl_;
 };

@@ -10,6 +10,7 @@
 #include "natkit/base/endpoint.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
+#include "natkit/io/stream_loss.hpp"
 
 /// TCP connections whose bytes pass through without being looked at: listened for, dialled, coupled by splice().
 namespace natkit::io {
@@ -18,8 +19,9 @@ namespace natkit::io {
 /// still gives it to one listener only. Errors as open_udp().
 [[nodiscard]] Result<Fd> open_stream_listener(const Endpoint& local, int backlog = 32);
 
-/// What a relayed connection needs: keepalive (60 s, four probes 15 s apart), no delay of small writes, urgent data
-/// kept in its place.
+/// What a relayed connection needs: keepalive (after 60 s without data, four probes 15 s apart; while data is on its
+/// way unacknowledged the system retransmits instead, for about 15 minutes), no delay of small writes, urgent data kept
+/// in its place.
 void set_stream_options(const Fd& connection);
 
 /// Closes it with a reset: the other end learns that something went wrong, and nothing lingers here.
@@ -84,7 +86,8 @@ class PipePool {
 };
 
 /// Two connections that carry each other's bytes: what one end sends the other one gets, the end of a direction
-/// included; a reset on one side becomes one on the other. Nothing is read while the other side does not take what was
+/// included; a reset on one side becomes one on the other, after what came before it as far as that is taken at once.
+/// Urgent data (RFC 6093) stays in its place, as data. Nothing is read while the other side does not take what was
 /// read before, so what is held is bounded by a pipe each way.
 class StreamPair {
   public:
@@ -100,7 +103,8 @@ class StreamPair {
         bool finished = false;  ///< its end sends no more
     };
 
-    StreamPair(Loop& loop, PipePool& pipes, Fd a, Fd b, OnEnd on_end);
+    /// `pipes` and `losses` outlive it. Needs set_stream_options() on both.
+    StreamPair(Loop& loop, PipePool& pipes, LossSet& losses, Fd a, Fd b, OnEnd on_end);
     /// Closes both; with a reset after abort().
     ~StreamPair();
     StreamPair(const StreamPair&) = delete;
@@ -115,23 +119,28 @@ class StreamPair {
         std::size_t held = 0;  ///< bytes in the pipe
         std::uint64_t read = 0;
         std::uint64_t written = 0;
-        bool ended = false;  ///< nothing more comes
-        bool shut = false;   ///< and the other side was told so
+        bool ended = false;    ///< nothing more comes
+        bool shut = false;     ///< and the other side was told so
+        bool starved = false;  ///< there was no pipe; not read until `retry_`
     };
     enum class Step : std::uint8_t { fine, failed };
 
     void on_ready(std::size_t which, bool readable, bool writable);
     [[nodiscard]] Step pump(std::size_t from);
-    [[nodiscard]] bool fill(std::size_t from, Step& step);
+    void on_lost(std::size_t which);
+    [[nodiscard]] bool fill(std::size_t from, bool first, Step& step);
+    [[nodiscard]] ssize_t pass_mark(std::size_t from);
     [[nodiscard]] bool drain(std::size_t from, Step& step);
     void watch();
     void end(End end);
 
     PipePool& pipes_;
+    LossSet& losses_;
     std::array<Fd, 2> sockets_;
     std::array<Direction, 2> directions_;
     std::array<std::unique_ptr<Poll>, 2> polls_;
     std::array<int, 2> watched_{-1, -1};
+    std::array<std::optional<LossWatch>, 2> guards_;  ///< of a side that is neither read nor written
     std::array<bool, 2> hung_up_{};  ///< both directions ended while it was not read: its bytes still wait
     std::unique_ptr<Timer> retry_;   ///< when there was no pipe
     OnEnd on_end_;

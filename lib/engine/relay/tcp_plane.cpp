@@ -26,7 +26,7 @@ relay::ConnectFailure failure_of(int error_number) {
 }  // namespace
 
 TcpPlane::TcpPlane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
-    : loop_(loop), relay_(timeouts), on_events_(std::move(on_events)), timer_(loop, [this] {
+    : loop_(loop), relay_(timeouts), on_events_(std::move(on_events)), losses_(loop), timer_(loop, [this] {
           take_progress();
           relay_.on_time(loop_.now());
           settle();
@@ -122,17 +122,17 @@ void TcpPlane::on_dialled(ConnectionId id, io::Fd connection, int error_number) 
     settle();
 }
 
-/// Nothing is read meanwhile, so what its party sends stays within the system's buffers; only its loss is noticed.
+/// Nothing is read meanwhile, so what its party sends, urgent data and an end included, stays within the system's
+/// buffers; only its loss is noticed.
 void TcpPlane::wait_for_other_half(ConnectionId id, io::Fd connection) {
     Line& line = lines_[id];
     line.dialler.reset();
     line.socket = std::move(connection);
-    line.watch = std::make_unique<io::Poll>(loop_, line.socket.get(), [this, id](bool, bool) {
+    line.watch = std::make_unique<io::LossWatch>(losses_, line.socket.get(), [this, id] {
         hang_up(id, true);
         relay_.on_ended(id, relay::Ending::reset, loop_.now());
         settle();
     });
-    line.watch->watch_errors();
 }
 
 void TcpPlane::on_pair_ended(ConnectionId id, io::StreamPair::End end) {
@@ -185,7 +185,7 @@ void TcpPlane::couple(const TcpEffect& effect) {
     b.watch.reset();
     const auto pair = std::make_shared<Pair>(Pair{.a = effect.id, .b = effect.other, .streams = nullptr});
     pair->streams =
-        std::make_unique<io::StreamPair>(loop_, pipes_, std::move(a.socket), std::move(b.socket),
+        std::make_unique<io::StreamPair>(loop_, pipes_, losses_, std::move(a.socket), std::move(b.socket),
                                          [this, id = effect.id](io::StreamPair::End end) { on_pair_ended(id, end); });
     a.pair = b.pair = pair;
 }

@@ -46,7 +46,7 @@ class TcpPlane {
     struct Line {
         std::unique_ptr<io::StreamDialler> dialler;
         io::Fd socket;
-        std::unique_ptr<io::Poll> watch;
+        std::unique_ptr<io::LossWatch> watch;  ///< while it waits
         std::shared_ptr<Pair> pair;
     };
     struct Port {
@@ -72,6 +72,7 @@ class TcpPlane {
     relay::TcpRelay relay_;
     OnEvents on_events_;
     io::PipePool pipes_;
+    io::LossSet losses_;
     std::unordered_map<relay::LegKey, Port> ports_;
     std::unordered_map<relay::ConnectionId, Line> lines_;
     io::Timer timer_;
