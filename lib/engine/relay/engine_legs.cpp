@@ -1,0 +1,285 @@
+// What an owner does with legs: reserved, opened, told of their parties, joined, parted, freed.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/relay/engine.hpp"
+
+namespace natkit::mediarelay {
+namespace {
+
+using record::LegState;
+using relay::LegKey;
+
+relay::Ports::Kind kind_of(const record::Leg& leg) {
+    return leg.has_pair() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+}
+
+Transport transport_of(relay::Stream stream) {
+    return relay::is_tcp(stream) ? Transport::tcp : Transport::udp;
+}
+
+relay::Ports::Kind kind_of(const OpenRequest& request) {
+    return request.stream == relay::Stream::rtp ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+}
+
+WallTime wall_now() {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+Result<void> Engine::check(const OpenRequest& request) const {
+    if (request.owner_state.size() > max_owner_state) {
+        return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
+    }
+    if (request.connections < 1 || request.connections > relay::max_connections) {
+        return fail(Errc::bad_input, "must be a number from 1 to " + std::to_string(relay::max_connections),
+                    "connections");
+    }
+    if (request.connections > 1 && !relay::is_tcp(request.stream)) {
+        return fail(Errc::bad_input, "only tcp and t120 have connections", "connections");
+    }
+    if (request.stream != relay::Stream::rtp && request.mux) {
+        return fail(Errc::bad_input, "only rtp can be muxed", "mux");
+    }
+    if (request.party) return relay::check_party(*request.party, request.side, surroundings_);
+    return {};
+}
+
+Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, LegState state) {
+    const LegKey key = new_key();
+    Entry& entry = legs_[key];
+    entry.order = ++last_order_;
+    record::Leg& leg = entry.leg;
+    leg.id = id_of(key);
+    leg.call_id = request.call_id;
+    leg.stream = request.stream;
+    leg.side = request.side;
+    leg.mux = request.mux;
+    leg.connections = request.connections;
+    leg.state = state;
+    leg.bound = local;
+    const auto shown = options_.advertise.find(local.address);
+    leg.advertised = shown == options_.advertise.end() ? local.address : shown->second;
+    leg.party = request.party;
+    leg.owner = request.owner;
+    leg.owner_state = request.owner_state;
+    leg.request = request.request;
+    leg.opened = wall_now();
+    entry.worker = choose_worker(leg);
+    by_call_.emplace(leg.call_id, key);
+    return entry;
+}
+
+Result<const record::Leg*> Engine::reserve(const OpenRequest& request) {
+    if (auto checked = check(request); !checked) return std::unexpected(checked.error());
+    const auto local = ports_.reserve(request.side, request.family, kind_of(request), loop_.now());
+    if (!local) return std::unexpected(local.error());
+    Entry& entry = add(request, *local, LegState::reserved);
+    save({&entry});
+    tell_leg(entry, "reserved");
+    return &entry.leg;
+}
+
+Result<const record::Leg*> Engine::open(const OpenRequest& request) {
+    if (auto checked = check(request); !checked) return std::unexpected(checked.error());
+    auto bound = ports_.open(request.side, request.family, kind_of(request), transport_of(request.stream), loop_.now());
+    if (!bound) return std::unexpected(bound.error());
+    Entry& entry = add(request, bound->local, LegState::open);
+    hand_over(entry, std::move(bound->sockets));
+    save({&entry});
+    tell_leg(entry, "opened");
+    return &entry.leg;
+}
+
+void Engine::hand_over(Entry& entry, Sockets sockets) {
+    const record::Leg& leg = entry.leg;
+    auto shared = std::make_shared<Sockets>(std::move(sockets));
+    if (relay::is_tcp(leg.stream)) {
+        workers_[entry.worker]->post([key = key_of(leg.id), limit = leg.connections, shared, local = leg.bound.address](
+                                         Plane& plane) { plane.open_tcp(key, limit, std::move((*shared)[0]), local); });
+        if (!std::exchange(entry.in_plane, true)) signal(entry);
+        return;
+    }
+    workers_[entry.worker]->post([key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
+        plane.open(key, stream, mux, std::move(*shared));
+    });
+    if (!std::exchange(entry.in_plane, true)) signal(entry);
+}
+
+void Engine::signal(Entry& entry, bool renew) {
+    const record::Leg& leg = entry.leg;
+    entry.connected = false;
+    if (!entry.in_plane || !leg.party) return;
+    const auto policy = relay::source_policy(leg.party->place, options_.source_port_restriction);
+    workers_[entry.worker]->post([key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
+        plane.signal(key, party, policy, renew);
+    });
+}
+
+Result<void> Engine::open_sockets(Entry& entry) {
+    record::Leg& leg = entry.leg;
+    if (leg.state == LegState::open || leg.state == LegState::joined) return {};
+    auto sockets = ports_.bind(leg.bound, kind_of(leg), transport_of(leg.stream));
+    if (!sockets) return std::unexpected(sockets.error());
+    leg.state = LegState::open;
+    hand_over(entry, std::move(*sockets));
+    return {};
+}
+
+Result<const record::Leg*> Engine::open_reserved(const std::string& leg) {
+    auto entry = get(leg);
+    if (!entry) return std::unexpected(entry.error());
+    if (auto done = open_sockets(**entry); !done) return std::unexpected(done.error());
+    save({*entry});
+    tell_leg(**entry, "opened");
+    return &(*entry)->leg;
+}
+
+Result<const record::Leg*> Engine::update(const std::string& id, const UpdateRequest& request) {
+    auto entry = get(id);
+    if (!entry) return std::unexpected(entry.error());
+    record::Leg& leg = (*entry)->leg;
+    if (request.party) {
+        if (auto checked = relay::check_party(*request.party, leg.side, surroundings_); !checked) {
+            return std::unexpected(checked.error());
+        }
+    }
+    if (request.owner_state && request.owner_state->size() > max_owner_state) {
+        return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
+    }
+    if (request.mux && *request.mux && leg.stream != relay::Stream::rtp) {
+        return fail(Errc::bad_input, "only rtp can be muxed", "mux");
+    }
+    keep(id);
+    const record::Leg before = leg;
+    if ((request.party && request.party != leg.party) || (request.renew && relay::is_tcp(leg.stream))) {
+        if (request.party) leg.party = request.party;
+        leg.latched = {};  // learned anew: see Latch::signal
+        signal(**entry, request.renew);
+    }
+    if (request.hold && *request.hold != leg.hold) {
+        leg.hold = *request.hold;
+        workers_[(*entry)->worker]->post(
+            [key = key_of(id), hold = leg.hold](Plane& plane) { plane.set_hold(key, hold); });
+    }
+    if (request.mux && *request.mux != leg.mux) {
+        leg.mux = *request.mux;
+        workers_[(*entry)->worker]->post([key = key_of(id), mux = leg.mux](Plane& plane) { plane.set_mux(key, mux); });
+    }
+    if (request.owner_state) leg.owner_state = *request.owner_state;
+    if (leg == before) return &leg;
+    save({*entry});
+    tell_leg(**entry, "updated");
+    return &leg;
+}
+
+void Engine::unjoin(Entry& entry) {
+    const auto peer = legs_.find(key_of(entry.leg.joined));
+    entry.leg.joined.clear();
+    if (peer == legs_.end()) return;
+    --joins_;
+    Entry& other = peer->second;
+    other.leg.joined.clear();
+    if (entry.leg.state == LegState::joined) entry.leg.state = LegState::open;
+    other.leg.state = LegState::open;
+    workers_[entry.worker]->post([key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); });
+    Json record = session_record(entry.leg, other.leg);
+    record["event"] = "parted";
+    on_record_(record);
+}
+
+void Engine::bring_together(Entry& a, Entry& b) {
+    if (a.worker == b.worker) return;
+    // Legs of different calls may have been given to different threads. What arrives meanwhile waits in the sockets.
+    auto moving = std::make_shared<Plane::Moving>();
+    workers_[b.worker]->run([&, key = key_of(b.leg.id)](Plane& plane) { *moving = plane.extract(key); });
+    workers_[a.worker]->post([moving](Plane& plane) { plane.insert(std::move(*moving)); });
+    b.worker = a.worker;
+}
+
+Result<void> Engine::join(const std::string& a, const std::string& b) {
+    auto first = get(a);
+    if (!first) return std::unexpected(first.error());
+    auto second = get(b);
+    if (!second) return std::unexpected(second.error());
+    if (*first == *second) return fail(Errc::usage, "a leg cannot be joined with itself", "b");
+    Entry& one = **first;
+    Entry& other = **second;
+    if (one.leg.joined == other.leg.id) return {};
+    if (relay::is_tcp(one.leg.stream) != relay::is_tcp(other.leg.stream)) {
+        return fail(Errc::usage, "a TCP leg and a UDP leg cannot be joined", "b");
+    }
+    for (Entry* each : {&one, &other}) {
+        if (auto done = open_sockets(*each); !done) return done;
+    }
+    for (Entry* each : {&one, &other}) {
+        if (!each->leg.joined.empty()) unjoin(*each);
+    }
+    bring_together(one, other);
+    one.leg.joined = other.leg.id;
+    other.leg.joined = one.leg.id;
+    one.leg.state = other.leg.state = LegState::joined;
+    ++joins_;
+    workers_[one.worker]->post([x = key_of(one.leg.id), y = key_of(other.leg.id)](Plane& plane) { plane.join(x, y); });
+    save({&one, &other});
+    Json record = session_record(one.leg, other.leg);
+    record["event"] = "joined";
+    on_record_(record);
+    return {};
+}
+
+Result<void> Engine::part(const std::string& id) {
+    auto entry = get(id);
+    if (!entry) return std::unexpected(entry.error());
+    Entry& one = **entry;
+    if (one.leg.state == LegState::parted || one.leg.state == LegState::reserved) return {};
+    const auto peer = legs_.find(key_of(one.leg.joined));
+    if (!one.leg.joined.empty()) unjoin(one);
+    one.leg.state = LegState::parted;
+    workers_[one.worker]->post([key = key_of(id)](Plane& plane) { plane.close(key); });
+    if (peer == legs_.end()) {
+        save({&one});
+    } else {
+        save({&one, &peer->second});
+    }
+    tell_leg(one, "parted");
+    return {};
+}
+
+Result<void> Engine::free(const std::string& id, const char* why) {
+    auto entry = get(id);
+    if (!entry) return std::unexpected(entry.error());
+    Entry& one = **entry;
+    const auto peer = legs_.find(key_of(one.leg.joined));
+    if (!one.leg.joined.empty()) unjoin(one);
+    if (one.in_plane) {
+        // The port cools down for longer than the worker needs to close it.
+        workers_[one.worker]->post([key = key_of(id)](Plane& plane) { plane.remove(key); });
+    }
+    ports_.give_back(one.leg.bound, kind_of(one.leg), loop_.now());
+    std::vector<Journal::Change> changes{{.id = id, .record = nullptr}};
+    Json kept;
+    if (peer != legs_.end()) {
+        kept = record::to_json(peer->second.leg);
+        changes.push_back({.id = peer->second.leg.id, .record = &kept});
+    }
+    journal(changes);
+    tell_leg(one, why);
+    if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
+    const auto [first, last] = by_call_.equal_range(one.leg.call_id);
+    by_call_.erase(std::find_if(first, last, [&](const auto& each) { return each.second == key_of(id); }));
+    legs_.erase(key_of(id));
+    return {};
+}
+
+std::size_t Engine::free_call(const std::string& call_id) {
+    const auto [first, last] = by_call_.equal_range(call_id);
+    std::vector<LegKey> keys;
+    for (auto each = first; each != last; ++each) keys.push_back(each->second);
+    for (const LegKey key : keys) (void)free(id_of(key));
+    return keys.size();
+}
+
+}  // namespace natkit::mediarelay
