@@ -13,6 +13,7 @@ WANTED = [  # what each example must print, as patterns of its lines
     [r"A sends to 192\.168\.10\.1:\d+, B to 203\.0\.113\.10:\d+", "signal"],
     [r'.*"leg":"[0-9a-f]{10}","local":"192\.168\.10\.1:\d+".*"local":"203\.0\.113\.10:\d+".*', r".* joined .*call demo", r".* joined .*call demo",
      r'\{"freed":2\}'],
+    [r"A: 192\.168\.10\.1:\d+, B: 203\.0\.113\.10:\d+"] * 2 + ["signal"] * 2,
     [r'\["leg","local","rtcp"\]'],
 ]
 

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "natkit/record/relay.hpp"
+#include "natkit/relay/tcp.hpp"
 
 using namespace natkit;
 using namespace natkit::mediarelay;
@@ -150,8 +151,70 @@ TEST_CASE("record::Leg: a leg survives being written and read") {
     CHECK(*read == leg);
     CHECK(record::to_json(leg)["local"] == "203.0.113.10:20000");
     leg.mux = true;
+    CHECK(record::to_json(leg)["mux"] == true);
+    CHECK_FALSE(record::to_json(leg).contains("rtcp"));
+    CHECK(record::parse_leg(record::to_json(leg)) == leg);
+    leg.mux = false;
     leg.stream = relay::Stream::udp;
     leg.party.reset();
     leg.latched = {};
     CHECK(record::parse_leg(record::to_json(leg)) == leg);
+}
+
+TEST_CASE("record::Leg: a TCP leg survives the journal, its connections do not") {
+    const Folder folder;
+    record::Leg leg;
+    leg.id = "0123456789";
+    leg.state = record::LegState::joined;
+    leg.stream = relay::Stream::t120;
+    leg.side = relay::Side::lan;
+    leg.bound = Endpoint::parse("192.168.10.1:20002").value();
+    leg.advertised = leg.bound.address;
+    leg.joined = "9876543210";
+    leg.connections = 4;
+    for (const auto setup : {sdp::Setup::active, sdp::Setup::passive, sdp::Setup::actpass, sdp::Setup::holdconn}) {
+        leg.party = relay::Party{.place = nat::Place::far_end,
+                                 .endpoint = Endpoint::parse("10.0.0.2:1503").value(),
+                                 .visible = IpAddress::parse("203.0.113.65").value(),
+                                 .setup = setup};
+        const Json record = record::to_json(leg);
+        CHECK(record["party"]["setup"] == sdp::to_string(setup));
+        CHECK_FALSE(record.contains("rtcp"));
+        put(*Journal::open(folder.file(), "boot")->journal, record);
+        const auto again = Journal::open(folder.file(), "boot");
+        REQUIRE(again.has_value());
+        REQUIRE(again->legs.size() == 1);
+        CHECK(record::parse_leg(again->legs[0]) == leg);
+    }
+    struct Case {
+        const char* why;
+        Json connections;
+        unsigned read;
+    };
+    const Case cases[] = {{"missing", nullptr, 1}, {"too many", 1000U, relay::max_connections}, {"none", 0U, 1}};
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        Json record = record::to_json(leg);
+        record["connections"] = c.connections;
+        CHECK(record::parse_leg(record)->connections == c.read);
+    }
+    Json record = record::to_json(leg);
+    record["party"]["setup"] = "sideways";
+    CHECK(record::parse_leg(record).error().where == "party.setup");
+}
+
+TEST_CASE("record::LegStatistics: what TCP has in place of packets") {
+    record::LegStatistics statistics;
+    statistics.counters[0].received_bytes = 5;
+    statistics.counters[0].sent_bytes = 7;
+    statistics.counters[0].drops[static_cast<std::size_t>(relay::Drop::not_met)] = 1;
+    statistics.connections =
+        record::Connections{.open = {{Endpoint::parse("192.168.10.5:40000").value(), relay::SourceRule::port_learned}},
+                            .waiting = 2,
+                            .opened = 3,
+                            .failed = 4};
+    CHECK(record::to_json(statistics) == Json::parse(R"({"received":{"bytes":5},"sent":{"bytes":7},
+        "connections":{"open":1,"waiting":2,"opened":3,"failed":4,
+                       "remotes":[{"endpoint":"192.168.10.5:40000","rule":"port-learned"}]},
+        "drops":{"not-met":1}})"));
 }
