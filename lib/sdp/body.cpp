@@ -51,13 +51,23 @@ class Finder {
         if (type == "application/sdp") {
             found_.descriptions.push_back(span);
         } else if (std::ranges::find(sealed, type) != sealed.end()) {
-            found_.sealed.push_back({.offset = span.offset, .type = type});
+            if (type != "multipart/signed" || hides_something(content_type, span, level))
+                found_.sealed.push_back({.offset = span.offset, .type = type});
         } else if (type.starts_with("multipart/") && level < most_levels) {
             if (const std::string boundary = boundary_of(content_type); !boundary.empty()) parts(boundary, span, level);
         }
     }
 
   private:
+    /// What is signed can be read, and matters only when a description, or what cannot be read, is in it.
+    [[nodiscard]] bool hides_something(std::string_view content_type, const Span& span, unsigned level) const {
+        const std::string boundary = boundary_of(content_type);
+        if (boundary.empty() || level >= most_levels) return true;
+        Bodies inside;
+        Finder(body_, inside).parts(boundary, span, level);
+        return !inside.descriptions.empty() || !inside.sealed.empty();
+    }
+
     void parts(const std::string& boundary, const Span& span, unsigned level) {
         const std::string delimiter = "--" + boundary;
         const std::string_view text = body_.substr(0, span.end());

@@ -1,9 +1,9 @@
 #include "natkit/sdp/rewrite.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
+#include "ice.hpp"
 #include "natkit/base/text.hpp"
 
 namespace natkit::sdp {
@@ -17,21 +17,6 @@ const char* family_word(const IpAddress& address) {
 
 std::string network_words(const IpAddress& address) {
     return std::string(family_word(address)) + " " + to_string(address);
-}
-
-/// Attributes that make a stream an ICE stream (RFC 8839 section 5, RFC 8840), and their predecessor a=alt.
-bool is_ice_attribute(std::string_view value) {
-    constexpr std::array<std::string_view, 10> names = {
-        "candidate",   "remote-candidates", "end-of-candidates", "ice-ufrag",    "ice-pwd",
-        "ice-options", "ice-lite",          "ice-pacing",        "ice-mismatch", "alt"};
-    const std::string_view name = value.substr(0, value.find(':'));
-    return std::ranges::find(names, name) != names.end();
-}
-
-/// Attributes that name candidates (as opposed to credentials).
-bool is_candidate_attribute(std::string_view value) {
-    const std::string_view name = value.substr(0, value.find(':'));
-    return name == "candidate" || name == "remote-candidates" || name == "end-of-candidates" || name == "alt";
 }
 
 class Rewriter {
@@ -67,6 +52,7 @@ class Rewriter {
     void rewrite_connection(std::size_t i);
     void rewrite_port(const Media& media, const MediaTarget& target);
     void rewrite_rtcp(const Media& media, const MediaTarget& target);
+    void edit_rtcp(const Field& field, const Endpoint& rtcp, const IpAddress& address);
     void rewrite_setup(const Media& media, const MediaTarget& target);
     void rewrite_fields(const Media& media, const MediaTarget& target);
     void rewrite_filter(std::size_t index, const IpAddress& address);
@@ -301,15 +287,13 @@ void Rewriter::rewrite_rtcp(const Media& media, const MediaTarget& target) {
     Endpoint rtcp = target.rtp;
     if (target.rtcp) {
         rtcp = *target.rtcp;
-    } else if (!media.rtcp_mux && !(media.rtcp && doc_.port(*media.rtcp) == media.port)) {
+    } else if (!media.rtcp_mux && !(media.rtcp && media.port != 9 && doc_.port(*media.rtcp) == media.port)) {
         rtcp.port = rtcp.port == 65535 ? rtcp.port : static_cast<std::uint16_t>(rtcp.port + 1);
     }
     if (media.rtcp) {
-        edit(media.rtcp->port, media.rtcp->line, std::to_string(rtcp.port), EditReason::rtcp);
-        if (!media.rtcp->address.empty()) {
-            edit_address(*media.rtcp, rtcp.address, EditReason::rtcp);
-        } else if (rtcp.address != target.rtp.address) {
-            edit({media.rtcp->port.end(), 0}, media.rtcp->line, " IN " + network_words(rtcp.address), EditReason::rtcp);
+        for (const Field& field : doc_.fields()) {  // a second one would still name the old place
+            if (field.kind == FieldKind::rtcp && field.line > media.line && field.line < media.end)
+                edit_rtcp(field, rtcp, target.rtp.address);
         }
         return;
     }
@@ -319,6 +303,15 @@ void Rewriter::rewrite_rtcp(const Media& media, const MediaTarget& target) {
     std::string line = "a=rtcp:" + std::to_string(rtcp.port);
     if (rtcp.address != target.rtp.address) line += " IN " + network_words(rtcp.address);
     insert_after(line_before_attributes(media), line, EditReason::rtcp_inserted);
+}
+
+void Rewriter::edit_rtcp(const Field& field, const Endpoint& rtcp, const IpAddress& address) {
+    edit(field.port, field.line, std::to_string(rtcp.port), EditReason::rtcp);
+    if (!field.address.empty()) {
+        edit_address(field, rtcp.address, EditReason::rtcp);
+    } else if (rtcp.address != address) {
+        edit({field.port.end(), 0}, field.line, " IN " + network_words(rtcp.address), EditReason::rtcp);
+    }
 }
 
 void Rewriter::rewrite_setup(const Media& media, const MediaTarget& target) {
@@ -349,20 +342,26 @@ void Rewriter::rewrite_fields(const Media& media, const MediaTarget& target) {
 }
 
 /// The receiver now gets its packets from the relay, at the relay's address: an inclusive filter would drop them all
-/// (RFC 4570 section 3.1). An exclusive one keeps its sources.
+/// (RFC 4570 section 3.1). An exclusive one keeps its sources, but has nothing to say about the other family.
 void Rewriter::rewrite_filter(std::size_t index, const IpAddress& address) {
     const Field& filter = doc_.fields()[index];
-    if (doc_.text(filter.address) != "*") edit_address(filter, address, EditReason::filter);
     const std::string_view mode =
         text::trim(doc_.text(doc_.lines()[filter.line].value).substr(std::string_view("source-filter:").size()));
+    const bool inclusive = mode.starts_with("incl");
+    const bool crosses = doc_.text(filter.family) != family_word(address);
+    if (!inclusive && crosses) return remove_line(filter.line, EditReason::filter);
+    if (doc_.text(filter.address) != "*") {
+        edit_address(filter, address, EditReason::filter);
+    } else if (crosses) {
+        edit(filter.family, filter.line, family_word(address), EditReason::filter);
+    }
     Span sources;
     for (std::size_t f = index + 1; f < doc_.fields().size() && doc_.fields()[f].line == filter.line; ++f) {
         const Span& source = doc_.fields()[f].address;
         if (sources.empty()) sources = source;
         sources.length = source.end() - sources.offset;
     }
-    if (mode.starts_with("incl") && !sources.empty())
-        edit(sources, filter.line, to_string(address), EditReason::filter);
+    if (inclusive && !sources.empty()) edit(sources, filter.line, to_string(address), EditReason::filter);
 }
 
 void Rewriter::remove_ice(std::size_t first, std::size_t last) {
@@ -385,16 +384,8 @@ void Rewriter::add_candidates(const Media& media, const MediaTarget& target) {
             after = line;
         }
     }
-    const bool tcp = media.tcp();
-    // raddr and rport that tell nothing: RFC 8839 section 5.1.
-    const std::string tail =
-        std::string(" typ relay raddr ") + (target.rtp.address.is_v4() ? "0.0.0.0" : "::") + " rport 9";
     const auto add = [&](unsigned component, const Endpoint& endpoint) {
-        insert_after(after,
-                     "a=candidate:natkit " + std::to_string(component) + (tcp ? " TCP " : " UDP ") +
-                         std::to_string(relay_candidate_priority(component)) + " " + to_string(endpoint.address) + " " +
-                         std::to_string(endpoint.port) + tail + (tcp ? " tcptype passive" : ""),
-                     EditReason::ice_added);
+        insert_after(after, relay_candidate(component, endpoint, media.tcp()), EditReason::ice_added);
     };
     add(1, target.rtp);
     if (media.rtp() && !media.rtcp_mux) {
@@ -424,31 +415,6 @@ void Rewriter::apply(Rewritten& result) {
 }
 
 }  // namespace
-
-const char* to_string(EditReason reason) noexcept {
-    switch (reason) {
-        case EditReason::session_connection: return "address of the session";
-        case EditReason::media_connection: return "address of the stream";
-        case EditReason::connection_inserted: return "the stream needs an address of its own";
-        case EditReason::media_port: return "port of the stream";
-        case EditReason::rtcp: return "RTCP";
-        case EditReason::rtcp_inserted: return "RTCP is not at the next port";
-        case EditReason::ice_removed: return "ICE would go around the relay";
-        case EditReason::ice_added: return "the relay as a candidate";
-        case EditReason::origin_address: return "address of the origin";
-        case EditReason::origin_version: return "version of the session";
-        case EditReason::filter: return "source filter";
-        case EditReason::path: return "MSRP path";
-        case EditReason::setup: return "who connects";
-        case EditReason::left_over: return "left behind by another proxy";
-        case EditReason::zero_family: return "hold in the other family";
-    }
-    return "";
-}
-
-std::uint32_t relay_candidate_priority(unsigned component) noexcept {
-    return (0U << 24) + (65535U << 8) + (256U - component);
-}
 
 Result<Rewritten> rewrite(const Document& document, Targets targets, const Options& options) {
     return Rewriter(document, targets, options).run();

@@ -17,7 +17,7 @@ struct Sealed {
 
 struct Bodies {
     std::vector<Span> descriptions;  ///< the application/sdp parts, in the order of the body; may be empty spans
-    std::vector<Sealed> sealed;      ///< signed or encrypted parts: what is in them is not listed above
+    std::vector<Sealed> sealed;      ///< encrypted parts, and signed ones with a description in them, not listed above
 };
 
 /// Finds the session descriptions in a message body: the body itself, or parts of a multipart body (RFC 2046

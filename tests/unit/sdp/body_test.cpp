@@ -27,6 +27,20 @@ TEST_CASE("sdp::find_descriptions: where the SDP of a body is") {
          "v=0|v=1", ""},
         {"signed", "multipart/signed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--x--", "",
          "multipart/signed@0"},
+        {"signed, and no description in it", "multipart/mixed;boundary=x",
+         "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--x\r\nContent-Type: "
+         "multipart/signed;boundary=y\r\n\r\n--y\r\n\r\ntext\r\n--y\r\nContent-Type: "
+         "application/pkcs7-signature\r\n\r\nAAAA\r\n--y--\r\n--x--",
+         "v=0", ""},
+        {"encrypted inside signed", "multipart/signed;boundary=y",
+         "--y\r\nContent-Type: application/pkcs7-mime\r\n\r\nAAAA\r\n--y--", "", "multipart/signed@0"},
+        {"signed without a boundary", "multipart/signed", "v=0", "", "multipart/signed@0"},
+        {"three levels deep, and a part after them", "multipart/mixed;boundary=a",
+         "--a\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n--b\r\nContent-Type: "
+         "multipart/related;boundary=c\r\n\r\n--c\r\nContent-Type: "
+         "application/sdp\r\n\r\nv=0\r\n--c--\r\n--b--\r\n--a\r\nContent-Type: "
+         "application/sdp\r\n\r\nv=1\r\n--a--",
+         "v=0|v=1", ""},
         {"encrypted part", "multipart/mixed;boundary=x",
          "--x\r\nContent-Type: application/pkcs7-mime\r\n\r\nAAAA\r\n--x--", "", "application/pkcs7-mime@45"},
         {"no closing delimiter", "multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n",

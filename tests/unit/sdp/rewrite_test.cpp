@@ -94,6 +94,43 @@ TEST_CASE("sdp::rewrite: points streams at a relay and leaves the rest") {
          "203.0.113.10:40000", "",
          "v=0\r\nc=IN IP4 203.0.113.10\r\nm=audio 40000 RTP/AVP 0\r\na=source-filter: incl IN IP4 203.0.113.10 "
          "203.0.113.10\r\n"},
+        {"RFC 4570 across families: the word goes along, also with a wildcard",
+         "v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 1 RTP/AVP 0\r\na=source-filter: incl IN IP4 * 10.0.0.2\r\n",
+         "[2001:db8::10]:40000", "",
+         "v=0\r\nc=IN IP6 2001:db8::10\r\nm=audio 40000 RTP/AVP 0\r\na=source-filter: incl IN IP6 * 2001:db8::10\r\n"},
+        {"RFC 4570: an exclusive one keeps its sources",
+         "v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 1 RTP/AVP 0\r\na=source-filter: excl IN IP4 10.0.0.1 10.0.0.2\r\n",
+         "203.0.113.10:40000", "",
+         "v=0\r\nc=IN IP4 203.0.113.10\r\nm=audio 40000 RTP/AVP 0\r\na=source-filter: excl IN IP4 203.0.113.10 "
+         "10.0.0.2\r\n"},
+        {"RFC 4570: and says nothing about the other family",
+         "v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 1 RTP/AVP 0\r\na=source-filter: excl IN IP4 10.0.0.1 "
+         "10.0.0.2\r\na=x\r\n",
+         "[2001:db8::10]:40000", "", "v=0\r\nc=IN IP6 2001:db8::10\r\nm=audio 40000 RTP/AVP 0\r\na=x\r\n"},
+        {"RFC 8839 5.2: remote candidates go with the rest",
+         "v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 1 RTP/AVP 0\r\na=remote-candidates:1 192.0.2.3 45664 2 192.0.2.3 "
+         "45665\r\na=x\r\n",
+         "203.0.113.10:40000", "", "v=0\r\nc=IN IP4 203.0.113.10\r\nm=audio 40000 RTP/AVP 0\r\na=x\r\n"},
+        {"port/count to the other family",
+         "v=0\r\nm=video 49170/3 RTP/AVP 31\r\nc=IN IP4 10.0.0.1\r\na=rtcp:49171 IN IP4 10.0.0.1\r\n",
+         "[2001:db8::10]:40000", "",
+         "v=0\r\nm=video 40000/3 RTP/AVP 31\r\nc=IN IP6 2001:db8::10\r\na=rtcp:40001 IN IP6 2001:db8::10\r\n"},
+        {"a second a=rtcp is changed too",
+         "v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 1 RTP/AVP 0\r\na=rtcp:2\r\na=rtcp:77 IN IP4 10.0.0.1\r\n",
+         "203.0.113.10:40000", "",
+         "v=0\r\nc=IN IP4 203.0.113.10\r\nm=audio 40000 RTP/AVP 0\r\na=rtcp:40001\r\na=rtcp:40001 IN IP4 "
+         "203.0.113.10\r\n"},
+        {"T.120: setup and connection stay",
+         "v=0\r\nc=IN IP4 10.0.0.1\r\nm=application 1503 TCP t120\r\na=setup:passive\r\na=connection:new\r\n",
+         "203.0.113.10:40000", "",
+         "v=0\r\nc=IN IP4 203.0.113.10\r\nm=application 40000 TCP "
+         "t120\r\na=setup:passive\r\na=connection:new\r\n"},
+        {"BFCP that listens (RFC 8856), and a=floorctrl is nobody's address",
+         "v=0\r\nc=IN IP4 10.0.0.1\r\nm=application 50000 TCP/TLS/BFCP "
+         "*\r\na=setup:passive\r\na=connection:existing\r\na=floorctrl:s-only\r\na=confid:4321\r\n",
+         "[2001:db8::10]:40000", "",
+         "v=0\r\nc=IN IP6 2001:db8::10\r\nm=application 40000 TCP/TLS/BFCP "
+         "*\r\na=setup:passive\r\na=connection:existing\r\na=floorctrl:s-only\r\na=confid:4321\r\n"},
         {"MSRP path",
          "v=0\r\nc=IN IP4 10.0.0.1\r\nm=message 2855 TCP/MSRP *\r\na=path:msrp://a@10.0.0.1:2855/s1;tcp\r\n",
          "[2001:db8::10]:40000", "",
@@ -216,6 +253,8 @@ TEST_CASE("sdp::rewrite: edits tell the whole difference, keep is identity, twic
                                           "a=candidate:1 1 UDP 1 10.0.0.1 4000 typ host",
                                           "a=ice-ufrag:x",
                                           "a=source-filter: incl IN IP4 * 10.0.0.1",
+                                          "a=source-filter: excl IN IP4 10.0.0.1 10.0.0.2",
+                                          "a=remote-candidates:1 10.0.0.1 4000",
                                           "a=path:msrp://10.0.0.1:9/x;tcp",
                                           "a=setup:active",
                                           "a=sendonly",

@@ -148,6 +148,7 @@ TEST_CASE("sdp::rewrite gives the addresses that rtpengine's own tests expect") 
     std::ifstream pairs(data / "sdp/sipwise+rtpengine/rtpengine_pairs.jsonl");
     REQUIRE(pairs);
     unsigned compared = 0;
+    unsigned ports = 0;
     for (std::string line; std::getline(pairs, line);) {
         if (json_value(line, "plain_rewrite") != "true") continue;
         const std::string flags = json_text(line, "flags");
@@ -163,7 +164,8 @@ TEST_CASE("sdp::rewrite gives the addresses that rtpengine's own tests expect") 
         for (std::size_t i = 0; i < targets.size(); ++i) {
             const auto rtp = expected->rtp_endpoint(expected->media()[i]);
             if (rtp && !rtp->address.is_unspecified())
-                targets[i] = MediaTarget{.rtp = {.address = rtp->address, .port = 40000}};
+                targets[i] =
+                    MediaTarget{.rtp = {.address = rtp->address, .port = static_cast<std::uint16_t>(40000 + 10 * i)}};
             // Hold: natkit keeps 0.0.0.0 where it stands.
             if (rtp && rtp->address.is_unspecified())
                 targets[i] = MediaTarget{
@@ -186,6 +188,19 @@ TEST_CASE("sdp::rewrite gives the addresses that rtpengine's own tests expect") 
         if (theirs.empty()) continue;
         CHECK(addresses_of(*after) == theirs);
         ++compared;
+        // The pairs leave the numbers open; where RTCP stands in relation to RTP they do not.
+        for (std::size_t i = 0; i < targets.size(); ++i) {
+            const Media& media = after->media()[i];
+            if (!targets[i] || media.rejected() || before->zero_address_hold(before->media()[i])) continue;
+            CHECK(after->rtp_endpoint(media) == targets[i]->rtp);
+            Endpoint rtcp = targets[i]->rtp;
+            if (!media.rtcp_mux) ++rtcp.port;
+            CHECK(after->rtcp_endpoint(media) == rtcp);
+            const auto rtcp_host = media.rtcp ? after->address(*media.rtcp) : std::nullopt;
+            if (rtcp_host) CHECK(*rtcp_host == expected->rtcp_endpoint(expected->media()[i])->address);
+            ++ports;
+        }
     }
     CHECK(compared > 400);
+    CHECK(ports > 300);
 }
