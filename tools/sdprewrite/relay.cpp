@@ -1,8 +1,10 @@
 #include "sdprewrite/relay.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "natkit/base/text.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/io/loop.hpp"
 #include "natkit/nat/classify.hpp"
@@ -14,6 +16,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_calls = 65'536;
 constexpr std::size_t most_streams = 64;
+constexpr std::size_t most_branches = 64;
 
 Result<Endpoint> endpoint_at(const Json& reply, const char* key) {
     const auto found = reply.find(key);
@@ -22,11 +25,19 @@ Result<Endpoint> endpoint_at(const Json& reply, const char* key) {
     return Endpoint::parse(found->get<std::string>());
 }
 
-bool ends_call(const sip::Message& message) {
-    if (message.is_request()) return message.method() == "BYE" || message.method() == "CANCEL";
-    const auto cseq = message.cseq();
-    const int status = message.status();
-    return cseq && cseq->method == "INVITE" && status >= 300 && status != 401 && status != 407;
+/// What the relay has to do for a stream: T.120 is told by its format, "m=application 1503 TCP t120".
+relay::Stream kind_of(const sdp::Media& media) {
+    if (media.rtp()) return relay::Stream::rtp;
+    if (!media.tcp()) return relay::Stream::udp;
+    for (const std::string_view format : text::split(media.formats, ' ')) {
+        if (text::iequals(format, "t120")) return relay::Stream::t120;
+    }
+    return relay::Stream::tcp;
+}
+
+std::string branch_of(const sip::Message& message) {
+    const auto via = message.top_via();
+    return via ? via->branch : std::string();
 }
 
 }  // namespace
@@ -47,7 +58,7 @@ struct Relay::Link {
 };
 
 Relay::Relay(const std::string& socket, nat::Networks networks)
-    : link_(std::make_unique<Link>(socket)), networks_(std::move(networks)) {}
+    : link_(std::make_unique<Link>(socket)), networks_(std::move(networks)), calls_(most_calls) {}
 Relay::~Relay() = default;
 
 Result<Json> Relay::ask(const char* command, const Json& params) {
@@ -71,21 +82,77 @@ Result<void> Relay::begin(const sip::Message& message, const Sender& sender) {
     sender_ = sender;
     call_id_ = message.call_id();
     if (call_id_.empty()) return {};
-    const auto found = calls_.find(call_id_);
-    if (ends_call(message)) {
-        if (found == calls_.end()) return {};
-        calls_.erase(found);
+    const bool request = message.is_request();
+    const bool invite = request && message.method() == "INVITE";
+    if (message.body().empty() && !invite && calls_.find(call_id_) == nullptr) return {};
+    call_ = &calls_.touch(call_id_);
+    if (auto followed = follow(message); !followed || call_ == nullptr) return followed;
+    const std::string tag = message.from_tag();
+    if (call_->first_tag.empty() && !message.body().empty()) call_->first_tag = request ? tag : message.to_tag();
+    side_ = request == (tag == call_->first_tag) ? 0 : 1;
+    const std::string cseq(message.value(sip::Name::cseq));
+    transaction_ = cseq + (request ? " request" : " response " + message.to_tag());
+    final_ = request ? message.method() == "ACK" : message.status() >= 200;
+    const bool late = !call_->late.empty() && cseq.substr(0, cseq.find(' ')) == call_->late;
+    offers_ = request ? message.method() != "ACK" && !late : late;
+    return {};
+}
+
+/// What a message makes of the call: answered, refused, over. A refusal ends a call that nobody has answered once it is
+/// the last of its branches; afterwards it only means that an offer was rejected (RFC 3261 section 14.1). A CANCEL ends
+/// nothing: the 487 that follows does, or a 2xx was faster.
+Result<void> Relay::follow(const sip::Message& message) {
+    const auto over = [&]() -> Result<void> {
+        const bool any = std::ranges::any_of(call_->streams, [](const Stream& stream) {
+            return stream.now.legs[0] || stream.now.legs[1] || stream.before;
+        });
+        call_ = nullptr;
+        calls_.erase(call_id_);
+        if (!any) return {};
         const auto freed = ask("free", {{"call_id", call_id_}});
         return freed ? Result<void>() : std::unexpected(freed.error());
+    };
+    const auto cseq = message.cseq();
+    if (message.is_request()) {
+        if (message.method() == "BYE") return over();
+        if (message.method() != "INVITE") return {};
+        if (!call_->answered && call_->branches.size() < most_branches) call_->branches.insert(branch_of(message));
+        if (message.body().empty() && cseq) call_->late = std::to_string(cseq->number);
+        return {};
     }
-    if (message.body().empty()) return {};
-    if (found == calls_.end() && calls_.size() >= most_calls) return fail(Errc::exhausted, "more than 65536 calls");
-    call_ = &calls_[call_id_];
-    const std::string tag = message.from_tag();
-    if (found == calls_.end()) call_->caller_tag = message.is_request() ? tag : message.to_tag();
-    side_ = message.is_request() == (tag == call_->caller_tag) ? 0 : 1;
-    transaction_ = std::string(message.value(sip::Name::cseq)) + (message.is_request() ? " request" : " response");
+    const int status = message.status();
+    const bool invite = cseq && cseq->method == "INVITE";
+    if (status < 200 || !cseq || (!invite && cseq->method != "UPDATE")) return {};
+    if (status < 300) {
+        call_->answered = call_->answered || invite;
+        call_->branches.clear();
+        return {};  // settled once its description has been read
+    }
+    if (call_->answered || !invite) return settle(false);
+    call_->branches.erase(branch_of(message));
+    return status != 401 && status != 407 && call_->branches.empty() ? over() : Result<void>();
+}
+
+/// An offer that changed the kind of a stream was accepted, or not.
+Result<void> Relay::settle(bool accepted) {
+    for (Stream& stream : call_->streams) {
+        if (!stream.before) continue;
+        Pair before = *std::exchange(stream.before, std::nullopt);
+        if (!accepted) std::swap(stream.now, before);
+        if (auto freed = free_pair(before); !freed) return freed;
+    }
     return {};
+}
+
+Result<void> Relay::free_pair(Pair& pair) {
+    Json legs = Json::array();
+    for (const auto& leg : pair.legs) {
+        if (leg) legs.push_back(leg->id);
+    }
+    pair = {.kind = pair.kind};
+    if (legs.empty()) return {};
+    const auto freed = ask("free", {{"legs", std::move(legs)}});
+    return freed || freed.error().code == Errc::not_found ? Result<void>() : std::unexpected(freed.error());
 }
 
 /// Where the sender's media for a stream comes from and goes to.
@@ -108,13 +175,13 @@ Json Relay::party_of(const sdp::Document& document, const sdp::Media& media) con
 }
 
 /// A leg for the sender (`own`) or for who is going to get the message.
-Result<Relay::Leg> Relay::open(const sdp::Document& document, const sdp::Media& media, bool own) {
+Result<Relay::Leg> Relay::open(const sdp::Document& document, const sdp::Media& media, const Pair& pair, bool own) {
     const auto& seen = own ? sender_.source : sender_.destination;
     const bool lan =
         own && !sender_.place.empty() ? sender_.place == "lan" : seen && networks_.lan.contains(seen->address);
     const auto rtp = document.rtp_endpoint(media);
     const Family family = seen ? seen->address.family() : rtp ? rtp->address.family() : Family::ipv4;
-    Json params = {{"stream", media.rtp() ? "rtp" : "udp"},
+    Json params = {{"stream", relay::to_string(pair.kind)},
                    {"side", lan ? "lan" : "wan"},
                    {"family", to_string(family)},
                    {"mux", media.rtcp_mux},
@@ -125,7 +192,7 @@ Result<Relay::Leg> Relay::open(const sdp::Document& document, const sdp::Media& 
     if (!local) return std::unexpected(local.error());
     const auto id = reply->find("leg");
     if (id == reply->end() || !id->is_string()) return fail(Errc::bad_input, "the relay's answer has no leg");
-    Leg leg{.id = id->get<std::string>(), .local = *local, .rtcp = {}};
+    Leg leg{.id = id->get<std::string>(), .local = *local, .rtcp = {}, .party = {}};
     if (reply->contains("rtcp") && !media.rtcp_mux) {
         const auto rtcp = endpoint_at(*reply, "rtcp");
         if (!rtcp) return std::unexpected(rtcp.error());
@@ -134,26 +201,91 @@ Result<Relay::Leg> Relay::open(const sdp::Document& document, const sdp::Media& 
     return leg;
 }
 
-Result<void> Relay::prepare(Stream& stream, const sdp::Document& document, const sdp::Media& media) {
+/// RFC 4145 section 4: what the offer leaves open, the answer decides, also for who made the offer.
+void Relay::agree_who_connects(Pair& pair, const sdp::Media& media) {
+    if (!relay::is_tcp(pair.kind)) return;
+    const sdp::Setup said = media.setup.value_or(relay::default_setup(pair.kind, offers_));
+    pair.setup[side_] = said;
+    auto& other = pair.setup[1 - side_];
+    if (offers_ || (other && *other != sdp::Setup::actpass)) return;
+    if (said == sdp::Setup::active) other = sdp::Setup::passive;
+    if (said == sdp::Setup::passive) other = sdp::Setup::active;
+}
+
+/// Tells the relay what the sender says of itself, and of the other one where that follows.
+Result<void> Relay::tell(Pair& pair, const sdp::Document& document, const sdp::Media& media) {
+    agree_who_connects(pair, media);
     for (const std::size_t side : {side_, 1 - side_}) {
-        if (stream.legs[side]) continue;
-        auto leg = open(document, media, side == side_);
-        if (!leg) return std::unexpected(leg.error());
-        stream.legs[side] = *std::move(leg);
-    }
-    Leg& own = *stream.legs[side_];
-    const Json party = party_of(document, media);
-    if (call_->seen[side_] != transaction_ && party.contains("endpoint")) {
-        const auto updated = ask("update", {{"leg", own.id}, {"party", party}, {"hold", document.on_hold(media)}});
+        Leg& leg = *pair.legs[side];
+        const bool own = side == side_;
+        Json update = {{"leg", leg.id}};
+        Json party = own ? party_of(document, media) : Json::parse(leg.party.empty() ? "{}" : leg.party);
+        if (pair.setup[side] && party.contains("endpoint")) party["setup"] = sdp::to_string(*pair.setup[side]);
+        const std::string text = party.dump();
+        if (party.contains("endpoint") && (own || text != leg.party)) update["party"] = party;
+        if (own) update["hold"] = document.on_hold(media);
+        if (own && offers_ && media.setup && relay::is_tcp(pair.kind) && pair.joined)  // RFC 4145 section 5
+            update["connection"] = media.connection_existing ? "existing" : "new";
+        if (update.size() < 2) continue;
+        const auto updated = ask("update", update);
         if (!updated) return std::unexpected(updated.error());
-        own.has_party = true;
-    }
-    if (!stream.joined && stream.legs[0]->has_party && stream.legs[1]->has_party) {
-        const auto joined = ask("join", {{"a", stream.legs[0]->id}, {"b", stream.legs[1]->id}});
-        if (!joined) return std::unexpected(joined.error());
-        stream.joined = true;
+        if (update.contains("party")) leg.party = text;
     }
     return {};
+}
+
+Result<void> Relay::prepare(Stream& stream, const sdp::Document& document, const sdp::Media& media) {
+    Pair& pair = stream.now;
+    const bool described = call_->seen[side_] != transaction_;
+    for (unsigned attempt = 0;; ++attempt) {
+        for (const std::size_t side : {side_, 1 - side_}) {
+            if (pair.legs[side]) continue;
+            auto leg = open(document, media, pair, side == side_);
+            if (!leg) return std::unexpected(leg.error());
+            pair.legs[side] = *std::move(leg);
+        }
+        if (!described && attempt == 0) break;
+        const auto told = tell(pair, document, media);
+        if (told) break;
+        if (told.error().code != Errc::not_found || attempt > 0) return told;
+        if (auto freed = free_pair(pair); !freed) return freed;  // the relay has given them up: others
+    }
+    if (!pair.joined && !pair.legs[0]->party.empty() && !pair.legs[1]->party.empty()) {
+        const auto joined = ask("join", {{"a", pair.legs[0]->id}, {"b", pair.legs[1]->id}});
+        if (!joined) return std::unexpected(joined.error());
+        pair.joined = true;
+    }
+    return {};
+}
+
+Result<std::optional<sdp::MediaTarget>> Relay::target(Stream& stream, const sdp::Document& document,
+                                                      const sdp::Media& media) {
+    if (media.rejected()) {  // an offer of port 0 may itself be refused: the answer to it counts
+        if (!final_ || offers_) return std::nullopt;
+        const auto freed = free_pair(stream.now);
+        return freed ? Result<std::optional<sdp::MediaTarget>>(std::nullopt) : std::unexpected(freed.error());
+    }
+    if (media.port_count != 1)
+        return fail(Errc::refused,
+                    "the relay has one port for each stream, and this one wants " + std::to_string(media.port_count));
+    const relay::Stream kind = kind_of(media);
+    const bool has_legs = stream.now.legs[0] || stream.now.legs[1];
+    if (has_legs && stream.now.kind != kind) {
+        if (stream.before) {
+            if (auto freed = free_pair(stream.now); !freed) return std::unexpected(freed.error());
+        } else {
+            stream.before = std::move(stream.now);
+        }
+        stream.now = {};
+    }
+    stream.now.kind = kind;
+    if (auto ready = prepare(stream, document, media); !ready) return std::unexpected(ready.error());
+    const Leg& shown = *stream.now.legs[1 - side_];
+    sdp::MediaTarget target{.rtp = shown.local, .rtcp = shown.rtcp};
+    // Who is behind a NAT can connect and cannot listen: the choice is made for it.
+    if (offers_ && relay::is_tcp(kind) && sender_.place == "far-end" && media.setup == sdp::Setup::actpass)
+        target.setup = sdp::Setup::active;
+    return target;
 }
 
 Result<std::vector<std::optional<sdp::MediaTarget>>> Relay::targets(const sdp::Document& document) {
@@ -165,20 +297,14 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> Relay::targets(const sdp::D
     if (call_->streams.size() < all.size()) call_->streams.resize(all.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
         const sdp::Media& media = document.media()[i];
-        const std::string where = "sdp:" + std::to_string(media.line + 1);
-        if (media.rejected()) continue;
-        if (media.tcp()) return fail(Errc::refused, "the relay has no legs for TCP media here", where);
-        if (media.port_count != 1)
-            return fail(
-                Errc::refused,
-                "the relay has one port for each stream, and this one wants " + std::to_string(media.port_count),
-                where);
-        if (auto ready = prepare(call_->streams[i], document, media); !ready)
-            return fail(ready.error().code, ready.error().message, where);
-        const Leg& shown = *call_->streams[i].legs[1 - side_];
-        all[i] = sdp::MediaTarget{.rtp = shown.local, .rtcp = shown.rtcp};
+        auto one = target(call_->streams[i], document, media);
+        if (!one) return fail(one.error().code, one.error().message, "sdp:" + std::to_string(media.line + 1));
+        all[i] = *one;
     }
     call_->seen[side_] = transaction_;
+    if (final_ && !offers_) {
+        if (auto settled = settle(true); !settled) return std::unexpected(settled.error());
+    }
     return all;
 }
 
