@@ -1,6 +1,7 @@
 #include "natkit/capture/byte_source.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -15,6 +16,7 @@ namespace natkit::capture {
 namespace {
 
 constexpr std::size_t chunk_size = 64 * 1024;
+constexpr int ready_ms = 20;
 constexpr std::string_view gzip_magic = "\x1f\x8b";
 
 }  // namespace
@@ -182,6 +184,13 @@ Result<std::string_view> ByteSource::peek(std::size_t count) {
     count = std::min<std::size_t>(count, 4096);
     if (auto filled = state_->fill_to(count); !filled) return std::unexpected(filled.error());
     return state_->available().substr(0, count);
+}
+
+bool ByteSource::ready() const noexcept {
+    const bool here = !state_->available().empty() || !state_->raw.empty() || state_->end || state_->failed;
+    if (here || state_->fd < 0) return true;
+    pollfd waiting{.fd = state_->fd, .events = POLLIN, .revents = 0};
+    return ::poll(&waiting, 1, ready_ms) != 0;
 }
 
 const std::string& ByteSource::name() const noexcept {

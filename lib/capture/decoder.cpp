@@ -9,7 +9,7 @@ namespace {
 using Bytes = std::span<const std::uint8_t>;
 
 constexpr unsigned most_levels = 8;
-constexpr std::size_t most_fragmented = 256;
+constexpr std::size_t most_fragmented = 128;
 constexpr std::uint64_t fragment_frames = 100'000;  ///< older pieces are given up
 constexpr std::uint32_t largest_datagram = 65'535;
 
@@ -204,6 +204,7 @@ std::optional<Datagram> Decoder::transport(std::uint8_t protocol, Bytes bytes, b
                             .cut = cut,
                             .hops = hops_,
                             .sequence = get32(bytes, 4),
+                            .acknowledged = (flags & 16U) != 0 ? std::optional(get32(bytes, 8)) : std::nullopt,
                             .syn = (flags & 2U) != 0,
                             .fin = (flags & 1U) != 0,
                             .rst = (flags & 4U) != 0};

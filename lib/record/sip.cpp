@@ -98,6 +98,7 @@ Json to_json(const Sip& sip, const SipSummary& summary) {
     if (summary.status != 0) json["status"] = summary.status;
     if (!summary.call_id.empty()) json["call_id"] = summary.call_id;
     if (!summary.cseq.empty()) json["cseq"] = summary.cseq;
+    if (sip.cut) json["cut"] = true;
     set_message(json, sip.message);
     return json;
 }
@@ -129,6 +130,7 @@ Result<Sip> read_sip(const Json& json) {
     if (const auto frame = json.find("frame"); frame != json.end() && frame->is_number_unsigned()) {
         sip.frame = frame->get<std::uint64_t>();
     }
+    if (const auto cut = json.find("cut"); cut != json.end()) sip.cut = *cut == true;
     return sip;
 }
 

@@ -23,6 +23,12 @@ WORDS = 40    # packets that a plain media endpoint sends
 AUDIO = 12000  # where it is
 
 
+# What is to be changed, by cause: words that must be in the advice.
+CHANGES = {"private-address-in-sdp": ["media proxy", "[network] nated", "external address"], "rtp-from-elsewhere": ["symmetric RTP", "source_port_restriction"],
+           "never-arrives": [], "nat-binding-expired": ["udp_interval"], "on-hold": ["Nothing to repair", "hold_timeout"], "relay-not-joined": ["mediarelay list"],
+           "wrong-family": ["families-differ"], "alg-damage": ["SIP ALG"], "ice-around-relay": ["--ice drop"], "media-loop": ["looptrace"]}
+
+
 # --- recording and asking
 
 class Recording:
@@ -54,10 +60,10 @@ class Recording:
         lab.require(explanations, "natclassify found no call in the capture")
         return [finding for explanation in explanations for finding in explanation["findings"]]
 
-    def must_say(self, cause, *words, silent=None, also=None):
+    def must_say(self, cause, *words, silent=None, also=None, change=()):
         findings = self.findings()
         good = [f for f in findings if f["cause"] == cause and f.get("hears_nothing") == silent and f["change"]
-                and all(word in f["sentence"] for word in words)]
+                and all(word in f["sentence"] for word in words) and all(word in f["change"] for word in [*CHANGES[cause], *change])]
         lab.require(good, f"no finding {cause} for {silent} with {words}: {json.dumps(findings, indent=1)}")
         others = [f["cause"] for f in findings if f["cause"] not in (cause, also)]
         lab.require(not others, f"besides {cause} it says {others}: {json.dumps(findings, indent=1)}")
@@ -140,7 +146,7 @@ def relay_refuses_the_source(net):
     lab.wait_until(lambda: len(site.relayed()) > 60, "audio at the relay")
     phones.hang_up(a, b)
     lab.require(not b.heard(), "bob heard something after all")
-    recording.must_say("never-arrives", "does not send them on", silent="callee", also="rtp-from-elsewhere")
+    recording.must_say("never-arrives", "does not send them on", silent="callee", also="rtp-from-elsewhere", change=["drop records"])
 
 
 def firewall(net):
@@ -153,7 +159,7 @@ def firewall(net):
     reports = lambda: [d for d in site.on_wan.all() if d.source.startswith(a.host.address) and d.payload[1:2] == b"\xc8"]
     lab.wait_until(reports, "a sender report of alice's", 20)
     phones.hang_up(a, b)
-    recording.must_say("never-arrives", "(RTCP)", "none of them", silent="callee")
+    recording.must_say("never-arrives", "(RTCP)", "none of them", silent="callee", change=["firewall"])
 
 
 def binding_expired(net):

@@ -45,6 +45,79 @@ def healthy(c):
     c.rtp(0.3, "203.0.113.20:4002", "203.0.113.9:4000", 50, ssrc=2)
 
 
+def healthy_twice(c):
+    """On a bridge or on all interfaces every packet is there twice, or three times."""
+    healthy(c)
+    c.twice()
+    c.twice(0.0003)
+
+
+def ports_used_again(c):
+    """The next call at the same ports a few seconds later: its audio is not the first one's."""
+    direct_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.20", 4002), end=4)
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+    vias = [A + ";branch=z9hG4bK9"]
+    c.udp(10, A, B, message(f"INVITE sip:b@{B} SIP/2.0", vias=vias, call_id="call-2", contact=A, body=sdp("203.0.113.9", 4000)))
+    c.udp(10.1, B, A, message("SIP/2.0 200 OK", vias=vias, call_id="call-2", to_tag="b", contact=B, body=sdp("203.0.113.20", 4002)))
+    c.rtp(10.3, "203.0.113.9:4000", "203.0.113.20:4002", 50, ssrc=3)
+    c.rtp(10.3, "203.0.113.20:4002", "203.0.113.9:4000", 50, ssrc=4)
+    c.udp(14, A, B, message(f"BYE sip:b@{B} SIP/2.0", vias=vias, call_id="call-2", to_tag="b", cseq="2 BYE"))
+
+
+def cut_by_the_capture(c):
+    healthy(c)
+
+
+def sendonly_from_the_beginning(c):
+    direct_call(c, sdp("203.0.113.9", 4000, direction="sendonly"), sdp("203.0.113.20", 4002, direction="recvonly"))
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+
+
+def early_media(c):
+    """A sendonly 183 before the answer is no hold."""
+    vias = [A + ";branch=z9hG4bK1"]
+    c.udp(0.05, B, A, message("SIP/2.0 183 Session Progress", vias=vias, to_tag="b", contact=B, body=sdp("203.0.113.20", 4002, direction="sendonly")))
+    healthy(c)
+
+
+def silent_for_a_moment(c):
+    """Not answered two seconds after it was heard: no NAT forgets that fast."""
+    nat = "198.51.100.7:40001"
+    c.udp(0, nat, EDGE, message("REGISTER sip:example.com SIP/2.0", vias=["192.168.1.5:5060;branch=z9hG4bKr"], call_id="reg", cseq="1 REGISTER",
+                                contact="192.168.1.5:5060"))
+    for i in range(5):
+        c.udp(2 + 2 ** i * 0.5, EDGE, nat, message(f"INVITE sip:b@{nat} SIP/2.0", vias=[EDGE + ";branch=z9hG4bK1"], contact=EDGE,
+                                                   body=sdp("203.0.113.5", 4000)))
+
+
+def fork_answered_late(c):
+    """One phone of two refuses, the other answers half a minute later; its audio is there."""
+    one, two = [A + ";branch=z9hG4bK1"], [[EDGE + f";branch=z9hG4bK{n}", A + ";branch=z9hG4bK1"] for n in (2, 3)]
+    other = "203.0.113.21:5060"
+    c.udp(0, A, EDGE, message("INVITE sip:b@x SIP/2.0", vias=one, contact=A, body=sdp("203.0.113.9", 4000)))
+    for vias, phone in zip(two, (B, other)):
+        c.udp(0.01, EDGE, phone, message("INVITE sip:b@x SIP/2.0", vias=vias, contact=A, body=sdp("203.0.113.9", 4000)))
+    c.udp(0.1, B, EDGE, message("SIP/2.0 183 Session Progress", vias=two[0], to_tag="x", contact=B, body=sdp("203.0.113.20", 4002)))
+    c.udp(0.11, EDGE, A, message("SIP/2.0 183 Session Progress", vias=one, to_tag="x", contact=B, body=sdp("203.0.113.20", 4002)))
+    c.udp(1, B, EDGE, message("SIP/2.0 486 Busy Here", vias=two[0], to_tag="x"))
+    c.udp(30, other, EDGE, message("SIP/2.0 200 OK", vias=two[1], to_tag="y", contact=other, body=sdp("203.0.113.21", 4004)))
+    c.udp(30.01, EDGE, A, message("SIP/2.0 200 OK", vias=one, to_tag="y", contact=other, body=sdp("203.0.113.21", 4004)))
+    c.rtp(30.3, "203.0.113.9:4000", "203.0.113.21:4004", 50)
+    c.rtp(30.3, "203.0.113.21:4004", "203.0.113.9:4000", 50, ssrc=2)
+
+
+def over_tcp_with_a_gap(c):
+    """The capture lacks a segment with an OPTIONS; the call after it is read all the same."""
+    vias = [A + ";branch=z9hG4bK1"]
+    invite = message(f"INVITE sip:b@{B} SIP/2.0", vias=vias, contact=A, body=sdp("203.0.113.9", 4000))
+    options = message(f"OPTIONS sip:b@{B} SIP/2.0", vias=vias, call_id="o", cseq="1 OPTIONS")
+    answer = message("SIP/2.0 200 OK", vias=vias, to_tag="b", contact=B, body=sdp("203.0.113.20", 4002))
+    c.tcp(0, A, B, 1000, options[:80])
+    c.tcp(0.1, A, B, 1000 + len(options), invite)
+    c.tcp(0.2, B, A, 5000, answer, acknowledged=1000 + len(options) + len(invite))
+    c.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 50)
+
+
 def private_address(c):
     direct_call(c, sdp("192.168.1.5", 4000), sdp("203.0.113.20", 4002), a="198.51.100.7:40001", a_via="192.168.1.5:5060", a_contact="192.168.1.5:5060")
     c.rtp(0.3, "198.51.100.7:61000", "203.0.113.20:4002", 50)
@@ -161,36 +234,44 @@ def on_the_nat(c):
     c.rtp(0.301, outside + ":61000", "203.0.113.20:4002", 50)
 
 
-# capture, cause (None: nothing wrong), who hears nothing, words that must be in the sentence
+# capture, cause (None: nothing wrong), who hears nothing, words that must be in the sentence, words of what is to be changed
 CASES = [
-    (healthy, None, None, []),
-    (private_address, "private-address-in-sdp", "caller", ["192.168.1.5:4000", "private address", "50 packets"]),
-    (on_the_nat, "private-address-in-sdp", "caller", ["192.168.1.5:4000"]),
-    (other_port, "rtp-from-elsewhere", "caller", ["203.0.113.9:4000", "203.0.113.9:61000"]),
-    (binding_expired_media, "nat-binding-expired", "caller", ["203.0.113.9:53211", "34 s"]),
-    (binding_expired_signalling, "nat-binding-expired", None, ["5 times", "198.51.100.7:40001", "forgotten"]),
-    (alg, "alg-damage", None, ["Content-Length", "192.168.1.5"]),
-    (not_joined, "relay-not-joined", "callee", ["203.0.113.5:30000", "not joined"]),
-    (relay_refuses_one, "never-arrives", "callee", ["203.0.113.5:30000", "does not send them on"]),
-    (hold, "on-hold", "caller", ["a=sendonly", "no failure"]),
-    (wrong_family, "wrong-family", None, []),
-    (around, "ice-around-relay", None, ["203.0.113.20", "around the relay"]),
-    (lost_before, "never-arrives", "callee", ["240 packets", "none of them"]),
-    (lost_after, "never-arrives", "callee", ["99 %"]),
-    (loop, "media-loop", None, ["203.0.113.5:30010", "203.0.113.5:30000"]),
-    (nothing_sent, "nothing-sent", "caller", ["no packet from the callee"]),
-    (refused, "not-answered", None, ["486"]),
+    (healthy, None, None, [], []),
+    (healthy_twice, None, None, [], []),
+    (early_media, None, None, [], []),
+    (fork_answered_late, None, None, [], []),
+    (cut_by_the_capture, None, None, [], []),
+    (ports_used_again, "nothing-sent", "caller", ["no packet from the callee"], ["203.0.113.9"]),
+    (sendonly_from_the_beginning, "on-hold", "caller", ["from the beginning", "a=sendonly in frame 1", "no failure"], ["Nothing to repair"]),
+    (silent_for_a_moment, "not-answered", None, ["no final answer"], ["ringing"]),
+    (over_tcp_with_a_gap, "nothing-sent", "caller", ["no packet from the callee"], ["203.0.113.9"]),
+    (private_address, "private-address-in-sdp", "caller", ["192.168.1.5:4000", "private address", "50 packets"], ["[network] nated", "192.168.1.5"]),
+    (on_the_nat, "private-address-in-sdp", "caller", ["192.168.1.5:4000"], ["external address"]),
+    (other_port, "rtp-from-elsewhere", "caller", ["203.0.113.9:4000", "203.0.113.9:61000"], ["symmetric RTP", "source_port_restriction"]),
+    (binding_expired_media, "nat-binding-expired", "caller", ["203.0.113.9:53211", "34 s"], ["keepalives", "rule rebind"]),
+    (binding_expired_signalling, "nat-binding-expired", None, ["5 times", "198.51.100.7:40001", "forgotten"], ["udp_interval"]),
+    (alg, "alg-damage", None, ["Content-Length", "192.168.1.5"], ["SIP ALG"]),
+    (not_joined, "relay-not-joined", "callee", ["203.0.113.5:30000", "not joined"], ["mediarelay list"]),
+    (relay_refuses_one, "never-arrives", "callee", ["203.0.113.5:30000", "does not send them on"], ["drop records"]),
+    (hold, "on-hold", "caller", ["a=sendonly", "no failure"], ["Nothing to repair", "hold_timeout"]),
+    (wrong_family, "wrong-family", None, [], ["media proxy", "families-differ"]),
+    (around, "ice-around-relay", None, ["203.0.113.20", "around the relay"], ["--ice drop"]),
+    (lost_before, "never-arrives", "callee", ["240 packets", "none of them"], ["firewall", "203.0.113.20:4002"]),
+    (lost_after, "never-arrives", "callee", ["99 %"], ["firewall"]),
+    (loop, "media-loop", None, ["203.0.113.5:30010", "203.0.113.5:30000"], ["looptrace"]),
+    (nothing_sent, "nothing-sent", "caller", ["no packet from the callee"], ["capture there", "203.0.113.9"]),
+    (refused, "not-answered", None, ["486"], ["signalling"]),
 ]
 
 
 def main():
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
-        for make, cause, silent, words in CASES:
+        for make, cause, silent, words, change in CASES:
             capture = Capture()
             make(capture)
             path = pathlib.Path(folder) / (make.__name__ + ".pcap")
-            capture.save(path)
+            capture.save(path, snap=360 if make is cut_by_the_capture else None)
             run = subprocess.run([BUILD / "bin/natclassify", "--explain", "--format", "json", path], capture_output=True, text=True, timeout=60)
             records = [json.loads(line) for line in run.stdout.splitlines()]
             findings = [f for r in records if r["type"] == "explanation" for f in r["findings"]]
@@ -198,15 +279,30 @@ def main():
                 good = run.returncode == 0 and not findings and any(r["type"] == "explanation" for r in records)
             else:
                 good = any(f["cause"] == cause and (silent is None or f.get("hears_nothing") == silent) and all(w in f["sentence"] for w in words)
-                           and f["change"] for f in findings)
+                           and all(w in f["change"] for w in change) for f in findings)
                 good = good and all(f["cause"] in (cause, "on-hold") or cause in ("wrong-family", "media-loop", "alg-damage") for f in findings)
+            explanations = [r for r in records if r["type"] == "explanation"]
+            if make is healthy_twice:  # each packet counts once
+                good = good and explanations[0]["streams"][0]["to_callee"]["sent_packets"] == 50
+            if make is ports_used_again:
+                good = good and [(len(r["findings"]), r["streams"][0]["to_callee"]["sent_packets"]) for r in explanations] == [(1, 50), (0, 50)]
+            if make is cut_by_the_capture:
+                good = good and explanations[0]["cut"] is True
+                text = subprocess.run([BUILD / "bin/natclassify", "--explain", "--format", "text", path], capture_output=True, text=True, timeout=60).stdout
+                good = good and "cut by the capture" in text
+                plain = subprocess.run([BUILD / "bin/natclassify", "--format", "json", path], capture_output=True, text=True, timeout=60)
+                cut = [r for r in map(json.loads, plain.stdout.splitlines()) if r["type"] == "sip" and r.get("cut")]
+                good = good and len(cut) >= 2 and not any(r["nat"]["alg_suspected"] for r in cut)
+            if make is private_address:  # also for people: from where
+                text = subprocess.run([BUILD / "bin/natclassify", "--explain", "--format", "text", path], capture_output=True, text=True, timeout=60).stdout
+                good = good and "50 packets     from 198.51.100.7:61000" in text
             if make is on_the_nat:
                 run = subprocess.run([BUILD / "bin/natclassify", "--format", "json", path], capture_output=True, text=True, timeout=60)
                 copies = [(r["frame"], r.get("copy_of"), r.get("translated")) for r in map(json.loads, run.stdout.splitlines()) if r["type"] == "sip"]
                 good = good and copies == [(1, None, None), (2, 1, ["source"]), (3, None, None), (4, 3, ["destination"])]
             if not good:
                 failures += 1
-                print(f"{make.__name__}: wanted {cause} for {silent} with {words}; exit {run.returncode}; {run.stderr}")
+                print(f"{make.__name__}: wanted {cause} for {silent} with {words}, {change}; exit {run.returncode}; {run.stderr}")
                 for finding in findings:
                     print("   ", finding)
     print(f"{len(CASES)} captures, {failures} failures")

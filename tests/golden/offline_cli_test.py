@@ -1,12 +1,20 @@
 #!/usr/bin/env python3
 """natclassify and sdprewrite from the command line: forms of input and output, exit status, diagnostics, pipes that close."""
+import contextlib
+import fcntl
 import gzip
 import json
 import os
 import pathlib
+import pty
+import select
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
+import time
 
 SOURCE = pathlib.Path(os.environ.get("NATKIT_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BIN = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev")) / "bin"
@@ -59,8 +67,19 @@ def natclassify(folder):
         check(f"{options} is a usage error", done.returncode == 2 and done.stderr.startswith(b"natclassify: ") and not done.stdout, done)
     done = run("natclassify", "--version")
     check("--version", done.returncode == 0 and b"natkit" in done.stdout, done)
-    done = run("natclassify", stdin=b"v=0\r\n")
-    check("a bare description has no sender", done.returncode == 1, done)
+    bare = sdp("192.168.1.5", 4000).encode()
+    done = run("natclassify", stdin=bare)
+    check("a bare description has no sender", done.returncode == 1 and b"--source" in done.stderr and b"stdin" in done.stderr, done)
+    done = run("natclassify", "--source", "198.51.100.7:4001", stdin=bare)
+    found = records(done)
+    check("with --source a bare description is judged", done.returncode == 0 and found[0]["type"] == "sdp" and found[0]["source"] == "198.51.100.7:4001" and
+          found[0]["nat"]["place"] == "far-end" and found[0]["nat"]["tests"] == ["private-sdp", "sdp-differs-from-source"] and
+          found[0]["message"] == bare.decode(), done)
+    done = run("natclassify", "--source", "198.51.100.7:4001", "--format", "text", stdin=bare)
+    check("the same for people", done.stdout.startswith(b"SDP ") and b"far-end" in done.stdout and b"private-sdp" in done.stdout, done)
+    long_line = json.dumps(record)[:-1] + ',"pad":"' + "x" * 4_300_000 + '"}'
+    done = run("natclassify", stdin="\n".join([long_line, json.dumps(record)]).encode())
+    check("a line that is too long costs itself alone", done.returncode == 1 and b"stdin:1: a line longer than 4 MiB" in done.stderr and len(records(done)) == 1)
     check("nothing in, nothing out", run("natclassify").returncode == 0)
 
     capture = Capture()
@@ -100,6 +119,19 @@ def sdprewrite():
     long = INVITE.replace(b"Content-Length: ", b"Content-Length: 9")
     done = run("sdprewrite", "--to", "203.0.113.10:40000", stdin=long)
     check("refused: unchanged, told, 1", done.stdout == long and done.returncode == 1 and b"Content-Length" in done.stderr, done)
+    for why, large in (("a message", INVITE + b"x" * 1_200_000 + b"\r\n" + INVITE), ("a line", b'{"type":"sip","pad":"' + b"x" * 4_300_000 + b'"}\n'),
+                       ("a description", sdp("10.0.0.1", 4000).encode() + b"a=x\r\n" * 300_000)):
+        done = run("sdprewrite", "--to", "203.0.113.10:40000", stdin=large)
+        check(f"{why} that is too large is passed on unchanged, told, 1", done.returncode == 1 and done.stdout == large and b"longer than" in done.stderr)
+    lines = b'{"type":"sip","pad":"' + b"x" * 4_300_000 + b'"}\n'
+    done = run("sdprewrite", "--to", "203.0.113.10:40000", stdin=lines + line.encode())
+    check("and the next line is rewritten", done.stdout.startswith(lines) and b"rewrite" in done.stdout[len(lines):] and done.returncode == 1)
+    signed = message("INVITE sip:b@example.com SIP/2.0", vias=["192.168.1.5:5060;branch=z9hG4bK1"], body="--x\r\nContent-Type: application/sdp\r\n\r\n"
+                     + sdp("192.168.1.5", 4000) + "\r\n--x--\r\n").replace(b"application/sdp\r\nContent-Length", b"multipart/signed;boundary=x\r\nContent-Length")
+    done = run("sdprewrite", "--to", "203.0.113.10:40000", stdin=signed)
+    check("signed: refused", done.returncode == 1 and done.stdout == signed and b"multipart/signed" in done.stderr, done)
+    done = run("sdprewrite", stdin=signed)
+    check("signed, and nothing is asked for: fine", done.returncode == 0 and done.stdout == signed and not done.stderr, done)
     for options in (["--to", "x"], ["--to", "1.2.3.4:0"], ["--ice", "maybe"], ["--origin", "x"], ["/nonexistent"], ["--relay", "x", "--to", "192.0.2.1"]):
         done = run("sdprewrite", *options, stdin=INVITE)
         check(f"{options} is a usage error", done.returncode == 2 and not done.stdout and done.stderr.startswith(b"sdprewrite: "), done)
@@ -115,8 +147,80 @@ def closed_pipe():
         check(f"{program}: a closed pipe ends it quietly with 0", done.stderr.strip() == b"0", done)
 
 
+def conversation():
+    """Who types, or writes into a pipe and waits, gets each answer at once."""
+    pipe = subprocess.Popen([BIN / "sdprewrite", "--to", "203.0.113.10:40000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT)
+    got = b""
+    for _ in range(2):
+        pipe.stdin.write(INVITE)
+        pipe.stdin.flush()
+        deadline = time.monotonic() + 60
+        wanted = got.count(b"m=audio 40000") + 1
+        while got.count(b"m=audio 40000") < wanted and time.monotonic() < deadline:
+            if select.select([pipe.stdout], [], [], 1)[0]:
+                got += os.read(pipe.stdout.fileno(), 65536)
+    check(f"an answer to each message at once: {got!r}", got.count(b"m=audio 40000") == 2)
+    pipe.stdin.close()
+    pipe.wait(60)
+
+
+def on_terminal(command, *, stdout_too, environment=None):
+    """What a terminal shows: standard error, and standard output where asked for; standard output else."""
+    shown, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=terminal if stdout_too else subprocess.PIPE, stderr=terminal,
+                               env={**ENVIRONMENT, "TERM": "xterm", **(environment or {})})
+    os.close(terminal)
+    parts, rest = [], []
+    reader = threading.Thread(target=lambda: rest.append(process.stdout.read()) if process.stdout else None)
+    reader.start()
+    with contextlib.suppress(OSError):  # EIO: nobody writes any more
+        while part := os.read(shown, 65536):
+            parts.append(part)
+    process.wait(120)
+    reader.join()
+    os.close(shown)
+    return b"".join(parts), rest[0] if rest else b""
+
+
+def terminal(folder):
+    invite = folder / "invite.sip"
+    invite.write_bytes(INVITE)
+    colour = b"\x1b[33m"  # far-end is yellow
+    plain = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    ENVIRONMENT.update(plain)
+    ENVIRONMENT.pop("NO_COLOR", None)
+    shown, _ = on_terminal([BIN / "natclassify", invite], stdout_too=True)
+    check(f"on a terminal: text, in colour {shown!r}", shown.startswith(b"\x1b[1mINVITE") and colour in shown)
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        shown, _ = on_terminal([BIN / "natclassify", invite], stdout_too=True, environment=environment)
+        check(f"{environment}: text without colour {shown!r}", shown.startswith(b"INVITE") and b"\x1b[" not in shown)
+    _, out = on_terminal([BIN / "natclassify", invite], stdout_too=False)
+    check("into a pipe: records", out.startswith(b'{"type":"sip"'))
+
+    capture = Capture()
+    vias = ["203.0.113.9:5060;branch=z9hG4bK1"]
+    ends = ("203.0.113.9:5060", "203.0.113.20:5060")
+    capture.udp(0, *ends, message("INVITE sip:b@x SIP/2.0", vias=vias, contact=ends[0], body=sdp("203.0.113.9", 4000)))
+    capture.udp(0.1, *reversed(ends), message("SIP/2.0 200 OK", vias=vias, to_tag="b", contact=ends[1], body=sdp("203.0.113.20", 4002)))
+    capture.rtp(0.3, "203.0.113.9:4000", "203.0.113.20:4002", 40_000)
+    long = folder / "long.pcap"
+    capture.save(long)
+    progress = str(long).encode() + b":  "
+    shown, out = on_terminal([BIN / "natclassify", "--explain", long], stdout_too=False)
+    check("progress while results go elsewhere", progress in shown and b" %" in shown and shown.endswith(b"\r\x1b[K") and b'"explanation"' in out)
+    shown, _ = on_terminal([BIN / "natclassify", "--explain", long], stdout_too=True)
+    text = shown.split(b"\x1b[K")
+    check("and with --explain on the same terminal, where it gives way to results", progress in shown and b"hears nothing" in shown and
+          not any(b"%" in part and b"call" in part for part in text))
+    shown, _ = on_terminal([BIN / "natclassify", long], stdout_too=True)
+    check("results that come as it reads are progress enough", progress not in shown)
+
+
 with tempfile.TemporaryDirectory() as name:
     natclassify(pathlib.Path(name))
+    terminal(pathlib.Path(name))
+conversation()
 sdprewrite()
 closed_pipe()
 print(*failures, f"{len(failures)} failures", sep="\n")

@@ -48,6 +48,15 @@ class Capture:
                 packet = struct.pack("!BBHII", 0x80, 0, (sequence + i) & 0xFFFF, 160 * i, ssrc) + bytes(160)
                 self.udp(time + i * every + j * every / (repeat + 1), source, destination, packet)
 
+    def tcp(self, time, source, destination, sequence, payload, *, flags=0x18, acknowledged=0):
+        (host, port), (to_host, to_port) = endpoint(source), endpoint(destination)
+        segment = struct.pack("!HHIIBBHHH", port, to_port, sequence, acknowledged, 0x50, flags, 65535, 0, 0) + payload
+        self.ip(time, ip_packet(host, to_host, 6, segment))
+
+    def twice(self, after=0.0002):
+        """Every packet again, as on a bridge or on all interfaces."""
+        self.packets += [(time + after, packet) for time, packet in self.packets]
+
     def sender_report(self, time, source, destination, sent, *, ssrc=1, about=None, lost=0):
         """RTCP SR; `about` adds a report block saying which share (0..255) of that SSRC's packets is lost."""
         block = struct.pack("!IBBHIIII", about, lost, 0, 0, 0, 0, 0, 0) if about else b""
@@ -55,12 +64,14 @@ class Capture:
         head = struct.pack("!BBH", 0x80 | (1 if about else 0), 200, (4 + len(body)) // 4 - 1)
         self.udp(time, source, destination, head + body)
 
-    def save(self, path):
+    def save(self, path, snap=None):
+        """`snap`: packets are cut to so many bytes, as by tcpdump -s."""
         with open(path, "wb") as file:
             file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 101))
             for time, packet in sorted(self.packets, key=lambda entry: entry[0]):
                 whole = int(time)
-                file.write(struct.pack("<IIII", self.START + whole, int((time - whole) * 1e6), len(packet), len(packet)) + packet)
+                kept = packet[:snap]
+                file.write(struct.pack("<IIII", self.START + whole, int((time - whole) * 1e6), len(kept), len(packet)) + kept)
 
 
 def udp_packet(source, destination, payload):

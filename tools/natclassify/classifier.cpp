@@ -34,6 +34,7 @@ nlohmann::ordered_json to_json(const explain::Way& way) {
 nlohmann::ordered_json to_json(const explain::Explanation& explanation) {
     nlohmann::ordered_json json = {
         {"type", "explanation"}, {"call_id", explanation.call_id}, {"frame", explanation.first_frame}};
+    if (explanation.cut) json["cut"] = true;
     json["streams"] = nlohmann::ordered_json::array();
     for (const explain::StreamReport& stream : explanation.streams) {
         json["streams"].push_back({{"kind", stream.kind},
@@ -60,7 +61,8 @@ Classifier::Classifier(const Settings& settings) : settings_(settings), output_(
     reader_.on_message = [this](const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns) {
         return on_message(sip, json, time_ns);
     };
-    reader_.on_other = [this](const std::string& line) { output_.write(line + "\n"); };
+    reader_.on_other = [this](const std::string& line) { write(line + "\n"); };
+    reader_.on_description = [this](const std::string& text) { return on_description(text); };
     reader_.on_bad = [this](const std::string& where, const Error& error) { bad(where, error); };
     reader_.on_line_done = [this] { output_.flush(); };
     if (settings.show_progress) reader_.on_progress = tool::show_progress;
@@ -86,6 +88,30 @@ Result<void> Classifier::on_message(const record::Sip& sip, nlohmann::ordered_js
     return done;
 }
 
+Result<void> Classifier::on_description(const std::string& text) {
+    const auto document = sdp::Document::parse(text);
+    if (!document) return std::unexpected(document.error());
+    if (!settings_.source)
+        return fail(Errc::bad_input, "a bare session description has no sender: give --source ADDRESS:PORT");
+    const record::Nat nat = explain::describe(*document, *settings_.source, settings_.rules.networks);
+    if (!settings_.json) {
+        write(text_.description(*settings_.source, nat));
+        return {};
+    }
+    nlohmann::ordered_json json = {{"type", "sdp"}, {"source", to_string(*settings_.source)}};
+    record::set_message(json, text);
+    json["nat"] = record::to_json(nat);
+    write(record::to_line(json));
+    return {};
+}
+
+/// A progress line on the same terminal gives way.
+void Classifier::write(const std::string& text) {
+    if (settings_.one_terminal) tool::end_progress();
+    output_.write(text);
+    if (settings_.one_terminal) output_.flush();
+}
+
 void Classifier::bad(const std::string& where, const Error& error) {
     any_bad_ = true;
     Error told = error;
@@ -107,8 +133,15 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
     const explain::Facts facts = explain::read_facts(*message);
     const auto source = sip.source ? sip.source : explain::source_of_via(facts);
     if (!source) return fail(Errc::bad_input, "nothing says where this message came from: give --source ADDRESS:PORT");
-    const explain::Arrival arrival{
-        .transport = sip.transport.empty() ? "udp" : sip.transport, .source = *source, .destination = sip.destination};
+    explain::Arrival arrival{.transport = sip.transport.empty() ? "udp" : sip.transport,
+                             .source = *source,
+                             .destination = sip.destination,
+                             .cut = sip.cut};
+    if (message->is_request() && facts.via_count == 1) {
+        if (const auto via = facts.via ? facts.via->address() : std::nullopt) vias_.touch(*source) = *via;
+    } else if (const IpAddress* via = vias_.find(*source)) {
+        arrival.own_via = *via;
+    }
     const record::Nat nat = explain::describe(*message, facts, arrival, settings_.rules.networks);
     record::Sip known = sip;
     known.source = source;
@@ -132,7 +165,7 @@ void Classifier::write_record(const record::Sip& sip, const sip::Message& messag
         if (settings_.compare != "all")
             std::erase_if(peers, [&](const explain::PeerVerdict& peer) { return peer.peer != settings_.compare; });
     }
-    if (!settings_.json) return output_.write(text_.message(sip, message, nat, peers, copy_ ? &*copy_ : nullptr));
+    if (!settings_.json) return write(text_.message(sip, message, nat, peers, copy_ ? &*copy_ : nullptr));
     nlohmann::ordered_json made;
     if (json == nullptr) {
         made = record::to_json(sip, {.method = std::string(message.method()),
@@ -149,17 +182,17 @@ void Classifier::write_record(const record::Sip& sip, const sip::Message& messag
         if (copy_->destination_translated) (*json)["translated"].push_back("destination");
     }
     for (const explain::PeerVerdict& peer : peers) (*json)["compare"][peer.peer] = to_json(peer);
-    output_.write(record::to_line(*json));
+    write(record::to_line(*json));
 }
 
 void Classifier::on_call(const explain::Call& call) {
     const auto decision = explain::decide_call(call, settings_.rules);
     const bool known = decision && !decision->streams.empty();
-    if (known) output_.write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
+    if (known) write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
     if (!settings_.explain) return;
     const explain::Explanation explanation = explain::diagnose(call, flows_, settings_.rules);
     if (!known && explanation.findings.empty()) return;
-    output_.write(settings_.json ? record::to_line(to_json(explanation)) : text_.explanation(explanation, known));
+    write(settings_.json ? record::to_line(to_json(explanation)) : text_.explanation(explanation, known));
 }
 
 }  // namespace natkit::natclassify

@@ -6,6 +6,7 @@
 
 #include "common/tool_main.hpp"
 #include "natclassify/text.hpp"
+#include "natkit/base/recent.hpp"
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/calls.hpp"
 #include "natkit/engine/explain/copies.hpp"
@@ -25,6 +26,7 @@ struct Settings {
     bool json = false;
     bool colour = false;
     bool show_progress = false;
+    bool one_terminal = false;  ///< progress and results go to the same one
 };
 
 /// Reads inputs and writes what they tell: a `sip` record (or a line of text) for each message, a `decision` for each
@@ -41,6 +43,9 @@ class Classifier {
     [[nodiscard]] Result<void> on_message(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns);
     /// Classifies one message; `json` is the record it came in, if it came in one.
     [[nodiscard]] Result<void> classify(const record::Sip& sip, nlohmann::ordered_json* json);
+    /// Judges a bare description by where --source says it came from.
+    [[nodiscard]] Result<void> on_description(const std::string& text);
+    void write(const std::string& text);
     void write_record(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
                       const explain::Facts& facts, const explain::Arrival& arrival, nlohmann::ordered_json* json);
     void on_call(const explain::Call& call);
@@ -53,7 +58,8 @@ class Classifier {
     explain::CallTracker calls_;
     explain::FlowTable flows_;
     explain::CopyFinder copies_;
-    std::optional<explain::Copy> copy_;  ///< what the message in hand is a copy of
+    std::optional<explain::Copy> copy_;                     ///< what the message in hand is a copy of
+    Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by flow
     std::uint64_t messages_ = 0;
     std::int64_t time_ns_ = 0;
     bool any_bad_ = false;

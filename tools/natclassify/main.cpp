@@ -18,7 +18,7 @@ constexpr const char* program = "natclassify";
 constexpr const char* description =
     "Says where SIP parties are (LAN, WAN, behind a far-end NAT), by which rule, and whether calls need a media "
     "proxy.\n"
-    "Reads captures (pcap, pcapng), raw SIP or JSON lines, plain or gzip, from FILEs or standard input.";
+    "Reads captures (pcap, pcapng), raw SIP, JSON lines or bare SDP, plain or gzip, from FILEs or standard input.";
 constexpr const char* examples =
     "Examples:\n"
     "  natclassify capture.pcap\n"
@@ -43,7 +43,8 @@ void add_options(CLI::App& app, Options& options) {
     app.footer(examples);
     tool::add_common_options(app, options.common);
     app.add_option("FILE", options.files, "Inputs; - or nothing is standard input")->type_name("");
-    app.add_option("--source", options.source, "Where raw messages came from; else their Via's received and rport")
+    app.add_option("--source", options.source,
+                   "Where raw messages or bare SDP came from; else their Via's received and rport")
         ->type_name("ADDRESS[:PORT]");
     app.add_option("--transport", options.settings.transport, "How raw messages came: udp (default), tcp or tls")
         ->type_name("NAME")
@@ -79,7 +80,9 @@ bool prepare(Options& options) {
     }
     options.settings.json = tool::wants_json(options.common.format);
     options.settings.colour = tool::wants_colour();
-    options.settings.show_progress = ::isatty(STDERR_FILENO) != 0 && ::isatty(STDOUT_FILENO) == 0;
+    options.settings.show_progress =
+        ::isatty(STDERR_FILENO) != 0 && (::isatty(STDOUT_FILENO) == 0 || options.settings.explain);
+    options.settings.one_terminal = options.settings.show_progress && ::isatty(STDOUT_FILENO) != 0;
     return true;
 }
 

@@ -45,6 +45,17 @@ std::string Text::place(const nat::Verdict& verdict) const {
     return paint(padded(nat::to_string(verdict.place), 7), ink);
 }
 
+std::string Text::verdict(const record::Nat& nat) const {
+    std::string words = place(nat.verdict) + "  ";
+    const std::string rule = std::string("rule ") + nat::to_string(nat.verdict.rule);
+    const std::vector<std::string> tests = nat.tests();
+    return words + padded(rule, 15) + (tests.empty() ? "" : "  " + joined(tests, " "));
+}
+
+std::string Text::description(const Endpoint& source, const record::Nat& nat) const {
+    return paint(padded("SDP", 13), Ink::bold) + " " + padded(to_string(source), 22) + "  " + verdict(nat) + "\n";
+}
+
 std::string Text::message(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
                           std::span<const explain::PeerVerdict> peers, const explain::Copy* copy) const {
     std::string line;
@@ -56,12 +67,10 @@ std::string Text::message(const record::Sip& sip, const sip::Message& message, c
     line += paint(padded(what, 13), Ink::bold) + " ";
     std::string way = to_string(*sip.source);
     if (sip.destination) way += " → " + to_string(*sip.destination);
-    line += padded(way, sip.destination ? 45 : 22) + "  " + place(nat.verdict) + "  " +
-            padded(std::string("rule ") + nat::to_string(nat.verdict.rule), 15);
-    const std::vector<std::string> tests = nat.tests();
-    if (!tests.empty()) line += "  " + joined(tests, " ");
+    line += padded(way, sip.destination ? 45 : 22) + "  " + verdict(nat);
     if (nat.nat_uac_test) line += paint("  nat_uac_test " + std::to_string(*nat.nat_uac_test), Ink::dim);
     line += "\n";
+    if (sip.cut) line += "        " + paint("cut by the capture: its snapshot length was too short", Ink::dim) + "\n";
     if (copy != nullptr) {
         const bool translated = copy->source_translated || copy->destination_translated;
         line += "        " +
@@ -122,19 +131,28 @@ std::string Text::decision(const record::Decision& decision) const {
     return lines;
 }
 
+/// Who sent how much to where, and from where.
+std::string Text::way(const explain::StreamReport& stream, const explain::Way& way) const {
+    std::string line = "  " + padded(stream.kind, 12) +
+                       (way.from == explain::Side::caller ? " caller → callee  " : " callee → caller  ") +
+                       padded(std::to_string(way.sent) + (way.sent == 1 ? " packet" : " packets"), 14);
+    std::string sources;
+    for (const Endpoint& source : way.sources) sources += (sources.empty() ? "" : ", ") + to_string(source);
+    line += padded(sources.empty() ? "" : " from " + sources, 28) + " to " + (way.told ? to_string(*way.told) : "-");
+    if (way.relayed) line += ", a relay, which sent " + std::to_string(way.arrived) + " on";
+    return line + "\n";
+}
+
 std::string Text::explanation(const explain::Explanation& explanation, bool after_decision) const {
     std::string lines;
     if (!after_decision) lines = "\n" + paint("call " + text::printable(explanation.call_id, 80), Ink::bold) + "\n";
-    for (const explain::StreamReport& stream : explanation.streams) {
-        for (const explain::Way* way : {&stream.to_callee, &stream.to_caller}) {
-            lines += "  " + padded(stream.kind, 12) +
-                     (way->from == explain::Side::caller ? " caller → callee  " : " callee → caller  ");
-            lines +=
-                padded(std::to_string(way->sent) + " packets", 16) + " to " + (way->told ? to_string(*way->told) : "-");
-            if (way->relayed) lines += ", a relay, which sent " + std::to_string(way->arrived) + " on";
-            lines += "\n";
-        }
-    }
+    for (const explain::StreamReport& stream : explanation.streams)
+        lines += way(stream, stream.to_callee) + way(stream, stream.to_caller);
+    if (explanation.cut)
+        lines +=
+            "  " + paint("•", Ink::blue) +
+            " Some messages are cut by the capture and may lack what matters: take it with a larger snapshot length "
+            "(tcpdump -s 0).\n";
     for (const explain::Finding& finding : explanation.findings) {
         const bool harmless = finding.cause == explain::Cause::on_hold || finding.cause == explain::Cause::not_answered;
         lines += "  " + paint(harmless ? "•" : "✗", harmless ? Ink::blue : Ink::red) + " " + finding.sentence +

@@ -18,6 +18,8 @@ class Text {
 
     [[nodiscard]] std::string message(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
                                       std::span<const explain::PeerVerdict> peers, const explain::Copy* copy) const;
+    /// A bare session description that came from `source`.
+    [[nodiscard]] std::string description(const Endpoint& source, const record::Nat& nat) const;
     [[nodiscard]] std::string decision(const record::Decision& decision) const;
     /// `after_decision`: the call's name stands above already.
     [[nodiscard]] std::string explanation(const explain::Explanation& explanation, bool after_decision) const;
@@ -29,6 +31,8 @@ class Text {
 
   private:
     [[nodiscard]] std::string place(const nat::Verdict& verdict) const;
+    [[nodiscard]] std::string verdict(const record::Nat& nat) const;
+    [[nodiscard]] std::string way(const explain::StreamReport& stream, const explain::Way& way) const;
     [[nodiscard]] std::string party(const char* name, const record::Nat& nat) const;
 
     bool colour_;

@@ -93,6 +93,7 @@ void Rewriter::tell_edits(const std::string& where, std::size_t first_line, cons
 Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes, const Sender& sender) {
     const auto message = sip::Message::parse(bytes);
     if (!message) return std::unexpected(message.error());
+    if (!asks_for_something()) return explain::RewrittenMessage{.bytes = bytes, .edits = {}, .has_description = false};
     if (relay_ != nullptr) {  // no legs for what cannot be rewritten anyway
         const bool speaks =
             !sdp::find_descriptions(message->value(sip::Name::content_type), message->body()).descriptions.empty();
@@ -104,6 +105,23 @@ Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes
         return relay_ != nullptr ? relay_->targets(document) : choose_targets(document, settings_.to);
     };
     return explain::rewrite_message(*message, choose, settings_.sdp);
+}
+
+/// Without that nothing is judged either: what may not be rewritten is no fault then.
+bool Rewriter::asks_for_something() const {
+    return relay_ != nullptr || !settings_.to.empty() || settings_.sdp.origin_address || settings_.sdp.session_version;
+}
+
+/// The input from here on as it is.
+Result<void> Rewriter::copy_rest(std::string_view read_already) {
+    output_.write(read_already);
+    std::string chunk(64 * 1024, '\0');
+    for (;;) {
+        const auto count = source_.read(chunk);
+        if (!count) return std::unexpected(count.error());
+        if (*count == 0) return {};
+        output_.write(std::string_view(chunk).substr(0, *count));
+    }
 }
 
 /// Writes what became of one text that starts at `line` of the input.
@@ -126,11 +144,16 @@ Result<void> Rewriter::copy_messages() {
     explain::MessageReader reader(source_);
     for (;;) {
         auto piece = reader.next();
+        if (!piece && piece.error().code == Errc::exhausted) {  // where the next one starts is anybody's guess
+            piece.error().message += ": the input is passed on unchanged from here";
+            bad({}, piece.error());
+            return copy_rest(reader.rest());
+        }
         if (!piece) return std::unexpected(piece.error());
         if (!*piece) return {};
         if (!settings_.records) output_.write((*piece)->lead);
-        if ((*piece)->content.empty()) continue;
-        put((*piece)->content, (*piece)->line, rewrite_sip((*piece)->content, {}));
+        if (!(*piece)->content.empty()) put((*piece)->content, (*piece)->line, rewrite_sip((*piece)->content, {}));
+        if (!source_.ready()) output_.flush();  // who waits for an answer gets it
     }
 }
 
@@ -142,8 +165,12 @@ Result<void> Rewriter::copy_description() {
         if (!count) return std::unexpected(count.error());
         if (*count == 0) break;
         text.append(chunk, 0, *count);
-        if (text.size() > longest_description)
-            return fail(Errc::exhausted, "a session description longer than 1 MiB", source_.name());
+        if (text.size() > longest_description) {
+            bad({}, {.code = Errc::exhausted,
+                     .where = source_.name(),
+                     .message = "a session description longer than 1 MiB: passed on unchanged"});
+            return copy_rest(text);
+        }
     }
     const auto choose = [&](const sdp::Document& document, std::size_t) {
         return choose_targets(document, settings_.to);
@@ -184,6 +211,16 @@ Result<void> Rewriter::copy_lines() {
     explain::LineReader reader(source_);
     for (;;) {
         const auto piece = reader.next();
+        if (!piece && piece.error().code == Errc::exhausted) {
+            bad({}, piece.error());
+            for (;;) {
+                const auto more = reader.more_of_long_line();
+                if (!more) return std::unexpected(more.error());
+                if (!*more) break;
+                output_.write(**more);
+            }
+            continue;
+        }
         if (!piece) return std::unexpected(piece.error());
         if (!*piece) return {};
         output_.write(rewrite_line(**piece));

@@ -32,6 +32,8 @@ class Rewriter {
     [[nodiscard]] Result<void> copy_messages();
     [[nodiscard]] Result<void> copy_lines();
     [[nodiscard]] Result<void> copy_description();
+    [[nodiscard]] Result<void> copy_rest(std::string_view read_already);
+    [[nodiscard]] bool asks_for_something() const;
     [[nodiscard]] std::string rewrite_line(const explain::Piece& piece);
     [[nodiscard]] Result<explain::RewrittenMessage> rewrite_sip(const std::string& bytes, const Sender& sender);
     void put(const std::string& original, std::size_t line, Result<explain::RewrittenMessage> rewritten,

@@ -31,6 +31,10 @@ class ByteSource {
     /// The next bytes without taking them: `count` (at most 4096) or what is left. Valid until the next call.
     [[nodiscard]] Result<std::string_view> peek(std::size_t count);
 
+    /// Whether read() has something to give, or the end, within 20 ms: false only where a pipe, a terminal or a socket
+    /// makes us wait.
+    [[nodiscard]] bool ready() const noexcept;
+
     [[nodiscard]] const std::string& name() const noexcept;  ///< the path, or "stdin"
     /// How much of the file (before gzip) has been read, from 0 to 1; nothing where its size is unknown.
     [[nodiscard]] std::optional<double> progress() const noexcept;

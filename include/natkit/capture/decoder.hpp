@@ -24,6 +24,8 @@ struct Datagram {
     bool cut = false;            ///< the capture has less than was sent
     std::uint8_t hops = 0;       ///< time to live, or hop limit
     std::uint32_t sequence = 0;  ///< TCP
+    std::optional<std::uint32_t> acknowledged =
+        std::nullopt;  ///< TCP: what the sender has got, from the other direction
     bool syn = false, fin = false, rst = false;
 };
 
@@ -64,7 +66,7 @@ class Decoder {
     IpAddress destination_;
     std::uint8_t hops_ = 0;
     std::uint64_t frame_ = 0;
-    std::map<FragmentKey, Fragments> fragments_;  ///< at most 256 datagrams
+    std::map<FragmentKey, Fragments> fragments_;  ///< at most 128 datagrams
     std::vector<std::uint8_t> whole_;             ///< the last one put together
 };
 

@@ -18,6 +18,7 @@ struct Sip {
     std::optional<Endpoint> source = std::nullopt;
     std::optional<Endpoint> destination = std::nullopt;
     std::string message = {};  ///< the raw bytes
+    bool cut = false;          ///< the capture has less of it than was sent
 };
 
 /// What stands in the start line and the header of the message, for the record.

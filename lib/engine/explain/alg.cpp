@@ -13,13 +13,13 @@ struct Mark {
     IpAddress address;
 };
 
-std::vector<Mark> marks_of(const Facts& facts) {
+std::vector<Mark> marks_of(const Facts& facts, const std::optional<IpAddress>& own_via) {
     std::vector<Mark> marks;
     const auto add = [&](const char* field, const std::optional<IpAddress>& address) {
         if (address && !address->is_unspecified())
             marks.push_back({.field = field, .value = to_string(*address), .address = *address});
     };
-    if (facts.via) add("Via", facts.via->address());
+    add("Via", own_via);
     if (facts.contact) add("Contact", facts.contact->address());
     if (!facts.descriptions.empty()) {
         const sdp::Document& document = facts.descriptions.front();
@@ -40,8 +40,7 @@ const Mark* find(const std::vector<Mark>& marks, std::string_view field) {
     return nullptr;
 }
 
-/// A gateway that changes a body and forgets its length, or the other way round. What was cut by the capture is not
-/// here: the reader tells.
+/// A gateway that changes a body and forgets its length, or the other way round.
 void compare_length(const sip::Message& message, std::vector<record::Evidence>& evidence) {
     const auto declared = message.declared_length();
     const std::size_t actual = message.body().size() + message.rest().size();
@@ -53,16 +52,43 @@ void compare_length(const sip::Message& message, std::vector<record::Evidence>& 
                         .test = "content-length-differs-from-body"});
 }
 
+/// Of the places in one description where a client tells its own address, some show the one the packet came from and
+/// one is still private. ICE candidates are private with good reason.
+void compare_streams(const Facts& facts, const IpAddress& source, const nat::Networks& networks,
+                     std::vector<record::Evidence>& evidence) {
+    if (facts.descriptions.empty()) return;
+    const sdp::Document& document = facts.descriptions.front();
+    bool shown = false;
+    std::optional<record::Evidence> left;
+    const auto look_at = [&](const char* field, const std::optional<IpAddress>& address) {
+        if (!address) return;
+        shown = shown || *address == source;
+        if (networks.nated.contains(*address) && !left)
+            left = {.field = field, .value = to_string(*address), .test = "streams-differ"};
+    };
+    for (const sdp::Media& media : document.media()) {
+        if (media.rejected()) continue;
+        if (media.connection) look_at("SDP c=", document.address(*media.connection));
+        if (media.rtcp && !media.ice) look_at("SDP a=rtcp", document.address(*media.rtcp));
+    }
+    if (shown && left) {
+        left->value += ", beside " + to_string(source);
+        evidence.push_back(*std::move(left));
+    }
+}
+
 }  // namespace
 
 std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Facts& facts, const Arrival& arrival,
                                            const nat::Networks& networks) {
     std::vector<record::Evidence> evidence;
-    if (arrival.transport == "udp" && !facts.bodies.descriptions.empty()) compare_length(message, evidence);
-    // Only a client's own request shows its hand: a proxy may rewrite what it likes.
-    if (!message.is_request() || facts.via_count != 1 || networks.nated.contains(arrival.source.address))
-        return evidence;
-    const std::vector<Mark> marks = marks_of(facts);
+    if (arrival.transport == "udp" && !arrival.cut && !facts.bodies.descriptions.empty())
+        compare_length(message, evidence);
+    // Only a client's own messages show its hand: a proxy may rewrite what it likes.
+    if (!contact_is_senders(message, facts) || networks.nated.contains(arrival.source.address)) return evidence;
+    compare_streams(facts, arrival.source.address, networks, evidence);
+    const auto own_via = message.is_request() ? facts.via ? facts.via->address() : std::nullopt : arrival.own_via;
+    const std::vector<Mark> marks = marks_of(facts, own_via);
     unsigned hidden = 0;  // shows the address the packet came from
     unsigned bare = 0;    // still private
     const Mark* last_bare = nullptr;

@@ -10,21 +10,71 @@ namespace {
 
 constexpr std::size_t most_calls = 4096;
 constexpr std::size_t most_notes = 64;
-constexpr std::size_t most_known = 8192;
+constexpr std::size_t most_bytes = 24 * 1024 * 1024;
+constexpr std::size_t longest_tag = 128;
+constexpr std::size_t most_evidence = 12;
+constexpr std::size_t longest_value = 200;
 constexpr std::int64_t linger_ns = 10'000'000'000;
 constexpr std::uint64_t sweep_every = 256;
 
 /// The best of a party's newest descriptions: of one offer or answer seen on several hops, the first or the last hop.
+/// What another branch of a fork said does not count once one has answered.
 template <class Better>
-const DescriptionSeen* pick(const std::vector<DescriptionSeen>& all, Side writer, Better better) {
+const DescriptionSeen* pick(const Call& call, Side writer, Better better) {
     const DescriptionSeen* best = nullptr;
-    for (const DescriptionSeen& one : all) {
+    for (const DescriptionSeen& one : call.descriptions) {
         if (one.writer != writer || one.streams.empty()) continue;
-        const bool same =
-            best != nullptr && one.cseq == best->cseq && one.request == best->request && one.method == best->method;
+        if (!call.callee_tag.empty() && !one.tag.empty() && one.tag != call.callee_tag) continue;
+        const bool same = best != nullptr && one.cseq == best->cseq && one.request == best->request &&
+                          one.method == best->method && one.tag == best->tag;
         if (!same || better(one, *best)) best = &one;
     }
     return best;
+}
+
+/// Whether no branch of an INVITE is open. Once the hop nearest to the caller has a refusal, those behind it do not
+/// count; hops that start at one place are the branches of a fork.
+bool refused_everywhere(const Call& call, std::uint32_t cseq) {
+    const RequestSeen* first = nullptr;
+    for (const RequestSeen& one : call.requests) {
+        if (one.method != "INVITE" || one.cseq != cseq) continue;
+        if (first == nullptr) first = &one;
+        if (one.status < 300 && (first->status < 300 || one.source == first->source)) return false;
+    }
+    return true;
+}
+
+/// Tags are compared, never shown: what is too long to be kept is compared by its beginning.
+std::string short_tag(std::string tag) {
+    if (tag.size() > longest_tag) tag.resize(longest_tag);
+    return tag;
+}
+
+/// Without what a hostile message may make long.
+record::Nat slim(record::Nat nat) {
+    for (auto* list : {&nat.evidence, &nat.alg}) {
+        if (list->size() > most_evidence) list->resize(most_evidence);
+        for (record::Evidence& one : *list) {
+            if (one.value.size() > longest_value) one.value = one.value.substr(0, longest_value);
+        }
+    }
+    return nat;
+}
+
+std::size_t bytes_of(const std::optional<record::Nat>& nat) {
+    return nat ? (nat->evidence.size() + nat->alg.size()) * (sizeof(record::Evidence) + longest_value) : 0;
+}
+
+/// About what a call takes, from above.
+std::size_t bytes_of(const Call& call) {
+    std::size_t bytes = 1024 + call.call_id.size() * 3 + call.descriptions.capacity() * sizeof(DescriptionSeen) +
+                        call.requests.capacity() * sizeof(RequestSeen) + bytes_of(call.caller) + bytes_of(call.callee);
+    for (const DescriptionSeen& one : call.descriptions) {
+        bytes += one.streams.capacity() * sizeof(StreamSeen) + one.tag.size();
+        for (const StreamSeen& stream : one.streams)
+            bytes += stream.candidates.capacity() * sizeof(IpAddress) + stream.kind.size();
+    }
+    return bytes;
 }
 
 void read_candidates(const sdp::Document& document, const sdp::Media& media, StreamSeen& stream) {
@@ -55,13 +105,13 @@ StreamSeen stream_of(const sdp::Document& document, const sdp::Media& media) {
 
 const DescriptionSeen* Call::written(Side side) const {
     // A request gathers Vias on its way; a response loses them.
-    return pick(descriptions, side, [](const DescriptionSeen& one, const DescriptionSeen& best) {
+    return pick(*this, side, [](const DescriptionSeen& one, const DescriptionSeen& best) {
         return one.request ? one.vias < best.vias : one.vias > best.vias;
     });
 }
 
 const DescriptionSeen* Call::delivered(Side side) const {
-    return pick(descriptions, side, [](const DescriptionSeen& one, const DescriptionSeen& best) {
+    return pick(*this, side, [](const DescriptionSeen& one, const DescriptionSeen& best) {
         return one.request ? one.vias > best.vias : one.vias < best.vias;
     });
 }
@@ -72,7 +122,7 @@ bool Call::several_hops() const {
     return first != nullptr && first != last;
 }
 
-Call* CallTracker::find_or_make(const MessageSeen& seen) {
+CallTracker::Open* CallTracker::find_or_make(const MessageSeen& seen) {
     const std::string id(seen.message.call_id());
     if (const auto found = by_id_.find(id); found != by_id_.end()) return &*found->second;
     const bool starts =
@@ -80,23 +130,20 @@ Call* CallTracker::find_or_make(const MessageSeen& seen) {
     if (!starts || id.empty() || id.size() > 1024) return nullptr;
     if (calls_.size() >= most_calls) hand_out(calls_.begin());
     Call call{.call_id = id,
-              .caller_tag = seen.message.from_tag(),
+              .caller_tag = short_tag(seen.message.from_tag()),
               .first_frame = seen.frame,
               .first_ns = seen.time_ns,
               .last_ns = seen.time_ns};
-    by_id_[id] = calls_.insert(calls_.end(), std::move(call));
+    by_id_[id] = calls_.insert(calls_.end(), {.call = std::move(call)});
     return &calls_.back();
 }
 
 void CallTracker::note_client(const MessageSeen& seen) {
-    const auto found = known_.find(seen.arrival.source);
     const bool tells = seen.nat.verdict.place == nat::Place::far_end && seen.message.is_request();
-    if (found != known_.end()) {
-        found->second.heard_ns = seen.time_ns;
-        if (tells) found->second.nat = seen.nat;
-    } else if (tells && known_.size() < most_known) {
-        known_.insert({seen.arrival.source, {.nat = seen.nat, .heard_ns = seen.time_ns}});
-    }
+    if (!tells && known_.find(seen.arrival.source) == nullptr) return;
+    Known& known = known_.touch(seen.arrival.source);
+    known.heard_ns = seen.time_ns;
+    if (tells) known.nat = slim(seen.nat);
 }
 
 void CallTracker::on_message(const MessageSeen& seen) {
@@ -104,46 +151,75 @@ void CallTracker::on_message(const MessageSeen& seen) {
     note_client(seen);
     const auto cseq = seen.message.cseq();
     if (!cseq) return;
-    Call* call = find_or_make(seen);
-    if (call == nullptr) return;
-    call->last_ns = std::max(call->last_ns, seen.time_ns);
-    const bool from_caller_tag = seen.message.from_tag() == call->caller_tag;
+    Open* open = find_or_make(seen);
+    if (open == nullptr) return;
+    Call& call = open->call;
+    call.last_ns = std::max(call.last_ns, seen.time_ns);
+    call.cut = call.cut || seen.arrival.cut;
+    const bool from_caller_tag = short_tag(seen.message.from_tag()) == call.caller_tag;
     const Side sender = seen.message.is_request() == from_caller_tag ? Side::caller : Side::callee;
-    if (call->alg.empty() && !seen.nat.alg.empty()) call->alg = seen.nat.alg;
-    if (cseq->method == "INVITE") note_party(*call, seen, sender);
-    if (seen.copy) return;
-    note_request(*call, seen, *cseq);
-    note_descriptions(*call, seen, *cseq, sender);
+    const std::string tag = short_tag(from_caller_tag ? seen.message.to_tag() : seen.message.from_tag());
+    if (call.alg.empty() && !seen.nat.alg.empty()) call.alg = slim(seen.nat).alg;
+    if (!seen.copy) note_request(call, seen, *cseq);
+    note_progress(*open, seen, *cseq, tag);
+    if (cseq->method == "INVITE") note_party(*open, seen, sender, tag);
+    if (!seen.copy) note_descriptions(call, seen, *cseq, sender, tag);
+    weigh(*open);
+}
+
+/// A call is over by a BYE in its dialog, or when no branch of its INVITE can be answered any more; a CANCEL alone ends
+/// nothing, for a 2xx may have been on its way (RFC 3261 section 9.1).
+void CallTracker::note_progress(Open& open, const MessageSeen& seen, const sip::CSeq& cseq, const std::string& tag) {
+    Call& call = open.call;
+    const bool ours = call.callee_tag.empty() || tag.empty() || tag == call.callee_tag;
     if (seen.message.is_request()) {
-        call->invited = call->invited || seen.message.method() == "INVITE";
-        call->ended = call->ended || seen.message.method() == "BYE" || seen.message.method() == "CANCEL";
-    } else if (cseq->method == "INVITE") {
-        const int status = seen.message.status();
-        if (status >= 200 && status < 300) call->answered = true;
-        if (status >= 300 && status != 401 && status != 407 && !call->answered) {
-            call->failure = status;
-            call->ended = true;
+        const bool invite = seen.message.method() == "INVITE";
+        call.invited = call.invited || invite;
+        call.ended = call.ended || (seen.message.method() == "BYE" && ours);
+        if (invite && call.failure != 0 && !call.answered) {  // tried again: redirected, or after 422
+            call.failure = 0;
+            call.ended = false;
         }
+        return;
+    }
+    if (cseq.method != "INVITE" || call.answered) return;
+    const int status = seen.message.status();
+    if (status >= 200 && status < 300) {
+        call.answered = true;
+        call.callee_tag = tag;
+        call.failure = 0;
+        call.ended = false;
+        if (open.heard_tag == tag) return;
+        call.callee.reset();  // it was another phone of the fork that rang
+        call.callee_source.reset();
+    } else if (status >= 300 && status != 401 && status != 407) {
+        call.failure = status;
+        call.ended = refused_everywhere(call, cseq.number);
     }
 }
 
 /// The message nearest to a party tells best where it is: its own request before any proxy, its own response before any
 /// proxy took a Via off.
-void CallTracker::note_party(Call& call, const MessageSeen& seen, Side sender) {
+void CallTracker::note_party(Open& open, const MessageSeen& seen, Side sender, const std::string& tag) {
+    Call& call = open.call;
     const bool request = seen.message.is_request();
     if (!request && seen.message.status() == 100) return;  // hop by hop
+    const bool other_branch = sender == Side::callee && call.answered && !tag.empty() && tag != call.callee_tag;
+    if (other_branch) return;
     std::optional<record::Nat>& nat = sender == Side::caller ? call.caller : call.callee;
     std::optional<Endpoint>& source = sender == Side::caller ? call.caller_source : call.callee_source;
     unsigned& vias = sender == Side::caller ? call.caller_vias : call.callee_vias;
     const bool nearer = !nat || (request ? seen.facts.via_count < vias : seen.facts.via_count > vias);
     const bool outside = seen.copy && seen.nat.verdict.place == nat::Place::far_end && seen.facts.via_count == vias;
     if (!nearer && !outside) return;
-    nat = seen.nat;
+    nat = slim(seen.nat);
     // A response says little of its own: what the same flow said in a request counts.
-    const auto known = known_.find(seen.arrival.source);
-    if (nat->verdict.place == nat::Place::wan && known != known_.end()) nat = known->second.nat;
+    const Known* known = known_.find(seen.arrival.source);
+    if (nat->verdict.place == nat::Place::wan && known != nullptr && known->nat.received == nat->received)
+        nat = known->nat;
     vias = seen.facts.via_count;
     source = seen.arrival.source;
+    if (sender == Side::callee) open.heard_tag = tag;
 }
 
 void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::CSeq& cseq) {
@@ -163,8 +239,8 @@ void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::C
         return;
     }
     if (!request || call.requests.size() >= most_notes || cseq.method == "ACK") return;
-    const auto known = known_.find(destination);
-    call.requests.push_back({.method = cseq.method,
+    const Known* known = known_.find(destination);
+    call.requests.push_back({.method = short_tag(cseq.method),
                              .cseq = cseq.number,
                              .source = source,
                              .destination = destination,
@@ -172,10 +248,11 @@ void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::C
                              .last_ns = seen.time_ns,
                              .copies = 1,
                              .status = 0,
-                             .heard_ns = known == known_.end() ? std::nullopt : std::optional(known->second.heard_ns)});
+                             .heard_ns = known == nullptr ? std::nullopt : std::optional(known->heard_ns)});
 }
 
-void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Side sender) {
+void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Side sender,
+                                    const std::string& tag) {
     if (seen.facts.descriptions.empty() || call.descriptions.size() >= most_notes) return;
     const sdp::Document& document = seen.facts.descriptions.front();
     DescriptionSeen description{.frame = seen.frame,
@@ -186,7 +263,8 @@ void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const s
                                 .request = seen.message.is_request(),
                                 .status = seen.message.status(),
                                 .cseq = cseq.number,
-                                .method = cseq.method,
+                                .method = short_tag(cseq.method),
+                                .tag = tag,
                                 .vias = seen.facts.via_count,
                                 .streams = {}};
     for (const sdp::Media& media : document.media()) {
@@ -196,24 +274,32 @@ void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const s
     for (const DescriptionSeen& old : call.descriptions) {  // a retransmission tells nothing new
         if (old.source == description.source && old.destination == description.destination &&
             old.cseq == description.cseq && old.method == description.method && old.status == description.status &&
-            old.streams == description.streams) {
+            old.tag == description.tag && old.streams == description.streams) {
             return;
         }
     }
     call.descriptions.push_back(std::move(description));
 }
 
-void CallTracker::hand_out(Calls::iterator call) {
-    if (on_call) on_call(*call);
-    by_id_.erase(call->call_id);
-    calls_.erase(call);
+void CallTracker::weigh(Open& open) {
+    const std::size_t bytes = bytes_of(open.call);
+    bytes_ += bytes - open.bytes;
+    open.bytes = bytes;
+    while (bytes_ > most_bytes && !calls_.empty()) hand_out(calls_.begin());
+}
+
+void CallTracker::hand_out(Calls::iterator open) {
+    if (on_call) on_call(open->call);
+    bytes_ -= open->bytes;
+    by_id_.erase(open->call.call_id);
+    calls_.erase(open);
 }
 
 void CallTracker::make_room(std::int64_t now_ns) {
-    for (auto call = calls_.begin(); call != calls_.end();) {
-        const auto next = std::next(call);
-        if (call->ended && call->last_ns + linger_ns < now_ns) hand_out(call);
-        call = next;
+    for (auto open = calls_.begin(); open != calls_.end();) {
+        const auto next = std::next(open);
+        if (open->call.ended && open->call.last_ns + linger_ns < now_ns) hand_out(open);
+        open = next;
     }
 }
 

@@ -16,25 +16,33 @@ bool is_sip(std::string_view payload) {
 
 }  // namespace
 
+void CaptureMessages::on_stream(SipStreams::Found&& found) {
+    on_message({.frame = found.frame,
+                .time_ns = found.time_ns,
+                .transport = "tcp",
+                .source = found.source,
+                .destination = found.destination,
+                .cut = found.cut,
+                .bytes = std::move(found.bytes)});
+}
+
 void CaptureMessages::on_packet(const capture::Packet& packet) {
     const auto datagram = decoder_.decode(packet);
     if (!datagram) return;
-    const auto message = [&](const char* transport, std::string&& bytes) {
-        on_message({.frame = packet.frame,
-                    .time_ns = packet.time_ns,
-                    .transport = transport,
-                    .source = datagram->source,
-                    .destination = datagram->destination,
-                    .cut = datagram->cut,
-                    .bytes = std::move(bytes)});
-    };
     if (datagram->protocol == capture::Datagram::Protocol::tcp) {
-        streams_.on_segment(*datagram, packet.frame, [&](std::string&& bytes) { message("tcp", std::move(bytes)); });
+        streams_.on_segment(*datagram, packet.frame, packet.time_ns,
+                            [this](SipStreams::Found&& found) { on_stream(std::move(found)); });
         return;
     }
     const std::string_view payload(reinterpret_cast<const char*>(datagram->payload.data()), datagram->payload.size());
     if (is_sip(payload)) {
-        message("udp", std::string(payload));
+        on_message({.frame = packet.frame,
+                    .time_ns = packet.time_ns,
+                    .transport = "udp",
+                    .source = datagram->source,
+                    .destination = datagram->destination,
+                    .cut = datagram->cut,
+                    .bytes = std::string(payload)});
     } else if (on_media) {
         on_media({.frame = packet.frame,
                   .time_ns = packet.time_ns,
@@ -47,8 +55,10 @@ void CaptureMessages::on_packet(const capture::Packet& packet) {
 Result<void> CaptureMessages::run(capture::PacketReader& reader) {
     for (;;) {
         const auto packet = reader.next();
-        if (!packet) return std::unexpected(packet.error());
-        if (!*packet) return {};
+        if (!packet || !*packet) {
+            streams_.finish([this](SipStreams::Found&& found) { on_stream(std::move(found)); });
+            return packet ? Result<void>() : std::unexpected(packet.error());
+        }
         on_packet(**packet);
         if (on_progress && (*packet)->frame % 16'384 == 0) on_progress();
     }

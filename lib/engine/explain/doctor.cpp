@@ -7,6 +7,7 @@ namespace natkit::explain {
 namespace {
 
 constexpr unsigned few_copies = 3;
+constexpr std::int64_t least_silence = 4 * second_ns;  ///< no NAT forgets sooner
 
 }  // namespace
 
@@ -36,7 +37,7 @@ std::uint64_t rtp_of(const std::vector<const MediaFlow*>& flows) {
             return other != flow && other->ssrc == flow->ssrc && other->destination == flow->destination && overlap &&
                    first && flow->rtp > 0;
         });
-        if (!again) count += flow->rtp;
+        if (!again) count += flow->distinct();
     }
     return count;
 }
@@ -67,6 +68,7 @@ Path Doctor::path(std::size_t i, Side from) const {
 Explanation Doctor::run() {
     result_.call_id = call_.call_id;
     result_.first_frame = call_.first_frame;
+    result_.cut = call_.cut;
     look_at_messages();
     const DescriptionSeen* offer = call_.written(Side::caller);
     const DescriptionSeen* answer = call_.written(Side::callee);
@@ -107,6 +109,7 @@ void Doctor::look_at_messages() {
     }
     for (const RequestSeen& request : call_.requests) {
         if (request.status != 0 || request.copies < few_copies || !request.heard_ns) continue;
+        if (request.first_ns - *request.heard_ns < least_silence) continue;
         add(Cause::binding_expired, std::nullopt,
             request.method + " was sent " + std::to_string(request.copies) + " times to " +
                 to_string(request.destination) + " and never answered; the client there was heard last " +
@@ -132,20 +135,28 @@ void Doctor::never_talked() {
 
 void Doctor::look_for_hold() {
     for (const DescriptionSeen& one : call_.descriptions) {
-        const auto held = std::ranges::find_if(one.streams, [](const StreamSeen& stream) { return stream.hold; });
-        if (held == one.streams.end()) continue;
-        const bool zero = held->rtp && held->rtp->address.is_unspecified();
+        const auto held = std::ranges::find_if(one.streams, &StreamSeen::hold);
+        if (held == one.streams.end() || (!one.request && one.status < 200)) continue;  // early media is often sendonly
         const Side who = one.writer;
+        const auto same_writer = [&](const DescriptionSeen& other) {
+            return other.writer == who && std::ranges::none_of(other.streams, &StreamSeen::hold);
+        };
+        const bool talked = std::ranges::any_of(call_.descriptions, [&](const DescriptionSeen& earlier) {
+            return same_writer(earlier) && earlier.time_ns <= one.time_ns && earlier.cseq != one.cseq;
+        });
         const auto resumed = std::ranges::find_if(call_.descriptions, [&](const DescriptionSeen& later) {
-            return later.writer == who && later.cseq > one.cseq &&
-                   std::ranges::none_of(later.streams, [](const StreamSeen& stream) { return stream.hold; });
+            return same_writer(later) && later.time_ns >= one.time_ns && later.cseq != one.cseq;
         });
         const std::string until =
             resumed == call_.descriptions.end() ? "from then on" : "until frame " + std::to_string(resumed->frame);
+        const bool zero = held->rtp && held->rtp->address.is_unspecified();
+        const std::string what = zero ? "c=0.0.0.0" : std::string("a=") + sdp::to_string(held->direction);
+        const std::string frame = " in frame " + std::to_string(one.frame);
         add(Cause::on_hold, who,
-            capital(name(who)) + " put the call on hold in frame " + std::to_string(one.frame) + " (" +
-                (zero ? "c=0.0.0.0" : std::string("a=") + sdp::to_string(held->direction)) +
-                "): that nothing is sent to it " + until + " is meant, and no failure.",
+            capital(name(who)) +
+                (talked ? " put the call on hold" + frame + " (" + what + ")"
+                        : " wanted nothing sent from the beginning (" + what + frame + ")") +
+                ": that nothing is sent to it " + until + " is meant, and no failure.",
             "Nothing to repair; relays must not time out while a call is on hold ([media_proxy] hold_timeout).");
         return;
     }

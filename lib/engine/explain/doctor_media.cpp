@@ -41,7 +41,7 @@ void Doctor::look_for_loop(const Path& path) {
     if (found(Cause::media_loop)) return;
     for (const auto* flows : {&path.in, &path.out}) {
         for (const MediaFlow* flow : *flows) {
-            if (flow->rtp < 10 || flow->repeats * 2 < flow->rtp) continue;
+            if (!flow->circles()) continue;
             add(Cause::media_loop, std::nullopt,
                 "The same packets pass again and again from " + to_string(flow->source) + " to " +
                     to_string(flow->destination) + " (" + packets(flow->repeats) + " of " + std::to_string(flow->rtp) +

@@ -170,6 +170,21 @@ record::Nat describe(const sip::Message& message, const Facts& facts, const Arri
     return nat;
 }
 
+record::Nat describe(const sdp::Document& document, const Endpoint& source, const nat::Networks& networks) {
+    const Arrival arrival{.source = source};
+    record::Nat nat{.verdict = {}, .received = source.address, .evidence = {}, .nat_uac_test = {}, .alg = {}};
+    Observer observer(arrival, networks, nat);
+    observer.description(document);
+    observer.source();
+    nat::Evidence seen{.received = source.address, .via = {}, .contact = {}, .via_count = 1};
+    for (const sdp::Media& media : document.media()) {
+        if (const auto rtp = document.rtp_endpoint(media); rtp && !rtp->address.is_unspecified() && !seen.contact)
+            seen.contact = rtp->address;
+    }
+    nat.verdict = nat::classify(seen, networks);
+    return nat;
+}
+
 std::optional<Endpoint> source_of_via(const Facts& facts) {
     if (!facts.via || !facts.via->received) return std::nullopt;
     const auto address = IpAddress::parse(*facts.via->received);

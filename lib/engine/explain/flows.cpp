@@ -1,6 +1,8 @@
 #include "natkit/engine/explain/flows.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 namespace natkit::explain {
 namespace {
@@ -8,7 +10,9 @@ namespace {
 constexpr std::size_t most_flows = 65'536;
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t pause = 60 * second;
+constexpr std::int64_t short_pause = 2 * second;
 constexpr std::int64_t keep = 120 * second;
+constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -55,31 +59,34 @@ void read_rtp(Bytes bytes, MediaFlow& flow) {
     flow.recent |= bit;
 }
 
-template <class Index>
-std::vector<const MediaFlow*> find(const std::vector<MediaFlow>& flows, const Index& index, const Endpoint& endpoint,
-                                   std::int64_t first_ns, std::int64_t last_ns) {
-    std::vector<const MediaFlow*> found;
-    const auto numbers = index.find(endpoint);
-    if (numbers == index.end()) return found;
-    for (const std::uint32_t number : numbers->second) {
-        const MediaFlow& flow = flows[number];
-        if (flow.first_ns <= last_ns && flow.last_ns >= first_ns) found.push_back(&flow);
-    }
-    return found;
+template <class Heads, class Key>
+const std::uint32_t* find(const Heads& heads, const Key& key) {
+    const auto found = heads.find(key);
+    return found == heads.end() ? nullptr : &found->second;
+}
+
+bool is_rtcp(Bytes bytes) {
+    return bytes.size() >= 8 && (bytes[0] & 0xc0U) == 0x80 && bytes[1] >= 192 && bytes[1] <= 223;  // RFC 5761 section 4
+}
+
+bool is_rtp(Bytes bytes) {
+    return bytes.size() >= 12 && (bytes[0] & 0xc0U) == 0x80 && !is_rtcp(bytes);
 }
 
 }  // namespace
 
 void FlowTable::on_packet(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns, Bytes payload) {
     if (payload.empty() || source.port < 1024 || destination.port < 1024) return;
-    MediaFlow* flow = flow_for(source, destination, time_ns);
-    if (flow == nullptr) return;
+    const bool rtcp = is_rtcp(payload);
+    const bool rtp = is_rtp(payload);
+    const auto sender = rtp ? std::optional(get32(payload, 8)) : rtcp ? std::optional(get32(payload, 4)) : std::nullopt;
+    MediaFlow* flow = flow_for(source, destination, time_ns, sender);
     flow->last_ns = std::max(flow->last_ns, time_ns);
-    const bool version2 = (payload[0] & 0xc0U) == 0x80;
-    if (version2 && payload.size() >= 8 && payload[1] >= 192 && payload[1] <= 223) {  // RFC 5761 section 4
+    if (sender) flow->sender = sender;
+    if (rtcp) {
         ++flow->rtcp;
         read_reports(payload, *flow);
-    } else if (version2 && payload.size() >= 12) {
+    } else if (rtp) {
         read_rtp(payload, *flow);
     } else if (payload.size() >= 20 && payload[0] < 4 && get32(payload, 4) == 0x2112a442) {
         ++flow->stun;
@@ -88,65 +95,91 @@ void FlowTable::on_packet(const Endpoint& source, const Endpoint& destination, s
     }
 }
 
-MediaFlow* FlowTable::flow_for(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns) {
+MediaFlow* FlowTable::flow_for(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns,
+                               std::optional<std::uint32_t> sender) {
     const Key key{.source = source, .destination = destination};
     const auto found = current_.find(key);
     if (found != current_.end()) {
         MediaFlow& flow = flows_[found->second];
-        if (time_ns - flow.last_ns < pause && time_ns >= flow.first_ns - second) return &flow;
+        const bool another = sender && flow.sender && *sender != *flow.sender;
+        if (time_ns - flow.last_ns < (another ? short_pause : pause) && time_ns >= flow.first_ns - second) return &flow;
     }
-    if (flows_.size() >= most_flows) forget_old(time_ns);
-    if (flows_.size() >= most_flows) return nullptr;
+    if (flows_.size() >= most_flows) make_room(time_ns);
     flows_.push_back({.source = source, .destination = destination, .first_ns = time_ns, .last_ns = time_ns});
-    const auto number = static_cast<std::uint32_t>(flows_.size() - 1);
-    current_[key] = number;
-    index(number);
+    index(static_cast<std::uint32_t>(flows_.size() - 1));
     return &flows_.back();
 }
 
 void FlowTable::index(std::uint32_t number) {
-    by_source_[flows_[number].source].push_back(number);
-    by_destination_[flows_[number].destination].push_back(number);
+    const MediaFlow& flow = flows_[number];
+    const auto put = [number](auto& heads, const auto& key) {
+        const auto [head, fresh] = heads.try_emplace(key, number);
+        return fresh ? none : std::exchange(head->second, number);
+    };
+    current_[{.source = flow.source, .destination = flow.destination}] = number;
+    links_.push_back({.source = put(by_source_, flow.source),
+                      .destination = put(by_destination_, flow.destination),
+                      .hosts = put(by_hosts_, Key{.source = {.address = flow.source.address},
+                                                  .destination = {.address = flow.destination.address}})});
 }
 
-void FlowTable::forget_old(std::int64_t now_ns) {
+/// Flows that are long over go, and of those that are left the quarter that was heard longest ago, if need be: so this
+/// is rare however the packets come.
+void FlowTable::make_room(std::int64_t now_ns) {
     std::erase_if(flows_,
                   [&](const MediaFlow& flow) { return flow.last_ns < now_ns - keep || flow.first_ns > now_ns + keep; });
+    if (flows_.size() > most_flows / 4 * 3) {
+        std::vector<std::int64_t> times;
+        times.reserve(flows_.size());
+        for (const MediaFlow& flow : flows_) times.push_back(flow.last_ns);
+        const auto quarter = times.begin() + most_flows / 4;
+        std::ranges::nth_element(times, quarter);
+        std::size_t spare = most_flows / 4;  // of many with the same time, no more than that
+        std::erase_if(flows_, [&](const MediaFlow& flow) {
+            if (spare == 0 || flow.last_ns > *quarter) return false;
+            --spare;
+            return true;
+        });
+    }
     current_.clear();
     by_source_.clear();
     by_destination_.clear();
-    for (std::uint32_t number = 0; number < flows_.size(); ++number) {
-        current_[{.source = flows_[number].source, .destination = flows_[number].destination}] = number;
-        index(number);
+    by_hosts_.clear();
+    links_.clear();
+    for (std::uint32_t number = 0; number < flows_.size(); ++number) index(number);
+}
+
+std::vector<const MediaFlow*> FlowTable::chain(const std::uint32_t* head, std::uint32_t Links::* next,
+                                               std::int64_t first_ns, std::int64_t last_ns) const {
+    std::vector<const MediaFlow*> found;
+    for (std::uint32_t number = head == nullptr ? none : *head; number != none; number = links_[number].*next) {
+        const MediaFlow& flow = flows_[number];
+        if (flow.first_ns <= last_ns && flow.last_ns >= first_ns) found.push_back(&flow);
     }
+    std::ranges::reverse(found);
+    return found;
 }
 
 std::vector<const MediaFlow*> FlowTable::to(const Endpoint& endpoint, std::int64_t first_ns,
                                             std::int64_t last_ns) const {
-    return find(flows_, by_destination_, endpoint, first_ns, last_ns);
+    return chain(find(by_destination_, endpoint), &Links::destination, first_ns, last_ns);
 }
 
 std::vector<const MediaFlow*> FlowTable::from(const Endpoint& endpoint, std::int64_t first_ns,
                                               std::int64_t last_ns) const {
-    return find(flows_, by_source_, endpoint, first_ns, last_ns);
+    return chain(find(by_source_, endpoint), &Links::source, first_ns, last_ns);
 }
 
 std::vector<const MediaFlow*> FlowTable::between(const IpAddress& source, const IpAddress& destination,
                                                  std::int64_t first_ns, std::int64_t last_ns) const {
-    std::vector<const MediaFlow*> found;
-    for (const MediaFlow& flow : flows_) {
-        if (flow.source.address == source && flow.destination.address == destination && flow.first_ns <= last_ns &&
-            flow.last_ns >= first_ns) {
-            found.push_back(&flow);
-        }
-    }
-    return found;
+    const Key hosts{.source = {.address = source}, .destination = {.address = destination}};
+    return chain(find(by_hosts_, hosts), &Links::hosts, first_ns, last_ns);
 }
 
 std::vector<const MediaFlow*> FlowTable::repeating(std::uint64_t least) const {
     std::vector<const MediaFlow*> found;
     for (const MediaFlow& flow : flows_) {
-        if (flow.repeats >= least && flow.repeats * 2 >= flow.rtp) found.push_back(&flow);
+        if (flow.repeats >= least && flow.circles()) found.push_back(&flow);
     }
     return found;
 }

@@ -71,20 +71,27 @@ bool starts_message(std::string_view text) noexcept {
                line.substr(0, space), [](char c) { return c > ' ' && c < 0x7f && c != ':' && c != '"' && c != '='; });
 }
 
-std::size_t message_length(std::string_view text, bool final) {
+std::optional<std::size_t> message_length(std::string_view text, Follows follows) {
+    const bool final = follows == Follows::nothing;
     const std::size_t header = header_end(text);
-    if (header == std::string_view::npos) return text.size();
-    if (const auto length = content_length(text.substr(0, header)); length && *length <= text.size() - header) {
-        const std::string_view after = text.substr(header + *length);
-        const std::size_t content = after.find_first_not_of("\r\n");
-        if (content == std::string_view::npos ? final : starts_message(after.substr(content))) {
-            return header + *length;
+    if (header == std::string_view::npos) return final ? std::optional(text.size()) : std::nullopt;
+    if (const auto length = content_length(text.substr(0, header))) {
+        if (*length <= text.size() - header) {
+            const std::string_view after = text.substr(header + *length);
+            const std::size_t content = after.find_first_not_of("\r\n");
+            if (content == std::string_view::npos) {
+                if (follows == Follows::more) return std::nullopt;
+                return header + *length;
+            }
+            if (starts_message(after.substr(content))) return header + *length;
+        } else if (!final) {
+            return std::nullopt;
         }
     }
     for (std::size_t feed = header - 1; feed != std::string_view::npos; feed = text.find('\n', feed + 1)) {
         if (starts_message(text.substr(feed + 1))) return feed + 1;
     }
-    return text.size();
+    return final ? std::optional(text.size()) : std::nullopt;
 }
 
 std::optional<std::size_t> framed_length(std::string_view text) {
@@ -94,57 +101,108 @@ std::optional<std::size_t> framed_length(std::string_view text) {
     return length <= text.size() ? std::optional(length) : std::nullopt;
 }
 
-Result<std::optional<Piece>> LineReader::next() {
+/// More bytes behind what is there; false at the end of the input.
+Result<bool> LineReader::fill() {
     std::array<char, 16 * 1024> chunk;
+    buffer_.erase(0, at_);
+    searched_ -= std::min(searched_, at_);
+    at_ = 0;
+    const auto count = source_.read(chunk);
+    if (!count) return std::unexpected(count.error());
+    buffer_.append(chunk.data(), *count);
+    return *count > 0;
+}
+
+Result<std::optional<Piece>> LineReader::next() {
+    while (in_long_line_) {
+        if (auto skipped = more_of_long_line(); !skipped) return std::unexpected(skipped.error());
+    }
     for (;;) {
-        const std::size_t feed = buffer_.find('\n', searched_);
+        const std::size_t feed = buffer_.find('\n', std::max(searched_, at_));
         if (feed != std::string::npos) {
-            Piece piece{.line = line_++, .lead = {}, .content = buffer_.substr(0, feed), .tail = "\n"};
-            buffer_.erase(0, feed + 1);
-            searched_ = 0;
+            Piece piece{.line = line_++, .lead = {}, .content = buffer_.substr(at_, feed - at_), .tail = "\n"};
+            at_ = searched_ = feed + 1;
             return piece;
         }
         searched_ = buffer_.size();
-        if (buffer_.size() > longest_line) {
-            return fail(Errc::exhausted, "a line longer than 4 MiB", source_.name() + ":" + std::to_string(line_));
+        if (buffer_.size() - at_ > longest_line) {
+            in_long_line_ = true;
+            return fail(Errc::exhausted, "a line longer than 4 MiB", source_.name() + ":" + std::to_string(line_++));
         }
-        const auto count = source_.read(chunk);
-        if (!count) return std::unexpected(count.error());
-        if (*count > 0) {
-            buffer_.append(chunk.data(), *count);
-            continue;
-        }
+        const auto more = fill();
+        if (!more) return std::unexpected(more.error());
+        if (*more) continue;
         if (buffer_.empty()) return std::nullopt;
         searched_ = 0;
         return Piece{.line = line_++, .lead = {}, .content = std::exchange(buffer_, {}), .tail = {}};
     }
 }
 
+Result<std::optional<std::string>> LineReader::more_of_long_line() {
+    if (!in_long_line_) return std::nullopt;
+    if (at_ == buffer_.size()) {
+        const auto more = fill();
+        if (!more) return std::unexpected(more.error());
+        in_long_line_ = *more;
+        if (!*more) return std::nullopt;
+    }
+    const std::size_t feed = buffer_.find('\n', at_);
+    in_long_line_ = feed == std::string::npos;
+    std::string piece = buffer_.substr(at_, in_long_line_ ? std::string::npos : feed + 1 - at_);
+    at_ += piece.size();
+    searched_ = at_;
+    return piece;
+}
+
 Result<void> MessageReader::fill() {
     std::array<char, 64 * 1024> chunk;
-    while (!end_ && buffer_.size() <= longest_message) {
-        const auto count = source_.read(chunk);
-        if (!count) return std::unexpected(count.error());
-        end_ = *count == 0;
-        buffer_.append(chunk.data(), *count);
+    if (at_ > buffer_.size() / 2) {
+        buffer_.erase(0, at_);
+        at_ = 0;
     }
+    const auto count = source_.read(chunk);
+    if (!count) return std::unexpected(count.error());
+    end_ = *count == 0;
+    buffer_.append(chunk.data(), *count);
     return {};
 }
 
-Result<std::optional<Piece>> MessageReader::next() {
-    if (auto ok = fill(); !ok) return std::unexpected(ok.error());
-    if (buffer_.empty()) return std::nullopt;
-    const std::size_t lead = std::min(buffer_.find_first_not_of("\r\n"), buffer_.size());
-    Piece piece{.line = line_, .lead = buffer_.substr(0, lead), .content = {}, .tail = {}};
-    piece.line += line_ends(piece.lead);
-    const std::string_view rest = std::string_view(buffer_).substr(lead);
-    const std::size_t length = message_length(rest, end_);
-    if (length > longest_message) {
-        return fail(Errc::exhausted, "a message longer than 1 MiB", source_.name() + ":" + std::to_string(piece.line));
+/// Where the message that starts `lead` bytes from at_ ends; reads on until that is known.
+Result<std::size_t> MessageReader::find_end(std::size_t lead) {
+    for (std::size_t looked_at = 0;;) {
+        const std::string_view text = rest().substr(lead);
+        const Follows follows = end_ ? Follows::nothing : source_.ready() ? Follows::more : Follows::maybe;
+        // Searched anew when it pays: the way through a message that grows byte by byte would be long.
+        if (follows != Follows::more || text.size() >= looked_at + looked_at / 4) {
+            if (const auto length = message_length(text, follows)) return *length;
+            looked_at = text.size();
+        }
+        if (text.size() > longest_message) return text.size();
+        if (auto ok = fill(); !ok) return std::unexpected(ok.error());
     }
-    piece.content = rest.substr(0, length);
+}
+
+Result<std::optional<Piece>> MessageReader::next() {
+    std::size_t lead = 0;
+    while ((lead = std::min(rest().find_first_not_of("\r\n"), rest().size())) == rest().size() && !end_ &&
+           lead <= longest_message) {
+        if (lead > 0 && !source_.ready()) break;  // pass them on meanwhile
+        if (auto ok = fill(); !ok) return std::unexpected(ok.error());
+    }
+    if (rest().empty()) return std::nullopt;
+    Piece piece{.line = line_, .lead = std::string(rest().substr(0, lead)), .content = {}, .tail = {}};
+    piece.line += line_ends(piece.lead);
+    if (lead < rest().size()) {
+        const auto length = find_end(lead);
+        if (!length) return std::unexpected(length.error());
+        if (*length > longest_message) {
+            return fail(Errc::exhausted, "a message longer than 1 MiB",
+                        source_.name() + ":" + std::to_string(piece.line));
+        }
+        piece.content = rest().substr(lead, *length);
+    }
     line_ = piece.line + line_ends(piece.content);
-    buffer_.erase(0, lead + length);
+    at_ += lead + piece.content.size();
     return piece;
 }
 

@@ -1,5 +1,6 @@
 #include "natkit/engine/explain/reader.hpp"
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -7,6 +8,11 @@
 #include "natkit/engine/explain/input.hpp"
 
 namespace natkit::explain {
+namespace {
+
+constexpr std::size_t longest_description = 1024 * 1024;
+
+}  // namespace
 
 void Reader::read(capture::ByteSource input) {
     const auto head = input.peek(64);
@@ -20,9 +26,7 @@ void Reader::read(capture::ByteSource input) {
             case InputKind::sip: done = read_messages(input); break;
             case InputKind::json: done = read_lines(input); break;
             case InputKind::capture: done = read_capture(std::move(input)); break;
-            case InputKind::sdp:
-                done = fail(Errc::bad_input, "a bare session description has no sender to classify", name);
-                break;
+            case InputKind::sdp: done = read_description(input); break;
         }
     }
     if (!done) on_bad({}, done.error());
@@ -49,12 +53,33 @@ Result<void> Reader::read_lines(capture::ByteSource& input) {
     LineReader reader(input);
     for (;;) {
         const auto piece = reader.next();
+        if (!piece && piece.error().code == Errc::exhausted) {
+            on_bad({}, piece.error());
+            continue;
+        }
         if (!piece) return std::unexpected(piece.error());
         if (!*piece) return {};
         if (text::trim((*piece)->content).empty()) continue;
         read_line((*piece)->content, input.name() + ":" + std::to_string((*piece)->line));
         if (on_line_done) on_line_done();
     }
+}
+
+Result<void> Reader::read_description(capture::ByteSource& input) {
+    if (!on_description) return fail(Errc::bad_input, "a bare session description has no sender", input.name());
+    std::string text;
+    std::array<char, 16 * 1024> chunk;
+    for (;;) {
+        const auto count = input.read(chunk);
+        if (!count) return std::unexpected(count.error());
+        if (*count == 0) break;
+        text.append(chunk.data(), *count);
+        if (text.size() > longest_description)
+            return fail(Errc::exhausted, "a session description longer than 1 MiB", input.name());
+    }
+    auto done = on_description(text);
+    if (!done) done.error().where = input.name() + (done.error().where.empty() ? "" : ": " + done.error().where);
+    return done;
 }
 
 void Reader::read_line(const std::string& content, const std::string& where) {
@@ -78,7 +103,8 @@ Result<void> Reader::read_capture(capture::ByteSource input) {
                               .transport = captured.transport,
                               .source = captured.source,
                               .destination = captured.destination,
-                              .message = std::move(captured.bytes)};
+                              .message = std::move(captured.bytes),
+                              .cut = captured.cut};
         give(sip, nullptr, captured.time_ns, name + ": frame " + std::to_string(captured.frame));
     };
     messages.on_media = on_media;

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "natkit/base/recent.hpp"
 #include "natkit/engine/explain/facts.hpp"
 
 namespace natkit::explain {
@@ -43,6 +44,7 @@ struct DescriptionSeen {
     int status = 0;
     std::uint32_t cseq = 0;
     std::string method;
+    std::string tag;  ///< the callee's in this dialog; empty in the first INVITE
     unsigned vias = 0;
     std::vector<StreamSeen> streams;
 };
@@ -61,12 +63,14 @@ struct RequestSeen {
 struct Call {
     std::string call_id;
     std::string caller_tag;
+    std::string callee_tag;  ///< of the first 2xx to the INVITE: the branch of a fork that answered
     std::uint64_t first_frame = 0;
     std::int64_t first_ns = 0, last_ns = 0;
     bool invited = false;
     bool answered = false;  ///< 2xx to an INVITE
-    int failure = 0;        ///< final response that was not 2xx and no challenge
-    bool ended = false;     ///< BYE, CANCEL or a failure
+    int failure = 0;        ///< final response that was not 2xx and no challenge, and no 2xx followed
+    bool ended = false;     ///< BYE, or a failure on every branch
+    bool cut = false;       ///< the capture has less of some message than was sent
     std::optional<record::Nat> caller, callee;
     unsigned caller_vias = 0, callee_vias = 0;  ///< of the message that `caller`, `callee` come from
     std::optional<Endpoint> caller_source, callee_source;
@@ -75,7 +79,8 @@ struct Call {
     std::vector<record::Evidence> alg;
     std::string alg_frame;
 
-    /// The last description of a party as it wrote it, and as the other party got it: on the hops nearest to each.
+    /// The last description of a party as it wrote it, and as the other party got it: on the hops nearest to each. Of a
+    /// fork only the branch that answered counts, once one has.
     [[nodiscard]] const DescriptionSeen* written(Side side) const;
     [[nodiscard]] const DescriptionSeen* delivered(Side side) const;
     /// Whether both ends of the chain of hops are in the capture.
@@ -93,8 +98,8 @@ struct MessageSeen {
     bool copy = false;  ///< the same packet on the other side of a NAT: only tells more about who sent it
 };
 
-/// Gathers messages into calls (dialogs by INVITE with SDP). Bounded: at most 4096 calls are open; one that ended more
-/// than 10 s ago, or the oldest, is handed out to make room.
+/// Gathers messages into calls (dialogs by INVITE with SDP). Bounded: at most 4096 calls are open, and they hold 24 MB
+/// at most; one that ended more than 10 s ago, or the oldest, is handed out to make room.
 class CallTracker {
   public:
     std::function<void(const Call&)> on_call;
@@ -102,26 +107,36 @@ class CallTracker {
     void on_message(const MessageSeen& seen);
     /// Hands out all that are left, oldest first.
     void finish();
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }  ///< that the open calls hold, about
 
   private:
-    using Calls = std::list<Call>;
+    struct Open {
+        Call call;
+        std::size_t bytes = 0;       ///< that it takes, about
+        std::string heard_tag = {};  ///< the callee's, of the message that tells where it is
+    };
+    using Calls = std::list<Open>;
 
-    [[nodiscard]] Call* find_or_make(const MessageSeen& seen);
-    void note_party(Call& call, const MessageSeen& seen, Side sender);
+    [[nodiscard]] Open* find_or_make(const MessageSeen& seen);
+    void note_progress(Open& open, const MessageSeen& seen, const sip::CSeq& cseq, const std::string& tag);
+    void note_client(const MessageSeen& seen);
+    void note_party(Open& open, const MessageSeen& seen, Side sender, const std::string& tag);
     void note_request(Call& call, const MessageSeen& seen, const sip::CSeq& cseq);
-    void note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Side sender);
+    void note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Side sender,
+                           const std::string& tag);
+    void weigh(Open& open);
     void hand_out(Calls::iterator call);
     void make_room(std::int64_t now_ns);
 
     Calls calls_;  ///< oldest first
     std::unordered_map<std::string, Calls::iterator> by_id_;
-    /// What a client behind a NAT said of itself, by the flow it uses, and when it was heard last; at most 8192.
+    std::size_t bytes_ = 0;  ///< of all calls
+    /// What a client behind a NAT said of itself, by the flow it uses, and when it was heard last.
     struct Known {
         record::Nat nat;
         std::int64_t heard_ns = 0;
     };
-    void note_client(const MessageSeen& seen);
-    std::unordered_map<Endpoint, Known, EndpointHash> known_;
+    Recent<Endpoint, Known, EndpointHash> known_{4096};
     std::uint64_t messages_ = 0;
 };
 

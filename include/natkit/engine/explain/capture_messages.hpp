@@ -28,7 +28,8 @@ struct CapturedMedia {
     std::span<const std::uint8_t> payload;
 };
 
-/// Reads a capture to its end and hands out what a SIP engineer looks for, in order.
+/// Reads a capture to its end and hands out what a SIP engineer looks for, in order; only what waited in vain for a TCP
+/// segment comes later.
 class CaptureMessages {
   public:
     std::function<void(CapturedMessage&&)> on_message;
@@ -40,6 +41,7 @@ class CaptureMessages {
 
   private:
     void on_packet(const capture::Packet& packet);
+    void on_stream(SipStreams::Found&& found);
 
     capture::Decoder decoder_;
     SipStreams streams_;

@@ -55,6 +55,7 @@ struct Explanation {
     std::vector<StreamReport> streams;
     std::vector<Finding> findings;  ///< gravest first; empty: nothing wrong was found
     bool media_seen = false;
+    bool cut = false;  ///< the capture has less of some message than was sent
 };
 
 /// The one-way-audio doctor: joins what the session descriptions say, what the capture shows and the rules.

@@ -20,6 +20,9 @@ struct Arrival {
     std::string transport = "udp";  ///< "udp", "tcp", "tls", "sctp"
     Endpoint source;
     std::optional<Endpoint> destination = std::nullopt;
+    bool cut = false;  ///< the capture has less of it than was sent
+    /// What the sender wrote into the Via of its own requests on the same flow. A response has no such Via.
+    std::optional<IpAddress> own_via = std::nullopt;
 };
 
 /// What a message says about the two ends, read once and leniently: of a Via or Contact that breaks the grammar, the
@@ -51,6 +54,10 @@ struct Facts {
 /// The `nat` object of a request or response: where its sender is, and which named tests fire. The number of Kamailio
 /// is there for requests only. Pure; never fails.
 [[nodiscard]] record::Nat describe(const sip::Message& message, const Facts& facts, const Arrival& arrival,
+                                   const nat::Networks& networks);
+
+/// The same of a bare session description that came from `source`: the address it names stands for the Contact.
+[[nodiscard]] record::Nat describe(const sdp::Document& document, const Endpoint& source,
                                    const nat::Networks& networks);
 
 /// What nat_uac_test() of Kamailio 5.6's nathelper would find, every test asked for: its defects included (IPv4 only,

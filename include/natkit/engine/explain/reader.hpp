@@ -18,7 +18,9 @@ class Reader {
     /// A message. `json`: the record it came in, if it came in one; `time_ns`: of a capture, else 0. An error is told
     /// by on_bad, and the rest goes on.
     std::function<Result<void>(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns)> on_message;
-    std::function<void(const std::string& line)> on_other;                  ///< a record of another type
+    std::function<void(const std::string& line)> on_other;  ///< a record of another type
+    /// A bare session description; empty: it is told by on_bad that it has no sender.
+    std::function<Result<void>(const std::string& text)> on_description;
     std::function<void(const CapturedMedia&)> on_media;                     ///< may be empty
     std::function<void(const std::string& where, const Error&)> on_bad;     ///< "ticket.pcap: frame 12", "stdin:3"
     std::function<void(const std::string& name, double done)> on_progress;  ///< of long captures, 0 to 1; may be empty
@@ -33,6 +35,7 @@ class Reader {
   private:
     [[nodiscard]] Result<void> read_messages(capture::ByteSource& input);
     [[nodiscard]] Result<void> read_lines(capture::ByteSource& input);
+    [[nodiscard]] Result<void> read_description(capture::ByteSource& input);
     [[nodiscard]] Result<void> read_capture(capture::ByteSource input);
     void read_line(const std::string& content, const std::string& where);
     void give(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns, const std::string& where);

@@ -10,14 +10,27 @@
 
 namespace natkit::explain {
 
-/// Finds SIP messages in captured TCP segments: many in one, one over many, segments out of order, again or lost.
-/// Connections that do not begin with SIP cost nothing. Bounded: 1024 directions of 512 kB at most.
+/// Finds SIP messages in captured TCP segments: many in one, one over many, segments out of order or again. Where the
+/// capture lacks a segment, the message it belonged to is handed out as cut, and reading goes on with the next.
+/// Connections that do not begin with SIP cost nothing. Bounded: 1024 directions, of 256 kB and together 12 MB at most;
+/// then the one not heard for longest is given up.
 class SipStreams {
   public:
-    using OnMessage = std::function<void(std::string&& bytes)>;
+    struct Found {
+        std::string bytes;
+        Endpoint source, destination;
+        std::uint64_t frame = 0;  ///< of the last segment that it took
+        std::int64_t time_ns = 0;
+        bool cut = false;
+    };
+    using OnMessage = std::function<void(Found&& message)>;
 
     /// One segment; calls back for each message that it completes.
-    void on_segment(const capture::Datagram& segment, std::uint64_t frame, const OnMessage& on_message);
+    void on_segment(const capture::Datagram& segment, std::uint64_t frame, std::int64_t time_ns,
+                    const OnMessage& on_message);
+    /// The capture is at its end: what waits for a segment that never came.
+    void finish(const OnMessage& on_message);
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }  ///< that are held
 
   private:
     struct Key {
@@ -33,14 +46,29 @@ class SipStreams {
         std::uint32_t next = 0;                           ///< sequence number of the first byte not in `buffer`
         std::string buffer = {};                          ///< in order, from the start of a message
         std::map<std::uint32_t, std::string> later = {};  ///< segments ahead of a gap
+        std::size_t waiting = 0;                          ///< bytes in `later`
+        bool known = false;                               ///< a message was found in it
+        bool searching = false;                           ///< the buffer starts within a message
         std::uint64_t frame = 0;
+        std::int64_t time_ns = 0;
+
+        [[nodiscard]] std::size_t bytes() const noexcept { return buffer.capacity() + waiting; }
     };
+    using Streams = std::unordered_map<Key, Stream, KeyHash>;
 
     [[nodiscard]] Stream* stream_for(const Key& key, const capture::Datagram& segment, std::uint64_t frame);
+    /// False when it is ahead of a gap that is too large.
     [[nodiscard]] static bool append(Stream& stream, std::uint32_t sequence, std::string_view bytes);
-    [[nodiscard]] static bool take_messages(Stream& stream, const OnMessage& on_message);
+    static void join_later(Stream& stream);
+    static void skip_gap(const Key& key, Stream& stream, const OnMessage& on_message);
+    [[nodiscard]] static bool take_messages(const Key& key, Stream& stream, const OnMessage& on_message);
+    void acknowledge(const capture::Datagram& segment, const OnMessage& on_message);
+    void drop(Streams::iterator stream);
+    void weigh(Streams::iterator stream, std::size_t before);
+    void close(const Key& key, const OnMessage& on_message);
 
-    std::unordered_map<Key, Stream, KeyHash> streams_;
+    Streams streams_;
+    std::size_t bytes_ = 0;  ///< of all streams
 };
 
 }  // namespace natkit::explain

@@ -99,3 +99,64 @@ TEST_CASE("explain::alg_evidence: contradictions of a gateway, not of a client t
         CHECK(joined(tests) == c.tests);
     }
 }
+
+TEST_CASE("explain::alg_evidence: of responses, what the same flow wrote into its own Via counts") {
+    const auto tests_of = [](const std::string& contact, const std::string& sdp, std::optional<IpAddress> own_via,
+                             bool cut = false, std::size_t length = 0) {
+        const std::string bytes =
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.5;branch=z9hG4bK1\r\nCSeq: 1 INVITE\r\n"
+            "Contact: <sip:b@" +
+            contact + ">\r\nContent-Type: application/sdp\r\nContent-Length: " +
+            std::to_string(length == 0 ? sdp.size() : length) + "\r\n\r\n" + sdp;
+        const auto message = sip::Message::parse(bytes);
+        REQUIRE(message);
+        const nat::Networks networks{.lan = {}, .nated = nat::default_nated(), .nat_servers = {}};
+        const Arrival arrival{.source = *Endpoint::parse("198.51.100.7:4001"), .cut = cut, .own_via = own_via};
+        std::vector<std::string> tests;
+        for (const record::Evidence& one : alg_evidence(*message, read_facts(*message), arrival, networks))
+            tests.push_back(one.test);
+        return joined(tests);
+    };
+    const IpAddress shown = *IpAddress::parse("198.51.100.7");
+    const IpAddress hidden = *IpAddress::parse("192.168.1.5");
+    const std::string half = offer("192.168.1.5", "198.51.100.7");
+    CHECK(tests_of("192.168.1.5", half, shown) == "origin-differs-from-connection contact-differs-from-via");
+    CHECK(tests_of("198.51.100.7", half, shown) == "origin-differs-from-connection private-address-left-over");
+    CHECK(tests_of("198.51.100.7", half, hidden).empty());        // it uses STUN
+    CHECK(tests_of("198.51.100.7", half, std::nullopt).empty());  // nobody knows
+    const std::string streams =
+        offer("198.51.100.7", "198.51.100.7") + "m=video 4002 RTP/AVP 31\r\nc=IN IP4 192.168.1.5\r\n";
+    CHECK(tests_of("198.51.100.7", streams, std::nullopt) == "streams-differ");
+    const std::string rtcp = offer("198.51.100.7", "198.51.100.7") + "a=rtcp:4001 IN IP4 192.168.1.5\r\n";
+    CHECK(tests_of("198.51.100.7", rtcp, std::nullopt) == "streams-differ");
+    CHECK(tests_of("198.51.100.7", rtcp + "a=ice-ufrag:x\r\n", std::nullopt).empty());  // the host's, of ICE
+    const std::string honest = offer("198.51.100.7", "198.51.100.7");
+    CHECK(tests_of("198.51.100.7", honest, shown, false, 999) == "content-length-differs-from-body");
+    CHECK(tests_of("198.51.100.7", honest, shown, true, 999).empty());  // the capture lacks the rest
+}
+
+TEST_CASE("explain::describe: a bare description and where it came from") {
+    struct Case {
+        const char* why;
+        const char* address;
+        const char* source;
+        nat::Place place;
+        const char* tests;
+    };
+    constexpr Case cases[] = {
+        {"its own address", "203.0.113.9", "203.0.113.9:5060", nat::Place::wan, ""},
+        {"a private one", "192.168.1.5", "198.51.100.7:4001", nat::Place::far_end,
+         "private-sdp sdp-differs-from-source"},
+        {"somebody else's, a relay's perhaps", "203.0.113.10", "203.0.113.9:5060", nat::Place::wan,
+         "sdp-differs-from-source"},
+        {"hold", "0.0.0.0", "203.0.113.9:5060", nat::Place::wan, ""},
+    };
+    const nat::Networks networks{.lan = {}, .nated = nat::default_nated(), .nat_servers = {}};
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const record::Nat nat =
+            describe(*sdp::Document::parse(offer(c.address, c.address)), *Endpoint::parse(c.source), networks);
+        CHECK(nat.verdict.place == c.place);
+        CHECK(joined(nat.tests()) == c.tests);
+    }
+}

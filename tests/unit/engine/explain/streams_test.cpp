@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -16,23 +18,48 @@ const std::string options = "OPTIONS sip:a@b SIP/2.0\r\nCall-ID: y\r\nl: 0\r\n\r
 
 struct Segment {
     std::size_t from, to;  ///< of the text, as a segment
+    bool cut = false;
 };
 
-std::vector<std::string> messages_of(const std::string& text, const std::vector<Segment>& segments,
-                                     std::uint32_t first = 100) {
-    SipStreams streams;
-    std::vector<std::string> found;
+/// What is found, "…" behind what is cut.
+struct Finder {
+    const std::string& text;
+    std::uint32_t first = 100;
+    SipStreams streams = {};
+    std::vector<std::string> found = {};
     std::uint64_t frame = 0;
-    for (const Segment& segment : segments) {
+
+    SipStreams::OnMessage take() {
+        return [this](SipStreams::Found&& message) {
+            CHECK(message.source == *Endpoint::parse("192.0.2.1:40000"));
+            found.push_back(std::move(message.bytes) + (message.cut ? "…" : ""));
+        };
+    }
+    void segment(const Segment& segment) {
         capture::Datagram datagram{.protocol = capture::Datagram::Protocol::tcp};
         datagram.source = *Endpoint::parse("192.0.2.1:40000");
         datagram.destination = *Endpoint::parse("192.0.2.2:5060");
         datagram.payload = {reinterpret_cast<const std::uint8_t*>(text.data()) + segment.from,
                             segment.to - segment.from};
         datagram.sequence = first + static_cast<std::uint32_t>(segment.from);
-        streams.on_segment(datagram, ++frame, [&](std::string&& bytes) { found.push_back(std::move(bytes)); });
+        datagram.cut = segment.cut;
+        streams.on_segment(datagram, ++frame, 0, take());
     }
-    return found;
+    void acknowledge(std::size_t to) {
+        capture::Datagram datagram{.protocol = capture::Datagram::Protocol::tcp};
+        datagram.source = *Endpoint::parse("192.0.2.2:5060");
+        datagram.destination = *Endpoint::parse("192.0.2.1:40000");
+        datagram.acknowledged = first + static_cast<std::uint32_t>(to);
+        streams.on_segment(datagram, ++frame, 0, take());
+    }
+};
+
+std::vector<std::string> messages_of(const std::string& text, const std::vector<Segment>& segments,
+                                     std::uint32_t first = 100) {
+    Finder finder{.text = text, .first = first};
+    for (const Segment& segment : segments) finder.segment(segment);
+    finder.streams.finish(finder.take());
+    return finder.found;
 }
 
 }  // namespace
@@ -61,6 +88,110 @@ TEST_CASE("explain::SipStreams: messages in TCP segments") {
     // A wrong Content-Length (4 of 9 bytes): the next message is found all the same.
     const std::string wrong = ok + "more!" + "\r\n" + options;
     CHECK(messages_of(wrong, {{0, wrong.size()}}) == std::vector<std::string>{ok, options});
+}
+
+TEST_CASE("explain::SipStreams: a segment that the capture lacks costs its message alone") {
+    const std::string text = ok + options + ok + options;
+    const std::size_t second = ok.size();
+    const std::size_t third = second + options.size();
+    const std::size_t end = text.size();
+    const std::string head = options.substr(0, 30) + "…";
+    struct Case {
+        const char* why;
+        std::vector<Segment> segments;
+        std::vector<std::string> want;
+    };
+    const std::vector<Case> cases = {
+        {"the end of a message", {{0, second + 30}, {third, end}}, {ok, head, ok, options}},
+        {"all of one", {{0, second}, {third, end}}, {ok, ok, options}},
+        {"the beginning of one: the next line that starts a message",
+         {{0, second}, {second + 10, end}},
+         {ok, ok, options}},
+        {"the start line after the gap comes in two",
+         {{0, second}, {second + 10, third + 4}, {third + 4, end}},
+         {ok, ok, options}},
+        {"two gaps", {{0, second + 30}, {third, third + ok.size()}, {end - 20, end}}, {ok, head, ok}},
+        {"cut by the capture", {{0, second + 30, true}, {third, end}}, {ok, head, ok, options}},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        CHECK(messages_of(text, c.segments) == c.want);
+        CHECK(messages_of(text, c.segments, 0xffffffe0U) == c.want);
+    }
+    Finder finder{.text = text};  // what the receiver has acknowledged will not be sent again: no need to wait
+    finder.segment({0, second + 30});
+    finder.acknowledge(second + 30);
+    finder.segment({third, end});
+    CHECK(finder.found == std::vector<std::string>{ok});
+    finder.acknowledge(end);
+    CHECK(finder.found == std::vector<std::string>{ok, head, ok, options});
+}
+
+TEST_CASE("explain::SipStreams: many connections that never end a message stay within bounds") {
+    const std::string open = "INVITE sip:a@b SIP/2.0\r\nContent-Length: 900000\r\n\r\n" + std::string(60'000, 'x');
+    SipStreams streams;
+    for (std::uint32_t i = 0; i < 4000; ++i) {
+        capture::Datagram datagram{.protocol = capture::Datagram::Protocol::tcp};
+        datagram.source = {.address = IpAddress::v4(0xc0000200U + i % 1000),
+                           .port = static_cast<std::uint16_t>(1024 + i / 1000)};
+        datagram.destination = *Endpoint::parse("192.0.2.2:5060");
+        datagram.payload = {reinterpret_cast<const std::uint8_t*>(open.data()), open.size()};
+        streams.on_segment(datagram, i + 1, 0, [](SipStreams::Found&&) {});
+        CHECK(streams.bytes() <= 12 * 1024 * 1024);
+    }
+    CHECK(streams.bytes() > 1024 * 1024);
+}
+
+TEST_CASE("explain::LineReader: a line that is too long costs itself alone") {
+    const std::string long_line(5'000'000, 'x');
+    auto source = capture::ByteSource::of("one\n" + long_line + "\nthree\nfour");
+    LineReader reader(source);
+    CHECK((*reader.next())->content == "one");
+    const auto refused = reader.next();
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::exhausted);
+    CHECK(refused.error().where == "bytes:2");
+    std::string passed;
+    for (auto more = reader.more_of_long_line(); more && *more; more = reader.more_of_long_line()) passed += **more;
+    CHECK(passed == long_line + "\n");
+    const auto third = reader.next();
+    CHECK((*third)->content == "three");
+    CHECK((*third)->line == 3);
+    CHECK((*reader.next())->content == "four");
+    CHECK_FALSE(reader.next()->has_value());
+}
+
+TEST_CASE("explain::MessageReader: who waits for an answer gets it") {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    auto source = capture::ByteSource::open("/dev/fd/" + std::to_string(ends[0]));
+    REQUIRE(source);
+    const auto say = [&](const std::string& text) {
+        REQUIRE(::write(ends[1], text.data(), text.size()) == std::ssize(text));
+    };
+    MessageReader reader(*source);
+    say(ok);
+    CHECK((*reader.next())->content == ok);
+    say("\r\n" + options + ok.substr(0, 20));
+    CHECK((*reader.next())->content == options);
+    say(ok.substr(20));
+    CHECK((*reader.next())->content == ok);
+    ::close(ends[1]);
+    CHECK_FALSE(reader.next()->has_value());
+    ::close(ends[0]);
+}
+
+TEST_CASE("explain::MessageReader: a large text of small messages takes linear time") {
+    std::string text;
+    while (text.size() < 8'000'000) text += ok + "\r\n" + options;
+    auto source = capture::ByteSource::of(text);
+    MessageReader reader(source);
+    std::size_t bytes = 0;
+    const auto start = std::chrono::steady_clock::now();
+    for (auto piece = reader.next(); piece && *piece; piece = reader.next())
+        bytes += (*piece)->lead.size() + (*piece)->content.size();
+    CHECK(bytes == text.size());
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));  // it was a minute and more
 }
 
 TEST_CASE("explain::MessageReader: raw messages in a row, lead and content are the whole text") {
