@@ -263,10 +263,8 @@ void TcpRelay::make_room_for_next(TcpJoin& join, Instant now) {
         if (engaged(*leg) < leg->limit || std::ranges::none_of(leg->connections, waits)) continue;
         const auto done =
             std::ranges::find_if(leg->connections, [&](ConnectionId id) { return is_left(connections_.at(id), now); });
-        if (done == leg->connections.end()) continue;
-        // A direction that was cut short must not look complete.
-        const bool whole = connections_.at(connections_.at(*done).other).finished;
-        end(*done, Ending::replaced, !whole, now);
+        // Of one that is coupled still, something has not arrived yet: what is cut short must not look complete.
+        if (done != leg->connections.end()) end(*done, Ending::replaced, true, now);
     }
     meet(join, now);
 }
