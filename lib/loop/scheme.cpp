@@ -156,10 +156,13 @@ LegId Scheme::prepare(PassId id) {
     return use_leg(asked, asked.leg == 0 ? 0 : leg(asked.leg)->stands_for);
 }
 
-void Scheme::move(PassId id, End end, const nat::Party& neighbour) {
-    Side& side = passes_.at(id).sides[index(end)];
+void Scheme::move(PassId id, End end, const nat::Party& neighbour, const std::optional<nat::Party>& speaker) {
+    Pass& pass = passes_.at(id);
+    Side& side = pass.sides[index(end)];
     side.neighbour = neighbour;
     if (side.leg != 0) legs_.at(side.leg).thing.towards = neighbour;
+    if (speaker && side.own != 0 && side.came == 0) parties_.at(side.own).thing.where = *speaker;
+    note_changed(pass);
 }
 
 void Scheme::accept(PassId id) {

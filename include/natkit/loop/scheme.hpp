@@ -83,8 +83,9 @@ class Scheme {
     /// The dialog has ended, or the stream was removed. Its legs are gone when no other pass has seen them.
     void close(PassId pass);
 
-    /// The neighbour turned out to be another one (the next place of a server): before it has spoken.
-    void move(PassId pass, End end, const nat::Party& neighbour);
+    /// The neighbour turned out to be another one (the next place of a server), or speaks from elsewhere.
+    /// `speaker`: who speaks raw at that end then, where anybody does.
+    void move(PassId pass, End end, const nat::Party& neighbour, const std::optional<nat::Party>& speaker = {});
 
     /// The neighbour at `from` offers: what to show the other one. An exchange still open fails first.
     [[nodiscard]] Shown offer(PassId pass, End from, const Incoming& incoming);

@@ -13,6 +13,7 @@ Edge::Edge(Settings settings, Secrets secrets)
       media_(settings_),
       authenticator_(secrets_.mac, secrets_.hash, secrets_.random_hex()) {
     learn_servers();
+    media_.set_servers([this](const sip::Flow& flow) { return is_server(flow); });
 }
 
 void Edge::learn_servers() {
@@ -147,7 +148,7 @@ void Edge::proceed(Parked asked, Now now, Output& out) {
         const auto level = found.status == 403 ? LogLevel::problems : LogLevel::low_level;
         out.log(level, std::string(request.method()) + " from " + to_string(asked.upstream.flow.remote) +
                            " refused: " + std::to_string(found.status) + " " + found.reason);
-        if (found.status == 430 && request.method() == "BYE") end_without_peer(request, now, out);
+        if (found.status == 430 && request.method() == "BYE") end_without_peer(request, asked.stripped, now, out);
         return reject(server, request, found.status, found.reason, now, out);
     }
     contexts_.emplace(server, Context{.request = std::move(asked.request),

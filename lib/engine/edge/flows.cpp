@@ -53,8 +53,22 @@ bool Edge::floods(const sip::Message& request, const sip::Flow& flow, Instant no
     return true;
 }
 
-void Edge::end_without_peer(const sip::Message& bye, Now now, Output& out) {
-    const auto session = media_.find(bye.call_id(), bye.from_tag(), bye.to_tag());
+/// Requests of a client come by another port when its NAT has forgotten the old one, and by another connection after
+/// the old one: what is sent to it goes there. A server may send from any port it likes, and still listens where it
+/// did.
+void Edge::follow_sender(Context& context, Now now, Output& out) {
+    const sip::Flow& flow = context.upstream.flow;
+    const EndInfo& known = media_.end_info(*context.dialog, context.from);
+    const auto& token = context.stripped.token;
+    if (!token || known.flow == flow || media_.token(*context.dialog) != *token) return;
+    const bool client = known.party.place == nat::Place::far_end || !known.binding.empty();
+    if ((!client && alive(known.flow)) || known.flow.remote.address != flow.remote.address) return;
+    media_.set_flow(*context.dialog, context.from, flow, context.upstream.party, now.steady, out);
+}
+
+void Edge::end_without_peer(const sip::Message& bye, const Stripped& stripped, Now now, Output& out) {
+    const auto session =
+        media_.find(bye.call_id(), bye.from_tag(), bye.to_tag(), stripped.token ? &*stripped.token : nullptr);
     if (session) media_.end(*session, "BYE, and the other end's connection is over", now.steady, out);
 }
 

@@ -89,7 +89,10 @@ void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out)
         context.dialog = media_.find(request.call_id(), request.from_tag(), request.to_tag(),
                                      context.stripped.token ? &*context.stripped.token : nullptr);
         if (!context.dialog && route.targets.size() == 1) adopt(context, route.targets.front(), now);
-        if (context.dialog) context.from = media_.end_of(*context.dialog, request.from_tag());
+        if (context.dialog) {
+            context.from = media_.end_of(*context.dialog, request.from_tag());
+            follow_sender(context, now, out);
+        }
     }
     context.later = std::move(route.targets);
     start_next(server, now, out);
@@ -106,8 +109,12 @@ void Edge::add_branch(Context& context, Target target, Now now) {
     branch.others = std::move(target.others);
     branch.host = std::move(target.host);
     if (request.method() == "INVITE" && request.to_tag().empty()) {
-        const EndInfo caller{.flow = context.upstream.flow, .party = context.upstream.party, .tag = request.from_tag()};
-        const EndInfo callee{.flow = target.flow, .party = target.party, .tag = {}};
+        const sip::Binding* registered = registrar_.on_flow(context.upstream.flow);
+        const EndInfo caller{.flow = context.upstream.flow,
+                             .party = context.upstream.party,
+                             .tag = request.from_tag(),
+                             .binding = registered == nullptr ? std::string() : registered->id};
+        const EndInfo callee{.flow = target.flow, .party = target.party, .tag = {}, .binding = target.binding};
         branch.session = media_.resume(request.call_id(), caller, callee, now.steady);
         if (!branch.session) branch.session = media_.create(std::string(request.call_id()), caller, callee, now.steady);
     } else {

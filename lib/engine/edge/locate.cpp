@@ -171,7 +171,15 @@ bool Edge::try_next(sip::TransactionId server, std::size_t index, Now now, Outpu
     branch.others.erase(branch.others.begin());
     branch.party = nat::classify_address(branch.flow.remote.address, settings_.networks);
     if (branch.session && !context.dialog && media_.contains(*branch.session)) {
+        // Its legs may be of another family than this place: then the offer is made anew.
+        const bool other_family = media_.end_info(*branch.session, End::callee).flow.remote.address.family() !=
+                                  branch.flow.remote.address.family();
+        if (other_family) media_.reject(*branch.session, server, now.steady, out);
         media_.set_callee(*branch.session, branch.flow, branch.party);
+        if (other_family) {
+            start_branch(server, index, now, out);
+            return true;
+        }
     }
     if (branch.registering) {  // its Path names the server that is given it
         branch.registering = plan_register(

@@ -23,6 +23,7 @@ void Media::set_callee(SessionId id, const sip::Flow& flow, const nat::Verdict& 
     EndInfo& callee = session.ends[index(End::callee)];
     callee.flow = flow;
     callee.party = party;
+    session.token.callee = flow;  // what this place is shown names it
     for (const Stream& stream : session.streams) {
         if (stream.pass != 0) scheme_.move(stream.pass, End::callee, neighbour(session, End::callee));
     }
@@ -67,18 +68,34 @@ bool Media::relay_needed(const nat::Party& a, const nat::Party& b) const {
     return nat::decide(a, b, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks).relay;
 }
 
+/// Whether it is one of the media addresses of this host. Loopback is everybody's on a host that tries everything by
+/// itself.
+bool Media::is_own(const std::optional<Endpoint>& said) const {
+    return said && !said->address.is_loopback() &&
+           std::ranges::find(settings_.media_addresses, said->address) != settings_.media_addresses.end();
+}
+
 /// A leg of ours is taken for the party behind it, or refused: who guesses a port must not hear a stranger's call.
 Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from, const Said& said) const {
     if (!said.rtp) return loop::Incoming{};
     const auto ours = by_local_.find(*said.rtp);
+    const auto refused = [&](const Endpoint& named) {
+        return fail(Errc::refused, to_string(named) + " is a media port of this edge that " +
+                                       to_string(session.ends[index(from)].flow.remote) + " was not shown");
+    };
     if (ours == by_local_.end()) {
+        if (is_own(said.rtp)) return refused(*said.rtp);
+        if (is_own(said.rtcp)) return refused(*said.rtcp);
         return loop::Incoming{
             .leg = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = speaker(session, from, said.rtp)};
     }
-    if (const LiveLeg* leg = live(ours->second); leg == nullptr || !may_resolve(*leg, session, id, from)) {
-        return fail(Errc::refused, to_string(*said.rtp) + " is a media port of this edge that " +
-                                       to_string(session.ends[index(from)].flow.remote) + " was not shown");
-    }
+    const LiveLeg* leg = live(ours->second);
+    if (leg == nullptr || !may_resolve(*leg, session, id, from)) return refused(*said.rtp);
+    const Endpoint& local = leg->opened->local;  // RTCP goes where RTP goes: a leg has both
+    const bool of_leg =
+        said.rtcp == leg->opened->rtcp || (said.rtcp && said.rtcp->address == local.address &&
+                                           (said.rtcp->port == local.port || said.rtcp->port == local.port + 1));
+    if (is_own(said.rtcp) && !of_leg) return refused(*said.rtcp);
     return loop::Incoming{.leg = ours->second, .endpoint = {}, .rtcp = {}, .where = {}};
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "natkit/base/text.hpp"
@@ -87,9 +88,17 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
 /// line for good when its exchange is closed: until then the pass before it lives on in `before`.
 void Media::open_stream(Session& session, std::size_t number, relay::Stream kind) {
     Stream& stream = session.streams[number];
-    if (stream.pass != 0 && stream.kind == kind) return;
+    if (stream.pass != 0 && stream.kind == kind && on_its_side(session, stream)) return;
     stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
     stream.kind = kind;
+}
+
+/// Whether the legs still are on the sides of the neighbours that see them: one may have moved into the LAN, or out.
+bool Media::on_its_side(const Session& session, const Stream& stream) const {
+    return std::ranges::all_of(std::array{End::caller, End::callee}, [&](End end) {
+        const LiveLeg* leg = live(scheme_.leg_towards(stream.pass, end));
+        return leg == nullptr || !leg->opened || leg->towards_lan == (neighbour(session, end).place == nat::Place::lan);
+    });
 }
 
 /// Why the stream gets a relay, or none: the origin of the offer and who it goes to.

@@ -24,16 +24,16 @@ const Media::LiveLeg* Media::live(loop::LegId leg) const {
     return found == legs_.end() ? nullptr : &found->second;
 }
 
-/// Who was shown the leg may name it, and whoever speaks in the same call: both have seen its signalling. Not in the
-/// session that the leg belongs to: that would be an echo of what the edge said.
+/// Who was shown the leg may name it, and in the same call the servers that it is routed to, which may hand it on to
+/// each other. Not in the session that the leg belongs to: that would be an echo of what the edge said.
 bool Media::may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const {
     if (leg.session == id || !leg.opened) return false;
-    const auto owner = sessions_.find(leg.session);
-    if (owner != sessions_.end() && owner->second.call_id == session.call_id) return true;
-    const IpAddress& visible = session.ends[static_cast<std::size_t>(from)].flow.remote.address;
-    return std::ranges::any_of(leg.shown_to, [&](const IpAddress& neighbour) {
-        return nat::same_site(neighbour, visible, settings_.networks);
+    const sip::Flow& flow = session.ends[static_cast<std::size_t>(from)].flow;
+    const bool shown = std::ranges::any_of(leg.shown_to, [&](const IpAddress& neighbour) {
+        return nat::same_site(neighbour, flow.remote.address, settings_.networks);
     });
+    const auto owner = sessions_.find(leg.session);
+    return shown || (owner != sessions_.end() && owner->second.call_id == session.call_id && is_server_(flow));
 }
 
 void Media::note_shown(loop::LegId id, const Session& session, End to) {
@@ -63,6 +63,7 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
     known.session = id;
     known.stream = number;
     known.kind = stream.kind;
+    if (!known.opened) known.towards_lan = neighbour(session, end).place == nat::Place::lan;
     note_shown(leg, session, end);
     if (known.opened) {
         if (std::exchange(known.parted, false)) out.media.emplace_back(ReopenLeg{.leg = known.opened->id});

@@ -54,6 +54,7 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
             if (leg == 0 || !kept) continue;
             legs_[leg] = {
                 .session = id, .stream = i, .opened = kept, .kind = stream.kind, .told_party = {}, .shown_to = {}};
+            legs_[leg].towards_lan = neighbour(session, end).place == nat::Place::lan;
             by_local_[kept->local] = leg;
             note_shown(leg, session, end);
             if (session.keeper == 0) session.keeper = leg;

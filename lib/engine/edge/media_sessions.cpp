@@ -25,6 +25,7 @@ SessionId Media::create(std::string call_id, EndInfo caller, EndInfo callee, Ins
     session.call_id = std::move(call_id);
     session.token = {.caller = caller.flow, .callee = callee.flow};
     session.ends = {std::move(caller), std::move(callee)};
+    index_bindings(id);
     session.last_moment = now + settings_.max_dialog;
     plan(id, session.last_moment, "max_dialog", now);
     return id;
@@ -75,6 +76,52 @@ std::optional<SessionId> Media::find(std::string_view call_id, std::string_view 
     return found;
 }
 
+void Media::index_bindings(SessionId id) {
+    for (const EndInfo& end : sessions_.at(id).ends) {
+        if (!end.binding.empty()) by_binding_.emplace(end.binding, id);
+    }
+}
+
+void Media::forget_bindings(SessionId id) {
+    for (const EndInfo& end : sessions_.at(id).ends) {
+        const auto [first, last] = by_binding_.equal_range(end.binding);
+        const auto at = std::find_if(first, last, [&](const auto& entry) { return entry.second == id; });
+        if (at != last) by_binding_.erase(at);
+    }
+}
+
+void Media::move_end(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party) {
+    Session& session = sessions_.at(id);
+    EndInfo& info = session.ends[static_cast<std::size_t>(end)];
+    info.flow = flow;
+    info.party = party;
+    for (const auto* streams : {&session.streams, &session.before}) {
+        for (const Stream& stream : *streams) {
+            if (stream.pass == 0) continue;
+            const auto& said = stream.said[static_cast<std::size_t>(end)].rtp;
+            scheme_.move(stream.pass, end, neighbour(session, end), speaker(session, end, said));
+        }
+    }
+}
+
+void Media::set_flow(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party, Instant now,
+                     Output& out) {
+    move_end(id, end, flow, party);
+    bring_about(now, out);
+    if (sessions_.at(id).established) keep(sessions_.at(id), out);
+}
+
+void Media::follow(const sip::Binding& binding) {
+    const auto [first, last] = by_binding_.equal_range(binding.id);
+    for (auto at = first; at != last; ++at) {
+        for (const End end : {End::caller, End::callee}) {
+            const EndInfo& info = end_info(at->second, end);
+            if (info.binding == binding.id && info.flow != binding.flow)
+                move_end(at->second, end, binding.flow, binding.party);
+        }
+    }
+}
+
 void Media::park(SessionId id, std::string_view why, Instant now, Output& out) {
     Session& session = sessions_.at(id);
     if (session.streams.empty() || parked_ >= most_parked) return end(id, why, now, out);
@@ -102,7 +149,9 @@ std::optional<SessionId> Media::resume(std::string_view call_id, const EndInfo& 
     Session& session = sessions_.at(at->second);
     --parked_;
     session.parked = false;
+    forget_bindings(at->second);
     session.ends = {caller, callee};
+    index_bindings(at->second);
     plan(at->second, session.last_moment, "max_dialog", now);
     return at->second;
 }
@@ -199,6 +248,7 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     Session& session = found->second;
     const auto legs = legs_of(session);
     for (std::size_t i = 0; i < std::max(session.streams.size(), session.before.size()); ++i) lose_stream(session, i);
+    forget_bindings(id);
     const Session ended = std::move(session);
     if (ended.parked) --parked_;
     const auto [first, last] = by_call_id_.equal_range(ended.call_id);

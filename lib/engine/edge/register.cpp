@@ -125,7 +125,7 @@ void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now
     reject(event.server, request, 200, {}, now, out, contacts);
 }
 
-void Edge::apply(std::vector<sip::BindingChange> changes, Output& out) const {
+void Edge::apply(std::vector<sip::BindingChange> changes, Output& out) {
     for (sip::BindingChange& change : changes) {
         const char* what = change.kind == sip::BindingChange::Kind::added ? "registered" : "gone";
         if (change.kind != sip::BindingChange::Kind::updated) {
@@ -134,6 +134,7 @@ void Edge::apply(std::vector<sip::BindingChange> changes, Output& out) const {
                                          nat::to_string(change.binding.party.place) + " by rule " +
                                          nat::to_string(change.binding.party.rule));
         }
+        if (change.kind != sip::BindingChange::Kind::removed) media_.follow(change.binding);
         out.events.emplace_back(std::move(change));
     }
 }

@@ -154,35 +154,49 @@ Edge::Route Edge::route_to_client(const Upstream& from, const Stripped& stripped
     } else {
         found.targets.push_back({.flow = binding->flow,
                                  .party = binding->party,
-                                 .uri = stripped.by_contact ? binding->contact : stripped.uri});
+                                 .uri = stripped.by_contact ? binding->contact : stripped.uri,
+                                 .binding = binding->id});
     }
     return found;
 }
 
-/// The token names both flows of the dialog: the request goes to the one it did not come from. A NAT may have given its
-/// sender another port meanwhile, so where no flow is equal the address decides.
+/// The token names both flows of the dialog, and its session the newest ones: the request goes to the end it did not
+/// come from. A NAT may have given its sender another port meanwhile, so where no flow is equal the address decides.
 Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& from, const Stripped& stripped) const {
     const sip::DialogToken& token = *stripped.token;
+    auto session = media_.find(request.call_id(), request.from_tag(), request.to_tag(), &token);
+    if (session && media_.token(*session) != token) session.reset();
+    sip::DialogToken newest = token;
+    if (session) {
+        newest = {.caller = media_.end_info(*session, End::caller).flow,
+                  .callee = media_.end_info(*session, End::callee).flow};
+    }
     const auto came_from = [&](const sip::Flow& flow, bool exactly) {
         return exactly ? flow == from.flow : flow.remote.address == from.flow.remote.address;
     };
-    const bool exactly = came_from(token.caller, true) || came_from(token.callee, true);
-    const bool from_caller = came_from(token.caller, exactly);
-    const bool from_callee = came_from(token.callee, exactly);
+    const auto caller_sent = [&](bool exactly) {
+        return came_from(token.caller, exactly) || came_from(newest.caller, exactly);
+    };
+    const auto callee_sent = [&](bool exactly) {
+        return came_from(token.callee, exactly) || came_from(newest.callee, exactly);
+    };
+    const bool exactly = caller_sent(true) || callee_sent(true);
+    const bool from_caller = caller_sent(exactly);
+    const bool from_callee = callee_sent(exactly);
     bool to_callee = from_caller;
     if (from_caller && from_callee) {  // both behind one address, ports changed: the tags tell
-        const auto session = media_.find(request.call_id(), request.from_tag(), request.to_tag(), &token);
         to_callee = !session || media_.end_of(*session, request.from_tag()) == End::caller;
     } else if (!from_caller && !from_callee) {
         return {.destination = {}, .targets = {}, .status = 403, .reason = "Not A Party Of This Dialog"};
     }
-    const sip::Flow& to = to_callee ? token.callee : token.caller;
+    const sip::Flow& to = to_callee ? newest.callee : newest.caller;
     if (!alive(to)) {
         return {.destination = {}, .targets = {}, .status = 430, .reason = "Flow Failed"};
     }
     const sip::Binding* binding = registrar_.on_flow(to);
-    const auto party =
-        binding != nullptr ? binding->party : nat::classify_address(to.remote.address, settings_.networks);
+    const auto party = session              ? media_.end_info(*session, to_callee ? End::callee : End::caller).party
+                       : binding != nullptr ? binding->party
+                                            : nat::classify_address(to.remote.address, settings_.networks);
     return {.destination = proxy::Destination::dialog,
             .targets = {{.flow = to, .party = party, .uri = stripped.uri}},
             .status = 0,
@@ -193,7 +207,11 @@ Edge::Route Edge::route_to_user(const sip::Uri& uri, WallTime now) const {
     Route found{.destination = proxy::Destination::registered, .targets = {}, .status = 0, .reason = {}};
     for (const sip::Binding& binding : registrar_.lookup(settings_.address_of_record(uri), now)) {
         if (!alive(binding.flow)) continue;
-        found.targets.push_back({.flow = binding.flow, .party = binding.party, .uri = binding.contact, .q = binding.q});
+        found.targets.push_back({.flow = binding.flow,
+                                 .party = binding.party,
+                                 .uri = binding.contact,
+                                 .q = binding.q,
+                                 .binding = binding.id});
     }
     if (found.targets.empty()) {
         found.status = 404;

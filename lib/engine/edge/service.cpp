@@ -76,6 +76,12 @@ Settings to_settings(const config::Config& config) {
     settings.registrar.min_expires = seconds(config.registrar.min_expires);
     settings.registrar.max_expires = seconds(config.registrar.max_expires);
     settings.max_dialog = seconds(config.sip.max_dialog);
+    for (const auto* addresses : {&config.media_proxy.lan_addresses, &config.media_proxy.wan_addresses}) {
+        for (const IpAddress& address : *addresses) {
+            settings.media_addresses.push_back(address);
+            settings.media_addresses.push_back(config::advertised(address, config));
+        }
+    }
     return settings;
 }
 

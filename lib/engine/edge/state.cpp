@@ -48,7 +48,8 @@ Result<EndInfo> read_end(const Json& json) {
     if (!flow || !place || !rule || !site) return fail(Errc::bad_input, "not the state of a call's end");
     return EndInfo{.flow = *flow,
                    .party = {.place = *place, .rule = *rule, .site = *site, .claimed = {}},
-                   .tag = text_of(json, "tag")};
+                   .tag = text_of(json, "tag"),
+                   .binding = text_of(json, "binding")};
 }
 
 /// Numbers of 64 bits as text: not every reader of JSON has them.
@@ -83,6 +84,7 @@ Json state_record(const SessionState& state) {
     }
     for (std::size_t i = 0; i < 2; ++i) {
         const sip::Flow& named = i == 0 ? state.token.caller : state.token.callee;
+        if (!state.ends[i].binding.empty()) ends[i]["binding"] = state.ends[i].binding;
         if (named != state.ends[i].flow) ends[i]["token"] = sip::to_string(named);
         ends[i]["told"] = number_state(state.told[i]);
     }

@@ -113,6 +113,7 @@ class Edge {
         std::string server;             ///< the domain of [sip.routes] whose server this is
         std::vector<sip::Flow> others;  ///< to be tried in this order when the first does not serve
         std::string host;               ///< the next hop's name, for which its certificate must be
+        std::string binding{};          ///< the id of the registration that led there
     };
     /// A REGISTER on its way to another server.
     struct Registering {
@@ -209,7 +210,8 @@ class Edge {
     // flows.cpp: connections that are over
     [[nodiscard]] bool floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out);
     /// A BYE that cannot reach the other end ends the call all the same.
-    void end_without_peer(const sip::Message& bye, Now now, Output& out);
+    void end_without_peer(const sip::Message& bye, const Stripped& stripped, Now now, Output& out);
+    void follow_sender(Context& context, Now now, Output& out);
     // authorise.cpp: who a request is from
     [[nodiscard]] Upstream upstream_of(const sip::Message& request, const sip::Flow& flow, const Stripped& stripped,
                                        bool password = false) const;
@@ -312,7 +314,7 @@ class Edge {
     void on_register(const sip::RequestEvent& event, const Upstream& from, Now now, Output& out);
     [[nodiscard]] bool may_register(const sip::RequestEvent& event, const Upstream& from, const sip::Uri& user,
                                     sip::Registration& registration, Now now, Output& out);
-    void apply(std::vector<sip::BindingChange> changes, Output& out) const;
+    void apply(std::vector<sip::BindingChange> changes, Output& out);
 
     [[nodiscard]] std::string host_port(const sip::Flow& flow) const;  ///< what a neighbour on this flow is told of us
 

@@ -70,6 +70,18 @@ class Media {
     /// The flows that the dialog's token names, where they are not those of its ends any more.
     void set_token(SessionId session, const sip::DialogToken& token) { sessions_.at(session).token = token; }
     void set_established(SessionId session, Output& out);
+    /// The servers that calls are routed to: one may bring back what another was shown.
+    void set_servers(std::function<bool(const sip::Flow&)> is_server) { is_server_ = std::move(is_server); }
+    [[nodiscard]] const EndInfo& end_info(SessionId session, End end) const {
+        return sessions_.at(session).ends[static_cast<std::size_t>(end)];
+    }
+    [[nodiscard]] const sip::DialogToken& token(SessionId session) const { return sessions_.at(session).token; }
+    /// An end speaks by another flow now: a NAT has given it another port, or it has another connection. Its place is
+    /// looked at again.
+    void set_flow(SessionId session, End end, const sip::Flow& flow, const nat::Verdict& party, Instant now,
+                  Output& out);
+    /// A client has registered by another flow: the calls it is in go there.
+    void follow(const sip::Binding& binding);
     [[nodiscard]] bool contains(SessionId session) const { return sessions_.contains(session); }
     [[nodiscard]] bool established(SessionId session) const;
 
@@ -177,6 +189,7 @@ class Media {
         loop::LegId joined = 0;                ///< as mediarelay was told
         std::optional<MediaParty> told_party;  ///< likewise
         bool told_hold = false;
+        bool towards_lan = false;         ///< the neighbour's side when the leg was opened
         std::vector<IpAddress> shown_to;  ///< neighbours that may name it in a description of their own; at most 8
     };
     using Shown = std::vector<std::optional<loop::Shown>>;  ///< by m= line; nothing: left as it is
@@ -200,11 +213,16 @@ class Media {
     [[nodiscard]] std::vector<loop::LegId> legs_of(const Session& session) const;
     void inherit(const std::vector<loop::LegId>& legs, SessionId ended, const std::string& call_id);
 
+    void index_bindings(SessionId id);
+    void forget_bindings(SessionId id);
+    void move_end(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party);
+
     // media.cpp: who is where
     [[nodiscard]] nat::Party neighbour(const Session& session, End end) const;
     [[nodiscard]] nat::Party speaker(const Session& session, End end, const std::optional<Endpoint>& said) const;
     [[nodiscard]] Result<loop::Incoming> incoming(const Session& session, SessionId id, End from,
                                                   const Said& said) const;
+    [[nodiscard]] bool is_own(const std::optional<Endpoint>& said) const;
     [[nodiscard]] bool relay_needed(const nat::Party& a, const nat::Party& b) const;
 
     // media_exchange.cpp: offers and answers
@@ -218,6 +236,7 @@ class Media {
     static void number(Numbered& told, std::string& text);
     void open_stream(Session& session, std::size_t number, relay::Stream kind);
     void lose_stream(Session& session, std::size_t number);
+    [[nodiscard]] bool on_its_side(const Session& session, const Stream& stream) const;
 
     // media_legs.cpp: the scheme's legs and mediarelay's
     [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;
@@ -248,6 +267,7 @@ class Media {
     std::uint64_t next_ticket_ = 1;
     std::unordered_map<SessionId, Session> sessions_;
     std::multimap<std::string, SessionId, std::less<>> by_call_id_;
+    std::unordered_multimap<std::string, SessionId> by_binding_;
     std::unordered_map<loop::LegId, LiveLeg> legs_;
     std::unordered_map<Endpoint, loop::LegId, EndpointHash> by_local_;
     std::unordered_map<std::uint64_t, Waiting> waiting_;
@@ -256,6 +276,7 @@ class Media {
     Deadlines<loop::LegId> superfluous_;
     std::vector<SessionState> remembered_;
     std::size_t parked_ = 0;
+    std::function<bool(const sip::Flow&)> is_server_ = [](const sip::Flow&) { return false; };
     bool verbose_ = false;
 };
 

@@ -72,6 +72,7 @@ struct EndInfo {
     sip::Flow flow;
     nat::Verdict party;
     std::string tag;
+    std::string binding{};  ///< the id of its registration, where it has one: its flow follows that
 };
 /// The number in the o= line of what one end is sent (RFC 3264 section 8): raised whenever anything else differs.
 struct Numbered {

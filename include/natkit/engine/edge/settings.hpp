@@ -56,6 +56,7 @@ struct Settings {
     RangeSet relay_for;  ///< parties whose calls are relayed in any case
     sip::Registrar::Limits registrar;
     std::chrono::seconds max_dialog{12 * 3600};
+    std::vector<IpAddress> media_addresses;  ///< of mediarelay's sockets, bound and advertised
 
     /// The listener with exactly this bound address, or null.
     [[nodiscard]] const Listener* find(sip::Transport transport, const Endpoint& bound) const noexcept;

@@ -26,6 +26,7 @@ inline Settings settings() {
                         {sip::Transport::udp, endpoint("203.0.113.10:5060"), endpoint("203.0.113.10:5060"), Side::wan}};
     result.domains = {"example.com"};
     result.open_registrar = true;
+    result.media_addresses = {endpoint("192.168.10.1:1").address, endpoint("203.0.113.10:1").address};
     return result;
 }
 
