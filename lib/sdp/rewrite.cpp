@@ -5,6 +5,7 @@
 
 #include "ice.hpp"
 #include "natkit/base/text.hpp"
+#include "refuse.hpp"
 
 namespace natkit::sdp {
 namespace {
@@ -28,9 +29,6 @@ class Rewriter {
 
   private:
     [[nodiscard]] std::optional<Error> refusal() const;
-    [[nodiscard]] std::optional<Error> refusal(const Media& media, const MediaTarget& target) const;
-    [[nodiscard]] std::optional<Error> connection_refusal(const Field& connection) const;
-    [[nodiscard]] std::string where(std::size_t line) const { return "sdp:" + std::to_string(line + 1); }
 
     [[nodiscard]] bool changes(std::size_t i) const { return targets_[i] && !doc_.media()[i].rejected(); }
     /// Whether stream i is to show its target's address in c=.
@@ -88,51 +86,8 @@ Result<Rewritten> Rewriter::run() {
 std::optional<Error> Rewriter::refusal() const {
     for (std::size_t i = 0; i < targets_.size(); ++i) {
         if (!changes(i)) continue;
-        if (auto error = refusal(doc_.media()[i], *targets_[i])) return error;
+        if (auto error = why_refused(doc_, doc_.media()[i], *targets_[i])) return error;
     }
-    return std::nullopt;
-}
-
-std::optional<Error> Rewriter::refusal(const Media& media, const MediaTarget& target) const {
-    const auto refuse = [&](std::size_t line, std::string message) {
-        return Error{.code = Errc::refused, .where = where(line), .message = std::move(message)};
-    };
-    if (media.port_field.port.empty() || media.protocol.empty() || media.port_count == 0) {
-        return refuse(media.line,
-                      "not an m= line: '" + text::printable(doc_.text(doc_.lines()[media.line].whole), 60) + "'");
-    }
-    if (target.rtp.port == 0 || target.rtp.address.is_unspecified() || target.rtp.address.is_multicast()) {
-        return refuse(media.line, "media cannot be sent to " + to_string(target.rtp));
-    }
-    if (media.port_count > 1 && target.rtp.port + 2 * (media.port_count - 1) + 1 > 65535) {
-        return refuse(media.line,
-                      "no room for " + std::to_string(media.port_count) + " ports from " + to_string(target.rtp));
-    }
-    if (!media.connection) return std::nullopt;
-    if (auto error = connection_refusal(*media.connection)) return error;
-    for (const Field& field : doc_.fields()) {  // layered c= lines only make sense for multicast (RFC 8866 section 5.7)
-        if (media.own_connections < 2) break;
-        if (field.kind != FieldKind::connection || field.line <= media.line || field.line >= media.end) continue;
-        if (doc_.text(field.address) != doc_.text(media.connection->address)) {
-            return refuse(field.line,
-                          "a second c= line for one stream: '" + text::printable(doc_.text(field.address), 60) + "'");
-        }
-    }
-    return std::nullopt;
-}
-
-std::optional<Error> Rewriter::connection_refusal(const Field& connection) const {
-    const auto address = doc_.address(connection);
-    if (!address) return std::nullopt;  // a name: replaced like an address
-    const auto refuse = [&](const char* what) {
-        return Error{.code = Errc::refused,
-                     .where = where(connection.line),
-                     .message = std::string(what) + ": '" + text::printable(doc_.text(connection.address), 60) + "'"};
-    };
-    const bool has_colon = doc_.text(connection.address).find(':') != std::string_view::npos;
-    if (has_colon != (doc_.text(connection.family) == "IP6"))
-        return refuse("the address is not of the family it names");
-    if (address->is_multicast()) return refuse("multicast cannot be pointed at a relay");
     return std::nullopt;
 }
 
@@ -228,7 +183,7 @@ void Rewriter::rewrite_session_connection() {
     } else if (!read && targets_.empty()) {
         address = options_.origin_address;
     }
-    if (!address || connection_refusal(*doc_.session_connection())) return;
+    if (!address || why_refused(doc_, *doc_.session_connection())) return;
     if (hold) {
         edit_zero(*doc_.session_connection(), *address);
     } else {

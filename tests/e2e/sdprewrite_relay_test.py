@@ -100,6 +100,13 @@ class Call:
         assert not self.pipe.legs(), self.pipe.legs()
 
 
+def same(some, others):
+    """The same legs, for the same parties, with the same hold."""
+    def told(legs):
+        return sorted((leg["leg"], leg["party"]["endpoint"], leg.get("hold", False)) for leg in legs)
+    return told(some) == told(others)
+
+
 def peer():
     phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     phone.bind((HOST, 0))
@@ -149,13 +156,19 @@ def hold_and_refusal(pipe):
     assert "c=IN IP4 0.0.0.0" in held["message"], held
     call.response("200 OK", sdp(HOST, 4002))
     assert [leg.get("hold", False) for leg in pipe.legs()].count(True) == 1, pipe.legs()
-    call.again(sdp(HOST, 4000))
+    held = pipe.legs()
     for status in ("491 Request Pending", "488 Not Acceptable Here"):
+        call.again(sdp(HOST, 5000))
+        assert any(leg["party"]["endpoint"] == f"{HOST}:5000" for leg in pipe.legs()), pipe.legs()
         call.response(status)
-        call.again(sdp(HOST, 4000))
+        assert same(pipe.legs(), held), (pipe.legs(), held)
+    call.again(sdp(HOST, 5000))
     call.request("CANCEL")
-    assert {leg["leg"] for leg in pipe.legs()} == set(before), pipe.legs()
-    assert not any(leg.get("hold") for leg in pipe.legs()), pipe.legs()
+    call.response("487 Request Terminated")
+    assert same(pipe.legs(), held), (pipe.legs(), held)
+    call.again(sdp(HOST, 4000))
+    call.response("200 OK", sdp(HOST, 4002))
+    assert same(pipe.legs(), list(before.values())), (pipe.legs(), before)
     call.end()
 
 

@@ -77,6 +77,17 @@ Result<Json> Relay::ask(const char* command, const Json& params) {
     return Json(*answer);
 }
 
+bool Relay::has_legs(const Pair& pair) {
+    return pair.legs[0] || pair.legs[1];
+}
+
+bool Relay::same_legs(const Pair& a, const Pair& b) {
+    const auto same = [](const std::optional<Leg>& one, const std::optional<Leg>& two) {
+        return one.has_value() == two.has_value() && (!one || one->id == two->id);
+    };
+    return same(a.legs[0], b.legs[0]) && same(a.legs[1], b.legs[1]);
+}
+
 Result<void> Relay::begin(const sip::Message& message, const Sender& sender) {
     call_ = nullptr;
     sender_ = sender;
@@ -104,7 +115,7 @@ Result<void> Relay::begin(const sip::Message& message, const Sender& sender) {
 Result<void> Relay::follow(const sip::Message& message) {
     const auto over = [&]() -> Result<void> {
         const bool any = std::ranges::any_of(call_->streams, [](const Stream& stream) {
-            return stream.now.legs[0] || stream.now.legs[1] || stream.before;
+            return stream.now.legs[0] || stream.now.legs[1] || stream.agreed;
         });
         call_ = nullptr;
         calls_.erase(call_id_);
@@ -126,21 +137,48 @@ Result<void> Relay::follow(const sip::Message& message) {
     if (status < 300) {
         call_->answered = call_->answered || invite;
         call_->branches.clear();
-        return {};  // settled once its description has been read
+        // Else it is settled once the description has been read.
+        return message.body().empty() ? settle(true) : Result<void>();
     }
     if (call_->answered || !invite) return settle(false);
     call_->branches.erase(branch_of(message));
     return status != 401 && status != 407 && call_->branches.empty() ? over() : Result<void>();
 }
 
-/// An offer that changed the kind of a stream was accepted, or not.
+/// An offer was accepted, or not: what it replaced goes, or what it brought.
 Result<void> Relay::settle(bool accepted) {
     for (Stream& stream : call_->streams) {
-        if (!stream.before) continue;
-        Pair before = *std::exchange(stream.before, std::nullopt);
-        if (!accepted) std::swap(stream.now, before);
-        if (auto freed = free_pair(before); !freed) return freed;
+        if (!accepted && !stream.agreed) continue;
+        if (!accepted) {
+            if (auto back = go_back(stream); !back) return back;
+            continue;
+        }
+        if (stream.agreed && !same_legs(*stream.agreed, stream.now)) {
+            if (auto freed = free_pair(*stream.agreed); !freed) return freed;
+        }
+        stream.agreed = stream.now;
     }
+    return {};
+}
+
+/// The relay is told again what was agreed before.
+Result<void> Relay::go_back(Stream& stream) {
+    Pair agreed = *stream.agreed;
+    if (!same_legs(agreed, stream.now)) {
+        if (auto freed = free_pair(stream.now); !freed) return freed;
+    } else {
+        agreed.joined = stream.now.joined;
+        for (std::size_t side = 0; side < 2; ++side) {
+            if (!agreed.legs[side]) continue;
+            const Leg& now = *stream.now.legs[side];
+            const Leg& then = *agreed.legs[side];
+            if (then.party.empty() || (now.party == then.party && now.hold == then.hold)) continue;
+            const auto updated =
+                ask("update", {{"leg", then.id}, {"party", Json::parse(then.party)}, {"hold", then.hold}});
+            if (!updated && updated.error().code != Errc::not_found) return std::unexpected(updated.error());
+        }
+    }
+    stream.now = std::move(agreed);
     return {};
 }
 
@@ -230,6 +268,7 @@ Result<void> Relay::tell(Pair& pair, const sdp::Document& document, const sdp::M
         const auto updated = ask("update", update);
         if (!updated) return std::unexpected(updated.error());
         if (update.contains("party")) leg.party = text;
+        if (own) leg.hold = document.on_hold(media);
     }
     return {};
 }
@@ -262,19 +301,17 @@ Result<std::optional<sdp::MediaTarget>> Relay::target(Stream& stream, const sdp:
                                                       const sdp::Media& media) {
     if (media.rejected()) {  // an offer of port 0 may itself be refused: the answer to it counts
         if (!final_ || offers_) return std::nullopt;
-        const auto freed = free_pair(stream.now);
-        return freed ? Result<std::optional<sdp::MediaTarget>>(std::nullopt) : std::unexpected(freed.error());
+        if (auto freed = free_pair(stream.now); !freed) return std::unexpected(freed.error());
+        return std::nullopt;
     }
     if (media.port_count != 1)
         return fail(Errc::refused,
                     "the relay has one port for each stream, and this one wants " + std::to_string(media.port_count));
     const relay::Stream kind = kind_of(media);
-    const bool has_legs = stream.now.legs[0] || stream.now.legs[1];
-    if (has_legs && stream.now.kind != kind) {
-        if (stream.before) {
+    if (has_legs(stream.now) && stream.now.kind != kind) {
+        const bool kept = stream.agreed && same_legs(*stream.agreed, stream.now);
+        if (!kept) {
             if (auto freed = free_pair(stream.now); !freed) return std::unexpected(freed.error());
-        } else {
-            stream.before = std::move(stream.now);
         }
         stream.now = {};
     }

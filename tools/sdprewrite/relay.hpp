@@ -42,6 +42,7 @@ class Relay {
         Endpoint local;
         std::optional<Endpoint> rtcp;
         std::string party;  ///< JSON, as the relay was told last; empty: not yet
+        bool hold = false;
     };
     /// The two legs of a stream: of who described it first, and of the other.
     struct Pair {
@@ -52,7 +53,7 @@ class Relay {
     };
     struct Stream {
         Pair now;
-        std::optional<Pair> before;  ///< of another kind, until the new one is accepted
+        std::optional<Pair> agreed;  ///< as it was when an answer came last: a refused offer leads back there
     };
     struct Call {
         std::string first_tag;  ///< of the side whose legs come first
@@ -64,9 +65,12 @@ class Relay {
     };
     struct Link;
 
+    [[nodiscard]] static bool has_legs(const Pair& pair);
+    [[nodiscard]] static bool same_legs(const Pair& a, const Pair& b);
     [[nodiscard]] Result<nlohmann::ordered_json> ask(const char* command, const nlohmann::ordered_json& params);
     [[nodiscard]] Result<void> follow(const sip::Message& message);
     [[nodiscard]] Result<void> settle(bool accepted);
+    [[nodiscard]] Result<void> go_back(Stream& stream);
     [[nodiscard]] Result<void> free_pair(Pair& pair);
     [[nodiscard]] Result<Leg> open(const sdp::Document& document, const sdp::Media& media, const Pair& pair, bool own);
     [[nodiscard]] Result<void> prepare(Stream& stream, const sdp::Document& document, const sdp::Media& media);

@@ -133,30 +133,40 @@ void Doctor::never_talked() {
     }
 }
 
+namespace {
+
+/// "The caller put the call on hold in frame 7 (a=sendonly)".
+std::string who_holds(const DescriptionSeen& description, const StreamSeen& held, bool talked) {
+    const bool zero = held.rtp && held.rtp->address.is_unspecified();
+    const std::string what = zero ? "c=0.0.0.0" : std::string("a=") + sdp::to_string(held.direction);
+    const std::string frame = " in frame " + std::to_string(description.frame);
+    return capital(name(description.writer)) + (talked
+                                                    ? " put the call on hold" + frame + " (" + what + ")"
+                                                    : " wanted nothing sent from the beginning (" + what + frame + ")");
+}
+
+}  // namespace
+
 void Doctor::look_for_hold() {
     for (const DescriptionSeen& one : call_.descriptions) {
         const auto held = std::ranges::find_if(one.streams, &StreamSeen::hold);
         if (held == one.streams.end() || (!one.request && one.status < 200)) continue;  // early media is often sendonly
+        if (!call_.callee_tag.empty() && !one.tag.empty() && one.tag != call_.callee_tag)
+            continue;  // of another branch
         const Side who = one.writer;
         const auto same_writer = [&](const DescriptionSeen& other) {
             return other.writer == who && std::ranges::none_of(other.streams, &StreamSeen::hold);
         };
         const bool talked = std::ranges::any_of(call_.descriptions, [&](const DescriptionSeen& earlier) {
-            return same_writer(earlier) && earlier.time_ns <= one.time_ns && earlier.cseq != one.cseq;
+            return same_writer(earlier) && earlier.frame < one.frame && earlier.cseq != one.cseq;
         });
         const auto resumed = std::ranges::find_if(call_.descriptions, [&](const DescriptionSeen& later) {
-            return same_writer(later) && later.time_ns >= one.time_ns && later.cseq != one.cseq;
+            return same_writer(later) && later.frame > one.frame && later.cseq != one.cseq;
         });
         const std::string until =
             resumed == call_.descriptions.end() ? "from then on" : "until frame " + std::to_string(resumed->frame);
-        const bool zero = held->rtp && held->rtp->address.is_unspecified();
-        const std::string what = zero ? "c=0.0.0.0" : std::string("a=") + sdp::to_string(held->direction);
-        const std::string frame = " in frame " + std::to_string(one.frame);
         add(Cause::on_hold, who,
-            capital(name(who)) +
-                (talked ? " put the call on hold" + frame + " (" + what + ")"
-                        : " wanted nothing sent from the beginning (" + what + frame + ")") +
-                ": that nothing is sent to it " + until + " is meant, and no failure.",
+            who_holds(one, *held, talked) + ": that nothing is sent to it " + until + " is meant, and no failure.",
             "Nothing to repair; relays must not time out while a call is on hold ([media_proxy] hold_timeout).");
         return;
     }
