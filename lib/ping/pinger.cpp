@@ -11,9 +11,10 @@ namespace {
 
 constexpr std::size_t max_waiting = 10'000;
 constexpr unsigned failures_are_death = 3;
-constexpr unsigned unanswered_are_death = 3;
+constexpr unsigned unanswered_are_silence = 3;
 constexpr Duration longest_retry = std::chrono::seconds(2);
 constexpr Duration busy_retry = std::chrono::milliseconds(50);
+constexpr unsigned busy_retries = 20;  ///< for a second; the next moment is not far then
 constexpr std::string_view crlf_ping = "\r\n\r\n";
 
 std::string hex(std::uint64_t value) {
@@ -64,7 +65,7 @@ std::vector<Event> Pinger::on_client(Client client, Instant now) {
                                   state.client.connection != client.connection);
     if (moved) {
         state.answered_before = false;  // a new flow owes us nothing yet
-        state.unanswered = state.failures = 0;
+        state.unanswered = state.failures = state.busy = 0;
     }
     state.client = std::move(client);
     if (!schedule_.contains(state.client.id)) {
@@ -84,24 +85,29 @@ void Pinger::admit(State& state, Instant now, std::vector<Event>& events) {
     const auto interval = interval_of(state.client);
     if (!interval) return;
     const ClientId id = state.client.id;
-    if (schedule_.add(id, Grid(*interval), now, missed_since_) != Schedule::Added::refused) {
-        by_hash_.insert_or_assign(stable_hash(id), id);
-        return;
-    }
+    if (schedule_.add(id, Grid(*interval), now, missed_since_) == Schedule::Added::refused)
+        return refuse(state, events);
+    if (options_.method == Method::options) by_hash_.insert_or_assign(stable_hash(id), id);
+}
+
+/// Tells of it, and lets it wait for room; beyond max_waiting the client is forgotten until it registers again.
+void Pinger::refuse(State& state, std::vector<Event>& events) {
     ++counters_.refused;
     events.push_back({Event::Kind::refused, state.client, "limit " + std::to_string(schedule_.client_limit())});
     if (waiting_.size() < max_waiting) {
-        waiting_.emplace(++last_waiting_, id);
+        state.waiting = ++last_waiting_;
+        waiting_.emplace(state.waiting, state.client.id);
     } else {
-        states_.erase(id);
+        forget(events.back().client.id);
     }
 }
 
 void Pinger::admit_waiting(Instant now, std::vector<Event>& events) {
     while (!waiting_.empty() && schedule_.size() < schedule_.client_limit()) {
-        const auto found = states_.find(waiting_.begin()->second);
+        State& state = states_.at(waiting_.begin()->second);
         waiting_.erase(waiting_.begin());
-        if (found != states_.end() && !schedule_.contains(found->first)) admit(found->second, now, events);
+        state.waiting = 0;
+        admit(state, now, events);
     }
 }
 
@@ -109,7 +115,10 @@ void Pinger::admit_waiting(Instant now, std::vector<Event>& events) {
 void Pinger::forget(const ClientId& id) {
     schedule_.remove(id);
     by_hash_.erase(stable_hash(id));
-    if (const auto found = states_.find(id); found != states_.end()) states_.erase(found);
+    const auto found = states_.find(id);
+    if (found == states_.end()) return;
+    if (found->second.waiting != 0) waiting_.erase(found->second.waiting);
+    states_.erase(found);
 }
 
 void Pinger::on_removed(const ClientId& id, Instant now) {
@@ -146,7 +155,7 @@ std::vector<Event> Pinger::on_time(Instant now) {
             continue;
         }
         const bool retry = std::exchange(state.retry, false);
-        if (retry && state.unanswered == 0 && state.failures == 0) continue;  // it has answered meanwhile
+        if (retry && state.unanswered == 0 && state.busy == 0) continue;  // it has answered meanwhile
         ping(state, now, events);
     }
     return events;
@@ -154,7 +163,6 @@ std::vector<Event> Pinger::on_time(Instant now) {
 
 void Pinger::ping(State& state, Instant now, std::vector<Event>& events) {
     if (state.client.transport != Transport::udp) {
-        ++counters_.sent;
         events.push_back({Event::Kind::connection, state.client, {}});
         return;
     }
@@ -162,17 +170,40 @@ void Pinger::ping(State& state, Instant now, std::vector<Event>& events) {
         events.push_back({Event::Kind::send, state.client, std::string(crlf_ping)});
         return;
     }
-    if (state.answered_before && state.unanswered >= unanswered_are_death) {
-        die(state.client.id, std::to_string(unanswered_are_death) + " OPTIONS in a row without an answer", events);
+    if (state.answered_before && state.unanswered >= unanswered_are_silence) {
+        events.push_back({Event::Kind::silent, state.client, {}});
         return;
     }
     // A retry repeats the request as RFC 3261 section 17.1.2 does; a new round is a new request.
     if (state.unanswered == 0 || !state.answered_before) ++state.round;
     events.push_back({Event::Kind::send, state.client, options_request(state)});
-    if (!state.answered_before) return;
+    if (!state.answered_before || !answers_come_) return;
     ++state.unanswered;
     state.retry = true;
-    schedule_.again(state.client.id, now + std::min<Duration>(*options_.udp_interval / 5, longest_retry));
+    schedule_.again(state.client.id, now + std::min(retry_after(state), longest_retry));
+}
+
+Duration Pinger::retry_after(const State& state) const {
+    return interval_of(state.client).value_or(longest_retry) / 5;
+}
+
+void Pinger::set_answers_come(bool come) {
+    answers_come_ = come;
+    if (!come) return;
+    for (auto& [id, state] : states_) state.unanswered = 0;
+}
+
+std::vector<Event> Pinger::confirm_silent(const ClientId& id, Instant now) {
+    std::vector<Event> events;
+    const auto found = states_.find(id);
+    if (found == states_.end() || found->second.unanswered < unanswered_are_silence) return events;
+    die(id, std::to_string(unanswered_are_silence) + " OPTIONS in a row without an answer", events);
+    admit_waiting(now, events);
+    return events;
+}
+
+void Pinger::forgive_silent(const ClientId& id) {
+    if (const auto found = states_.find(id); found != states_.end()) found->second.unanswered = 0;
 }
 
 void Pinger::die(const ClientId& id, std::string reason, std::vector<Event>& events) {
@@ -186,22 +217,34 @@ void Pinger::die(const ClientId& id, std::string reason, std::vector<Event>& eve
 std::vector<Event> Pinger::on_sent(const ClientId& id, SendOutcome outcome, std::string_view reason, Instant now) {
     std::vector<Event> events;
     if (outcome == SendOutcome::sent) ++counters_.sent;
-    if (outcome == SendOutcome::later) ++counters_.later;
+    if (outcome == SendOutcome::later || outcome == SendOutcome::unable) ++counters_.later;
     if (outcome == SendOutcome::failed) ++counters_.failed;
     const auto found = states_.find(id);
     if (found == states_.end()) return events;
     State& state = found->second;
-    if (outcome == SendOutcome::sent) {
-        state.failures = 0;
-    } else if (outcome == SendOutcome::later) {
-        state.failures = static_cast<std::uint8_t>(std::min(state.failures + 1, 200));
-        if (state.failures < 20) {
+    const bool went_out = outcome == SendOutcome::sent || outcome == SendOutcome::failed;
+    if (!went_out && state.unanswered > 0) --state.unanswered;  // nobody can answer what was not sent
+    switch (outcome) {
+        case SendOutcome::sent: state.busy = state.failures = 0; break;
+        case SendOutcome::later:
+            if (++state.busy >= busy_retries) {
+                state.busy = 0;
+                break;
+            }
             state.retry = true;
             schedule_.again(id, now + busy_retry);
-        }
-    } else if (++state.failures >= failures_are_death) {
-        die(ClientId(id), std::string(reason), events);
-        admit_waiting(now, events);
+            break;
+        case SendOutcome::unable:
+            state.busy = 1;
+            state.retry = true;
+            schedule_.again(id, now + retry_after(state));
+            break;
+        case SendOutcome::failed:
+            state.busy = 0;
+            if (++state.failures < failures_are_death) break;
+            die(ClientId(id), std::string(reason), events);
+            admit_waiting(now, events);
+            break;
     }
     return events;
 }
@@ -260,28 +303,38 @@ std::vector<Event> Pinger::reload(const Options& options, Instant now) {
     std::vector<Event> events;
     options_ = options;
     schedule_.set_client_limit(options.clients_limit);
+    std::vector<ClientId> too_many;
+    std::size_t kept = 0;
     for (auto& [id, state] : states_) {
         const auto interval = interval_of(state.client);
         if (!interval) {
             schedule_.remove(id);
         } else if (schedule_.contains(id)) {
             schedule_.change(id, Grid(*interval), now);
-        } else if (schedule_.size() < schedule_.client_limit() &&
-                   schedule_.add(id, Grid(*interval), now) == Schedule::Added::added) {
-            by_hash_.insert_or_assign(stable_hash(id), id);
+            if (++kept > options.clients_limit) too_many.push_back(id);
         }
     }
-    // A smaller limit: who came last in the table's order gives way. Seldom, and said one by one.
-    while (schedule_.size() > schedule_.client_limit()) {
-        const auto found =
-            std::ranges::find_if(states_, [this](const auto& entry) { return schedule_.contains(entry.first); });
-        schedule_.remove(found->first);
-        ++counters_.refused;
-        events.push_back(
-            {Event::Kind::refused, found->second.client, "limit " + std::to_string(options.clients_limit)});
-        waiting_.emplace(++last_waiting_, found->first);
+    for (const ClientId& id : too_many) {
+        schedule_.remove(id);
+        refuse(states_.at(id), events);
     }
+    // Who was waiting, and who was known but not pinged ("off" until now).
+    admit_waiting(now, events);
+    std::vector<ClientId> idle;
+    for (auto& [id, state] : states_) {
+        if (state.waiting == 0 && !schedule_.contains(id)) idle.push_back(id);
+    }
+    for (const ClientId& id : idle) admit(states_.at(id), now, events);
+    index_answers();
     return events;
+}
+
+void Pinger::index_answers() {
+    by_hash_.clear();
+    if (options_.method != Method::options) return;
+    for (const auto& [id, state] : states_) {
+        if (schedule_.contains(id)) by_hash_.insert_or_assign(stable_hash(id), id);
+    }
 }
 
 }  // namespace natkit::ping

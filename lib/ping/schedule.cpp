@@ -71,7 +71,7 @@ Schedule::Added Schedule::add(const ClientId& id, const Grid& grid, Instant now,
     client.id = &entry->first;
     client.hash = stable_hash(id);
     client.grid = grid;
-    shortest_period_ = std::min(shortest_period_, grid.period());
+    ++periods_[grid.period()];
     const bool missed = missed_since && grid.last(client.hash, now) > *missed_since;
     plan(slot, missed ? now : grid.next(client.hash, now));
     return Added::added;
@@ -81,6 +81,7 @@ bool Schedule::remove(const ClientId& id) {
     const auto found = index_.find(id);
     if (found == index_.end()) return false;
     Slot& client = slots_[found->second];
+    forget_period(client.grid.period());
     client.id = nullptr;
     ++client.generation;
     free_.push_back(found->second);
@@ -88,13 +89,19 @@ bool Schedule::remove(const ClientId& id) {
     return true;
 }
 
+void Schedule::forget_period(Duration period) {
+    const auto found = periods_.find(period);
+    if (--found->second == 0) periods_.erase(found);
+}
+
 void Schedule::change(const ClientId& id, const Grid& grid, Instant now) {
     const auto found = index_.find(id);
     if (found == index_.end()) return;
     Slot& client = slots_[found->second];
     if (client.grid.interval() == grid.interval()) return;
+    forget_period(client.grid.period());
+    ++periods_[grid.period()];
     client.grid = grid;
-    shortest_period_ = std::min(shortest_period_, grid.period());
     plan(found->second, std::min(client.due, grid.next(client.hash, now)));
 }
 
@@ -106,7 +113,7 @@ void Schedule::again(const ClientId& id, Instant when) {
 std::size_t Schedule::full_burst() const noexcept {
     const std::size_t n = index_.size();
     if (n == 0) return 1;
-    const auto ticks = static_cast<std::size_t>(std::max<std::int64_t>(shortest_period_ / limits_.tick, 1));
+    const auto ticks = static_cast<std::size_t>(std::max<std::int64_t>(periods_.begin()->first / limits_.tick, 1));
     return limits_.burst_factor * ((n + ticks - 1) / ticks);
 }
 

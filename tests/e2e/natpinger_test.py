@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """natpinger: far-end clients are pinged from the SIP port at the interval, whatever dies; the rest is told or left alone."""
 import errno
+import fcntl
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -99,20 +102,59 @@ def options_and_their_answers(net):
     home = site.home_host()
     phone = site.phone(home, "bob")
     lab.wait_until(lambda: site.ask("natpinger", "status")["answers"] >= 4, "answers to OPTIONS")
-    # Strangers' answers change nothing, however many.
+    # Strangers' answers change nothing, however many, and though they know the very branch of a ping: the source is another.
+    tap = net.tap(home)
+    lab.wait_until(lambda: any("OPTIONS" in text for _, text in tap.sip()), "an OPTIONS at the phone")
+    branch = re.search(r"branch=(z9hG4bK-natkit-ping-[0-9a-f]{16})", next(text for _, text in tap.sip() if "OPTIONS" in text))[1]
     stranger = site.wan_host()
     flood = stranger.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    answer = (f"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {SIP_PORT};branch=z9hG4bK-natkit-ping-%016x-%016x;rport\r\nFrom: <sip:a>;tag=1\r\n"
+    answer = (f"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {SIP_PORT};branch=%s-%016x;rport\r\nFrom: <sip:a>;tag=1\r\n"
               f"To: <sip:b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
-    for n in range(2000):
-        flood.sendto((answer % (n, n)).encode(), (site_of_phones.WAN_EDGE, 5060))
+    for n in range(10_000):
+        whose = branch if n % 2 else f"z9hG4bK-natkit-ping-{n:016x}"
+        if n % 100 == 1:  # and now and then the latest one, copied from the wire
+            latest = [text for _, text in tap.sip() if "OPTIONS" in text][-1]
+            whose = re.search(r"branch=(z9hG4bK-natkit-ping-[0-9a-f]{16})-([0-9a-f]{16})", latest)
+            flood.sendto((answer % (whose[1], int(whose[2], 16))).encode(), (site_of_phones.WAN_EDGE, 5060))
+            whose = branch
+        flood.sendto((answer % (whose, n)).encode(), (site_of_phones.WAN_EDGE, 5060))
     before = site.ask("natpinger", "status")
     lab.wait_until(lambda: site.ask("natpinger", "status")["answers"] > before["answers"], "further answers")
-    lab.require(site.ask("natpinger", "status")["dead"] == 0, "somebody died of a flood")
+    after = site.ask("natpinger", "status")
+    lab.require(after["dead"] == 0 and after["strangers"] > 5000, f"{after}")
     # A phone that answered and is gone is dead, and the registrar acts on it.
     phone.program.kill()
     site.natkit.wait_line(r"major NATPING dead: sip:bob@example.com", again=True)
     lab.wait_until(lambda: site.status()["clients"] == 0, "the registration to be removed")
+    site.natkit.stop()
+
+
+def a_sipedge_that_is_away_or_hangs_makes_nobody_dead(net):
+    """Answers to OPTIONS come to sipedge: while it does not read them, their absence is nobody's silence."""
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"', "method": '"options"'})
+    home = site.home_host()
+    site.phone(home, "bob")
+
+    def answers():
+        return site.ask("natpinger", "status")["answers"]
+    lab.wait_until(lambda: answers() >= 3, "answers to OPTIONS")
+    tap = net.tap(home)
+    # One that hangs: its watch still stands. Bob's five unanswered OPTIONS would be two more than a death takes.
+    sipedge = site.pid("sipedge")
+    os.kill(sipedge, signal.SIGSTOP)
+    seen = len(tap.sip())
+    lab.wait_until(lambda: len(tap.sip()) >= seen + 10, "OPTIONS, and answers that nobody reads", 30)
+    time.sleep(2)
+    os.kill(sipedge, signal.SIGCONT)
+    before = answers()
+    lab.wait_until(lambda: answers() > before + 2, "answers again")
+    # One that is dead.
+    for _ in range(5):
+        os.kill(site.pid("sipedge"), signal.SIGKILL)
+        before = answers()
+        lab.wait_until(lambda: answers() > before, "answers after a death of sipedge")
+    status = site.ask("natpinger", "status")
+    lab.require(status["dead"] == 0 and status["pinged"] == 1 and site.status()["clients"] == 1, f"{status}")
     site.natkit.stop()
 
 
@@ -216,7 +258,54 @@ def a_filter_for_scripts(net):
     lab.require(pinger.stop() == 1, "a bad record gives exit status 1")
 
 
+OPTIONS_OF_A_SOCKET = [
+    (socket.SOL_SOCKET, getattr(socket, name)) for name in (
+        "SO_REUSEADDR", "SO_REUSEPORT", "SO_BROADCAST", "SO_DONTROUTE", "SO_KEEPALIVE", "SO_OOBINLINE", "SO_PRIORITY", "SO_RCVBUF",
+        "SO_RCVLOWAT", "SO_SNDBUF", "SO_MARK", "SO_ERROR")
+] + [(socket.IPPROTO_IP, number) for number in (1, 2, 5, 6, 8, 10, 11, 12, 13, 15, 18, 19)]  # IP_TOS … IP_TRANSPARENT
+
+
+def a_socket_that_is_shared(net):
+    """Given by --fd: no option of it is changed, what is queued on it stays, and nobody can take its port."""
+    host = net.host("one")
+    shared = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    shared.bind(("127.0.0.1", 5060))
+    phone = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    phone.bind(("127.0.0.1", 5070))
+    phone.settimeout(lab.PATIENCE)
+
+    def state():
+        return [shared.getsockopt(level, name) for level, name in OPTIONS_OF_A_SOCKET] + [fcntl.fcntl(shared, fcntl.F_GETFL)]
+    before = state()
+    queued = [f"datagram {n}".encode() for n in range(20)]
+    for datagram in queued:
+        phone.sendto(datagram, ("127.0.0.1", 5060))
+    record = json.dumps({"type": "client", "id": "bob", "flow": {"transport": "udp", "remote": "127.0.0.1:5070"}})
+    pinger = subprocess.Popen(["nsenter", "--net=/run/netns/one", str(lab.PROGRAMS / "natpinger"), "--fd", str(shared.fileno()), "--interval", "1s"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[shared.fileno()], text=True)
+    pinger.stdin.write(record + "\n")
+    pinger.stdin.close()
+    for _ in range(4):
+        lab.require(phone.recvfrom(99) == (PING, ("127.0.0.1", 5060)), "something else than a ping came")
+    lab.require(state() == before, f"an option was changed: {before} → {state()}")
+    for option in (None, socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        thief = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if option:
+            thief.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            thief.bind(("127.0.0.1", 5060))
+            raise lab.Failure(f"a second program could take the port with option {option}")
+        except OSError as error:
+            lab.require(error.errno == errno.EADDRINUSE, str(error))
+    pinger.terminate()
+    lab.require(pinger.wait(lab.PATIENCE) == 0, "natpinger did not end well")
+    pinger.stdout.close()
+    shared.settimeout(1)
+    lab.require([shared.recv(99) for _ in queued] == queued, "natpinger read from the socket")
+
+
 if __name__ == "__main__":
     lab.main(far_end_only_from_the_sip_port_at_the_interval, a_dead_natpinger_loses_no_binding_and_pings_nobody_twice,
-             the_limit_refuses_by_name, the_port_cannot_be_taken, options_and_their_answers,
+             the_limit_refuses_by_name, the_port_cannot_be_taken, a_socket_that_is_shared, options_and_their_answers,
+             a_sipedge_that_is_away_or_hangs_makes_nobody_dead,
              tcp_clients_are_pinged_on_their_connections, a_dead_tcp_client_is_found_by_its_ping, a_filter_for_scripts)

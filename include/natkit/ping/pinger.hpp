@@ -47,6 +47,7 @@ struct Event {
         connection,  ///< send CRLFCRLF on the client's connection: its owner does
         answered,    ///< the first answer of a client
         refused,     ///< not pinged: the limit is reached
+        silent,      ///< its answers do not come any more: confirm_silent() or forgive_silent() says what that means
         dead,        ///< not pinged any more; `text` says why
         expired,     ///< not pinged any more: its registration is over
     };
@@ -57,15 +58,21 @@ struct Event {
 
 struct Counters {
     std::uint64_t sent = 0;
-    std::uint64_t later = 0;      ///< the socket was busy; tried again
-    std::uint64_t failed = 0;     ///< the system refused
+    std::uint64_t later = 0;      ///< the socket was busy, or this host cannot send at present; tried again
+    std::uint64_t failed = 0;     ///< the system refused this destination
     std::uint64_t answers = 0;    ///< answers to OPTIONS
     std::uint64_t strangers = 0;  ///< answers that belong to no ping of ours
     std::uint64_t dead = 0;
     std::uint64_t refused = 0;
 };
 
-enum class SendOutcome : std::uint8_t { sent, later, failed };
+enum class SendOutcome : std::uint8_t {
+    sent,
+    later,   ///< the socket is busy
+    unable,  ///< this host cannot send at present (a link that is down, no route, a firewall): says nothing of the
+             ///< client
+    failed,  ///< this client cannot be reached
+};
 
 /// Who is pinged, how and when; who is dead (design: a transport error, or OPTIONS unanswered by a client that answered
 /// before; never a missing CRLF pong). Sans-I/O: events in, events out.
@@ -90,6 +97,15 @@ class Pinger {
     /// What became of a `send`. `reason` is for people.
     [[nodiscard]] std::vector<Event> on_sent(const ClientId& id, SendOutcome outcome, std::string_view reason,
                                              Instant now);
+    /// Whether answers can reach us at all: while whoever receives them is away, a missing one is nobody's silence.
+    /// All silence until then is forgotten when they come again.
+    void set_answers_come(bool come);
+    /// About a `silent` client: whoever receives the answers has looked, and there is none. It is dead then, unless it
+    /// has answered meanwhile.
+    [[nodiscard]] std::vector<Event> confirm_silent(const ClientId& id, Instant now);
+    /// The opposite: nobody received answers, so its silence means nothing.
+    void forgive_silent(const ClientId& id);
+
     /// An answer to an OPTIONS whose topmost Via has this branch. Strangers' answers do nothing.
     [[nodiscard]] std::vector<Event> on_answer(std::string_view branch, const Endpoint& source);
 
@@ -110,7 +126,9 @@ class Pinger {
         Client client;
         std::uint64_t round = 0;  ///< numbers the OPTIONS of this client
         std::uint32_t epoch = 0;
-        std::uint8_t failures = 0;    ///< in a row
+        std::uint64_t waiting = 0;    ///< its place in waiting_; 0: none
+        std::uint8_t busy = 0;        ///< sends in a row that the socket had no room for
+        std::uint8_t failures = 0;    ///< sends in a row that the system refused
         std::uint8_t unanswered = 0;  ///< OPTIONS in a row
         bool answered_before = false;
         bool retry = false;  ///< the schedule's next moment is a retry, not the grid's
@@ -122,6 +140,9 @@ class Pinger {
     void forget(const ClientId& id);
     void ping(State& state, Instant now, std::vector<Event>& events);
     void die(const ClientId& id, std::string reason, std::vector<Event>& events);
+    void refuse(State& state, std::vector<Event>& events);
+    void index_answers();
+    [[nodiscard]] Duration retry_after(const State& state) const;
     [[nodiscard]] std::string branch_of(const State& state) const;
     [[nodiscard]] std::string options_request(const State& state) const;
 
@@ -134,6 +155,7 @@ class Pinger {
     std::map<std::uint64_t, ClientId> waiting_;            ///< refused, in the order they came
     std::uint64_t last_waiting_ = 0;
     std::uint32_t epoch_ = 0;
+    bool answers_come_ = true;
     Counters counters_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -95,13 +96,14 @@ class Schedule {
     };
 
     void plan(std::uint32_t slot, Instant when);
+    void forget_period(Duration period);
 
     Limits limits_;
     std::unordered_map<ClientId, std::uint32_t> index_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_;
     Deadlines<Ref> deadlines_;
-    Duration shortest_period_ = Duration::max();
+    std::map<Duration, std::size_t> periods_;  ///< how many clients have each; two or three
     std::optional<Instant> tick_start_;
     std::size_t sent_in_tick_ = 0;
 };

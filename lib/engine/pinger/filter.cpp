@@ -27,6 +27,7 @@ Filter::Filter(io::Loop& loop, const ping::Options& options, log::Level level, H
                            record::ping_record(event.client, runner_.pinger().options().method, result, reason);
                        handlers_.on_record(record.dump(-1, ' ', false, Json::error_handler_t::replace));
                    },
+               .on_silent = {},
                .on_served = {}}) {}
 
 Result<void> Filter::give_socket(io::Fd socket) {

@@ -4,7 +4,6 @@
 #include <random>
 
 #include "natkit/base/text.hpp"
-#include "natkit/io/host.hpp"
 
 namespace natkit::pinger {
 namespace {
@@ -23,12 +22,23 @@ std::string name_of(const ping::Client& client) {
     return text::printable(who, 120) + " at " + to_string(client.remote);
 }
 
+SendOutcome outcome_of(io::SharedSend status) {
+    switch (status) {
+        case io::SharedSend::sent: return SendOutcome::sent;
+        case io::SharedSend::later: return SendOutcome::later;
+        case io::SharedSend::unable: return SendOutcome::unable;
+        case io::SharedSend::failed: return SendOutcome::failed;
+    }
+    return SendOutcome::later;
+}
+
 const char* word_of(Event::Kind kind) {
     switch (kind) {
         case Event::Kind::send: return "sent";
         case Event::Kind::connection: return "connection";
         case Event::Kind::answered: return "answered";
         case Event::Kind::refused: return "refused";
+        case Event::Kind::silent:
         case Event::Kind::dead: return "dead";
         case Event::Kind::expired: return "expired";
     }
@@ -65,6 +75,15 @@ void Runner::on_answer(const std::string& branch, const Endpoint& source) {
     handle(pinger_.on_answer(branch, source));
 }
 
+void Runner::on_silence_confirmed(const ping::ClientId& id) {
+    handle(pinger_.confirm_silent(id, loop_.now()));
+    restart_timer();
+}
+
+void Runner::on_connection_pinged(const ping::ClientId& id) {
+    handle(pinger_.on_sent(id, SendOutcome::sent, {}, loop_.now()));
+}
+
 void Runner::on_connection_failed(const ping::ClientId& id, const std::string& reason) {
     handle(pinger_.on_sent(id, SendOutcome::failed, reason, loop_.now()));
 }
@@ -76,6 +95,7 @@ void Runner::reload(const ping::Options& options) {
 
 void Runner::set_sockets(std::map<std::string, io::Fd> sockets) {
     sockets_ = std::move(sockets);
+    unable_.clear();
 }
 
 void Runner::add_socket(const std::string& name, io::Fd socket) {
@@ -101,6 +121,8 @@ void Runner::handle(const std::vector<Event>& events) {
     for (const Event& event : events) {
         if (event.kind == Event::Kind::send) {
             send(event);
+        } else if (event.kind == Event::Kind::silent) {
+            if (handlers_.on_silent) handlers_.on_silent(event.client.id);
         } else {
             tell(event, word_of(event.kind), event.text);
         }
@@ -117,18 +139,25 @@ void Runner::send(const Event& event) {
         log_.problems(reason + " to ping " + name_of(event.client));
     } else {
         const io::SharedSendResult result = io::send_shared(socket->second, event.client.remote, event.text);
-        if (result.status == io::SharedSend::sent) {
-            outcome = SendOutcome::sent;
-        } else {
-            reason = std::strerror(result.error_number);
-            if (result.status == io::SharedSend::failed) outcome = SendOutcome::failed;
-        }
+        outcome = outcome_of(result.status);
+        if (outcome != SendOutcome::sent) reason = std::strerror(result.error_number);
+        note(name, result, reason);
     }
-    constexpr const char* words[] = {"sent", "later", "failed"};
+    constexpr const char* words[] = {"sent", "later", "later", "failed"};
     if (log_.on(log::Level::all))
         log_.all(std::string("ping ") + words[static_cast<int>(outcome)] + ": " + name_of(event.client));
     tell(event, words[static_cast<int>(outcome)], reason);
     handle(pinger_.on_sent(event.client.id, outcome, reason, loop_.now()));
+}
+
+void Runner::note(const std::string& socket, const io::SharedSendResult& result, const std::string& reason) {
+    if (result.status == io::SharedSend::unable) {
+        if (unable_.insert(socket).second) {
+            log_.failures(socket + " cannot send: " + reason + "; its clients are kept, and pinged once it can again");
+        }
+    } else if (!unable_.empty() && result.status == io::SharedSend::sent && unable_.erase(socket) > 0) {
+        log_.major(socket + " can send again");
+    }
 }
 
 void Runner::tell(const Event& event, const std::string& result, const std::string& reason) {
@@ -140,6 +169,7 @@ void Runner::tell(const Event& event, const std::string& result, const std::stri
             if (log_.on(log::Level::low_level)) log_.low_level(result + ": " + name_of(event.client));
             break;
         case Event::Kind::send:
+        case Event::Kind::silent:
         case Event::Kind::connection: break;
     }
     if (result == "failed") log_.problems("ping failed: " + name_of(event.client) + ": " + reason);

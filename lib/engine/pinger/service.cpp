@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
@@ -15,6 +17,9 @@ namespace natkit::pinger {
 namespace {
 
 using control::Json;
+
+/// Within it sipedge reads what its sockets hold, were it 10,000 answers.
+constexpr Duration time_to_read = std::chrono::seconds(1);
 
 std::string text_of(const Json& object, const char* key) {
     const auto found = object.find(key);
@@ -60,14 +65,23 @@ struct Service::Impl {
     std::unique_ptr<Runner> runner;
     std::unique_ptr<control::Server> server;
     std::unique_ptr<control::Client> edge;
+    std::set<ping::ClientId> silent;  ///< to be asked about
+    std::set<ping::ClientId> asked;   ///< to be confirmed or forgiven, once sipedge has answered
+    io::Timer settled;
 
-    Impl(io::Loop& on, Options with) : loop(on), options(std::move(with)), started(on.now()) {}
+    Impl(io::Loop& on, Options with)
+        : loop(on), options(std::move(with)), started(on.now()), settled(on, [this] {
+              edge->request("status", nullptr, [this](const Result<Json>& reply) { end_silence(reply.has_value()); });
+          }) {}
 
     void make_runner(const config::Config& config);
     void serve();
     void watch_edge();
     void on_edge_record(const Json& record);
     void on_event(const ping::Event& event, const std::string& result, const std::string& reason);
+    void on_silent(const ping::ClientId& id);
+    void ask_about_silent();
+    void end_silence(bool edge_works);
     void reload(const control::Reply& reply);
     [[nodiscard]] Json status() const;
     [[nodiscard]] Json listeners(std::vector<io::Fd>& descriptors) const;
@@ -96,6 +110,7 @@ void Service::Impl::make_runner(const config::Config& config) {
         loop, options_of(config.pinger), mark->before(), config.pinger.log_level,
         Runner::Handlers{.on_event = [this](const ping::Event& event, const std::string& result,
                                             const std::string& reason) { on_event(event, result, reason); },
+                         .on_silent = [this](const ping::ClientId& id) { on_silent(id); },
                          .on_served = [this](Instant until) { mark->set(until); }});
 }
 
@@ -137,6 +152,7 @@ void Service::Impl::watch_edge() {
     edge->on_state([this](bool connected, const std::string& why) {
         // While sipedge is away its clients' bindings are kept open all the same.
         if (connected) runner->pinger().begin_snapshot();
+        runner->pinger().set_answers_come(connected);
         if (runner->log().on(log::Level::low_level)) {
             runner->log().low_level(connected ? std::string("watching sipedge") : "sipedge: " + why);
         }
@@ -171,13 +187,42 @@ void Service::Impl::on_event(const ping::Event& event, const std::string& result
     } else if (event.kind == Kind::connection) {
         edge->request("ping-connection", {{"connection", event.client.connection}},
                       [this, id = event.client.id](const Result<Json>& reply) {
-                          if (!reply && reply.error().code != Errc::timed_out)
+                          if (reply) {
+                              runner->on_connection_pinged(id);
+                          } else if (reply.error().code != Errc::timed_out) {
                               runner->on_connection_failed(id, reply.error().message);
+                          }
                       });
     }
     if (server->watched()) {
         server->publish(record::ping_record(event.client, runner->pinger().options().method, result, reason));
     }
+}
+
+/// Answers come to sipedge, which may hang while the watch on it still stands. A client is silent only if sipedge works
+/// after its last OPTIONS, and has had time to read what waits in its sockets.
+void Service::Impl::on_silent(const ping::ClientId& id) {
+    silent.insert(id);
+    if (asked.empty()) ask_about_silent();
+}
+
+void Service::Impl::ask_about_silent() {
+    asked = std::exchange(silent, {});
+    edge->request("status", nullptr, [this](const Result<Json>& reply) {
+        if (!reply) return end_silence(false);
+        settled.start_in(time_to_read);
+    });
+}
+
+void Service::Impl::end_silence(bool edge_works) {
+    for (const ping::ClientId& id : std::exchange(asked, {})) {
+        if (edge_works) {
+            runner->on_silence_confirmed(id);
+        } else {
+            runner->pinger().forgive_silent(id);
+        }
+    }
+    if (!silent.empty()) ask_about_silent();
 }
 
 void Service::Impl::reload(const control::Reply& reply) {

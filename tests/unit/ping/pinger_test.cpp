@@ -25,7 +25,8 @@ ping::Options every(Duration interval, ping::Method method = ping::Method::crlf,
     return {.udp_interval = interval, .tcp_interval = interval, .method = method, .clients_limit = limit};
 }
 
-/// Runs time from `now` to `until`, all packets sent; `answer` decides about each request.
+/// Runs time from `now` to `until`, all packets sent; `answer` decides about each request. Who falls silent is silent:
+/// whoever receives the answers says so at once.
 template <class Answer>
 std::vector<Event> run(Pinger& pinger, Instant now, Instant until, Answer answer) {
     std::vector<Event> all;
@@ -36,6 +37,9 @@ std::vector<Event> run(Pinger& pinger, Instant now, Instant until, Answer answer
                 for (Event& more : pinger.on_sent(event.client.id, ping::SendOutcome::sent, "", now))
                     all.push_back(more);
                 answer(event, pinger);
+            } else if (event.kind == Event::Kind::silent) {
+                for (Event& more : pinger.confirm_silent(event.client.id, now)) all.push_back(more);
+                continue;
             }
             all.push_back(std::move(event));
         }
@@ -194,4 +198,123 @@ TEST_CASE("ping::Pinger: off, TCP by its owner, and expiry") {
         static_cast<void>(pinger.reload(every(10s), start + 200s));
         CHECK(count(run(pinger, start + 200s, start + 300s, no_answer), Event::Kind::send) >= 9);
     }
+}
+
+TEST_CASE("ping::Pinger: a host that cannot send at present ends no registration, and pings again soon") {
+    for (const auto method : {ping::Method::crlf, ping::Method::options}) {
+        Pinger pinger(every(25s, method), 1);
+        static_cast<void>(pinger.on_client(client("bob"), start));
+        const bool ask = method == ping::Method::options;
+        const auto answer = [ask](const Event& event, Pinger& p) {
+            if (ask) answers(event, p);
+        };
+        static_cast<void>(run(pinger, start, start + 60s, answer));
+        Instant now = start + 60s;
+        std::vector<Instant> tries;
+        while (now < start + 10min) {
+            now = std::max(now, pinger.next_deadline().value());
+            for (const Event& event : pinger.on_time(now)) {
+                REQUIRE(event.kind == Event::Kind::send);
+                tries.push_back(now);
+                CHECK(pinger.on_sent("bob", ping::SendOutcome::unable, "network is unreachable", now).empty());
+            }
+        }
+        CHECK(pinger.pinged() == 1);
+        REQUIRE(tries.size() > 2);
+        for (std::size_t i = 1; i < tries.size(); ++i) CHECK(tries[i] - tries[i - 1] <= 5s);
+        CHECK(count(run(pinger, now, now + 5min, answer), Event::Kind::dead) == 0);
+    }
+}
+
+TEST_CASE("ping::Pinger: silence counts only while somebody hears the answers") {
+    Pinger pinger(every(25s, ping::Method::options), 7);
+    static_cast<void>(pinger.on_client(client("bob"), start));
+    static_cast<void>(run(pinger, start, start + 60s, answers));
+    SUBCASE("away") {
+        pinger.set_answers_come(false);
+        CHECK(count(run(pinger, start + 60s, start + 10min, no_answer), Event::Kind::send) >= 20);
+        CHECK(pinger.pinged() == 1);
+        pinger.set_answers_come(true);
+        CHECK(count(run(pinger, start + 10min, start + 11min, no_answer), Event::Kind::send) >= 3);
+        CHECK(pinger.clients() == 0);
+    }
+    SUBCASE("back in the middle of a silence") {
+        Instant now = start + 60s;
+        for (int i = 0; i < 2; ++i) {
+            now = pinger.next_deadline().value();
+            CHECK(pinger.on_time(now).front().kind == Event::Kind::send);
+        }
+        pinger.set_answers_come(true);
+        CHECK(count(run(pinger, now, now + 10min, answers), Event::Kind::dead) == 0);
+    }
+    SUBCASE("forgiven, or answered before it is confirmed") {
+        Instant now = start + 60s;
+        std::vector<Event> events;
+        std::string branch;
+        do {
+            now = std::max(now, pinger.next_deadline().value());
+            events = pinger.on_time(now);
+            if (!events.empty() && events[0].kind == Event::Kind::send) branch = branch_of(events[0].text);
+        } while (events.empty() || events[0].kind != Event::Kind::silent);
+        SUBCASE("forgiven") {
+            pinger.forgive_silent("bob");
+        }
+        SUBCASE("answered") {
+            static_cast<void>(pinger.on_answer(branch, client("bob").remote));
+        }
+        CHECK(pinger.confirm_silent("bob", now).empty());
+        CHECK(count(run(pinger, now, now + 10min, answers), Event::Kind::dead) == 0);
+    }
+}
+
+TEST_CASE("ping::Pinger: a busy socket is no refusal, and a TCP ping that went well forgives the ones before") {
+    Pinger pinger(every(25s), 1);
+    Client tcp = client("tcp");
+    tcp.transport = ping::Transport::tcp;
+    static_cast<void>(pinger.on_client(tcp, start));
+    static_cast<void>(pinger.on_client(client("udp"), start));
+    using enum ping::SendOutcome;
+    for (const ping::SendOutcome outcome : {failed, failed, sent, failed, failed, sent}) {
+        CHECK(pinger.on_sent("tcp", outcome, "no such connection", start).empty());
+    }
+    for (int i = 0; i < 100; ++i) CHECK(pinger.on_sent("udp", later, "", start).empty());
+    for (int i = 0; i < 2; ++i) CHECK(pinger.on_sent("udp", failed, "no route to host", start).empty());
+    CHECK(pinger.on_sent("udp", failed, "no route to host", start).size() == 1);
+    CHECK(pinger.counters().sent == 2);
+}
+
+TEST_CASE("ping::Pinger: a smaller limit for 50,000 clients takes no time, and its waiting list stays bounded") {
+    Pinger pinger(every(25s, ping::Method::crlf, 50'000), 1);
+    for (int i = 0; i < 50'000; ++i) static_cast<void>(pinger.on_client(client("c" + std::to_string(i)), start));
+    const auto began = std::chrono::steady_clock::now();
+    const auto events = pinger.reload(every(25s, ping::Method::crlf, 1000), start);
+    CHECK(std::chrono::steady_clock::now() - began < 5s);
+    CHECK(count(events, Event::Kind::refused) == 49'000);
+    CHECK(pinger.pinged() == 1000);
+    CHECK(pinger.clients() == 11'000);  // 10,000 wait for room
+    static_cast<void>(pinger.reload(every(25s, ping::Method::crlf, 50'000), start));
+    CHECK(pinger.pinged() == 11'000);
+}
+
+TEST_CASE("ping::Pinger: who waits and goes leaves its place to others") {
+    Pinger pinger(every(25s, ping::Method::crlf, 1), 1);
+    static_cast<void>(pinger.on_client(client("first"), start));
+    for (int i = 0; i < 30'000; ++i) {
+        const std::string name = "c" + std::to_string(i);
+        static_cast<void>(pinger.on_client(client(name), start));
+        pinger.on_removed(name, start);
+    }
+    static_cast<void>(pinger.on_client(client("last"), start));
+    pinger.on_removed("first", start);
+    CHECK(pinger.pinged() == 1);
+    CHECK(pinger.find("last") != nullptr);
+}
+
+TEST_CASE("ping::Pinger: a reload to OPTIONS finds the answers of those known before") {
+    Pinger pinger(every(25s), 1);
+    static_cast<void>(pinger.on_client(client("bob"), start));
+    static_cast<void>(pinger.reload(every(25s, ping::Method::options), start));
+    static_cast<void>(run(pinger, start, start + 60s, answers));
+    CHECK(pinger.counters().answers >= 2);
+    CHECK(pinger.counters().strangers == 0);
 }

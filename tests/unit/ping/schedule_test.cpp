@@ -147,3 +147,17 @@ TEST_CASE("ping::Schedule: what could not be sent is tried again without losing 
     const auto pings = run(schedule, now, first + 26s);
     CHECK(pings.at("a").size() == 1);
 }
+
+TEST_CASE("ping::Schedule: the burst follows the intervals that are in use") {
+    Schedule schedule({.clients = 20'000});
+    const Instant now = at(1h);
+    for (int i = 0; i < 10'000; ++i) static_cast<void>(schedule.add("c" + std::to_string(i), Grid(25s), now));
+    const std::size_t calm = schedule.full_burst();
+    static_cast<void>(schedule.add("fast", Grid(1s), now));
+    CHECK(schedule.full_burst() > calm);
+    schedule.change("fast", Grid(25s), now);
+    CHECK(schedule.full_burst() == calm);
+    static_cast<void>(schedule.add("faster", Grid(1s), now));
+    CHECK(schedule.remove("faster"));
+    CHECK(schedule.full_burst() == calm);
+}

@@ -2,11 +2,13 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "natkit/engine/log/log.hpp"
 #include "natkit/io/fd.hpp"
+#include "natkit/io/host.hpp"
 #include "natkit/io/loop.hpp"
 #include "natkit/ping/pinger.hpp"
 
@@ -19,6 +21,8 @@ class Runner {
     struct Handlers {
         /// Every event but `send`, and each send with its outcome in `result`.
         std::function<void(const ping::Event& event, const std::string& result, const std::string& reason)> on_event;
+        /// Its answers do not come; answer by on_silence_confirmed() or on_silence_forgiven().
+        std::function<void(const ping::ClientId& id)> on_silent;
         /// All moments up to this one have been served.
         std::function<void(Instant)> on_served;
     };
@@ -34,7 +38,9 @@ class Runner {
     void on_removed(const ping::ClientId& id);
     void on_snapshot_end();
     void on_answer(const std::string& branch, const Endpoint& source);
-    /// The owner of a client's connection could not ping it.
+    void on_silence_confirmed(const ping::ClientId& id);
+    /// What the owner of a client's connection made of a ping.
+    void on_connection_pinged(const ping::ClientId& id);
     void on_connection_failed(const ping::ClientId& id, const std::string& reason);
     void reload(const ping::Options& options);
 
@@ -47,6 +53,8 @@ class Runner {
     void on_time();
     void handle(const std::vector<ping::Event>& events);
     void send(const ping::Event& event);
+    /// Says when a socket cannot send, and when it can again.
+    void note(const std::string& socket, const io::SharedSendResult& result, const std::string& reason);
     void tell(const ping::Event& event, const std::string& result, const std::string& reason);
     void restart_timer();
 
@@ -56,6 +64,7 @@ class Runner {
     ping::Pinger pinger_;
     io::Timer timer_;
     std::map<std::string, io::Fd> sockets_;
+    std::set<std::string> unable_;  ///< sockets that cannot send at present, each told once
 };
 
 }  // namespace natkit::pinger
