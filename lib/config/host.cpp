@@ -54,12 +54,13 @@ std::vector<Listen> default_listen(std::span<const HostAddress> host) {
     return expand(wildcards, host);
 }
 
-/// How many interfaces the listeners sit on.
+/// How many interfaces the listeners sit on. An address that has gone for the moment had its own, so that a reload
+/// meanwhile does not take the host for one with a single interface.
 std::size_t interfaces_of(const std::vector<Listen>& listen, std::span<const HostAddress> host) {
-    std::set<std::string_view> names;
+    std::set<std::string> names;
     for (const Listen& one : listen) {
         const auto own = std::ranges::find(host, one.endpoint.address, &HostAddress::address);
-        if (own != host.end()) names.insert(own->interface);
+        names.insert(own != host.end() ? own->interface : to_string(one.endpoint.address));
     }
     return names.size();
 }
@@ -124,12 +125,12 @@ std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host)
     if (!config.network.lan_given) add_connected_networks(config.network.lists.lan, host);
     config.sip.listen = config.sip.listen_given ? expand(config.sip.listen, host) : default_listen(host);
     MediaProxy& media = config.media_proxy;
-    if (media.lan_addresses.empty() && media.wan_addresses.empty()) {
-        for (const Listen& one : config.sip.listen) {
-            const IpAddress& address = one.endpoint.address;
-            const bool lan = side_of(address, config) == nat::Place::lan;
-            add_once(lan ? media.lan_addresses : media.wan_addresses, address);
-        }
+    const bool lan_given = !media.lan_addresses.empty();
+    const bool wan_given = !media.wan_addresses.empty();
+    for (const Listen& one : config.sip.listen) {
+        const IpAddress& address = one.endpoint.address;
+        const bool lan = side_of(address, config) == nat::Place::lan;
+        if (!(lan ? lan_given : wan_given)) add_once(lan ? media.lan_addresses : media.wan_addresses, address);
     }
     config.network.lan_trusted =
         config.network.lists.lan.empty() || config.sip.listen.empty() || interfaces_of(config.sip.listen, host) != 1;

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "natkit/base/text.hpp"
+#include "natkit/io/udp.hpp"
 #include "sockaddr.hpp"
 
 namespace natkit::io {
@@ -36,14 +37,15 @@ Result<std::vector<HostAddress>> host_addresses() {
     if (::getifaddrs(&list) != 0) return fail_errno("list the addresses of this host", errno);
     std::vector<HostAddress> result;
     for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-        if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0) continue;
+        if (entry->ifa_addr == nullptr) continue;
         const int family = entry->ifa_addr->sa_family;
         if (family != AF_INET && family != AF_INET6) continue;
         const IpAddress address = from_sockaddr(entry->ifa_addr).address;
         result.push_back({.interface = entry->ifa_name,
                           .index = ::if_nametoindex(entry->ifa_name),
                           .address = address,
-                          .prefix = prefix_of(*entry, address.family())});
+                          .prefix = prefix_of(*entry, address.family()),
+                          .up = (entry->ifa_flags & IFF_UP) != 0});
     }
     ::freeifaddrs(list);
     return result;
@@ -77,9 +79,39 @@ SharedSendResult send_shared(const Fd& socket, const Endpoint& to, std::string_v
         if (errno != ECONNREFUSED && errno != EINTR) break;
     }
     const int error = errno;
-    const bool later =
-        error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ECONNREFUSED || error == EINTR;
-    return {later ? SharedSend::later : SharedSend::failed, error};
+    switch (error) {
+        case EAGAIN:
+        case ENOBUFS:
+        case ECONNREFUSED:
+        case EINTR: return {SharedSend::later, error};
+        case ENETUNREACH:
+        case ENETDOWN:
+        case EADDRNOTAVAIL:
+        case EPERM:                                       // what nft says to a packet it drops
+        case EINVAL: return {SharedSend::unable, error};  // the socket's own address has gone with its interface
+        default: return {SharedSend::failed, error};
+    }
+}
+
+Result<void> prepare_listener(const Fd& socket, int receive_buffer) {
+    const auto name = socket_name(socket);
+    if (!name) return std::unexpected(name.error());
+    const std::string what = (name->stream ? "tcp " : "udp ") + to_string(name->local);
+    const int flags = ::fcntl(socket.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) return fail_errno(what, errno);
+    int shared = 0;
+    socklen_t length = sizeof shared;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &shared, &length) != 0) return fail_errno(what, errno);
+    // For TCP the kernel remembers with the port that it may be shared; for UDP it asks the socket.
+    if (name->stream && shared != 0) {
+        return fail(Errc::bad_config, what + ": bound with ReusePort=, so others can take the port; take that out");
+    }
+    if (name->stream) return {};
+    const int off = 0;
+    for (const int option : {SO_REUSEADDR, SO_REUSEPORT}) {
+        if (::setsockopt(socket.get(), SOL_SOCKET, option, &off, sizeof off) != 0) return fail_errno(what, errno);
+    }
+    return set_udp_options(socket, name->local.address.family(), {.tos = {}, .receive_buffer = receive_buffer});
 }
 
 std::vector<Fd> take_listen_fds() {

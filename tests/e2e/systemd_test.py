@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The systemd unit is sound and tight, and natkit does what it promises there: sockets by LISTEN_FDS, readiness, reload, watchdog and
 the end told to NOTIFY_SOCKET, workers that outlive a natkit killed by the watchdog."""
+import errno
 import os
 import pathlib
 import re
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -47,25 +49,90 @@ def options(host, port=5060):
     talker = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
     talker.bind((host.address, port))
     talker.settimeout(lab.PATIENCE)
-    talker.sendto((f"OPTIONS sip:{site_of_phones.WAN_EDGE} SIP/2.0\r\nVia: SIP/2.0/UDP {host.address}:{port};branch=z9hG4bKa;rport\r\n"
-                   f"From: <sip:a@example.com>;tag=1\r\nTo: <sip:{site_of_phones.WAN_EDGE}>\r\nCall-ID: one\r\nCSeq: 1 OPTIONS\r\n"
-                   "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode(), (site_of_phones.WAN_EDGE, 5060))
+    talker.sendto(request("OPTIONS", host, port, site_of_phones.WAN_EDGE), (site_of_phones.WAN_EDGE, 5060))
     return talker
 
 
-def sockets_of_systemd(net):
-    """systemd-socket-activate starts natkit at the first datagram, which is answered."""
-    site = site_of_phones.Site(net)
-    site.write_config(sip={"listen": f'["udp:{site_of_phones.WAN_EDGE}:5060"]'})
-    site.natkit = site.edge.start("socket-activate", "systemd-socket-activate", "-d", "-l", f"{site_of_phones.WAN_EDGE}:5060",
+def request(method, host, port, edge, transport="UDP", user="a"):
+    uri = "sip:example.com" if method == "REGISTER" else f"sip:{edge}"
+    return (f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {host.address}:{port};branch=z9hG4bK{user};rport\r\n"
+            f"From: <sip:{user}@example.com>;tag=1\r\nTo: <sip:{user}@example.com>\r\nCall-ID: {user}\r\nCSeq: 1 {method}\r\n"
+            f"Contact: <sip:{user}@{host.address}:{port}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode()
+
+
+def activated(site, *arguments):
+    """natkit, to be started by systemd-socket-activate once somebody comes."""
+    site.natkit = site.edge.start("socket-activate", "systemd-socket-activate", *arguments,
                                   lab.PROGRAMS / "natkit", "run", "--config", site.config)
     site.natkit.wait_line("Listening on")
     lab.require(not (site.runtime / "natkit.sock").exists(), "natkit was started before anybody came")
+
+
+def require_ours(site, kind, endpoint):
+    """Exactly one socket has the endpoint, and nobody can get it too."""
+    address, _, port = endpoint.partition(":")
+    owners = [text for where, text in site.edge.sockets("tcp" if kind == socket.SOCK_STREAM else "udp") if where == endpoint]
+    lab.require(len(owners) == 1, f"another socket beside systemd's: {owners}")
+    for option in (None, socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        thief = site.edge.socket(socket.AF_INET, kind)
+        if option:
+            thief.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            thief.bind((address, int(port)))
+            if kind == socket.SOCK_STREAM:
+                thief.listen()
+            raise lab.Failure(f"a second program could take {endpoint} with option {option}")
+        except OSError as error:
+            lab.require(error.errno == errno.EADDRINUSE, str(error))
+
+
+def sockets_of_systemd(net):
+    """systemd-socket-activate starts natkit at the first datagram, which is answered; the sockets are as good as natkit's own."""
+    site = site_of_phones.Site(net)
+    site.write_config(sip={"listen": f'["udp:{site_of_phones.LAN_EDGE}:5060", "udp:{site_of_phones.WAN_EDGE}:5060"]'},
+                      registrar={"open": "false"})
+    activated(site, "-d", "-l", f"{site_of_phones.LAN_EDGE}:5060", "-l", f"{site_of_phones.WAN_EDGE}:5060")
     talker = options(site.wan_host())
     lab.require(talker.recv(2000).startswith(b"SIP/2.0 "), "no answer to the datagram that started natkit")
     site.wait_up()
-    owners = [text for endpoint, text in site.edge.sockets() if endpoint == f"{site_of_phones.WAN_EDGE}:5060"]
-    lab.require(len(owners) == 1, f"another socket beside systemd's: {owners}")
+    # A phone on the LAN is known by the interface that its packets come in by.
+    near = site.lan_host()
+    talker = near.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    talker.bind((near.address, 5060))
+    talker.settimeout(lab.PATIENCE)
+    talker.sendto(request("REGISTER", near, 5060, site_of_phones.LAN_EDGE, user="anna"), (site_of_phones.LAN_EDGE, 5060))
+    lab.require(talker.recv(2000).startswith(b"SIP/2.0 200 "), "a phone on the LAN could not register")
+    for edge in (site_of_phones.LAN_EDGE, site_of_phones.WAN_EDGE):
+        require_ours(site, socket.SOCK_DGRAM, f"{edge}:5060")
+    lab.require(site.natkit.stop() == 0, "natkit did not end well")
+
+
+def a_tcp_listener_of_systemd(net):
+    """It is blocking as it comes; a connection that ends before it is taken must not stop sipedge."""
+    site = site_of_phones.Site(net)
+    site.write_config(sip={"listen": f'["tcp:{site_of_phones.WAN_EDGE}:5060"]'})
+    activated(site, "-l", f"{site_of_phones.WAN_EDGE}:5060")
+    far = site.wan_host()
+    streams = []
+    for user in ("bob", "dora"):
+        stream = far.socket(socket.AF_INET, socket.SOCK_STREAM)
+        stream.settimeout(lab.PATIENCE)
+        stream.connect((site_of_phones.WAN_EDGE, 5060))
+        stream.sendall(request("REGISTER", far, stream.getsockname()[1], site_of_phones.WAN_EDGE, "TCP", user))
+        lab.require(stream.recv(2000).startswith(b"SIP/2.0 200 "), f"{user} could not register over TCP")
+        streams.append(stream)
+        site.wait_up()
+    # One that is gone before accept(): the kernel woke sipedge for nothing.
+    os.kill(site.pid("sipedge"), signal.SIGSTOP)
+    gone = far.socket(socket.AF_INET, socket.SOCK_STREAM)
+    gone.connect((site_of_phones.WAN_EDGE, 5060))
+    gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gone.close()
+    os.kill(site.pid("sipedge"), signal.SIGCONT)
+    lab.require(site.ask("sipedge", "status"), "sipedge hangs")
+    streams[0].sendall(request("OPTIONS", far, streams[0].getsockname()[1], site_of_phones.WAN_EDGE, "TCP", "again"))
+    lab.require(streams[0].recv(2000).startswith(b"SIP/2.0 "), "no answer over TCP")
+    require_ours(site, socket.SOCK_STREAM, f"{site_of_phones.WAN_EDGE}:5060")
     lab.require(site.natkit.stop() == 0, "natkit did not end well")
 
 
@@ -148,4 +215,4 @@ def readiness_watchdog_and_the_end(net):
 
 if __name__ == "__main__":
     os.environ["SYSTEMD_COLORS"] = "0"
-    lab.main(units_are_sound, sockets_of_systemd, readiness_watchdog_and_the_end)
+    lab.main(units_are_sound, sockets_of_systemd, a_tcp_listener_of_systemd, readiness_watchdog_and_the_end)

@@ -182,13 +182,19 @@ def a_clock_that_is_set(net):
         end(site, people)
 
 
+def clients(site):
+    return sorted(c["id"] for c in site.ask("sipedge", "clients")["clients"])
+
+
 def interfaces_that_go_and_come(net):
-    site = site_of_phones.Site(net).start()
+    # Pinged each second: that the edge cannot send is no fault of its clients.
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"'})
     with crowd.Crowd() as people:
         people.make_calls(site, CALLS)
+        registered = clients(site)
         for name in ("wan0", "lan0"):
             site.edge.ip("link", "set", name, "down")
-            time.sleep(2.5)
+            time.sleep(5)
             site.edge.ip("link", "set", name, "up")
             people.check_calls(f"after {name} was down")
             address = LAN_EDGE if name == "lan0" else WAN_EDGE
@@ -197,14 +203,43 @@ def interfaces_that_go_and_come(net):
         # Gone for good, and another one in its place: another index, the same address.
         for name, segment, address in (("lan0", site.lan, f"{LAN_EDGE}/24"), ("wan0", site.wan, f"{WAN_EDGE}/24")):
             site.edge.ip("link", "del", name)
-            time.sleep(1.5)
+            time.sleep(5)
             site.edge.attach(name, segment, address)
             people.check_calls(f"after {name} was replaced")
+        lab.require(clients(site) == registered, f"of {len(registered)} registrations {len(clients(site))} are left")
+        pinger = site.ask("natpinger", "status")
+        lab.require(pinger["pinged"] == CALLS / 2 and pinger["later"] > 0 and pinger["dead"] == 0, f"{pinger}")
+        said = [line for line in site.natkit.output.splitlines() if f"NATPING udp:{WAN_EDGE}:5060 can" in line]
+        lab.require(len(said) == 4 and "cannot send: " in said[0] and "can send again" in said[1], f"{said}")
         print(f"        longest silence {people.longest_silence():.1f} s")
+        end(site, people)
+
+
+def an_interface_down_with_a_reload_and_deaths(net):
+    """What reads the host's addresses meanwhile (a reload, a worker that starts) must not take the site for another one."""
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"'})
+    with crowd.Crowd() as people:
+        people.make_calls(site, CALLS)
+        registered = clients(site)
+        # From here on only who is on the LAN may do without a password.
+        site.write_config(registrar={"open": "false"})
+        natkit(site, "reload")
+        for name in ("wan0", "lan0"):
+            site.edge.ip("link", "set", name, "down")
+            natkit(site, "reload")
+            for worker in site_of_phones.WORKERS:
+                site.kill_worker(worker)
+            natkit(site, "reload")
+            site.edge.ip("link", "set", name, "up")
+            people.check_calls(f"after {name} was down")
+            for phone in people.phones:
+                if phone.host.address.startswith("192.168.10."):
+                    phone.register()
+        lab.require(clients(site) == registered, f"of {len(registered)} registrations {len(clients(site))} are left")
         end(site, people)
 
 
 if __name__ == "__main__":
     os.environ.setdefault("LC_ALL", "C.UTF-8")
     lab.main(a_hundred_reloads_and_rotations, full_disks, a_state_that_cannot_be_written, a_clock_that_is_set,
-             interfaces_that_go_and_come)
+             interfaces_that_go_and_come, an_interface_down_with_a_reload_and_deaths)

@@ -12,6 +12,7 @@ struct HostAddress {
     unsigned index = 0;     ///< the interface's number
     IpAddress address;
     unsigned prefix = 0;  ///< bits of the directly connected network
+    bool up = true;       ///< whether the interface is
 
     friend bool operator==(const HostAddress&, const HostAddress&) = default;
 };

@@ -10,7 +10,7 @@
 
 namespace natkit::io {
 
-/// The addresses of the interfaces that are up.
+/// The addresses of all interfaces, also of those that are down: they stay the host's own.
 [[nodiscard]] Result<std::vector<HostAddress>> host_addresses();
 
 /// A listening TCP socket: non-blocking, close-on-exec, IPv6 alone on IPv6 addresses. SO_REUSEADDR is set, which for
@@ -20,6 +20,7 @@ namespace natkit::io {
 enum class SharedSend : unsigned char {
     sent,
     later,   ///< full buffer or an answer to something else (ECONNREFUSED): try again
+    unable,  ///< this host cannot send at present: a link that is down, no route, an address that is gone, a firewall
     failed,  ///< this destination cannot be reached from this socket
 };
 struct SharedSendResult {
@@ -30,6 +31,11 @@ struct SharedSendResult {
 /// Sends one datagram on a UDP socket that another process owns: never blocks, changes nothing on the socket, which is
 /// shared through its open file (so not even O_NONBLOCK is touched), and reads nothing from it.
 [[nodiscard]] SharedSendResult send_shared(const Fd& socket, const Endpoint& to, std::string_view bytes) noexcept;
+
+/// Makes a UDP or listening TCP socket that somebody else opened one like those of open_udp() and open_tcp_listener():
+/// non-blocking, for UDP with packet information and a receive buffer of this many bytes, and a port that nobody can
+/// take. `bad_config` for a TCP listener that was bound with SO_REUSEPORT: its port stays open to others.
+[[nodiscard]] Result<void> prepare_listener(const Fd& socket, int receive_buffer);
 
 /// How many descriptors systemd passed in (LISTEN_FDS for this process), as descriptors from 3 on; the environment
 /// variables are removed so that no child takes them for its own.

@@ -44,6 +44,7 @@ void Listeners::offer(std::string name, io::Fd socket) {
 Result<void> Listeners::offer(io::Fd socket) {
     const auto name = io::socket_name(socket);
     if (!name) return std::unexpected(name.error());
+    if (auto done = io::prepare_listener(socket, receive_buffer); !done) return done;
     // A TCP listener may be meant for TLS: both names fit it, and the configuration decides.
     if (name->stream) {
         auto copy = socket.duplicate();
@@ -55,43 +56,36 @@ Result<void> Listeners::offer(io::Fd socket) {
     return {};
 }
 
-std::vector<Error> Listeners::open(std::span<const config::Listen> wanted) {
+std::expected<Listeners::Change, std::vector<Error>> Listeners::prepare(std::span<const config::Listen> wanted) const {
     std::vector<Error> problems;
-    std::map<std::string, io::Fd> fresh;
-    std::vector<std::string> names;
+    Change change;
     for (const config::Listen& listen : wanted) {
-        std::string name = to_string(listen);
-        names.push_back(name);
-        if (sockets_.contains(name)) continue;
-        if (const auto offered = offered_.find(name); offered != offered_.end()) {
-            fresh[name] = std::move(offered->second);
-            offered_.erase(offered);
-            continue;
-        }
-        auto socket = open_one(listen);
-        if (socket) {
-            fresh[name] = std::move(*socket);
+        const std::string& name = change.names.emplace_back(to_string(listen));
+        if (sockets_.contains(name) || offered_.contains(name)) continue;
+        if (auto socket = open_one(listen)) {
+            change.fresh[name] = std::move(*socket);
         } else {
             problems.push_back(explain(listen, socket.error()));
         }
     }
-    if (!problems.empty()) return problems;
-    const std::set<std::string> kept(names.begin(), names.end());
-    std::erase_if(sockets_, [&kept](const auto& entry) { return !kept.contains(entry.first); });
-    sockets_.merge(fresh);
-    names_ = std::move(names);
-    offered_.clear();
-    return {};
+    if (!problems.empty()) return std::unexpected(std::move(problems));
+    return change;
 }
 
-std::vector<Error> Listeners::try_open(std::span<const config::Listen> wanted) const {
-    std::vector<Error> problems;
-    for (const config::Listen& listen : wanted) {
-        const std::string name = to_string(listen);
-        if (sockets_.contains(name) || offered_.contains(name)) continue;
-        if (const auto socket = open_one(listen); !socket) problems.push_back(explain(listen, socket.error()));
-    }
-    return problems;
+void Listeners::commit(Change change) {
+    sockets_.merge(offered_);
+    sockets_.merge(change.fresh);
+    const std::set<std::string> kept(change.names.begin(), change.names.end());
+    std::erase_if(sockets_, [&kept](const auto& entry) { return !kept.contains(entry.first); });
+    names_ = std::move(change.names);
+    offered_.clear();
+}
+
+std::vector<Error> Listeners::open(std::span<const config::Listen> wanted) {
+    auto change = prepare(wanted);
+    if (!change) return std::move(change.error());
+    commit(std::move(*change));
+    return {};
 }
 
 Result<std::vector<io::Fd>> Listeners::duplicates() const {

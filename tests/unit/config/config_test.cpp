@@ -15,11 +15,6 @@ std::expected<config::Loaded, config::Problems> read(std::string_view text) {
     return parse(text, "natkit.toml", "/etc/natkit", surroundings);
 }
 
-std::string first_problem(std::string_view text) {
-    const auto loaded = read(text);
-    return loaded ? std::string("(no problem)") : to_string(loaded.error().front());
-}
-
 }  // namespace
 
 TEST_CASE("config: an empty file gives the documented defaults") {
@@ -97,8 +92,22 @@ TEST_CASE("config: every key refuses a bad value by its position, and says what 
     };
     for (const Case& c : cases) {
         CAPTURE(c.text);
-        CHECK(first_problem(c.text) == c.want);
+        const auto loaded = read(c.text);
+        REQUIRE_FALSE(loaded);
+        CHECK(loaded.error().size() == 1);
+        CHECK(to_string(loaded.error().front()) == c.want);
     }
+}
+
+TEST_CASE("config: of a file with mistakes the rest can be used") {
+    const auto draft = config::draft("[pinger]\nmethod = 1\nudp_interval = \"7s\"\n[log]\ntarget = \"a\"\n",
+                                     "natkit.toml", "/etc/natkit", {});
+    CHECK(draft.readable);
+    CHECK(draft.problems.size() == 1);
+    CHECK(draft.loaded.config.pinger.udp_interval == std::chrono::seconds(7));
+    CHECK(draft.loaded.config.log.target == "/etc/natkit/a");
+    CHECK(draft.loaded.places.at("[log] target: ") == "natkit.toml:5:10");
+    CHECK_FALSE(config::draft("[pinger", "natkit.toml", "", {}).readable);
 }
 
 TEST_CASE("config: all problems at once, in the order of their lines") {
@@ -168,6 +177,20 @@ TEST_CASE("config::apply_host: what depends on the host") {
         CHECK(c.sip.listen.empty());
         config::Config d = read("[sip]\nlisten=[]\n")->config;
         REQUIRE(config::apply_host(d, host).size() == 1);
+    }
+    SUBCASE("one side given leaves the other as it would be") {
+        config::Config c = read("[media_proxy.addresses]\nwan=[\"203.0.113.10\"]\n")->config;
+        CHECK(config::apply_host(c, host).empty());
+        CHECK(c.media_proxy.lan_addresses == std::vector{address("192.168.10.1")});
+        CHECK(c.media_proxy.wan_addresses == std::vector{address("203.0.113.10")});
+    }
+    SUBCASE("an address that has gone for the moment does not make a host with one interface") {
+        config::Config c = read(
+                               "[network]\nlan=[\"192.168.10.0/24\"]\n[sip]\nlisten=[\"udp:192.168.10.1\", "
+                               "\"udp:203.0.113.99\"]")
+                               ->config;
+        static_cast<void>(config::apply_host(c, host));
+        CHECK(c.network.lan_trusted);
     }
     SUBCASE("a wildcard stands for the addresses of its family") {
         config::Config c = read("[sip]\nlisten=[\"udp:[::]:5070\", \"udp:[2001:db8::10]:5070\"]")->config;

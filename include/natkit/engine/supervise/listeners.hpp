@@ -1,5 +1,6 @@
 #pragma once
 
+#include <expected>
 #include <map>
 #include <span>
 #include <string>
@@ -21,12 +22,19 @@ class Listeners {
     /// The same for sockets whose names are not known.
     [[nodiscard]] Result<void> offer(io::Fd socket);
 
-    /// Makes `wanted` the open sockets: keeps those there are, takes offered ones, opens the rest. On failure every
-    /// problem is given, and the sockets stay as they were.
-    [[nodiscard]] std::vector<Error> open(std::span<const config::Listen> wanted);
+    /// A set of sockets to listen on, ready to take the place of the present one. Let go, it has changed nothing.
+    struct Change {
+        std::vector<std::string> names;
+        std::map<std::string, io::Fd> fresh;  ///< those of `names` that were not there
+    };
+    /// Opens what of `wanted` is neither open nor offered; or every problem.
+    [[nodiscard]] std::expected<Change, std::vector<Error>> prepare(std::span<const config::Listen> wanted) const;
+    /// Makes the prepared set the open one: keeps the sockets there are, takes offered ones, closes the rest. Cannot
+    /// fail.
+    void commit(Change change);
 
-    /// Whether open() would succeed, found out by opening what is not open and closing it again.
-    [[nodiscard]] std::vector<Error> try_open(std::span<const config::Listen> wanted) const;
+    /// Both. On failure every problem is given, and the sockets stay as they were.
+    [[nodiscard]] std::vector<Error> open(std::span<const config::Listen> wanted);
 
     /// Listen strings in the order of the configuration, and copies of their descriptors in the same order.
     [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
