@@ -159,9 +159,15 @@ Result<void> reopen() {
 void Logger::write(Level level, std::string_view text) const {
     if (!on(level)) return;
     const Repeats::Time now = wall_clock();
-    const Repeats::Verdict verdict = sink().repeats.on_line(text, now);
-    if (!verdict.summary.empty()) emit(tag_, level, verdict.summary, now);
-    if (verdict.write) emit(tag_, level, text, now);
+    std::vector<Repeats::Line> owed;
+    const bool wanted = sink().repeats.on_line(tag_, level, text, now, owed);
+    for (const Repeats::Line& line : owed) emit(line.tag, line.level, line.text, now);
+    if (wanted) emit(tag_, level, text, now);
+}
+
+void tell_repeats(bool all) {
+    const Repeats::Time now = wall_clock();
+    for (const Repeats::Line& line : sink().repeats.owed(now, all)) emit(line.tag, line.level, line.text, now);
 }
 
 }  // namespace natkit::log

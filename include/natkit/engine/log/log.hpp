@@ -31,6 +31,10 @@ Result<void> configure(const Settings& settings);
 /// Opens the file again, after a rotation. Nothing happens for other targets. On failure the old file stays in use.
 Result<void> reopen();
 
+/// Writes how often texts came that were held back as repeats: those whose ten seconds are over, or all (at the end of
+/// the program). To be called every few seconds.
+void tell_repeats(bool all = false);
+
 /// One tag ("SIPEDGE", "NATPING", …) with its level. A small value; copies are independent.
 class Logger {
   public:

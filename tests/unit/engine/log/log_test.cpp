@@ -96,4 +96,12 @@ TEST_CASE("log: the same text is told five times, then counted") {
     int storms = 0;
     for (std::string line; std::getline(lines, line);) storms += line.ends_with("a storm") ? 1 : 0;
     CHECK(storms == 5);
+    // What was held back is told without another line.
+    log::tell_repeats();
+    CHECK(content(file).ends_with("something else\n"));
+    log::tell_repeats(true);
+    CHECK(content(file).ends_with("major LOOP came 995 more times: a storm\n"));
+    const std::string told = content(file);
+    log::tell_repeats(true);
+    CHECK(content(file) == told);
 }
