@@ -22,6 +22,30 @@ std::string environment(const char* name) {
     return value == nullptr ? std::string() : std::string(value);
 }
 
+std::expected<Loaded, Problems> finished(Draft draft) {
+    if (!draft.problems.empty()) return std::unexpected(std::move(draft.problems));
+    return std::move(draft.loaded);
+}
+
+Draft draft_of_file(const std::string& path, std::string base_dir) {
+    const auto failed = [&path](std::string message) {
+        return Draft{.loaded = {}, .problems = {{Errc::bad_config, path, std::move(message)}}, .readable = false};
+    };
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) return failed("is a directory; name a file");
+    errno = 0;
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return failed(fail_errno("cannot be read", errno == 0 ? EIO : errno).error().message);
+    std::string text;
+    text.resize(max_file_bytes + 1);
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (file.bad()) return failed("cannot be read");
+    if (text.size() > max_file_bytes) return failed("longer than 4 MiB; this is hardly a configuration");
+    if (base_dir.empty()) base_dir = std::filesystem::absolute(path, error).parent_path().string();
+    return draft(text, path, base_dir, Surroundings::of_process());
+}
+
 }  // namespace
 
 Endpoint Control::default_metrics() {
@@ -50,43 +74,31 @@ Surroundings Surroundings::of_process() {
     return result;
 }
 
-std::expected<Loaded, Problems> parse(std::string_view text, std::string_view name, std::string_view base_dir,
-                                      const Surroundings& surroundings) {
+Draft draft(std::string_view text, std::string_view name, std::string_view base_dir, const Surroundings& surroundings) {
     Diagnostics diagnostics(name);
     try {
         const toml::table root = toml::parse(text, name);
         const Paths paths{.base_dir = std::string(base_dir), .surroundings = surroundings};
         Loaded loaded{.config = read_schema(root, paths, diagnostics), .warnings = {}, .places = {}};
-        if (diagnostics.has_errors()) return std::unexpected(diagnostics.take_errors());
         loaded.warnings = diagnostics.take_warnings();
         loaded.places = diagnostics.take_places();
-        return loaded;
+        return {.loaded = std::move(loaded), .problems = diagnostics.take_errors()};
     } catch (const toml::parse_error& error) {
         // About syntax: everything after it would be guesswork.
         std::string message = text::printable(error.description(), 300);
         if (!message.empty()) message[0] = text::lower(message[0]);
         diagnostics.error(error.source().begin, "", "", std::move(message));
-        return std::unexpected(diagnostics.take_errors());
+        return {.loaded = {}, .problems = diagnostics.take_errors(), .readable = false};
     }
 }
 
+std::expected<Loaded, Problems> parse(std::string_view text, std::string_view name, std::string_view base_dir,
+                                      const Surroundings& surroundings) {
+    return finished(draft(text, name, base_dir, surroundings));
+}
+
 std::expected<Loaded, Problems> load(const std::string& path, std::string base_dir) {
-    const auto failed = [&path](std::string message) {
-        return std::unexpected(Problems{{Errc::bad_config, path, std::move(message)}});
-    };
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error)) return failed("is a directory; name a file");
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return failed(fail_errno("cannot be read", errno == 0 ? EIO : errno).error().message);
-    std::string text;
-    text.resize(max_file_bytes + 1);
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    if (file.bad()) return failed("cannot be read");
-    if (text.size() > max_file_bytes) return failed("longer than 4 MiB; this is hardly a configuration");
-    if (base_dir.empty()) base_dir = std::filesystem::absolute(path, error).parent_path().string();
-    return parse(text, path, base_dir, Surroundings::of_process());
+    return finished(draft_of_file(path, std::move(base_dir)));
 }
 
 void locate(std::span<Error> problems, const std::map<std::string, std::string>& places) {
@@ -110,8 +122,12 @@ std::string default_file() {
 }
 
 std::expected<Loaded, Problems> load_or_default(const std::string& path, std::string base_dir) {
-    if (path.empty()) return parse("", "", base_dir, Surroundings::of_process());
-    return load(path, std::move(base_dir));
+    return finished(draft_or_default(path, std::move(base_dir)));
+}
+
+Draft draft_or_default(const std::string& path, std::string base_dir) {
+    if (path.empty()) return draft("", "", base_dir, Surroundings::of_process());
+    return draft_of_file(path, std::move(base_dir));
 }
 
 }  // namespace natkit::config

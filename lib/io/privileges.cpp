@@ -11,6 +11,10 @@
 
 namespace natkit::io {
 
+bool user_exists(const std::string& user) {
+    return ::getpwnam(user.c_str()) != nullptr;
+}
+
 Result<void> become(const std::string& user, std::span<const std::string> paths) {
     errno = 0;
     const passwd* entry = ::getpwnam(user.c_str());  // before there are threads

@@ -93,6 +93,101 @@ def reload_changes_listeners_and_keeps_the_rest(net):
     site.natkit.stop()
 
 
+def a_refused_reload_changes_nothing(net):
+    """Listeners change and the port for metrics is taken: not even the old listeners may be lost, to whoever waits for their ports."""
+    site = site_of_phones.Site(net).start()
+
+    def sip_sockets():
+        return sorted(line.split("ino:")[1].split()[0] for line in
+                      site.edge.run("ss", "-Hnuae").stdout.splitlines() + site.edge.run("ss", "-Hntle").stdout.splitlines() if ":5060 " in line)
+    before = sip_sockets()
+    lab.require(len(before) == 4, f"{before}")
+    thief = site.edge.socket(socket.AF_INET, socket.SOCK_STREAM)
+    thief.bind(("127.0.0.1", 9464))
+    thief.listen()
+    site.write_config(sip={"listen": f'["udp:{site_of_phones.WAN_EDGE}:5080"]'}, control={"metrics": '"127.0.0.1:9464"'})
+    done = site.edge.run(lab.PROGRAMS / "natkit", "reload", "--config", site.config)
+    lab.require(done.returncode == 2 and "[control] metrics: tcp 127.0.0.1:9464: bind: address already in use" in done.stderr, f"{done}")
+    lab.require(sip_sockets() == before, "other sockets than before")
+    lab.require(not [e for e, _ in site.edge.sockets() if e.endswith(":5080")], "the new listener is open")
+    lab.require(len(site.status()["listen"]) == 4, f"{site.status()['listen']}")
+    lab.require("5080" not in (site.runtime / "config.toml").read_text(), "a worker that starts would read the refused file")
+    # The port for metrics changes hands: the old one is closed only with the new one open.
+    thief.close()
+    site.write_config(sip={"listen": None}, control={"metrics": '"127.0.0.1:9464"'})
+    done = site.edge.run(lab.PROGRAMS / "natkit", "reload", "--config", site.config)
+    lab.require(done.returncode == 0, f"{done}")
+    site.write_config(control={"metrics": '""'})
+    done = site.edge.run(lab.PROGRAMS / "natkit", "reload", "--config", site.config)
+    lab.require(done.returncode == 0 and not [e for e, _ in site.edge.sockets("tcp") if e.endswith(":9464")], f"{done}")
+    site.natkit.stop()
+
+
+def renew_refuses_a_file_that_cannot_be_used(net):
+    site = site_of_phones.Site(net).start()
+    before = {name: site.pid(name) for name in site_of_phones.WORKERS}
+    good = site.config.read_text()
+    site.config.write_text(good.replace("[pinger]", "[pinger]\nmethod = 1"))
+    for command in ("renew", "reload"):
+        done = site.edge.run(lab.PROGRAMS / "natkit", command, "--config", site.config)
+        lab.require(done.returncode != 0 and "natkit.toml:" in done.stderr and "[pinger] method" in done.stderr, f"{command} with a bad file: {done}")
+    lab.require(site.natkit.process.poll() is None and before == {name: site.pid(name) for name in before}, "somebody was replaced")
+    # What is wrong with it keeps nobody from asking the natkit that runs.
+    done = site.edge.run(lab.PROGRAMS / "natkit", "status", "--config", site.config)
+    lab.require(done.returncode == 0, f"status beside a bad file: {done}")
+    site.config.write_text(good)
+    done = site.edge.run(lab.PROGRAMS / "natkit", "renew", "--config", site.config, seconds=60)
+    lab.require(done.returncode == 0, f"renew: {done}")
+    lab.require(all(site.pid(name) != pid for name, pid in before.items()), "not renewed")
+    site.natkit.stop()
+
+
+def a_worker_that_hangs_is_started_again(net):
+    site = site_of_phones.Site(net).start()
+    held = {name: site.pid(name) for name in ("sipedge", "natpinger")}
+    other = site.pid("mediarelay")
+    for pid in held.values():
+        os.kill(pid, signal.SIGSTOP)
+    for name, pid in held.items():
+        site.natkit.wait_line(rf"failures NATKIT {name} \(process {pid}\) does not answer; killed", 60, again=True)
+    lab.wait_until(lambda: {c["state"] for c in site.status()["components"]} == {"running"}, "all to run", 30)
+    lab.require(all(site.pid(name) != pid for name, pid in held.items()) and site.pid("mediarelay") == other, "not those that hung")
+    # A natkit that was itself held up blames nobody.
+    pids = {name: site.pid(name) for name in site_of_phones.WORKERS}
+    for _ in range(3):
+        site.natkit.signal(signal.SIGSTOP)
+        time.sleep(7)
+        site.natkit.signal(signal.SIGCONT)
+        lab.require(site.status()["state"] == "running", f"{site.status()}")
+    time.sleep(6)
+    lab.require(pids == {name: site.pid(name) for name in pids}, "a worker was killed for natkit's own absence")
+    site.natkit.stop()
+
+
+def a_worker_that_keeps_dying_is_given_up_and_reload_is_the_remedy(net):
+    site = site_of_phones.Site(net)
+    programs = net.folder / "programs"
+    programs.mkdir()
+    for name in ("natkit", *site_of_phones.WORKERS):
+        (programs / name).write_bytes((lab.PROGRAMS / name).read_bytes())
+        (programs / name).chmod(0o755)
+    site.write_config()
+    site.natkit = site.edge.start("natkit", programs / "natkit", "run", "--config", site.config)
+    site.wait_up()
+    good = (programs / "natpinger").rename(programs / "good")
+    (programs / "natpinger").write_text("#!/bin/sh\necho 'natpinger: no luck' >&2\nexit 1\n")
+    (programs / "natpinger").chmod(0o755)
+    os.kill(site.pid("natpinger"), signal.SIGKILL)
+    site.natkit.wait_line(r"crashes NATKIT natpinger .*; given up after 10 attempts: find the cause above, then run natkit reload", 60)
+    lab.require({c["name"]: c["state"] for c in site.status()["components"]} ==
+                {"mediarelay": "running", "sipedge": "running", "natpinger": "failed"}, f"{site.status()}")
+    good.rename(programs / "natpinger")
+    done = site.edge.run(lab.PROGRAMS / "natkit", "reload", "--config", site.config)
+    lab.require(done.returncode == 0, f"reload: {done}")
+    lab.wait_until(lambda: {c["state"] for c in site.status()["components"]} == {"running"}, "natpinger to run again")
+    lab.require(site.natkit.stop() == 0, "natkit did not end well")
+
+
 def a_second_natkit_is_refused(net):
     site = site_of_phones.Site(net).start()
     done = site.edge.run(lab.PROGRAMS / "natkit", "run", "--config", site.config)
@@ -161,5 +256,7 @@ def a_worker_that_cannot_start_is_given_up(net):
 
 if __name__ == "__main__":
     lab.main(workers_survive_natkit, a_datagram_waits_for_a_dead_sipedge, reload_changes_listeners_and_keeps_the_rest,
+             a_refused_reload_changes_nothing, renew_refuses_a_file_that_cannot_be_used, a_worker_that_hangs_is_started_again,
+             a_worker_that_keeps_dying_is_given_up_and_reload_is_the_remedy,
              a_second_natkit_is_refused, metrics_are_served_and_documented,
              drain_refuses_new_calls_and_ends_with_the_last, a_worker_that_cannot_start_is_given_up)

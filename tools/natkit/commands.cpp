@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include <algorithm>
 #include <expected>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -52,11 +53,16 @@ void write_lines(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-/// Warnings are for `check`; they would only be in the way here.
+/// Warnings are for `check`; they would only be in the way here. So would mistakes elsewhere in the file be: a natkit
+/// that runs can be asked and stopped all the same.
 std::optional<std::string> control_socket(const tool::CommonOptions& common) {
-    const auto loaded = config::load_or_default(common.config.empty() ? config::default_file() : common.config);
-    if (loaded) return loaded->config.control.socket;
-    static_cast<void>(tool::complain(program, loaded.error()));
+    const config::Draft draft =
+        config::draft_or_default(common.config.empty() ? config::default_file() : common.config);
+    const bool known = draft.readable && std::ranges::none_of(draft.problems, [](const Error& problem) {
+                           return problem.message.starts_with("[control] socket:");
+                       });
+    if (known) return draft.loaded.config.control.socket;
+    static_cast<void>(tool::complain(program, draft.problems));
     return std::nullopt;
 }
 

@@ -9,9 +9,11 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "natkit/engine/daemon/daemon.hpp"
+#include "natkit/engine/supervise/check.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/privileges.hpp"
@@ -47,16 +49,13 @@ std::string program_dir() {
 }
 
 /// The configuration, complete for this host; every problem and warning is told on standard error.
-std::optional<config::Loaded> read_config(const daemon::Configuration& source) {
-    auto loaded = source.read();
+std::optional<config::Loaded> read_config(const daemon::Configuration& source, supervise::Addresses addresses) {
+    auto loaded = supervise::check(source, addresses);
     if (!loaded) {
         static_cast<void>(tool::complain(program, loaded.error()));
         return std::nullopt;
     }
     tool::warn(program, loaded->warnings);
-    const config::Problems missing = daemon::missing_files(*loaded);
-    static_cast<void>(tool::complain(program, missing));
-    if (!missing.empty()) return std::nullopt;
     return std::move(*loaded);
 }
 
@@ -83,14 +82,69 @@ std::string take_renewal() {
     return token;
 }
 
+/// What a `natkit run` owns from its start to its end.
+class Run {
+  public:
+    Run(daemon::Configuration source, std::string renewal, std::optional<io::Detached> detached)
+        : source_(std::move(source)), renewal_(std::move(renewal)), detached_(detached) {}
+
+    tool::Exit operator()(config::Loaded loaded);
+
+  private:
+    void end() {
+        ended_ = true;
+        if (supervisor_) supervisor_->stop();
+    }
+
+    daemon::Configuration source_;
+    std::string renewal_;
+    std::optional<io::Detached> detached_;
+    std::string programs_ = program_dir();  ///< now: what is installed later lies under the same name
+    io::Loop loop_;
+    std::unique_ptr<supervise::Supervisor> supervisor_;
+    bool ended_ = false;
+};
+
+tool::Exit Run::operator()(config::Loaded loaded) {
+    const std::string log_target = loaded.config.log.target;
+    // Before anything else is there: a signal without a handler would end natkit and leave its workers.
+    const daemon::Signals signals(
+        loop_, [this] { end(); },
+        [this] {
+            if (supervisor_) supervisor_->rotate_logs();
+        });
+    const io::SignalWatch hangup(loop_, SIGHUP, [this](int) {
+        if (supervisor_) supervisor_->reload();
+    });
+    auto started = supervise::Supervisor::start(
+        loop_,
+        {.source = source_,
+         .program_dir = programs_,
+         .on_ready =
+             [this] {
+                 if (detached_) detached_->ready();
+             },
+         .on_renew = [this](const std::string& token) { return become_installed(programs_ + "/natkit", token); },
+         .renewal = renewal_},
+        std::move(loaded));
+    if (!started) return tool::complain(program, started.error());
+    supervisor_ = std::move(*started);
+    if (ended_) supervisor_->stop();
+    loop_.run();
+    if (supervisor_->good()) return tool::Exit::fine;
+    if (log_target != "stderr")
+        tool::complain(program, "one of the programs cannot run; the log (" + log_target + ") says why");
+    return tool::Exit::usage;
+}
+
 }  // namespace
 
 tool::Exit run(const tool::CommonOptions& common, bool detach) {
-    const std::string renewal = take_renewal();
-    const daemon::Configuration source = source_of(common);
-    auto loaded = read_config(source);
+    std::string renewal = take_renewal();
+    daemon::Configuration source = source_of(common);
+    auto loaded = read_config(source, supervise::Addresses::any);
     if (!loaded) return tool::Exit::usage;
-    const config::Log logging = loaded->config.log;
+    const config::Log& logging = loaded->config.log;
     if (const auto done = log::configure(daemon::log_settings(logging, program)); !done) {
         tool::complain(program, "[log] target: " + done.error().message);
         return tool::Exit::usage;
@@ -110,46 +164,11 @@ tool::Exit run(const tool::CommonOptions& common, bool detach) {
         detached = *split;
     }
     static_cast<void>(io::raise_descriptor_limit());
-    const std::string programs = program_dir();  // now: what is installed later lies under the same name
-    io::Loop loop;
-    std::unique_ptr<supervise::Supervisor> supervisor;
-    bool ended = false;
-    // Before anything else is there: a signal without a handler would end natkit and leave its workers.
-    const daemon::Signals signals(
-        loop,
-        [&] {
-            ended = true;
-            if (supervisor) supervisor->stop();
-        },
-        [&] {
-            if (supervisor) supervisor->rotate_logs();
-        });
-    const io::SignalWatch hangup(loop, SIGHUP, [&](int) {
-        if (supervisor) supervisor->reload();
-    });
-    auto started = supervise::Supervisor::start(
-        loop,
-        {.source = source,
-         .program_dir = programs,
-         .on_ready =
-             [&detached] {
-                 if (detached) detached->ready();
-             },
-         .on_renew = [&programs](const std::string& token) { return become_installed(programs + "/natkit", token); },
-         .renewal = renewal},
-        std::move(*loaded));
-    if (!started) return tool::complain(program, started.error());
-    supervisor = std::move(*started);
-    if (ended) supervisor->stop();
-    loop.run();
-    if (supervisor->good()) return tool::Exit::fine;
-    if (logging.target != "stderr")
-        tool::complain(program, "one of the programs cannot run; the log (" + logging.target + ") says why");
-    return tool::Exit::usage;
+    return Run(std::move(source), std::move(renewal), detached)(std::move(*loaded));
 }
 
 tool::Exit check(const tool::CommonOptions& common) {
-    const auto loaded = read_config(source_of(common));
+    const auto loaded = read_config(source_of(common), supervise::Addresses::of_this_host);
     if (!loaded) return tool::Exit::usage;
     tool::Output output(program);
     output.write(config::to_toml(loaded->config));

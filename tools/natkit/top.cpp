@@ -154,6 +154,7 @@ bool wants_to_end() {
     std::array<char, 64> keys{};
     const ssize_t count = ::read(STDIN_FILENO, keys.data(), keys.size());
     if (count <= 0) return true;
+    if (count == 1 && keys[0] == '\x1b') return true;  // alone: an arrow key sends more with it
     return std::ranges::any_of(std::span(keys.data(), static_cast<std::size_t>(count)),
                                [](char key) { return key == 'q' || key == 'Q' || key == 4; });
 }

@@ -105,7 +105,7 @@ struct MediaProxy {
     Milliseconds hold_timeout = std::chrono::hours(2);
     RangeSet relay_for;                          ///< the ranges of `relay_for`
     std::vector<std::string> relay_for_domains;  ///< the domains of `relay_for`, lower case
-    std::vector<IpAddress> lan_addresses;        ///< bound addresses; empty: from [sip] listen, see apply_host()
+    std::vector<IpAddress> lan_addresses;  ///< bound addresses; a side that is empty: from [sip] listen (apply_host)
     std::vector<IpAddress> wan_addresses;
     unsigned workers = 1;
     FastPath fast_path = FastPath::automatic;
@@ -195,11 +195,22 @@ struct Loaded {
 /// "[section] key: what is wrong; what to write instead".
 using Problems = std::vector<Error>;
 
+/// What could be read of a file that may have mistakes.
+struct Draft {
+    Loaded loaded;         ///< where a value is wrong: as if it were not written
+    Problems problems;     ///< of the text
+    bool readable = true;  ///< false: no such file, or its syntax is bad, and `loaded` holds nothing of it
+};
+
 /// Reads a configuration text. Pure and total. `name` stands for the file in messages; relative paths in the text are
 /// relative to `base_dir`. Keys that are missing get their defaults; `listen`, `lan` and the media addresses may be
 /// empty until apply_host().
 [[nodiscard]] std::expected<Loaded, Problems> parse(std::string_view text, std::string_view name,
                                                     std::string_view base_dir, const Surroundings& surroundings);
+
+/// The same, for who wants to look for further problems as well.
+[[nodiscard]] Draft draft(std::string_view text, std::string_view name, std::string_view base_dir,
+                          const Surroundings& surroundings);
 
 /// Reads a file. `base_dir` empty: the folder of the file.
 [[nodiscard]] std::expected<Loaded, Problems> load(const std::string& path, std::string base_dir = {});
@@ -213,6 +224,7 @@ void locate(std::span<Error> problems, const std::map<std::string, std::string>&
 
 /// Loads `path`, or the built-in defaults when it is empty.
 [[nodiscard]] std::expected<Loaded, Problems> load_or_default(const std::string& path, std::string base_dir = {});
+[[nodiscard]] Draft draft_or_default(const std::string& path, std::string base_dir = {});
 
 /// Fills what depends on the host: `lan` (directly connected private networks), `listen` (udp and tcp 5060 on every
 /// global address; "0.0.0.0" and "::" become the host's addresses), the media addresses (those of `listen`, by side),

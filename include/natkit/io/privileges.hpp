@@ -7,6 +7,8 @@
 
 namespace natkit::io {
 
+[[nodiscard]] bool user_exists(const std::string& user);
+
 /// Becomes another user for good, with its groups and without root's capabilities; `paths` are given to it first (those
 /// that exist). Nothing happens when the process is that user already. Errors: no such user, not root.
 [[nodiscard]] Result<void> become(const std::string& user, std::span<const std::string> paths);

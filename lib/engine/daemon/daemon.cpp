@@ -11,26 +11,41 @@
 #include "natkit/io/host.hpp"
 
 namespace natkit::daemon {
+namespace {
+
+constexpr Duration repeats_every = std::chrono::seconds(5);
+
+}  // namespace
 
 Configuration::Configuration(Options options) : options_(std::move(options)) {
     if (options_.config_file.empty()) options_.config_file = config::default_file();
 }
 
 std::expected<config::Loaded, config::Problems> Configuration::read() const {
-    auto loaded = config::load_or_default(options_.config_file, options_.base_dir);
-    if (!loaded) return loaded;
-    config::Config& config = loaded->config;
+    auto read = draft();
+    if (!read.problems.empty()) return std::unexpected(std::move(read.problems));
+    return std::move(read.loaded);
+}
+
+config::Draft Configuration::draft() const {
+    config::Draft draft = config::draft_or_default(options_.config_file, options_.base_dir);
+    if (!draft.readable) return draft;
+    config::Config& config = draft.loaded.config;
     if (!options_.log_level.empty()) {
-        const auto level = parse_log_level(options_.log_level);
-        if (!level) return std::unexpected(config::Problems{level.error()});
-        config.sip.log_level = config.media_proxy.log_level = config.pinger.log_level = *level;
+        if (const auto level = parse_log_level(options_.log_level)) {
+            config.sip.log_level = config.media_proxy.log_level = config.pinger.log_level = *level;
+        } else {
+            draft.problems.push_back(level.error());
+        }
     }
-    const auto host = io::host_addresses();
-    if (!host) return std::unexpected(config::Problems{host.error()});
-    auto warnings = config::apply_host(config, *host);
-    config::locate(warnings, loaded->places);
-    loaded->warnings.insert(loaded->warnings.end(), warnings.begin(), warnings.end());
-    return loaded;
+    if (const auto host = io::host_addresses()) {
+        auto warnings = config::apply_host(config, *host);
+        config::locate(warnings, draft.loaded.places);
+        draft.loaded.warnings.insert(draft.loaded.warnings.end(), warnings.begin(), warnings.end());
+    } else {
+        draft.problems.push_back(host.error());
+    }
+    return draft;
 }
 
 std::expected<config::Loaded, config::Problems> Configuration::apply() const {
@@ -81,11 +96,6 @@ config::Problems missing_files(const config::Loaded& loaded) {
         problems.push_back(
             {Errc::bad_config, "", std::string(one.key) + ": " + fail_errno(one.path, errno).error().message});
     }
-    if (!config.registrar.users.empty() && problems.empty()) {
-        if (const auto users = config::load_users(config.registrar.users); !users) {
-            problems.insert(problems.end(), users.error().begin(), users.error().end());
-        }
-    }
     if (const std::string& log = config.log.target; log.starts_with('/')) {
         const std::string folder = log.substr(0, std::max<std::size_t>(log.rfind('/'), 1));
         const bool there = ::access(log.c_str(), F_OK) == 0;
@@ -103,17 +113,31 @@ config::Problems missing_files(const config::Loaded& loaded) {
     return problems;
 }
 
+LogKeeper::LogKeeper(io::Loop& loop)
+    : timer_(loop, [this] {
+          log::tell_repeats();
+          timer_.start_in(repeats_every);
+      }) {
+    timer_.start_in(repeats_every);
+}
+
+LogKeeper::~LogKeeper() {
+    log::tell_repeats(true);
+}
+
 Signals::Signals(io::Loop& loop, std::function<void()> on_end, std::function<void()> on_rotate)
     : on_end_(std::move(on_end)),
       on_rotate_(std::move(on_rotate)),
       terminate_(loop, SIGTERM, [this](int) { on_end_(); }),
       interrupt_(loop, SIGINT, [this](int) { on_end_(); }),
-      rotate_(loop, SIGUSR1, [this](int) {
-          if (const auto done = log::reopen(); !done) {
-              log::Logger("NATKIT", LogLevel::failures)
-                  .failures(to_string(done.error()) + "; the old file stays in use");
-          }
-          if (on_rotate_) on_rotate_();
-      }) {}
+      rotate_(loop, SIGUSR1,
+              [this](int) {
+                  if (const auto done = log::reopen(); !done) {
+                      log::Logger("NATKIT", LogLevel::failures)
+                          .failures(to_string(done.error()) + "; the old file stays in use");
+                  }
+                  if (on_rotate_) on_rotate_();
+              }),
+      log_(loop) {}
 
 }  // namespace natkit::daemon

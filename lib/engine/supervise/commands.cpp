@@ -107,13 +107,9 @@ void Supervisor::Impl::serve() {
     });
 }
 
-std::optional<Error> Supervisor::Impl::serve_metrics(const config::Control& wanted) {
+Result<std::unique_ptr<io::HttpServer>> Supervisor::Impl::open_metrics(const config::Control& wanted) {
     const std::optional<Endpoint>& where = wanted.metrics;
-    if (!where) {
-        metrics_server.reset();
-        return std::nullopt;
-    }
-    if (metrics_server && metrics_server->local() == *where) return std::nullopt;
+    if (!where || (metrics_server && metrics_server->local() == *where)) return nullptr;
     using Response = io::HttpServer::Response;
     auto opened =
         io::HttpServer::listen(loop, *where, [this](const std::string& path, io::HttpServer::Respond respond) {
@@ -123,15 +119,18 @@ std::optional<Error> Supervisor::Impl::serve_metrics(const config::Control& want
                                  .body = metrics::to_text(tally.families(status))});
             });
         });
-    if (!opened && !wanted.metrics_given) {
-        metrics_server.reset();
+    if (opened) return std::move(*opened);
+    if (!wanted.metrics_given) {
         log.failures("no metrics: " + opened.error().message +
                      "; write [control] metrics = another address, or \"\" for none");
-        return std::nullopt;
+        return nullptr;
     }
-    if (!opened) {
-        return Error{opened.error().code, "", "[control] metrics: " + opened.error().message + "; write \"\" for none"};
-    }
+    return fail(opened.error().code, "[control] metrics: " + opened.error().message + "; write \"\" for none");
+}
+
+std::optional<Error> Supervisor::Impl::serve_metrics() {
+    auto opened = open_metrics(config.control);
+    if (!opened) return std::move(opened.error());
     metrics_server = std::move(*opened);
     return std::nullopt;
 }

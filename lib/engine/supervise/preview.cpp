@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "natkit/config/differences.hpp"
+#include "natkit/engine/supervise/check.hpp"
 #include "supervisor_impl.hpp"
 
 namespace natkit::supervise {
@@ -31,12 +32,13 @@ Error one_error(const config::Problems& problems) {
 }
 
 void Supervisor::Impl::preview(const control::Reply& reply) {
-    const auto loaded = options.source.read();
+    const auto loaded = check(options.source);
     if (!loaded) return reply.error(one_error(loaded.error()));
     const config::Config& fresh = loaded->config;
     config::Problems problems = fixed_changes(fresh);
-    for (Error& missing : daemon::missing_files(*loaded)) problems.push_back(std::move(missing));
-    for (Error& refused : listeners.try_open(fresh.sip.listen)) problems.push_back(std::move(refused));
+    if (auto opened = listeners.prepare(fresh.sip.listen); !opened) {
+        problems.insert(problems.end(), opened.error().begin(), opened.error().end());
+    }
     config::locate(problems, loaded->places);
     if (!problems.empty()) return reply.error(one_error(problems));
 

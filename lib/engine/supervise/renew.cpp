@@ -1,4 +1,5 @@
 // `natkit renew`: other programs have been installed, and calls go on.
+#include "natkit/engine/supervise/check.hpp"
 #include "supervisor_impl.hpp"
 
 namespace natkit::supervise {
@@ -13,6 +14,11 @@ void Supervisor::Impl::renew(const std::string& token, const control::Reply& rep
         return;
     }
     if (stopping || !announced || !options.on_renew) return reply.error({Errc::refused, "", "not now"});
+    // The natkit that comes must be able to start: there is no way back.
+    if (const auto usable = check(options.source); !usable) {
+        log.failures("not renewed: the configuration cannot be used");
+        return reply.error(one_error(usable.error()));
+    }
     log.major("the installed programs take over");
     notifier.reloading();
     const Error failed = options.on_renew(token);

@@ -1,6 +1,5 @@
 #include "natkit/engine/supervise/supervisor.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,8 +7,6 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "natkit/io/host.hpp"
@@ -23,11 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* programs[] = {"mediarelay", "sipedge", "natpinger"};
-constexpr const char* snapshot_name = "config.toml";
-
-bool needs_sockets(const std::string& program) {
-    return program != "mediarelay";
-}
 
 Result<void> make_folder(const std::string& path, bool& made) {
     std::error_code error;
@@ -80,12 +72,14 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
     for (auto& worker : impl.workers) static_cast<void>(worker->adopt());
     impl.take_sockets_back();
     auto problems = impl.listeners.open(impl.config.sip.listen);
-    if (auto problem = impl.serve_metrics(impl.config.control)) problems.push_back(std::move(*problem));
+    if (auto problem = impl.serve_metrics()) problems.push_back(std::move(*problem));
     if (problems.empty()) {
         if (auto problem = impl.drop_privileges()) problems.push_back(std::move(*problem));
     }
     if (problems.empty()) {
-        if (auto problem = impl.write_snapshot()) problems.push_back(std::move(*problem));
+        auto problem = impl.write_snapshot();
+        if (!problem) problem = impl.put_snapshot();
+        if (problem) problems.push_back(std::move(*problem));
     }
     if (!problems.empty()) {
         config::locate(problems, loaded.places);
@@ -140,21 +134,6 @@ std::optional<Error> Supervisor::Impl::drop_privileges() const {
     const auto done = io::become(config.daemon.user, paths);
     if (done) return std::nullopt;
     return Error{Errc::bad_config, "", "[daemon] user: " + done.error().message};
-}
-
-/// The workers read a copy: a file that is being edited does not reach one that happens to restart.
-std::optional<Error> Supervisor::Impl::write_snapshot() const {
-    std::ostringstream text;
-    const std::string& file_name = options.source.options().config_file;
-    if (!file_name.empty()) text << std::ifstream(file_name, std::ios::binary).rdbuf();
-    const std::string bytes = text.str();
-    const std::string fresh = path(std::string(snapshot_name) + ".new");
-    const io::Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    const auto failed = [&] { return fail_errno(fresh, errno).error(); };
-    if (!file) return failed();
-    if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) return failed();
-    if (::rename(fresh.c_str(), path(snapshot_name).c_str()) != 0) return failed();
-    return std::nullopt;
 }
 
 void Supervisor::Impl::make_workers() {
@@ -236,7 +215,8 @@ void Supervisor::Impl::look_at_addresses() {
     if (!host) return;
     for (const config::Listen& listen : config.sip.listen) {
         const IpAddress& address = listen.endpoint.address;
-        const bool there = std::ranges::find(*host, address, &HostAddress::address) != host->end();
+        const bool there =
+            std::ranges::any_of(*host, [&](const HostAddress& own) { return own.up && own.address == address; });
         if (there && missing_addresses.erase(address) > 0) {
             log.major(natkit::to_string(address) + " is an address of this host again");
         } else if (!there && missing_addresses.insert(address).second) {
@@ -315,99 +295,6 @@ void Supervisor::Impl::clean_up() {
     }
     server.reset();
     if (alone && made_runtime_dir) ::rmdir(runtime_dir.c_str());
-}
-
-config::Problems Supervisor::Impl::fixed_changes(const config::Config& fresh) const {
-    config::Problems problems;
-    const auto fixed = [&problems](bool changed, const char* key) {
-        const char* what = ": cannot change while natkit runs; stop and start it";
-        if (changed) problems.push_back({Errc::bad_config, "", std::string(key) + what});
-    };
-    fixed(fresh.control.socket != config.control.socket, "[control] socket");
-    fixed(fresh.registrar.state != config.registrar.state, "[registrar] state");
-    fixed(fresh.daemon.user != config.daemon.user, "[daemon] user");
-    fixed(fresh.media_proxy.workers != config.media_proxy.workers, "[media_proxy] workers");
-    fixed(fresh.sip.listen.empty() != config.sip.listen.empty(), "[sip] listen, between some and none");
-    return problems;
-}
-
-/// The log first, as it is the only one that is easily put back; then what fails as a whole.
-config::Problems Supervisor::Impl::take_over(const config::Loaded& fresh) {
-    if (const auto done = log::configure(daemon::log_settings(fresh.config.log, "natkit")); !done) {
-        return {{done.error().code, "", "[log] target: " + done.error().message}};
-    }
-    config::Problems problems = listeners.open(fresh.config.sip.listen);
-    if (problems.empty()) {
-        if (auto problem = serve_metrics(fresh.config.control)) problems.push_back(std::move(*problem));
-    }
-    if (problems.empty()) {
-        if (auto problem = write_snapshot()) problems.push_back(std::move(*problem));
-    }
-    if (!problems.empty()) {
-        static_cast<void>(listeners.open(config.sip.listen));
-        static_cast<void>(serve_metrics(config.control));
-        static_cast<void>(log::configure(daemon::log_settings(config.log, "natkit")));
-    }
-    return problems;
-}
-
-void Supervisor::Impl::reload(std::function<void(const config::Problems&)> done) {
-    notifier.reloading();
-    const auto finish = [this, done = std::move(done)](config::Problems problems) {
-        for (const Error& problem : problems) log.failures("not reloaded: " + natkit::to_string(problem));
-        if (problems.empty()) log.major("configuration read again");
-        notifier.ready(summary());
-        done(problems);
-    };
-    auto loaded = options.source.read();
-    if (!loaded) return finish(std::move(loaded.error()));
-    config::Problems problems = fixed_changes(loaded->config);
-    for (Error& missing : daemon::missing_files(*loaded)) problems.push_back(std::move(missing));
-    if (problems.empty()) problems = take_over(*loaded);
-    if (!problems.empty()) {
-        config::locate(problems, loaded->places);
-        return finish(std::move(problems));
-    }
-    config = std::move(loaded->config);
-    log.set_level(config.sip.log_level);
-    tell_workers(finish);
-}
-
-/// Every worker reads the snapshot again and gets the sockets; `done` hears of those that did not.
-void Supervisor::Impl::tell_workers(std::function<void(config::Problems)> done) {
-    struct Round {
-        std::function<void(config::Problems)> done;
-        config::Problems problems;
-        unsigned waiting = 1;  // ourselves, until all have been asked
-        void finish() {
-            if (--waiting == 0) done(std::move(problems));
-        }
-    };
-    auto round = std::make_shared<Round>();
-    round->done = std::move(done);
-    for (auto& worker : workers) {
-        worker->retry();
-        if (worker->state() != Worker::State::running) continue;  // it reads the snapshot when it starts
-        const auto told = [round, name = worker->name()](const Result<Json>& reply) {
-            if (!reply) {
-                const std::string text = name + " keeps its old configuration: " + natkit::to_string(reply.error());
-                round->problems.push_back({Errc::system, "", text});
-            }
-            round->finish();
-        };
-        ++round->waiting;
-        worker->client().request("reload", nullptr, told);
-        if (!needs_sockets(worker->name())) continue;
-        auto sockets = listeners.duplicates();
-        if (!sockets) {
-            round->problems.push_back(sockets.error());
-            continue;
-        }
-        ++round->waiting;
-        worker->client().request("adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
-                                 [told](const Result<Json>& reply, const std::vector<io::Fd>&) { told(reply); });
-    }
-    round->finish();
 }
 
 void Supervisor::reload() {

@@ -17,7 +17,16 @@ namespace natkit::supervise {
 
 using control::Json;
 
-/// The inside of a Supervisor: supervisor.cpp holds its life, commands.cpp what its control socket answers.
+constexpr const char* snapshot_name = "config.toml";  ///< what the workers read
+constexpr const char* fresh_snapshot_name = "config.toml.new";
+
+/// Whether a program gets the SIP sockets.
+[[nodiscard]] inline bool needs_sockets(const std::string& program) {
+    return program != "mediarelay";
+}
+
+/// The inside of a Supervisor: supervisor.cpp holds its life, reload.cpp its changes, commands.cpp what its control
+/// socket answers.
 struct Supervisor::Impl {
     io::Loop& loop;
     Options options;
@@ -52,7 +61,9 @@ struct Supervisor::Impl {
     [[nodiscard]] std::optional<Error> make_folders();
     /// [daemon] user: sockets are open by now, and the folders become that user's.
     [[nodiscard]] std::optional<Error> drop_privileges() const;
+    /// The configuration for the workers, under another name until put_snapshot().
     [[nodiscard]] std::optional<Error> write_snapshot() const;
+    [[nodiscard]] std::optional<Error> put_snapshot() const;
     void make_workers();
     /// Gets the SIP sockets back from workers that outlived the last natkit.
     void take_sockets_back();
@@ -84,8 +95,10 @@ struct Supervisor::Impl {
     void tell_workers(std::function<void(config::Problems)> done);
 
     void serve();
-    /// [control] metrics, opened or changed. Where nobody asked for them, a port that cannot be had is no problem.
-    [[nodiscard]] std::optional<Error> serve_metrics(const config::Control& wanted);
+    /// [control] metrics at the start. Where nobody asked for them, a port that cannot be had is no problem.
+    [[nodiscard]] std::optional<Error> serve_metrics();
+    /// A server for `wanted`; none where none is wanted, where it is served already, or where it is no problem.
+    [[nodiscard]] Result<std::unique_ptr<io::HttpServer>> open_metrics(const config::Control& wanted);
     void watch(Worker& worker);
     /// Asks all workers that run; calls back with the object that `status` answers.
     void gather_status(std::function<void(const Json&)> done);

@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration patience_before_term = 3s;
 constexpr Duration patience_before_kill = 2s;
+constexpr Duration request_timeout = 2s;
 constexpr int exit_usage = 2;
 
 }  // namespace
@@ -31,15 +32,18 @@ const char* to_string(Worker::State state) noexcept {
 }
 
 Worker::Worker(io::Loop& loop, Spec spec, log::Logger& log, Handlers handlers)
-    : loop_(loop), spec_(std::move(spec)), log_(log), handlers_(std::move(handlers)), timer_(loop, [this] {
-          on_time();
-      }) {
+    : loop_(loop),
+      spec_(std::move(spec)),
+      log_(log),
+      handlers_(std::move(handlers)),
+      timer_(loop, [this] { on_time(); }),
+      life_timer_(loop, [this] { look_at_life(); }) {
     connect();
 }
 
 void Worker::connect() {
     client_ = std::make_unique<control::Client>(loop_, spec_.socket, control::random_prefix());
-    client_->set_timeout(2s);
+    client_->set_timeout(request_timeout);
     client_->on_state([this](bool connected, const std::string&) {
         if (!connected && on_lost_) on_lost_();
         if (connected && process_) on_connected();
@@ -57,6 +61,7 @@ bool Worker::adopt() {
     ++generation_;
     started_ = loop_.now();
     state_ = State::starting;
+    watch_life();
     log_.major(spec_.name + " runs already (process " + std::to_string(*pid) + "): taken over");
     if (client_->connected()) on_connected();
     return true;
@@ -74,6 +79,7 @@ void Worker::start() {
     }
     process_ = std::move(*process);
     state_ = State::starting;
+    watch_life();
     log_.low_level(spec_.name + " started (process " + std::to_string(process_->pid()) + ")");
 }
 
@@ -83,6 +89,7 @@ void Worker::on_connected() {
         if (generation != generation_ || state_ != State::starting) return;
         if (!good) return process_->kill(SIGKILL);
         state_ = State::running;
+        unanswered_ = 0;
         restart_.on_ready(loop_.now());
         if (restarts_ > 0) log_.major(spec_.name + " is back (process " + std::to_string(process_->pid()) + ")");
         ever_ran_ = true;
@@ -91,8 +98,38 @@ void Worker::on_connected() {
     });
 }
 
+void Worker::watch_life() {
+    unanswered_ = 0;
+    life_timer_.start_in(look_every);
+}
+
+/// Counts looks, not time: a natkit that was itself held up has not read the answers yet.
+void Worker::look_at_life() {
+    life_timer_.start_in(look_every);
+    if (state_ == State::starting) {
+        if (++unanswered_ > longest_start / look_every) give_up_on("does not come to serve");
+        return;
+    }
+    if (state_ != State::running) return;
+    if (unanswered_ >= most_unanswered) return give_up_on("does not answer");
+    ++unanswered_;
+    client_->set_timeout(look_every * most_unanswered);  // a late answer is a sign of life too
+    client_->request("status", nullptr, [this, generation = generation_](const Result<control::Json>& reply) {
+        const bool alive = reply || reply.error().code != Errc::timed_out;
+        if (alive && generation == generation_) unanswered_ = 0;
+    });
+    client_->set_timeout(request_timeout);
+}
+
+void Worker::give_up_on(const std::string& why) {
+    log_.failures(spec_.name + " (process " + std::to_string(process_->pid()) + ") " + why + "; killed");
+    life_timer_.stop();
+    process_->kill(SIGKILL);
+}
+
 void Worker::on_exit(io::Process::Exit exit) {
     const auto ended = std::move(process_);
+    life_timer_.stop();
     if (state_ == State::stopping) {
         timer_.stop();
         state_ = State::stopped;

@@ -26,6 +26,9 @@ class Configuration {
     /// The configuration, complete for this host (config::apply_host()), with the warnings of both; or every problem.
     [[nodiscard]] std::expected<config::Loaded, config::Problems> read() const;
 
+    /// The same for a file that may have mistakes: what can be used of it, and the problems so far.
+    [[nodiscard]] config::Draft draft() const;
+
     /// read(), and [log] takes effect. On failure nothing has changed.
     [[nodiscard]] std::expected<config::Loaded, config::Problems> apply() const;
 
@@ -47,6 +50,18 @@ class Configuration {
 /// problem for each.
 [[nodiscard]] config::Problems missing_files(const config::Loaded& loaded);
 
+/// Keeps the log: tells every few seconds, and at the end, how often texts were repeated.
+class LogKeeper {
+  public:
+    explicit LogKeeper(io::Loop& loop);
+    ~LogKeeper();
+    LogKeeper(const LogKeeper&) = delete;
+    LogKeeper& operator=(const LogKeeper&) = delete;
+
+  private:
+    io::Timer timer_;
+};
+
 /// SIGTERM and SIGINT call `on_end`; SIGUSR1 opens the log file again and then calls `on_rotate`, if there is one.
 class Signals {
   public:
@@ -58,6 +73,7 @@ class Signals {
     io::SignalWatch terminate_;
     io::SignalWatch interrupt_;
     io::SignalWatch rotate_;
+    LogKeeper log_;
 };
 
 }  // namespace natkit::daemon

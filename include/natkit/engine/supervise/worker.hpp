@@ -60,6 +60,12 @@ class Worker {
     [[nodiscard]] pid_t pid() const noexcept { return process_ ? process_->pid() : 0; }
     [[nodiscard]] unsigned restarts() const noexcept { return restarts_; }
     [[nodiscard]] Duration uptime() const noexcept;
+    /// How long a worker may say nothing. Far beyond what a busy machine makes of a request, as the remedy is a
+    /// restart.
+    static constexpr Duration look_every = std::chrono::seconds(5);
+    static constexpr unsigned most_unanswered = 3;
+    static constexpr Duration longest_start = std::chrono::seconds(30);
+
     /// Told whenever its control socket is lost.
     void on_lost(std::function<void()> handler) { on_lost_ = std::move(handler); }
     [[nodiscard]] control::Client& client() noexcept { return *client_; }
@@ -69,6 +75,10 @@ class Worker {
     void on_connected();
     void on_exit(io::Process::Exit exit);
     void on_time();
+    /// Asks now and then; one that hangs is ended, so that it starts again.
+    void watch_life();
+    void look_at_life();
+    void give_up_on(const std::string& why);
 
     io::Loop& loop_;
     Spec spec_;
@@ -77,6 +87,8 @@ class Worker {
     std::function<void()> on_lost_;
     Restart restart_;
     io::Timer timer_;
+    io::Timer life_timer_;
+    unsigned unanswered_ = 0;  ///< looks in a row without a sign of life
     std::unique_ptr<io::Process> process_;
     std::unique_ptr<control::Client> client_;
     State state_ = State::stopped;

@@ -128,3 +128,13 @@ TEST_CASE("daemon: signals end, and rotate the log") {
     ::kill(::getpid(), SIGTERM);
     while (!ended) loop.run_once();
 }
+
+TEST_CASE("daemon: a mistake in a file of users is told once") {
+    const Folder folder;
+    folder.write("users", "alice\n");
+    const auto loaded = of(folder.write("natkit.toml", "[registrar]\nusers = \"users\"\n")).read();
+    REQUIRE(loaded);
+    const auto problems = daemon::missing_files(*loaded);
+    REQUIRE(problems.size() == 1);
+    CHECK(to_string(problems[0]).starts_with(folder.path.string() + "/users:1: not a user"));
+}

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "natkit/engine/daemon/daemon.hpp"
+
+namespace natkit::supervise {
+
+enum class Addresses : std::uint8_t {
+    any,           ///< those of an interface that is away for the moment are no mistake
+    of_this_host,  ///< each address to listen on must be one
+};
+
+/// Reads the configuration and looks for all that can be wrong with it without starting anything: the text, the files
+/// it names and what is in them, the user, the certificate. Every problem at once.
+[[nodiscard]] std::expected<config::Loaded, config::Problems> check(const daemon::Configuration& source,
+                                                                    Addresses addresses = Addresses::any);
+
+}  // namespace natkit::supervise
