@@ -136,9 +136,9 @@ def the_package(net):
     system.must(site.edge, "getent", "passwd", "natkit")
     # The operator's own configuration, in the place of the one that came.
     config = system.root / "etc/natkit/natkit.toml"
-    site.config, site.runtime = config, pathlib.Path("/run/natkit")
+    site.config, site.runtime = config, pathlib.Path("/run/natkit/here")  # not where it is by default
     site.write_config(registrar={"open": "true", "state": '"sqlite:/var/lib/natkit/state.db"'},
-                      control={"socket": '"/run/natkit/natkit.sock"', "metrics": '""'}, daemon={"user": '"natkit"'})
+                      control={"socket": '"/run/natkit/here/natkit.sock"', "metrics": '""'}, daemon={"user": '"natkit"'})
     system.must(site.edge, "natkit", "check")
     site.edge.enter = system.enter(site.edge)
     site.natkit = site.edge.start("natkit", "/usr/bin/natkit", "run")
@@ -149,7 +149,7 @@ def the_package(net):
         before = pids(site)
         edited = config.read_text()
         said = install(new)
-        lab.require("still the old ones" not in said, said)
+        lab.require("the new programs take over" in said and "still the old ones" not in said, said)
         lab.require(config.read_text() == edited, "the upgrade changed the configuration")
         after = pids(site)
         lab.require(after["natkit"] == before["natkit"] and all(after[n] != before[n] for n in site_of_phones.WORKERS),
@@ -159,6 +159,12 @@ def the_package(net):
             lab.require(pathlib.Path(f"/proc/{pid}").stat().st_uid != 0, f"{name} runs as root")
         people.check_calls("after the upgrade")
         print(f"        an upgrade under {CALLS} calls: longest silence {people.longest_silence():.1f} s")
+        # A configuration that has become unusable: said, and nothing changes.
+        config.write_text(edited.replace("[media_proxy]", "[media_proxy]\nworkers = 0"))
+        said = install(new)
+        lab.require("[media_proxy] workers: out of range" in said and "still the old ones" in said, said)
+        lab.require(pids(site) == after, "somebody was replaced all the same")
+        config.write_text(edited)
         people.hang_up()
     for page in ("natkit.1", "natkit.toml.5", "natkit-records.7", "mediarelay.1"):
         lab.require((system.root / f"usr/share/man/man{page[-1]}/{page}.gz").exists(), f"no {page}")
