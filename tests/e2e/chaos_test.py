@@ -58,7 +58,10 @@ class Chaos:
 def nothing_is_lost(net):
     seed = int(os.environ.get("NATKIT_SEED") or time.time())
     print(f"        NATKIT_SEED={seed}")
-    site = site_of_phones.Site(net).start(sip={"log_level": '"problems"'}, media_proxy={"log_level": '"problems"'})
+    # Pinged by either method, often, so that a sipedge that is away has every chance to make somebody look dead.
+    method = random.Random(seed).choice(("crlf", "options"))
+    site = site_of_phones.Site(net).start(sip={"log_level": '"problems"'}, media_proxy={"log_level": '"problems"'},
+                                          pinger={"method": f'"{method}"', "udp_interval": '"3s"'})
     with crowd.Crowd() as people:
         people.make_calls(site, CALLS)
         legs = {leg["leg"] for leg in site.legs()}
@@ -73,7 +76,7 @@ def nothing_is_lost(net):
         lab.require({leg["leg"] for leg in site.legs()} == legs, "other legs than before")
         lab.require({c["id"] for c in site.ask("sipedge", "clients")["clients"]} == clients, "other registrations than before")
         lab.require(not people.strays, f"media in the wrong call: {people.strays[:3]}")
-        print(f"        killed in {SECONDS} s: {' '.join(f'{name} {count}' for name, count in chaos.killed.items())}; "
+        print(f"        pinged by {method}; killed in {SECONDS} s: {' '.join(f'{name} {count}' for name, count in chaos.killed.items())}; "
               f"longest silence {people.longest_silence():.1f} s")
         # Everybody can still be called by their registrations.
         people.hang_up()

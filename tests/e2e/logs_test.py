@@ -104,5 +104,62 @@ def a_port_for_metrics_that_somebody_has(net):
     lab.require(done.returncode == 2 and "[control] metrics: tcp 127.0.0.1:9464" in done.stderr, f"{done}")
 
 
+class Journal:
+    """journald's socket, and what is said to it: a dict of fields each time."""
+
+    def __init__(self):
+        path = pathlib.Path("/run/systemd/journal/socket")  # /run is the laboratory's own
+        path.parent.mkdir(parents=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(lab.PATIENCE)
+
+    def wait(self, program, text):
+        """The next entry of this program whose message holds the text."""
+        while True:
+            fields = dict(line.partition("=")[::2] for line in self.socket.recv(65536).decode().splitlines())
+            if fields.get("SYSLOG_IDENTIFIER") == program and text in fields["MESSAGE"]:
+                return fields
+
+
+def the_journal(net):
+    journal = Journal()
+    site = site_of_phones.Site(net).start(log={"target": '"journal"'})
+    entry = journal.wait("natkit", "running:")
+    lab.require(entry["MESSAGE"].startswith("NATKIT running:") and entry["PRIORITY"] == "5", f"{entry}")
+    lab.require(entry["NATKIT_TAG"] == "NATKIT" and entry["NATKIT_LEVEL"] == "major", f"{entry}")
+    os.kill(site.pid("sipedge"), signal.SIGKILL)
+    entry = journal.wait("natkit", "sipedge (process")
+    lab.require(entry["PRIORITY"] == "3" and "starting it again" in entry["MESSAGE"], f"{entry}")
+    entry = journal.wait("sipedge", "")
+    lab.require(entry["NATKIT_TAG"] in ("SIPEDGE", "NATKIT"), f"{entry}")
+    lab.require(site.natkit.stop() == 0, "natkit did not end well")
+    lines = [line for line in site.natkit.output.splitlines() if "warning:" not in line]
+    lab.require(not lines, f"on standard error all the same: {lines}")
+
+
+def in_the_background(net):
+    """natkit run --daemon returns once everything runs, and says no to a log that would be lost."""
+    site = site_of_phones.Site(net)
+    site.write_config()
+    done = site.edge.run(lab.PROGRAMS / "natkit", "run", "--daemon", "--config", site.config)
+    lab.require(done.returncode == 2 and '--daemon leaves no standard error to log to; write [log] target' in done.stderr, f"{done}")
+    log = net.folder / "natkit.log"
+    site.write_config(log={"target": f'"{log}"'})
+    done = site.edge.run(lab.PROGRAMS / "natkit", "run", "--daemon", "--config", site.config)
+    lab.require(done.returncode == 0, f"{done}")
+    status = site.status()
+    lab.require({c["state"] for c in status["components"]} == {"running"}, f"it returned too early: {status}")
+    pid = status["pid"]
+    lab.require(os.getsid(pid) == pid and os.readlink(f"/proc/{pid}/fd/2") == "/dev/null", "not detached")
+    lab.require("major NATKIT running:" in log.read_text(), log.read_text())
+    # A second one fails in the foreground, with what it has to say.
+    done = site.edge.run(lab.PROGRAMS / "natkit", "run", "--daemon", "--config", site.config)
+    lab.require(done.returncode == 2 and "natkit runs already" in done.stderr, f"{done}")
+    done = site.edge.run(lab.PROGRAMS / "natkit", "stop", "--config", site.config)
+    lab.require(done.returncode == 0, f"{done}")
+    lab.wait_until(lambda: not site_of_phones.natkit_processes(), "all to end")
+
+
 if __name__ == "__main__":
-    lab.main(format_target_and_levels, rotation, a_port_for_metrics_that_somebody_has)
+    lab.main(format_target_and_levels, rotation, a_port_for_metrics_that_somebody_has, the_journal, in_the_background)

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """README, "On your own network", step by step and word by word, on a host with one address: the configuration, check, run, a phone that
 is told what README says, clients; then with a password made as README says. Each step is timed."""
+import json
+import os
 import pathlib
 import re
 import subprocess
@@ -11,8 +13,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import phones
 
-NATKIT = lab.PROGRAMS / "natkit"
-
 
 def section():
     return (lab.SOURCE / "README.md").read_text().partition("## On your own network")[2].partition("\n## ")[0]
@@ -20,6 +20,8 @@ def section():
 
 def follow(net):
     text, began, steps = section(), time.monotonic(), []
+    # In the order of the steps; `as_written` takes them one after the other, so none is left out or altered.
+    commands = re.findall(r"`(natkit [^`]*)`", text.partition("1. ")[2].partition("With passwords")[0])
 
     def step(name):
         steps.append(f"{name} {time.monotonic() - began:.1f} s")
@@ -30,38 +32,44 @@ def follow(net):
     folder.mkdir()
     config = folder / "natkit.toml"
     config.write_text(re.search(r"```toml\n(.*?)```", text, re.S)[1])
-    environment = {"XDG_RUNTIME_DIR": str(folder), "XDG_STATE_HOME": str(folder), "RUNTIME_DIRECTORY": str(folder / "run"),
-                   "STATE_DIRECTORY": str(folder / "state")}
+    environment = {"PATH": f"{lab.PROGRAMS}:{os.environ['PATH']}"}
+    for name in ("NATKIT_CONFIG", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "RUNTIME_DIRECTORY", "STATE_DIRECTORY"):
+        os.environ.pop(name, None)
 
-    def command(word, *more):
-        """One of README's commands, as it stands there."""
-        line = f"natkit {word}"
-        lab.require(f"`{line}`" in text or f"`{line} --config natkit.toml`" in text, f"README has no {line}")
-        done = subprocess.run([*edge.enter, str(NATKIT), word, "--config", "natkit.toml", *more], cwd=folder, capture_output=True,
-                              text=True, timeout=60, env={"PATH": "/usr/bin:/bin", **environment})
+    def as_written(word, start=False):
+        """README's next command, which is this one, by a shell in the folder of the file."""
+        line = commands.pop(0)
+        lab.require(line.split()[1] == word, f"README's next command is {line}, not {word}")
+        if start:
+            return edge.start("natkit", "bash", "-c", f"exec {line}", cwd=folder, env=environment)
+        done = subprocess.run([*edge.enter, "bash", "-c", line], cwd=folder, capture_output=True, text=True, timeout=60,
+                              env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
         lab.require(done.returncode == 0, f"{line}: {done}")
         return done.stdout
-    lab.require("udp:192.168.1.2:5060" in command("check"), "natkit check shows no listener")
+    again = list(commands)
+    lab.require("udp:192.168.1.2:5060" in as_written("check"), "natkit check shows no listener")
     step("checked")
-    natkit = edge.start("natkit", NATKIT, "run", "--config", "natkit.toml", cwd=folder, env=environment)
+    natkit = as_written("run", start=True)
     natkit.wait_line("NATKIT running:")
     step("running")
     alice = phones.Baresip(phone, "alice", "192.168.1.2:5060", domain="example.com")
-    shown = command("clients", "--format", "text")
-    lab.require("sip:alice@example.com" in shown and "lan: 192.168.1.30 is in lan" in shown, shown)
+    shown = json.loads(as_written("clients"))
+    lab.require(shown["aor"] == "sip:alice@example.com" and "192.168.1.30 is in lan" in shown["why"], shown)
     step("registered")
-    command("top")
+    lab.require("clients 1" in as_written("top"), "natkit top shows no client")
+    lab.require(not commands, f"README's commands {commands} were not tried")
     alice.stop()
     natkit.stop()
     # With a password: README's own line makes the file.
     line = re.search(r"^(printf 'alice.*)$", text, re.M)[1].replace("PASSWORD", "s3cret")
     subprocess.run(["bash", "-c", line], cwd=folder, check=True)
     config.write_text(re.sub(r"open  = true.*", 'users = "users.htdigest"', config.read_text()))
-    natkit = edge.start("natkit", NATKIT, "run", "--config", "natkit.toml", cwd=folder, env=environment)
+    commands[:] = again[1:]
+    natkit = as_written("run", start=True)
     natkit.wait_line("NATKIT running:")
     other = net.host("other").attach("eth0", segment, "192.168.1.31/24")
     phones.Baresip(other, "alice", "192.168.1.2:5060", domain="example.com", password="s3cret", name="alice-again")
-    lab.require("sip:alice@example.com" in command("clients", "--format", "text"), "not registered with a password")
+    lab.require("sip:alice@example.com" in as_written("clients"), "not registered with a password")
     step("with a password")
     natkit.stop()
     print(f"        {', '.join(steps)}")

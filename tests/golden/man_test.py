@@ -10,7 +10,7 @@ import sys
 
 TOP = pathlib.Path(os.environ.get("NATKIT_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 PROGRAMS = pathlib.Path(os.environ.get("NATKIT_BUILD", TOP / "build/dev")) / "bin"
-PAGES = ["natclassify.1", "sdprewrite.1", "looptrace.1", "natkit-records.7", "mediarelay.1"]
+PAGES = sorted(page.name for page in (TOP / "man").glob("*.[1-8]"))
 environment = {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "NATKIT_CONFIG": ""}
 problems, examples = [], 0
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every option and subcommand that --help names is in the completions and in the program's man page."""
+"""Every option and subcommand that --help names is offered by bash, zsh and fish themselves, and is in the program's man page."""
 import importlib.machinery
 import importlib.util
 import os
@@ -26,6 +26,30 @@ def offered_by_bash(words):
     return set(out.split())
 
 
+def offered_by_zsh(words):
+    """What zsh's _arguments and _describe are given at the end of these words."""
+    script = f'''
+        _arguments() {{ print -rl -- "$@"; state=arguments; line=({" ".join(words[1:])}) }}
+        _describe() {{ print -rl -- "${{(@P)2}}" }}
+        _files() {{ }}
+        service={words[0]}
+        source {TOP}/completions/_natkit'''
+    done = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True)
+    if done.returncode != 0 or done.stderr:
+        problems.append(f"zsh: {' '.join(words)}: {done.stderr.strip() or done.returncode}")
+    return set(re.findall(r"(?m)^(?:\([^)]*\))?\*?(--[a-z][\w-]*)", done.stdout))
+
+
+def offered_by_fish(lines):
+    """What fish offers at the end of each of these command lines."""
+    script = f"source {TOP}/completions/natkit.fish; " + "; ".join(f"echo '== {line}'; complete -C '{line}'" for line in lines)
+    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True)
+    if done.returncode != 0 or done.stderr:
+        problems.append(f"fish: {done.stderr.strip() or done.returncode}")
+    parts = re.split(r"(?m)^== (.*)\n", done.stdout)
+    return {line: set(re.findall(r"(?m)^(\S+)", offered)) for line, offered in zip(parts[1::2], parts[2::2])}
+
+
 def man_text(page):
     if not page.exists():
         problems.append(f"man/{page.name} is missing")
@@ -36,16 +60,20 @@ def man_text(page):
 
 commands = generate.read(PROGRAMS)
 pages = {program: man_text(TOP / "man" / f"{program}.1") for program in generate.programs_of(commands)}
+fish = offered_by_fish([f"{' '.join(key)} {more}" for key in commands for more in ("--", "")])
 for key, command in commands.items():
     man = pages[key[0]]
-    offered = offered_by_bash(key)
+    offered = {"bash": offered_by_bash(key), "zsh": offered_by_zsh(key), "fish": fish.get(f"{' '.join(key)} --", set())}
     for flags, _, _ in command.options:
         for flag in flags:
-            if flag not in offered and flag.startswith("--"):
-                problems.append(f"{' '.join(key)}: bash does not offer {flag}")
+            for shell, its in offered.items():
+                if flag not in its and flag.startswith("--"):
+                    problems.append(f"{' '.join(key)}: {shell} does not offer {flag}")
             if man and flag.startswith("--") and not re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", man):
                 problems.append(f"{' '.join(key)}: {flag} is not in man/{key[0]}.1")
     for name, _ in command.subcommands:
+        if name not in fish.get(f"{key[0]} ", set()):
+            problems.append(f"{key[0]}: fish does not offer {name}")
         if man and not re.search(rf"\b{re.escape(name)}\b", man):
             problems.append(f"{key[0]}: {name} is not in man/{key[0]}.1")
 check = subprocess.run([TOP / "completions/generate", "--check", PROGRAMS], capture_output=True, text=True)
