@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +11,38 @@
 #include <cstdlib>
 
 namespace natkit::io {
+
+namespace {
+
+/// Some of what is there to standard error; false at the end, or when nothing is there.
+bool pass_on(int from) {
+    char buffer[4096];
+    const ssize_t count = ::read(from, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) return true;
+    if (count <= 0) return false;
+    const ssize_t written = ::write(STDERR_FILENO, buffer, static_cast<std::size_t>(count));
+    static_cast<void>(written);  // nobody listens: nothing to be done about it
+    return true;
+}
+
+/// Passes on what the child says until it is ready (true) or gone.
+bool wait_for_child(int ready, int said) {
+    pollfd waits[] = {{.fd = ready, .events = POLLIN, .revents = 0}, {.fd = said, .events = POLLIN, .revents = 0}};
+    for (;;) {
+        if (::poll(waits, 2, -1) < 0) continue;  // EINTR
+        if (waits[1].revents != 0 && !pass_on(said)) waits[1].fd = -1;
+        if (waits[0].revents == 0) continue;
+        char byte = 0;
+        const ssize_t count = ::read(ready, &byte, 1);
+        if (count < 0 && errno == EINTR) continue;
+        ::fcntl(said, F_SETFL, O_NONBLOCK);  // the child's children may hold the other end
+        while (waits[1].fd >= 0 && pass_on(said)) {
+        }
+        return count == 1;
+    }
+}
+
+}  // namespace
 
 bool user_exists(const std::string& user) {
     return ::getpwnam(user.c_str()) != nullptr;
@@ -34,21 +67,25 @@ Result<void> become(const std::string& user, std::span<const std::string> paths)
 
 Result<Detached> Detached::split() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe", errno);
+    int said[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0 || ::pipe2(said, O_CLOEXEC) != 0) return fail_errno("pipe", errno);
     const pid_t child = ::fork();
     if (child < 0) return fail_errno("fork", errno);
     if (child > 0) {
         ::close(ends[1]);
-        char ready = 0;
-        ssize_t count = 0;
-        do count = ::read(ends[0], &ready, 1);
-        while (count < 0 && errno == EINTR);
-        if (count == 1) std::_Exit(0);
+        ::close(said[1]);
+        if (wait_for_child(ends[0], said[0])) std::_Exit(0);
         int status = 0;
         ::waitpid(child, &status, 0);
         std::_Exit(WIFEXITED(status) ? WEXITSTATUS(status) : 70);
     }
     ::close(ends[0]);
+    // Programs that the child starts keep these: the standard error of whoever waits for its end must not be among
+    // them.
+    ::dup2(said[1], STDOUT_FILENO);
+    ::dup2(said[1], STDERR_FILENO);
+    ::close(said[0]);
+    ::close(said[1]);
     ::setsid();
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) {

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import socket
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
@@ -112,14 +113,17 @@ class Journal:
         path.parent.mkdir(parents=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
-        self.socket.settimeout(lab.PATIENCE)
+        self.entries = []
+        threading.Thread(target=self._collect, daemon=True).start()
+
+    def _collect(self):  # at once: the kernel queues ten, and then holds up whoever logs
+        while True:
+            self.entries.append(dict(line.partition("=")[::2] for line in self.socket.recv(65536).decode().splitlines()))
 
     def wait(self, program, text):
-        """The next entry of this program whose message holds the text."""
-        while True:
-            fields = dict(line.partition("=")[::2] for line in self.socket.recv(65536).decode().splitlines())
-            if fields.get("SYSLOG_IDENTIFIER") == program and text in fields["MESSAGE"]:
-                return fields
+        """The first entry of this program whose message holds the text."""
+        return lab.wait_until(lambda: next((e for e in list(self.entries) if e.get("SYSLOG_IDENTIFIER") == program and text in e["MESSAGE"]), None),
+                              f"{program} to say {text!r} in the journal")
 
 
 def the_journal(net):

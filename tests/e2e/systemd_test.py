@@ -71,7 +71,8 @@ def activated(site, *arguments):
 def require_ours(site, kind, endpoint):
     """Exactly one socket has the endpoint, and nobody can get it too."""
     address, _, port = endpoint.partition(":")
-    owners = [text for where, text in site.edge.sockets("tcp" if kind == socket.SOCK_STREAM else "udp") if where == endpoint]
+    found = site.edge.run("ss", "-Hln", "-t" if kind == socket.SOCK_STREAM else "-u").stdout
+    owners = [line for line in found.splitlines() if f" {endpoint} " in line]
     lab.require(len(owners) == 1, f"another socket beside systemd's: {owners}")
     for option in (None, socket.SO_REUSEADDR, socket.SO_REUSEPORT):
         thief = site.edge.socket(socket.AF_INET, kind)
@@ -108,7 +109,7 @@ def sockets_of_systemd(net):
 
 
 def a_tcp_listener_of_systemd(net):
-    """It is blocking as it comes; a connection that ends before it is taken must not stop sipedge."""
+    """Blocking, as it comes: neither the last connection nor one that ended before it was taken may stop sipedge."""
     site = site_of_phones.Site(net)
     site.write_config(sip={"listen": f'["tcp:{site_of_phones.WAN_EDGE}:5060"]'})
     activated(site, "-l", f"{site_of_phones.WAN_EDGE}:5060")
@@ -123,12 +124,13 @@ def a_tcp_listener_of_systemd(net):
         streams.append(stream)
         site.wait_up()
     # One that is gone before accept(): the kernel woke sipedge for nothing.
-    os.kill(site.pid("sipedge"), signal.SIGSTOP)
+    sipedge = site.pid("sipedge")
+    os.kill(sipedge, signal.SIGSTOP)
     gone = far.socket(socket.AF_INET, socket.SOCK_STREAM)
     gone.connect((site_of_phones.WAN_EDGE, 5060))
     gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     gone.close()
-    os.kill(site.pid("sipedge"), signal.SIGCONT)
+    os.kill(sipedge, signal.SIGCONT)
     lab.require(site.ask("sipedge", "status"), "sipedge hangs")
     streams[0].sendall(request("OPTIONS", far, streams[0].getsockname()[1], site_of_phones.WAN_EDGE, "TCP", "again"))
     lab.require(streams[0].recv(2000).startswith(b"SIP/2.0 "), "no answer over TCP")
