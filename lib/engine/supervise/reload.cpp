@@ -67,11 +67,9 @@ config::Problems Supervisor::Impl::take_over(const config::Loaded& fresh) {
         return problems;
     }
     listeners.commit(std::move(*change));
-    if (!fresh.config.control.metrics) {
-        metrics_server.reset();
-    } else if (*metrics) {
-        metrics_server = std::move(*metrics);
-    }
+    const std::optional<Endpoint>& where = fresh.config.control.metrics;
+    const bool stays = where && metrics_server && metrics_server->local() == *where;
+    if (!stays) metrics_server = std::move(*metrics);
     return {};
 }
 
