@@ -14,6 +14,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr unsigned most_levels = 64;
+constexpr std::size_t most_keys = 1024;  ///< of one object: they are searched one by one
+constexpr std::size_t most_elements = 200'000;
 
 std::string base64(std::string_view bytes) {
     std::string text;
@@ -145,13 +147,19 @@ void set_message(Json& json, std::string_view message) {
 }
 
 Result<Json> parse_line(std::string_view line) {
-    bool deep = false;
-    const auto limit = [&](int depth, Json::parse_event_t, Json&) {
-        deep = deep || depth > static_cast<int>(most_levels);
-        return !deep;
+    bool refused = false;
+    std::size_t elements = 0;
+    std::array<std::size_t, most_levels + 2> keys{};  // of the object that is open at each level
+    const auto limit = [&](int depth, Json::parse_event_t event, Json&) {
+        const auto level = static_cast<std::size_t>(depth);
+        refused = refused || level > most_levels || ++elements > most_elements;
+        if (refused) return false;
+        if (event == Json::parse_event_t::object_start) keys[level + 1] = 0;
+        if (event == Json::parse_event_t::key) refused = ++keys[level] > most_keys;
+        return !refused;
     };
     Json json = Json::parse(line, limit, /*allow_exceptions=*/false);
-    if (deep || json.is_discarded() || !json.is_object()) return fail(Errc::bad_input, "not a JSON object");
+    if (refused || json.is_discarded() || !json.is_object()) return fail(Errc::bad_input, "not a JSON object");
     return json;
 }
 

@@ -40,7 +40,7 @@ struct SipSummary {
 void set_message(nlohmann::ordered_json& json, std::string_view message);
 
 /// One JSON object from one line, its keys in their order. Errc::bad_input: "not a JSON object". Nesting above 64
-/// levels is refused.
+/// levels, an object of more than 1024 keys and more than 200,000 elements are refused: time and memory stay bounded.
 [[nodiscard]] Result<nlohmann::ordered_json> parse_line(std::string_view line);
 /// One line, its end included. Bytes that are no UTF-8 become U+FFFD.
 [[nodiscard]] std::string to_line(const nlohmann::ordered_json& json);

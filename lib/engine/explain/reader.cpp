@@ -17,7 +17,6 @@ constexpr std::size_t longest_description = 1024 * 1024;
 void Reader::read(capture::ByteSource input) {
     const auto head = input.peek(64);
     Result<void> done;
-    const std::string name = input.name();
     if (!head) {
         done = std::unexpected(head.error());
     } else {

@@ -53,6 +53,15 @@ TEST_CASE("record: what is refused") {
         CHECK(sip.error().message == c.message);
     }
     CHECK_FALSE(record::parse_line("{\"a\":" + std::string(100'000, '[')));
+    std::string keys = "{";
+    for (int i = 0; i < 400'000; ++i) keys += "\"" + std::to_string(i) + "\":1,";
+    CHECK_FALSE(record::parse_line(keys + "\"z\":1}"));  // it was half an hour
+    std::string arrays = "{\"a\":[";
+    for (int i = 0; i < 1'000'000; ++i) arrays += "[],";
+    CHECK_FALSE(record::parse_line(arrays + "1]}"));
+    std::string fair = "{";
+    for (int i = 0; i < 1000; ++i) fair += "\"" + std::to_string(i) + "\":{\"x\":[1,2,3]},";
+    CHECK(record::parse_line(fair + "\"z\":1}"));
 }
 
 TEST_CASE("record::time_text: microseconds in UTC") {
