@@ -55,9 +55,9 @@ def edge_of(host):
 class Call:
     """alice calls carol."""
 
-    def __init__(self, site, caller, callee, uri="sip:carol@example.com", relayed=True):
-        """`relayed`: each stream; or how many relays there are in all, of however many streams."""
-        self.site, self.relayed, self.step = site, relayed, 0
+    def __init__(self, site, caller, callee, uri="sip:carol@example.com", relayed=True, others=0):
+        """`relayed`: each stream; or how many relays there are in all, of however many streams. `others`: of other calls."""
+        self.site, self.relayed, self.others, self.step = site, relayed, others, 0
         self.world = talkers.World()
         self.alice = talkers.Phone(self.world, caller, "alice", edge_of(caller))
         self.carol = talkers.Phone(self.world, callee, "carol", edge_of(callee)).register()
@@ -264,7 +264,7 @@ class Call:
         """As many relays as streams need, and media from port to port: RTP, RTCP, T.38; no other port hears any."""
         self.step += 1
         streams = self.streams()
-        wanted = len(streams) if self.relayed is True else self.relayed or 0
+        wanted = self.others + (len(streams) if self.relayed is True else self.relayed or 0)
         self.world.run(lambda: self.joins() == wanted, lambda: f"step {self.step}: {wanted} joins; the legs are {self.legs_told()}")
         for phone in self.world.phones:
             phone.heard()
