@@ -121,6 +121,7 @@ Shown Scheme::answer_to_origin(Pass& pass, End offerer, PartyId destination) {
     const LegId came = pass.sides[index(other(offerer))].came;
     if (came != 0 && mate(came) == told && !needs_relay_(leg(came)->towards, asked.neighbour))
         return {.leg = came, .raw = {}, .rtcp = {}};
+    changed_.push_back(mate(told));  // its join with a leg of a later pass ends here
     set_stands_for(told, asked.own);
     if (still_leads(asked, destination)) return asked.shown;
     return {.leg = use_leg(asked, destination), .raw = {}, .rtcp = {}};

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "natkit/engine/edge/media.hpp"
 
@@ -116,7 +117,12 @@ std::vector<std::string> Media::restore(Instant now) {
         }
     }
     remembered_.clear();
-    return claimed();
+    auto legs = claimed();
+    for (auto& [id, leg] : legs_) {
+        // Whether mediarelay had been asked for that yet, nobody knows any more: it is asked again.
+        if (std::exchange(leg.parted, false)) superfluous_.add(now, id);
+    }
+    return legs;
 }
 
 }  // namespace natkit::edge

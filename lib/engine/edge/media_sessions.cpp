@@ -71,7 +71,10 @@ std::optional<SessionId> Media::find(std::string_view call_id, std::string_view 
         const bool backward = ends[1].tag == from_tag && ends[0].tag == to_tag;
         if (session.parked || (!forward && !backward)) continue;
         if (flows == nullptr || session.token == *flows) return at->second;
-        if (!found) found = at->second;
+        // One end may have another flow by now. Where both have, it is another pass of the call, whose own session was
+        // lost by a restart as it had no leg.
+        if (!found && (session.token.caller == flows->caller || session.token.callee == flows->callee))
+            found = at->second;
     }
     return found;
 }

@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <random>
 #include <string>
+#include <utility>
 
 using namespace natkit;
 using namespace natkit::loop;
@@ -45,8 +47,7 @@ class Path {
     void exchange(End from) {
         history_ += from == End::caller ? " offer" : " counter-offer";
         offer(from);
-        answer(from);
-        for (const PassId pass : passes_) scheme_.accept(pass);
+        answer(from, true);
         told_before_ = told_;
         check();
     }
@@ -56,7 +57,7 @@ class Path {
         history_ += from == End::caller ? " hold" : " counter-hold";
         offer(from, true);
         answer(from);
-        for (const PassId pass : passes_) scheme_.accept(pass);
+        accept();
         told_[slot(other(from))] = told_before_[slot(other(from))];
         told_before_ = told_;
         check();
@@ -69,8 +70,10 @@ class Path {
         move(from);
         offer(from);
         if (answered_early) answer(from);
-        for (std::size_t i = passes_.size(); i-- > 0;)
+        for (std::size_t i = passes_.size(); i-- > 0;) {
             scheme_.fail(passes_[from == End::caller ? i : passes_.size() - 1 - i]);
+            note_changes();
+        }
         told_ = told_before_;
         ports_ = ports_before_;
         check();
@@ -83,27 +86,53 @@ class Path {
             const std::size_t to = from == End::caller ? pass + 1 : pass;
             incoming = pass_on(scheme_.offer(passes_[pass], from, incoming), to);
             (void)scheme_.prepare(passes_[pass]);
+            note_changes();
             if (hold) incoming = {};
         }
         told_[slot(other(from))] = incoming;
     }
 
-    void answer(End from) {
+    /// `accepts`: as a 2xx does, each pass as soon as it has the answer.
+    void answer(End from, bool accepts = false) {
         Incoming incoming = spoken(other(from));
         for (std::size_t i = passes_.size(); i-- > 0;) {
             const std::size_t pass = from == End::caller ? i : passes_.size() - 1 - i;
             const std::size_t to = from == End::caller ? pass : pass + 1;
             const std::size_t legs = scheme_.legs();
             incoming = pass_on(scheme_.answer(passes_[pass], incoming), to);
+            note_changes();
             expect(scheme_.legs() == legs, "an answer should find its leg prepared");
+            if (accepts) scheme_.accept(passes_[pass]);
+            note_changes();
         }
         told_[slot(from)] = incoming;
+    }
+
+    void accept() {
+        for (const PassId pass : passes_) {
+            scheme_.accept(pass);
+            note_changes();
+        }
+    }
+
+    /// Who carries the scheme out looks at the changed legs alone.
+    void note_changes() {
+        for (const LegId leg : scheme_.take_changed()) mates_[leg] = {scheme_.mate(leg), scheme_.needed(leg)};
     }
 
     /// Both ends are on the two sides of one join, or on none, as the decision between them says.
     void check() const {
         const Incoming& a = told_[0];
         const Incoming& b = told_[1];
+        for (const PassId pass : passes_) {
+            for (const End end : {End::caller, End::callee}) {
+                const LegId leg = scheme_.leg_towards(pass, end);
+                if (leg == 0) continue;
+                const auto noted = mates_.find(leg);
+                const std::pair now(scheme_.mate(leg), scheme_.needed(leg));
+                expect(noted != mates_.end() && noted->second == now, "every leg that changes should be told of");
+            }
+        }
         if (!needs_relay(at_place(hops_.front()), at_place(hops_.back()))) {
             expect(a.leg == 0 && a.endpoint == endpoint(End::callee), "the caller should see the callee itself");
             expect(b.leg == 0 && b.endpoint == endpoint(End::caller), "the callee should see the caller itself");
@@ -179,6 +208,8 @@ class Path {
     std::array<Incoming, 2> told_{}, told_before_{};
     std::array<std::uint16_t, 2> ports_{}, ports_before_{};
     std::uint16_t next_port_ = 4000;
+    std::map<LegId, std::pair<LegId, bool>>
+        mates_;  ///< with whom it was joined and whether needed, when it was told of
     std::string history_;
 };
 
