@@ -260,8 +260,9 @@ class Call:
     def legs_told(self):
         return [f"{leg['leg']} {leg['state']} {leg['local']} for {leg.get('party', {}).get('endpoint')}" for leg in self.site.legs()]
 
-    def check(self):
-        """As many relays as streams need, and media from port to port: RTP, RTCP, T.38; no other port hears any."""
+    def check(self, again=False):
+        """As many relays as streams need, and media from port to port: RTP, RTCP, T.38; no other port hears any. What the relay
+        still sent to the port before, in the moment of an exchange, must not come `again`."""
         self.step += 1
         streams = self.streams()
         wanted = self.others + (len(streams) if self.relayed is True else self.relayed or 0)
@@ -277,11 +278,14 @@ class Call:
                 routes[y.name, theirs.port, marker] = (x, mine.port, (there.address, there.port), mine.kind, False)
                 if mine.kind != "image":
                     routes[y.name, theirs.rtcp, marker + b"c"] = (x, mine.rtcp, (there.address, there.rtcp), mine.kind, True)
-        self._carry(routes)
+        strays = self._carry(routes)
+        if strays:
+            lab.require(not again, f"step {self.step}: heard at the wrong ports: {strays}")
+            self.check(again=True)
         return self
 
     def _carry(self, routes):
-        missing, current = set(routes), f"<{self.step} ".encode()
+        missing, strays, current = set(routes), set(), f"<{self.step} ".encode()
 
         def all_heard():
             self.sequence += 1
@@ -295,10 +299,14 @@ class Call:
                     if not found or not found[0].startswith(current):
                         continue  # of the exchange before, late
                     marker = found[0] + (b"c" if 192 <= packet[1] <= 223 and packet[0] >> 6 == 2 else b"")
-                    lab.require((phone.name, port, marker) in routes, f"step {self.step}: {phone.name}'s port {port} heard {marker}")
-                    missing.discard((phone.name, port, marker))
+                    heard = (phone.name, port, marker)
+                    if heard in routes:
+                        missing.discard(heard)
+                    else:
+                        strays.add(heard)
             return not missing
         self.world.run(all_heard, lambda: f"step {self.step}: media on {[(k, routes[k][1:3]) for k in missing]}", PATIENCE)
+        return strays
 
     def check_wan(self):
         """No description that the edge sent to the WAN names a private address, and there was such a description."""

@@ -1,0 +1,112 @@
+"""Calls that come through the edge again, by a Kamailio on the WAN or on the LAN, exchange by exchange. After each, the two ends are on
+one relay or on none, as their places want it; no address of one place is shown to another."""
+import time
+
+import exchanges
+import kamailio
+import lab
+import site_of_phones as sites
+from talkers import body_of
+
+GONE = 2.0  # seconds after an answer in which what is superfluous must go
+
+
+class Loop(exchanges.Call):
+    """alice calls carol by way of others. `relays`: how many stay, for each stream."""
+
+    def __init__(self, site, caller, callee, uri, relays):
+        self.relays = relays
+        super().__init__(site, caller, callee, uri)
+
+    def check(self, again=False):
+        self.relayed = self.relays * len(self.streams())
+        return super().check(again)
+
+    def settle(self):
+        """Within 2 s of the answer no leg is left that is not joined, nor any socket of one."""
+        answered = time.monotonic()
+        while stray := [leg for leg in self.site.legs() if leg["state"] not in ("parted", "joined")]:
+            lab.require(time.monotonic() - answered < GONE, f"step {self.step}: superfluous legs after {GONE:g} s: {stray}")
+            self.world.turn()
+        wanted = 4 * self.relays * len([one for one in self.streams() if one[1][1].kind != "image"])
+        self.world.run(lambda: len(set(self.site.media_sockets())) == wanted, f"{wanted} media sockets", GONE)
+        return self
+
+    def check_places(self, same_nat=None):
+        """No private address in a description that the edge sent to the WAN; but what is behind a NAT may be told to the others
+        behind it (`same_nat`, its outer address)."""
+        seen = 0
+        for datagram, text in self.site.on_wan.sip():
+            if not body_of(text) or not datagram.source.startswith(sites.WAN_EDGE + ":"):
+                continue
+            seen += 1
+            body = body_of(text)
+            if same_nat and datagram.destination.startswith(same_nat + ":"):
+                body = body.replace("192.168.1.", "")
+            found = sites.PRIVATE.search(body)
+            lab.require(not found, f"{found and found[0]} in what went to {datagram.destination}:\n{text}")
+        lab.require(seen > 0, "no description from the edge was seen on the WAN")
+
+
+def story(loop):
+    loop.invite(["audio 4000"], ["audio 5000"]).settle()
+    loop.invite(["audio 4000 sendonly"], ["audio 5000 recvonly"]).settle()
+    loop.invite(["audio 4000"], ["audio 5000"])
+    loop.invite(["audio 5010"], ["audio 4000"], by="b")
+    loop.invite(["audio 4000", "video 4020"], ["audio 5010", "video 5020"])
+    loop.refused(["audio 4900", "video 4902"])
+    loop.late(["audio 5012", "video 0"], ["audio 4012", "video 0"]).settle()
+    loop.late(["audio 4014", "video 0"], ["audio 5014", "video 0"], by="b")
+    loop.update(["audio 5016", "video 5018"], ["audio 4014", "video 4016"], by="b").settle()
+    loop.glare(["audio 4910", "video 4912"], ["audio 5910", "video 5912"])
+    loop.bye(by="b")
+
+
+def others(loop):
+    """The other ways to begin a call."""
+    loop.picked_up(*loop.reliable(["audio 4000"], ["audio 5000"]))
+    loop.invite(["audio 4010"], ["audio 5010"])
+    loop.bye()
+
+
+def late(loop):
+    loop.picked_up(*loop.reliable(["audio 5000"], ["audio 4000"], late=True))
+    loop.bye(by="b")
+
+
+def killed(loop):
+    loop.invite(["audio 4000"], ["audio 5000"])
+    for worker in ("sipedge", "mediarelay"):
+        loop.kill(worker)
+        loop.invite(["audio 4000 sendonly"], ["audio 5000 recvonly"])
+        loop.kill(worker)
+        loop.invite(["audio 5000"], ["audio 4000"], by="b").settle()
+    loop.bye()
+
+
+def tell(site, hosts, uri, relays, same_nat=None):
+    for part in (story, others, late, killed):
+        with Loop(site, *hosts, uri, relays) as loop:
+            try:
+                part(loop)
+            except lab.Failure as failure:
+                raise lab.Failure(f"{part.__name__}: {failure}") from failure
+            loop.check_places(same_nat)
+
+
+def by_proxy(net, make_caller, make_callee, relays, same_nat=None, **changes):
+    """By a Kamailio on the WAN and back."""
+    site = sites.Site(net).start(**changes)
+    outside = site.wan_host()
+    kamailio.start_proxy(outside, {"carol": ("sip:carol@example.com", f"{sites.WAN_EDGE}:5060")})
+    hosts = make_caller(site), make_callee(site)
+    tell(site, hosts, f"sip:carol@{outside.address}", relays, same_nat)
+
+
+def by_pbx(net, make_caller, make_callee, relays):
+    site = sites.Site(net)
+    server = net.host("pbx").attach("eth0", site.lan, "192.168.10.50/24")
+    kamailio.start_proxy(server, {"carol": ("sip:carol@example.com", f"{sites.LAN_EDGE}:5060")})
+    site.start(**{"sip.routes": {'"pbx.example.net"': '"sip:192.168.10.50:5060"'}})
+    hosts = make_caller(site), make_callee(site)
+    tell(site, hosts, "sip:carol@pbx.example.net", relays)
