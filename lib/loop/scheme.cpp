@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "natkit/loop/roles.hpp"
+
 namespace natkit::loop {
 namespace {
 
@@ -30,10 +32,13 @@ PassId Scheme::fork(PassId original) {
     const Side& caller = first.sides[0];
     Side& asked = pass.sides[0];
     set_came(asked, caller.came);
+    asked.said = caller.said;
     if (caller.own != 0) {
         asked.own = next_++;
         const Party& origin = parties_.at(caller.own).thing;
-        parties_[asked.own] = {.thing = {.endpoint = origin.endpoint, .where = origin.where, .told = {}}, .holders = 1};
+        parties_[asked.own] = {
+            .thing = {.endpoint = origin.endpoint, .where = origin.where, .told = {}, .setup = origin.setup},
+            .holders = 1};
     }
     Side& answering = pass.sides[1];
     answering.leg = first.sides[1].leg;
@@ -73,7 +78,7 @@ Shown Scheme::offer(PassId id, End from, const Incoming& incoming) {
     const PartyId origin = speaker(pass, from, incoming);
     if (const PartyId own = speaks_at(id, from); own != 0) parties_.at(own).thing.pending = true;
     Side& to = pass.sides[index(other(from))];
-    const nat::Party& listener = is_end(to) ? parties_.at(to.own).thing.where : to.neighbour;
+    const nat::Party& listener = who_is_at(to);
     const bool keeps_leg = to.shown.leg != 0 && !is_end(to);
     const bool says_nothing = incoming.leg == 0 && !incoming.endpoint && (to.shown.leg != 0 || to.shown.raw);
     Shown shown{.leg = 0, .raw = party(origin)->endpoint, .rtcp = party(origin)->rtcp};
@@ -85,6 +90,7 @@ Shown Scheme::offer(PassId id, End from, const Incoming& incoming) {
     } else if (keeps_leg || needs_relay_(party(origin)->where, listener)) {
         shown = {.leg = use_leg(to, origin), .raw = {}, .rtcp = {}};
     }
+    shown.setup = offered_role(pass, from, origin, shown);
     set_shown(pass, other(from), shown);
     note_changed(pass);
     return shown;
@@ -101,12 +107,15 @@ Shown Scheme::answer(PassId id, const Incoming& incoming) {
     const Side& from = pass.sides[index(answerer)];
     if (from.came == 0) parties_.at(from.own).thing.told = from.shown;
     // Where the offer came in as a leg of ours, an earlier pass will know whom this one stands for.
-    const Shown shown = asked.came != 0 ? Shown{.leg = use_leg(asked, destination), .raw = {}, .rtcp = {}}
-                                        : answer_to_origin(pass, offerer, destination);
+    Shown shown = asked.came != 0 ? Shown{.leg = use_leg(asked, destination), .raw = {}, .rtcp = {}}
+                                  : answer_to_origin(pass, offerer, destination);
+    shown.setup = answered_role(pass, offerer, destination, shown);
     set_shown(pass, offerer, shown);
     if (asked.came == 0) {
-        parties_.at(asked.own).thing.told = shown;
-        parties_.at(asked.own).thing.pending = false;
+        Party& origin = parties_.at(asked.own).thing;
+        origin.told = shown;
+        origin.pending = false;
+        if (shown.setup) origin.setup = left_by(*shown.setup);
     }
     note_changed(pass);
     return shown;
@@ -125,6 +134,34 @@ Shown Scheme::answer_to_origin(Pass& pass, End offerer, PartyId destination) {
     set_stands_for(told, asked.own);
     if (still_leads(asked, destination)) return asked.shown;
     return {.leg = use_leg(asked, destination), .raw = {}, .rtcp = {}};
+}
+
+/// Who the neighbour is, as far as the media are concerned.
+const nat::Party& Scheme::who_is_at(const Side& side) const {
+    return is_end(side) ? parties_.at(side.own).thing.where : side.neighbour;
+}
+
+/// What the origin of an offer does, as the neighbour that is asked shall see it: by the origin's own words, not by
+/// those of a pass before, which had other neighbours in mind.
+std::optional<sdp::Setup> Scheme::offered_role(const Pass& pass, End from, PartyId origin, const Shown& shown) const {
+    const Side& to = pass.sides[index(other(from))];
+    const Party& speaks = *party(origin);
+    if (!pass.sides[index(from)].said || !speaks.setup) return std::nullopt;
+    return shown_offer(*speaks.setup,
+                       {.offerer = speaks.where.place, .answerer = who_is_at(to).place, .relayed = shown.leg != 0});
+}
+
+/// What the one that answered does, as the offerer shall see it: an answer to the offerer's own words, or where it
+/// sees the endpoint of the other, what that one does indeed.
+std::optional<sdp::Setup> Scheme::answered_role(const Pass& pass, End offerer, PartyId destination,
+                                                const Shown& shown) const {
+    const Side& asked = pass.sides[index(offerer)];
+    const Side& from = pass.sides[index(other(offerer))];
+    const Party& speaks = *party(destination);
+    if (!asked.said || !from.said || !speaks.setup) return std::nullopt;
+    const bool relayed = shown.leg != 0;
+    return shown_answer(*asked.said, relayed ? *from.said : *speaks.setup,
+                        {.offerer = who_is_at(asked).place, .answerer = speaks.where.place, .relayed = relayed});
 }
 
 /// Whether the leg that a neighbour knows already, its own or one passed on, will do for this party too.
@@ -186,6 +223,7 @@ void Scheme::restore(Pass& pass) {
         Side& side = pass.sides[index(end)];
         const Side& before = pass.before->sides[index(end)];
         set_came(side, before.came);
+        side.said = before.said;
         set_shown(pass, end, before.shown);
         if (before.own != 0) {
             parties_.at(before.own).thing = pass.before->parties[index(end)];
@@ -219,6 +257,7 @@ void Scheme::close_exchange(Side& side) {
 /// Whom the neighbour at `end` speaks of.
 PartyId Scheme::speaker(Pass& pass, End end, const Incoming& incoming) {
     Side& side = pass.sides[index(end)];
+    if (incoming.setup) side.said = incoming.setup;
     if (leg(incoming.leg) != nullptr) {
         set_came(side, incoming.leg);
     } else if (incoming.endpoint) {
@@ -237,6 +276,9 @@ PartyId Scheme::speaker(Pass& pass, End end, const Incoming& incoming) {
         own.rtcp = incoming.rtcp;
         own.where = incoming.where;
     }
+    if (incoming.setup) own.setup = incoming.setup;
+    // Once an exchange, however often it is answered.
+    if (incoming.renew) own.renewals = (pass.before ? pass.before->parties[index(end)].renewals : own.renewals) + 1;
     return side.own;
 }
 
@@ -286,6 +328,11 @@ PartyId Scheme::speaks_at(PassId pass, End end) const {
 
 Shown Scheme::shown(PassId pass, End end) const {
     return passes_.at(pass).sides[index(end)].shown;
+}
+
+std::optional<End> Scheme::last_offerer(PassId pass) const {
+    const auto found = passes_.find(pass);
+    return found == passes_.end() ? std::nullopt : found->second.offerer;
 }
 
 LegId Scheme::leg_towards(PassId pass, End end) const {

@@ -309,6 +309,16 @@ bool Media::rtp() const noexcept {
     return protocol.find("RTP/") != std::string_view::npos;
 }
 
+bool Media::t120() const noexcept {
+    if (!tcp()) return false;
+    for (std::string_view rest = text::trim(formats); !rest.empty();) {
+        const std::string_view word = rest.substr(0, rest.find(' '));
+        if (text::iequals(word, "t120") || text::iequals(word, "msdata")) return true;
+        rest = text::trim(rest.substr(word.size()));
+    }
+    return false;
+}
+
 Document::Document(std::string_view text) : text_(text.begin(), text.end()) {
     read_all();
 }

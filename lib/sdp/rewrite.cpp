@@ -234,8 +234,11 @@ void Rewriter::rewrite_connection(std::size_t i) {
 }
 
 void Rewriter::rewrite_port(const Media& media, const MediaTarget& target) {
-    const bool discard = media.tcp() && media.setup == Setup::active && media.port == 9;
-    if (!discard) edit(media.port_field.port, media.line, std::to_string(target.rtp.port), EditReason::media_port);
+    const std::optional<Setup> setup = target.setup ? target.setup : media.setup;
+    const bool becomes_active = target.setup && media.setup != Setup::active;
+    const bool discard =
+        media.tcp() && setup == Setup::active && (media.port == 9 || becomes_active) && !target.shows_port;
+    edit(media.port_field.port, media.line, discard ? "9" : std::to_string(target.rtp.port), EditReason::media_port);
 }
 
 void Rewriter::rewrite_rtcp(const Media& media, const MediaTarget& target) {

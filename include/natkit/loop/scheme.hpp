@@ -10,6 +10,7 @@
 
 #include "natkit/base/endpoint.hpp"
 #include "natkit/nat/decide.hpp"
+#include "natkit/sdp/direction.hpp"
 
 /// Media loops: a call that passes the edge several times keeps one relay, or none. Pure.
 ///
@@ -38,6 +39,8 @@ struct Incoming {
     std::optional<Endpoint> endpoint;  ///< its own endpoint. Neither (c=0.0.0.0): the same as the last time
     std::optional<Endpoint> rtcp;      ///< where it wants RTCP
     nat::Party where;                  ///< who speaks `endpoint`: its place, visible address and family
+    std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream, always: as said, or what silence means
+    bool renew = false;                              ///< a TCP stream is to be connected anew (RFC 4145 section 5)
 };
 
 /// What a neighbour is shown: a leg of ours, or the endpoint of the peer as it is.
@@ -45,6 +48,8 @@ struct Shown {
     LegId leg = 0;
     std::optional<Endpoint> raw;
     std::optional<Endpoint> rtcp;  ///< with `raw`
+    std::optional<sdp::Setup> setup =
+        std::nullopt;  ///< of a TCP stream: what the peer does, as this neighbour is to see it
 
     friend bool operator==(const Shown&, const Shown&) = default;
 };
@@ -54,8 +59,11 @@ struct Party {
     std::optional<Endpoint> endpoint;  ///< as signalled
     std::optional<Endpoint> rtcp;
     nat::Party where;
-    Shown told;            ///< its peer, as it was shown to it
-    bool pending = false;  ///< said in an offer that has no answer yet: media do not go there before
+    Shown told;  ///< its peer, as it was shown to it
+    std::optional<sdp::Setup> setup =
+        std::nullopt;       ///< of a TCP stream: what it offers to do; once answered, what it does
+    unsigned renewals = 0;  ///< how often it asked for new connections
+    bool pending = false;   ///< said in an offer that has no answer yet: media do not go there before
 };
 
 /// A leg. Written by the pass that owns it.
@@ -114,6 +122,8 @@ class Scheme {
     [[nodiscard]] PartyId speaks_at(PassId pass, End end) const;
     /// What the neighbour at an end sees: neither a leg nor an endpoint before the first exchange.
     [[nodiscard]] Shown shown(PassId pass, End end) const;
+    /// Who made the last offer of the pass, open or not.
+    [[nodiscard]] std::optional<End> last_offerer(PassId pass) const;
     /// The pass's leg towards an end, or 0.
     [[nodiscard]] LegId leg_towards(PassId pass, End end) const;
     /// Legs that may have become other since the last call, each once, also those that are gone.
@@ -126,11 +136,12 @@ class Scheme {
   private:
     struct Side {  ///< one end of a pass
         nat::Party neighbour;
-        PartyId own = 0;           ///< who spoke raw at this end
-        LegId leg = 0;             ///< ours, for this neighbour
-        LegId came = 0;            ///< the leg of ours that this neighbour named last; 0: it spoke raw, or never
-        Shown shown;               ///< what this neighbour sees
-        bool in_exchange = false;  ///< `leg` is shown in an exchange that is not over
+        PartyId own = 0;                 ///< who spoke raw at this end
+        LegId leg = 0;                   ///< ours, for this neighbour
+        LegId came = 0;                  ///< the leg of ours that this neighbour named last; 0: it spoke raw, or never
+        Shown shown;                     ///< what this neighbour sees
+        std::optional<sdp::Setup> said;  ///< TCP: what this neighbour said last
+        bool in_exchange = false;        ///< `leg` is shown in an exchange that is not over
     };
     struct Before {  ///< of an open exchange: what fail() brings back
         std::array<Side, 2> sides;
@@ -153,6 +164,11 @@ class Scheme {
     [[nodiscard]] PartyId speaker(Pass& pass, End end, const Incoming& incoming);
     [[nodiscard]] LegId use_leg(Side& side, PartyId stands_for);
     [[nodiscard]] bool still_leads(const Side& side, PartyId party) const;
+    [[nodiscard]] std::optional<sdp::Setup> offered_role(const Pass& pass, End from, PartyId origin,
+                                                         const Shown& shown) const;
+    [[nodiscard]] std::optional<sdp::Setup> answered_role(const Pass& pass, End offerer, PartyId destination,
+                                                          const Shown& shown) const;
+    [[nodiscard]] const nat::Party& who_is_at(const Side& side) const;
     [[nodiscard]] Shown answer_to_origin(Pass& pass, End offerer, PartyId destination);
     [[nodiscard]] bool is_end(const Side& side) const { return side.own != 0 && side.came == 0; }
     void finish(Pass& pass);

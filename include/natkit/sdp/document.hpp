@@ -81,6 +81,8 @@ struct Media {
     [[nodiscard]] bool rejected() const noexcept { return port == 0; }
     [[nodiscard]] bool tcp() const noexcept;  ///< "TCP/…" (RFC 4145), MSRP and BFCP over TCP included
     [[nodiscard]] bool rtp() const noexcept;  ///< "…RTP/…"
+    /// T.120 over TCP: its format says "t120", or "msdata" as Windows Messenger has it.
+    [[nodiscard]] bool t120() const noexcept;
 };
 
 /// A session description, its bytes and what they mean. Regular, owns its text; views and spans point into text().

@@ -16,6 +16,7 @@ struct MediaTarget {
     /// Without it RTCP goes to the next port, or with a=rtcp-mux to the same one.
     std::optional<Endpoint> rtcp = std::nullopt;
     std::optional<Setup> setup = std::nullopt;  ///< replaces a=setup (RFC 4145), or adds it
+    bool shows_port = false;  ///< also where the stream is active and so its port may be 9 (RFC 4145 section 4.1)
 
     friend bool operator==(const MediaTarget&, const MediaTarget&) = default;
 };
@@ -77,7 +78,8 @@ struct Rewritten {
 /// nothing meaning "keep".
 ///
 /// Rejected streams (port 0) stay as they are. Hold by c=0.0.0.0 stays hold. A TCP stream that is active with port 9
-/// (RFC 4145 section 4.1) keeps the 9. "port/count" keeps its count: the relay has that many consecutive pairs.
+/// (RFC 4145 section 4.1) keeps the 9, one that becomes active gets it, unless its target wants its port shown.
+/// "port/count" keeps its count: the relay has that many consecutive pairs.
 ///
 /// Errors, all with "sdp:LINE": Errc::usage (wrong number of targets); Errc::refused for what cannot be rewritten
 /// safely (a target for a multicast stream, several c= lines that name different hosts, an address whose IP4/IP6 word

@@ -77,7 +77,9 @@ bool Media::is_own(const std::optional<Endpoint>& said) const {
 
 /// A leg of ours is taken for the party behind it, or refused: who guesses a port must not hear a stranger's call.
 Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from, const Said& said) const {
-    if (!said.rtp) return loop::Incoming{};
+    loop::Incoming incoming{
+        .leg = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = {}, .setup = said.setup, .renew = said.renew};
+    if (!said.rtp) return incoming;
     const auto ours = by_local_.find(*said.rtp);
     const auto refused = [&](const Endpoint& named) {
         return fail(Errc::refused, to_string(named) + " is a media port of this edge that " +
@@ -86,8 +88,8 @@ Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End
     if (ours == by_local_.end()) {
         if (is_own(said.rtp)) return refused(*said.rtp);
         if (is_own(said.rtcp)) return refused(*said.rtcp);
-        return loop::Incoming{
-            .leg = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = speaker(session, from, said.rtp)};
+        incoming.where = speaker(session, from, said.rtp);
+        return incoming;
     }
     const LiveLeg* leg = live(ours->second);
     if (leg == nullptr || !may_resolve(*leg, session, id, from)) return refused(*said.rtp);
@@ -96,7 +98,9 @@ Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End
         said.rtcp == leg->opened->rtcp || (said.rtcp && said.rtcp->address == local.address &&
                                            (said.rtcp->port == local.port || said.rtcp->port == local.port + 1));
     if (is_own(said.rtcp) && !of_leg) return refused(*said.rtcp);
-    return loop::Incoming{.leg = ours->second, .endpoint = {}, .rtcp = {}, .where = {}};
+    incoming.leg = ours->second;
+    incoming.endpoint = incoming.rtcp = {};
+    return incoming;
 }
 
 void Media::on_time(Instant now, Output& out) {

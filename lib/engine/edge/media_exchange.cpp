@@ -63,16 +63,13 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
     for (std::size_t i = 0; i < sdp.media().size(); ++i) {
         const sdp::Media& media = sdp.media()[i];
         Stream& stream = session.streams[i];
-        if (media.rejected() || media.tcp()) continue;
-        // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
-        stream.offered = sdp.zero_address_hold(media)
-                             ? Said{}
-                             : Said{.rtp = sdp.rtp_endpoint(media), .rtcp = sdp.rtcp_endpoint(media)};
+        if (media.rejected()) continue;
+        stream.offered = said_in(sdp, media, true);
         const auto said = incoming(session, id, from, stream.offered);
         if (!said) return std::unexpected(said.error());
         stream.offered_hold = holds(sdp, media);
         stream.mux = media.rtcp_mux;
-        open_stream(session, i, media.rtp() ? relay::Stream::rtp : relay::Stream::udp);
+        open_stream(session, i, kind_of(media));
         shown[i] = scheme_.offer(stream.pass, from, *said);
         (void)scheme_.prepare(stream.pass);
         note_shown(shown[i]->leg, session, other(from));
@@ -144,10 +141,8 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         const sdp::Media* media = i < sdp.media().size() ? &sdp.media()[i] : nullptr;
         // A preview may refuse what the answer that counts takes: the stream goes when the exchange is closed.
         stream.refused = media == nullptr || media->rejected();
-        if (stream.refused || media->tcp() || stream.pass == 0) continue;
-        const Said answered = sdp.zero_address_hold(*media)
-                                  ? Said{}
-                                  : Said{.rtp = sdp.rtp_endpoint(*media), .rtcp = sdp.rtcp_endpoint(*media)};
+        if (stream.refused || stream.pass == 0) continue;
+        const Said answered = said_in(sdp, *media, false);
         const auto said = incoming(session, id, from, answered);
         if (!said) return std::unexpected(said.error());
         stream.hold = stream.offered_hold || holds(sdp, *media);
@@ -168,7 +163,7 @@ Result<std::string> Media::repeat(SessionId id, End from, const std::string& bod
     for (std::size_t i = 0; i < std::min(shown.size(), session.streams.size()); ++i) {
         const sdp::Media& media = sdp->media()[i];
         const Stream& stream = session.streams[i];
-        if (media.rejected() || media.tcp() || stream.pass == 0) continue;
+        if (media.rejected() || stream.pass == 0) continue;
         const loop::Shown seen = scheme_.shown(stream.pass, other(from));
         if (seen.leg != 0 || seen.raw) shown[i] = seen;
     }
@@ -244,13 +239,10 @@ Result<std::string> Media::rewritten(Session& session, End from, const sdp::Docu
     std::optional<sdp::MediaTarget> any;
     for (std::size_t i = 0; i < targets.size() && i < shown.size(); ++i) {
         if (!shown[i]) continue;
-        if (shown[i]->leg != 0) {
-            const LiveLeg* leg = live(shown[i]->leg);
-            if (leg == nullptr || !leg->opened) return fail(Errc::usage, "a leg that is to be shown is not open");
-            targets[i] = sdp::MediaTarget{.rtp = leg->opened->local, .rtcp = leg->opened->rtcp, .setup = {}};
-        } else if (shown[i]->raw && shown[i]->raw != sdp.rtp_endpoint(sdp.media()[i])) {
-            targets[i] = sdp::MediaTarget{.rtp = *shown[i]->raw, .rtcp = shown[i]->rtcp, .setup = {}};
-        }
+        const bool offers = scheme_.last_offerer(session.streams[i].pass) == from;
+        auto to_show = target(sdp, sdp.media()[i], *shown[i], offers);
+        if (!to_show) return std::unexpected(to_show.error());
+        targets[i] = std::move(*to_show);
         if (!any) any = targets[i];
     }
     std::string after(sdp.text());

@@ -124,7 +124,9 @@ MediaParty Media::media_party(const loop::Party& party) const {
             .endpoint = party.endpoint,
             .rtcp = party.rtcp,
             .visible = party.where.visible,
-            .site = nat::site_of(party.where.visible, settings_.networks)};
+            .site = nat::site_of(party.where.visible, settings_.networks),
+            .setup = party.setup,
+            .renewals = party.renewals};
 }
 
 bool Media::held(const LiveLeg& leg) const {
@@ -184,9 +186,10 @@ void Media::tell_party(loop::LegId id, LiveLeg& leg, Output& out) {
     const MediaParty party = media_party(*remote);
     const bool hold = held(leg);
     if (leg.told_party == party && leg.told_hold == hold) return;
+    const bool renew = leg.told_party && leg.told_party->renewals != party.renewals;
     leg.told_party = party;
     leg.told_hold = hold;
-    out.media.emplace_back(UpdateLeg{.leg = leg.opened->id, .party = party, .hold = hold});
+    out.media.emplace_back(UpdateLeg{.leg = leg.opened->id, .party = party, .hold = hold, .renew = renew});
 }
 
 void Media::part_superfluous(Instant now, Output& out) {
@@ -242,7 +245,11 @@ void Media::keep(Session& session, Output& out) {
             const std::size_t i = static_cast<std::size_t>(end);
             const loop::LegId id = scheme_.leg_towards(stream.pass, end);
             const LiveLeg* leg = live(id);
-            kept.sides[i] = {.leg = {}, .said = stream.said[i].rtp, .rtcp = stream.said[i].rtcp};
+            const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
+            kept.sides[i] = {.leg = {},
+                             .said = stream.said[i].rtp,
+                             .rtcp = stream.said[i].rtcp,
+                             .setup = own == nullptr ? stream.said[i].setup : own->setup};
             if (leg == nullptr || !leg->opened) continue;
             kept.sides[i].leg = leg->opened;
             if (keeper == 0 || id == session.keeper) keeper = id;

@@ -26,7 +26,8 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
         stream.kind = known.kind;
         stream.mux = known.mux;
         stream.hold = known.hold;
-        for (std::size_t i = 0; i < 2; ++i) stream.said[i] = {.rtp = known.sides[i].said, .rtcp = known.sides[i].rtcp};
+        for (std::size_t i = 0; i < 2; ++i)
+            stream.said[i] = {.rtp = known.sides[i].said, .rtcp = known.sides[i].rtcp, .setup = known.sides[i].setup};
     }
     return id;
 }

@@ -7,12 +7,16 @@
 namespace natkit::edge {
 namespace {
 
+/// T.125 has a TCP connection for each of its four priorities, at most.
+constexpr unsigned t120_connections = 4;
+
 Json party_json(const MediaParty& party) {
     Json json = {{"place", nat::to_string(party.place)}};
     if (party.endpoint) json["endpoint"] = to_string(*party.endpoint);
     if (party.rtcp) json["rtcp"] = to_string(*party.rtcp);
     json["visible"] = to_string(party.visible);
     json["site"] = to_string(party.site);
+    if (party.setup) json["setup"] = sdp::to_string(*party.setup);
     return json;
 }
 
@@ -134,12 +138,15 @@ Json open_request(const OpenLeg& request) {
                  {"family", to_string(request.family)},
                  {"party", party_json(request.party)}};
     if (request.mux) json["mux"] = true;
+    if (request.stream == relay::Stream::t120) json["connections"] = t120_connections;
     json["call_id"] = request.call_id;
     return json;
 }
 
 Json update_request(const UpdateLeg& request) {
-    return {{"leg", request.leg}, {"party", party_json(request.party)}, {"hold", request.hold}};
+    Json json = {{"leg", request.leg}, {"party", party_json(request.party)}, {"hold", request.hold}};
+    if (request.renew) json["connection"] = "new";
+    return json;
 }
 
 Result<Leg> read_leg(const Json& reply) {

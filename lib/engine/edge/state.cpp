@@ -21,6 +21,7 @@ Json side_state(const SessionState::Side& side) {
     }
     if (side.said) json["said"] = to_string(*side.said);
     if (side.rtcp) json["rtcp"] = to_string(*side.rtcp);
+    if (side.setup) json["setup"] = sdp::to_string(*side.setup);
     return json;
 }
 
@@ -30,7 +31,10 @@ std::optional<Endpoint> endpoint_of(const Json& json, const char* key) {
 }
 
 Result<SessionState::Side> read_side(const Json& json) {
-    SessionState::Side side{.leg = {}, .said = endpoint_of(json, "said"), .rtcp = endpoint_of(json, "rtcp")};
+    SessionState::Side side{.leg = {},
+                            .said = endpoint_of(json, "said"),
+                            .rtcp = endpoint_of(json, "rtcp"),
+                            .setup = sdp::parse_setup(text_of(json, "setup"))};
     const auto leg = json.find("leg");
     if (leg == json.end()) return side;
     auto read = read_leg(*leg);

@@ -2,13 +2,17 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <map>
 #include <random>
 #include <string>
 #include <utility>
 
+#include "natkit/loop/roles.hpp"
+
 using namespace natkit;
 using namespace natkit::loop;
+using sdp::Setup;
 
 namespace {
 
@@ -50,6 +54,38 @@ class Path {
         answer(from, true);
         told_before_ = told_;
         check();
+    }
+
+    /// An exchange of a TCP stream: the one that is asked answers what it may, `chosen` where it may choose. Each end
+    /// gets an answer to its own words, and the roles fit: to each other, or to the relay.
+    void connect(End from, Setup offered, Setup chosen) {
+        history_ += std::string(" ") + sdp::to_string(offered);
+        words_[slot(from)] = offered;
+        offer(from);
+        const Setup asked = told_[slot(other(from))].setup.value();
+        const Setup answered = asked == Setup::actpass ? chosen : left_by(asked);
+        words_[slot(other(from))] = answered;
+        answer(from, true);
+        told_before_ = told_;
+        check();
+        const Setup heard = told_[slot(from)].setup.value();
+        expect(
+            offered == Setup::actpass ? heard == Setup::active || heard == Setup::passive : heard == left_by(offered),
+            "not an answer to what was offered");
+        std::array<Setup, 2> roles{};
+        roles[slot(from)] = left_by(heard);
+        roles[slot(other(from))] = answered;
+        if (told_[0].leg == 0) {
+            expect(roles[0] == left_by(roles[1]), "the roles should fit to each other");
+            return;
+        }
+        for (const End end : {End::caller, End::callee}) {
+            const Party* party = scheme_.party(scheme_.remote(told_[slot(end)].leg));
+            expect(party != nullptr && party->setup == roles[slot(end)], "the relay should know what each end does");
+            expect(offered != Setup::actpass || at_place(home(end)).place != nat::Place::far_end ||
+                       roles[slot(end)] == Setup::active,
+                   "an end behind a NAT should connect");
+        }
     }
 
     /// The same with c=0.0.0.0 from the one that offers: nothing of the media path changes.
@@ -175,7 +211,8 @@ class Path {
     std::size_t home(End end) const { return end == End::caller ? hops_.front() : hops_.back(); }
     Endpoint endpoint(End end) const { return {.address = at_place(home(end)).visible, .port = ports_[slot(end)]}; }
     Incoming spoken(End end) const {
-        return {.leg = 0, .endpoint = endpoint(end), .rtcp = {}, .where = at_place(home(end))};
+        return {
+            .leg = 0, .endpoint = endpoint(end), .rtcp = {}, .where = at_place(home(end)), .setup = words_[slot(end)]};
     }
 
     /// What reaches the neighbour: it must be able to use it, and nobody's address may leave its place.
@@ -185,14 +222,14 @@ class Path {
             const Leg* leg = scheme_.leg(shown.leg);
             expect(leg != nullptr && !needs_relay(leg->towards, neighbour), "a leg was shown on the wrong side");
             expect(scheme_.needed(shown.leg), "a leg was shown that is not open");
-            return {.leg = shown.leg, .endpoint = {}, .rtcp = {}, .where = {}};
+            return {.leg = shown.leg, .endpoint = {}, .rtcp = {}, .where = {}, .setup = shown.setup};
         }
         expect(shown.raw.has_value(), "something must be shown");
         for (const End end : {End::caller, End::callee}) {
             if (shown.raw == endpoint(end))
                 expect(!needs_relay(at_place(home(end)), neighbour), "an address left its place");
         }
-        return {.leg = 0, .endpoint = shown.raw, .rtcp = {}, .where = neighbour};
+        return {.leg = 0, .endpoint = shown.raw, .rtcp = {}, .where = neighbour, .setup = shown.setup};
     }
 
     void expect(bool good, const char* what) const {
@@ -206,6 +243,7 @@ class Path {
     Scheme scheme_{needs_relay};
     std::vector<PassId> passes_;
     std::array<Incoming, 2> told_{}, told_before_{};
+    std::array<std::optional<Setup>, 2> words_;  ///< what each end last said it does, of a TCP stream
     std::array<std::uint16_t, 2> ports_{}, ports_before_{};
     std::uint16_t next_port_ = 4000;
     std::map<LegId, std::pair<LegId, bool>>
@@ -264,6 +302,24 @@ TEST_CASE("loop::Scheme: hold, port changes and refused offers in between") {
             }
             path.exchange(End::callee);
             path.hang_up(random() % 2 == 0);
+        });
+    }
+}
+
+TEST_CASE("loop::Scheme: who connects to whom in TCP streams, on every path, whoever offers what") {
+    constexpr std::array<Setup, 3> words = {Setup::actpass, Setup::active, Setup::passive};
+    for (std::size_t passes = 1; passes <= 3; ++passes) {
+        for_each_path(passes, [&](const std::vector<std::size_t>& hops) {
+            for (const Setup first : words) {
+                for (const Setup second : words) {
+                    Path path(hops);
+                    path.connect(End::caller, first, Setup::active);
+                    path.connect(End::callee, second, Setup::passive);
+                    path.refused(End::caller, true);
+                    path.connect(End::caller, second, Setup::passive);
+                    path.hang_up(false);
+                }
+            }
         });
     }
 }

@@ -93,6 +93,20 @@ TEST_CASE("sdp::Document: attributes of a stream") {
           "a=path 10.0.0.1:2855\nm :9\nc 0.0.0.0:\nm :4002\nc 0.0.0.0:\n");
 }
 
+TEST_CASE("sdp::Media: T.120 among the TCP streams") {
+    const auto t120 = [](const char* line) {
+        return Document::parse(std::string("v=0\r\nc=IN IP4 192.0.2.1\r\n") + line).value().media()[0].t120();
+    };
+    CHECK(t120("m=application 1503 TCP t120\r\n"));
+    CHECK(t120("m=application 1503 tcp T120\r\n"));
+    CHECK(t120("m=application 1503 tcp msdata\r\n"));  // Windows Messenger
+    CHECK(t120("m=application 1503 TCP wb  t120 \r\n"));
+    CHECK_FALSE(t120("m=application 1503 udp t120\r\n"));
+    CHECK_FALSE(t120("m=application 1503 TCP/BFCP *\r\n"));
+    CHECK_FALSE(t120("m=application 1503 TCP t1200\r\n"));
+    CHECK_FALSE(t120("m=application 1503 TCP\r\n"));
+}
+
 TEST_CASE("sdp::Document: what is no session description") {
     for (const char* text : {"", "hello", "\r\n\r\n", "a=sendrecv\r\n", "v 0\r\n"}) {
         CAPTURE(text);

@@ -179,8 +179,26 @@ TEST_CASE("sdp::rewrite: options") {
         const Document tcp = document("v=0\nc=IN IP4 10.0.0.1\nm=x 1 TCP *\na=setup:actpass\nm=y 2 TCP *");
         const auto result = rewrite(tcp, targets(tcp, {.rtp = endpoint("203.0.113.10:40000"), .setup = Setup::active}));
         REQUIRE(result);
-        CHECK(result->text ==
-              "v=0\nc=IN IP4 203.0.113.10\nm=x 40000 TCP *\na=setup:active\nm=y 40000 TCP *\na=setup:active");
+        CHECK(result->text == "v=0\nc=IN IP4 203.0.113.10\nm=x 9 TCP *\na=setup:active\nm=y 9 TCP *\na=setup:active");
+    }
+    SUBCASE("RFC 4145 4.1: who listens shows its port, who connects shows 9 unless told otherwise") {
+        const auto port = [&](const char* line, std::optional<Setup> setup, bool shows_port) {
+            const Document tcp = document(std::string("v=0\nc=IN IP4 10.0.0.1\n") + line);
+            const auto result = rewrite(
+                tcp, targets(tcp, {.rtp = endpoint("203.0.113.10:40000"), .setup = setup, .shows_port = shows_port}));
+            REQUIRE(result);
+            return document(result->text).media()[0].port;
+        };
+        const char* active = "m=x 9 TCP *\na=setup:active\n";
+        const char* passive = "m=x 5000 TCP *\na=setup:passive\n";
+        CHECK(port(active, {}, false) == 9);
+        CHECK(port(active, Setup::passive, false) == 40000);
+        CHECK(port(active, Setup::actpass, false) == 40000);
+        CHECK(port(passive, Setup::active, false) == 9);
+        CHECK(port(passive, {}, false) == 40000);
+        CHECK(port("m=x 5000 TCP *\na=setup:active\n", {}, false) == 40000);
+        CHECK(port(active, {}, true) == 40000);
+        CHECK(port(passive, Setup::active, true) == 40000);
     }
     SUBCASE("a rejected stream hides its address on request") {
         const Document rejected = document("v=0\r\nm=audio 0 RTP/AVP 0\r\nc=IN IP4 10.0.0.1\r\n");

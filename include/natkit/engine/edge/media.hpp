@@ -15,6 +15,7 @@
 #include "natkit/engine/edge/output.hpp"
 #include "natkit/loop/scheme.hpp"
 #include "natkit/sdp/document.hpp"
+#include "natkit/sdp/rewrite.hpp"
 
 namespace natkit::edge {
 
@@ -54,6 +55,8 @@ class Media {
     };
 
     explicit Media(const Settings& settings);
+
+    [[nodiscard]] static relay::Stream kind_of(const sdp::Media& media);
 
     [[nodiscard]] SessionId create(std::string call_id, EndInfo caller, EndInfo callee, Instant now);
     /// The session of a dialog, whichever end speaks; `to_tag` may be unknown to us yet.
@@ -144,6 +147,8 @@ class Media {
     struct Said {
         std::optional<Endpoint> rtp;
         std::optional<Endpoint> rtcp;
+        std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream, always
+        bool renew = false;                              ///< likewise: it is to be connected anew
     };
     struct Stream {
         loop::PassId pass = 0;  ///< 0: no such stream, or it was rejected
@@ -237,6 +242,11 @@ class Media {
     void open_stream(Session& session, std::size_t number, relay::Stream kind);
     void lose_stream(Session& session, std::size_t number);
     [[nodiscard]] bool on_its_side(const Session& session, const Stream& stream) const;
+
+    // media_tcp.cpp: what a description says of a stream, and is to say
+    [[nodiscard]] static Said said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers);
+    [[nodiscard]] Result<std::optional<sdp::MediaTarget>> target(const sdp::Document& sdp, const sdp::Media& media,
+                                                                 const loop::Shown& shown, bool offers) const;
 
     // media_legs.cpp: the scheme's legs and mediarelay's
     [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;

@@ -24,6 +24,8 @@ struct MediaParty {
     std::optional<Endpoint> rtcp;
     IpAddress visible;  ///< where its signalling comes from
     IpRange site;
+    std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream
+    unsigned renewals = 0;                           ///< how often it has asked for new connections
 
     friend bool operator==(const MediaParty&, const MediaParty&) = default;
 };
@@ -51,6 +53,7 @@ struct UpdateLeg {
     std::string leg;
     MediaParty party;
     bool hold = false;
+    bool renew = false;  ///< TCP: the next connection takes the place of one that is open
 };
 struct JoinLegs {
     std::string a;
@@ -88,6 +91,7 @@ struct SessionState {
         std::optional<Leg> leg;        ///< shown to this neighbour
         std::optional<Endpoint> said;  ///< what its session description names, a leg of ours perhaps
         std::optional<Endpoint> rtcp;
+        std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream: what this end does
     };
     struct Stream {
         std::array<Side, 2> sides;  ///< of the caller, of the callee

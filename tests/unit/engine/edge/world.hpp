@@ -109,6 +109,7 @@ struct World {
     std::deque<sip::Packet> sent;
     std::set<std::string> legs;
     std::set<std::set<std::string>> joins;
+    std::vector<OpenLeg> opened;
     std::vector<UpdateLeg> updates;
     std::map<std::string, SessionState> kept;  ///< by leg
     std::size_t decisions = 0;
@@ -134,6 +135,7 @@ struct World {
         }
     }
     void open_leg(const OpenLeg& open) {
+        opened.push_back(open);
         Output later;
         if (!relay_works) {
             edge.on_leg_opened(open.ticket, fail(Errc::exhausted, "no port left"), now, later);

@@ -1,0 +1,62 @@
+#include "natkit/engine/edge/media.hpp"
+#include "natkit/sdp/rewrite.hpp"
+
+/// What a session description says of one stream, TCP streams with their roles (RFC 4145), and what it is to say
+/// instead.
+namespace natkit::edge {
+namespace {
+
+/// a=setup, or what its absence means: RFC 4145 section 4; T.120 knows none.
+std::optional<sdp::Setup> role_in(const sdp::Media& media, bool offers) {
+    const relay::Stream kind = Media::kind_of(media);
+    if (!relay::is_tcp(kind)) return std::nullopt;
+    return media.setup.value_or(relay::default_setup(kind, offers));
+}
+
+/// RFC 4145 section 5: `new` is what silence means too; but a T.120 phone that knows no a=setup means nothing by it.
+bool asks_for_new(const sdp::Document& sdp, const sdp::Media& media) {
+    if (media.connection_existing || !relay::is_tcp(Media::kind_of(media))) return false;
+    return media.setup.has_value() || sdp.attribute(media.line, media.end, "connection") == "new";
+}
+
+}  // namespace
+
+relay::Stream Media::kind_of(const sdp::Media& media) {
+    if (media.t120()) return relay::Stream::t120;
+    if (media.tcp()) return relay::Stream::tcp;
+    return media.rtp() ? relay::Stream::rtp : relay::Stream::udp;
+}
+
+Media::Said Media::said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) {
+    Said said{.rtp = {}, .rtcp = {}, .setup = role_in(media, offers), .renew = asks_for_new(sdp, media)};
+    // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
+    if (sdp.zero_address_hold(media)) return said;
+    said.rtp = sdp.rtp_endpoint(media);
+    if (!said.setup) said.rtcp = sdp.rtcp_endpoint(media);
+    return said;
+}
+
+/// Nothing: the stream may stay as it is.
+Result<std::optional<sdp::MediaTarget>> Media::target(const sdp::Document& sdp, const sdp::Media& media,
+                                                      const loop::Shown& shown, bool offers) const {
+    const bool same_role = shown.setup == role_in(media, offers);
+    sdp::MediaTarget target;
+    if (!same_role) target.setup = shown.setup;
+    if (shown.leg != 0) {
+        const LiveLeg* leg = live(shown.leg);
+        if (leg == nullptr || !leg->opened) return fail(Errc::usage, "a leg that is to be shown is not open");
+        target.rtp = leg->opened->local;
+        target.rtcp = leg->opened->rtcp;
+        // Not the 9 of one that connects: whoever reads it must ignore it, and when the call comes back through this
+        // edge, its leg is known by its port.
+        target.shows_port = true;
+        return target;
+    }
+    if (!shown.raw || (shown.raw == sdp.rtp_endpoint(media) && same_role)) return std::nullopt;
+    target.rtp = *shown.raw;
+    target.rtcp = shown.rtcp;
+    target.shows_port = true;
+    return target;
+}
+
+}  // namespace natkit::edge
