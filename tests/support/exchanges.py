@@ -272,12 +272,15 @@ class Call:
         routes = {}
         for name, one, other in streams:
             for (x, mine, there), (y, theirs, _) in ((one, other), (other, one)):
-                if not mine.speaks:
+                if not mine.speaks or mine.kind == "application":
                     continue
                 marker = f"<{self.step} {x.name} {name}>".encode()
                 routes[y.name, theirs.port, marker] = (x, mine.port, (there.address, there.port), mine.kind, False)
                 if mine.kind != "image":
-                    routes[y.name, theirs.rtcp, marker + b"c"] = (x, mine.rtcp, (there.address, there.rtcp), mine.kind, True)
+                    mux = mine.mux and theirs.mux  # RFC 5761: on the RTP ports, when both ends said so
+                    to = (there.address, there.port if mux else there.rtcp)
+                    routes[y.name, theirs.port if mux else theirs.rtcp, marker + b"c"] = (
+                        x, mine.port if mux else mine.rtcp, to, mine.kind, True)
         strays = self._carry(routes)
         if strays:
             lab.require(not again, f"step {self.step}: heard at the wrong ports: {strays}")

@@ -10,7 +10,8 @@ import time
 
 import lab
 
-FORMATS = {"audio": "RTP/AVP 0", "video": "RTP/AVP 96", "image": "udptl t38"}
+FORMATS = {"audio": "RTP/AVP 0", "video": "RTP/AVP 96", "image": "udptl t38", "t120": "TCP t120", "bfcp": "TCP/BFCP *"}
+OVER_TCP = ("t120", "bfcp")  # m=application; who connects is the test's to do
 FIRST_WAIT = 0.5  # seconds to the first retransmission, RFC 3261 T1
 
 
@@ -35,9 +36,9 @@ def tag_of(value):
 class Line:
     """An m= line with what belongs to it."""
 
-    def __init__(self, kind, address, port, direction="sendrecv", rtcp=None):
-        self.kind, self.address, self.port, self.direction = kind, address, port, direction
-        self.rtcp = rtcp or port + 1
+    def __init__(self, kind, address, port, direction="sendrecv", rtcp=None, setup=None, mux=False):
+        self.kind, self.address, self.port, self.direction, self.setup = kind, address, port, direction, setup
+        self.rtcp, self.mux = rtcp or port + 1, mux
 
     @property
     def speaks(self):
@@ -54,8 +55,9 @@ def read_sdp(text):
         kind, port = part[2:].split()[:2]
         way = re.search(r"(?m)^a=(sendrecv|sendonly|recvonly|inactive)\r?$", part)
         rtcp = re.search(r"(?m)^a=rtcp:(\d+)", part)
+        setup = re.search(r"(?m)^a=setup:(\w+)", part)
         lines.append(Line(kind, address[1] if address else session, int(port), way[1] if way else "sendrecv",
-                          int(rtcp[1]) if rtcp else None))
+                          int(rtcp[1]) if rtcp else None, setup[1] if setup else None, "a=rtcp-mux" in part))
     return lines
 
 
@@ -235,15 +237,16 @@ class Phone:
     # --- descriptions and media
 
     def sdp(self, *media):
-        """"audio 4000", "video 0", "image 4400", "audio 4000 sendonly"; the version goes up with every other text."""
+        """"audio 4000", "video 0", "image 4400", "audio 4000 sendonly", "audio 4000 rtcp-mux", "bfcp 9 setup:active"; the version goes up with every other text."""
         family = "IP6" if ":" in self.bare else "IP4"
         text = f"s=-\r\nc=IN {family} {self.bare}\r\nt=0 0\r\n"
         for one in media:
             kind, port, *way = one.split()
-            text += f"m={kind} {port} {FORMATS[kind]}\r\n" + ("a=rtpmap:96 H264/90000\r\n" if kind == "video" else "")
+            word = "application" if kind in OVER_TCP else kind
+            text += f"m={word} {port} {FORMATS[kind]}\r\n" + ("a=rtpmap:96 H264/90000\r\n" if kind == "video" else "")
             text += "".join(f"a={w}\r\n" for w in way)
             for number in (int(port), int(port) + 1):
-                if number > 1 and number not in self.media:
+                if number > 1 and number not in self.media and kind not in OVER_TCP:
                     self.media[number] = self._socket(number)
         if text != self.shown:
             self.shown, self.version = text, self.version + 1
