@@ -395,8 +395,12 @@ std::optional<Endpoint> Document::rtp_endpoint(const Media& media) const {
 }
 
 std::optional<Endpoint> Document::rtcp_endpoint(const Media& media) const {
+    return media.rtcp_mux ? rtp_endpoint(media) : unmuxed_rtcp_endpoint(media);
+}
+
+std::optional<Endpoint> Document::unmuxed_rtcp_endpoint(const Media& media) const {
     std::optional<Endpoint> endpoint = rtp_endpoint(media);
-    if (!endpoint || media.rtcp_mux) return endpoint;
+    if (!endpoint) return endpoint;
     if (media.rtcp) {
         if (const auto host = address(*media.rtcp)) endpoint->address = *host;
         if (const auto number = port(*media.rtcp)) endpoint->port = *number;

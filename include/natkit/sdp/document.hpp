@@ -124,6 +124,8 @@ class Document {
     [[nodiscard]] std::optional<Endpoint> rtp_endpoint(const Media& media) const;
     /// Where it wants RTCP: a=rtcp, the RTP port when muxed, else the next one.
     [[nodiscard]] std::optional<Endpoint> rtcp_endpoint(const Media& media) const;
+    /// The same where the other side does not mux (RFC 5761 section 5.1.1).
+    [[nodiscard]] std::optional<Endpoint> unmuxed_rtcp_endpoint(const Media& media) const;
     /// On hold by the old way (RFC 2543: c=0.0.0.0) or by direction (sendonly, inactive). A trickling ICE offer with
     /// c=0.0.0.0 and port 9 is not.
     [[nodiscard]] bool on_hold(const Media& media) const;

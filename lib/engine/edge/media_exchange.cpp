@@ -68,7 +68,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         const auto said = incoming(session, id, from, stream.offered);
         if (!said) return std::unexpected(said.error());
         stream.offered_hold = holds(sdp, media);
-        stream.mux = media.rtcp_mux;
+        stream.offered_mux = media.rtcp_mux;
         open_stream(session, i, kind_of(media));
         shown[i] = scheme_.offer(stream.pass, from, *said);
         (void)scheme_.prepare(stream.pass);
@@ -146,6 +146,7 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         const auto said = incoming(session, id, from, answered);
         if (!said) return std::unexpected(said.error());
         stream.hold = stream.offered_hold || holds(sdp, *media);
+        stream.mux = stream.offered_mux && media->rtcp_mux;
         if (answered.rtp) stream.said[index(from)] = answered;
         if (stream.offered.rtp) stream.said[index(other(from))] = stream.offered;
         shown[i] = scheme_.answer(stream.pass, *said);

@@ -71,11 +71,12 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
     }
     const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
     const nat::Party where = own != nullptr ? own->where : neighbour(session, end);
+    known.told_mux = stream.offered_mux;
     const std::uint64_t ticket = next_ticket_++;
     tickets_[ticket] = {.waiting = waiting, .leg = leg};
     out.media.emplace_back(OpenLeg{.ticket = ticket,
                                    .stream = stream.kind,
-                                   .mux = stream.mux,
+                                   .mux = stream.offered_mux,
                                    .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
                                    .family = where.family,
                                    .party = own != nullptr
@@ -129,10 +130,11 @@ MediaParty Media::media_party(const loop::Party& party) const {
             .renewals = party.renewals};
 }
 
-bool Media::held(const LiveLeg& leg) const {
+/// Null: it is over.
+const Media::Stream* Media::stream_of(const LiveLeg& leg) const {
     const auto session = sessions_.find(leg.session);
-    return session != sessions_.end() && leg.stream < session->second.streams.size() &&
-           session->second.streams[leg.stream].hold;
+    if (session == sessions_.end() || leg.stream >= session->second.streams.size()) return nullptr;
+    return &session->second.streams[leg.stream];
 }
 
 /// Whatever has changed in the scheme since the last time, mediarelay is asked to do.
@@ -184,12 +186,17 @@ void Media::tell_party(loop::LegId id, LiveLeg& leg, Output& out) {
     const loop::Party* remote = scheme_.party(scheme_.remote(id));
     if (remote == nullptr || (remote->pending && leg.told_party)) return;  // an offer without answer changes nothing
     const MediaParty party = media_party(*remote);
-    const bool hold = held(leg);
-    if (leg.told_party == party && leg.told_hold == hold) return;
+    const Stream* stream = stream_of(leg);
+    const bool hold = stream != nullptr && stream->hold;
+    const bool mux = stream == nullptr ? leg.told_mux : stream->mux;
+    if (leg.told_party == party && leg.told_hold == hold && leg.told_mux == mux) return;
+    const auto new_mux = leg.told_mux == mux ? std::nullopt : std::optional(mux);
     const bool renew = leg.told_party && leg.told_party->renewals != party.renewals;
     leg.told_party = party;
     leg.told_hold = hold;
-    out.media.emplace_back(UpdateLeg{.leg = leg.opened->id, .party = party, .hold = hold, .renew = renew});
+    leg.told_mux = mux;
+    out.media.emplace_back(
+        UpdateLeg{.leg = leg.opened->id, .party = party, .hold = hold, .mux = new_mux, .renew = renew});
 }
 
 void Media::part_superfluous(Instant now, Output& out) {

@@ -84,7 +84,10 @@ std::vector<std::string> Media::claimed() {
         leg->joined = scheme_.mate(id);
         leg->parted = !scheme_.needed(id);
         if (const loop::Party* remote = scheme_.party(scheme_.remote(id))) leg->told_party = media_party(*remote);
-        leg->told_hold = held(*leg);
+        if (const Stream* stream = stream_of(*leg)) {
+            leg->told_hold = stream->hold;
+            leg->told_mux = stream->mux;
+        }
     }
     return claimed;
 }

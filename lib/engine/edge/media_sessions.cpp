@@ -177,8 +177,8 @@ SessionId Media::fork(SessionId original, std::string tag, const std::optional<E
         if (one.pass == 0) continue;
         session.streams[i] = {.pass = scheme_.fork(one.pass),
                               .kind = one.kind,
-                              .mux = one.mux,
                               .offered_hold = one.offered_hold,
+                              .offered_mux = one.offered_mux,
                               .said = {},
                               .offered = one.offered};
         (void)scheme_.prepare(session.streams[i].pass);

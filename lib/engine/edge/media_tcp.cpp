@@ -32,7 +32,7 @@ Media::Said Media::said_in(const sdp::Document& sdp, const sdp::Media& media, bo
     // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
     if (sdp.zero_address_hold(media)) return said;
     said.rtp = sdp.rtp_endpoint(media);
-    if (!said.setup) said.rtcp = sdp.rtcp_endpoint(media);
+    if (!said.setup) said.rtcp = sdp.unmuxed_rtcp_endpoint(media);  // the other side may not mux
     return said;
 }
 
@@ -46,7 +46,9 @@ Result<std::optional<sdp::MediaTarget>> Media::target(const sdp::Document& sdp, 
         const LiveLeg* leg = live(shown.leg);
         if (leg == nullptr || !leg->opened) return fail(Errc::usage, "a leg that is to be shown is not open");
         target.rtp = leg->opened->local;
-        target.rtcp = leg->opened->rtcp;
+        // A leg that was opened muxed has named one port for both, and has the next one for RTCP by itself all the
+        // same.
+        if (leg->opened->rtcp != leg->opened->local) target.rtcp = leg->opened->rtcp;
         // Not the 9 of one that connects: whoever reads it must ignore it, and when the call comes back through this
         // edge, its leg is known by its port.
         target.shows_port = true;

@@ -145,6 +145,7 @@ Json open_request(const OpenLeg& request) {
 
 Json update_request(const UpdateLeg& request) {
     Json json = {{"leg", request.leg}, {"party", party_json(request.party)}, {"hold", request.hold}};
+    if (request.mux) json["mux"] = *request.mux;
     if (request.renew) json["connection"] = "new";
     return json;
 }

@@ -153,9 +153,10 @@ class Media {
     struct Stream {
         loop::PassId pass = 0;  ///< 0: no such stream, or it was rejected
         relay::Stream kind{};
-        bool mux = false;
         bool hold = false;
+        bool mux = false;           ///< RTCP shares the RTP port: both ends said so (RFC 5761)
         bool offered_hold = false;  ///< in the open or last offer
+        bool offered_mux = false;   ///< likewise
         bool refused = false;       ///< by the answer so far
         std::array<Said, 2> said;   ///< what each end's description names
         Said offered;               ///< in the open or last offer
@@ -194,6 +195,7 @@ class Media {
         loop::LegId joined = 0;                ///< as mediarelay was told
         std::optional<MediaParty> told_party;  ///< likewise
         bool told_hold = false;
+        bool told_mux = false;
         bool towards_lan = false;         ///< the neighbour's side when the leg was opened
         std::vector<IpAddress> shown_to;  ///< neighbours that may name it in a description of their own; at most 8
     };
@@ -254,7 +256,7 @@ class Media {
     [[nodiscard]] std::size_t open_legs(SessionId id, std::uint64_t waiting, Output& out);
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
     [[nodiscard]] MediaParty media_party(const loop::Party& party) const;
-    [[nodiscard]] bool held(const LiveLeg& leg) const;
+    [[nodiscard]] const Stream* stream_of(const LiveLeg& leg) const;
     void bring_about(Instant now, Output& out);
     void face(loop::LegId id, LiveLeg& live, Instant now, Output& out);
     void tell_party(loop::LegId id, LiveLeg& live, Output& out);

@@ -53,7 +53,8 @@ struct UpdateLeg {
     std::string leg;
     MediaParty party;
     bool hold = false;
-    bool renew = false;  ///< TCP: the next connection takes the place of one that is open
+    std::optional<bool> mux;  ///< where it changes
+    bool renew = false;       ///< TCP: the next connection takes the place of one that is open
 };
 struct JoinLegs {
     std::string a;
