@@ -18,7 +18,7 @@ bool may_send(Sender sender, Destination destination) noexcept {
         case Destination::registered:
         case Destination::home:
         case Destination::dialog: return true;
-        case Destination::client: return sender == Sender::server || sender == Sender::lan;
+        case Destination::client: return sender != Sender::stranger;  // a server may be registered, too: a user then
         case Destination::trunk:
         case Destination::elsewhere: return sender == Sender::lan || sender == Sender::user;
         case Destination::inside: return sender == Sender::lan;

@@ -84,10 +84,10 @@ const char* to_string(DigestAlgorithm algorithm) noexcept {
 
 void Users::add(std::string_view user, std::string_view realm, DigestAlgorithm algorithm, std::string ha1) {
     auto known = std::ranges::find(realms_, realm, &Realm::name);
-    if (known == realms_.end()) known = realms_.insert(known, {.name = std::string(realm), .algorithms = {}});
-    if (std::ranges::find(known->algorithms, algorithm) == known->algorithms.end()) {
-        known->algorithms.push_back(algorithm);
-    }
+    if (known == realms_.end()) known = realms_.insert(known, {.name = std::string(realm), .users = {}});
+    const bool listed = std::ranges::any_of(
+        digest_algorithms, [&](DigestAlgorithm other) { return find(user, realm, other) != nullptr; });
+    if (!listed) known->users.emplace_back(user);
     by_name_[key_of(user, realm, algorithm)] = std::move(ha1);
 }
 
@@ -105,18 +105,26 @@ std::string Users::realm_of(std::string_view domain) const {
     return realms_.front().name;
 }
 
-std::vector<DigestAlgorithm> Users::algorithms_of(std::string_view user, std::string_view realm) const {
+std::vector<DigestAlgorithm> Users::algorithms_of(std::string_view user, std::string_view realm,
+                                                  std::uint64_t pick) const {
     std::vector<DigestAlgorithm> own;
-    std::vector<DigestAlgorithm> any;
-    const auto known = std::ranges::find(realms_, realm, &Realm::name);
     for (const DigestAlgorithm algorithm : digest_algorithms) {
         if (find(user, realm, algorithm) != nullptr) own.push_back(algorithm);
-        const bool used =
-            known != realms_.end() && std::ranges::find(known->algorithms, algorithm) != known->algorithms.end();
-        if (used) any.push_back(algorithm);
     }
     if (!own.empty()) return own;
-    return any.empty() ? std::vector{DigestAlgorithm::md5} : any;
+    const auto known = std::ranges::find(realms_, realm, &Realm::name);
+    if (known == realms_.end() || known->users.empty()) return {DigestAlgorithm::md5};
+    return algorithms_of(known->users[pick % known->users.size()], realm, pick);
+}
+
+std::string challenge_field(std::string_view value, std::string_view name) {
+    if (text::istarts_with(value, "Digest ")) value.remove_prefix(7);
+    for (const std::string_view field : fields_of(value)) {
+        const std::size_t equals = field.find('=');
+        if (equals == std::string_view::npos || !text::iequals(text::trim(field.substr(0, equals)), name)) continue;
+        return unquoted(text::trim(field.substr(equals + 1)));
+    }
+    return {};
 }
 
 Result<Credentials> Credentials::parse(std::string_view value) {
@@ -174,7 +182,12 @@ std::vector<std::string> Authenticator::challenge(std::string_view realm, std::s
     std::string nonce = hex(static_cast<std::uint64_t>(seconds_of(now)), stamp_size) + std::string(salt);
     nonce += seal(nonce, realm);
     std::vector<std::string> values;
-    for (const DigestAlgorithm algorithm : users.algorithms_of(user, realm)) {
+    const std::string name = "user\n" + std::string(user);
+    const auto code =
+        mac_(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(name.data()), name.size()));
+    std::uint64_t pick = 0;
+    for (std::size_t i = 0; i < 8; ++i) pick = pick << 8 | code[i];
+    for (const DigestAlgorithm algorithm : users.algorithms_of(user, realm, pick)) {
         values.push_back("Digest realm=\"" + std::string(realm) + "\", nonce=\"" + nonce +
                          "\", algorithm=" + to_string(algorithm) + ", qop=\"auth\"" + (stale ? ", stale=true" : ""));
     }

@@ -143,6 +143,14 @@ std::optional<IpAddress> Uri::address() const {
     return address_of(host);
 }
 
+bool Uri::same_address(const Uri& other) const {
+    const auto port_or_default = [](const Uri& uri) { return uri.port.value_or(uri.scheme == "sips" ? 5061 : 5060); };
+    const auto mine = address();
+    const bool same_host = mine ? mine == other.address() : text::iequals(host, other.host);
+    return scheme == other.scheme && user == other.user && same_host &&
+           port_or_default(*this) == port_or_default(other);
+}
+
 Result<Via> Via::parse(std::string_view text) {
     if (!parseable(text)) return not_a("Via", text);
     Home home;

@@ -1,22 +1,25 @@
 #include "natkit/sip/registrar.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace natkit::sip {
 
-std::string binding_id(std::string_view aor, std::string_view contact) {
+std::string binding_id(std::string_view aor, std::string_view contact, const Mac& mac) {
     constexpr char digits[] = "0123456789abcdef";
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    const auto mix = [&hash](std::string_view text) {
-        for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-        hash = (hash ^ 0xff) * 0x100000001b3u;
-    };
-    mix(aor);
-    mix(contact);
+    std::string text = "binding\n";
+    text += aor;
+    text += '\n';  // in no address of record, and in no URI
+    text += contact;
+    const auto code =
+        mac(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
     std::string id;
-    for (unsigned shift = 64; shift > 0; shift -= 4) id += digits[hash >> (shift - 4) & 15];
+    for (std::size_t i = 0; i < 8; ++i) id += {digits[code[i] >> 4], digits[code[i] & 15]};
     return id;
+}
+
+bool Registrar::is_foreign(const std::string& id, const std::string& aor) const {
+    const auto known = aor_of_id_.find(id);
+    return known != aor_of_id_.end() && known->second != aor;
 }
 
 std::size_t FlowHash::operator()(const Flow& flow) const noexcept {
@@ -43,6 +46,7 @@ Registrar::Outcome Registrar::check(const Registration& request, const Bindings&
     for (const ContactRequest& contact : request.contacts) {
         const auto seconds = granted(contact);
         if (seconds.count() > 0 && seconds < limits_.min_expires) return {.status = 423, .changes = {}};
+        if (is_foreign(binding_id(request.aor, contact.uri, mac_), request.aor)) return {.status = 403, .changes = {}};
         if (seconds.count() > 0 && std::ranges::find(present, contact.uri, &Binding::contact) == present.end()) ++added;
     }
     const bool full = present.size() + added > limits_.contacts_per_aor || size_ + added > limits_.bindings;
@@ -102,7 +106,7 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
         const auto seconds = granted(contact);
         if (seconds.count() > 0) {
             put(users_[request.aor],
-                {.id = binding_id(request.aor, contact.uri),
+                {.id = binding_id(request.aor, contact.uri, mac_),
                  .aor = request.aor,
                  .contact = contact.uri,
                  .instance = contact.instance,
@@ -131,6 +135,7 @@ std::vector<BindingChange> Registrar::learn(Binding binding) {
     std::vector<BindingChange> changes;
     const auto user = users_.find(binding.aor);
     const bool known = aor_of_id_.contains(binding.id);
+    if (is_foreign(binding.id, binding.aor)) return changes;
     const std::size_t present = user == users_.end() ? 0 : user->second.size();
     if (!known && (present >= limits_.contacts_per_aor || size_ >= limits_.bindings)) return changes;
     Bindings& bindings = users_[binding.aor];
@@ -160,7 +165,7 @@ const Binding* Registrar::by_id(std::string_view id) const {
 }
 
 void Registrar::restore(Binding binding, WallTime now) {
-    if (binding.expires <= now || size_ >= limits_.bindings) return;
+    if (binding.expires <= now || size_ >= limits_.bindings || is_foreign(binding.id, binding.aor)) return;
     std::vector<BindingChange> ignored;
     Bindings& present = users_[binding.aor];
     put(present, std::move(binding), ignored);
@@ -168,12 +173,10 @@ void Registrar::restore(Binding binding, WallTime now) {
 
 std::vector<BindingChange> Registrar::remove(std::string_view id) {
     std::vector<BindingChange> changes;
-    for (const auto& [aor, bindings] : users_) {
-        const auto found = std::ranges::find(bindings, id, &Binding::id);
-        if (found == bindings.end()) continue;
-        drop(std::string(aor), static_cast<std::size_t>(found - bindings.begin()), changes);
-        break;
-    }
+    const Binding* binding = by_id(id);
+    if (binding == nullptr) return changes;
+    const std::string aor = binding->aor;
+    drop(aor, static_cast<std::size_t>(binding - users_.at(aor).data()), changes);
     return changes;
 }
 
@@ -193,13 +196,12 @@ std::vector<BindingChange> Registrar::remove_flow(const Flow& flow) {
 }
 
 std::vector<BindingChange> Registrar::set_party(std::string_view id, nat::Verdict party) {
-    for (auto& [aor, bindings] : users_) {
-        const auto found = std::ranges::find(bindings, id, &Binding::id);
-        if (found == bindings.end()) continue;
-        found->party = std::move(party);
-        return {{BindingChange::Kind::updated, *found}};
-    }
-    return {};
+    const Binding* known = by_id(id);
+    if (known == nullptr) return {};
+    Bindings& bindings = users_.at(known->aor);
+    Binding& binding = bindings[static_cast<std::size_t>(known - bindings.data())];
+    binding.party = std::move(party);
+    return {{BindingChange::Kind::updated, binding}};
 }
 
 std::vector<BindingChange> Registrar::expire(WallTime now) {

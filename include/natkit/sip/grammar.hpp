@@ -40,6 +40,9 @@ struct Uri {
     [[nodiscard]] static Result<Uri> parse(std::string_view text);
     /// The host where it is an address.
     [[nodiscard]] std::optional<IpAddress> address() const;
+    /// Whether both name the same user at the same host and port, however they are written: hosts compare without case,
+    /// an absent port is 5060 (5061 for sips). Parameters do not count.
+    [[nodiscard]] bool same_address(const Uri& other) const;
 };
 
 /// One value of a Via header field.

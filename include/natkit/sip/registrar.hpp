@@ -77,13 +77,15 @@ class Registrar {
         std::vector<BindingChange> changes;
     };
 
-    explicit Registrar(const Limits& limits) : limits_(limits) {}
+    /// `mac` makes the ids of bindings: its key must be the same after a restart.
+    Registrar(const Limits& limits, Mac mac) : limits_(limits), mac_(std::move(mac)) {}
     void set_limits(const Limits& limits) { limits_ = limits; }
     [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
 
     /// All of a REGISTER or none of it (section 10.3 step 7).
     [[nodiscard]] Outcome register_contacts(const Registration& request, WallTime now);
-    /// Takes what another server has granted. Refused (nothing changes) where it would be one too many.
+    /// Takes what another server has granted. Refused (nothing changes) where it would be one too many, or its id is
+    /// that of another user's binding.
     [[nodiscard]] std::vector<BindingChange> learn(Binding binding);
     /// Another server has ended a registration; without a Contact, all of that user's.
     [[nodiscard]] std::vector<BindingChange> forget(std::string_view aor, std::string_view contact = {});
@@ -118,7 +120,10 @@ class Registrar {
     void drop(const std::string& aor, std::size_t index, std::vector<BindingChange>& changes);
     void forget_flow(const Binding& binding);
 
+    [[nodiscard]] bool is_foreign(const std::string& id, const std::string& aor) const;
+
     Limits limits_;
+    Mac mac_;
     std::unordered_map<std::string, Bindings> users_;
     /// Who is registered by a flow: a PBX may register many users by one. An entry for each binding.
     std::unordered_multimap<Flow, std::string, FlowHash> aors_of_flow_;
@@ -127,7 +132,8 @@ class Registrar {
     std::size_t size_ = 0;
 };
 
-/// The id of a binding: short, stable, and no more telling than a hash.
-[[nodiscard]] std::string binding_id(std::string_view aor, std::string_view contact);
+/// The id of a binding: short, stable, and known to nobody who has not got the key. Whoever could compute it could look
+/// for a user and a Contact of his own with the id of somebody else's.
+[[nodiscard]] std::string binding_id(std::string_view aor, std::string_view contact, const Mac& mac);
 
 }  // namespace natkit::sip

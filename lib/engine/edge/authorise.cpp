@@ -51,13 +51,29 @@ bool Edge::trusted(const sip::Flow& flow, const nat::Verdict& party) const {
     return (party.place == nat::Place::lan && settings_.lan_trusted) || is_server(flow);
 }
 
-/// The user of an embedded domain that the sender says it is.
+/// The user of an embedded domain that the sender says it is. What a callee would read as one of ours is one of ours: a
+/// dot behind the domain or another port make no difference to a human eye.
 std::optional<sip::Uri> Edge::claimed_user(const sip::Message& request) const {
     const auto from = sip::NameAddr::parse(request.value(sip::Name::from));
     if (!from) return std::nullopt;
     auto uri = sip::Uri::parse(from->uri);
-    if (!uri || !settings_.is_own(*uri)) return std::nullopt;
+    if (!uri) return std::nullopt;
+    if (uri->host.ends_with('.')) uri->host.pop_back();
+    const auto address = uri->address();
+    if (!settings_.is_own(*uri) && !(address && settings_.is_own_address(*address))) return std::nullopt;
     return std::move(*uri);
+}
+
+/// A server of [sip.routes] can always be reached again at the port that its Via names, whatever becomes of the
+/// connection by which it sent a request: its dialogs are bound to that (RFC 3261 section 18.2.2).
+sip::Flow Edge::lasting(const sip::Flow& flow, const sip::Message& request) const {
+    if (flow.connection == 0 || request.method() == "REGISTER" || !is_server(flow)) return flow;
+    const auto via = request.top_via();
+    if (!via) return flow;
+    sip::Flow server = flow;
+    server.connection = 0;
+    server.remote.port = via->port.value_or(flow.transport == sip::Transport::tls ? 5061 : 5060);
+    return server;
 }
 
 proxy::Facts Edge::facts_of(const sip::Message& request, const sip::Flow& flow, nat::Place place,
@@ -81,7 +97,7 @@ Edge::Upstream Edge::upstream_of(const sip::Message& request, const sip::Flow& f
                              .via = via ? via->address() : std::nullopt,
                              .contact = contact_address(request),
                              .via_count = static_cast<unsigned>(request.values(sip::Name::via).size())};
-    Upstream from{.flow = flow, .party = nat::classify(seen, settings_.networks), .sender = proxy::Sender::stranger};
+    Upstream from{.flow = lasting(flow, request), .party = nat::classify(seen, settings_.networks), .sender = proxy::Sender::stranger};
     proxy::Facts facts = facts_of(request, flow, from.party.place, stripped);
     facts.password = password;
     from.sender = proxy::sender_of(facts);
@@ -91,15 +107,55 @@ Edge::Upstream Edge::upstream_of(const sip::Message& request, const sip::Flow& f
     return from;
 }
 
-/// The credentials for one of our realms, if there are any.
-std::optional<sip::Credentials> Edge::own_credentials(const sip::Message& request, sip::Name name) const {
+/// The credentials for that realm, or with an empty one for any realm of ours, if there are any.
+std::optional<sip::Credentials> Edge::own_credentials(const sip::Message& request, sip::Name name,
+                                                      std::string_view realm) const {
     if (settings_.users == nullptr) return std::nullopt;
     for (const sip::Header& header : request.headers()) {
         if (header.name != name) continue;
         auto credentials = sip::Credentials::parse(header.value);
-        if (credentials && settings_.users->knows_realm(credentials->realm)) return std::move(*credentials);
+        if (!credentials) continue;
+        if (realm.empty() ? settings_.users->knows_realm(credentials->realm) : credentials->realm == realm) {
+            return std::move(*credentials);
+        }
     }
     return std::nullopt;
+}
+
+/// RFC 7616 section 3.4.6: credentials for another request are not for this one. `uri` is what a strict router has
+/// made of the Request-URI.
+bool Edge::for_this_uri(const sip::Credentials& credentials, const sip::Message& request, const std::string& uri) {
+    const auto meant = sip::Uri::parse(credentials.uri);
+    return meant && std::ranges::any_of(std::array{std::string(request.request_uri()), uri}, [&](const auto& text) {
+               const auto asked = sip::Uri::parse(text);
+               return asked && asked->same_address(*meant);
+           });
+}
+
+/// The password was for us alone (RFC 3261 section 22.3).
+void Edge::remove_own_passwords(sip::Edit& edit, const sip::Message& request) const {
+    if (settings_.users == nullptr) return;
+    for (const sip::Header& header : request.headers()) {
+        if (header.name != sip::Name::proxy_authorization && header.name != sip::Name::authorization) continue;
+        if (settings_.users->knows_realm(sip::challenge_field(header.value, "realm"))) edit.remove(header);
+    }
+}
+
+/// Nobody but us asks for the passwords of our realms.
+void Edge::remove_own_challenges(sip::Edit& edit, const sip::Message& response) const {
+    if (settings_.users == nullptr) return;
+    for (const sip::Header& header : response.headers()) {
+        if (header.name != sip::Name::proxy_authenticate && header.name != sip::Name::www_authenticate) continue;
+        if (settings_.users->knows_realm(sip::challenge_field(header.value, "realm"))) edit.remove(header);
+    }
+}
+
+/// Whether a request without a dialog's token comes from where one of its ends is.
+bool Edge::is_party(const sip::Flow& flow, SessionId session) const {
+    return std::ranges::any_of(std::array{End::caller, End::callee}, [&](End end) {
+        const IpAddress& known = media_.end_info(session, end).flow.remote.address;
+        return nat::same_site(known, flow.remote.address, settings_.networks);
+    });
 }
 
 /// RFC 3261 section 22.3: whoever claims to be one of our users from outside proves it. False: it was answered.
@@ -109,15 +165,20 @@ bool Edge::admit(const sip::RequestEvent& event, const Stripped& stripped, Upstr
     const auto facts = facts_of(request, event.flow, from.party.place, stripped);
     const bool asked = proxy::must_prove(facts);
     const bool offered = from.sender == proxy::Sender::stranger && !stripped.token;
-    const auto credentials = offered ? own_credentials(request, sip::Name::proxy_authorization) : std::nullopt;
-    if (!asked && !credentials) return true;
     const auto user = claimed_user(request);
     const std::string realm = settings_.users->realm_of(user && !user->address()    ? text::lower(user->host)
                                                         : settings_.domains.empty() ? std::string()
                                                                                     : settings_.domains.front());
+    const auto credentials =
+        offered ? own_credentials(request, sip::Name::proxy_authorization, user ? realm : std::string()) : std::nullopt;
+    if (!asked && !credentials) return true;
     const std::string name = user ? user->user : credentials->username;
     if (!credentials) {
         challenge(event, 407, name, realm, false, now, out);
+        return false;
+    }
+    if (!for_this_uri(*credentials, request, stripped.uri)) {
+        reject(event.server, request, 400, "Credentials For Another URI", now, out);
         return false;
     }
     using Verdict = sip::Authenticator::Verdict;

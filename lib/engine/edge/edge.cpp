@@ -9,7 +9,7 @@ namespace natkit::edge {
 Edge::Edge(Settings settings, Secrets secrets)
     : settings_(std::move(settings)),
       secrets_(std::move(secrets)),
-      registrar_(settings_.registrar),
+      registrar_(settings_.registrar, secrets_.mac),
       media_(settings_),
       authenticator_(secrets_.mac, secrets_.hash, secrets_.random_hex()) {
     learn_servers();
@@ -148,7 +148,7 @@ void Edge::proceed(Parked asked, Now now, Output& out) {
         const auto level = found.status == 403 ? LogLevel::problems : LogLevel::low_level;
         out.log(level, std::string(request.method()) + " from " + to_string(asked.upstream.flow.remote) +
                            " refused: " + std::to_string(found.status) + " " + found.reason);
-        if (found.status == 430 && request.method() == "BYE") end_without_peer(request, asked.stripped, now, out);
+        if (found.status == 430 && request.method() == "BYE") end_without_peer(asked, now, out);
         return reject(server, request, found.status, found.reason, now, out);
     }
     contexts_.emplace(server, Context{.request = std::move(asked.request),

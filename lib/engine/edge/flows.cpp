@@ -62,14 +62,17 @@ void Edge::follow_sender(Context& context, Now now, Output& out) {
     const auto& token = context.stripped.token;
     if (!token || known.flow == flow || media_.token(*context.dialog) != *token) return;
     const bool client = known.party.place == nat::Place::far_end || !known.binding.empty();
-    if ((!client && alive(known.flow)) || known.flow.remote.address != flow.remote.address) return;
+    if (!client && alive(known.flow)) return;
+    if (!nat::same_site(known.flow.remote.address, flow.remote.address, settings_.networks)) return;
     media_.set_flow(*context.dialog, context.from, flow, context.upstream.party, now.steady, out);
 }
 
-void Edge::end_without_peer(const sip::Message& bye, const Stripped& stripped, Now now, Output& out) {
-    const auto session =
-        media_.find(bye.call_id(), bye.from_tag(), bye.to_tag(), stripped.token ? &*stripped.token : nullptr);
-    if (session) media_.end(*session, "BYE, and the other end's connection is over", now.steady, out);
+void Edge::end_without_peer(const Parked& asked, Now now, Output& out) {
+    const sip::Message& bye = asked.request;
+    const auto* token = asked.stripped.token ? &*asked.stripped.token : nullptr;
+    const auto session = media_.find(bye.call_id(), bye.from_tag(), bye.to_tag(), token);
+    if (!session || (token == nullptr && !is_party(asked.upstream.flow, *session))) return;
+    media_.end(*session, "BYE, and the other end's connection is over", now.steady, out);
 }
 
 }  // namespace natkit::edge

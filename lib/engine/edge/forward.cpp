@@ -69,13 +69,7 @@ std::string Edge::outgoing(const sip::Message& request, const Upstream& from, co
     }
     if (branch.registering) apply_plan(edit, request, *branch.registering);
     if (!settings_.open_registrar && !proxy::identities_trusted(from.sender)) remove_identities(edit);
-    if (settings_.users != nullptr) {  // the password was for us alone (RFC 3261 section 22.3)
-        for (const sip::Header& header : request.headers()) {
-            if (header.name != sip::Name::proxy_authorization) continue;
-            const auto credentials = sip::Credentials::parse(header.value);
-            if (credentials && settings_.users->knows_realm(credentials->realm)) edit.remove(header);
-        }
-    }
+    remove_own_passwords(edit, request);
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     edit.set(sip::Name::max_forwards, std::to_string(hops ? *hops - 1 : 69));
     if (body) edit.set_body(std::move(*body));
@@ -88,7 +82,11 @@ void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out)
     if (!request.to_tag().empty()) {
         context.dialog = media_.find(request.call_id(), request.from_tag(), request.to_tag(),
                                      context.stripped.token ? &*context.stripped.token : nullptr);
-        if (!context.dialog && route.targets.size() == 1) adopt(context, route.targets.front(), now);
+        if (!context.dialog && route.targets.size() == 1) {
+            adopt(context, route.targets.front(), now);
+        } else if (context.dialog && !context.stripped.token && !is_party(context.upstream.flow, *context.dialog)) {
+            context.dialog.reset();  // whoever knows a call's tags is not in it
+        }
         if (context.dialog) {
             context.from = media_.end_of(*context.dialog, request.from_tag());
             follow_sender(context, now, out);
@@ -203,8 +201,9 @@ void Edge::send_ack(Parked parked, Now now, Output& out) {
     branch.flow = found.targets.front().flow;
     branch.uri = found.targets.front().uri;
     std::optional<std::string> body;
-    const auto session =
+    auto session =
         media_.find(ack.call_id(), ack.from_tag(), ack.to_tag(), stripped.token ? &*stripped.token : nullptr);
+    if (session && !stripped.token && !is_party(parked.upstream.flow, *session)) session.reset();
     if (session) {
         body = take_ack(ack, *session, now, out);
         if (!body) return;

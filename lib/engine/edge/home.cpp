@@ -23,6 +23,15 @@ std::string with_uri(std::string_view value, const std::string& old_uri, const s
     return std::string(value.substr(0, at + 1)) + new_uri + std::string(value.substr(at + 1 + old_uri.size()));
 }
 
+/// RFC 3261 section 19.1.4, as far as Contacts of phones go.
+bool same_contact(const std::string& a, const std::string& b) {
+    if (a == b) return true;
+    const auto one = sip::Uri::parse(a);
+    const auto other = sip::Uri::parse(b);
+    const auto transport = [](const sip::Uri& uri) { return text::lower(uri.params.get("transport").value_or("udp")); };
+    return one && other && one->same_address(*other) && transport(*one) == transport(*other);
+}
+
 bool lists(const sip::Message& message, sip::Name name, std::string_view word) {
     return std::ranges::any_of(message.values(name), [&](std::string_view one) { return text::iequals(one, word); });
 }
@@ -80,7 +89,7 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
             continue;
         }
         const auto own = seconds_of(contact->params.get("expires"));
-        const std::string id = sip::binding_id(plan->aor, contact->uri);
+        const std::string id = sip::binding_id(plan->aor, contact->uri, secrets_.mac);
         plan->items.push_back({.contact = contact->uri,
                                .id = id,
                                .shown = plan->by_contact ? own_uri(id, "") : std::string(),
@@ -89,6 +98,16 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
     }
     if (!plan->by_contact && !plan->items.empty()) plan->path = own_uri(plan->items.front().id, ";lr");
     return plan;
+}
+
+/// Whether a REGISTER for a user of one domain is about to go to the server of another: by way of that, somebody could be
+/// registered here as who he is not.
+bool Edge::registers_elsewhere(const sip::Message& request, const Route& found) const {
+    if (request.method() != "REGISTER" || found.targets.empty() || found.targets.front().server.empty()) return false;
+    const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
+    const auto user = to ? sip::Uri::parse(to->uri) : sip::Uri::parse("");
+    const Server* server = user ? settings_.server_of(*user) : nullptr;
+    return server == nullptr || server->domain != found.targets.front().server;
 }
 
 void Edge::apply_plan(sip::Edit& edit, const sip::Message& request, const Registering& plan) {
@@ -128,6 +147,7 @@ bool Edge::on_registered(sip::TransactionId server, std::size_t index, const sip
     const bool automatic = known != settings_.servers.end() && known->path == PathMode::automatic;
     const bool kept = response.find(sip::Name::contact) != nullptr;
     const bool no_path = response.status() == 420 || (success && kept && response.find(sip::Name::path) == nullptr);
+    note_challenge(*branch.registering, branch.server, response);
     if (!automatic || branch.registering->path.empty() || !no_path) {
         if (success) learn_registration(context, branch, response, now, out);
         return false;
@@ -150,6 +170,30 @@ bool Edge::on_registered(sip::TransactionId server, std::size_t index, const sip
     return true;
 }
 
+/// The nonces by which the server can be convinced: those of a challenge, and the next one that a 2xx may hold.
+void Edge::note_challenge(const Registering& plan, const std::string& domain, const sip::Message& response) {
+    for (const sip::Header& header : response.headers()) {
+        const bool challenge =
+            header.name == sip::Name::www_authenticate || header.name == sip::Name::proxy_authenticate;
+        if (challenge && response.status() >= 300) {
+            challenges_.note(domain, sip::challenge_field(header.value, "nonce"), plan.aor);
+        } else if (response.status() < 300 && text::iequals(header.name_text, "Authentication-Info")) {
+            challenges_.note(domain, sip::challenge_field(header.value, "nextnonce"), plan.aor);
+        }
+    }
+}
+
+/// Whether the server, which has granted this, has made sure who it was: it had asked this user for a password, and got
+/// an answer; or did so before on the same flow.
+bool Edge::has_proved(const Context& context, const Branch& branch, const std::string& id) const {
+    const sip::Binding* before = registrar_.by_id(id);
+    if (before != nullptr && before->authenticated && before->flow == context.upstream.flow) return true;
+    return std::ranges::any_of(context.request.headers(), [&](const sip::Header& header) {
+        return (header.name == sip::Name::authorization || header.name == sip::Name::proxy_authorization) &&
+               challenges_.knows(branch.server, sip::challenge_field(header.value, "nonce"), branch.registering->aor);
+    });
+}
+
 void Edge::learn_registration(const Context& context, const Branch& branch, const sip::Message& response, Now now,
                               Output& out) {
     const Registering& plan = *branch.registering;
@@ -158,7 +202,7 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
         // The same REGISTER again is no update to some servers: the next one is.
         const bool there = std::ranges::any_of(response.values(sip::Name::contact), [&](std::string_view value) {
             const auto contact = sip::NameAddr::parse(value);
-            return contact && contact->uri == item.contact;
+            return contact && same_contact(contact->uri, item.contact);
         });
         if (item.misplaced && !there) misplaced_.erase(item.id);
     }
@@ -170,7 +214,7 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
         std::optional<std::chrono::seconds> granted;
         for (const std::string_view value : response.values(sip::Name::contact)) {
             const auto contact = sip::NameAddr::parse(value);
-            if (!contact || contact->uri != (plan.by_contact ? item.shown : item.contact)) continue;
+            if (!contact || !same_contact(contact->uri, plan.by_contact ? item.shown : item.contact)) continue;
             granted = seconds_of(contact->params.get("expires"));
             if (!granted) granted = granted_to_all ? granted_to_all : item.expires;
             if (!granted) granted = std::chrono::hours(1);
@@ -190,7 +234,7 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
                                 .cseq = cseq ? cseq->number : 0,
                                 .q = 1000,
                                 .user_agent = text::printable(request.value(sip::Name::user_agent), 80),
-                                .authenticated = request.find(sip::Name::authorization) != nullptr,
+                                .authenticated = has_proved(context, branch, item.id),
                                 .server = branch.server}),
               out);
     }

@@ -79,11 +79,15 @@ bool Edge::may_register(const sip::RequestEvent& event, const Upstream& from, co
     const std::string domain =
         user.address() && !settings_.domains.empty() ? settings_.domains.front() : text::lower(user.host);
     const std::string realm = settings_.users->realm_of(domain);
-    const auto credentials = own_credentials(request, sip::Name::authorization);
+    const auto credentials = own_credentials(request, sip::Name::authorization, realm);
+    if (credentials && !for_this_uri(*credentials, request, std::string(request.request_uri()))) {
+        reject(event.server, request, 400, "Credentials For Another URI", now, out);
+        return false;
+    }
     using Verdict = sip::Authenticator::Verdict;
-    const Verdict verdict = credentials && credentials->realm == realm
-                                ? authenticator_.verify(*credentials, request.method(), *settings_.users, now.wall)
-                                : Verdict::wrong;
+    const Verdict verdict =
+        credentials ? authenticator_.verify(*credentials, request.method(), *settings_.users, now.wall)
+                    : Verdict::wrong;
     if (verdict != Verdict::good) {
         if (credentials && verdict == Verdict::wrong) {
             out.log(LogLevel::problems, "wrong password for " + text::printable(credentials->username, 60) + " from " +

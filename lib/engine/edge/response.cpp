@@ -35,6 +35,7 @@ void Edge::on_event(const sip::ResponseEvent& event, Now now, Output& out) {
     sip::Edit edit(response);
     edit.pop_value(sip::Name::via);
     if (!settings_.open_registrar && !trusted(branch.flow, branch.party)) remove_identities(edit);
+    remove_own_challenges(edit, response);
     branch_failed(found->first, index, status, edit.finish(), now, out);
 }
 

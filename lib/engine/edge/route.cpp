@@ -117,6 +117,9 @@ Edge::Route Edge::route(const sip::Message& request, const Upstream& from, const
     } else {
         found = route_to_address(stripped.uri, stripped.uri);
     }
+    if (registers_elsewhere(request, found)) {
+        found = {.destination = found.destination, .targets = {}, .status = 403, .reason = "Another Server's User"};
+    }
     if (secure && !stripped.token && found.status == 0 && found.lookup.empty()) {
         // RFC 3261 section 26.2.2: a sips URI is reached by TLS or not at all.
         std::erase_if(found.targets, [](const Target& to) { return to.flow.transport != sip::Transport::tls; });
@@ -172,7 +175,8 @@ Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& f
                   .callee = media_.end_info(*session, End::callee).flow};
     }
     const auto came_from = [&](const sip::Flow& flow, bool exactly) {
-        return exactly ? flow == from.flow : flow.remote.address == from.flow.remote.address;
+        return exactly ? flow == from.flow
+                       : nat::same_site(flow.remote.address, from.flow.remote.address, settings_.networks);
     };
     const auto caller_sent = [&](bool exactly) {
         return came_from(token.caller, exactly) || came_from(newest.caller, exactly);

@@ -13,7 +13,7 @@ TEST_CASE("proxy::may_send: who may send where") {
         {Destination::edge, true, true, true, true},      {Destination::registered, true, true, true, true},
         {Destination::home, true, true, true, true},      {Destination::dialog, true, true, true, true},
         {Destination::trunk, true, true, false, false},   {Destination::elsewhere, true, true, false, false},
-        {Destination::inside, true, false, false, false}, {Destination::client, true, false, true, false},
+        {Destination::inside, true, false, false, false}, {Destination::client, true, true, true, false},
     };
     for (const Row& row : rows) {
         CAPTURE(static_cast<int>(row.to));

@@ -11,6 +11,15 @@ namespace {
 
 const WallTime start = WallTime(1'700'000'000s);
 
+/// Good enough to tell ids apart; another key gives others.
+std::array<std::uint8_t, 32> sum(std::span<const std::uint8_t> data, std::uint64_t key) {
+    std::array<std::uint8_t, 32> code{};
+    for (const std::uint8_t byte : data) key = (key ^ byte) * 0x100000001b3u;
+    for (std::size_t i = 0; i < 8; ++i) code[i] = static_cast<std::uint8_t>(key >> (8 * i));
+    return code;
+}
+const Mac mac = [](std::span<const std::uint8_t> data) { return sum(data, 1); };
+
 Registration request(std::uint32_t cseq, std::vector<ContactRequest> contacts, const char* port = "40001") {
     return {.aor = "bob@example.com",
             .contacts = std::move(contacts),
@@ -29,7 +38,7 @@ ContactRequest contact(const char* uri, std::optional<std::chrono::seconds> expi
 }  // namespace
 
 TEST_CASE("Registrar: add, refresh, remove") {
-    Registrar registrar({});
+    Registrar registrar({}, mac);
     auto outcome = registrar.register_contacts(request(1, {contact("sip:bob@10.0.0.1")}), start);
     REQUIRE(outcome.status == 200);
     CHECK(outcome.changes.at(0).kind == Kind::added);
@@ -45,7 +54,7 @@ TEST_CASE("Registrar: add, refresh, remove") {
 }
 
 TEST_CASE("Registrar: expiry, and what is left of it") {
-    Registrar registrar({});
+    Registrar registrar({}, mac);
     REQUIRE(registrar.register_contacts(request(1, {contact("sip:a@h"), contact("sip:b@h", 60s)}), start).status ==
             200);
     CHECK(registrar.next_expiry() == start + 60s);
@@ -57,7 +66,7 @@ TEST_CASE("Registrar: expiry, and what is left of it") {
 }
 
 TEST_CASE("Registrar: what is refused changes nothing") {
-    Registrar registrar({.min_expires = 60s, .max_expires = 3600s, .contacts_per_aor = 2, .bindings = 3});
+    Registrar registrar({.min_expires = 60s, .max_expires = 3600s, .contacts_per_aor = 2, .bindings = 3}, mac);
     REQUIRE(registrar.register_contacts(request(5, {contact("sip:a@h")}), start).status == 200);
     CHECK(registrar.register_contacts(request(5, {contact("sip:a@h")}), start).status == 500);
     CHECK(registrar.register_contacts(request(6, {contact("sip:b@h", 30s)}), start).status == 423);
@@ -69,7 +78,7 @@ TEST_CASE("Registrar: what is refused changes nothing") {
 }
 
 TEST_CASE("Registrar: too long is shortened, q orders, one device has one binding") {
-    Registrar registrar({});
+    Registrar registrar({}, mac);
     auto low = contact("sip:low@h", 99'999s);
     low.q = 100;
     REQUIRE(registrar.register_contacts(request(1, {low, contact("sip:high@h")}), start).status == 200);
@@ -86,9 +95,9 @@ TEST_CASE("Registrar: too long is shortened, q orders, one device has one bindin
 }
 
 TEST_CASE("Registrar: restored bindings, dead ones left out; removal by id") {
-    Registrar first({});
+    Registrar first({}, mac);
     const auto outcome = first.register_contacts(request(1, {contact("sip:a@h")}), start);
-    Registrar second({});
+    Registrar second({}, mac);
     second.restore(outcome.changes.at(0).binding, start + 10s);
     CHECK(second.size() == 1);
     CHECK(second.lookup("bob@example.com", start + 10s).size() == 1);
@@ -96,4 +105,27 @@ TEST_CASE("Registrar: restored bindings, dead ones left out; removal by id") {
     CHECK(second.remove("nothing").empty());
     second.restore(outcome.changes[0].binding, start + 700s);
     CHECK(second.size() == 0);
+}
+
+TEST_CASE("Registrar: an id depends on the key, and is never two users'") {
+    const auto other = [](std::span<const std::uint8_t> data) { return sum(data, 2); };
+    CHECK(binding_id("a@h", "sip:a@h", mac) == binding_id("a@h", "sip:a@h", mac));
+    CHECK(binding_id("a@h", "sip:a@h", mac) != binding_id("a@h", "sip:a@h", other));
+    CHECK(binding_id("a@h", "sip:a@h", mac) != binding_id("a@h", "sip:b@h", mac));
+    Registrar registrar({}, [](std::span<const std::uint8_t>) { return std::array<std::uint8_t, 32>{7}; });
+    auto outcome = registrar.register_contacts(request(1, {contact("sip:bob@10.0.0.1")}), start);
+    REQUIRE(outcome.status == 200);
+    const Binding bob = outcome.changes.at(0).binding;
+    auto eve = request(1, {contact("sip:eve@10.0.0.2")});
+    eve.aor = "eve@example.com";
+    CHECK(registrar.register_contacts(eve, start).status == 403);
+    Binding learned = bob;
+    learned.aor = "eve@example.com";
+    CHECK(registrar.learn(learned).empty());
+    registrar.restore(learned, start);
+    REQUIRE(registrar.by_id(bob.id) != nullptr);
+    CHECK(registrar.by_id(bob.id)->aor == "bob@example.com");
+    CHECK(registrar.size() == 1);
+    CHECK(registrar.set_party(bob.id, bob.party).size() == 1);
+    CHECK(registrar.remove(bob.id).size() == 1);
 }

@@ -15,6 +15,7 @@
 #include "natkit/engine/edge/output.hpp"
 #include "natkit/engine/edge/settings.hpp"
 #include "natkit/proxy/authorise.hpp"
+#include "natkit/proxy/challenges.hpp"
 #include "natkit/proxy/flood.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/locate.hpp"
@@ -210,7 +211,7 @@ class Edge {
     // flows.cpp: connections that are over
     [[nodiscard]] bool floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out);
     /// A BYE that cannot reach the other end ends the call all the same.
-    void end_without_peer(const sip::Message& bye, const Stripped& stripped, Now now, Output& out);
+    void end_without_peer(const Parked& asked, Now now, Output& out);
     void follow_sender(Context& context, Now now, Output& out);
     // authorise.cpp: who a request is from
     [[nodiscard]] Upstream upstream_of(const sip::Message& request, const sip::Flow& flow, const Stripped& stripped,
@@ -218,7 +219,14 @@ class Edge {
     [[nodiscard]] proxy::Facts facts_of(const sip::Message& request, const sip::Flow& flow, nat::Place place,
                                         const Stripped& stripped) const;
     [[nodiscard]] std::optional<sip::Uri> claimed_user(const sip::Message& request) const;
-    [[nodiscard]] std::optional<sip::Credentials> own_credentials(const sip::Message& request, sip::Name name) const;
+    [[nodiscard]] std::optional<sip::Credentials> own_credentials(const sip::Message& request, sip::Name name,
+                                                                  std::string_view realm) const;
+    [[nodiscard]] static bool for_this_uri(const sip::Credentials& credentials, const sip::Message& request,
+                                           const std::string& uri);
+    void remove_own_passwords(sip::Edit& edit, const sip::Message& request) const;
+    void remove_own_challenges(sip::Edit& edit, const sip::Message& response) const;
+    [[nodiscard]] sip::Flow lasting(const sip::Flow& flow, const sip::Message& request) const;
+    [[nodiscard]] bool is_party(const sip::Flow& flow, SessionId session) const;
     [[nodiscard]] bool admit(const sip::RequestEvent& event, const Stripped& stripped, Upstream& from, Now now,
                              Output& out);
     void challenge(const sip::RequestEvent& event, int status, std::string_view user, const std::string& realm,
@@ -301,12 +309,15 @@ class Edge {
 
     // home.cpp: users of other servers
     [[nodiscard]] std::shared_ptr<const Registering> plan_register(const Context& context, const Target& target) const;
+    [[nodiscard]] bool registers_elsewhere(const sip::Message& request, const Route& found) const;
     static void apply_plan(sip::Edit& edit, const sip::Message& request, const Registering& plan);
     static void undo_plan(sip::Edit& edit, const sip::Message& request, const sip::Message& response,
                           const Registering& plan);
     /// True: the server does not know Path, and the REGISTER was sent again without it.
     [[nodiscard]] bool on_registered(sip::TransactionId server, std::size_t branch, const sip::Message& response,
                                      Now now, Output& out);
+    void note_challenge(const Registering& plan, const std::string& domain, const sip::Message& response);
+    [[nodiscard]] bool has_proved(const Context& context, const Branch& branch, const std::string& id) const;
     void learn_registration(const Context& context, const Branch& branch, const sip::Message& response, Now now,
                             Output& out);
 
@@ -326,6 +337,7 @@ class Edge {
     Media media_;
     sip::Authenticator authenticator_;
     std::map<std::string, std::vector<IpAddress>, std::less<>> server_addresses_;  ///< by domain; literal, or learned
+    proxy::Challenges challenges_;                     ///< of the servers, to users of theirs
     std::set<std::string, std::less<>> without_path_;  ///< domains whose server has shown that it knows no Path
     std::set<std::string, std::less<>> misplaced_;     ///< ids of bindings whose own Contact such a server has kept
     std::unordered_map<sip::TransactionId, Context> contexts_;

@@ -47,6 +47,15 @@ std::string by_path(World& world, const Phone& phone, int cseq = 1, const std::s
     return path;
 }
 
+/// The server asks the phone for a password, with the nonce "n".
+void challenged(World& world, const Phone& phone) {
+    world.receive(phone, registering(phone, 90));
+    std::string text = server.response(world.to(server, "REGISTER"), 401, "");
+    text.insert(text.find("Content-Length"), "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n\"\r\n");
+    world.receive(server, text);
+    REQUIRE_FALSE(world.to(phone, "SIP/2.0 401").empty());
+}
+
 std::string call(const Phone& from, const std::string& uri, const std::string& extra, int cseq = 1) {
     return from.request("INVITE", uri, "<" + uri + ">", extra, "", cseq);
 }
@@ -57,6 +66,7 @@ TEST_CASE("a user of another server, by Path: digest untouched, bindings learned
     World world(with_servers());
     const std::string digest =
         "Authorization: Digest username=\"nora\", realm=\"pbx\", nonce=\"n\", response=\"r\"\r\n";
+    challenged(world, nat_phone);
     const std::string path = by_path(world, nat_phone, 1, digest);
     CHECK(path.find("@192.168.10.1:5060;lr>") != std::string::npos);
     REQUIRE(world.edge.registrar().all().size() == 1);
@@ -210,7 +220,8 @@ TEST_CASE("who may use the servers") {
         by_path(world, nat_phone);
         world.receive(nat_phone, call(nat_phone, "sip:+1900@carrier.example", ""));
         CHECK_FALSE(world.to(nat_phone, "SIP/2.0 403").empty());
-        by_path(world, nat_phone, 2, "Authorization: Digest username=\"nora\"\r\n");
+        challenged(world, nat_phone);
+        by_path(world, nat_phone, 2, "Authorization: Digest username=\"nora\", nonce=\"n\"\r\n");
         std::string own = call(nat_phone, "sip:+1900@carrier.example", "", 2);
         own.replace(own.find("nora@example.com"), 16, "nora@pbx.example.net");
         world.receive(nat_phone, own);

@@ -92,8 +92,11 @@ struct World {
                 .mac =
                     [](std::span<const std::uint8_t> data) {
                         std::array<std::uint8_t, 32> code{};
-                        for (std::size_t i = 0; i < data.size(); ++i) {
-                            code[i % 32] = static_cast<std::uint8_t>(code[i % 32] * 31 + data[i]);
+                        std::uint64_t sum = 0xcbf29ce484222325u;
+                        for (const std::uint8_t byte : data) sum = (sum ^ byte) * 0x100000001b3u;
+                        for (std::uint8_t& byte : code) {
+                            sum = (sum ^ (sum >> 29)) * 0x100000001b3u + 1;
+                            byte = static_cast<std::uint8_t>(sum >> 40);
                         }
                         return code;
                     },
