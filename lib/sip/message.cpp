@@ -39,7 +39,6 @@ constexpr std::array spellings = std::to_array<Spelling>({
     {Name::supported, "Supported", 'k'},
     {Name::unsupported, "Unsupported", '\0'},
     {Name::rseq, "RSeq", '\0'},
-    {Name::rack, "RAck", '\0'},
     {Name::authorization, "Authorization", '\0'},
     {Name::proxy_authorization, "Proxy-Authorization", '\0'},
     {Name::www_authenticate, "WWW-Authenticate", '\0'},
@@ -51,6 +50,7 @@ constexpr std::array spellings = std::to_array<Spelling>({
     {Name::user_agent, "User-Agent", '\0'},
     {Name::server, "Server", '\0'},
     {Name::event, "Event", 'o'},
+    {Name::reason, "Reason", '\0'},
 });
 
 /// RFC 3261 section 25.1 "token".

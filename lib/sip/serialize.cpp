@@ -151,9 +151,12 @@ std::string make_ack(const Message& sent_invite, const Message& response) {
     return make_same_hop(sent_invite, "ACK", to == nullptr ? std::string_view("To: <sip:unknown>") : to->line);
 }
 
-std::string make_cancel(const Message& sent_invite) {
+std::string make_cancel(const Message& sent_invite, std::string_view reason) {
     const Header* to = sent_invite.find(Name::to);
-    return make_same_hop(sent_invite, "CANCEL", to == nullptr ? std::string_view("To: <sip:unknown>") : to->line);
+    std::string text =
+        make_same_hop(sent_invite, "CANCEL", to == nullptr ? std::string_view("To: <sip:unknown>") : to->line);
+    if (!reason.empty()) text.insert(text.rfind("Content-Length"), "Reason: " + std::string(reason) + "\r\n");
+    return text;
 }
 
 std::string_view reason_of(int status) noexcept {

@@ -89,6 +89,8 @@ bool TransactionLayer::respond(TransactionId server, int status, std::string byt
     out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
     if (status < 200) {
         transaction.state = State::proceeding;
+        // As long as anybody rings: it is timer C of those who do that decides.
+        if (invite && status > 100) end_in(server, transaction, 2 * timers_.c, now);
     } else if (invite && status < 300) {
         transaction.state = State::accepted;
         end_in(server, transaction, 64 * timers_.t1, now);  // timer L
@@ -129,6 +131,7 @@ Result<TransactionId> TransactionLayer::request(std::string bytes, const Flow& f
 void TransactionLayer::expect_end(TransactionId client, Instant now) {
     const auto found = transactions_.find(client);
     if (found == transactions_.end() || found->second.state != State::proceeding) return;
+    found->second.given_up = true;
     end_in(client, found->second, 64 * timers_.t1, now);
 }
 
@@ -177,7 +180,8 @@ void TransactionLayer::on_invite_response(TransactionId id, Transaction& transac
         transaction.state = State::accepted;
     } else {
         if (!open) return;
-        if (transaction.state == State::trying || status > 100) end_in(id, transaction, timers_.c, now);  // timer C
+        const bool more = transaction.state == State::trying || status > 100;
+        if (more && !transaction.given_up) end_in(id, transaction, timers_.c, now);  // timer C
         transaction.state = State::proceeding;
     }
     transaction.repeat_at.reset();
@@ -190,7 +194,7 @@ void TransactionLayer::on_time(Instant now, TransactionOutput& out) {
         if (found == transactions_.end()) continue;
         Transaction& transaction = found->second;
         if (transaction.end_at <= now) {
-            expire(*id, transaction, out);
+            expire(*id, transaction, now, out);
         } else if (transaction.repeat_at && *transaction.repeat_at <= now) {
             repeat(transaction, now, out);
             deadlines_.add(*transaction.repeat_at, *id);
@@ -205,7 +209,15 @@ void TransactionLayer::repeat(Transaction& transaction, Instant now, Transaction
     transaction.repeat_at = now + transaction.interval;
 }
 
-void TransactionLayer::expire(TransactionId id, Transaction& transaction, TransactionOutput& out) {
+void TransactionLayer::expire(TransactionId id, Transaction& transaction, Instant now, TransactionOutput& out) {
+    // Timer C (section 16.8): what the CANCEL leads to, a 487 to be acknowledged or a 200 that crosses it, is still
+    // ours.
+    if (transaction.kind == Kind::invite_client && transaction.state == State::proceeding && !transaction.given_up) {
+        transaction.given_up = true;
+        end_in(id, transaction, 64 * timers_.t1, now);
+        out.events.emplace_back(TimeoutEvent{.client = id, .unreachable = false, .ringing = true});
+        return;
+    }
     const bool waiting = transaction.state == State::trying || transaction.state == State::proceeding;
     const bool client = transaction.kind == Kind::client || transaction.kind == Kind::invite_client;
     if (waiting && client) out.events.emplace_back(TimeoutEvent{.client = id});

@@ -14,10 +14,13 @@ import site_of_phones as sites
 
 
 def calls(net, rate, seconds):
-    site = sites.Site(net).start(sip={"log_level": '"major"'}, media_proxy={"log_level": '"problems"'}, pinger={"log_level": '"problems"'})
+    """A trunk calls a phone of the LAN; the gates are those of a site in service."""
+    site, trunk = sites.Site(net), "203.0.113.50"
+    site.start(registrar={"open": "false"}, **{"sip.routes": {'"carrier.example"': f'{{ to = "sip:{trunk}", kind = "trunk" }}'}}, sip={"log_level": '"major"'}, media_proxy={"log_level": '"problems"'}, pinger={"log_level": '"problems"'})
     site.on_wan.close()
     site.on_lan.close()
     callee, caller = site.lan_host(), site.wan_host()
+    lab.require(caller.address == trunk, f"the trunk has {caller.address}")
     lab.require(phones.sipp(callee, "register", "-s", "carol", remote=f"{sites.LAN_EDGE}:5060").wait_exit() == 0, "REGISTER failed")
     count, patience = rate * seconds, seconds + 120
     answering = phones.sipp(callee, "call-uas", "-l", 50000, calls=count, seconds=patience)

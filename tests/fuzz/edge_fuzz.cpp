@@ -1,5 +1,6 @@
 // links: edge_engine
-// The edge's core under a sequence of datagrams from four neighbours, with time passing and a relay that sometimes
+// The edge's core under a sequence of messages from eight neighbours (on the LAN, on the WAN, behind NATs, two servers,
+// two TCP connections that end now and then), open and with users, with time passing and a relay that sometimes
 // refuses: no input may crash it, and nothing may be left once all its timers have run out.
 
 #include <chrono>
@@ -17,31 +18,50 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const char* const flow_texts[] = {"udp:192.168.10.1:5060-192.168.10.20:5060", "udp:203.0.113.10:5060-203.0.113.20:5060",
-                                  "udp:203.0.113.10:5060-198.51.100.7:40001",
-                                  "udp:203.0.113.10:5060-198.51.100.8:40009"};
+const char* const flow_texts[] = {
+    "udp:192.168.10.1:5060-192.168.10.20:5060",   "udp:203.0.113.10:5060-203.0.113.20:5060",
+    "udp:203.0.113.10:5060-198.51.100.7:40001",   "udp:203.0.113.10:5060-198.51.100.8:40009",
+    "udp:203.0.113.10:5060-203.0.113.90:5060",    "tcp:192.168.10.1:5060-192.168.10.50:41000#5",
+    "tcp:203.0.113.10:5060-198.51.100.7:40002#6", "tcp:192.168.10.1:5060-192.168.10.21:40003#7"};
 
-Settings settings() {
+std::string digest(sip::DigestAlgorithm, std::string_view text) {
+    return "d" + std::to_string(text.size());
+}
+
+Settings settings(bool open) {
     Settings result;
     result.networks = {
         .lan = RangeSet({IpRange::parse("192.168.10.0/24").value()}), .nated = nat::default_nated(), .nat_servers = {}};
     const auto lan = Endpoint::parse("192.168.10.1:5060").value();
     const auto wan = Endpoint::parse("203.0.113.10:5060").value();
-    result.listeners = {{sip::Transport::udp, lan, lan, Side::lan}, {sip::Transport::udp, wan, wan, Side::wan}};
+    for (const auto transport : {sip::Transport::udp, sip::Transport::tcp}) {
+        result.listeners.push_back({transport, lan, lan, Side::lan});
+        result.listeners.push_back({transport, wan, wan, Side::wan});
+    }
+    result.servers = {{.domain = "pbx.example", .to = "sip:192.168.10.50;transport=tcp", .trunk = false},
+                      {.domain = "trunk.example", .to = "sip:203.0.113.90", .trunk = true}};
     result.domains = {"example.com"};
-    result.open_registrar = true;
+    result.open_registrar = open;
+    if (open) return result;
+    auto users = std::make_shared<sip::Users>();
+    for (const char* name : {"alice", "nora", "ned"}) users->add(name, "example.com", sip::DigestAlgorithm::md5, "d3");
+    result.users = std::move(users);
     return result;
 }
 
 struct World {
-    Edge edge{settings(),
-              {.random_hex = [n = 0]() mutable { return "r" + std::to_string(n++); },
-               .mac =
-                   [](std::span<const std::uint8_t> bytes) {
-                       std::array<std::uint8_t, 32> code{};
-                       code[0] = static_cast<std::uint8_t>(bytes.size());
-                       return code;
-                   }}};
+    explicit World(bool open) : edge(settings(open), secrets()) {}
+    static Secrets secrets() {
+        return {.random_hex = [n = 0]() mutable { return "r" + std::to_string(n++); },
+                .mac =
+                    [](std::span<const std::uint8_t> bytes) {
+                        std::array<std::uint8_t, 32> code{};
+                        code[0] = static_cast<std::uint8_t>(bytes.size());
+                        return code;
+                    },
+                .hash = digest};
+    }
+    Edge edge;
     Now now{.steady = {}, .wall = WallTime(1'700'000'000s)};
     std::deque<std::uint64_t> tickets;
     std::set<std::string> legs;
@@ -81,20 +101,22 @@ struct World {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    World world;
     std::string_view input(reinterpret_cast<const char*>(data), size);
-    // Messages are separated by a line "~N": neighbour N mod 4, and seconds N / 4 that pass before it.
+    World world(input.empty() || input.front() % 2 == 0);
+    // Messages are separated by a line "~N": neighbour N mod 8, and seconds N / 8 that pass before it.
     while (!input.empty()) {
         const std::size_t end = input.find("\n~");
         std::string_view message = input.substr(0, end);
         input.remove_prefix(end == std::string_view::npos ? input.size() : end + 2);
         const unsigned number = message.empty() ? 0 : static_cast<unsigned char>(message.front());
         if (!message.empty()) message.remove_prefix(1);
-        world.pass(std::chrono::seconds(number / 4));
+        world.pass(std::chrono::seconds(number / 8));
         Output out;
-        const auto flow = sip::parse_flow(flow_texts[number % 4]).value();
-        world.edge.on_packet({.flow = flow, .side = number % 4 == 0 ? Side::lan : Side::wan}, std::string(message),
-                             world.now, out);
+        const auto lan_address = IpAddress::parse("192.168.10.1").value();
+        const auto flow = sip::parse_flow(flow_texts[number % 8]).value();
+        world.edge.on_packet({.flow = flow, .side = flow.local.address == lan_address ? Side::lan : Side::wan},
+                             std::string(message), world.now, out);
+        if (number % 5 == 0 && flow.connection != 0) world.edge.on_flow_closed(flow, "closed", world.now, out);
         world.take(out);
         if (number % 3 != 0) world.answer_tickets();
     }

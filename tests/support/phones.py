@@ -1,4 +1,4 @@
-"""Phones that are not ours: baresip, driven over its control connection, and SIPp with scenarios of our own."""
+"""Phones that are not ours: baresip, driven over its control connection, linphonec, and SIPp with scenarios of our own."""
 import json
 import math
 import os
@@ -139,6 +139,64 @@ class Baresip:
 
     def stop(self):
         """As a power cut does: no un-REGISTER."""
+        self.program.kill()
+
+
+class Linphone:
+    """One linphonec with one account, registered at once. It takes its commands from a pipe and says what happens in words; answers
+    to what the tests ask of a Baresip. Its host needs a default route. It plays its tone when a call is up."""
+
+    EVENTS = {"CALL_INCOMING": r"(?i)receiving new incoming call|is contacting you", "CALL_ESTABLISHED": r"(?i)call \d+ with .* connected",
+              "CALL_CLOSED": r"(?i)call \d+ with .* ended|call \d+ with .* error"}
+
+    def __init__(self, host, user, proxy, domain="example.com", tone=440, password="secret", expires=3600, transport="udp"):
+        self.host, self.user, self.name, self.aor = host, user, user, f"sip:{user}@{domain}"
+        self.own, self.tap, self._since = f"{host.address}:", host.lab.tap(host), 0.0
+        folder = host.lab.folder / f"linphone-{user}"
+        folder.mkdir()
+        self._tone = host.lab.folder / f"tone-{tone}.wav"
+        if not self._tone.exists():
+            write_tone(self._tone, tone)
+        ports = {"udp": (5060, 0), "tcp": (0, 5060)}[transport]
+        (folder / "rc").write_text("\n".join([
+            "[sip]", f"sip_port={ports[0]}", f"sip_tcp_port={ports[1]}", "sip_tls_port=0", "use_ipv6=0", "default_proxy=0", "verify_server_certs=0",
+            "[rtp]", "audio_rtp_port=11000", "[net]", "firewall_policy=0", "[video]", "enabled=0", "capture=0", "display=0",
+            "[proxy_0]", f"reg_proxy=<sip:{proxy};transport={transport}>", f"reg_route=<sip:{proxy};transport={transport};lr>",
+            f"reg_identity={self.aor}", f"reg_expires={expires}", "reg_sendregister=1", "publish=0",
+            "[auth_info_0]", f"username={user}", f"userid={user}", f"passwd={password}", f"realm={domain}", f"domain={domain}", ""]))
+        os.mkfifo(folder / "commands")
+        self._commands = os.open(folder / "commands", os.O_RDWR)
+        host.lab.on_close(lambda: os.close(self._commands))
+        self.program = host.start(f"linphonec {user}", "sh", "-c", f"exec linphonec -c {folder}/rc -d 0 <{folder}/commands",
+                                  env={"HOME": str(folder), "TERM": "dumb"}, cwd=folder)
+        self.program.wait_line(r"(?i)registration on .* successful")
+        self.command("soundcard use files")
+
+    def command(self, text):
+        os.write(self._commands, text.encode() + b"\n")
+
+    def wait_event(self, *types, seconds=lab.PATIENCE):
+        """The next of these events; its line."""
+        found = self.program.wait_line("|".join(self.EVENTS[one] for one in types), seconds)
+        if "CALL_ESTABLISHED" in types:
+            self.command(f"play {self._tone}")
+        return found
+
+    def forget(self):
+        self._since = time.time()
+
+    def dial(self, uri):
+        self.command(f"call {uri}")
+
+    def accept(self):
+        self.command("answer")
+
+    def hangup(self):
+        self.command("terminate")
+
+    heard, said = Baresip.heard, Baresip.said
+
+    def stop(self):
         self.program.kill()
 
 

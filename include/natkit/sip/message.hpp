@@ -36,7 +36,6 @@ enum class Name : std::uint8_t {
     supported,
     unsupported,
     rseq,
-    rack,
     authorization,
     proxy_authorization,
     www_authenticate,
@@ -48,6 +47,7 @@ enum class Name : std::uint8_t {
     user_agent,
     server,
     event,
+    reason,
 };
 
 /// The name in its usual long spelling ("Call-ID"); empty for `other`.

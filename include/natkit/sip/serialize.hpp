@@ -60,7 +60,8 @@ class Edit {
 [[nodiscard]] std::string make_ack(const Message& sent_invite, const Message& response);
 
 /// The CANCEL of an INVITE as it was sent (RFC 3261 section 9.1).
-[[nodiscard]] std::string make_cancel(const Message& sent_invite);
+/// `reason` is the value of its Reason (RFC 3326); empty: none.
+[[nodiscard]] std::string make_cancel(const Message& sent_invite, std::string_view reason = {});
 
 /// The usual reason phrase of a status.
 [[nodiscard]] std::string_view reason_of(int status) noexcept;

@@ -48,6 +48,9 @@ struct ResponseEvent {  ///< a response to a request of ours; an INVITE may get 
 struct TimeoutEvent {  ///< no final response (timers B, C, F), or none can come any more
     TransactionId client;
     bool unreachable = false;  ///< the flow failed (section 17.1.4)
+    /// Timer C: it rings too long, and is to be cancelled. The transaction waits 64 T1 for what that leads to; only
+    /// then does it end, with another TimeoutEvent if nothing has come.
+    bool ringing = false;
 };
 using TransactionEvent = std::variant<RequestEvent, AckEvent, ResponseEvent, TimeoutEvent>;
 
@@ -114,6 +117,7 @@ class TransactionLayer {
         std::chrono::milliseconds interval{};
         std::optional<Instant> repeat_at;
         Instant end_at{};
+        bool given_up = false;  ///< invite_client: cancelled, or timer C has fired; nothing gives it more time
     };
 
     void on_request(const Message& message, const Flow& flow, Instant now, TransactionOutput& out);
@@ -122,7 +126,7 @@ class TransactionLayer {
     void on_invite_response(TransactionId id, Transaction& transaction, const Message& message, Instant now,
                             TransactionOutput& out);
     void repeat(Transaction& transaction, Instant now, TransactionOutput& out);
-    void expire(TransactionId id, Transaction& transaction, TransactionOutput& out);
+    void expire(TransactionId id, Transaction& transaction, Instant now, TransactionOutput& out);
     void erase(TransactionId id);
     void end_in(TransactionId id, Transaction& transaction, std::chrono::milliseconds time, Instant now);
     void repeat_in(TransactionId id, Transaction& transaction, std::chrono::milliseconds time, Instant now);

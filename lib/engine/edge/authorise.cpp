@@ -21,18 +21,8 @@ std::optional<IpAddress> contact_address(const sip::Message& request) {
 /// Whether a flow leads to a server of [sip.routes]; of one domain, where it is named.
 bool Edge::is_server(const sip::Flow& flow, std::string_view domain) const {
     return std::ranges::any_of(server_addresses_, [&](const auto& known) {
-        return (domain.empty() || known.first == domain) &&
-               std::ranges::find(known.second, flow.remote.address) != known.second.end();
+        return (domain.empty() || known.first == domain) && known.second.contains(flow.remote.address);
     });
-}
-
-/// Addresses of a server that is known by name are learned as requests go there.
-void Edge::learn_server(const std::string& domain, const IpAddress& address) {
-    constexpr std::size_t most = 16;
-    auto& known = server_addresses_[domain];
-    if (std::ranges::find(known, address) != known.end()) return;
-    if (known.size() >= most) known.erase(known.begin());
-    known.push_back(address);
 }
 
 /// Tools that look for open doors say what they are; they get no answer at all, unless they are on the LAN.
@@ -45,6 +35,37 @@ bool Edge::unwelcome(const sip::Message& request, const sip::Flow& flow) const {
     if (agent.empty() || agent.size() > 200) return false;
     const std::string name = text::lower(agent);
     return std::ranges::any_of(scanners, [&](std::string_view one) { return name.find(one) != std::string::npos; });
+}
+
+/// An extension that the sender insists on, and the edge does not have (RFC 3261 sections 16.3 and 10.3): 420.
+bool Edge::has_extensions(const sip::RequestEvent& event, sip::Name field, Now now, Output& out) {
+    std::string all;
+    for (const std::string_view tag : event.message.values(field)) all += (all.empty() ? "" : ", ") + std::string(tag);
+    if (all.empty()) return false;
+    reject(event.server, event.message, 420, {}, now, out, {{"Unsupported", all}});
+    return true;
+}
+
+/// What rings holds media ports: strangers have their share of them, and no more.
+bool Edge::has_too_many(const Parked& asked, const Route& found, Now now, Output& out) {
+    const sip::Message& request = asked.request;
+    const bool counts = asked.upstream.sender == proxy::Sender::stranger && !settings_.open_registrar &&
+                        request.method() == "INVITE" && request.to_tag().empty();
+    if (!counts) return false;
+    const IpAddress& source = asked.upstream.flow.remote.address;
+    using Verdict = proxy::Unanswered::Verdict;
+    const Verdict verdict = unanswered_.admit(asked.server, source, found.targets.size());
+    if (verdict == Verdict::pass) return false;
+    if (flood_.first_refusal(source, now.steady)) {
+        out.log(LogLevel::problems, "INVITE from " + to_string(source) + " refused: too many calls of " +
+                                        (verdict == Verdict::source ? "its" : "strangers") + " are not answered yet");
+    }
+    if (verdict == Verdict::source) {
+        reject(asked.server, request, 486, "Too Many Unanswered Calls", now, out);
+    } else {
+        reject(asked.server, request, 503, "Too Many Unanswered Calls", now, out, {{"Retry-After", "10"}});
+    }
+    return true;
 }
 
 bool Edge::trusted(const sip::Flow& flow, const nat::Verdict& party) const {
@@ -97,7 +118,9 @@ Edge::Upstream Edge::upstream_of(const sip::Message& request, const sip::Flow& f
                              .via = via ? via->address() : std::nullopt,
                              .contact = contact_address(request),
                              .via_count = static_cast<unsigned>(request.values(sip::Name::via).size())};
-    Upstream from{.flow = lasting(flow, request), .party = nat::classify(seen, settings_.networks), .sender = proxy::Sender::stranger};
+    Upstream from{.flow = lasting(flow, request),
+                  .party = nat::classify(seen, settings_.networks),
+                  .sender = proxy::Sender::stranger};
     proxy::Facts facts = facts_of(request, flow, from.party.place, stripped);
     facts.password = password;
     from.sender = proxy::sender_of(facts);

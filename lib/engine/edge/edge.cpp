@@ -12,19 +12,8 @@ Edge::Edge(Settings settings, Secrets secrets)
       registrar_(settings_.registrar, secrets_.mac),
       media_(settings_),
       authenticator_(secrets_.mac, secrets_.hash, secrets_.random_hex()) {
-    learn_servers();
+    learn_servers({});
     media_.set_servers([this](const sip::Flow& flow) { return is_server(flow); });
-}
-
-void Edge::learn_servers() {
-    std::erase_if(server_addresses_, [&](const auto& known) {
-        return std::ranges::find(settings_.servers, known.first, &Server::domain) == settings_.servers.end();
-    });
-    without_path_.clear();
-    for (const Server& server : settings_.servers) {
-        const auto uri = sip::Uri::parse(server.to);
-        if (uri && uri->address()) server_addresses_[server.domain] = {*uri->address()};
-    }
 }
 
 std::string Edge::host_port(const sip::Flow& flow) const {
@@ -57,6 +46,7 @@ void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output&
     if (text::trim(bytes).empty()) return;  // a keep-alive
     if (flow.connection != 0) connections_.insert(flow.connection);
     if (settings_.networks.lan.contains(flow.remote.address) && arrival.side != Side::lan) {
+        if (!flood_.first_refusal(flow.local.address, now.steady)) return;  // a flood of them is told once a minute
         out.log(LogLevel::problems, "dropped: LAN source " + to_string(flow.remote) + " on a WAN interface");
         return;
     }
@@ -107,6 +97,7 @@ void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
     if (request.method() == "CANCEL") return on_cancel(event, now, out);
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     if (hops == 0) return reject(event.server, request, 483, {}, now, out);
+    if (has_extensions(event, sip::Name::proxy_require, now, out)) return;
     const Stripped stripped = strip_routes(request, event.flow);
     if (looped(request, stripped)) return reject(event.server, request, 482, {}, now, out);
     if (stripped.forged && is_server(event.flow)) return reject(event.server, request, 430, {}, now, out);
@@ -151,6 +142,7 @@ void Edge::proceed(Parked asked, Now now, Output& out) {
         if (found.status == 430 && request.method() == "BYE") end_without_peer(asked, now, out);
         return reject(server, request, found.status, found.reason, now, out);
     }
+    if (has_too_many(asked, found, now, out)) return;
     contexts_.emplace(server, Context{.request = std::move(asked.request),
                                       .upstream = asked.upstream,
                                       .stripped = std::move(asked.stripped)});
@@ -164,6 +156,7 @@ void Edge::reject(sip::TransactionId server, const sip::Message& request, int st
 }
 
 void Edge::respond(sip::TransactionId server, int status, std::string bytes, Now now, Output& out) {
+    if (status >= 200) unanswered_.done(server);
     sip::TransactionOutput produced;
     layer_.respond(server, status, std::move(bytes), now.steady, produced);
     std::ranges::move(produced.packets, std::back_inserter(out.packets));
@@ -191,11 +184,13 @@ void Edge::on_time(Now now, Output& out) {
     while (const auto server = no_answer_.pop_due(now.steady)) start_next(*server, now, out);
     forget_finished(now.steady);
     while (const auto flow = unavoid_.pop_due(now.steady)) avoided_.erase(*flow);
+    look_up_servers(now, out);
 }
 
 std::optional<Instant> Edge::next_deadline() const {
     std::optional<Instant> next = layer_.next_deadline();
-    for (const auto& other : {media_.next_deadline(), forget_.next(), no_answer_.next(), unavoid_.next()}) {
+    for (const auto& other :
+         {media_.next_deadline(), forget_.next(), no_answer_.next(), unavoid_.next(), servers_due_}) {
         if (other && (!next || *other < *next)) next = other;
     }
     return next;

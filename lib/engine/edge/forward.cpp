@@ -163,7 +163,7 @@ void Edge::send_branch(sip::TransactionId server, std::size_t index, std::option
     auto client = layer_.request(std::move(bytes), branch.flow, now.steady, produced, patience(branch));
     if (!client || !sent) return refuse_branch(server, index, 503, now, out);
     branch.client = *client;
-    if (!branch.server.empty()) learn_server(branch.server, branch.flow.remote.address);
+    if (!branch.server.empty()) learn_server(branch.server, branch.flow.remote.address, now);
     branch.sent = std::make_shared<const sip::Message>(std::move(*sent));
     server_of_client_[*client] = server;
     std::ranges::move(produced.packets, std::back_inserter(out.packets));

@@ -14,6 +14,9 @@ constexpr unsigned max_lookups = 2;            ///< for one request
 constexpr std::chrono::seconds try_for{4};     ///< a place that has others after it
 constexpr std::chrono::seconds avoid_for{60};  ///< one that did not answer, as long as there are others
 constexpr std::size_t max_avoided = 1'000;
+constexpr std::chrono::minutes look_again{1};  ///< for the names of servers
+constexpr std::chrono::minutes known_for{10};  ///< an address of a server: the name may stand for several in turn
+constexpr std::size_t max_addresses = 32;      ///< of one server
 
 bool is_nobody(const IpAddress& address, bool in_lan) {
     return address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_link_local() ||
@@ -39,7 +42,7 @@ std::optional<sip::Flow> Edge::flow_to(const sip::Located& place, bool configure
     const bool in_lan = settings_.networks.lan.contains(address);
     const bool ours = configured ? settings_.is_own(place.endpoint) : settings_.is_own_address(address);
     if (ours || (!configured && is_nobody(address, in_lan))) return std::nullopt;
-    const Listener* listener = settings_.find(in_lan ? Side::lan : Side::wan, address.family(), place.transport);
+    const Listener* listener = settings_.find(in_lan ? Side::lan : Side::wan, address, place.transport);
     if (listener == nullptr) return std::nullopt;
     return sip::Flow{.transport = place.transport, .local = listener->bound, .remote = place.endpoint, .connection = 0};
 }
@@ -102,6 +105,60 @@ std::string Edge::name_of(const sip::Flow& flow) const {
     return name;
 }
 
+/// Whoever sends from an address of a server is that server, whether anything was sent there before or not.
+void Edge::learn_servers(const std::vector<Server>& before) {
+    std::erase_if(server_addresses_, [&](const auto& known) {
+        const auto now = std::ranges::find(settings_.servers, known.first, &Server::domain);
+        const auto old = std::ranges::find(before, known.first, &Server::domain);
+        return now == settings_.servers.end() || old == before.end() || now->to != old->to;
+    });
+    without_path_.clear();
+    server_lookups_.clear();  // what they find may be of another name
+    servers_due_.reset();
+    for (const Server& server : settings_.servers) {
+        const auto uri = sip::Uri::parse(server.to);
+        if (uri && uri->address()) {
+            server_addresses_[server.domain] = {{*uri->address(), Instant::max()}};
+        } else if (uri) {
+            servers_due_ = Instant{};
+        }
+    }
+}
+
+void Edge::look_up_servers(Now now, Output& out) {
+    if (!servers_due_ || *servers_due_ > now.steady) return;
+    servers_due_ = now.steady + look_again;
+    for (const Server& server : settings_.servers) {
+        const auto uri = sip::Uri::parse(server.to);
+        if (!uri || uri->address()) continue;
+        const std::uint64_t ticket = next_lookup_++;
+        server_lookups_[ticket] = server.domain;
+        out.lookups.push_back({.ticket = ticket, .uri = *uri, .abilities = abilities()});
+    }
+}
+
+/// True: the ticket was of such a look-up. One that finds nothing changes nothing.
+bool Edge::on_server_located(std::uint64_t ticket, const sip::Location& location, Now now) {
+    const auto found = server_lookups_.find(ticket);
+    if (found == server_lookups_.end()) return false;
+    const std::string domain = std::move(found->second);
+    server_lookups_.erase(found);
+    for (const sip::Located& place : location.targets) learn_server(domain, place.endpoint.address, now);
+    if (location.targets.empty()) return true;
+    std::erase_if(server_addresses_[domain], [&](const auto& one) { return one.second <= now.steady; });
+    return true;
+}
+
+/// An address of a server that is known by name.
+void Edge::learn_server(const std::string& domain, const IpAddress& address, Now now) {
+    auto& known = server_addresses_[domain];
+    if (known.size() >= max_addresses && !known.contains(address)) {
+        known.erase(std::ranges::min_element(known, {}, [](const auto& one) { return one.second; }));
+    }
+    Instant& until = known[address];
+    until = std::max(until, now.steady + known_for);
+}
+
 bool Edge::park(Parked parked, std::string next_hop, Output& out) {
     if (parked_.size() >= max_parked || ++parked.lookups > max_lookups) return false;
     const auto uri = sip::Uri::parse(next_hop);
@@ -115,6 +172,7 @@ bool Edge::park(Parked parked, std::string next_hop, Output& out) {
 }
 
 void Edge::on_located(std::uint64_t ticket, const sip::Location& location, Now now, Output& out) {
+    if (on_server_located(ticket, location, now)) return;
     const auto found = parked_.find(ticket);
     if (found == parked_.end()) return;
     Parked parked = std::move(found->second);

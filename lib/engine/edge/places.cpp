@@ -30,9 +30,10 @@ std::vector<PlaceChange> Edge::place_changes(const nat::Networks& networks) cons
 }
 
 void Edge::set_settings(Settings settings, Output& out) {
+    const std::vector<Server> before = std::move(settings_.servers);
     settings_ = std::move(settings);
     registrar_.set_limits(settings_.registrar);
-    learn_servers();
+    learn_servers(before);
     for (PlaceChange& change : place_changes(settings_.networks)) {
         out.log(LogLevel::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +
                                      ": " + nat::to_string(change.binding.party.place) + " before, now " +

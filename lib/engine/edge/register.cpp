@@ -74,6 +74,14 @@ bool Edge::may_register(const sip::RequestEvent& event, const Upstream& from, co
             const auto uri = sip::Uri::parse(contact.uri);
             if (!uri || uri->address() != event.flow.remote.address) return refuse("a Contact that is not its own");
         }
+        if (registration.remove_all) {  // all that are its own
+            registration.remove_all = false;
+            for (const sip::Binding& binding : registrar_.lookup(settings_.address_of_record(user), now.wall)) {
+                if (binding.flow.remote.address != event.flow.remote.address) continue;
+                registration.contacts.push_back(
+                    {.uri = binding.contact, .expires = std::chrono::seconds(0), .q = 1000, .instance = {}});
+            }
+        }
         return true;
     }
     const std::string domain =
@@ -85,9 +93,9 @@ bool Edge::may_register(const sip::RequestEvent& event, const Upstream& from, co
         return false;
     }
     using Verdict = sip::Authenticator::Verdict;
-    const Verdict verdict =
-        credentials ? authenticator_.verify(*credentials, request.method(), *settings_.users, now.wall)
-                    : Verdict::wrong;
+    const Verdict verdict = credentials
+                                ? authenticator_.verify(*credentials, request.method(), *settings_.users, now.wall)
+                                : Verdict::wrong;
     if (verdict != Verdict::good) {
         if (credentials && verdict == Verdict::wrong) {
             out.log(LogLevel::problems, "wrong password for " + text::printable(credentials->username, 60) + " from " +
@@ -104,6 +112,7 @@ bool Edge::may_register(const sip::RequestEvent& event, const Upstream& from, co
 }
 
 void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now now, Output& out) {
+    if (has_extensions(event, sip::Name::require, now, out)) return;
     const sip::Message& request = event.message;
     const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
     const auto uri = sip::Uri::parse(to->uri);

@@ -10,6 +10,9 @@ namespace {
 /// How long a finished context waits for late 2xx: as long as its client transactions do (RFC 6026).
 constexpr std::chrono::seconds late_answers{33};
 
+/// RFC 3326: a phone that rang on need not show a missed call.
+constexpr std::string_view answered_elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 }  // namespace
 
 void Edge::on_event(const sip::ResponseEvent& event, Now now, Output& out) {
@@ -26,11 +29,12 @@ void Edge::on_event(const sip::ResponseEvent& event, Now now, Output& out) {
     if (status < 200) {
         const bool first = !branch.provisional;
         branch.provisional = true;
-        if (first && branch.cancel_wanted) cancel_branch(branch, now, out);
+        if (first && branch.cancel_wanted) cancel_branch(branch, {}, now, out);
         if (status == 100 || context.finished || context.succeeded) return;
     }
     if (branch.registering && status >= 200 && on_registered(found->first, index, response, now, out)) return;
     if (status < 300) return on_success(found->first, index, response, now, out);
+    if (status == 487 && branch.rang_out) return refuse_branch(found->first, index, 408, now, out);
     if (status == 503 && try_next(found->first, index, now, out)) return;
     sip::Edit edit(response);
     edit.pop_value(sip::Name::via);
@@ -73,7 +77,7 @@ void Edge::pass_back(sip::TransactionId server, std::size_t index, const sip::Me
     respond(server, status, edit.finish(), now, out);
     if (status < 200 || context.request.method() != "INVITE") return;
     for (Branch& other_branch : contexts_.at(server).branches) {
-        if (other_branch.final_status == 0) cancel_branch(other_branch, now, out);
+        if (other_branch.final_status == 0) cancel_branch(other_branch, answered_elsewhere, now, out);
     }
 }
 
@@ -95,7 +99,7 @@ void Edge::branch_failed(sip::TransactionId server, std::size_t index, int statu
     if (status >= 600) {
         context.later.clear();
         for (Branch& other_branch : context.branches) {
-            if (other_branch.final_status == 0) cancel_branch(other_branch, now, out);
+            if (other_branch.final_status == 0) cancel_branch(other_branch, {}, now, out);
         }
     }
     pass_best(server, now, out);
@@ -156,9 +160,11 @@ void Edge::on_event(const sip::TimeoutEvent& event, Now now, Output& out) {
     const auto at = std::ranges::find(context.branches, event.client, &Branch::client);
     if (at == context.branches.end() || at->final_status != 0) return;
     const auto index = static_cast<std::size_t>(at - context.branches.begin());
+    if (event.ringing) {  // timer C: the phone rings for ever, and must be told that nobody waits any more
+        at->rang_out = true;
+        return cancel_branch(*at, {}, now, out);
+    }
     if (!at->provisional && try_next(found->first, index, now, out)) return;
-    // Timer C: the phone rings for ever, and must be told that nobody waits any more.
-    if (at->provisional && !event.unreachable && context.request.method() == "INVITE") cancel_branch(*at, now, out);
     // The client's own connection is over (RFC 5626 section 5.3), the server cannot be reached, or nobody answers.
     const int status = !event.unreachable ? 408 : at->flow.connection != 0 ? 430 : 503;
     refuse_branch(found->first, index, status, now, out);
@@ -173,17 +179,18 @@ void Edge::on_cancel(const sip::RequestEvent& event, Now now, Output& out) {
     if (found->second.succeeded || found->second.finished) return;
     found->second.later.clear();
     for (Branch& branch : found->second.branches) {
-        if (branch.final_status == 0) cancel_branch(branch, now, out);
+        if (branch.final_status == 0) cancel_branch(branch, event.message.value(sip::Name::reason), now, out);
     }
 }
 
 /// A CANCEL waits for a provisional response (RFC 3261 section 9.1), and a branch that is not sent yet is not sent.
-void Edge::cancel_branch(Branch& branch, Now now, Output& out) {
+void Edge::cancel_branch(Branch& branch, std::string_view reason, Now now, Output& out) {
     branch.cancel_wanted = true;
+    if (!reason.empty()) branch.cancel_reason = reason;
     if (branch.sent == nullptr || !branch.provisional) return;
     layer_.expect_end(branch.client, now.steady);
     sip::TransactionOutput produced;
-    if (layer_.request(sip::make_cancel(*branch.sent), branch.flow, now.steady, produced)) {
+    if (layer_.request(sip::make_cancel(*branch.sent, branch.cancel_reason), branch.flow, now.steady, produced)) {
         std::ranges::move(produced.packets, std::back_inserter(out.packets));
     }
 }

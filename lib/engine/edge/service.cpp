@@ -35,6 +35,7 @@ Secrets secrets_with(const store::Secret& key) {
 
 std::expected<Settings, config::Problems> complete_settings(const config::Config& config) {
     Settings settings = to_settings(config);
+    if (const auto host = io::host_addresses()) settings.set_networks(*host);
     if (config.registrar.users.empty()) return settings;
     const auto list = config::load_users(config.registrar.users);
     if (!list) return std::unexpected(list.error());
@@ -101,7 +102,11 @@ void Service::Impl::restore() {
             if (const auto gone = bindings.remove(binding->id); !gone) log.failures(to_string(gone.error()));
             continue;
         }
-        if (binding->expires > wall()) ++restored;
+        if (binding->expires <= wall()) {
+            if (const auto gone = bindings.remove(binding->id); !gone) log.failures(to_string(gone.error()));
+            continue;
+        }
+        ++restored;
         edge.restore(std::move(*binding), wall());
     }
     if (restored > 0) log.major(std::to_string(restored) + " registrations taken up from before the restart");
@@ -186,6 +191,7 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config c
     }
     impl->serve();
     impl->watch_relay();
+    impl->on_timer();  // what is due from the start
     if (config.registrar.open) {
         impl->log.major("[registrar] open = true: anybody may register and call; for a laboratory only");
     }

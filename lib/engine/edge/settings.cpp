@@ -16,11 +16,23 @@ const Listener* Settings::find(sip::Transport transport, const Endpoint& bound) 
     return found == listeners.end() ? nullptr : &*found;
 }
 
-const Listener* Settings::find(Side side, Family family, sip::Transport transport) const noexcept {
-    const auto found = std::ranges::find_if(listeners, [&](const Listener& l) {
-        return l.side == side && l.transport == transport && l.bound.address.family() == family;
-    });
-    return found == listeners.end() ? nullptr : &*found;
+const Listener* Settings::find(Side side, const IpAddress& target, sip::Transport transport) const noexcept {
+    const Listener* first = nullptr;
+    for (const Listener& one : listeners) {
+        if (one.side != side || one.transport != transport || one.bound.address.family() != target.family()) continue;
+        if (one.network && one.network->contains(target)) return &one;
+        if (first == nullptr) first = &one;
+    }
+    return first;
+}
+
+void Settings::set_networks(std::span<const HostAddress> host) {
+    for (Listener& one : listeners) {
+        const auto own = std::ranges::find(host, one.bound.address, &HostAddress::address);
+        if (own == host.end()) continue;
+        const auto range = IpRange::parse(to_string(own->address) + "/" + std::to_string(own->prefix));
+        if (range) one.network = *range;
+    }
 }
 
 bool Settings::is_own(const sip::Uri& uri) const {

@@ -87,7 +87,7 @@ Streams::Connection& Streams::add(const sip::Flow& flow, bool ours) {
 void Streams::on_accept(sip::Transport transport, const Endpoint& local, io::Fd socket, const Endpoint& remote) {
     const auto present = per_address_.find(remote.address);
     const bool crowded = present != per_address_.end() && present->second >= limits_.per_address;
-    if (crowded || connections_.size() >= limits_.connections) {
+    if (crowded || connections_.size() >= limits_.connections - limits_.connections / 64) {
         ++counters_.refused;
         return handlers_.on_problem("a connection from " + to_string(remote.address) +
                                     " refused: " + (crowded ? "it has " : "there are ") +
@@ -163,14 +163,18 @@ void Streams::on_bytes(std::uint64_t id, std::string_view bytes) {
     std::vector<sip::Framed> items;
     const auto fed = connection.framer.feed(bytes, items);
     if (fresh || !items.empty()) connection.began = connection.heard;
+    bool pinged = false;
     for (sip::Framed& item : items) {
         if (item.kind == sip::Framed::Kind::ping) {
-            send(flow, "\r\n");
+            ++counters_.pings;
+            pinged = true;
         } else {
             if (const auto at = connections_.find(id); at != connections_.end()) at->second.spoke = true;
             handlers_.on_message(flow, std::move(item.bytes));
         }
     }
+    // However many came at once: a flood of pings is not answered by one of pongs.
+    if (pinged && connections_.contains(id)) send(flow, "\r\n");
     if (!fed) return end(id, fed.error().message);
     if (const auto at = connections_.find(id); at != connections_.end()) plan(at->second);
 }

@@ -76,4 +76,8 @@ TEST_CASE("make_response, make_ack, make_cancel: what each copies") {
     CHECK(cancel.cseq()->method == "CANCEL");
     CHECK(cancel.to_tag().empty());
     CHECK(check(cancel).has_value());
+    CHECK(cancel.value(Name::reason).empty());
+    const Message told = Message::parse(make_cancel(message, "SIP;cause=200")).value();
+    CHECK(told.value(Name::reason) == "SIP;cause=200");
+    CHECK(check(told).has_value());
 }

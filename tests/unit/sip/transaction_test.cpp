@@ -148,7 +148,25 @@ TEST_CASE("INVITE client: provisional stops repeating, timer C ends a phone that
     bench.pass(170s);
     CHECK(bench.count<TimeoutEvent>() == 0);
     bench.pass(20s);
-    CHECK(bench.count<TimeoutEvent>() == 1);
+    REQUIRE(bench.count<TimeoutEvent>() == 1);
+    // It is to be cancelled now; what comes of that is waited for, and a 180 gives no more time.
+    CHECK(bench.layer.client_count() == 1);
+    bench.receive(response_bytes("INVITE", 180));
+    SUBCASE("487: acknowledged") {
+        bench.receive(response_bytes("INVITE", 487));
+        CHECK(bench.count<ResponseEvent>() == 1);
+        REQUIRE(bench.out.packets.size() == 1);
+        CHECK(bench.out.packets.at(0).bytes->starts_with("ACK "));
+    }
+    SUBCASE("a 200 that crosses the CANCEL: told") {
+        bench.receive(response_bytes("INVITE", 200));
+        CHECK(bench.count<ResponseEvent>() == 1);
+    }
+    SUBCASE("nothing: over after 64 T1") {
+        bench.pass(33s);
+        CHECK(bench.count<TimeoutEvent>() == 1);
+        CHECK(bench.layer.client_count() == 0);
+    }
 }
 
 TEST_CASE("INVITE client: failure is acknowledged every time and told once (timer D)") {

@@ -17,6 +17,7 @@
 #include "natkit/proxy/authorise.hpp"
 #include "natkit/proxy/challenges.hpp"
 #include "natkit/proxy/flood.hpp"
+#include "natkit/proxy/unanswered.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/locate.hpp"
 #include "natkit/sip/registrar.hpp"
@@ -151,6 +152,8 @@ class Edge {
         std::shared_ptr<const sip::Message> sent;
         bool provisional = false;
         bool cancel_wanted = false;
+        std::string cancel_reason;  ///< of its Reason field
+        bool rang_out = false;      ///< timer C has fired
         int final_status = 0;
         bool refused_here = false;        ///< the failure is our own
         std::string final_bytes;          ///< a failure, ready to be passed back
@@ -197,7 +200,7 @@ class Edge {
     };
 
     // edge.cpp: what comes in
-    void learn_servers();
+    void learn_servers(const std::vector<Server>& before);
     [[nodiscard]] std::optional<sip::Message> fix_via(const sip::Message& message, const sip::Flow& flow) const;
     void on_event(const sip::RequestEvent& event, Now now, Output& out);
     void on_ack(const sip::AckEvent& event, Now now, Output& out);
@@ -233,7 +236,9 @@ class Edge {
                    bool stale, Now now, Output& out);
     [[nodiscard]] bool is_server(const sip::Flow& flow, std::string_view domain = {}) const;
     [[nodiscard]] bool unwelcome(const sip::Message& request, const sip::Flow& flow) const;
-    void learn_server(const std::string& domain, const IpAddress& address);
+    void learn_server(const std::string& domain, const IpAddress& address, Now now);
+    [[nodiscard]] bool has_extensions(const sip::RequestEvent& event, sip::Name field, Now now, Output& out);
+    [[nodiscard]] bool has_too_many(const Parked& asked, const Route& found, Now now, Output& out);
     [[nodiscard]] bool trusted(const sip::Flow& flow, const nat::Verdict& party) const;
     static void remove_identities(sip::Edit& edit);
 
@@ -253,6 +258,8 @@ class Edge {
     [[nodiscard]] Route route_to_address(const std::string& next_hop, const std::string& request_uri,
                                          bool configured = false) const;
     [[nodiscard]] sip::Abilities abilities() const;
+    void look_up_servers(Now now, Output& out);
+    [[nodiscard]] bool on_server_located(std::uint64_t ticket, const sip::Location& location, Now now);
     [[nodiscard]] std::optional<sip::Flow> flow_to(const sip::Located& place, bool configured) const;
     [[nodiscard]] bool park(Parked parked, std::string next_hop, Output& out);
     [[nodiscard]] bool cancel_parked(sip::TransactionId server, Now now, Output& out);
@@ -303,7 +310,7 @@ class Edge {
                                                const std::vector<Branch>& branches, std::size_t chosen);
     void pass_best(sip::TransactionId server, Now now, Output& out);
     void on_cancel(const sip::RequestEvent& event, Now now, Output& out);
-    void cancel_branch(Branch& branch, Now now, Output& out);
+    void cancel_branch(Branch& branch, std::string_view reason, Now now, Output& out);
     void finish_dialog_request(Context& context, int status, Now now, Output& out);
     void forget_finished(Instant now);
 
@@ -336,8 +343,11 @@ class Edge {
     sip::Registrar registrar_;
     Media media_;
     sip::Authenticator authenticator_;
-    std::map<std::string, std::vector<IpAddress>, std::less<>> server_addresses_;  ///< by domain; literal, or learned
-    proxy::Challenges challenges_;                     ///< of the servers, to users of theirs
+    /// By domain: the addresses of its server, and until when each is known to be one.
+    std::map<std::string, std::map<IpAddress, Instant>, std::less<>> server_addresses_;
+    std::optional<Instant> servers_due_;                             ///< when the names of servers are looked up again
+    std::unordered_map<std::uint64_t, std::string> server_lookups_;  ///< domains by ticket
+    proxy::Challenges challenges_;                                   ///< of the servers, to users of theirs
     std::set<std::string, std::less<>> without_path_;  ///< domains whose server has shown that it knows no Path
     std::set<std::string, std::less<>> misplaced_;     ///< ids of bindings whose own Contact such a server has kept
     std::unordered_map<sip::TransactionId, Context> contexts_;
@@ -351,6 +361,7 @@ class Edge {
     std::unordered_set<std::string> avoided_;             ///< flows to places that did not serve, for a while
     Deadlines<std::string> unavoid_;
     proxy::FloodGate flood_;
+    proxy::Unanswered unanswered_;
     std::unordered_set<std::uint64_t> connections_;  ///< that have spoken, and live
     Deadlines<sip::TransactionId> no_answer_;        ///< when contacts of a lower q are asked too
 };

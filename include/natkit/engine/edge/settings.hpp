@@ -3,10 +3,12 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "natkit/base/host.hpp"
 #include "natkit/nat/decide.hpp"
 #include "natkit/sip/digest.hpp"
 #include "natkit/sip/flow.hpp"
@@ -27,6 +29,7 @@ struct Listener {
     Endpoint bound;
     Endpoint advertised;  ///< what neighbours are told; differs from `bound` behind a 1:1 NAT
     Side side = Side::wan;
+    std::optional<IpRange> network = {};  ///< what is directly connected to its interface
 };
 
 enum class PathMode : std::uint8_t {
@@ -60,8 +63,11 @@ struct Settings {
 
     /// The listener with exactly this bound address, or null.
     [[nodiscard]] const Listener* find(sip::Transport transport, const Endpoint& bound) const noexcept;
-    /// The first listener of a side and family, or null.
-    [[nodiscard]] const Listener* find(Side side, Family family, sip::Transport transport) const noexcept;
+    /// The listener of a side that reaches an address: of those whose network holds it the first, else the first one of
+    /// its family; or null.
+    [[nodiscard]] const Listener* find(Side side, const IpAddress& target, sip::Transport transport) const noexcept;
+    /// Tells each listener its network.
+    void set_networks(std::span<const HostAddress> host);
     /// Whether a URI names the edge itself: one of its addresses (bound or advertised) and ports, or one of its
     /// domains.
     [[nodiscard]] bool is_own(const sip::Uri& uri) const;

@@ -21,8 +21,8 @@ namespace natkit::edge {
 
 /// What one neighbour, and all of them together, may hold of the edge.
 struct StreamLimits {
-    std::size_t connections = 8192;
-    std::size_t per_address = 256;  ///< of those: an office behind one NAT has that many phones
+    std::size_t connections = 8192;  ///< one in 64 of them is kept for those we make
+    std::size_t per_address = 256;   ///< of those: an office behind one NAT has that many phones
     Duration connect = std::chrono::seconds(5);
     Duration first_message = std::chrono::seconds(20);  ///< from the connection to the end of its first message
     Duration whole_message = std::chrono::seconds(10);  ///< from a message's first byte to its last
@@ -49,6 +49,7 @@ class Streams {
     struct Counters {
         std::uint64_t accepted = 0;
         std::uint64_t refused = 0;  ///< over a limit, or for want of descriptors
+        std::uint64_t pings = 0;    ///< CRLFCRLF
     };
 
     /// `first_connection` numbers the connections of this run from there; no two runs may share any.

@@ -209,6 +209,71 @@ TEST_CASE("without passwords a LAN client registers only its own address") {
     CHECK_FALSE(world.to(lan_phone, "SIP/2.0 200").empty());
 }
 
+TEST_CASE("without passwords a LAN client removes only what is its own") {
+    World world(closed());
+    world.add(lan_phone);
+    Phone other{"alice", "192.168.10.21:5060", flow("udp:192.168.10.1:5060-192.168.10.21:5060"), Side::lan};
+    std::string all = registering(other, "", 2);
+    all.replace(all.find("<sip:alice@192.168.10.21:5060>"), 30, "*");
+    all.replace(all.find("Expires: 600"), 12, "Expires: 0");
+    world.receive(other, all);
+    CHECK_FALSE(world.to(other, "SIP/2.0 200").empty());
+    CHECK(world.edge.registrar().size() == 1);
+    Phone owner = lan_phone;
+    std::string own = registering(owner, "", 3);
+    own.replace(own.find("<sip:alice@192.168.10.20:5060>"), 30, "*");
+    own.replace(own.find("Expires: 600"), 12, "Expires: 0");
+    world.receive(owner, own);
+    CHECK(world.edge.registrar().size() == 0);
+}
+
+TEST_CASE("strangers' calls that nobody answers: so many, and no more") {
+    World world(closed());
+    world.add(lan_phone);
+    const std::string uri = "sip:alice@example.com";
+    const auto call = [&](const Phone& from, int cseq) {
+        std::string text = from.request("INVITE", uri, "<" + uri + ">", "", from.sdp(), cseq);
+        text.replace(text.find("call-1"), 6, "call-" + std::to_string(cseq));
+        world.receive(from, text);
+    };
+    std::string first;
+    for (int n = 1; n <= 100; ++n) {
+        call(wan_phone, n);
+        const std::string invite = world.to(lan_phone, "INVITE");
+        REQUIRE_FALSE(invite.empty());
+        if (n == 1) first = invite;
+    }
+    call(wan_phone, 101);
+    CHECK_FALSE(world.to(wan_phone, "SIP/2.0 486").empty());
+    call(nat_phone, 102);  // another one may
+    CHECK_FALSE(world.to(lan_phone, "INVITE").empty());
+    const std::size_t legs = world.legs.size();
+    CHECK(legs == 202);
+    world.receive(lan_phone, lan_phone.response(first, 486, ""));
+    CHECK(world.legs.size() == legs - 2);
+    call(wan_phone, 103);
+    CHECK_FALSE(world.to(lan_phone, "INVITE").empty());
+    for (int n = 200; n < 1200; ++n) {
+        Phone many = wan_phone;
+        many.flow.remote.address = IpAddress::v4(0xc6336400U + static_cast<unsigned>(n));
+        world.sent.clear();
+        call(many, n);
+    }
+    CHECK(world.to(Phone{"", "", flow("udp:203.0.113.10:5060-198.51.104.175:5060"), Side::wan}, "SIP/2.0 503") != "");
+    CHECK(world.legs.size() == 2000);
+}
+
+TEST_CASE("a LAN source on the WAN side is told once a minute, however many come") {
+    World world(closed());
+    Output out;
+    for (unsigned n = 0; n < 200; ++n) {
+        sip::Flow spoofed = wan_phone.flow;
+        spoofed.remote.address = IpAddress::v4(0xc0a80a02U + n);
+        world.edge.on_packet({.flow = spoofed, .side = Side::wan}, "OPTIONS", world.now, out);
+    }
+    CHECK(out.events.size() == 1);
+}
+
 TEST_CASE("a host with one interface: being on the LAN grants nothing") {
     Settings alone = closed();
     alone.lan_trusted = false;

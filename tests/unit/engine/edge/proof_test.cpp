@@ -32,10 +32,9 @@ std::string with_nonce(const std::string& nonce) {
 
 /// A REGISTER of `phone` for `user` at the other server; what the server gets.
 std::string ask_server(World& world, const Phone& phone, const std::string& user, const std::string& nonce, int cseq) {
-    world.receive(phone,
-                  of_pbx(phone.request("REGISTER", "sip:pbx.example.net", "<sip:" + user + "@pbx.example.net>",
-                                       "Expires: 600\r\n" + with_nonce(nonce), "", cseq),
-                         phone.name));
+    world.receive(phone, of_pbx(phone.request("REGISTER", "sip:pbx.example.net", "<sip:" + user + "@pbx.example.net>",
+                                              "Expires: 600\r\n" + with_nonce(nonce), "", cseq),
+                                phone.name));
     std::string got = world.to(server, "REGISTER");
     REQUIRE_FALSE(got.empty());
     return got;
@@ -51,16 +50,14 @@ void challenge(World& world, const std::string& request, const std::string& nonc
 void grant(World& world, const std::string& request, const std::string& contact = {}, const std::string& more = {}) {
     const sip::Message parsed = sip::Message::parse(request).value();
     std::string bytes = sip::make_response(parsed, 200, "OK", "srv");
-    bytes.insert(bytes.find("Content-Length"),
-                 "Contact: " + (contact.empty() ? header(request, "Contact") : contact) +
-                     ";expires=300\r\nPath: " + header(request, "Path") + "\r\n" + more);
+    bytes.insert(bytes.find("Content-Length"), "Contact: " + (contact.empty() ? header(request, "Contact") : contact) +
+                                                   ";expires=300\r\nPath: " + header(request, "Path") + "\r\n" + more);
     world.receive(server, bytes);
 }
 
 bool calls_out(World& world, const Phone& phone, int cseq) {
     const std::string uri = "sip:+1900@carrier.example";
-    world.receive(phone,
-                  of_pbx(phone.request("INVITE", uri, "<" + uri + ">", "", "", cseq), phone.name));
+    world.receive(phone, of_pbx(phone.request("INVITE", uri, "<" + uri + ">", "", "", cseq), phone.name));
     return !world.to(trunk, "INVITE").empty();
 }
 
@@ -117,7 +114,8 @@ TEST_CASE("a REGISTER goes to the server of the domain in its To, or nowhere") {
     int cseq = 0;
     for (const char* to : {"<sip:bob@example.com>", "<sip:bob@carrier.example>", "<sip:bob@elsewhere.example>"}) {
         CAPTURE(to);
-        world.receive(lan_phone, lan_phone.request("REGISTER", "sip:pbx.example.net", to, "Expires: 60\r\n", "", ++cseq));
+        world.receive(lan_phone,
+                      lan_phone.request("REGISTER", "sip:pbx.example.net", to, "Expires: 60\r\n", "", ++cseq));
         CHECK_FALSE(world.to(lan_phone, "SIP/2.0 403").empty());
         CHECK(world.to(server, "REGISTER").empty());
         CHECK(world.edge.registrar().size() == 0);
@@ -178,14 +176,16 @@ TEST_CASE("a password is good in its realm, for the Request-URI it was computed 
         world.receive(nat_phone, text);
         for (const sip::Packet& packet : world.sent) {
             if (packet.bytes->starts_with("INVITE")) return std::string("passed");
-            if (packet.bytes->starts_with("SIP/2.0 ") && !packet.bytes->starts_with("SIP/2.0 100")) return *packet.bytes;
+            if (packet.bytes->starts_with("SIP/2.0 ") && !packet.bytes->starts_with("SIP/2.0 100"))
+                return *packet.bytes;
         }
         return std::string();
     };
     const std::string asked = invite("nora@example.com", "", 1);
     REQUIRE(asked.starts_with("SIP/2.0 407"));
     SUBCASE("right") {
-        CHECK(invite("nora@example.com", "Proxy-Authorization: " + credentials(asked, "INVITE", uri, "example.com") + "\r\n",
+        CHECK(invite("nora@example.com",
+                     "Proxy-Authorization: " + credentials(asked, "INVITE", uri, "example.com") + "\r\n",
                      2) == "passed");
     }
     SUBCASE("another realm's user of the same name") {
@@ -195,9 +195,10 @@ TEST_CASE("a password is good in its realm, for the Request-URI it was computed 
                   .starts_with("SIP/2.0 407"));
     }
     SUBCASE("computed for another URI") {
-        CHECK(invite("nora@example.com",
-                     "Proxy-Authorization: " + credentials(asked, "INVITE", "sip:y@198.51.100.98", "example.com") + "\r\n",
-                     2)
+        CHECK(invite(
+                  "nora@example.com",
+                  "Proxy-Authorization: " + credentials(asked, "INVITE", "sip:y@198.51.100.98", "example.com") + "\r\n",
+                  2)
                   .starts_with("SIP/2.0 400"));
     }
     SUBCASE("written otherwise, the same address") {
@@ -234,6 +235,72 @@ TEST_CASE("passwords for us stay here, and nobody else asks for them") {
     const std::string passed = world.to(lan_phone, "SIP/2.0 407");
     CHECK(passed.find("evil") == std::string::npos);
     CHECK(passed.find("good") != std::string::npos);
+}
+
+TEST_CASE("a server that is named is known before anything was sent there, and forgotten with its name") {
+    Settings chosen = with_servers();
+    chosen.servers[1].to = "sip:trunk.example";
+    World world(chosen);
+    world.add(lan_phone);
+    Output out;
+    REQUIRE(world.edge.next_deadline().has_value());
+    world.edge.on_time(world.now, out);
+    REQUIRE(out.lookups.size() == 1);
+    const auto known = [&](Edge& edge) {
+        static int cseq = 10;
+        const std::string uri = "sip:alice@example.com";
+        Output ignored;
+        world.sent.clear();
+        edge.on_packet({.flow = trunk.flow, .side = trunk.side},
+                       trunk.request("INVITE", uri, "<" + uri + ">", "P-Asserted-Identity: <sip:1@h>\r\n", "", ++cseq),
+                       world.now, ignored);
+        world.take(ignored);
+        return world.to(lan_phone, "INVITE").find("P-Asserted-Identity") != std::string::npos;
+    };
+    CHECK_FALSE(known(world.edge));
+    const auto at = [](const char* address) {
+        return sip::Location{.missing = {}, .targets = {{sip::Transport::udp, endpoint(address)}}, .failed = false};
+    };
+    Output later;
+    world.edge.on_located(out.lookups[0].ticket, at("203.0.113.90:5060"), world.now, later);
+    CHECK(known(world.edge));
+    SUBCASE("it is looked up every minute; no answer takes nothing away, another one does in time") {
+        world.now.steady += 61s;
+        Output again;
+        world.edge.on_time(world.now, again);
+        REQUIRE(again.lookups.size() == 1);
+        world.edge.on_located(again.lookups[0].ticket, {.missing = {}, .targets = {}, .failed = true}, world.now,
+                              later);
+        CHECK(known(world.edge));
+        world.now.steady += 600s;
+        Output third;
+        world.edge.on_time(world.now, third);
+        REQUIRE(third.lookups.size() == 1);
+        world.edge.on_located(third.lookups[0].ticket, at("203.0.113.91:5060"), world.now, later);
+        CHECK_FALSE(known(world.edge));
+    }
+    SUBCASE("another name") {
+        chosen.servers[1].to = "sip:other.example";
+        world.edge.set_settings(chosen, later);
+        CHECK_FALSE(known(world.edge));
+    }
+}
+
+TEST_CASE("of several interfaces on one side that is taken which reaches the target") {
+    Settings chosen = settings();
+    chosen.listeners.push_back(
+        {sip::Transport::udp, endpoint("198.51.100.1:5060"), endpoint("198.51.100.1:5060"), Side::wan});
+    const std::vector<HostAddress> host = {
+        {.interface = "a", .index = 1, .address = endpoint("203.0.113.10:1").address, .prefix = 24},
+        {.interface = "b", .index = 2, .address = endpoint("198.51.100.1:1").address, .prefix = 24}};
+    chosen.set_networks(host);
+    const auto from = [&](const char* target) {
+        return to_string(chosen.find(Side::wan, endpoint(target).address, sip::Transport::udp)->bound.address);
+    };
+    CHECK(from("198.51.100.77:1") == "198.51.100.1");
+    CHECK(from("203.0.113.77:1") == "203.0.113.10");
+    CHECK(from("8.8.8.8:1") == "203.0.113.10");
+    CHECK(chosen.find(Side::wan, IpAddress::parse("2001:db8::1").value(), sip::Transport::udp) == nullptr);
 }
 
 TEST_CASE("a server's dialogs outlive the connection it made") {
@@ -298,7 +365,8 @@ TEST_CASE("inside a dialog: another address of the same NAT is the same party, a
         other.flow.remote = endpoint("203.0.113.66:5060");
         const auto legs = world.legs;
         REQUIRE_FALSE(legs.empty());
-        world.receive(other, other.request("BYE", "sip:alice@example.com", "<sip:alice@example.com>;tag=alice", "", "", 2));
+        world.receive(other,
+                      other.request("BYE", "sip:alice@example.com", "<sip:alice@example.com>;tag=alice", "", "", 2));
         const std::string bye = world.to(lan_phone, "BYE");
         if (!bye.empty()) world.receive(lan_phone, lan_phone.response(bye, 481, ""));
         CHECK(world.legs == legs);

@@ -129,6 +129,79 @@ TEST_CASE("a phone that ignores CANCEL is given up after 32 seconds") {
     CHECK(world.legs.empty());
 }
 
+TEST_CASE("a phone that rings for ever is cancelled, and what it says then is heard (timer C)") {
+    World world;
+    world.add(lan_phone);
+    world.add(nat_phone);
+    const std::string invite = world.invite(lan_phone, nat_phone);
+    for (int minutes = 0; minutes < 8; ++minutes) {  // it says so every minute: that may go on
+        world.receive(nat_phone, nat_phone.response(invite, 180, ""));
+        CHECK_FALSE(world.to(lan_phone, "SIP/2.0 180").empty());
+        world.pass(60s);
+    }
+    SUBCASE("it answers after all that time") {
+        world.receive(nat_phone, nat_phone.response(invite, 200, nat_phone.sdp()));
+        CHECK_FALSE(world.to(lan_phone, "SIP/2.0 200").empty());
+    }
+    SUBCASE("it rings on and says no more") {
+        world.pass(130s);
+        const std::string cancel = world.to(nat_phone, "CANCEL");
+        REQUIRE_FALSE(cancel.empty());
+        SUBCASE("487") {
+            world.receive(nat_phone, nat_phone.response(invite, 487, ""));
+            CHECK_FALSE(world.to(nat_phone, "ACK").empty());
+            world.receive(nat_phone, nat_phone.response(invite, 487, ""));
+            CHECK_FALSE(world.to(nat_phone, "ACK").empty());
+            CHECK(world.legs.empty());
+        }
+        SUBCASE("a 200 crosses") {
+            world.receive(nat_phone, nat_phone.response(invite, 200, nat_phone.sdp()));
+            CHECK_FALSE(world.to(lan_phone, "SIP/2.0 200").empty());
+            CHECK(world.edge.media().size() == 1);
+        }
+        SUBCASE("nothing: 408") {
+            world.pass(33s);
+            CHECK_FALSE(world.to(lan_phone, "SIP/2.0 408").empty());
+            CHECK(world.legs.empty());
+        }
+    }
+}
+
+TEST_CASE("CANCEL says why: the caller's reason, or that somebody else has answered") {
+    SUBCASE("the caller's") {
+        World world;
+        world.add(lan_phone);
+        world.add(nat_phone);
+        const std::string invite = world.invite(lan_phone, nat_phone);
+        const std::string uri = "sip:nora@example.com";
+        std::string cancel = lan_phone.request("CANCEL", uri, "<" + uri + ">", "Reason: SIP;cause=600\r\n", "");
+        cancel.replace(cancel.find("aliceCANCEL1"), 12, "aliceINVITE1");
+        world.receive(lan_phone, cancel);
+        world.receive(nat_phone, nat_phone.response(invite, 180, ""));  // only now it can be sent
+        CHECK(header(world.to(nat_phone, "CANCEL"), "Reason") == "SIP;cause=600");
+    }
+    SUBCASE("another phone's answer") {
+        Fork world;
+        world.receive(wan_phone, wan_phone.response(world.desk, 180, ""));
+        world.receive(nat_phone, nat_phone.response(world.home, 200, ""));
+        CHECK(header(world.to(wan_phone, "CANCEL"), "Reason").find("cause=200") != std::string::npos);
+    }
+}
+
+TEST_CASE("extensions that are asked for and not there (420)") {
+    World world;
+    world.add(lan_phone);
+    world.add(nat_phone);
+    const std::string uri = "sip:nora@example.com";
+    world.receive(lan_phone, lan_phone.request("INVITE", uri, "<" + uri + ">", "Proxy-Require: a, b\r\n", "", 2));
+    CHECK(header(world.to(lan_phone, "SIP/2.0 420"), "Unsupported") == "a, b");
+    world.receive(lan_phone, lan_phone.request("INVITE", uri, "<" + uri + ">", "Require: 100rel\r\n", "", 3));
+    CHECK_FALSE(world.to(nat_phone, "INVITE").empty());  // that is the callee's to judge
+    world.receive(lan_phone, lan_phone.request("REGISTER", "sip:example.com", "<sip:alice@example.com>",
+                                               "Require: outbound\r\n", "", 4));
+    CHECK(header(world.to(lan_phone, "SIP/2.0 420"), "Unsupported") == "outbound");
+}
+
 TEST_CASE("a late 2xx, after another branch has won, still reaches the caller") {
     Fork world;
     world.receive(wan_phone, wan_phone.response(world.desk, 200, ""));

@@ -87,6 +87,17 @@ TEST_CASE("Streams: messages with their flow, answers on it, pings answered") {
     CHECK(bench.streams.size() == 0);
 }
 
+TEST_CASE("Streams: a flood of pings is answered once a read") {
+    Bench bench;
+    auto& peer = bench.peer();
+    std::string pings;
+    for (int i = 0; i < 500; ++i) pings += "\r\n\r\n";
+    peer.stream->send(pings + bye);
+    REQUIRE(turn_until(bench.loop, [&] { return bench.messages.size() == 1 && !peer.heard.empty(); }));
+    CHECK(bench.streams.counters().pings == 500);
+    CHECK(peer.heard.size() <= 20);
+}
+
 TEST_CASE("Streams: silent, slow and senseless peers are ended; a registered one may be silent") {
     StreamLimits limits;
     limits.first_message = limits.whole_message = limits.idle = 300ms;
