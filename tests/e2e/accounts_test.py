@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Users with passwords: phones register by MD5 digest and call; SHA-256; nothing is accepted twice; what is registered, and with
 which rights, survives the edge's death; intervals too brief; several contacts, by q."""
+import contextlib
 import pathlib
 import re
+import sqlite3
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -94,5 +96,24 @@ def intervals_and_contacts(net):
     lab.require(gone.startswith("SIP/2.0 40"), gone)
 
 
+def expired_while_down(net):
+    """What ran out while the edge was down is gone from the state too, when it is back."""
+    site = sites.Site(net)
+    site.start()
+    alice, bob = (raw_sip.Party(site.lan_host(), sites.LAN_EDGE, user=user) for user in ("alice", "bob"))
+    for one in (alice, bob):
+        lab.require(one.register().startswith("SIP/2.0 200"), f"{one.user} could not register")
+    site.natkit.stop()
+    with contextlib.closing(sqlite3.connect(site.folder / "state.db")) as state, state:
+        state.execute("UPDATE bindings SET expires_ms = 1000 WHERE aor LIKE 'alice@%'")
+    site.start()
+    known = [one["aor"] for one in site.ask("sipedge", "clients")["clients"]]
+    lab.require(known == ["sip:bob@example.com"], f"{known}")
+    with contextlib.closing(sqlite3.connect(site.folder / "state.db")) as state:
+        left = [aor for (aor,) in state.execute("SELECT aor FROM bindings")]
+    lab.require(left == ["bob@example.com"], f"left in the state: {left}")
+    site.natkit.stop()
+
+
 if __name__ == "__main__":
-    lab.main(phones_with_passwords, nothing_twice, intervals_and_contacts)
+    lab.main(phones_with_passwords, nothing_twice, intervals_and_contacts, expired_while_down)

@@ -19,12 +19,12 @@ METHODS = ("INVITE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "REFER", "NOTIFY", "PUBL
 class Field:
     """The edge with users, a PBX on the LAN, a trunk on the WAN, a phone on each side, a stranger."""
 
-    def __init__(self, net, **registrar):
+    def __init__(self, net, more=None, **registrar):
         self.site = sites.Site(net)
         raw_sip.users_file(self.site.folder / "users", "alice", "bob", "eve")
         registrar = registrar or {"open": "false", "users": '"users"'}
         self.site.start(registrar=registrar, **{"sip.routes": {
-            '"pbx.example.net"': f'"sip:{PBX}:5060"', '"carrier.example"': f'{{ to = "sip:{TRUNK}", kind = "trunk" }}'}})
+            '"pbx.example.net"': f'"sip:{PBX}:5060"', '"carrier.example"': f'{{ to = "sip:{TRUNK}", kind = "trunk" }}', **(more or {})}})
         pbx = net.host("pbx").attach("eth0", self.site.lan, f"{PBX}/24")
         trunk = net.host("trunk").attach("eth0", self.site.wan, f"{TRUNK}/24")
         self.pbx = raw_sip.Party(pbx, sites.LAN_EDGE, user="pbx", domain="pbx.example.net")

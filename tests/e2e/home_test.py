@@ -16,12 +16,12 @@ import site_of_phones as sites
 SERVER = "192.168.10.50"
 
 
-def with_server(net, path=True):
+def with_server(net, path=True, transport="udp"):
     site = sites.Site(net)
-    server = net.host("pbx").attach("eth0", site.lan, f"{SERVER}/24")
-    kamailio.start(server, f"{sites.LAN_EDGE}:5060", path)
+    site.server_host = server = net.host("pbx").attach("eth0", site.lan, f"{SERVER}/24")
+    kamailio.start(server, f"{sites.LAN_EDGE}:5060", path, transport)
     site.start(registrar={"open": "false"}, pinger={"udp_interval": '"1s"'},
-               **{"sip.routes": {f'"{kamailio.DOMAIN}"': f'"sip:{SERVER}:5060"',
+               **{"sip.routes": {f'"{kamailio.DOMAIN}"': f'"sip:{SERVER}:5060;transport={transport}"',
                                  '"carrier.example"': '{ to = "sip:203.0.113.90", kind = "trunk" }'}})
     return site
 
@@ -87,6 +87,22 @@ def without_path(net):
     users_of_kamailio(net, False)
 
 
+def over_tcp(net):
+    """The server ends its connections while calls go on: the calls do not end with them."""
+    site = with_server(net, transport="tcp")
+    bob = user(site, site.home_host("symmetric"), "bob", tone=440)
+    dave = phones.Baresip(site.lan_host(), "dave", f"{SERVER}:5060", domain=kamailio.DOMAIN, password=kamailio.PASSWORD, tone=600)
+    connected = lambda: site.server_host.run("ss", "-Htn", "state", "established").stdout.strip()
+    for caller, callee, ends in ((dave, bob, bob), (bob, dave, dave), (dave, bob, dave)):
+        phones.call(caller, callee)
+        phones.hear_each_other(caller, callee)
+        lab.wait_until(lambda: not connected(), "the server to end its connections", 30)
+        phones.hang_up(ends, callee if ends is caller else caller)
+        site.wait_nothing_left()
+    udp = [text for d, text in site.on_lan.sip() if {d.source, d.destination} == {f"{SERVER}:5060", f"{sites.LAN_EDGE}:5060"}]
+    lab.require(not udp, f"by UDP: {udp[:1]}")
+
+
 if __name__ == "__main__":
     kamailio.needed()
-    lab.main(with_path, without_path)
+    lab.main(with_path, without_path, over_tcp)

@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import names
 import phones
+import raw_sip
 import site_of_phones as sites
 
 
@@ -111,5 +112,31 @@ def names_that_are_none(net):
     site.natkit.stop()
 
 
+def a_named_server_calls_first(net):
+    """A trunk that is known by its name alone is itself from the start, and after a reload: nothing was sent there before."""
+    site = sites.Site(net)
+    server = names.NameServer(site.wan_host(), {("A", "trunk.test"): ["203.0.113.51"], ("A", "other.test"): ["203.0.113.52"]}).use()
+    trunk, other = (raw_sip.Party(site.wan_host(), sites.WAN_EDGE, user="trunk", domain="carrier.example") for _ in range(2))
+    routes = lambda name: {"sip.routes": {'"carrier.example"': f'{{ to = "sip:{name}", kind = "trunk" }}'}}
+    site.start(registrar={"open": "false"}, **routes("trunk.test"))
+    alice = raw_sip.Party(site.lan_host(), sites.LAN_EDGE, user="alice")
+    lab.require(alice.register().startswith("SIP/2.0 200"), "alice could not register")
+
+    def trusted(party):
+        party.send(party.request("INVITE", "sip:alice@example.com", headers=["P-Asserted-Identity: <sip:+1@carrier.example>"]))
+        invite = alice.wait("INVITE")
+        alice.answer(invite, 486)
+        return "P-Asserted-Identity" in invite
+    lab.wait_until(lambda: ("A", "trunk.test") in server.asked, "the name to be looked up")
+    lab.wait_until(lambda: trusted(trunk), "the trunk to be known")
+    lab.require(not trusted(other), "somebody else counts as the trunk")
+    site.write_config(registrar={"open": "false"}, **routes("other.test"))
+    site.ask("sipedge", "reload")
+    lab.wait_until(lambda: trusted(other), "the new trunk to be known")
+    lab.require(not trusted(trunk), "the old trunk still counts")
+    site.natkit.stop()
+
+
 if __name__ == "__main__":
-    lab.main(srv_with_a_dead_target, tcp_by_srv_and_a_refused_connection, an_overloaded_server_is_passed_over, names_that_are_none)
+    lab.main(srv_with_a_dead_target, tcp_by_srv_and_a_refused_connection, an_overloaded_server_is_passed_over, names_that_are_none,
+             a_named_server_calls_first)

@@ -16,7 +16,8 @@ import site_of_phones as sites
 def calls(net, rate, seconds):
     """A trunk calls a phone of the LAN; the gates are those of a site in service."""
     site, trunk = sites.Site(net), "203.0.113.50"
-    site.start(registrar={"open": "false"}, **{"sip.routes": {'"carrier.example"': f'{{ to = "sip:{trunk}", kind = "trunk" }}'}}, sip={"log_level": '"major"'}, media_proxy={"log_level": '"problems"'}, pinger={"log_level": '"problems"'})
+    site.start(sip={"log_level": '"major"'}, media_proxy={"log_level": '"problems"'}, pinger={"log_level": '"problems"'},
+               registrar={"open": "false"}, **{"sip.routes": {'"carrier.example"': f'{{ to = "sip:{trunk}", kind = "trunk" }}'}})
     site.on_wan.close()
     site.on_lan.close()
     callee, caller = site.lan_host(), site.wan_host()

@@ -64,11 +64,18 @@ def a_restarted_edge_waits_for_them(net):
     site = sites.Site(net).start(registrar={"min_expires": '"10s"'})
     bob = site.phone(site.home_host(), "bob", tone=600, transport="tcp", expires=12)
     alice = site.phone(site.wan_host(), "alice", tone=440)
+    dora = site.phone(site.home_host(), "dora", tone=700, transport="tcp")
+    alan = site.phone(site.wan_host(), "alan", tone=500)
+    phones.call(alan, dora)
     phones.call(alice, bob)
     phones.hear_each_other(alice, bob)
+    dora.program.signal(signal.SIGSTOP)  # this one does not come back
     before = clients(site)["sip:bob@example.com"]["flow"]["connection"]
     os.kill(site.pid("sipedge"), signal.SIGKILL)
     site.natkit.wait_line(r"client bob@example.com at .* its connection ended with the restart", again=True)
+    alan.hangup()
+    lab.wait_until(lambda: any("SIP/2.0 430" in text for _, text in alan.tap.sip()), "430 to a request in the dialog after the restart")
+    dora.program.kill()
     # Media goes on; the phone comes back by itself, on a connection that is another one.
     phones.hear_each_other(alice, bob, packets=len(bob.heard()) + 100)
     lab.wait_until(lambda: "sip:bob@example.com" in clients(site), "bob to be back", 30)

@@ -2,13 +2,16 @@
 """Phones over UDP, TCP and TLS, IPv4 and IPv6, on the LAN, on the WAN and behind NATs: registered, calling, called, with audio
 both ways; and the certificate that a phone is shown."""
 import pathlib
+import queue
 import socket
 import ssl
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import phones
+import raw_sip
 import site_of_phones as sites
 
 WAN6, LAN6 = "2001:db8::10", "fd00:10::1"
@@ -82,6 +85,69 @@ def six_and_four(net):
     site.natkit.stop()
 
 
+def six_by_tcp_and_tls(net):
+    site = whole_site(net)
+    bob = phone(site, site.home_host(), "bob", "udp", 440)
+    secure = phone(site, six_host(site, "six", site.wan, "2001:db8::50"), "sixtus", "tls", 600)
+    plain = phone(site, six_host(site, "sixteen", site.wan, "2001:db8::51"), "sixteen", "tcp", 500)
+    lan6 = phone(site, six_host(site, "lansix", site.lan, "fd00:10::20"), "lena", "tls", 520)
+    known = {c["aor"]: (c["place"], c["flow"]["transport"]) for c in site.ask("sipedge", "clients")["clients"]}
+    lab.require(known["sip:sixtus@example.com"] == ("wan", "tls") and known["sip:sixteen@example.com"] == ("wan", "tcp"), f"{known}")
+    for caller, callee in ((secure, bob), (bob, secure), (plain, bob), (bob, plain), (secure, plain), (lan6, secure), (plain, lan6)):
+        talk(site, caller, callee)
+    site.natkit.stop()
+
+
+def receive_over_tls(net, host, pair):
+    """A server's TLS socket: what comes by it, or why nothing did."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*(path.strip('"') for path in pair))
+    listening = host.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.bind((host.address, 5061))
+    listening.listen()
+    net.on_close(listening.close)
+    came = queue.Queue()
+
+    def serve_one(raw):
+        try:
+            stream = context.wrap_socket(raw, server_side=True)
+            while data := stream.recv(65536):
+                came.put(data.decode())
+            came.put("none: closed")
+        except OSError as error:
+            came.put(f"none: {error}")
+
+    def serve():
+        while True:
+            try:
+                raw = listening.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=serve_one, args=(raw,), daemon=True).start()
+    threading.Thread(target=serve, daemon=True).start()
+    return came
+
+
+def to_servers_by_tls(net):
+    """A server of [sip.routes] by TLS, and a sips URI: sent to whom the certificate is for, and to nobody else."""
+    site = sites.Site(net)
+    good, other = site.wan_host(), site.wan_host()
+    tls = certificate(net, "DNS:example.com", f"IP:{good.address}")
+    listen = [f'"{t}:{h}:{5061 if t == "tls" else 5060}"' for h in (sites.LAN_EDGE, sites.WAN_EDGE) for t in ("udp", "tls")]
+    site.start(sip={"listen": f"[{', '.join(listen)}]"}, tls=tls, registrar={"open": "false"}, **{"sip.routes": {
+        '"secure.example"': f'"sip:{good.address}:5061;transport=tls"', '"liar.example"': f'"sip:{other.address}:5061;transport=tls"'}})
+    came, lied = (receive_over_tls(net, host, (tls["certificate"], tls["key"])) for host in (good, other))
+    caller = raw_sip.Party(site.lan_host(), sites.LAN_EDGE, user="anna")
+    for uri in ("sip:x@secure.example", f"sips:x@{good.address}"):
+        caller.send(caller.request("OPTIONS", uri))
+        text = came.get(timeout=lab.PATIENCE)
+        lab.require(text.startswith(f"OPTIONS {uri} ") and "Via: SIP/2.0/TLS" in text, text)
+    status = caller.status(caller.request("OPTIONS", "sip:x@liar.example"))
+    lab.require(status in (500, 503), f"a certificate for another address: {status}")
+    lab.require(lied.get(timeout=lab.PATIENCE).startswith("none"), "a request went to who could not show a certificate for it")
+    site.natkit.stop()
+
+
 def the_edge_behind_a_one_to_one_nat(net):
     """As in a cloud: the edge has a private address, and is known by a public one."""
     lan, wan, cloud = net.segment("lan"), net.segment("wan"), net.segment("cloud")
@@ -109,4 +175,4 @@ def the_edge_behind_a_one_to_one_nat(net):
 
 
 if __name__ == "__main__":
-    lab.main(tls_behind_a_nat, six_and_four, the_edge_behind_a_one_to_one_nat)
+    lab.main(tls_behind_a_nat, six_and_four, six_by_tcp_and_tls, to_servers_by_tls, the_edge_behind_a_one_to_one_nat)

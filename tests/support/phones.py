@@ -164,13 +164,19 @@ class Linphone:
             "[proxy_0]", f"reg_proxy=<sip:{proxy};transport={transport}>", f"reg_route=<sip:{proxy};transport={transport};lr>",
             f"reg_identity={self.aor}", f"reg_expires={expires}", "reg_sendregister=1", "publish=0",
             "[auth_info_0]", f"username={user}", f"userid={user}", f"passwd={password}", f"realm={domain}", f"domain={domain}", ""]))
+        (folder / ".local/share/linphone").mkdir(parents=True)  # without it no socket is opened
         os.mkfifo(folder / "commands")
         self._commands = os.open(folder / "commands", os.O_RDWR)
         host.lab.on_close(lambda: os.close(self._commands))
-        self.program = host.start(f"linphonec {user}", "sh", "-c", f"exec linphonec -c {folder}/rc -d 0 <{folder}/commands",
+        self.program = host.start(f"linphonec {user}", "sh", "-c", f"exec stdbuf -oL linphonec -c {folder}/rc -d 0 <{folder}/commands",
                                   env={"HOME": str(folder), "TERM": "dumb"}, cwd=folder)
-        self.program.wait_line(r"(?i)registration on .* successful")
+        lab.wait_until(self._registered, f"{user} to be registered")
         self.command("soundcard use files")
+
+    def _registered(self):
+        self.command("status register")
+        time.sleep(0.2)
+        return re.search(r"(?m)^(?:linphonec> ?)?registered, identity=", self.program.output)
 
     def command(self, text):
         os.write(self._commands, text.encode() + b"\n")
