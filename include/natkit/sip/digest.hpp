@@ -34,8 +34,8 @@ class Users {
     /// The HA1, or null.
     [[nodiscard]] const std::string* find(std::string_view user, std::string_view realm,
                                           DigestAlgorithm algorithm) const;
-    /// Which algorithms a user can be asked for, the better first. Somebody unknown looks like one of the realm's users:
-    /// `pick`, always the same for the same name, says like which.
+    /// Which algorithms a user can be asked for, the better first. Somebody unknown looks like one of the realm's
+    /// users: `pick`, always the same for the same name, says like which.
     [[nodiscard]] std::vector<DigestAlgorithm> algorithms_of(std::string_view user, std::string_view realm,
                                                              std::uint64_t pick) const;
     [[nodiscard]] bool empty() const noexcept { return by_name_.empty(); }
@@ -58,8 +58,8 @@ class Users {
     std::vector<Realm> realms_;  ///< in the file's order
 };
 
-/// One field of a Digest challenge or of an Authentication-Info ("nonce", "realm", "nextnonce"), without its quotes; empty
-/// where there is none, or the scheme is another one.
+/// One field of a Digest challenge or of an Authentication-Info ("nonce", "realm", "nextnonce"), without its quotes;
+/// empty where there is none, or the scheme is another one.
 [[nodiscard]] std::string challenge_field(std::string_view value, std::string_view name);
 
 /// An Authorization or Proxy-Authorization header field.

@@ -100,8 +100,8 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
     return plan;
 }
 
-/// Whether a REGISTER for a user of one domain is about to go to the server of another: by way of that, somebody could be
-/// registered here as who he is not.
+/// Whether a REGISTER for a user of one domain is about to go to the server of another: by way of that, somebody could
+/// be registered here as who he is not.
 bool Edge::registers_elsewhere(const sip::Message& request, const Route& found) const {
     if (request.method() != "REGISTER" || found.targets.empty() || found.targets.front().server.empty()) return false;
     const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
