@@ -121,6 +121,8 @@ void Engine::signal(Entry& entry, bool renew) {
 Result<void> Engine::open_sockets(Entry& entry) {
     record::Leg& leg = entry.leg;
     if (leg.state == LegState::open || leg.state == LegState::joined) return {};
+    // The sockets from before it was parted may have yet to be closed by their thread, and hold the ports.
+    if (leg.state == LegState::parted && entry.in_plane) workers_[entry.worker]->run([](Plane&) {});
     auto sockets = ports_.bind(leg.bound, kind_of(leg), transport_of(leg.stream));
     if (!sockets) return std::unexpected(sockets.error());
     leg.state = LegState::open;
