@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
-#include <chrono>
+#include <ctime>
 
 using namespace natkit;
 using namespace natkit::explain;
@@ -70,14 +70,14 @@ TEST_CASE("explain::FlowTable: the next call at the same ports is another flow")
 
 TEST_CASE("explain::FlowTable: full of young flows it stays bounded and quick, and the newest are there") {
     FlowTable flows;
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     constexpr std::uint32_t count = 400'000;
     for (std::uint32_t i = 0; i < count; ++i) {
         const Endpoint source{.address = IpAddress::v4(0x0a000000U + i), .port = 4000};
         flows.on_packet(source, b, i, rtp(1, 1));
         CHECK(flows.size() <= 65'536);
     }
-    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(30));  // it was hours
+    CHECK(std::clock() - start < 30 * CLOCKS_PER_SEC);  // it was hours
     CHECK(flows.from({.address = IpAddress::v4(0x0a000000U + count - 1), .port = 4000}, 0, count).size() == 1);
     CHECK(flows.from({.address = IpAddress::v4(0x0a000000U + count - 40'000), .port = 4000}, 0, count).size() == 1);
     CHECK(flows.from({.address = IpAddress::v4(0x0a000000U), .port = 4000}, 0, count).empty());

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -187,11 +187,11 @@ TEST_CASE("explain::MessageReader: a large text of small messages takes linear t
     auto source = capture::ByteSource::of(text);
     MessageReader reader(source);
     std::size_t bytes = 0;
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     for (auto piece = reader.next(); piece && *piece; piece = reader.next())
         bytes += (*piece)->lead.size() + (*piece)->content.size();
     CHECK(bytes == text.size());
-    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));  // it was a minute and more
+    CHECK(std::clock() - start < 20 * CLOCKS_PER_SEC);  // it was a minute and more
 }
 
 TEST_CASE("explain::MessageReader: raw messages in a row, lead and content are the whole text") {
