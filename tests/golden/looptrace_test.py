@@ -20,8 +20,10 @@ PROXY, PHONE = "203.0.113.60", "203.0.113.50"
 HOME = "198.51.100.7"
 
 
-def walk(capture, hops, *, at=0.0, call_id="call-1", late=False, branches="z9hG4bK"):
-    """An INVITE over `hops`, each (from, to, media told onward, media told back), its 200 and ACK."""
+def walk(capture, hops, *, at=0.0, call_id="call-1", late=False, branches="z9hG4bK", method="INVITE", number=1):
+    """An INVITE over `hops`, each (from, to, media told onward, media told back), its 200 and ACK; or an UPDATE. `late`: the offer
+    comes back, the answer is in the ACK, or in the request that this names: PRACK, of a 183."""
+    early = isinstance(late, str)
     vias = []
     stack = []
     for i, (source, target, onward, _) in enumerate(hops):
@@ -29,14 +31,19 @@ def walk(capture, hops, *, at=0.0, call_id="call-1", late=False, branches="z9hG4
         stack.append(list(vias))
         body = "" if late else sdp(*endpoint(onward))
         capture.udp(at + 0.01 * i, f"{source}:5060", f"{target}:5060",
-                    message("INVITE sip:b@example.com SIP/2.0", vias=vias, call_id=call_id, contact=f"{source}:5060", body=body))
+                    message(f"{method} sip:b@example.com SIP/2.0", vias=vias, call_id=call_id, cseq=f"{number} {method}", contact=f"{source}:5060",
+                            to_tag="b" if number > 1 else "", body=body))
     for i in reversed(range(len(hops))):
         source, target, onward, back = hops[i]
         capture.udp(at + 0.5 - 0.01 * i, f"{target}:5060", f"{source}:5060",
-                    message("SIP/2.0 200 OK", vias=stack[i], call_id=call_id, to_tag="b", contact=f"{target}:5060", body=sdp(*endpoint(back))))
+                    message("SIP/2.0 183 Progress" if early else "SIP/2.0 200 OK", vias=stack[i], call_id=call_id, cseq=f"{number} {method}",
+                            to_tag="b", contact=f"{target}:5060", body=sdp(*endpoint(back))))
+    if method != "INVITE":
+        return
     for i, (source, target, onward, _) in enumerate(hops):
+        third = late if early else "ACK"
         capture.udp(at + 0.6 + 0.01 * i, f"{source}:5060", f"{target}:5060",
-                    message("ACK sip:b@example.com SIP/2.0", vias=[stack[i][0] + "k"], call_id=call_id, cseq="1 ACK", to_tag="b",
+                    message(f"{third} sip:b@example.com SIP/2.0", vias=[stack[i][0] + "k"], call_id=call_id, cseq=f"{1 + early} {third}", to_tag="b",
                             body=sdp(*endpoint(onward)) if late else ""))
 
 
@@ -65,10 +72,21 @@ def late_offer(c):
     spiral(c, late=True)
 
 
-def collapsed(c):
+def offer_in_183(c):
+    """The offer comes in a reliable 183, the answer goes in its PRACK."""
+    spiral(c, late="PRACK")
+
+
+def updated(c):
+    """Two relays at first; an UPDATE inside the call then shows the two phones to each other."""
+    spiral(c)
+    collapsed(c, at=2.0, method="UPDATE", number=2, branches="z9hG4bKu")
+
+
+def collapsed(c, **more):
     """The same as the scheme would have it: the second pass shows what the first one got."""
     walk(c, [(A, EDGE_IN, f"{A}:4000", f"{B}:5000"), (EDGE_OUT, PROXY, f"{EDGE_OUT}:20002", f"{EDGE_OUT}:20010"),
-             (PROXY, EDGE_OUT, f"{EDGE_OUT}:20002", f"{EDGE_OUT}:20010"), (EDGE_IN, B, f"{A}:4000", f"{B}:5000")])
+             (PROXY, EDGE_OUT, f"{EDGE_OUT}:20002", f"{EDGE_OUT}:20010"), (EDGE_IN, B, f"{A}:4000", f"{B}:5000")], **more)
 
 
 def one_must_stay(c):
@@ -109,6 +127,8 @@ CASES = [
     (spiral, [(5, 2, 0, True, None)]),
     (spiral_with_audio, [(5, 2, 0, True, 200)]),
     (late_offer, [(5, 2, 0, True, None)]),
+    (offer_in_183, [(5, 2, 0, True, None)]),
+    (updated, [(5, 0, 0, False, None)]),
     (collapsed, [(5, 0, 0, False, None)]),
     (one_must_stay, [(5, 2, 1, True, None)]),
     (b2bua, [(5, 2, 0, True, None)]),

@@ -10,7 +10,7 @@ using explain::MediaPath;
 using explain::PathNode;
 
 // All in pixels.
-constexpr int margin = 24, box_width = 216, box_height = 84, gap = 44, title_height = 34, track = 34, legend = 130;
+constexpr int margin = 24, least_width = 216, box_height = 84, gap = 44, title_height = 34, track = 34, legend = 130;
 constexpr int path_height = title_height + box_height + 2 * track + 34;
 
 constexpr const char* ink = "#263238";
@@ -54,29 +54,50 @@ const char* fill_of(nat::Place place) {
     return place == nat::Place::lan ? "#dbe9ff" : place == nat::Place::wan ? "#ddf4e0" : "#fff0cc";
 }
 
-int left_of(std::size_t node) {
-    return margin + legend + static_cast<int>(node) * (box_width + gap);
-}
+/// Where the boxes are: as wide as the longest line in any of them needs, an IPv6 endpoint for example.
+struct Grid {
+    int width = least_width;
 
-int centre_of(std::size_t node) {
-    return left_of(node) + box_width / 2;
-}
+    [[nodiscard]] int left(std::size_t node) const { return margin + legend + static_cast<int>(node) * (width + gap); }
+    [[nodiscard]] int centre(std::size_t node) const { return left(node) + width / 2; }
+};
 
-std::string box(const PathNode& node, std::size_t i, int top) {
-    const bool superfluous = node.relay && !needed(*node.relay);
-    std::string svg = "<rect x=\"" + number(left_of(i)) + "\" y=\"" + number(top) + "\" width=\"" + number(box_width) +
-                      "\" height=\"" + number(box_height) + "\" rx=\"8\" fill=\"" + fill_of(node.place) +
-                      "\" stroke=\"" + (superfluous ? red : ink) + "\"" +
-                      (superfluous ? " stroke-dasharray=\"6 4\"" : "") + "/>\n";
-    const int x = left_of(i) + 12;
-    std::string head = std::string(node.relay   ? "relaying host, "
-                                   : node.media ? ""
-                                                : "proxy, ") +
-                       nat::to_string(node.place);
+std::string head_of(const PathNode& node) {
+    std::string head = node.relay ? "relaying host, " : node.media ? "" : "proxy, ";
+    head += nat::to_string(node.place);
     if (node.visit > 1) head += ", visit " + number(static_cast<int>(node.visit));
-    svg += label(x, top + 20, head, ink, " font-weight=\"bold\"");
+    return head;
+}
+
+std::string media_of(const PathNode& node) {
+    return "media " + to_string(*node.media);
+}
+
+Grid grid_of(const std::vector<MediaPath>& paths) {
+    constexpr int letter = 8;  // of 13 px sans-serif, rather too much
+    std::size_t longest = 0;
+    for (const MediaPath& path : paths) {
+        for (const PathNode& node : path.nodes) {
+            longest = std::max({longest, head_of(node).size(), addresses(node).size()});
+            if (node.media) longest = std::max(longest, media_of(node).size());
+            if (!node.relay) continue;
+            for (const Endpoint& end : {node.relay->towards_caller, node.relay->towards_callee})
+                longest = std::max(longest, to_string(end).size() + 2);
+        }
+    }
+    return {.width = std::max(least_width, 24 + letter * static_cast<int>(longest))};
+}
+
+std::string box(const PathNode& node, const Grid& grid, std::size_t i, int top) {
+    const bool superfluous = node.relay && !needed(*node.relay);
+    std::string svg = "<rect x=\"" + number(grid.left(i)) + "\" y=\"" + number(top) + "\" width=\"" +
+                      number(grid.width) + "\" height=\"" + number(box_height) + "\" rx=\"8\" fill=\"" +
+                      fill_of(node.place) + "\" stroke=\"" + (superfluous ? red : ink) + "\"" +
+                      (superfluous ? " stroke-dasharray=\"6 4\"" : "") + "/>\n";
+    const int x = grid.left(i) + 12;
+    svg += label(x, top + 20, head_of(node), ink, " font-weight=\"bold\"");
     svg += label(x, top + 38, addresses(node), ink);
-    if (node.media) svg += label(x, top + 60, "media " + to_string(*node.media), ink);
+    if (node.media) svg += label(x, top + 60, media_of(node), ink);
     if (node.relay) {
         svg += label(x, top + 58, "⇠ " + to_string(node.relay->towards_caller),
                      node.relay->caller_side_needed ? green : red);
@@ -87,9 +108,9 @@ std::string box(const PathNode& node, std::size_t i, int top) {
 }
 
 /// The media as they go, through every relay, and as they would do.
-std::string tracks(const MediaPath& path, int top) {
+std::string tracks(const MediaPath& path, const Grid& grid, int top) {
     const int now = top + box_height + track, then = now + track;
-    const int from = centre_of(0), to = centre_of(path.nodes.size() - 1);
+    const int from = grid.centre(0), to = grid.centre(path.nodes.size() - 1);
     std::string svg = label(margin, now + 4, "media now", path.collapsible() ? red : ink);
     svg += line(from, now, to, now, path.collapsible() ? red : ink, 3);
     if (path.collapsible()) {
@@ -98,14 +119,14 @@ std::string tracks(const MediaPath& path, int top) {
     for (std::size_t i = 0; i < path.nodes.size(); ++i) {
         const PathNode& node = path.nodes[i];
         if (!node.media && !node.relay) continue;
-        svg += line(centre_of(i), top + box_height, centre_of(i), now, grey, 1, " stroke-dasharray=\"2 3\"");
-        svg += dot(centre_of(i), now, node.relay && !needed(*node.relay) ? red : ink);
-        if (path.collapsible() && (node.media || needed(*node.relay))) svg += dot(centre_of(i), then, green);
+        svg += line(grid.centre(i), top + box_height, grid.centre(i), now, grey, 1, " stroke-dasharray=\"2 3\"");
+        svg += dot(grid.centre(i), now, node.relay && !needed(*node.relay) ? red : ink);
+        if (path.collapsible() && (node.media || needed(*node.relay))) svg += dot(grid.centre(i), then, green);
     }
     return svg;
 }
 
-std::string drawn(const MediaPath& path, int top) {
+std::string drawn(const MediaPath& path, const Grid& grid, int top) {
     std::string title = text::printable(path.kind, 16) + " of " + text::printable(path.call_ids.front(), 60);
     if (path.call_ids.size() > 1)
         title += " and " + number(static_cast<int>(path.call_ids.size()) - 1) + " more Call-IDs";
@@ -114,11 +135,11 @@ std::string drawn(const MediaPath& path, int top) {
     const int boxes = top + title_height;
     svg += label(margin, boxes + box_height / 2 + 4, "signalling", ink);
     for (std::size_t i = 0; i + 1 < path.nodes.size(); ++i) {
-        svg += line(left_of(i) + box_width, boxes + box_height / 2, left_of(i + 1), boxes + box_height / 2, grey, 2,
-                    " marker-end=\"url(#arrow)\"");
+        svg += line(grid.left(i) + grid.width, boxes + box_height / 2, grid.left(i + 1), boxes + box_height / 2, grey,
+                    2, " marker-end=\"url(#arrow)\"");
     }
-    for (std::size_t i = 0; i < path.nodes.size(); ++i) svg += box(path.nodes[i], i, boxes);
-    return svg + tracks(path, boxes);
+    for (std::size_t i = 0; i < path.nodes.size(); ++i) svg += box(path.nodes[i], grid, i, boxes);
+    return svg + tracks(path, grid, boxes);
 }
 
 }  // namespace
@@ -126,7 +147,8 @@ std::string drawn(const MediaPath& path, int top) {
 std::string to_svg(const std::vector<MediaPath>& paths) {
     std::size_t widest = 1;
     for (const MediaPath& path : paths) widest = std::max(widest, path.nodes.size());
-    const int width = left_of(widest - 1) + box_width + margin;
+    const Grid grid = grid_of(paths);
+    const int width = grid.left(widest - 1) + grid.width + margin;
     const int height = 2 * margin + static_cast<int>(std::max<std::size_t>(paths.size(), 1)) * path_height;
     std::string svg =
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(width) + "\" height=\"" + number(height) +
@@ -136,7 +158,8 @@ std::string to_svg(const std::vector<MediaPath>& paths) {
         "<path d=\"M0,0 L8,4 L0,8 z\" fill=\"#90a4ae\"/></marker></defs>\n"
         "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
     if (paths.empty()) svg += label(margin, margin + 18, "no call with media in this input", ink);
-    for (std::size_t i = 0; i < paths.size(); ++i) svg += drawn(paths[i], margin + static_cast<int>(i) * path_height);
+    for (std::size_t i = 0; i < paths.size(); ++i)
+        svg += drawn(paths[i], grid, margin + static_cast<int>(i) * path_height);
     return svg + "</svg>\n";
 }
 

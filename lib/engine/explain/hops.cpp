@@ -37,7 +37,8 @@ bool Exchange::answered() const {
 void HopTracker::on_message(const MessageSeen& seen) {
     if (seen.copy || !seen.arrival.destination) return;
     const auto cseq = seen.message.cseq();
-    const bool ours = cseq && (cseq->method == "INVITE" || cseq->method == "ACK");
+    const bool ours = cseq && (cseq->method == "INVITE" || cseq->method == "ACK" || cseq->method == "PRACK" ||
+                               cseq->method == "UPDATE");
     std::string id(seen.message.call_id());
     if (!ours || id.empty() || id.size() > 1024) return;
     const std::string key = std::string(seen.message.from_tag()) + "\n" + std::to_string(cseq->number);
@@ -55,10 +56,31 @@ void HopTracker::on_message(const MessageSeen& seen) {
     }
 }
 
+/// An offer in a response to INVITE is answered in the ACK, or in the PRACK of a reliable one (RFC 3262 section 5).
+bool HopTracker::answers_late_offer(const CallSeen& call, const MessageSeen& seen) {
+    const std::string_view method = seen.message.method();
+    if (method != "ACK" && method != "PRACK") return false;
+    const std::string from = std::string(seen.message.from_tag()) + "\n";
+    if (!call.open_key.starts_with(from)) return false;
+    return std::ranges::any_of(call.open.hops, [](const Hop& hop) { return hop.onward.empty(); });
+}
+
+/// On the hop that it takes.
+void HopTracker::take_late_answer(CallSeen& call, const MessageSeen& seen, const std::vector<StreamSeen>& streams) {
+    call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);
+    for (Hop& hop : call.open.hops) {
+        const bool here =
+            hop.from.address == seen.arrival.source.address && hop.to.address == seen.arrival.destination->address;
+        if (here && hop.onward.empty()) hop.onward = streams;
+    }
+}
+
 void HopTracker::on_request(CallSeen& call, const MessageSeen& seen, const std::string& key) {
+    auto streams = streams_of(seen.facts);
+    if (answers_late_offer(call, seen)) return take_late_answer(call, seen, streams);
     const bool invite = seen.message.method() == "INVITE";
+    if (!invite && (streams.empty() || seen.message.method() == "ACK")) return;
     if (call.open_key != key) {
-        if (!invite) return;
         if (call.open.answered()) call.answered = std::move(call.open);
         call.open = {.call_id = std::string(seen.message.call_id()),
                      .first_ns = seen.time_ns,
@@ -67,15 +89,6 @@ void HopTracker::on_request(CallSeen& call, const MessageSeen& seen, const std::
         call.open_key = key;
     }
     call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);
-    auto streams = streams_of(seen.facts);
-    if (!invite) {  // the answer to a late offer, on the hop that it takes
-        for (Hop& hop : call.open.hops) {
-            const bool here =
-                hop.from.address == seen.arrival.source.address && hop.to.address == seen.arrival.destination->address;
-            if (here && hop.onward.empty()) hop.onward = streams;
-        }
-        return;
-    }
     std::string branch = branch_of(seen.message, 0);
     const bool again = std::ranges::any_of(call.open.hops, [&](const Hop& hop) { return hop.branch == branch; });
     if (again || call.open.hops.size() >= most_hops) return;

@@ -11,18 +11,18 @@
 
 namespace natkit::explain {
 
-/// The session descriptions of one INVITE and its answer on their way between two SIP hosts.
+/// The session descriptions of one request (INVITE, UPDATE, PRACK) and its answer on their way between two SIP hosts.
 struct Hop {
     std::uint64_t frame = 0;
-    Endpoint from, to;               ///< of the INVITE
-    nat::Place from_place{};         ///< as the INVITE shows its sender on this hop
+    Endpoint from, to;               ///< of the request
+    nat::Place from_place{};         ///< as the request shows its sender on this hop
     std::string branch;              ///< of the topmost Via
     std::string previous_branch;     ///< of the second Via: the hop it came by
-    std::vector<StreamSeen> onward;  ///< what `to` is told: in the INVITE, or the ACK of a late offer
+    std::vector<StreamSeen> onward;  ///< what `to` is told: in the request; of a late offer in the ACK or PRACK
     std::vector<StreamSeen> back;    ///< what `from` is told: in the 2xx or a provisional response
 };
 
-/// An INVITE, first or later, wherever it was seen, in the order of the capture.
+/// An INVITE, first or later, or another request with an offer, wherever it was seen, in the order of the capture.
 struct Exchange {
     std::string call_id;
     std::int64_t first_ns = 0, last_ns = 0;
@@ -46,6 +46,8 @@ class HopTracker {
         Exchange open;
         std::optional<Exchange> answered;
     };
+    [[nodiscard]] static bool answers_late_offer(const CallSeen& call, const MessageSeen& seen);
+    static void take_late_answer(CallSeen& call, const MessageSeen& seen, const std::vector<StreamSeen>& streams);
     void on_request(CallSeen& call, const MessageSeen& seen, const std::string& key);
     void on_response(CallSeen& call, const MessageSeen& seen, const std::string& key);
     void hand_out(std::size_t count);
