@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A NAT that forgets in the middle of a call: media come from another port, SIP too, and the call goes on, with re-INVITE and BYE. Phones that vanish: both, and the relay is freed with one line in the log; one, and the other one keeps its call."""
+"""A NAT that forgets in the middle of a call: media come from another port, SIP too, and the call goes on, with re-INVITE and BYE
+from either end. Phones that vanish: both, and the relay is freed with one line in the log; one, and the other one keeps its call."""
 import pathlib
 import re
 import sys
@@ -54,7 +55,8 @@ def media_moves(net, shape, behind):
         theirs = 5000 if by == "a" else 4000
         call.invite([f"audio {port} sendonly"], [f"audio {theirs} recvonly"], by=by)
         call.invite([f"audio {port}"], [f"audio {theirs}"], by=by)
-        call.bye(by=by)
+        call.invite([f"audio {theirs + 10}"], [f"audio {port}"], by=other)  # and is asked there
+        call.bye(by=other)
         call.check_wan()
 
 

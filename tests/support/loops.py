@@ -1,5 +1,7 @@
 """Calls that come through the edge again, by a Kamailio on the WAN or on the LAN, exchange by exchange. After each, the two ends are on
 one relay or on none, as their places want it; no address of one place is shown to another."""
+import json
+import signal
 import time
 
 import exchanges
@@ -20,7 +22,9 @@ class Loop(exchanges.Call):
 
     def check(self, again=False):
         self.relayed = self.relays * len(self.streams())
-        return super().check(again)
+        super().check(again)
+        self.joined = {leg["local"] for leg in self.site.legs() if leg["state"] == "joined"}
+        return self
 
     def settle(self):
         """Within 2 s of the answer no leg is left that is not joined, nor any socket of one."""
@@ -84,8 +88,34 @@ def killed(loop):
     loop.bye()
 
 
+def traced(site, relays):
+    """A capture on the edge of a whole call: what looptrace finds in it afterwards is what the edge did."""
+    path = site.net.folder / "edge.pcap"
+    tcpdump = site.edge.start("tcpdump", "tcpdump", "-Z", "root", "-U", "-n", "--immediate-mode", "-B", "16384", "-i", "any", "-w", path, "udp")
+    tcpdump.wait_line("listening on")
+
+    def compare(joined):
+        lab.wait_until(lambda: path.read_bytes().count(b"BYE sip:") >= 4, "tcpdump to have the BYE")
+        tcpdump.signal(signal.SIGINT)
+        tcpdump.wait_exit()
+        done = site.edge.run(lab.PROGRAMS / "looptrace", "--config", site.config, "--format", "json", path)
+        lab.require(done.returncode == 0, f"looptrace: {done.stderr}")
+        found = [r for r in map(json.loads, done.stdout.splitlines()) if r["type"] == "path"]
+        lab.require(len(found) == 1 and found[0]["relays_needed"] == relays, f"looptrace, where the edge had {relays} relays: {found}")
+        lab.require(relays > 0 or found[0]["relays"] == 0, f"looptrace sees relays where none is left: {found}")
+        made = [hop["relay"] for hop in found[0]["hops"] if "relay" in hop]
+        needed = {one[f"towards_{end}"] for one in made for end in ("caller", "callee") if one[f"{end}_side_needed"]}
+        lab.require(relays == 0 or needed == joined, f"looptrace would keep {needed}, the edge had joined {joined}")
+        lab.require(len(found[0]["hops"]) >= 5, f"not every hop was found: {found}")
+    return compare
+
+
 def tell(site, hosts, uri, relays, same_nat=None):
-    for part in (story, others, late, killed):
+    with Loop(site, *hosts, uri, relays) as loop:
+        compare = traced(site, relays)
+        others(loop)
+        compare(loop.joined)
+    for part in (story, late, killed):
         with Loop(site, *hosts, uri, relays) as loop:
             try:
                 part(loop)
