@@ -167,12 +167,12 @@ Edge::Route Edge::route_to_client(const Upstream& from, const Stripped& stripped
 /// come from. A NAT may have given its sender another port meanwhile, so where no flow is equal the address decides.
 Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& from, const Stripped& stripped) const {
     const sip::DialogToken& token = *stripped.token;
-    auto session = media_.find(request.call_id(), request.from_tag(), request.to_tag(), &token);
-    if (session && media_.token(*session) != token) session.reset();
+    const auto known = media_.find(request.call_id(), request.from_tag(), request.to_tag(), &token);
+    const SessionId session = known && media_.token(*known) == token ? *known : 0;  // 0: none
     sip::DialogToken newest = token;
-    if (session) {
-        newest = {.caller = media_.end_info(*session, End::caller).flow,
-                  .callee = media_.end_info(*session, End::callee).flow};
+    if (session != 0) {
+        newest = {.caller = media_.end_info(session, End::caller).flow,
+                  .callee = media_.end_info(session, End::callee).flow};
     }
     const auto came_from = [&](const sip::Flow& flow, bool exactly) {
         return exactly ? flow == from.flow
@@ -189,7 +189,7 @@ Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& f
     const bool from_callee = callee_sent(exactly);
     bool to_callee = from_caller;
     if (from_caller && from_callee) {  // both behind one address, ports changed: the tags tell
-        to_callee = !session || media_.end_of(*session, request.from_tag()) == End::caller;
+        to_callee = session == 0 || media_.end_of(session, request.from_tag()) == End::caller;
     } else if (!from_caller && !from_callee) {
         return {.destination = {}, .targets = {}, .status = 403, .reason = "Not A Party Of This Dialog"};
     }
@@ -198,7 +198,7 @@ Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& f
         return {.destination = {}, .targets = {}, .status = 430, .reason = "Flow Failed"};
     }
     const sip::Binding* binding = registrar_.on_flow(to);
-    const auto party = session              ? media_.end_info(*session, to_callee ? End::callee : End::caller).party
+    const auto party = session != 0         ? media_.end_info(session, to_callee ? End::callee : End::caller).party
                        : binding != nullptr ? binding->party
                                             : nat::classify_address(to.remote.address, settings_.networks);
     return {.destination = proxy::Destination::dialog,
