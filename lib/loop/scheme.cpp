@@ -24,7 +24,8 @@ PassId Scheme::open(const nat::Party& caller_end, const nat::Party& callee_end) 
 PassId Scheme::fork(PassId original) {
     const Pass& first = passes_.at(original);
     const PassId id = open(first.sides[0].neighbour, first.sides[1].neighbour);
-    if (!first.offerer) return id;  // no offer that another answer could belong to
+    // No offer of the caller that another answer could belong to.
+    if (!first.offerer || (first.sides[0].came == 0 && first.sides[0].own == 0)) return id;
     Pass& pass = passes_.at(id);
     pass.offerer = End::caller;
     pass.before = std::make_unique<Before>();  // nothing: when this answer fails, so does all of this pass
@@ -84,11 +85,11 @@ Shown Scheme::offer(PassId id, End from, const Incoming& incoming) {
     Shown shown{.leg = 0, .raw = party(origin)->endpoint, .rtcp = party(origin)->rtcp};
     if (says_nothing) {
         shown = to.shown;  // on hold by c=0.0.0.0: the neighbour learns no other endpoint, so it has none
-        if (shown.leg != 0 && shown.leg == to.leg) shown.leg = use_leg(to, origin);
+        if (shown.leg != 0 && shown.leg == to.leg) shown.leg = offer_leg(to, origin);
     } else if (to.shown.leg != to.leg && still_leads(to, origin) && needs_relay_(party(origin)->where, listener)) {
         shown = to.shown;
     } else if (keeps_leg || needs_relay_(party(origin)->where, listener)) {
-        shown = {.leg = use_leg(to, origin), .raw = {}, .rtcp = {}};
+        shown = {.leg = offer_leg(to, origin), .raw = {}, .rtcp = {}};
     }
     shown.setup = offered_role(pass, from, origin, shown);
     set_shown(pass, other(from), shown);
@@ -103,6 +104,10 @@ Shown Scheme::answer(PassId id, const Incoming& incoming) {
     if (!pass.before) return asked.shown;
     note_changed(pass);
     const End answerer = other(offerer);
+    if (const Leg* offered = leg(pass.sides[index(answerer)].leg); offered != nullptr && offered->offered != 0) {
+        set_stands_for(pass.sides[index(answerer)].leg, offered->offered);
+        set_offered(pass.sides[index(answerer)].leg, 0);
+    }
     const PartyId destination = speaker(pass, answerer, incoming);
     const Side& from = pass.sides[index(answerer)];
     if (from.came == 0) parties_.at(from.own).thing.told = from.shown;
@@ -167,7 +172,7 @@ std::optional<sdp::Setup> Scheme::answered_role(const Pass& pass, End offerer, P
 /// Whether the leg that a neighbour knows already, its own or one passed on, will do for this party too.
 bool Scheme::still_leads(const Side& side, PartyId party) const {
     const Leg* seen = leg(side.shown.leg);
-    return seen != nullptr && seen->stands_for == party && !needs_relay_(seen->towards, side.neighbour);
+    return seen != nullptr && behind(*seen) == party && !needs_relay_(seen->towards, side.neighbour);
 }
 
 void Scheme::prefer(PassId id) {
@@ -230,6 +235,7 @@ void Scheme::restore(Pass& pass) {
         } else {
             drop_party(std::exchange(side.own, 0));
         }
+        set_offered(side.leg, 0);
         if (before.leg != 0) {
             set_stands_for(before.leg, pass.before->legs[index(end)].stands_for);
         } else if (side.leg != 0) {
@@ -246,6 +252,7 @@ void Scheme::finish(Pass& pass) {
     pass.before.reset();
     for (Side& side : pass.sides) {
         close_exchange(side);
+        set_offered(side.leg, 0);
         if (side.own != 0) parties_.at(side.own).thing.pending = false;
     }
 }
@@ -264,7 +271,7 @@ PartyId Scheme::speaker(Pass& pass, End end, const Incoming& incoming) {
         set_came(side, 0);
     }
     const Leg* named = leg(side.came);
-    if (named != nullptr && party(named->stands_for) != nullptr) return named->stands_for;
+    if (named != nullptr && party(behind(*named)) != nullptr) return behind(*named);
     set_came(side, 0);
     if (side.own == 0) {
         side.own = next_++;
@@ -290,6 +297,15 @@ LegId Scheme::use_leg(Side& side, PartyId stands_for) {
     if (!std::exchange(side.in_exchange, true)) ++legs_.at(side.leg).exchanges;
     set_stands_for(side.leg, stands_for);
     return side.leg;
+}
+
+/// A leg whose party is another one in this offer goes on for the old one until the answer: a join that counts stays.
+LegId Scheme::offer_leg(Side& side, PartyId origin) {
+    const Leg* known = leg(side.leg);
+    if (known == nullptr || known->stands_for == 0 || known->stands_for == origin) return use_leg(side, origin);
+    const LegId id = use_leg(side, known->stands_for);
+    set_offered(id, origin);
+    return id;
 }
 
 const Leg* Scheme::leg(LegId id) const {
@@ -379,6 +395,13 @@ void Scheme::set_stands_for(LegId id, PartyId party) {
     drop_party(std::exchange(leg.stands_for, party));
 }
 
+void Scheme::set_offered(LegId id, PartyId party) {
+    const auto found = legs_.find(id);
+    if (found == legs_.end() || found->second.thing.offered == party) return;
+    hold_party(party);
+    drop_party(std::exchange(found->second.thing.offered, party));
+}
+
 void Scheme::hold_leg(LegId leg) {
     const auto found = legs_.find(leg);
     if (found != legs_.end()) ++found->second.holders;
@@ -388,9 +411,10 @@ void Scheme::drop_leg(LegId leg) {
     const auto found = legs_.find(leg);
     if (found == legs_.end() || --found->second.holders > 0) return;
     changed_.push_back(leg);
-    const PartyId party = found->second.thing.stands_for;
+    const Leg gone = found->second.thing;
     legs_.erase(found);
-    drop_party(party);
+    drop_party(gone.stands_for);
+    drop_party(gone.offered);
 }
 
 void Scheme::hold_party(PartyId party) {

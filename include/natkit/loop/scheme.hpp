@@ -70,6 +70,7 @@ struct Party {
 struct Leg {
     nat::Party towards;      ///< the neighbour that sees it: decides side and family of the local address
     PartyId stands_for = 0;  ///< the party behind it: what its neighbour sends shall arrive there
+    PartyId offered = 0;     ///< will be behind it, where the open offer that says so is answered
 };
 
 /// Whether a media stream between two parties needs a relay.
@@ -163,6 +164,9 @@ class Scheme {
 
     [[nodiscard]] PartyId speaker(Pass& pass, End end, const Incoming& incoming);
     [[nodiscard]] LegId use_leg(Side& side, PartyId stands_for);
+    [[nodiscard]] LegId offer_leg(Side& side, PartyId origin);
+    [[nodiscard]] static PartyId behind(const Leg& leg) { return leg.offered != 0 ? leg.offered : leg.stands_for; }
+    void set_offered(LegId leg, PartyId party);
     [[nodiscard]] bool still_leads(const Side& side, PartyId party) const;
     [[nodiscard]] std::optional<sdp::Setup> offered_role(const Pass& pass, End from, PartyId origin,
                                                          const Shown& shown) const;

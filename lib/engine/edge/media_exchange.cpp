@@ -141,7 +141,9 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         const sdp::Media* media = i < sdp.media().size() ? &sdp.media()[i] : nullptr;
         // A preview may refuse what the answer that counts takes: the stream goes when the exchange is closed.
         stream.refused = media == nullptr || media->rejected();
-        if (stream.refused || stream.pass == 0) continue;
+        if (stream.refused) continue;
+        // Nothing can be shown for it, and the answerer's own endpoint must not be.
+        if (stream.pass == 0) return fail(Errc::not_found, "a stream that was not offered, or whose relay is gone");
         const Said answered = said_in(sdp, *media, false);
         const auto said = incoming(session, id, from, answered);
         if (!said) return std::unexpected(said.error());

@@ -158,15 +158,11 @@ void Media::bring_about(Instant now, Output& out) {
 }
 
 void Media::face(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
-    const auto is_retired = [&](const LiveLeg& one) {
-        const auto session = sessions_.find(one.session);
-        return session != sessions_.end() && session->second.retired;
-    };
     const loop::LegId mate_id = scheme_.mate(id);
     LiveLeg* mate = live(mate_id);
-    if (is_retired(leg) || (mate != nullptr && is_retired(*mate))) return;
+    if (retired(leg) || (mate != nullptr && retired(*mate))) return;
     if (mate_id == 0 || mate == nullptr || !mate->opened) {
-        if (!scheme_.needed(id) && !leg.parted) superfluous_.add(now + parting_time, id);
+        if (!scheme_.needed(id) && !leg.parted) part_soon(id, now);
         return;
     }
     tell_party(id, leg, out);
@@ -202,9 +198,19 @@ void Media::tell_party(loop::LegId id, LiveLeg& leg, Output& out) {
 void Media::part_superfluous(Instant now, Output& out) {
     while (const auto id = superfluous_.pop_due(now)) {
         LiveLeg* leg = live(*id);
-        if (leg == nullptr || !leg->opened || leg->parted || scheme_.needed(*id)) continue;
+        if (leg == nullptr || !leg->opened || leg->parted || (scheme_.needed(*id) && !retired(*leg))) continue;
         part(*leg, out);
     }
+}
+
+/// Not at once: an answer that needs it after all may be on its way.
+void Media::part_soon(loop::LegId leg, Instant now) {
+    superfluous_.add(now + parting_time, leg);
+}
+
+bool Media::retired(const LiveLeg& leg) const {
+    const auto session = sessions_.find(leg.session);
+    return session != sessions_.end() && session->second.retired;
 }
 
 void Media::part(LiveLeg& leg, Output& out) {

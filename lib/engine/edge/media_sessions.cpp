@@ -239,9 +239,9 @@ void Media::retire(SessionId id, Instant now, Output& out) {
     if (found == sessions_.end() || found->second.established || found->second.retired) return;
     Session& session = found->second;
     session.retired = true;
-    for (const loop::LegId leg : legs_of(session)) {
-        if (LiveLeg* known = live(leg); known != nullptr && known->session == id) part(*known, out);
-    }
+    for (const loop::LegId leg : legs_of(session)) part_soon(leg, now);
+    out.log(LogLevel::low_level, "call " + session.call_id + ": another answer has won; what was opened for " +
+                                     to_string(session.ends[1].flow.remote) + " parts");
     plan(id, now + late, "answered elsewhere", now);
 }
 

@@ -115,9 +115,59 @@ class Path {
         check();
     }
 
-    void offer(End from, bool hold = false) {
+    /// An offer that the hop after so many passes refuses: those beyond never hear of it. Until then the call goes on.
+    void refused_after(End from, std::size_t count) {
+        history_ += " refused-half-way";
+        ports_before_ = ports_;
+        move(from);
+        offer(from, false, count);
+        check_committed();
+        for (std::size_t i = count; i-- > 0;) {
+            scheme_.fail(passes_[from == End::caller ? i : passes_.size() - 1 - i]);
+            note_changes();
+        }
+        told_ = told_before_;
+        ports_ = ports_before_;
+        check();
+    }
+
+    /// The first offer forks beyond the last pass: all passes see two To-tags, and one of them wins.
+    void fork(bool second_wins, bool early_again) {
+        history_ += second_wins ? " fork-second" : " fork-first";
+        offer(End::caller);
+        const Incoming offered = told_[1];
+        answer(End::caller);
+        const std::array<Incoming, 2> first_told = told_;
+        const std::array<std::uint16_t, 2> first_ports = ports_;
+        std::vector<PassId> forks;
+        for (const PassId pass : passes_) {
+            forks.push_back(scheme_.fork(pass));
+            (void)scheme_.prepare(forks.back());
+        }
+        move(End::callee);
+        std::swap(passes_, forks);
+        told_[1] = offered;
+        answer(End::caller);
+        check_pair();
+        if (!second_wins) {
+            std::swap(passes_, forks);
+            told_ = first_told;
+            ports_ = first_ports;
+            if (early_again) answer(End::caller);
+        }
+        for (std::size_t i = passes_.size(); i-- > 0;) scheme_.prefer(passes_[i]);  // as a 2xx comes back
+        accept();
+        note_changes();
+        check_pair();
+        for (const PassId pass : forks) scheme_.close(pass);
+        note_changes();
+        told_before_ = told_;
+        check();
+    }
+
+    void offer(End from, bool hold = false, std::size_t count = 100) {
         Incoming incoming = hold ? Incoming{} : spoken(from);
-        for (std::size_t i = 0; i < passes_.size(); ++i) {
+        for (std::size_t i = 0; i < std::min(count, passes_.size()); ++i) {
             const std::size_t pass = from == End::caller ? i : passes_.size() - 1 - i;
             const std::size_t to = from == End::caller ? pass + 1 : pass;
             incoming = pass_on(scheme_.offer(passes_[pass], from, incoming), to);
@@ -156,8 +206,29 @@ class Path {
         for (const LegId leg : scheme_.take_changed()) mates_[leg] = {scheme_.mate(leg), scheme_.needed(leg)};
     }
 
+    /// While an offer is open, the legs of the exchange that counts stay joined, and nobody is sent anything elsewhere.
+    void check_committed() const {
+        const LegId a = told_before_[0].leg, b = told_before_[1].leg;
+        if (a == 0 || b == 0) return;
+        expect(scheme_.mate(a) == b && scheme_.mate(b) == a, "an open offer should not part the join that counts");
+        for (const auto& [leg, end] : {std::pair(a, End::caller), std::pair(b, End::callee)}) {
+            const Party* party = scheme_.party(scheme_.remote(leg));
+            const Endpoint before{.address = at_place(home(end)).visible, .port = ports_before_[slot(end)]};
+            expect(party != nullptr && (party->pending || party->endpoint == before),
+                   "an open offer should not turn the media that count");
+        }
+    }
+
     /// Both ends are on the two sides of one join, or on none, as the decision between them says.
     void check() const {
+        check_pair();
+        if (needs_relay(at_place(hops_.front()), at_place(hops_.back())))
+            expect(open_legs() == 2, "they and no others should be open");
+        else
+            expect(open_legs() == 0, "no leg should be open");
+    }
+
+    void check_pair() const {
         const Incoming& a = told_[0];
         const Incoming& b = told_[1];
         for (const PassId pass : passes_) {
@@ -172,13 +243,11 @@ class Path {
         if (!needs_relay(at_place(hops_.front()), at_place(hops_.back()))) {
             expect(a.leg == 0 && a.endpoint == endpoint(End::callee), "the caller should see the callee itself");
             expect(b.leg == 0 && b.endpoint == endpoint(End::caller), "the callee should see the caller itself");
-            expect(open_legs() == 0, "no leg should be open");
             return;
         }
         expect(a.leg != 0 && b.leg != 0, "both should be shown a leg");
         expect(a.leg != b.leg && scheme_.mate(a.leg) == b.leg && scheme_.mate(b.leg) == a.leg,
                "the legs should be joined");
-        expect(open_legs() == 2, "they and no others should be open");
         const Party* caller = scheme_.party(scheme_.remote(a.leg));
         const Party* callee = scheme_.party(scheme_.remote(b.leg));
         expect(caller != nullptr && caller->endpoint == endpoint(End::caller),
@@ -263,13 +332,28 @@ void for_each_path(std::size_t passes, Function&& function) {
     }
 }
 
+/// One of the things that happen in a call.
+void change(Path& path, End from, std::size_t passes, std::mt19937& random) {
+    switch (random() % 6) {
+        case 0: path.hold(from); break;
+        case 1:
+            path.move(from);
+            path.exchange(from);
+            break;
+        case 2: path.refused(from, false); break;
+        case 3: path.refused(from, true); break;
+        case 4: path.refused_after(from, 1 + random() % passes); break;
+        default: path.exchange(from);
+    }
+}
+
 }  // namespace
 
 TEST_CASE("loop::Scheme: every path of one to four passes, five offers from either end") {
     std::size_t calls = 0;
     for (std::size_t passes = 1; passes <= 4; ++passes) {
         for_each_path(passes, [&](const std::vector<std::size_t>& hops) {
-            for (unsigned directions = 0; directions < 32; directions += passes < 4 ? 1 : 11) {
+            for (unsigned directions = 0; directions < 32; directions += passes < 4 ? 1 : 6) {
                 Path path(hops);
                 for (unsigned round = 0; round < 5; ++round)
                     path.exchange((directions >> round & 1U) != 0 ? End::callee : End::caller);
@@ -278,7 +362,7 @@ TEST_CASE("loop::Scheme: every path of one to four passes, five offers from eith
             }
         });
     }
-    CHECK(calls == 32 * (25 + 125 + 625) + 3 * 3125);
+    CHECK(calls == 32 * (25 + 125 + 625) + 6 * 3125);
 }
 
 TEST_CASE("loop::Scheme: hold, port changes and refused offers in between") {
@@ -289,16 +373,7 @@ TEST_CASE("loop::Scheme: hold, port changes and refused offers in between") {
             path.exchange(End::caller);
             for (unsigned step = 0; step < 8; ++step) {
                 const End from = random() % 2 == 0 ? End::caller : End::callee;
-                switch (random() % 5) {
-                    case 0: path.hold(from); break;
-                    case 1:
-                        path.move(from);
-                        path.exchange(from);
-                        break;
-                    case 2: path.refused(from, false); break;
-                    case 3: path.refused(from, true); break;
-                    default: path.exchange(from);
-                }
+                change(path, from, passes, random);
             }
             path.exchange(End::callee);
             path.hang_up(random() % 2 == 0);
@@ -319,6 +394,22 @@ TEST_CASE("loop::Scheme: who connects to whom in TCP streams, on every path, who
                     path.connect(End::caller, second, Setup::passive);
                     path.hang_up(false);
                 }
+            }
+        });
+    }
+}
+
+TEST_CASE("loop::Scheme: forks beyond every path, then holds, port changes and refused offers") {
+    std::mt19937 random(6337);
+    for (std::size_t passes = 1; passes <= 3; ++passes) {
+        for_each_path(passes, [&](const std::vector<std::size_t>& hops) {
+            for (const bool second_wins : {false, true}) {
+                Path path(hops);
+                path.fork(second_wins, random() % 2 == 0);
+                for (unsigned step = 0; step < 6; ++step)
+                    change(path, random() % 2 == 0 ? End::caller : End::callee, passes, random);
+                path.exchange(End::caller);
+                path.hang_up(random() % 2 == 0);
             }
         });
     }

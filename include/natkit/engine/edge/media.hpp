@@ -120,7 +120,8 @@ class Media {
     void open_for_answer(SessionId session, Instant now, Output& out, OnBody ready);
     /// A 2xx to the INVITE: this session has the legs that it shares with other answers.
     void win(SessionId session, Instant now, Output& out);
-    /// Another answer has won: the legs part at once. Without a 2xx of its own (win()) the session ends after 32 s.
+    /// Another answer has won: the legs part within a second. Without a 2xx of its own (win()) the session ends after
+    /// 32 s.
     void retire(SessionId session, Instant now, Output& out);
     /// RFC 4028: without a refresh the session ends after so long; nothing: no such timer.
     void set_timer(SessionId session, std::optional<std::chrono::seconds> interval, Instant now);
@@ -260,6 +261,8 @@ class Media {
     void bring_about(Instant now, Output& out);
     void face(loop::LegId id, LiveLeg& live, Instant now, Output& out);
     void tell_party(loop::LegId id, LiveLeg& live, Output& out);
+    void part_soon(loop::LegId leg, Instant now);
+    [[nodiscard]] bool retired(const LiveLeg& live) const;
     static void part(LiveLeg& live, Output& out);
     void part_superfluous(Instant now, Output& out);
     void keep(Session& session, Output& out);

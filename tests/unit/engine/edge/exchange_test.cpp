@@ -226,3 +226,35 @@ TEST_CASE("a line that is removed gives its ports back, one that is re-used gets
         CHECK(world.legs.size() == 2);
     }
 }
+
+TEST_CASE("legs that mediarelay has freed by itself: the call goes on, and the next offer gets new ones") {
+    World world;
+    Call call(world, lan_phone, nat_phone);
+    call.establish();
+    const auto lose = [&] {
+        const std::vector<std::string> lost(world.legs.begin(), world.legs.end());
+        world.legs.clear();
+        Output out;
+        world.edge.on_legs_lost(lost, world.now, out);
+        world.take(out);
+    };
+    SUBCASE("between offers") {
+        lose();
+    }
+    SUBCASE("while an offer is open: its answer shows nobody's own address") {
+        const std::string offer = call.send(lan_phone, "INVITE", sdp_of(lan_phone, 2));
+        REQUIRE_FALSE(offer.empty());
+        lose();
+        const std::string ok = call.answer(lan_phone, offer, 200, sdp_of(nat_phone, 2));
+        REQUIRE_FALSE(ok.empty());
+        CHECK(body_of(ok).empty());
+    }
+    CHECK(world.edge.media().size() == 1);
+    const std::string offer = call.send(nat_phone, "INVITE", sdp_of(nat_phone, 3));
+    CHECK(clean(offer, nat_phone));
+    CHECK(clean(call.answer(nat_phone, offer, 200, sdp_of(lan_phone, 3)), lan_phone));
+    CHECK(world.legs.size() == 2);
+    const std::string bye = call.send(lan_phone, "BYE");
+    REQUIRE_FALSE(call.answer(lan_phone, bye, 200).empty());
+    CHECK(world.legs.empty());
+}
