@@ -5,11 +5,13 @@ sipedge. Files go both ways and must come out the same; no private address on th
 import contextlib
 import hashlib
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import exchanges
 import lab
+import phones
 import proxy
 import site_of_phones as sites
 import streams
@@ -25,32 +27,34 @@ def bracketed(address):
     return f"[{address}]" if ":" in address else address
 
 
-def socat(phone, dialog, role, n):
-    """One end of the stream of the last m= line: listens at the port it said, or connects to where it was told; sends a file, and
+def socat(host, name, role, mine, peer):
+    """One end of a TCP stream: listens at its own endpoint, or connects to the one it was told (address, port); sends a file, and
     keeps what comes."""
-    six = "6" if ":" in phone.bare else "4"
+    address, port = mine if role == "listen" else peer
+    six = "6" if ":" in address else "4"
+    remote = f"TCP{six}-LISTEN:{port},reuseaddr,bind={bracketed(address)}" if role == "listen" else f"TCP{six}:{bracketed(address)}:{port}"
+    sent, got = host.lab.folder / f"{name}-sent", host.lab.folder / f"{name}-got"
+    sent.write_bytes(streams.noise(SIZE, name))
+    program = host.start(f"socat of {name}", "socat", "-t", "60", remote, f"OPEN:{sent},rdonly!!CREATE:{got}")
     if role == "listen":
-        remote = f"TCP{six}-LISTEN:{dialog.said[-1].port},reuseaddr,bind={bracketed(phone.bare)}"
-    else:
-        remote = f"TCP{six}:{bracketed(dialog.told[-1].address)}:{dialog.told[-1].port}"
-    folder = phone.host.lab.folder
-    sent, got = folder / f"{phone.name}-{n}-sent", folder / f"{phone.name}-{n}-got"
-    sent.write_bytes(streams.noise(SIZE, f"{phone.name} {n}"))
-    program = phone.host.start(f"socat of {phone.name}", "socat", "-t", "60", remote, f"OPEN:{sent},rdonly!!CREATE:{got}")
-    if role == "listen":
-        lab.wait_until(lambda: any(e.endswith(f":{dialog.said[-1].port}") for e in streams.alive(phone.host)), f"{phone.name} to listen")
+        lab.wait_until(lambda: any(e.endswith(f":{port}") for e in streams.alive(host)), f"{name} to listen")
     return program, sent, got
+
+
+def came_through(one, other):
+    for program, _, _ in (one, other):
+        lab.require(program.wait_exit(60) == 0, f"{program.name}: {program.output}")
+    lab.require(digest(one[1]) == digest(other[2]) and digest(other[1]) == digest(one[2]), "what came is not what was sent")
 
 
 def transfer(call, a, b):
     """A file each way; `a` and `b` say what the caller and the callee do."""
     call.files = getattr(call, "files", 0) + 1
     ends = [(call.a, a), (call.b, b)]
-    running = {d.phone.name: socat(d.phone, d, role, call.files) for d, role in sorted(ends, key=lambda e: e[1] == "connect")}
-    one, other = (running[d.phone.name] for d, _ in ends)
-    for program, _, _ in (one, other):
-        lab.require(program.wait_exit(60) == 0, f"{program.name}: {program.output}")
-    lab.require(digest(one[1]) == digest(other[2]) and digest(other[1]) == digest(one[2]), "what came is not what was sent")
+    running = {d.phone.name: socat(d.phone.host, f"{d.phone.name}-{call.files}", role, (d.phone.bare, d.said[-1].port),
+                                   (d.told[-1].address, d.told[-1].port))
+               for d, role in sorted(ends, key=lambda e: e[1] == "connect")}
+    came_through(*(running[d.phone.name] for d, _ in ends))
 
 
 def end(call):
@@ -234,6 +238,27 @@ def by_a_proxy(net, make_caller, make_callee, relayed):
     return exchanges.Call(site, make_caller(site), make_callee(site), f"sip:carol@{outside.address}", relayed)
 
 
+def by_sipp(net):
+    """Phones that are not ours: SIPp offers and answers audio and T.120. The caller, on the WAN, listens."""
+    site = sites.Site(net).start()
+    caller, callee = site.wan_host(), site.lan_host()
+    lab.require(phones.sipp(callee, "register", "-s", "carol", remote=f"{sites.LAN_EDGE}:5060").wait_exit() == 0, "REGISTER failed")
+    tap = net.tap(callee)
+    t120 = "m=application 1503 TCP t120"
+    answering = phones.sipp(callee, "call-uas", sdp=t120, seconds=60)
+    calling = phones.sipp(caller, "call-uac", "-s", "carol", "-d", 8000, remote=f"{sites.WAN_EDGE}:5060", sdp=t120, seconds=60)
+    invite = lab.wait_until(lambda: [text for _, text in tap.sip() if text.startswith("INVITE")], "the INVITE")[0]
+    told = re.search(r"c=IN IP4 (\S+)", invite)[1], int(re.search(r"m=application (\d+) TCP t120", invite)[1])
+    lab.require(told[0] == sites.LAN_EDGE and told[1] != 1503, f"the callee is told {told}")
+    lab.wait_until(lambda: [text for _, text in tap.sip() if text.startswith("ACK")], "the call to stand")
+    one = socat(caller, "caller", "listen", (caller.address, 1503), None)
+    came_through(one, socat(callee, "callee", "connect", None, told))
+    lab.require(calling.wait_exit(60) == 0, "the caller saw something else")
+    lab.require(answering.wait_exit(60) == 0, "the callee saw something else")
+    site.wait_nothing_left()
+    site.check_wan()
+
+
 def loop_without_relay(net):
     """Out to the WAN and back to the LAN: the two connect directly, as they said."""
     with by_a_proxy(net, sites.Site.lan_host, sites.Site.lan_host, relayed=0) as call:
@@ -259,4 +284,4 @@ if __name__ == "__main__":
     lab.main(lan_to_wan, wan_to_lan, from_four_to_six, from_six_to_four, active_and_passive, passive_and_active, actpass_both_near,
              actpass_from_behind_a_nat, actpass_to_behind_a_nat, actpass_between_nats, active_from_behind_a_nat,
              behind_a_nat_with_a_forwarded_port, behind_a_nat_without_a_forwarded_port, audio_beside_it, a_new_connection,
-             loop_without_relay, loop_over_one_relay)
+             by_sipp, loop_without_relay, loop_over_one_relay)
