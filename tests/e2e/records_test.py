@@ -22,7 +22,7 @@ def shape(value):
 
 
 def documented():
-    lines = [line.replace("\\\\", "\\") for line in PAGE.read_text().splitlines() if line.startswith('{"type"')]
+    lines = [line.replace("\\e", "\\") for line in PAGE.read_text().splitlines() if line.startswith('{"type"')]
     return [json.loads(line) for line in lines]
 
 
