@@ -144,13 +144,15 @@ def renew_refuses_a_file_that_cannot_be_used(net):
 
 def a_worker_that_hangs_is_started_again(net):
     site = site_of_phones.Site(net).start()
+    all_run = lambda: {c["state"] for c in site.status()["components"]} == {"running"}
+    lab.wait_until(all_run, "all to run", 30)
     held = {name: site.pid(name) for name in ("sipedge", "natpinger")}
     other = site.pid("mediarelay")
     for pid in held.values():
         os.kill(pid, signal.SIGSTOP)
     for name, pid in held.items():
         site.natkit.wait_line(rf"failures NATKIT {name} \(process {pid}\) does not answer; killed", 60, again=True)
-    lab.wait_until(lambda: {c["state"] for c in site.status()["components"]} == {"running"}, "all to run", 30)
+    lab.wait_until(all_run, "all to run again", 30)
     lab.require(all(site.pid(name) != pid for name, pid in held.items()) and site.pid("mediarelay") == other, "not those that hung")
     # A natkit that was itself held up blames nobody.
     pids = {name: site.pid(name) for name in site_of_phones.WORKERS}
