@@ -178,8 +178,15 @@ Result<Endpoint> local_endpoint(const Fd& socket) {
 
 struct UdpSocket::Receiver {
     OnDatagram on_datagram;
+    Poll* poll = nullptr;
+    bool reading = true;
     bool open = true;
 
+    /// An error, as of an ICMP message to a connected socket, ends the watch and is no reason to be deaf from then on:
+    /// recvmmsg() has taken it off the socket.
+    void go_on() {
+        if (open && reading) poll->watch(true, false);
+    }
     void receive(int fd) {
         Batch& buffers = thread_batch();
         assert(!buffers.busy && "a loop inside a datagram callback");
@@ -207,10 +214,13 @@ UdpSocket::UdpSocket(Loop& loop, Fd socket, OnDatagram on_datagram)
     local_ = local_endpoint(socket_).value_or(Endpoint{});
     poll_ = std::make_unique<Poll>(
         loop, socket_.get(),
-        [receiver = receiver_.get(), owner = std::weak_ptr(receiver_), fd = socket_.get()](bool, bool) {
+        [receiver = receiver_.get(), owner = std::weak_ptr(receiver_), fd = socket_.get()](bool, bool failed) {
             const auto keep = owner.lock();  // the callback may destroy the socket
-            if (keep) receiver->receive(fd);
+            if (!keep) return;
+            receiver->receive(fd);
+            if (failed) receiver->go_on();
         });
+    receiver_->poll = poll_.get();
     poll_->watch(true, false);
 }
 
@@ -225,6 +235,7 @@ Fd UdpSocket::release() {
 }
 
 void UdpSocket::read(bool on) {
+    receiver_->reading = on;
     poll_->watch(on, false);
 }
 
