@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "supervisor_impl.hpp"
 
@@ -132,12 +133,19 @@ std::optional<Error> Supervisor::Impl::serve_metrics() {
     auto opened = open_metrics(config.control);
     if (!opened) return std::move(opened.error());
     metrics_server = std::move(*opened);
+    if (metrics_server) count_from_now();
     return std::nullopt;
 }
 
-/// Counts a worker's records. Those of a snapshot were counted when they were news.
+void Supervisor::Impl::count_from_now() {
+    if (std::exchange(counting, true)) return;
+    for (const auto& worker : workers) watch(*worker);
+}
+
+/// Counts a worker's records for the metrics, where anybody may ask for these: records cost each call their making.
+/// Those of a snapshot were counted when they were news.
 void Supervisor::Impl::watch(Worker& worker) {
-    if (worker.name() == "natpinger") return;
+    if (!counting || worker.name() == "natpinger") return;
     auto in_snapshot = std::make_shared<bool>(true);
     worker.client().watch(
         [this, in_snapshot](const Json& record) {

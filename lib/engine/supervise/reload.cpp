@@ -70,6 +70,7 @@ config::Problems Supervisor::Impl::take_over(const config::Loaded& fresh) {
     const std::optional<Endpoint>& where = fresh.config.control.metrics;
     const bool stays = where && metrics_server && metrics_server->local() == *where;
     if (!stays) metrics_server = std::move(*metrics);
+    if (metrics_server) count_from_now();
     return {};
 }
 

@@ -156,7 +156,6 @@ void Supervisor::Impl::make_workers() {
                 .on_running = [this](Worker& worker) { on_worker_running(worker); },
                 .on_unusable = [this](Worker& worker) { on_worker_unusable(worker); },
                 .on_stopped = [this](Worker&) { on_worker_stopped(); }}));
-        watch(*workers.back());
     }
 }
 

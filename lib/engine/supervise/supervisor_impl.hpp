@@ -40,6 +40,7 @@ struct Supervisor::Impl {
     Notifier notifier;
     Tally tally;
     std::unique_ptr<io::HttpServer> metrics_server;
+    bool counting = false;                         ///< the workers' records, since there are metrics
     std::vector<std::unique_ptr<Worker>> workers;  ///< in the order of their start
     bool sockets_open = false;
     std::vector<std::pair<Worker*, std::function<void(bool)>>> waiting_for_sockets;
@@ -100,6 +101,7 @@ struct Supervisor::Impl {
     /// A server for `wanted`; none where none is wanted, where it is served already, or where it is no problem.
     [[nodiscard]] Result<std::unique_ptr<io::HttpServer>> open_metrics(const config::Control& wanted);
     void watch(Worker& worker);
+    void count_from_now();
     /// Asks all workers that run; calls back with the object that `status` answers.
     void gather_status(std::function<void(const Json&)> done);
     void ask_edge(const std::string& command, const control::Reply& reply);
