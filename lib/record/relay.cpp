@@ -45,12 +45,12 @@ Result<std::optional<Value>> read(const Json& object, const std::string& prefix,
 
 template <class Enum, std::size_t N>
 Result<Enum> word(const Json& object, const std::string& key, const std::array<Enum, N>& values) {
-    const std::size_t dot = key.rfind('.');
-    const std::string name = dot == std::string::npos ? key : key.substr(dot + 1);
-    const auto given = string_at(object, name.c_str());
-    std::string choices;
+    const auto given = string_at(object, key.c_str() + key.rfind('.') + 1);  // all of it, where there is no dot
     for (const Enum value : values) {
         if (given && *given == to_string(value)) return value;
+    }
+    std::string choices;
+    for (const Enum value : values) {
         choices += (choices.empty() ? "'" : ", '") + std::string(to_string(value)) + "'";
     }
     if (!given) return fail(Errc::bad_input, "missing; one of " + choices, key);

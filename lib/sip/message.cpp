@@ -53,13 +53,18 @@ constexpr std::array spellings = std::to_array<Spelling>({
     {Name::reason, "Reason", '\0'},
 });
 
+constexpr std::string_view token_letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.!%*_+`'~";
+
+/// By byte: every byte of every header field's name is looked at.
+constexpr auto in_token = [] {
+    std::array<bool, 256> known{};
+    for (const char c : token_letters) known[static_cast<unsigned char>(c)] = true;
+    return known;
+}();
+
 /// RFC 3261 section 25.1 "token".
 bool is_token(std::string_view text) {
-    constexpr std::string_view marks = "-.!%*_+`'~";
-    return !text.empty() && std::ranges::all_of(text, [&](char c) {
-        return (c >= '0' && c <= '9') || (text::lower(c) >= 'a' && text::lower(c) <= 'z') ||
-               marks.find(c) != std::string_view::npos;
-    });
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return in_token[static_cast<unsigned char>(c)]; });
 }
 
 /// Cuts lines off a text, remembering their number; a line ends with CRLF or LF.
@@ -79,6 +84,7 @@ class Lines {
     }
     [[nodiscard]] bool continues() const { return rest_.starts_with(' ') || rest_.starts_with('\t'); }
     [[nodiscard]] std::string_view rest() const { return rest_; }
+    [[nodiscard]] std::size_t number() const { return number_; }
     [[nodiscard]] std::string where() const { return "line " + std::to_string(number_); }
 
   private:
@@ -129,9 +135,11 @@ std::string_view to_string(Name name) noexcept {
 }
 
 Name name_of(std::string_view text) noexcept {
+    const char first = text.empty() ? '\0' : text::lower(text[0]);
     for (const Spelling& spelling : spellings) {
-        const bool compact = text.size() == 1 && text::lower(text[0]) == spelling.compact;
-        if (compact || text::iequals(text, spelling.text)) return spelling.name;
+        const bool compact = text.size() == 1 && first == spelling.compact;
+        const bool alike = text.size() == spelling.text.size() && first == text::lower(spelling.text[0]);
+        if (compact || (alike && text::iequals(text, spelling.text))) return spelling.name;
     }
     return Name::other;
 }
@@ -173,17 +181,17 @@ Result<Message> Message::parse(std::string bytes) {
         auto line = lines.next();
         if (!line) return fail(Errc::bad_input, "no empty line after the header fields", lines.where());
         if (line->empty()) break;
-        const std::string where = lines.where();
+        const std::size_t number = lines.number();
         while (lines.continues()) {  // RFC 3261 section 7.3.1: a folded line
             const auto more = lines.next();
             if (!more) return fail(Errc::bad_input, "no empty line after the header fields", lines.where());
             line = from.substr(0, static_cast<std::size_t>(more->data() + more->size() - from.data()));
         }
         auto header = parse_header(*line);
-        if (!header) return fail(Errc::bad_input, header.error().message, where);
+        if (!header) return fail(Errc::bad_input, header.error().message, "line " + std::to_string(number));
         message.headers_.push_back(*header);
         if (message.headers_.size() > most_headers || all.size() - lines.rest().size() > most_header_bytes) {
-            return fail(Errc::bad_input, "too many header fields", where);
+            return fail(Errc::bad_input, "too many header fields", "line " + std::to_string(number));
         }
     }
     message.body_ = lines.rest();

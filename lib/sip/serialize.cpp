@@ -10,10 +10,13 @@ namespace {
 
 /// A field's own line with every line end inside it as CRLF: bare LF is accepted and never emitted.
 void append_line(std::string& out, std::string_view line) {
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        if (line[i] == '\n' && (i == 0 || line[i - 1] != '\r')) out += '\r';
-        out += line[i];
+    for (std::size_t end = line.find('\n'); end != std::string_view::npos; end = line.find('\n')) {  // folded
+        const std::string_view part = line.substr(0, end);
+        out += part.ends_with('\r') ? part.substr(0, end - 1) : part;
+        out += "\r\n";
+        line.remove_prefix(end + 1);
     }
+    out += line;
     out += "\r\n";
 }
 
