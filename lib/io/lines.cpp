@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t read_chunk = 65536;
 constexpr std::size_t max_waiting_descriptors = 2 * max_descriptors;
+constexpr std::size_t max_gathered = 65536;  ///< bytes
 
 struct Outgoing {
     std::string bytes;
@@ -33,6 +34,9 @@ struct LineConnection::Impl : std::enable_shared_from_this<LineConnection::Impl>
     std::deque<Outgoing> output;
     std::size_t queued = 0;
     bool open = true;
+    bool blocked = false;     ///< the socket is full: the loop tells when it takes more
+    bool gathering = false;   ///< asked to
+    bool delivering = false;  ///< lines that came together: what answers them leaves together
 
     void shut() {
         open = false;
@@ -59,6 +63,7 @@ struct LineConnection::Impl : std::enable_shared_from_this<LineConnection::Impl>
     void read();
     bool take_control(msghdr& message);
     void deliver();
+    void queue(std::string_view line, std::vector<Fd> with);
     void flush();
     [[nodiscard]] ssize_t send_some(Outgoing& out);
 };
@@ -84,7 +89,10 @@ void LineConnection::Impl::read() {
         return;
     }
     input.append(chunk.data(), static_cast<std::size_t>(got));
+    delivering = true;
     deliver();
+    delivering = false;
+    if (open && !gathering) flush();
 }
 
 bool LineConnection::Impl::take_control(msghdr& message) {
@@ -153,12 +161,22 @@ ssize_t LineConnection::Impl::send_some(Outgoing& out) {
     return sent;
 }
 
+void LineConnection::Impl::queue(std::string_view line, std::vector<Fd> with) {
+    const bool joins = !output.empty() && with.empty() && output.back().bytes.size() < max_gathered;
+    Outgoing& out = joins ? output.back() : output.emplace_back();
+    if (!joins) out.descriptors = std::move(with);
+    out.bytes.append(line).push_back('\n');
+    queued += line.size() + 1;
+}
+
 void LineConnection::Impl::flush() {
+    blocked = false;
     while (!output.empty()) {
         Outgoing& out = output.front();
         const ssize_t sent = send_some(out);
         if (sent < 0) {
-            if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) break;
+            blocked = errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
+            if (blocked) break;
             fail_with(fail_errno("write", errno).error());
             return;
         }
@@ -179,9 +197,12 @@ LineConnection::LineConnection(Loop& loop, Fd socket, Handlers handlers) : impl_
 }
 
 LineConnection::~LineConnection() {
-    impl_->shut();
+    close();
 }
 void LineConnection::close() {
+    if (!impl_->open) return;  // on_close may be running
+    impl_->handlers.on_close = nullptr;
+    if (!impl_->blocked) impl_->flush();  // what was gathered
     impl_->shut();
 }
 bool LineConnection::open() const noexcept {
@@ -196,22 +217,28 @@ bool LineConnection::send(std::string_view line, std::span<const Fd> descriptors
         descriptors.size() > max_descriptors) {
         return false;
     }
-    Outgoing out;
-    out.bytes.reserve(line.size() + 1);
-    out.bytes.append(line).push_back('\n');
+    std::vector<Fd> copies;
     for (const Fd& fd : descriptors) {
         auto copy = fd.duplicate();
         if (!copy) return false;
-        out.descriptors.push_back(std::move(*copy));
+        copies.push_back(std::move(*copy));
     }
-    impl_->queued += out.bytes.size();
-    impl_->output.push_back(std::move(out));
-    if (impl_->output.size() == 1) {
-        const auto keep = impl_;  // on_close may destroy this connection
-        keep->flush();
-        return keep->open;
-    }
-    return true;
+    impl_->queue(line, std::move(copies));
+    const bool later = (impl_->gathering || impl_->delivering) && impl_->queued < max_gathered;
+    if (later || impl_->blocked) return true;
+    const auto keep = impl_;  // on_close may destroy this connection
+    keep->flush();
+    return keep->open;
+}
+
+void LineConnection::gather() {
+    impl_->gathering = true;
+}
+
+void LineConnection::flush() {
+    impl_->gathering = false;
+    const auto keep = impl_;
+    if (keep->open && !keep->blocked) keep->flush();
 }
 
 Result<std::vector<Fd>> LineConnection::take_descriptors(std::size_t count) {

@@ -152,6 +152,7 @@ SignalWatch::~SignalWatch() {
 struct Poll::Impl {
     uv_poll_t handle{};
     std::function<void(bool, bool)> on_ready;
+    int events = 0;  ///< watched for
     bool closed = false;
 };
 
@@ -167,6 +168,8 @@ Poll::~Poll() {
 
 void Poll::watch(bool for_reading, bool for_writing) {
     const int events = (for_reading ? UV_READABLE : 0) | (for_writing ? UV_WRITABLE : 0);
+    if (events == impl_->events) return;  // libuv would take the descriptor out of epoll and put it in again
+    impl_->events = events;
     if (events == 0) {
         uv_poll_stop(&impl_->handle);
         return;
@@ -175,6 +178,7 @@ void Poll::watch(bool for_reading, bool for_writing) {
         auto* impl = static_cast<Impl*>(handle->data);
         if (impl->closed) return;
         if (status < 0) {
+            impl->events = 0;  // libuv has stopped watching
             impl->on_ready(true, true);
         } else {
             impl->on_ready((ready & UV_READABLE) != 0, (ready & UV_WRITABLE) != 0);

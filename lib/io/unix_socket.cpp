@@ -162,6 +162,14 @@ bool LineClient::send(std::string_view line, std::span<const Fd> descriptors) {
     return impl_->connection && impl_->connection->send(line, descriptors);
 }
 
+void LineClient::gather() {
+    if (impl_->connection) impl_->connection->gather();
+}
+
+void LineClient::flush() {
+    if (impl_->connection) impl_->connection->flush();
+}
+
 Result<std::vector<Fd>> LineClient::take_descriptors(std::size_t count) {
     if (!impl_->connection) return fail(Errc::not_found, "not connected");
     return impl_->connection->take_descriptors(count);

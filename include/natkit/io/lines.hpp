@@ -39,6 +39,10 @@ class LineConnection {
     /// connection is closed or more than max_queued bytes wait: the line is not sent.
     bool send(std::string_view line, std::span<const Fd> descriptors = {});
 
+    /// Until flush(), what is sent is gathered, to leave with one write.
+    void gather();
+    void flush();
+
     /// The next `count` descriptors that came, in order; those of a line have arrived before its on_line. Refused when
     /// fewer are there. How many belong to a line is for the line to say.
     [[nodiscard]] Result<std::vector<Fd>> take_descriptors(std::size_t count);
@@ -96,6 +100,9 @@ class LineClient {
     LineClient& operator=(const LineClient&) = delete;
 
     bool send(std::string_view line, std::span<const Fd> descriptors = {});
+    /// As of LineConnection; nothing without a connection.
+    void gather();
+    void flush();
     [[nodiscard]] Result<std::vector<Fd>> take_descriptors(std::size_t count);
     [[nodiscard]] bool connected() const noexcept;
     /// Gives the connection up and makes a new one by the usual back-off.

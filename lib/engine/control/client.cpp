@@ -1,5 +1,6 @@
 #include "natkit/engine/control/client.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <map>
@@ -87,7 +88,9 @@ void Client::Impl::start(const std::string& path) {
 
 void Client::Impl::connected() {
     if (on_record) send_watch();
+    lines->gather();
     for (auto& [number, entry] : waiting) transmit(entry);
+    lines->flush();
     if (state_changed) state_changed(true, {});
 }
 
@@ -174,20 +177,21 @@ Client::~Client() {
     impl_->lines.reset();
 }
 
-void Client::request(std::string command, const Json& params, OnReply on_reply) {
-    request(std::move(command), params, {}, [answer = std::move(on_reply)](Result<Json> reply, std::vector<io::Fd>) {
+void Client::request(const std::string& command, const Json& params, OnReply on_reply) {
+    request(command, params, {}, [answer = std::move(on_reply)](Result<Json> reply, std::vector<io::Fd>) {
         if (answer) answer(std::move(reply));
     });
 }
 
-void Client::request(std::string command, const Json& params, std::vector<io::Fd> descriptors,
+void Client::request(const std::string& command, const Json& params, std::vector<io::Fd> descriptors,
                      OnReplyWithDescriptors on_reply) {
+    assert(std::ranges::all_of(command, [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); }));
     assert(!params.contains("id") && !params.contains("cmd") && "the protocol's own keys");
     const std::uint64_t number = ++impl_->last_id;
-    Json request = {{"id", impl_->prefix + "-" + std::to_string(number)}, {"cmd", std::move(command)}};
-    if (params.is_object()) request.update(params);
-    if (!descriptors.empty()) request["fds"] = descriptors.size();
-    std::string line = dump(request);
+    std::string line = R"({"id":")" + impl_->prefix + "-" + std::to_string(number) + R"(","cmd":")" + command + '"';
+    if (!descriptors.empty()) line += R"(,"fds":)" + std::to_string(descriptors.size());
+    if (!params.empty()) line.append(",").append(dump(params), 1);
+    if (params.empty()) line += '}';
     const bool refused = impl_->waiting.size() >= max_waiting || line.size() > io::max_line;
     if (refused) {
         const char* why =
@@ -200,6 +204,13 @@ void Client::request(std::string command, const Json& params, std::vector<io::Fd
     entry = {std::move(line), std::move(descriptors), std::move(on_reply), impl_->loop.now() + impl_->timeout};
     impl_->arm(entry.deadline);
     if (impl_->lines->connected()) impl_->transmit(entry);
+}
+
+void Client::gather() {
+    impl_->lines->gather();
+}
+void Client::flush() {
+    impl_->lines->flush();
 }
 
 void Client::watch(OnRecord on_record, std::vector<std::string> types) {

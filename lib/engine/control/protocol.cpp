@@ -75,6 +75,10 @@ std::string error_reply(const std::string& id, const Error& error) {
 }
 
 std::string ok_reply(const std::string& id, const Json& result, std::size_t descriptors) {
+    const bool plain = !id.empty() && descriptors == 0 && std::ranges::all_of(id, [](char c) {
+        return c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
+    });
+    if (plain) return R"({"id":")" + id + R"(","ok":)" + (result.is_null() ? "{}" : dump(result)) + '}';
     Json reply = Json::object();
     if (!id.empty()) reply["id"] = id;
     reply["ok"] = result.is_null() ? Json::object() : result;

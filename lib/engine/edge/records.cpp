@@ -28,12 +28,6 @@ Json flow_json(const sip::Flow& flow) {
     return json;
 }
 
-Json reasons_json(const std::vector<nat::Reason>& reasons) {
-    Json list = Json::array();
-    for (const nat::Reason reason : reasons) list.push_back(nat::to_string(reason));
-    return list;
-}
-
 std::string why(const std::vector<nat::Reason>& reasons) {
     std::string text;
     for (const nat::Reason reason : reasons) text += (text.empty() ? "" : "; ") + std::string(nat::why(reason));
@@ -45,6 +39,12 @@ const char* kind_word(CallEvent::Kind kind) {
 }
 
 }  // namespace
+
+Json reasons_json(const std::vector<nat::Reason>& reasons) {
+    Json list = Json::array();
+    for (const nat::Reason reason : reasons) list.push_back(nat::to_string(reason));
+    return list;
+}
 
 Json nat_record(const sip::Flow& flow, const nat::Verdict& party) {
     Json json = record::to_json(party, flow.remote.address);

@@ -11,6 +11,7 @@ namespace natkit::edge {
 
 using Json = nlohmann::ordered_json;
 
+[[nodiscard]] Json reasons_json(const std::vector<nat::Reason>& reasons);
 [[nodiscard]] Json nat_record(const sip::Flow& flow, const nat::Verdict& party);
 [[nodiscard]] Json client_record(const sip::Binding& binding, const char* event, WallTime now);
 /// { id, aor, source, before: { place, rule }, after: { place, rule } }

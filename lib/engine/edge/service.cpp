@@ -166,7 +166,16 @@ void Service::Impl::carry_out(Output& out) {
         const Instant at = loop.now() + std::max<Duration>(*expiry - wall(), std::chrono::milliseconds(1));
         if (!next || at < *next) next = at;
     }
-    if (next) timer.start_at(*next);
+    if (next) call_back_at(*next);
+}
+
+/// At that time or a little later: under load one round for many deadlines.
+void Service::Impl::call_back_at(Instant time) {
+    constexpr std::chrono::milliseconds slack{5};
+    const Instant latest = std::max(time, loop.now() + slack);
+    if (timer.active() && timer_at >= time && timer_at <= latest) return;
+    timer_at = latest;
+    timer.start_at(latest);
 }
 
 Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

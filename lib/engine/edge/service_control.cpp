@@ -69,7 +69,7 @@ void Service::Impl::tell(const Event& event) {
                       to_string(decision->caller_flow.remote) + " " + nat::to_string(decision->caller.place) + " -> " +
                       to_string(decision->callee_flow.remote) + " " + nat::to_string(decision->callee.place) + ": " +
                       (decision->decision.relay ? "media proxy" : "no media proxy") + " " +
-                      decision_record(*decision)["reasons"].dump());
+                      reasons_json(decision->decision.reasons).dump());
         }
         if (server->watched("decision")) server->publish(decision_record(*decision));
     } else if (const auto* rewrite = std::get_if<RewriteEvent>(&event)) {

@@ -82,6 +82,7 @@ struct Service::Impl {
     void on_datagram(const io::UdpSocket& socket, const io::Datagram& datagram);
     void on_timer();
     void carry_out(Output& out);
+    void call_back_at(Instant time);
     void ask_relay(const std::vector<MediaRequest>& requests);
     void ask_relay(const MediaRequest& request);
     void tell_relay(const char* what, Json request);
@@ -96,6 +97,7 @@ struct Service::Impl {
     std::unique_ptr<control::Server> server;
     control::Client relay;
     io::Timer timer;
+    Instant timer_at{};
     Edge edge;
     Instant started;
     const WallTime wall_base = wall_now();

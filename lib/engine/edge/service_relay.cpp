@@ -7,6 +7,8 @@ namespace natkit::edge {
 
 /// What an answered call wants kept travels with the news of a leg's party, where both are for the same leg.
 void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
+    if (requests.empty()) return;
+    relay.gather();
     std::vector<const KeepState*> kept;
     for (const MediaRequest& request : requests) {
         if (const auto* keep = std::get_if<KeepState>(&request)) kept.push_back(keep);
@@ -27,6 +29,7 @@ void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
         tell_relay("update",
                    {{"leg", keep->leg}, {"owner_state", keep->state ? state_record(*keep->state) : Json::object()}});
     }
+    relay.flush();
 }
 
 void Service::Impl::tell_relay(const char* what, Json request) {

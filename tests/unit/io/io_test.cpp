@@ -163,6 +163,24 @@ TEST_CASE("io::UdpSocket: datagrams arrive whole with source, destination and in
     }
 }
 
+TEST_CASE("io::UdpSocket: an ICMP error to a connected socket does not make it deaf") {
+    Loop loop;
+    int got = 0;
+    const UdpSocket first(loop, open_udp(loopback("127.0.0.1:0")).value(), [](const Datagram&) {});
+    const Endpoint there = local_endpoint(open_udp(loopback("127.0.0.1:0")).value()).value();  // closed again
+    UdpSocket twin(loop, open_connected_twin(first.fd(), there, {}).value(), [&](const Datagram&) { ++got; });
+    CHECK(twin.send(std::span(reinterpret_cast<const std::uint8_t*>("x"), 1)).status ==
+          SendStatus::sent);  // nobody is there: port unreachable
+    for (int round = 0; round < 3; ++round) {
+        Timer soon(loop, [] {});
+        soon.start_in(5ms);
+        loop.run_once();
+    }
+    UdpSocket remote(loop, open_udp(there).value(), [](const Datagram&) {});
+    CHECK(remote.send(first.local(), "x").status == SendStatus::sent);
+    CHECK(run_until(loop, [&] { return got == 1; }));
+}
+
 TEST_CASE("io::UdpSocket: the callback may destroy the socket in the middle of a batch") {
     Loop loop;
     int count = 0;
@@ -251,6 +269,44 @@ TEST_CASE("io::LineConnection: lines of every size, in order, both ways") {
     pair.left.reset();
     CHECK(run_until(pair.loop, [&] { return !pair.right_closed.empty(); }));
     CHECK_FALSE(pair.right->send("nobody"));
+}
+
+TEST_CASE("io::LineConnection: what is gathered, or answers lines that came together, leaves with one write") {
+    Loop loop;
+    std::array<int, 2> fds{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0);
+    const Fd raw(fds[0]);  // a message is what one write wrote
+    const auto came = [&] {
+        std::array<char, 4096> bytes{};
+        const ssize_t got = ::read(raw.get(), bytes.data(), bytes.size());
+        return std::string(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    };
+    std::unique_ptr<LineConnection> lines;
+    int told = 0;
+    lines =
+        std::make_unique<LineConnection>(loop, Fd(fds[1]),
+                                         LineConnection::Handlers{[&](std::string_view line) {
+                                                                      ++told;
+                                                                      CHECK(lines->send("re: " + std::string(line)));
+                                                                      if (line == "end") lines.reset();
+                                                                  },
+                                                                  [](const Error&) {}});
+    CHECK(lines->send("at once"));
+    CHECK(came() == "at once\n");
+    lines->gather();
+    CHECK(lines->send("a"));
+    CHECK(lines->send("b"));
+    CHECK(came().empty());
+    lines->flush();
+    CHECK(came() == "a\nb\n");
+    CHECK(lines->send("c"));
+    CHECK(came() == "c\n");
+    REQUIRE(::write(raw.get(), "x\ny\n", 4) == 4);
+    REQUIRE(run_until(loop, [&] { return told == 2; }));
+    CHECK(came() == "re: x\nre: y\n");
+    REQUIRE(::write(raw.get(), "z\nend\n", 6) == 6);
+    REQUIRE(run_until(loop, [&] { return told == 4; }));
+    CHECK(came() == "re: z\nre: end\n");
 }
 
 TEST_CASE("io::LineConnection: bounds close the connection instead of growing") {

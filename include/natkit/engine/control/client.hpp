@@ -29,9 +29,13 @@ class Client {
 
     /// Asks; `params` is an object without id and cmd (or null). The callback gets `ok`'s content, the error, or
     /// Errc::timed_out. It is called exactly once, never from within request(), and not after this object is gone.
-    void request(std::string command, const Json& params, OnReply on_reply);
-    void request(std::string command, const Json& params, std::vector<io::Fd> descriptors,
+    void request(const std::string& command, const Json& params, OnReply on_reply);
+    void request(const std::string& command, const Json& params, std::vector<io::Fd> descriptors,
                  OnReplyWithDescriptors on_reply);
+
+    /// Until flush(), requests are gathered, to leave with one write.
+    void gather();
+    void flush();
 
     /// Subscribes, and again after each reconnection: every time the whole snapshot comes anew, ended by a record of
     /// type "snapshot-end".
