@@ -125,6 +125,7 @@ def a_refused_reload_changes_nothing(net):
 
 def renew_refuses_a_file_that_cannot_be_used(net):
     site = site_of_phones.Site(net).start()
+    site.natkit.wait_line("running: ")  # before, nothing is renewed
     before = {name: site.pid(name) for name in site_of_phones.WORKERS}
     good = site.config.read_text()
     site.config.write_text(good.replace("[pinger]", "[pinger]\nmethod = 1"))
