@@ -56,6 +56,9 @@ struct Leg {
 
 /// A `leg` record without event; append to it what else is to be said.
 [[nodiscard]] nlohmann::ordered_json to_json(const Leg& leg);
+/// The same and the `request`, as the text that the journal keeps: a leg is written several times in a call's life,
+/// which a tree of JSON values would make dear.
+[[nodiscard]] std::string journal_text(const Leg& leg);
 /// Reads what to_json() wrote. Total; the error's `where` names the key.
 [[nodiscard]] Result<Leg> parse_leg(const nlohmann::ordered_json& record);
 

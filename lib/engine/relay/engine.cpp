@@ -177,6 +177,7 @@ void Engine::close_unclaimed() {
         if (!open.empty())
             log_.major(std::to_string(open.size()) + " legs were not claimed by '" + text::printable(claim->first, 60) +
                        "' and are closed");
+        const Together all(*this);
         for (const LegKey key : open) (void)free(id_of(key), "unclaimed");
         claim = claims_.erase(claim);
     }

@@ -52,23 +52,49 @@ Json Engine::session_record(const record::Leg& a, const record::Leg& b) {
 
 void Engine::tell_leg(const Entry& entry, const char* event) {
     if (log_.on(LogLevel::low_level)) log_.low_level(describe(entry.leg) + " " + event);
-    if (wanted_ && !wanted_("leg")) return;
+    if (!wanted("leg")) return;
     Json record = record::to_json(entry.leg);
     record["event"] = event;
     on_record_(record);
 }
 
-void Engine::save(std::initializer_list<const Entry*> entries) {
+void Engine::tell_session(const record::Leg& a, const record::Leg& b, const char* event) {
+    if (!wanted("session")) return;
+    Json record = session_record(a, b);
+    record["event"] = event;
+    on_record_(record);
+}
+
+void Engine::save(std::initializer_list<Entry*> entries) {
     if (!journal_) return;
-    std::vector<Json> records;
-    records.reserve(entries.size());
-    std::vector<Journal::Change> changes;
-    for (const Entry* entry : entries) {
-        records.push_back(record::to_json(entry->leg));
-        if (!entry->leg.request.empty()) records.back()["request"] = entry->leg.request;
+    const Together one(*this);
+    for (Entry* entry : entries) {
+        if (!std::exchange(entry->unsaved, true)) unsaved_.push_back(key_of(entry->leg.id));
     }
-    std::size_t i = 0;
-    for (const Entry* entry : entries) changes.push_back({.id = entry->leg.id, .record = &records[i++]});
+}
+
+void Engine::save_freed(LegKey key) {
+    if (!journal_) return;
+    const Together one(*this);
+    unsaved_.push_back(key);
+}
+
+void Engine::commit() {
+    if (unsaved_.empty()) return;
+    std::vector<std::string> records;
+    records.reserve(unsaved_.size());  // what points into it stays valid
+    std::vector<Journal::Change> changes;
+    changes.reserve(unsaved_.size());
+    for (const LegKey key : unsaved_) {
+        const auto found = legs_.find(key);
+        if (found == legs_.end()) {
+            changes.push_back({.id = id_of(key), .record = nullptr});
+        } else if (std::exchange(found->second.unsaved, false)) {
+            records.push_back(record::journal_text(found->second.leg));
+            changes.push_back({.id = found->second.leg.id, .record = &records.back()});
+        }
+    }
+    unsaved_.clear();
     journal(changes);
 }
 
@@ -183,6 +209,7 @@ void Engine::collect(const std::string& leg, OnStatistics on_statistics) {
 }
 
 void Engine::on_events(const std::vector<relay::Event>& events) {
+    const Together one(*this);
     for (const relay::Event& event : events) {
         switch (event.kind) {
             case relay::Event::Kind::latched: on_latched(event); break;

@@ -187,9 +187,7 @@ void Engine::unjoin(Entry& entry) {
     if (entry.leg.state == LegState::joined) entry.leg.state = LegState::open;
     other.leg.state = LegState::open;
     workers_[entry.worker]->post([key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); });
-    Json record = session_record(entry.leg, other.leg);
-    record["event"] = "parted";
-    on_record_(record);
+    tell_session(entry.leg, other.leg, "parted");
 }
 
 void Engine::bring_together(Entry& a, Entry& b) {
@@ -226,9 +224,7 @@ Result<void> Engine::join(const std::string& a, const std::string& b) {
     ++joins_;
     workers_[one.worker]->post([x = key_of(one.leg.id), y = key_of(other.leg.id)](Plane& plane) { plane.join(x, y); });
     save({&one, &other});
-    Json record = session_record(one.leg, other.leg);
-    record["event"] = "joined";
-    on_record_(record);
+    tell_session(one.leg, other.leg, "joined");
     return {};
 }
 
@@ -261,13 +257,9 @@ Result<void> Engine::free(const std::string& id, const char* why) {
         workers_[one.worker]->post([key = key_of(id)](Plane& plane) { plane.remove(key); });
     }
     ports_.give_back(one.leg.bound, kind_of(one.leg), loop_.now());
-    std::vector<Journal::Change> changes{{.id = id, .record = nullptr}};
-    Json kept;
-    if (peer != legs_.end()) {
-        kept = record::to_json(peer->second.leg);
-        changes.push_back({.id = peer->second.leg.id, .record = &kept});
-    }
-    journal(changes);
+    const Together both(*this);
+    if (peer != legs_.end()) save({&peer->second});
+    save_freed(key_of(id));
     tell_leg(one, why);
     if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
     const auto [first, last] = by_call_.equal_range(one.leg.call_id);
@@ -280,6 +272,7 @@ std::size_t Engine::free_call(const std::string& call_id) {
     const auto [first, last] = by_call_.equal_range(call_id);
     std::vector<LegKey> keys;
     for (auto each = first; each != last; ++each) keys.push_back(each->second);
+    const Together all(*this);
     for (const LegKey key : keys) (void)free(id_of(key));
     return keys.size();
 }

@@ -17,7 +17,8 @@ namespace natkit::mediarelay {
 namespace {
 
 constexpr int version = 1;
-constexpr std::size_t smallest_rewrite = 65536;
+/// A new file costs the file system far more than a line: calls that come and go at once fill this many bytes first.
+constexpr std::size_t smallest_rewrite = std::size_t{1} << 20;
 constexpr std::size_t largest_file = std::size_t{256} << 20;
 
 constexpr std::array<std::uint32_t, 256> make_crc_table() {
@@ -41,12 +42,16 @@ std::uint32_t crc32(std::string_view bytes) {
 /// `,"crc":"xxxxxxxx"}` takes the place of the closing brace.
 constexpr std::size_t seal_size = 18;
 
-std::string seal(const Json& record) {
-    std::string text = record.dump(-1, ' ', false, Json::error_handler_t::replace);
+/// A line of the text of an object.
+std::string seal(std::string text) {
     std::array<char, seal_size + 2> end{};
     std::snprintf(end.data(), end.size(), ",\"crc\":\"%08x\"}\n", crc32(text));
     text.pop_back();
     return text += end.data();
+}
+
+std::string seal(const Json& record) {
+    return seal(record.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 /// The record of a sealed line, without its crc; nothing when it is torn or damaged.
@@ -109,7 +114,7 @@ Result<io::Fd> open_locked(const std::string& path, int flags) {
 }  // namespace
 
 std::string Journal::header() const {
-    return seal({{"type", "mediarelay-journal"}, {"version", version}, {"boot_id", boot_id_}});
+    return seal(Json{{"type", "mediarelay-journal"}, {"version", version}, {"boot_id", boot_id_}});
 }
 
 Result<Journal::Opened> Journal::open(const std::string& path, const std::string& boot_id) {
@@ -191,7 +196,7 @@ Result<void> Journal::write(const std::vector<Change>& changes) {
             continue;
         }
         if (change.record == nullptr) {
-            text += seal({{"type", "free"}, {"leg", change.id}});
+            text += seal(Json{{"type", "free"}, {"leg", change.id}});
             continue;
         }
         std::string line = seal(*change.record);

@@ -269,7 +269,10 @@ void Service::add_commands() {
         server_->on(
             name,
             [this, command](const Json& request, std::vector<io::Fd>, const control::Reply& reply) {
-                const Answer answer = (this->*command)(request);
+                const Answer answer = [&] {
+                    const Engine::Together one(*engine_);  // journalled before it is answered
+                    return (this->*command)(request);
+                }();
                 if (answer) {
                     reply.ok(*answer);
                 } else {

@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -83,6 +84,21 @@ class Engine {
     [[nodiscard]] Result<void> free(const std::string& leg, const char* why = "freed");
     std::size_t free_call(const std::string& call_id);
 
+    /// While one lives, what changes is not journalled; what is left of it is written in one piece when the last one
+    /// ends. Whoever answers a request does so after that.
+    class Together {
+      public:
+        explicit Together(Engine& engine) noexcept : engine_(engine) { ++engine_.together_; }
+        ~Together() {
+            if (--engine_.together_ == 0) engine_.commit();
+        }
+        Together(const Together&) = delete;
+        Together& operator=(const Together&) = delete;
+
+      private:
+        Engine& engine_;
+    };
+
     /// An owner came back: its legs, of which those that it does not name in keep() within 30 s are closed.
     std::size_t claim(const std::string& owner);
     void keep(const std::string& leg);
@@ -130,6 +146,7 @@ class Engine {
         std::uint64_t order = 0;
         unsigned worker = 0;
         bool in_plane = false;
+        bool unsaved = false;    ///< waits for commit()
         bool connected = false;  ///< TCP: a connection was logged since signalling last spoke
     };
     using Legs = std::unordered_map<relay::LegKey, Entry>;
@@ -157,7 +174,12 @@ class Engine {
     void on_connection_refused(const Entry& entry, const relay::Event& event);
     [[nodiscard]] bool call_goes_on(const record::Leg& leg) const;
     void tell_leg(const Entry& entry, const char* event);
-    void save(std::initializer_list<const Entry*> entries);
+    [[nodiscard]] bool wanted(std::string_view type) const { return !wanted_ || wanted_(type); }
+    void tell_session(const record::Leg& a, const record::Leg& b, const char* event);
+    /// Journals the legs as they are then, at the end of what happens Together.
+    void save(std::initializer_list<Entry*> entries);
+    void save_freed(relay::LegKey key);
+    void commit();
     void journal(const std::vector<Journal::Change>& changes);
     void close_unclaimed();
     [[nodiscard]] relay::Surroundings surroundings() const;
@@ -182,6 +204,8 @@ class Engine {
     std::map<std::string, Claim> claims_;
     std::unique_ptr<Journal> journal_;
     bool journal_failed_ = false;
+    std::vector<relay::LegKey> unsaved_;  ///< changed or freed since the last commit()
+    unsigned together_ = 0;               ///< how many Together live
     io::Timer claim_timer_;
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
     unsigned udp_workers_;

@@ -13,8 +13,8 @@ namespace natkit::mediarelay {
 using Json = nlohmann::ordered_json;
 
 /// What a killed process leaves to the next one: the legs, one JSON line for each change, each with its CRC-32, after a
-/// header {version, boot_id}. Mode 0600, locked, rewritten when it has grown to twice what is alive. Not synced to the
-/// disk: it must outlive the process, not the host, and calls do not outlive the boot.
+/// header {version, boot_id}. Mode 0600, locked, rewritten when it has grown to twice what is alive, and to a megabyte
+/// at least. Not synced to the disk: it must outlive the process, not the host, and calls do not outlive the boot.
 class Journal {
   public:
     struct Opened;
@@ -26,7 +26,7 @@ class Journal {
 
     struct Change {
         std::string id;
-        const Json* record = nullptr;  ///< null: the leg is gone
+        const std::string* record = nullptr;  ///< the text of an object; null: the leg is gone
     };
     /// Writes the changes in one piece, so that a kill cannot part them. The error is told once per kind.
     [[nodiscard]] Result<void> write(const std::vector<Change>& changes);

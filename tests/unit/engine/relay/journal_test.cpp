@@ -37,7 +37,8 @@ Json leg(const std::string& id, const std::string& state) {
 }
 
 void put(Journal& journal, const Json& record) {
-    REQUIRE(journal.write({{.id = record["leg"], .record = &record}}).has_value());
+    const std::string text = record.dump();
+    REQUIRE(journal.write({{.id = record["leg"], .record = &text}}).has_value());
 }
 
 }  // namespace
@@ -61,12 +62,15 @@ TEST_CASE("mediarelay::Journal: what is alive comes back, at its last state") {
     CHECK(again->legs[0] == leg("a", "joined"));
 }
 
-TEST_CASE("mediarelay::Journal: it does not grow beyond twice what is alive") {
+TEST_CASE("mediarelay::Journal: it does not grow beyond twice what is alive, and a megabyte") {
     const Folder folder;
     auto opened = Journal::open(folder.file(), "boot");
     REQUIRE(opened.has_value());
-    for (int i = 0; i < 20000; ++i) put(*opened->journal, leg("a" + std::to_string(i % 10), "open"));
-    CHECK(opened->journal->size() <= 65536 + 200);
+    for (int i = 0; i < 30000; ++i) {
+        put(*opened->journal, leg("a" + std::to_string(i % 10), "open"));
+        if (opened->journal->size() > (1 << 20)) FAIL("it has grown to " << opened->journal->size());
+    }
+    CHECK(opened->journal->size() < 900000);  // it was written anew
     CHECK(folder.content().size() == opened->journal->size());
     opened->journal.reset();
     CHECK(Journal::open(folder.file(), "boot")->legs.size() == 10);
@@ -126,6 +130,35 @@ TEST_CASE("mediarelay::Journal: what does not fit is set aside with a message") 
     CHECK(later->messages[0].find("from before the host was started") != std::string::npos);
 }
 
+/// A leg as the journal has it.
+void check_text(const record::Leg& leg) {
+    Json record = record::to_json(leg);
+    if (!leg.request.empty()) record["request"] = leg.request;
+    CHECK(record::journal_text(leg) == record.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+TEST_CASE("record::journal_text: the record and the request, to the byte") {
+    record::Leg leg;
+    leg.id = "0123456789";
+    leg.bound = Endpoint::parse("10.1.2.3:20000").value();
+    leg.advertised = leg.bound.address;
+    check_text(leg);
+    leg.bound = Endpoint::parse("[2001:db8::1]:20000").value();
+    leg.state = record::LegState::joined;
+    leg.stream = relay::Stream::tcp;
+    leg.connections = 7;
+    leg.party = relay::Party{.place = nat::Place::lan, .setup = sdp::Setup::passive};
+    check_text(leg);
+    leg.stream = relay::Stream::rtp;
+    leg.mux = leg.hold = true;
+    leg.latched[1] = {{Endpoint::parse("[2001:db8::1]:1001").value(), relay::SourceRule::latch}};
+    check_text(leg);
+    for (const char* text : {"plain", "\"quoted\" and \\", "two\r\nlines", "\x7f", "\xc3\xa4", "\xff not UTF-8"}) {
+        leg.call_id = leg.owner = leg.request = text;
+        check_text(leg);
+    }
+}
+
 TEST_CASE("record::Leg: a leg survives being written and read") {
     record::Leg leg;
     leg.id = "0123456789";
@@ -146,6 +179,9 @@ TEST_CASE("record::Leg: a leg survives being written and read") {
     leg.owner = "edge";
     leg.owner_state = R"({"n":[1,2,{"x":null}]})";
     leg.opened = WallTime(std::chrono::milliseconds(1795396195542));
+    leg.request = "request-1";
+    check_text(leg);
+    leg.request.clear();
     const auto read = record::parse_leg(record::to_json(leg));
     REQUIRE(read.has_value());
     CHECK(*read == leg);
