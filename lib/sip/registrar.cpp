@@ -3,17 +3,45 @@
 #include <algorithm>
 
 namespace natkit::sip {
+namespace {
 
-std::string binding_id(std::string_view aor, std::string_view contact, const Mac& mac) {
+/// Where a Contact means something: everywhere, or at one site.
+std::optional<IpRange> realm_of(const nat::Verdict& party) {
+    return party.place == nat::Place::far_end ? std::optional(party.site) : std::nullopt;
+}
+
+}  // namespace
+
+bool ClientName::names(const Binding& binding) const {
+    return binding.contact == contact && (realm_of(binding.party) == realm_of(party) || binding.call_id == call_id);
+}
+
+std::string binding_id(std::string_view aor, std::string_view contact, std::string_view where, const Mac& mac) {
     constexpr char digits[] = "0123456789abcdef";
     std::string text = "binding\n";
     text += aor;
     text += '\n';  // in no address of record, and in no URI
     text += contact;
+    if (!where.empty()) (text += '\n') += where;
     const auto code =
         mac(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
     std::string id;
     for (std::size_t i = 0; i < 8; ++i) id += {digits[code[i] >> 4], digits[code[i] & 15]};
+    return id;
+}
+
+std::string Registrar::id_for(std::string_view aor, const ClientName& client) const {
+    const auto user = users_.find(std::string(aor));
+    if (user != users_.end()) {
+        const auto known = std::ranges::find_if(user->second, [&](const Binding& b) { return client.names(b); });
+        if (known != user->second.end()) return known->id;
+    }
+    const auto site = realm_of(client.party);
+    std::string where = site ? to_string(*site) : std::string();
+    std::string id = binding_id(aor, client.contact, where, mac_);
+    // One that was there first has moved on with it.
+    if (const Binding* holder = by_id(id); holder != nullptr && holder->aor == aor)
+        id = binding_id(aor, client.contact, (where += '\n') += client.call_id, mac_);
     return id;
 }
 
@@ -46,16 +74,20 @@ Registrar::Outcome Registrar::check(const Registration& request, const Bindings&
     for (const ContactRequest& contact : request.contacts) {
         const auto seconds = granted(contact);
         if (seconds.count() > 0 && seconds < limits_.min_expires) return {.status = 423, .changes = {}};
-        if (is_foreign(binding_id(request.aor, contact.uri, mac_), request.aor)) return {.status = 403, .changes = {}};
-        if (seconds.count() > 0 && std::ranges::find(present, contact.uri, &Binding::contact) == present.end()) ++added;
+        const ClientName client{.contact = contact.uri, .party = request.party, .call_id = request.call_id};
+        if (is_foreign(id_for(request.aor, client), request.aor)) return {.status = 403, .changes = {}};
+        if (seconds.count() > 0 && std::ranges::none_of(present, [&](const Binding& b) { return client.names(b); }))
+            ++added;
     }
     const bool full = present.size() + added > limits_.contacts_per_aor || size_ + added > limits_.bindings;
     return {.status = added > 0 && full ? 503 : 200, .changes = {}};
 }
 
 void Registrar::put(Bindings& bindings, Binding binding, std::vector<BindingChange>& changes) {
+    const ClientName client{.contact = binding.contact, .party = binding.party, .call_id = binding.call_id};
     const auto same = [&](const Binding& other) {
-        return other.contact == binding.contact || (!binding.instance.empty() && other.instance == binding.instance);
+        return other.id == binding.id || client.names(other) ||
+               (!binding.instance.empty() && other.instance == binding.instance);
     };
     const auto kind = std::ranges::any_of(bindings, same) ? BindingChange::Kind::updated : BindingChange::Kind::added;
     for (std::size_t i = bindings.size(); i-- > 0;) {
@@ -104,9 +136,11 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
     }
     for (const ContactRequest& contact : request.contacts) {
         const auto seconds = granted(contact);
+        const ClientName client{.contact = contact.uri, .party = request.party, .call_id = request.call_id};
         if (seconds.count() > 0) {
+            std::string id = id_for(request.aor, client);
             put(users_[request.aor],
-                {.id = binding_id(request.aor, contact.uri, mac_),
+                {.id = std::move(id),
                  .aor = request.aor,
                  .contact = contact.uri,
                  .instance = contact.instance,
@@ -122,11 +156,7 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
                 outcome.changes);
             continue;
         }
-        const auto present = users_.find(request.aor);
-        if (present == users_.end()) continue;
-        const auto found = std::ranges::find(present->second, contact.uri, &Binding::contact);
-        if (found == present->second.end()) continue;
-        drop(request.aor, static_cast<std::size_t>(found - present->second.begin()), outcome.changes);
+        std::ranges::move(forget(request.aor, client), std::back_inserter(outcome.changes));
     }
     return outcome;
 }
@@ -143,14 +173,14 @@ std::vector<BindingChange> Registrar::learn(Binding binding) {
     return changes;
 }
 
-std::vector<BindingChange> Registrar::forget(std::string_view aor, std::string_view contact) {
+std::vector<BindingChange> Registrar::forget(std::string_view aor, const std::optional<ClientName>& client) {
     std::vector<BindingChange> changes;
     const std::string name(aor);
     for (;;) {
         const auto user = users_.find(name);
         if (user == users_.end()) return changes;
         const auto found =
-            contact.empty() ? user->second.begin() : std::ranges::find(user->second, contact, &Binding::contact);
+            std::ranges::find_if(user->second, [&](const Binding& b) { return !client || client->names(b); });
         if (found == user->second.end()) return changes;
         drop(name, static_cast<std::size_t>(found - user->second.begin()), changes);
     }

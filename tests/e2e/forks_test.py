@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Forked calls: one phone answers, two answer at once, all refuse, CANCEL crosses a 200. 15 % of all packets lost and no call with
-them. Retransmissions are answered with the same bytes. The edge killed between a call's messages."""
+"""Forked calls: one phone answers, two answer at once, all refuse, CANCEL crosses a 200; two phones with the same private address,
+each behind its own NAT. 15 % of all packets lost and no call with them. Retransmissions are answered with the same bytes. The edge killed between a call's messages."""
 # ctest: timeout 400
 import pathlib
 import re
@@ -86,6 +86,59 @@ def both_answer_at_once(net):
         phone.answer(phone.wait("BYE"), 200)
         world.caller.wait("SIP/2.0 200")
     world.site.wait_nothing_left()
+
+
+def same_address_behind_two_nats(net):
+    """Both phones of carol call themselves sip:carol@192.168.1.10:5060: both ring, and each keeps its own registration."""
+    site = sites.Site(net).start()
+    caller = raw_sip.Party(site.wan_host(), sites.WAN_EDGE, user="zoe")
+    hosts = site.home_host(), site.home_host()
+    office, home = (raw_sip.Party(host, sites.WAN_EDGE, user="carol") for host in hosts)
+    lab.require(office.contact == home.contact, f"{office.contact}, {home.contact}")
+
+    def register(phone, call_id, cseq, expires=600):
+        ok = phone.ask(phone.request("REGISTER", "sip:example.com", to="<sip:carol@example.com>", call_id=call_id, cseq=cseq,
+                                     contact=f"<{home.contact}>", headers=[f"Expires: {expires}"]))
+        lab.require(ok.startswith("SIP/2.0 200"), ok)
+        return raw_sip.fields(ok, "Contact")
+
+    def clients():
+        return {client["flow"]["remote"].partition(":")[0] for client in site.ask("sipedge", "clients")["clients"]}
+
+    both = {f"203.0.113.{30 + number}" for number in range(2)}
+    register(office, "office", 1, expires=300)
+    contacts = register(home, "home", 1)
+    lab.require(contacts == [f"<{home.contact}>;expires=600"], f"it was told of one that is not its own: {contacts}")
+    lab.require(clients() == both, f"one took the other's place: {clients()}")
+    site.kill_worker("sipedge")
+    site.wait_up()
+    lab.require(clients() == both, f"lost by a restart: {clients()}")
+    # By another port of its NAT it is the same phone.
+    office.close()
+    office = raw_sip.Party(hosts[0], sites.WAN_EDGE, port=5070, user="carol")
+    register(office, "office", 2)
+    lab.require(len(site.ask("sipedge", "clients")["clients"]) == 2 and clients() == both, f"{clients()}")
+    caller.send(caller.request("INVITE", "sip:carol@example.com", call_id="both-ring", body=caller.sdp()))
+    at_office, at_home = office.wait("INVITE"), home.wait("INVITE")
+    for phone, request, tag in ((office, at_office, "office"), (home, at_home, "home")):
+        phone.answer(request, 180, tag=tag)
+        caller.wait("SIP/2.0 180")
+    home.answer(at_home, 200, body=home.sdp(), tag="home")
+    ok = caller.wait("SIP/2.0 200")
+    office.answer(office.wait("CANCEL"), 200, tag="office")
+    office.answer(at_office, 487, tag="office")
+
+    def inside(method, cseq):
+        return caller.request(method, raw_sip.field(ok, "Contact").strip("<>"), to=raw_sip.field(ok, "To"), call_id="both-ring",
+                              cseq=cseq, headers=routes_of(ok))
+    caller.send(inside("ACK", 1))
+    home.wait("ACK")
+    caller.send(inside("BYE", 2))
+    home.answer(home.wait("BYE"), 200)
+    caller.wait("SIP/2.0 200")
+    register(home, "home", 2, expires=0)
+    lab.require(clients() == {"203.0.113.30"}, f"{clients()}")
+    site.wait_nothing_left()
 
 
 def all_refuse(net):
@@ -195,4 +248,4 @@ def restarted(net):
 
 
 if __name__ == "__main__":
-    lab.main(one_answers, both_answer_at_once, all_refuse, cancel_crosses_200, retransmissions, nothing_lost, restarted)
+    lab.main(one_answers, both_answer_at_once, same_address_behind_two_nats, all_refuse, cancel_crosses_200, retransmissions, nothing_lost, restarted)

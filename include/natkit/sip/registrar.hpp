@@ -17,7 +17,7 @@ namespace natkit::sip {
 
 /// A registered address: where a user can be reached, and by which flow.
 struct Binding {
-    std::string id;        ///< stable for the pair of address of record and Contact
+    std::string id;        ///< see binding_id()
     std::string aor;       ///< "bob@example.com"
     std::string contact;   ///< the Contact URI as the client gave it
     std::string instance;  ///< "+sip.instance" (RFC 5626), empty when there is none
@@ -35,6 +35,17 @@ struct Binding {
 struct BindingChange {
     enum class Kind : std::uint8_t { added, updated, removed } kind{};
     Binding binding;
+};
+
+/// What tells the bindings of one user apart. RFC 3261 section 10.3 says: the Contact. Behind a NAT that is an address
+/// which others have too, so that there it is the Contact at that site; and the same Call-ID is the same client,
+/// wherever its NAT shows it now (section 10.2: a client uses one Call-ID for all its registrations).
+struct ClientName {
+    std::string_view contact;
+    const nat::Verdict& party;
+    std::string_view call_id;
+
+    [[nodiscard]] bool names(const Binding& binding) const;
 };
 
 /// One Contact of a REGISTER.
@@ -87,8 +98,9 @@ class Registrar {
     /// Takes what another server has granted. Refused (nothing changes) where it would be one too many, or its id is
     /// that of another user's binding.
     [[nodiscard]] std::vector<BindingChange> learn(Binding binding);
-    /// Another server has ended a registration; without a Contact, all of that user's.
-    [[nodiscard]] std::vector<BindingChange> forget(std::string_view aor, std::string_view contact = {});
+    /// Another server has ended a registration; without a client, all of that user's.
+    [[nodiscard]] std::vector<BindingChange> forget(std::string_view aor,
+                                                    const std::optional<ClientName>& client = std::nullopt);
     /// Takes up a binding from before a restart, unless it has expired.
     void restore(Binding binding, WallTime now);
     /// Removes one binding by its id (a dead client).
@@ -104,6 +116,8 @@ class Registrar {
     [[nodiscard]] std::vector<Binding> lookup(std::string_view aor, WallTime now) const;
     /// Whether anybody is registered under that address of record.
     [[nodiscard]] bool knows(std::string_view aor) const { return users_.contains(std::string(aor)); }
+    /// The id that a client's binding has, or will have. It keeps it while it is registered, wherever its NAT shows it.
+    [[nodiscard]] std::string id_for(std::string_view aor, const ClientName& client) const;
     /// The binding of that id, or null.
     [[nodiscard]] const Binding* by_id(std::string_view id) const;
     /// A client registered on exactly this flow, or null; with an address of record, only one of that.
@@ -133,7 +147,8 @@ class Registrar {
 };
 
 /// The id of a binding: short, stable, and known to nobody who has not got the key. Whoever could compute it could look
-/// for a user and a Contact of his own with the id of somebody else's.
-[[nodiscard]] std::string binding_id(std::string_view aor, std::string_view contact, const Mac& mac);
+/// for a user and a Contact of his own with the id of somebody else's. `where`: what else tells it from others.
+[[nodiscard]] std::string binding_id(std::string_view aor, std::string_view contact, std::string_view where,
+                                     const Mac& mac);
 
 }  // namespace natkit::sip

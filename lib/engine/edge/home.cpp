@@ -89,7 +89,8 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
             continue;
         }
         const auto own = seconds_of(contact->params.get("expires"));
-        const std::string id = sip::binding_id(plan->aor, contact->uri, secrets_.mac);
+        const std::string id = registrar_.id_for(
+            plan->aor, {.contact = contact->uri, .party = context.upstream.party, .call_id = request.call_id()});
         plan->items.push_back({.contact = contact->uri,
                                .id = id,
                                .shown = plan->by_contact ? own_uri(id, "") : std::string(),
@@ -220,7 +221,10 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
             if (!granted) granted = std::chrono::hours(1);
         }
         if (!granted || granted->count() == 0) {
-            apply(registrar_.forget(plan.aor, item.contact), out);
+            apply(registrar_.forget(plan.aor, sip::ClientName{.contact = item.contact,
+                                                              .party = context.upstream.party,
+                                                              .call_id = request.call_id()}),
+                  out);
             continue;
         }
         apply(registrar_.learn({.id = item.id,

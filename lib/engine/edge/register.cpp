@@ -131,7 +131,14 @@ void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now
     if (outcome.status != 200) return reject(event.server, request, outcome.status, {}, now, out);
     apply(std::move(outcome.changes), out);
     std::vector<std::pair<std::string, std::string>> contacts;
-    for (const sip::Binding& binding : registrar_.lookup(registration->aor, now.wall)) {
+    const auto bindings = registrar_.lookup(registration->aor, now.wall);
+    for (const sip::Binding& binding : bindings) {
+        // A client finds its own lifetime by its Contact, which one behind another NAT may have as well.
+        const bool own = binding.flow == event.flow;
+        const bool again = std::ranges::any_of(bindings, [&](const sip::Binding& other) {
+            return other.contact == binding.contact && other.flow == event.flow;
+        });
+        if (again && !own) continue;
         const auto left = std::chrono::ceil<std::chrono::seconds>(binding.expires - now.wall);
         contacts.emplace_back("Contact", "<" + binding.contact + ">;expires=" + std::to_string(left.count()));
     }

@@ -53,6 +53,94 @@ TEST_CASE("Registrar: add, refresh, remove") {
     CHECK_FALSE(registrar.knows("bob@example.com"));
 }
 
+namespace {
+
+const char* const home_contact = "sip:bob@192.168.1.10:5060";
+
+/// A phone behind a NAT, with the Contact that phones behind other NATs have as well.
+Registration from_home(const char* visible, const char* port, const char* call_id, std::uint32_t cseq,
+                       std::chrono::seconds expires = 600s, const nat::Networks& networks = {}) {
+    auto result = request(cseq, {contact(home_contact, expires)});
+    result.call_id = call_id;
+    result.flow = parse_flow(std::string("udp:203.0.113.10:5060-") + visible + ":" + port).value();
+    result.party = {.place = nat::Place::far_end,
+                    .rule = nat::Rule::nated,
+                    .site = nat::site_of(result.flow.remote.address, networks),
+                    .claimed = {}};
+    return result;
+}
+
+}  // namespace
+
+TEST_CASE("Registrar: the same private Contact behind two NATs is two clients") {
+    Registrar registrar({}, mac);
+    const auto one = registrar.register_contacts(from_home("198.51.100.7", "5060", "one", 1), start);
+    const auto two = registrar.register_contacts(from_home("198.51.100.8", "5060", "two", 1), start);
+    REQUIRE(two.changes.size() == 1);
+    CHECK(two.changes[0].kind == Kind::added);
+    CHECK(one.changes.at(0).binding.id != two.changes[0].binding.id);
+    CHECK(registrar.lookup("bob@example.com", start).size() == 2);
+
+    // From another port of the same NAT, even after a reboot of the phone: its own binding.
+    auto again = registrar.register_contacts(from_home("198.51.100.7", "61234", "rebooted", 1), start + 10s);
+    REQUIRE(again.changes.size() == 1);
+    CHECK(again.changes[0].kind == Kind::updated);
+    CHECK(again.changes[0].binding.id == one.changes[0].binding.id);
+    CHECK(registrar.by_id(one.changes[0].binding.id)->flow.remote.port == 61234);
+
+    // By the same Call-ID it is the same phone, though its NAT has another address by now; what has its old one next is
+    // not.
+    again = registrar.register_contacts(from_home("198.51.100.99", "5060", "two", 2), start + 20s);
+    REQUIRE(again.changes.size() == 1);
+    CHECK(again.changes[0].binding.id == two.changes[0].binding.id);
+    CHECK(registrar.size() == 2);
+    again = registrar.register_contacts(from_home("198.51.100.8", "5060", "three", 1), start + 20s);
+    CHECK(again.changes.at(0).kind == Kind::added);
+    CHECK(again.changes.at(0).binding.id != two.changes[0].binding.id);
+    CHECK(registrar.size() == 3);
+    again = registrar.register_contacts(from_home("198.51.100.8", "5060", "three", 2, 0s), start + 20s);
+    CHECK(registrar.size() == 2);
+
+    // Each ends its own alone.
+    again = registrar.register_contacts(from_home("198.51.100.99", "5060", "two", 3, 0s), start + 30s);
+    REQUIRE(again.changes.size() == 1);
+    CHECK(again.changes[0].binding.flow.remote.address == IpAddress::parse("198.51.100.99").value());
+    CHECK(registrar.lookup("bob@example.com", start + 30s).at(0).call_id == "rebooted");
+}
+
+TEST_CASE("Registrar: one range of nat_servers is one site; the WAN and the LAN go by the Contact") {
+    nat::Networks networks;
+    networks.nat_servers.add(IpRange::parse("198.51.100.0/24").value());
+    Registrar registrar({}, mac);
+    REQUIRE(registrar.register_contacts(from_home("198.51.100.7", "5060", "one", 1, 600s, networks), start).status ==
+            200);
+    auto outcome = registrar.register_contacts(from_home("198.51.100.8", "5060", "two", 1, 600s, networks), start);
+    CHECK(outcome.changes.at(0).kind == Kind::updated);
+    for (const nat::Place place : {nat::Place::wan, nat::Place::lan}) {
+        Registrar other({}, mac);
+        for (const char* visible : {"203.0.113.50", "203.0.113.51"}) {
+            auto plain = from_home(visible, "5060", visible, 1);
+            plain.party.place = place;
+            outcome = other.register_contacts(plain, start);
+        }
+        CHECK(outcome.changes.at(0).kind == Kind::updated);
+        CHECK(other.size() == 1);
+    }
+}
+
+TEST_CASE("Registrar: a client that turns out to be elsewhere keeps one binding") {
+    Registrar registrar({}, mac);
+    const auto one = registrar.register_contacts(from_home("198.51.100.7", "5060", "one", 1), start);
+    auto moved = from_home("198.51.100.7", "5060", "rebooted", 1);
+    moved.party.place = nat::Place::wan;
+    CHECK(registrar.set_party(one.changes.at(0).binding.id, moved.party).size() == 1);
+    const auto again = registrar.register_contacts(moved, start + 10s);
+    REQUIRE(again.changes.size() == 1);
+    CHECK(again.changes[0].binding.id == one.changes[0].binding.id);
+    CHECK(registrar.size() == 1);
+    CHECK(registrar.all().at(0).call_id == "rebooted");
+}
+
 TEST_CASE("Registrar: expiry, and what is left of it") {
     Registrar registrar({}, mac);
     REQUIRE(registrar.register_contacts(request(1, {contact("sip:a@h"), contact("sip:b@h", 60s)}), start).status ==
@@ -109,9 +197,10 @@ TEST_CASE("Registrar: restored bindings, dead ones left out; removal by id") {
 
 TEST_CASE("Registrar: an id depends on the key, and is never two users'") {
     const auto other = [](std::span<const std::uint8_t> data) { return sum(data, 2); };
-    CHECK(binding_id("a@h", "sip:a@h", mac) == binding_id("a@h", "sip:a@h", mac));
-    CHECK(binding_id("a@h", "sip:a@h", mac) != binding_id("a@h", "sip:a@h", other));
-    CHECK(binding_id("a@h", "sip:a@h", mac) != binding_id("a@h", "sip:b@h", mac));
+    CHECK(binding_id("a@h", "sip:a@h", "", mac) == binding_id("a@h", "sip:a@h", "", mac));
+    CHECK(binding_id("a@h", "sip:a@h", "", mac) != binding_id("a@h", "sip:a@h", "", other));
+    CHECK(binding_id("a@h", "sip:a@h", "", mac) != binding_id("a@h", "sip:b@h", "", mac));
+    CHECK(binding_id("a@h", "sip:a@h", "", mac) != binding_id("a@h", "sip:a@h", "198.51.100.7", mac));
     Registrar registrar({}, [](std::span<const std::uint8_t>) { return std::array<std::uint8_t, 32>{7}; });
     auto outcome = registrar.register_contacts(request(1, {contact("sip:bob@10.0.0.1")}), start);
     REQUIRE(outcome.status == 200);
