@@ -178,8 +178,10 @@ def guessed_port(net):
 
 
 def looptrace_agrees(net):
-    """A capture on the edge, given to looptrace: the loop is found, and no relay is left to collapse."""
+    """A capture on the edge, given to looptrace: the loop is found, and no relay is left to collapse. The same from the records that
+    sipedge tells of its passes."""
     loop = Outside(net, sites.Site.lan_host, sites.Site.lan_host)
+    watch = sites.Watch(loop.site, "sipedge", "pass")
     path = net.folder / "edge.pcap"
     tcpdump = loop.site.edge.start("tcpdump", "tcpdump", "-Z", "root", "-U", "-n", "--immediate-mode", "-B", "16384", "-i", "any", "-w", path, "udp")
     tcpdump.wait_line("listening on")
@@ -195,6 +197,14 @@ def looptrace_agrees(net):
     lab.require(len(found) == 1, f"looptrace found {found}")
     visits = [hop.get("visit", 1) for hop in found[0]["hops"]]
     lab.require(2 in visits and found[0]["relays"] == 0 and not found[0]["collapsible"], f"looptrace found {found}")
+    records = net.folder / "passes.jsonl"
+    records.write_text("".join(watch.told()))
+    done = loop.site.edge.run(lab.PROGRAMS / "looptrace", "--config", loop.site.config, "--format", "json", records)
+    lab.require(done.returncode == 0, f"looptrace: {done.stderr}")
+    by_records = [json.loads(line) for line in done.stdout.splitlines()]
+    keys = ("call_ids", "hops", "relays", "relays_needed", "collapsible", "loop")
+    lab.require(len(by_records) == 1 and all(by_records[0][key] == found[0][key] for key in keys),
+                f"looptrace found {by_records} in {records.read_text()}, and {found} in the capture")
 
 
 if __name__ == "__main__":

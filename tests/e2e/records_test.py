@@ -51,7 +51,7 @@ def sipedge_records(net):
             break
     known = documented()
     kinds = {record["type"] for record in seen}
-    lab.require(kinds == {"client", "call", "decision", "rewrite"}, f"records of {kinds}")
+    lab.require(kinds == {"client", "call", "decision", "pass", "rewrite"}, f"records of {kinds}")
     for record in seen:
         if record["type"] == "decision":  # natclassify's, which knows more
             continue

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """kill -9 of any process under an established call: audio goes on, hold and resume (re-INVITE) work, BYE ends the call at both
-phones and leaves nothing."""
+phones and leaves nothing. mediarelay back without any leg: the calls lose their relays, and get new ones by the next re-INVITE."""
 # ctest: serial
 import pathlib
 import sys
@@ -50,5 +50,31 @@ def mediarelay(net):
     the_call_goes_on_without(net, "mediarelay")
 
 
+def every_leg_lost(net):
+    """mediarelay comes back and knows nothing of its legs: sipedge finds that out, and nobody else has to tell it."""
+    site = sites.Site(net).start()
+    a = site.phone(site.lan_host(), "alice", tone=440)
+    b = site.phone(site.home_host(), "bob", tone=600)
+    phones.call(a, b)
+    more_audio(a, b)
+    lost = {leg["leg"] for leg in site.legs()}
+    (site.runtime / "mediarelay.journal").unlink()
+    site.kill_worker("mediarelay")
+    site.wait_up()
+    lab.require(not site.legs(), f"the journal was removed, and yet there are {site.legs()}")
+    calls = lambda: site.ask("sipedge", "calls")["calls"]
+    lab.wait_until(lambda: [call["relayed_streams"] for call in calls()] == [0], f"sipedge to know that the legs are gone: {calls()}")
+    a.command("hold")
+    lab.wait_until(lambda: len(site.legs()) == 2, f"new legs for the call, there are {site.legs()}")
+    lab.require(lost.isdisjoint(leg["leg"] for leg in site.legs()), "the same legs again")
+    a.command("resume")
+    for phone in (a, b):
+        phone.forget()
+    phones.hear_each_other(a, b, packets=20)
+    phones.hang_up(b, a)
+    site.wait_nothing_left()
+    site.check_wan()
+
+
 if __name__ == "__main__":
-    lab.main(sipedge, mediarelay)
+    lab.main(sipedge, mediarelay, every_leg_lost)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """looptrace on captures with known paths: hops and places, relays made and needed, loops within and across Call-IDs, circles; the
-same from a capture and by way of natclassify; DOT and SVG that are well-formed."""
+same from a capture, by way of natclassify and from sipedge's own records; DOT and SVG that are well-formed."""
 import json
 import os
 import pathlib
@@ -139,6 +139,59 @@ CASES = [
 ]
 
 
+def passing(call_id, caller, callee, streams, tag="b"):
+    """A `pass` record: the neighbours' addresses and places; what the caller said and is shown, and the callee."""
+    def end(address, edge, place, own):
+        return {"place": place, "site": address, "neighbour": f"{address}:5060", "edge": f"{edge}:5060", "tag": own}
+    media = [{"kind": "rtp", "caller": {"said": s[0], "shown": s[1]}, "callee": {"said": s[2], "shown": s[3]}} if s else {} for s in streams]
+    return {"type": "pass", "call_id": call_id, "caller": end(*caller, "a"), "callee": end(*callee, tag), "streams": media}
+
+
+OUT = f"{EDGE_OUT}:20002", f"{EDGE_OUT}:20010"  # what the proxy is shown by one pass, and by the other
+FIRST = (A, EDGE_IN, "lan"), (PROXY, EDGE_OUT, "wan")
+SECOND = (PROXY, EDGE_OUT, "wan"), (B, EDGE_IN, "lan")
+RELAYED = [passing("call-1", *SECOND, [(OUT[0], OUT[1], f"{B}:5000", f"{EDGE_IN}:20012")]),
+           passing("call-1", *FIRST, [(f"{A}:4000", f"{EDGE_IN}:20000", OUT[1], OUT[0])])]
+COLLAPSED = [passing("call-1", *SECOND, [(OUT[0], OUT[1], f"{B}:5000", f"{A}:4000")]),
+             passing("call-1", *FIRST, [(f"{A}:4000", f"{B}:5000", OUT[1], OUT[0])])]
+HOME_PASS = [passing("call-1", SECOND[0], (HOME, EDGE_OUT, "far-end"), [(OUT[0], OUT[1], "10.1.1.5:5000", f"{EDGE_OUT}:20012")]), RELAYED[1]]
+# pass records, paths as above
+PASSES = [
+    ("one pass", [passing("call-1", FIRST[0], (PHONE, EDGE_OUT, "wan"), [(f"{A}:4000", f"{EDGE_IN}:20000", f"{PHONE}:5000", OUT[0])])],
+     [(3, 1, 1, False)]),
+    ("a loop", RELAYED, [(5, 2, 0, True)]),
+    ("the last exchange counts", [*RELAYED, *COLLAPSED], [(5, 0, 0, False)]),
+    ("one must stay", HOME_PASS, [(5, 2, 1, True)]),
+    ("another Call-ID", [{**RELAYED[0], "call_id": "call-2"}, RELAYED[1]], [(5, 2, 0, True)]),
+    ("two streams, one removed", [{**one, "streams": [*one["streams"], {}]} for one in RELAYED], [(5, 2, 0, True)]),
+    ("two calls", [*RELAYED, passing("call-9", FIRST[0], (PHONE, EDGE_OUT, "wan"), [(f"{A}:4002", f"{EDGE_IN}:20020", f"{PHONE}:5000", f"{EDGE_OUT}:20022")])],
+     [(5, 2, 0, True), (3, 1, 1, False)]),
+]
+
+
+def check_passes(name, records, wanted):
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    paths = [json.loads(line) for line in run("--format", "json", stdin=text).splitlines()]
+    got = [(len(p["hops"]), p["relays"], p["relays_needed"], p["loop"]) for p in paths]
+    svg = xml.dom.minidom.parseString(run("--format", "svg", stdin=text))
+    boxes = len([box for box in svg.getElementsByTagName("rect") if box.getAttribute("rx")])
+    good = got == wanted and boxes == sum(one[0] for one in wanted)
+    if not good:
+        print(f"{name}: wanted {wanted}, got {got}, {boxes} boxes")
+    return good
+
+
+def bad_passes():
+    """Told with the key that is wrong; the rest is done."""
+    lines = [json.dumps({**RELAYED[0], "caller": {"place": "lan"}}), json.dumps({"type": "pass"}), *map(json.dumps, RELAYED)]
+    done = subprocess.run([BUILD / "bin/looptrace", "--config", "/dev/null", "--lan", "192.168.10.0/24", "--format", "json"],
+                          input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60)
+    good = done.returncode == 1 and "caller.neighbour" in done.stderr and "call_id" in done.stderr and json.loads(done.stdout)["relays"] == 2
+    if not good:
+        print(f"bad records: {done}")
+    return good
+
+
 def run(*argv, stdin=None):
     done = subprocess.run([BUILD / "bin/looptrace", "--config", "/dev/null", "--lan", "192.168.10.0/24", *argv], input=stdin, capture_output=True,
                           text=True, timeout=60)
@@ -190,6 +243,7 @@ def main():
             path = pathlib.Path(folder) / (make.__name__ + ".pcap")
             capture.save(path)
             failures += not check(make, wanted, path)
+    failures += sum(not check_passes(*case) for case in PASSES) + (not bad_passes())
     print(f"{len(CASES)} captures, {failures} failures")
     sys.exit(1 if failures else 0)
 

@@ -89,7 +89,8 @@ def killed(loop):
 
 
 def traced(site, relays):
-    """A capture on the edge of a whole call: what looptrace finds in it afterwards is what the edge did."""
+    """A capture on the edge of a whole call, and the edge's own records: what looptrace finds in them is what the edge did."""
+    watch = sites.Watch(site, "sipedge", "pass")
     path = site.net.folder / "edge.pcap"
     tcpdump = site.edge.start("tcpdump", "tcpdump", "-Z", "root", "-U", "-n", "--immediate-mode", "-B", "16384", "-i", "any", "-w", path, "udp")
     tcpdump.wait_line("listening on")
@@ -98,7 +99,13 @@ def traced(site, relays):
         lab.wait_until(lambda: path.read_bytes().count(b"BYE sip:") >= 4, "tcpdump to have the BYE")
         tcpdump.signal(signal.SIGINT)
         tcpdump.wait_exit()
-        done = site.edge.run(lab.PROGRAMS / "looptrace", "--config", site.config, "--format", "json", path)
+        records = site.net.folder / "passes.jsonl"
+        records.write_text("".join(watch.told()))
+        for source in (path, records):
+            agree(source, joined)
+
+    def agree(source, joined):
+        done = site.edge.run(lab.PROGRAMS / "looptrace", "--config", site.config, "--format", "json", source)
         lab.require(done.returncode == 0, f"looptrace: {done.stderr}")
         found = [r for r in map(json.loads, done.stdout.splitlines()) if r["type"] == "path"]
         lab.require(len(found) == 1 and found[0]["relays_needed"] == relays, f"looptrace, where the edge had {relays} relays: {found}")

@@ -20,6 +20,31 @@ WORKERS = ("mediarelay", "sipedge", "natpinger")
 PRIVATE = re.compile(r"\b(10\.\d+|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.\d+(\.\d+)?\b")
 
 
+class Watch:
+    """Watches records of some types that a program tells over its control socket."""
+
+    def __init__(self, site, program, *types):
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(lab.PATIENCE)
+        self._socket.connect(str(site.runtime / f"{program}.sock"))
+        self._lines = self._socket.makefile()
+        self._ask({"id": "watch", "cmd": "watch", "types": types})
+
+    def _ask(self, request):
+        """What comes before the reply, as lines."""
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        before = []
+        for line in self._lines:
+            if json.loads(line).get("id") == request["id"]:
+                return before
+            before.append(line)
+        raise lab.Failure("the program hung up")
+
+    def told(self):
+        """All records since the last time."""
+        return [line for line in self._ask({"id": "told", "cmd": "status"}) if json.loads(line)["type"] != "snapshot-end"]
+
+
 class Site:
     def __init__(self, net):
         self.net = net

@@ -16,12 +16,11 @@ constexpr std::uint64_t least_repeats = 10;
 
 Tracer::Tracer(const Settings& settings) : settings_(settings), output_(program) {
     hops_.on_exchanges = [this](const std::vector<explain::Exchange>& exchanges) { on_exchanges(exchanges); };
+    passes_.on_exchanges = hops_.on_exchanges;
     reader_.on_message = [this](const record::Sip& sip, nlohmann::ordered_json*, std::int64_t time_ns) {
         return on_message(sip, time_ns);
     };
-    reader_.on_other = [this](const std::string& line) {
-        if (settings_.format == tool::Format::json) output_.write(line + "\n");
-    };
+    reader_.on_other = [this](const std::string& line) { on_other(line); };
     reader_.on_media = [this](const explain::CapturedMedia& media) {
         flows_.on_packet(media.source, media.destination, media.time_ns, media.payload);
     };
@@ -64,6 +63,16 @@ Result<void> Tracer::on_message(const record::Sip& sip, std::int64_t time_ns) {
     return {};
 }
 
+/// What sipedge tells of itself is read as captures are; other records pass through.
+void Tracer::on_other(const std::string& line) {
+    const auto json = record::parse_line(line);
+    if (json && json->contains("type") && (*json)["type"] == "pass") {
+        const auto pass = record::read_pass(*json);
+        return pass ? passes_.on_pass(*pass) : bad("pass", pass.error());
+    }
+    if (settings_.format == tool::Format::json) output_.write(line + "\n");
+}
+
 void Tracer::on_exchanges(const std::vector<explain::Exchange>& exchanges) {
     for (explain::MediaPath& path : explain::find_paths(exchanges, flows_, settings_.rules)) {
         if (settings_.loops_only && !path.loop) continue;
@@ -82,6 +91,7 @@ void Tracer::on_exchanges(const std::vector<explain::Exchange>& exchanges) {
 
 bool Tracer::finish() {
     hops_.finish();
+    passes_.finish();
     const bool json = settings_.format == tool::Format::json;
     for (const explain::MediaFlow* flow : flows_.repeating(least_repeats)) {
         const Circle circle{

@@ -7,6 +7,7 @@
 #include "common/tool_main.hpp"
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/copies.hpp"
+#include "natkit/engine/explain/passes.hpp"
 #include "natkit/engine/explain/paths.hpp"
 #include "natkit/engine/explain/reader.hpp"
 
@@ -37,6 +38,7 @@ class Tracer {
 
   private:
     [[nodiscard]] Result<void> on_message(const record::Sip& sip, std::int64_t time_ns);
+    void on_other(const std::string& line);
     void on_exchanges(const std::vector<explain::Exchange>& exchanges);
     void bad(const std::string& where, const Error& error);
 
@@ -44,6 +46,7 @@ class Tracer {
     tool::Output output_;
     explain::Reader reader_;
     explain::HopTracker hops_;
+    explain::PassTracker passes_;
     explain::FlowTable flows_;
     explain::CopyFinder copies_;
     std::vector<explain::MediaPath> drawn_;  ///< of a picture, which is one document; at most 200

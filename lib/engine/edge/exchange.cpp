@@ -148,8 +148,10 @@ void Edge::take_request(sip::TransactionId server, std::size_t index, std::strin
                      const bool no_media = after.error().code == Errc::exhausted ||
                                            after.error().code == Errc::system || after.error().code == Errc::timed_out;
                      const int status = no_media ? 503 : 488;
-                     later.log(LogLevel::problems, "call " + text::printable(asked.call_id()) + ": " +
-                                                       std::to_string(status) + ": " + to_string(after.error()));
+                     const std::string why = "call " + text::printable(asked.call_id()) + ": " +
+                                             std::to_string(status) + ": " + to_string(after.error());
+                     after.error().code == Errc::refused ? later.log_loop(LogLevel::problems, why)
+                                                         : later.log(LogLevel::problems, why);
                      refuse_branch(server, index, status, at, later);
                  });
 }

@@ -131,4 +131,37 @@ std::vector<Media::Summary> Media::summaries() const {
     return list;
 }
 
+std::optional<record::Pass> Media::pass(SessionId id) const {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return std::nullopt;
+    const Session& session = found->second;
+    record::Pass pass{.call_id = session.call_id, .ends = {}, .streams = {}};
+    for (std::size_t i = 0; i < 2; ++i) {
+        const EndInfo& end = session.ends[i];
+        pass.ends[i] = {.tag = end.tag,
+                        .neighbour = end.flow.remote,
+                        .edge = end.flow.local,
+                        .place = end.party.place,
+                        .site = end.party.site};
+    }
+    const auto local = [&](loop::LegId id_of_leg) -> std::optional<Endpoint> {
+        const LiveLeg* leg = live(id_of_leg);
+        return leg == nullptr || !leg->opened ? std::nullopt : std::optional(leg->opened->local);
+    };
+    for (const Stream& stream : session.streams) {
+        record::PassStream& told = pass.streams.emplace_back();
+        if (stream.pass == 0) continue;
+        told.kind = relay::to_string(stream.kind);
+        for (const End end : {End::caller, End::callee}) {
+            const loop::Shown shown = scheme_.shown(stream.pass, end);
+            const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
+            told.ends[index(end)] = {.said = stream.said[index(end)].rtp,
+                                     .shown = shown.leg != 0 ? local(shown.leg) : shown.raw,
+                                     .leg = local(leg),
+                                     .joined = local(scheme_.mate(leg))};
+        }
+    }
+    return pass;
+}
+
 }  // namespace natkit::edge

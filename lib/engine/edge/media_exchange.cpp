@@ -208,6 +208,7 @@ void Media::close_exchange(SessionId id, Instant now, Output& out) {
     }
     session.before.clear();
     bring_about(now, out);
+    out.events.emplace_back(PassEvent{.session = id});
     if (session.established) keep(session, out);
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "natkit/base/text.hpp"
 #include "natkit/engine/edge/media.hpp"
 
 /// The legs that the scheme asks for, as mediarelay has them: opened, facing whom they should, joined, parted, freed.
@@ -137,6 +138,20 @@ const Media::Stream* Media::stream_of(const LiveLeg& leg) const {
     return &session->second.streams[leg.stream];
 }
 
+/// For the log.
+std::string Media::call_id_of(const LiveLeg& leg) const {
+    const auto session = sessions_.find(leg.session);
+    return session == sessions_.end() ? std::string("that has ended") : text::printable(session->second.call_id, 80);
+}
+
+std::vector<std::string> Media::legs() const {
+    std::vector<std::string> ids;
+    for (const auto& [id, leg] : legs_) {
+        if (leg.opened) ids.push_back(leg.opened->id);
+    }
+    return ids;
+}
+
 /// Whatever has changed in the scheme since the last time, mediarelay is asked to do.
 void Media::bring_about(Instant now, Output& out) {
     std::vector<std::string> freed;
@@ -169,6 +184,12 @@ void Media::face(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
     tell_party(mate_id, *mate, out);
     if (leg.joined == mate_id && mate->joined == id) return;
     out.media.emplace_back(JoinLegs{.a = leg.opened->id, .b = mate->opened->id});
+    if (leg.session != mate->session) {
+        out.log_loop(LogLevel::major, "call " + call_id_of(leg) + ": it comes through again: leg " +
+                                          to_string(leg.opened->local) + " of one pass joined with " +
+                                          to_string(mate->opened->local) + " of another one, call " +
+                                          call_id_of(*mate));
+    }
     for (LiveLeg* one : {&leg, mate}) {
         if (LiveLeg* before = live(one->joined); before != nullptr && before != &leg && before != mate)
             before->joined = 0;
@@ -200,6 +221,10 @@ void Media::part_superfluous(Instant now, Output& out) {
         LiveLeg* leg = live(*id);
         if (leg == nullptr || !leg->opened || leg->parted || (scheme_.needed(*id) && !retired(*leg))) continue;
         part(*leg, out);
+        if (!retired(*leg)) {
+            out.log_loop(LogLevel::low_level, "call " + call_id_of(*leg) + ": leg " + to_string(leg->opened->local) +
+                                                  " is superfluous, and parts");
+        }
     }
 }
 
@@ -221,9 +246,10 @@ void Media::part(LiveLeg& leg, Output& out) {
 
 /// mediarelay has freed them by itself: their streams are over.
 void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Output& out) {
+    const std::unordered_set<std::string_view> gone(lost.begin(), lost.end());
     std::vector<std::pair<SessionId, std::size_t>> streams;
     for (auto& [id, leg] : legs_) {
-        if (!leg.opened || std::ranges::find(lost, leg.opened->id) == lost.end()) continue;
+        if (!leg.opened || !gone.contains(leg.opened->id)) continue;
         by_local_.erase(leg.opened->local);
         leg.opened.reset();
         streams.emplace_back(leg.session, leg.stream);
@@ -233,7 +259,7 @@ void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Outp
         if (found == sessions_.end() || stream >= found->second.streams.size()) continue;
         if (found->second.streams[stream].pass == 0) continue;
         out.log(LogLevel::problems,
-                "call " + found->second.call_id + ": its media relay is gone (silent for too long)");
+                "call " + found->second.call_id + ": its media relay is gone (silent for too long, or lost)");
         lose_stream(found->second, stream);
     }
     bring_about(now, out);

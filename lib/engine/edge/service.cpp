@@ -131,6 +131,7 @@ Result<void> Service::Impl::reload() {
     if (!settings) return std::unexpected(settings.error().front());
     if (auto loaded = load_tls(*config); !loaded) return loaded;
     log.set_level(config->sip.log_level);
+    loop_log.set_level(config->sip.log_level);
     Output out;
     edge.set_settings(std::move(*settings), out);
     learn_interfaces();

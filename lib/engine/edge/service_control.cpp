@@ -60,7 +60,7 @@ void Service::Impl::keep(const sip::BindingChange& change) {
 
 void Service::Impl::tell(const Event& event) {
     if (const auto* line = std::get_if<LogEvent>(&event)) {
-        log.write(line->level, line->text);
+        (line->loop ? loop_log : log).write(line->level, line->text);
     } else if (const auto* change = std::get_if<sip::BindingChange>(&event)) {
         keep(*change);
     } else if (const auto* decision = std::get_if<DecisionEvent>(&event)) {
@@ -74,6 +74,9 @@ void Service::Impl::tell(const Event& event) {
         if (server->watched("decision")) server->publish(decision_record(*decision));
     } else if (const auto* rewrite = std::get_if<RewriteEvent>(&event)) {
         if (server->watched("rewrite")) server->publish(rewrite_record(*rewrite));
+    } else if (const auto* pass = std::get_if<PassEvent>(&event)) {
+        const auto told = server->watched("pass") ? edge.media().pass(pass->session) : std::nullopt;
+        if (told) server->publish(record::to_json(*told));
     } else if (const auto* call = std::get_if<CallEvent>(&event)) {
         if (server->watched("call")) server->publish(call_event_record(*call));
     }
@@ -127,6 +130,7 @@ void Service::Impl::serve() {
         const auto level = parse_log_level(request.value("level", ""));
         if (!level) return reply.error(level.error());
         log.set_level(*level);
+        loop_log.set_level(*level);
         reply.ok(Json::object());
     });
     server->on("trace", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {

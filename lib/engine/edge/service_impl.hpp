@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "natkit/engine/control/client.hpp"
@@ -38,6 +39,7 @@ struct Service::Impl {
         : loop(event_loop),
           options(std::move(wanted)),
           log("SIPEDGE", config.sip.log_level),
+          loop_log("LOOP", config.sip.log_level),
           bindings(std::move(kept)),
           server(std::move(listening)),
           relay(loop, options.runtime_dir + "/mediarelay.sock", control::random_prefix()),
@@ -62,6 +64,10 @@ struct Service::Impl {
     void serve();
     void serve_state();
     void watch_relay();
+    /// After mediarelay was away: the calls whose legs it does not have any more lose them. `known`: those it had
+    /// before it was asked; a leg that is opened meanwhile is no business of this. Given up when mediarelay goes away
+    /// again: its pages would not fit together.
+    void look_for_legs(std::unordered_set<std::string> known, unsigned absences, std::uint64_t after = 0);
     void take_up_calls();
     /// The calls from before the restart are known: reads what waits in the sockets. A request inside one of them that
     /// was read earlier would pass with its SDP as it is.
@@ -93,6 +99,7 @@ struct Service::Impl {
     io::Loop& loop;
     ServiceOptions options;
     log::Logger log;
+    log::Logger loop_log;  ///< of calls that come through again
     store::Bindings bindings;
     std::unique_ptr<control::Server> server;
     control::Client relay;
@@ -104,7 +111,8 @@ struct Service::Impl {
     std::chrono::milliseconds clock_drift{};  ///< of the host's clock from wall()
     bool state_failed = false;
     bool settled = false;
-    io::Timer patience;  ///< with mediarelay at the start
+    unsigned relay_absences = 0;  ///< how often mediarelay was not there
+    io::Timer patience;           ///< with mediarelay at the start
     std::map<Endpoint, std::unique_ptr<io::UdpSocket>> sockets;
     Streams streams;
     Resolver resolver;

@@ -107,9 +107,33 @@ void Service::Impl::take_up_page(std::uint64_t after) {
     });
 }
 
+void Service::Impl::look_for_legs(std::unordered_set<std::string> known, unsigned absences, std::uint64_t after) {
+    relay.request("list", {{"after", after}}, [this, known, absences](Result<Json> reply) mutable {
+        if (absences != relay_absences) return;
+        if (!reply || !reply->contains("legs") || !(*reply)["legs"].is_array()) {
+            return log.problems("mediarelay: list: " +
+                                (reply ? std::string("no legs in it") : to_string(reply.error())));
+        }
+        for (const Json& leg : (*reply)["legs"]) known.erase(leg.value("leg", ""));
+        if (reply->contains("next"))
+            return look_for_legs(std::move(known), absences, (*reply)["next"].get<std::uint64_t>());
+        if (known.empty()) return;
+        log.problems("mediarelay came back without " + std::to_string(known.size()) + " legs of calls");
+        Output out;
+        edge.on_legs_lost({known.begin(), known.end()}, now(), out);
+        carry_out(out);
+    });
+}
+
 void Service::Impl::watch_relay() {
     relay.on_state([this](bool connected, const std::string& why) {
-        if (connected) return log.low_level("connected to mediarelay");
+        if (connected) {
+            log.low_level("connected to mediarelay");
+            const auto legs = edge.media().legs();
+            if (settled && !legs.empty()) look_for_legs(std::unordered_set(legs.begin(), legs.end()), relay_absences);
+            return;
+        }
+        ++relay_absences;
         log.low_level("not connected to mediarelay: " + why);
     });
     take_up_calls();  // waits for the connection; a restarted mediarelay knows its legs' owners by itself

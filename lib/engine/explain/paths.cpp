@@ -16,6 +16,7 @@ struct Chain {
     std::vector<std::string> call_ids;
     std::vector<const Hop*> hops;
     std::int64_t first_ns = 0, last_ns = 0;
+    bool pass = false;  ///< see Exchange
 };
 
 /// The ways an INVITE took: each ends where nobody sent it on. Of a fork only branches that were answered count.
@@ -39,7 +40,11 @@ std::vector<Chain> chains_of(const Exchange& exchange) {
     for (const Hop& hop : exchange.hops) {
         if (hop.back.empty() || hop.onward.empty() || branches.contains(hop.previous_branch)) continue;
         follow(exchange, hop,
-               {.call_ids = {exchange.call_id}, .hops = {}, .first_ns = exchange.first_ns, .last_ns = exchange.last_ns},
+               {.call_ids = {exchange.call_id},
+                .hops = {},
+                .first_ns = exchange.first_ns,
+                .last_ns = exchange.last_ns,
+                .pass = exchange.pass},
                chains);
     }
     return chains;
@@ -49,14 +54,16 @@ std::optional<Endpoint> media(const std::vector<StreamSeen>& streams, std::size_
     return i < streams.size() ? streams[i].rtp : std::nullopt;
 }
 
-/// The chain that goes on where this one ends, under another Call-ID: a B2BUA that leaves the endpoints as they are.
+/// The chain that goes on where this one ends: under another Call-ID, by a B2BUA that leaves the endpoints as they are;
+/// or the next pass of the same call.
 Chain* continued(const Chain& chain, const std::multimap<Endpoint, Chain*>& starts) {
     const auto endpoint = media(chain.hops.back()->onward, 0);
     if (!endpoint) return nullptr;
     const auto [first, last] = starts.equal_range(*endpoint);
     for (auto at = first; at != last; ++at) {
         const Chain& other = *at->second;
-        if (other.call_ids.front() == chain.call_ids.front()) continue;
+        const bool passes = chain.pass && other.pass && &chain != &other;
+        if (other.call_ids.front() == chain.call_ids.front() && !passes) continue;
         if (other.hops.front()->from.address != chain.hops.back()->to.address) continue;
         if (other.first_ns <= chain.last_ns && chain.first_ns <= other.last_ns) return at->second;
     }
@@ -81,7 +88,9 @@ std::vector<Chain> tie_together(std::vector<Chain> chains) {
         for (auto at = next.find(&chain); at != next.end(); at = next.find(at->second)) {
             const Chain& piece = *at->second;
             whole.hops.insert(whole.hops.end(), piece.hops.begin(), piece.hops.end());
-            whole.call_ids.insert(whole.call_ids.end(), piece.call_ids.begin(), piece.call_ids.end());
+            for (const std::string& id : piece.call_ids) {
+                if (std::ranges::find(whole.call_ids, id) == whole.call_ids.end()) whole.call_ids.push_back(id);
+            }
             whole.last_ns = std::max(whole.last_ns, piece.last_ns);
         }
         tied.push_back(std::move(whole));

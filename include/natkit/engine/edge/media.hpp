@@ -14,6 +14,7 @@
 #include "natkit/base/deadlines.hpp"
 #include "natkit/engine/edge/output.hpp"
 #include "natkit/loop/scheme.hpp"
+#include "natkit/record/pass.hpp"
 #include "natkit/sdp/document.hpp"
 #include "natkit/sdp/rewrite.hpp"
 
@@ -139,7 +140,11 @@ class Media {
 
     void on_time(Instant now, Output& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
+    /// The ids of all legs that are open or parted.
+    [[nodiscard]] std::vector<std::string> legs() const;
     [[nodiscard]] std::vector<Summary> summaries() const;
+    /// What its neighbours have said and are shown, and which legs are joined; nothing: it has ended.
+    [[nodiscard]] std::optional<record::Pass> pass(SessionId session) const;
     [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
     /// Collect RewriteEvents too (they cost two copies of each SDP).
     void set_verbose(bool on) noexcept { verbose_ = on; }
@@ -257,6 +262,7 @@ class Media {
     [[nodiscard]] std::size_t open_legs(SessionId id, std::uint64_t waiting, Output& out);
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
     [[nodiscard]] MediaParty media_party(const loop::Party& party) const;
+    [[nodiscard]] std::string call_id_of(const LiveLeg& leg) const;
     [[nodiscard]] const Stream* stream_of(const LiveLeg& leg) const;
     void bring_about(Instant now, Output& out);
     void face(loop::LegId id, LiveLeg& live, Instant now, Output& out);

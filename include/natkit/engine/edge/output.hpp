@@ -129,6 +129,10 @@ struct RewriteEvent {
     std::string before;
     std::string after;
 };
+/// An exchange of a session counts now: Media::pass() tells what it is like, if anybody wants to know.
+struct PassEvent {
+    std::uint64_t session = 0;
+};
 struct CallEvent {
     enum class Kind : std::uint8_t { established, ended } kind{};
     std::string call_id;
@@ -137,8 +141,9 @@ struct CallEvent {
 struct LogEvent {
     LogLevel level{};
     std::string text;
+    bool loop = false;  ///< it is about calls that come through the edge again: under the tag LOOP
 };
-using Event = std::variant<DecisionEvent, RewriteEvent, CallEvent, LogEvent, sip::BindingChange>;
+using Event = std::variant<DecisionEvent, RewriteEvent, PassEvent, CallEvent, LogEvent, sip::BindingChange>;
 
 /// A registered client whose place other lists change.
 struct PlaceChange {
@@ -162,6 +167,9 @@ struct Output {
 
     void log(LogLevel level, std::string text) {
         events.emplace_back(LogEvent{.level = level, .text = std::move(text)});
+    }
+    void log_loop(LogLevel level, std::string text) {
+        events.emplace_back(LogEvent{.level = level, .text = std::move(text), .loop = true});
     }
 };
 

@@ -27,6 +27,7 @@ struct Exchange {
     std::string call_id;
     std::int64_t first_ns = 0, last_ns = 0;
     std::vector<Hop> hops;  ///< at most 64
+    bool pass = false;  ///< one pass through an edge, as that tells it: the same call's others are told apart from it
 
     [[nodiscard]] bool answered() const;
 };

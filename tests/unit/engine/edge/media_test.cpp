@@ -1,0 +1,228 @@
+#include "natkit/engine/edge/media.hpp"
+
+#include "world.hpp"
+
+using namespace natkit;
+using namespace natkit::edge;
+using namespace natkit::edge::test;
+
+/// Media by itself: sessions and descriptions in, requests to the media relay out.
+namespace {
+
+std::string described(const std::string& host, const std::vector<std::string>& lines) {
+    std::string text = "v=0\r\no=- 1 1 IN IP4 " + host + "\r\ns=-\r\nc=IN IP4 " + host + "\r\nt=0 0\r\n";
+    for (const std::string& line : lines) text += "m=" + line + "\r\n";
+    return text;
+}
+
+const char* const a_host = "192.168.10.20";
+const char* const b_host = "203.0.113.20";
+
+struct Stage {
+    Settings chosen = settings();
+    Media media{chosen};
+    Instant now{};
+    std::set<std::string> open, parted;  ///< legs, by id
+    std::set<std::set<std::string>> joins;
+    std::vector<OpenLeg> asked;
+    std::vector<std::string> log, loop_log;
+    std::vector<SessionId> passes;
+    int next_port = 20000;
+    std::uint64_t owner = 100;
+
+    [[nodiscard]] SessionId session(const Phone& caller, const Phone& callee, const std::string& call_id = "c") {
+        const auto end = [&](const Phone& phone) {
+            const auto place = nat::classify_address(phone.flow.remote.address, chosen.networks);
+            return EndInfo{.flow = phone.flow, .party = place, .tag = phone.name};
+        };
+        return media.create(call_id, end(caller), end(callee), now);
+    }
+    void drop(const std::string& leg) {
+        CHECK(open.erase(leg) + parted.erase(leg) == 1);
+        std::erase_if(joins, [&](const auto& join) { return join.contains(leg); });
+    }
+    void take(Output& out) {
+        const Output done = std::exchange(out, {});
+        for (const MediaRequest& request : done.media) {
+            if (const auto* wanted = std::get_if<OpenLeg>(&request)) {
+                asked.push_back(*wanted);
+                const std::string id = std::to_string(next_port);
+                next_port += 2;
+                open.insert(id);
+                const std::string host = wanted->side == Side::lan ? "192.168.10.1:" : "203.0.113.10:";
+                media.on_leg_opened(wanted->ticket, Leg{.id = id, .local = endpoint(host + id), .rtcp = {}}, now, out);
+            } else if (const auto* join = std::get_if<JoinLegs>(&request)) {
+                for (const std::string& leg : {join->a, join->b}) {
+                    std::erase_if(joins, [&](const auto& known) { return known.contains(leg); });
+                    if (parted.erase(leg) == 1) open.insert(leg);
+                }
+                joins.insert({join->a, join->b});
+            } else if (const auto* part = std::get_if<PartLeg>(&request)) {
+                CHECK(open.erase(part->leg) == 1);
+                parted.insert(part->leg);
+                std::erase_if(joins, [&](const auto& known) { return known.contains(part->leg); });
+            } else if (const auto* reopen = std::get_if<ReopenLeg>(&request)) {
+                CHECK(parted.erase(reopen->leg) == 1);
+                open.insert(reopen->leg);
+            } else if (const auto* freed = std::get_if<FreeLegs>(&request)) {
+                for (const std::string& leg : freed->legs) drop(leg);
+            }
+        }
+        for (const Event& event : done.events) {
+            if (const auto* line = std::get_if<LogEvent>(&event)) (line->loop ? loop_log : log).push_back(line->text);
+            if (const auto* pass = std::get_if<PassEvent>(&event)) passes.push_back(pass->session);
+        }
+        if (!out.media.empty() || !out.events.empty()) take(out);
+    }
+    /// What the other end is shown; empty: refused.
+    std::string offer(SessionId id, End from, const std::string& body) {
+        Output out;
+        std::string shown;
+        media.offer(id, {.offerer = from, .owner = ++owner, .cseq = 1}, body, now, out,
+                    [&](const Result<std::string>& after, Instant, Output&) { shown = after.value_or(""); });
+        take(out);
+        return shown;
+    }
+    std::string answer(SessionId id, End from, const std::string& body) {
+        Output out;
+        const auto after = media.answer(id, from, body, now, out);
+        media.close_exchange(id, now, out);
+        take(out);
+        return after.value_or("");
+    }
+    void exchange(SessionId id, const std::vector<std::string>& a, const std::vector<std::string>& b) {
+        REQUIRE_FALSE(offer(id, End::caller, described(a_host, a)).empty());
+        REQUIRE_FALSE(answer(id, End::callee, described(b_host, b)).empty());
+    }
+    void lose(const std::vector<std::string>& legs) {
+        Output out;
+        media.on_legs_lost(legs, now, out);
+        for (const std::string& leg : legs) drop(leg);
+        take(out);
+    }
+    void pass_time(std::chrono::milliseconds time) {
+        now += time;
+        Output out;
+        media.on_time(now, out);
+        take(out);
+    }
+};
+
+std::vector<std::string> sorted(std::vector<std::string> list) {
+    std::ranges::sort(list);
+    return list;
+}
+
+}  // namespace
+
+TEST_CASE("Media: legs that mediarelay lost end their stream alone; the next offer gets new ones") {
+    Stage stage;
+    const SessionId id = stage.session(lan_phone, wan_phone);
+    stage.exchange(id, {"audio 4000 RTP/AVP 0", "video 4002 RTP/AVP 34"},
+                   {"audio 5000 RTP/AVP 0", "video 5002 RTP/AVP 34"});
+    REQUIRE(stage.joins.size() == 2);
+    CHECK(sorted(stage.media.legs()) == std::vector<std::string>(stage.open.begin(), stage.open.end()));
+    const auto pass = stage.media.pass(id);
+    REQUIRE(pass);
+    const auto audio = pass->streams.at(0);
+    const std::string lost = std::to_string(audio.ends[0].leg->port);
+    const std::string mate = std::to_string(audio.ends[0].joined->port);
+    stage.lose({lost});
+    CHECK(stage.log.back().contains("its media relay is gone"));
+    CHECK_FALSE(stage.open.contains(mate));  // nobody is left whom it could forward to
+    CHECK(stage.joins.size() == 1);          // video goes on
+    CHECK(stage.media.pass(id)->streams.at(0).kind.empty());
+    stage.exchange(id, {"audio 4000 RTP/AVP 0", "video 4002 RTP/AVP 34"},
+                   {"audio 5000 RTP/AVP 0", "video 5002 RTP/AVP 34"});
+    CHECK(stage.joins.size() == 2);
+    CHECK(stage.asked.size() == 6);  // two for audio anew, none for video
+    Output out;
+    stage.media.end(id, "BYE", stage.now, out);
+    stage.take(out);
+    CHECK(stage.open.empty());
+    CHECK(stage.media.legs().empty());
+}
+
+TEST_CASE("Media: all legs of a call lost, in the middle of an exchange too: an answer shows no endpoint by mistake") {
+    Stage stage;
+    const SessionId id = stage.session(lan_phone, wan_phone);
+    REQUIRE_FALSE(stage.offer(id, End::caller, described(a_host, {"audio 4000 RTP/AVP 0"})).empty());
+    stage.lose({stage.open.begin(), stage.open.end()});
+    CHECK(stage.answer(id, End::callee, described(b_host, {"audio 5000 RTP/AVP 0"})).empty());
+    CHECK(stage.media.legs().empty());
+    CHECK(stage.open.empty());
+}
+
+TEST_CASE("Media: a call that comes back parts what it needs no longer, and says so under LOOP") {
+    Stage stage;
+    const SessionId out_pass = stage.session(lan_phone, wan_phone);
+    const Phone other_phone{"bert", "192.168.10.21:5060", flow("udp:192.168.10.1:5060-192.168.10.21:5060"), Side::lan};
+    const SessionId in_pass = stage.session(wan_phone, other_phone);
+    const auto first = stage.offer(out_pass, End::caller, described(a_host, {"audio 4000 RTP/AVP 0"}));
+    const auto second = stage.offer(in_pass, End::caller, first);
+    CHECK(second.contains("c=IN IP4 192.168.10.20"));
+    const auto third = stage.answer(in_pass, End::callee, described("192.168.10.21", {"audio 5000 RTP/AVP 0"}));
+    const auto fourth = stage.answer(out_pass, End::callee, third);
+    CHECK(fourth.contains("c=IN IP4 192.168.10.21"));
+    CHECK(stage.parted.empty());  // not at once
+    stage.pass_time(1100ms);
+    CHECK(stage.open.empty());
+    CHECK_FALSE(stage.parted.empty());
+    CHECK(stage.loop_log.size() == stage.parted.size());
+    CHECK(stage.loop_log.front().contains("superfluous"));
+    CHECK(stage.passes == std::vector{in_pass, out_pass});
+    const auto pass = stage.media.pass(out_pass);
+    REQUIRE(pass);
+    CHECK(pass->streams.at(0).ends[0].shown == endpoint("192.168.10.21:5000"));
+    CHECK(pass->streams.at(0).ends[1].said == stage.media.pass(in_pass)->streams.at(0).ends[0].shown);
+    CHECK_FALSE(pass->streams.at(0).ends[0].joined);
+}
+
+TEST_CASE("Media: one relay of two passes is a join across them, told under LOOP") {
+    Stage stage;
+    const SessionId out_pass = stage.session(lan_phone, wan_phone);
+    const Phone third_phone{"tom", "203.0.113.21:5060", flow("udp:203.0.113.10:5060-203.0.113.21:5060"), Side::wan};
+    const SessionId in_pass = stage.session(wan_phone, third_phone);
+    const auto first = stage.offer(out_pass, End::caller, described(a_host, {"audio 4000 RTP/AVP 0"}));
+    const auto second = stage.offer(in_pass, End::caller, first);
+    const auto third = stage.answer(in_pass, End::callee, described("203.0.113.21", {"audio 5000 RTP/AVP 0"}));
+    REQUIRE_FALSE(stage.answer(out_pass, End::callee, third).empty());
+    stage.pass_time(1100ms);
+    REQUIRE(stage.joins.size() == 1);
+    CHECK(std::ranges::any_of(stage.loop_log,
+                              [](const std::string& line) { return line.contains("comes through again"); }));
+}
+
+TEST_CASE("Media: a removed line frees its legs, another line keeps its own; T.38 has legs of its own") {
+    Stage stage;
+    const SessionId id = stage.session(lan_phone, wan_phone);
+    stage.exchange(id, {"audio 4000 RTP/AVP 0", "video 4002 RTP/AVP 34"},
+                   {"audio 5000 RTP/AVP 0", "video 5002 RTP/AVP 34"});
+    const auto before = stage.open;
+    REQUIRE(before.size() == 4);
+    const auto audio = stage.media.pass(id)->streams.at(0).ends[0].leg;
+    stage.exchange(id, {"audio 4000 RTP/AVP 0", "video 0 RTP/AVP 34"}, {"audio 5000 RTP/AVP 0", "video 0 RTP/AVP 34"});
+    CHECK(stage.open.size() == 2);
+    CHECK(stage.media.pass(id)->streams.at(0).ends[0].leg == audio);
+    CHECK(stage.media.pass(id)->streams.at(1).kind.empty());
+
+    // A refused switch to T.38 changes nothing; one that is accepted takes the line.
+    const auto audio_legs = stage.open;
+    REQUIRE_FALSE(
+        stage.offer(id, End::callee, described(b_host, {"image 5004 udptl t38", "video 0 RTP/AVP 34"})).empty());
+    CHECK(stage.open.size() == 4);
+    Output out;
+    stage.media.reject(id, stage.owner, stage.now, out);
+    stage.take(out);
+    CHECK(stage.open == audio_legs);
+    CHECK(stage.joins.size() == 1);
+    REQUIRE_FALSE(
+        stage.offer(id, End::callee, described(b_host, {"image 5004 udptl t38", "video 0 RTP/AVP 34"})).empty());
+    REQUIRE_FALSE(
+        stage.answer(id, End::caller, described(a_host, {"image 4004 udptl t38", "video 0 RTP/AVP 34"})).empty());
+    CHECK(stage.asked.back().stream == relay::Stream::udp);
+    CHECK(stage.media.pass(id)->streams.at(0).kind == "udp");
+    CHECK(stage.open.size() == 2);
+    for (const std::string& leg : audio_legs) CHECK_FALSE(stage.open.contains(leg));
+    CHECK(stage.joins.size() == 1);
+}
