@@ -109,6 +109,7 @@ Shown Scheme::answer(PassId id, const Incoming& incoming) {
         set_offered(pass.sides[index(answerer)].leg, 0);
     }
     const PartyId destination = speaker(pass, answerer, incoming);
+    hold_party(destination);  // a leg that gets another party below may be the last that refers to it
     const Side& from = pass.sides[index(answerer)];
     if (from.came == 0) parties_.at(from.own).thing.told = from.shown;
     // Where the offer came in as a leg of ours, an earlier pass will know whom this one stands for.
@@ -123,6 +124,7 @@ Shown Scheme::answer(PassId id, const Incoming& incoming) {
         if (shown.setup) origin.setup = left_by(*shown.setup);
     }
     note_changed(pass);
+    drop_party(destination);
     return shown;
 }
 

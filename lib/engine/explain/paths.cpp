@@ -54,6 +54,12 @@ std::optional<Endpoint> media(const std::vector<StreamSeen>& streams, std::size_
     return i < streams.size() ? streams[i].rtp : std::nullopt;
 }
 
+/// Whether the hop comes from there. Passes by two phones behind one NAT are told apart by its ports.
+bool is_neighbour(const Hop& hop, const Endpoint& there, bool passes) {
+    if (passes && hop.from_place == nat::Place::far_end) return hop.from == there;
+    return hop.from.address == there.address;
+}
+
 /// The chain that goes on where this one ends: under another Call-ID, by a B2BUA that leaves the endpoints as they are;
 /// or the next pass of the same call.
 Chain* continued(const Chain& chain, const std::multimap<Endpoint, Chain*>& starts) {
@@ -64,7 +70,7 @@ Chain* continued(const Chain& chain, const std::multimap<Endpoint, Chain*>& star
         const Chain& other = *at->second;
         const bool passes = chain.pass && other.pass && &chain != &other;
         if (other.call_ids.front() == chain.call_ids.front() && !passes) continue;
-        if (other.hops.front()->from.address != chain.hops.back()->to.address) continue;
+        if (!is_neighbour(*other.hops.front(), chain.hops.back()->to, passes)) continue;
         if (other.first_ns <= chain.last_ns && chain.first_ns <= other.last_ns) return at->second;
     }
     return nullptr;
