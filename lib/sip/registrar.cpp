@@ -230,7 +230,7 @@ std::vector<BindingChange> Registrar::set_party(std::string_view id, nat::Verdic
     if (known == nullptr) return {};
     Bindings& bindings = users_.at(known->aor);
     Binding& binding = bindings[static_cast<std::size_t>(known - bindings.data())];
-    binding.party = std::move(party);
+    binding.party = party;
     return {{BindingChange::Kind::updated, binding}};
 }
 

@@ -166,7 +166,7 @@ void Edge::take_response(sip::TransactionId server, std::size_t index, const sip
     const bool final = response.status() >= 200;
     for (const Copy& copy : branch.copies) {
         if (copy.tag != tag || copy.final != final || copy.before != body) continue;
-        if (copy.after) pass_back(server, index, response, session, *copy.after, now, out);
+        if (copy.after) pass_back(server, index, response, session, copy.after, now, out);
         return;  // else its legs are being opened: the first copy will be passed back
     }
     if (branch.copies.size() >= most_copies) branch.copies.erase(branch.copies.begin());

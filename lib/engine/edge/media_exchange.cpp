@@ -246,7 +246,7 @@ Result<std::string> Media::rewritten(Session& session, End from, const sdp::Docu
         const bool offers = scheme_.last_offerer(session.streams[i].pass) == from;
         auto to_show = target(sdp, sdp.media()[i], *shown[i], offers);
         if (!to_show) return std::unexpected(to_show.error());
-        targets[i] = std::move(*to_show);
+        targets[i] = *to_show;
         if (!any) any = targets[i];
     }
     std::string after(sdp.text());
