@@ -64,7 +64,7 @@ class Phone:
                 f"Max-Forwards: 70\r\nFrom: <sip:{self.user}@example.com>;tag={self.tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n"
                 f"CSeq: {cseq} {method}\r\nContact: <{self.contact}>\r\n{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}")
 
-    def request(self, method, uri, to, extra="", body="", seconds=20):
+    def request(self, method, uri, to, extra="", body="", seconds=40):
         """Sends until a final response comes; its status and text."""
         self.cseq += 1
         cseq, branch = self.cseq, f"z9hG4bK{random.getrandbits(48):012x}"
@@ -233,7 +233,7 @@ class Crowd:
         self.wait_audio("the calls at their beginning")
         return self
 
-    def wait_audio(self, what, seconds=15):
+    def wait_audio(self, what, seconds=60):
         """Everybody hears the other from now on."""
         since = time.monotonic()
         mute = []

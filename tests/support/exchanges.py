@@ -11,7 +11,6 @@ from talkers import body_of, header, read_sdp
 
 WAN6, LAN6 = "2001:db8::10", "fd00:10::1"
 PRIVATE6 = re.compile(r"\bfd[0-9a-f]{2}:")
-PATIENCE = 6.0  # seconds until media must have got through: a relay may have to learn where from it comes
 
 
 def six_host(site, name="six", segment=None, address="2001:db8::50"):
@@ -308,7 +307,7 @@ class Call:
                     else:
                         strays.add(heard)
             return not missing
-        self.world.run(all_heard, lambda: f"step {self.step}: media on {[(k, routes[k][1:3]) for k in missing]}", PATIENCE)
+        self.world.run(all_heard, lambda: f"step {self.step}: media on {[(k, routes[k][1:3]) for k in missing]}")
         return strays
 
     def check_wan(self):

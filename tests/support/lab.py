@@ -30,7 +30,7 @@ import traceback
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev"))
 PROGRAMS = pathlib.Path(os.environ.get("NATKIT_PROGRAMS", BUILD / "bin"))
-PATIENCE = 10.0  # seconds that a wait may take when it says nothing else: far above what a loaded machine needs
+PATIENCE = 30.0  # seconds that a wait may take when it says nothing else: it guards against hanging, and a machine may stand still for some
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _NEWNET = 0x40000000
@@ -219,7 +219,7 @@ class Host:
         self.ip("route", "add", "default", "via", via)
         return self
 
-    def run(self, *argv, seconds=30, env=None, stdin=None):
+    def run(self, *argv, seconds=120, env=None, stdin=None):
         """Runs to the end; the CompletedProcess with text stdout and stderr."""
         return subprocess.run([*self.enter, *map(str, argv)], input=stdin, text=True, capture_output=True, timeout=seconds,
                               env={**os.environ, **(env or {})}, cwd=self.lab.folder)
@@ -268,23 +268,32 @@ class Host:
 Datagram = collections.namedtuple("Datagram", "time source destination payload")
 
 
+SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33  # Linux's numbers, which Python does not name
+
+
 class Tap:
-    """Records the UDP datagrams that cross a segment, or reach and leave a host. Reassembles fragments."""
+    """Records the UDP datagrams that cross a segment, or reach and leave a host, with the kernel's time stamps: a test that is held up
+    sees when they really came. Reassembles fragments."""
 
     def __init__(self, host):
         self.datagrams, self._fragments, self._lock = [], {}, threading.Lock()
         self._both_ways = not isinstance(host, Segment)
         self._socket = host.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))  # ETH_P_ALL
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-        self._closing = False
+        with contextlib.suppress(OSError):  # above the system's limit, where that is allowed
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._now, self._closing = 0.0, False
         threading.Thread(target=self._collect, daemon=True).start()
 
     def _collect(self):
         while not self._closing:
             try:
-                packet, where = self._socket.recvfrom(65536)
+                packet, control, _, where = self._socket.recvmsg(65536, 64)
             except OSError:
                 return
+            stamps = [struct.unpack("qq", data[:16]) for _, kind, data in control if kind == SO_TIMESTAMPNS]
+            self._now = stamps[0][0] + stamps[0][1] / 1e9 if stamps else time.time()
             # On a segment every frame comes in by one port and leaves by others: count it where it came in.
             if where[0] == "lo" or (where[2] == socket.PACKET_OUTGOING and not self._both_ways):
                 continue
@@ -318,7 +327,7 @@ class Tap:
             return
         sport, dport = struct.unpack("!HH", body[:4])
         with self._lock:
-            self.datagrams.append(Datagram(time.time(), _endpoint(source, sport), _endpoint(destination, dport), body[8:]))
+            self.datagrams.append(Datagram(self._now, _endpoint(source, sport), _endpoint(destination, dport), body[8:]))
 
     def all(self):
         with self._lock:

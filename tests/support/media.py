@@ -32,7 +32,7 @@ class Peer:
         address = address or host.address
         self.socket = host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, port))
-        self.socket.settimeout(0.3)
+        self.socket.settimeout(lab.PATIENCE)
         self.sequence = 0
 
     @property
@@ -47,21 +47,20 @@ class Peer:
         self.send(to, rtp(self.sequence, ssrc, payload))
         self.sequence += 1
 
-    def hear(self, seconds=1.0):
-        """The next datagram, or None."""
+    def hear(self, seconds=lab.PATIENCE):
+        """The next datagram, or None: a short time is for where none is expected."""
         self.socket.settimeout(seconds)
         try:
             return self.socket.recv(65535)
         except TimeoutError:
             return None
 
-    def drain(self):
-        """Everything that waits, and what comes within the next 50 ms."""
+    def drain(self, count=0):
+        """That many, which must come; everything else that waits, and what comes within 50 ms."""
         got = []
-        while (one := self.hear(0.05)) is not None:
+        while (one := self.hear(lab.PATIENCE if len(got) < count else 0.05)) is not None:
             got.append(one)
         return got
-
 
     def drain_now(self):
         """Everything that waits."""

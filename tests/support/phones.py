@@ -122,7 +122,8 @@ class Baresip:
             self.events.get_nowait()
 
     def dial(self, uri):
-        return self.command("dial", uri)
+        answer = self.command("dial", uri)
+        lab.require(answer.get("ok", True), f"{self.name}: dial {uri}: {answer}")
 
     def accept(self):
         return self.command("accept")
@@ -211,17 +212,20 @@ def call(caller, callee, uri=None, seconds=lab.PATIENCE):
     caller.forget()
     callee.forget()
     caller.dial(uri or callee.aor)
-    callee.wait_event("CALL_INCOMING", seconds=seconds)
+    try:
+        callee.wait_event("CALL_INCOMING", seconds=seconds)
+    except lab.Failure as failure:
+        raise lab.Failure(f"{failure}; {caller.name} said: {caller.program.output[-600:]}") from None
     callee.accept()
     caller.wait_event("CALL_ESTABLISHED", seconds=seconds)
     callee.wait_event("CALL_ESTABLISHED", seconds=seconds)
 
 
-def hear_each_other(a, b, packets=50, seconds=15):
+def hear_each_other(a, b, packets=50, seconds=lab.PATIENCE):
     """Waits until either phone received that many packets which the other one sent, payload for payload."""
     for ear, mouth in ((a, b), (b, a)):
         lab.wait_until(lambda ear=ear, mouth=mouth: lab.same_audio(mouth.said(), ear.heard()) >= packets,
-                       f"{packets} packets from {mouth.name} heard at {ear.name} "
+                       lambda ear=ear, mouth=mouth: f"{packets} packets from {mouth.name} heard at {ear.name} "
                        f"(sent {len(mouth.said())}, came {len(ear.heard())})", seconds)
 
 
@@ -230,8 +234,8 @@ def hang_up(a, b, seconds=lab.PATIENCE):
     b.wait_event("CALL_CLOSED", seconds=seconds)
 
 
-def sipp(host, scenario, *options, name=None, remote=None, port=5060, media_port=20000, calls=1, seconds=30, audio_port=None, media_ip=None, sdp=""):
-    """Starts SIPp in a host with one of our scenarios. Its session descriptions have a line `sdp` more, and `audio_port`
+def sipp(host, scenario, *options, name=None, remote=None, port=5060, media_port=20000, calls=1, seconds=120, audio_port=None, media_ip=None, sdp=""):
+    """Starts SIPp in a host with one of our scenarios; one that is to be called (without `remote`) listens when this returns. Its session descriptions have a line `sdp` more, and `audio_port`
     (at `media_ip`), where somebody else speaks for it: SIPp itself holds media_port."""
     file = SCENARIOS / f"{scenario}.xml" if isinstance(scenario, str) else scenario
     if sdp or audio_port or media_ip:
@@ -243,4 +247,9 @@ def sipp(host, scenario, *options, name=None, remote=None, port=5060, media_port
             host.lab.folder / f"sipp-{name or scenario}-errors.log", *options]
     if remote:
         argv.append(remote)
-    return host.start(f"sipp {name or scenario}", *argv, env={"TERM": "dumb"})
+    started = host.start(f"sipp {name or scenario}", *argv, env={"TERM": "dumb"})
+    if not remote:
+        protocol = "tcp" if "t1" in options else "udp"
+        lab.wait_until(lambda: any(e.endswith(f":{port}") for e, _ in host.sockets(protocol)) or started.process.poll() is not None,
+                       f"{started.name} to listen")
+    return started

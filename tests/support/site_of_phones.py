@@ -135,12 +135,14 @@ class Site:
         def up():
             lab.require(self.natkit.process.poll() is None, "natkit ended")
             try:
-                return all(self.ask(name, "status") for name in ("natkit", *WORKERS))
+                # Until sipedge has found mediarelay, a call waits for it, at most ten seconds.
+                return (all(self.ask(name, "status") for name in ("natkit", *WORKERS))
+                        and self.ask("sipedge", "status")["mediarelay"] == "connected")
             except OSError:
                 return False
         lab.wait_until(up, "natkit and its workers to be up", seconds)
 
-    def ask(self, program, command, seconds=3, **parameters):
+    def ask(self, program, command, seconds=lab.PATIENCE, **parameters):
         """A request over a control socket; the "ok" of its reply. OSError while nobody listens."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(seconds)
@@ -188,7 +190,7 @@ class Site:
     def wait_nothing_left(self, seconds=lab.PATIENCE):
         """No leg, no media socket."""
         lab.wait_until(lambda: not self.legs() and not self.media_sockets(),
-                       f"nothing to be left: legs {self.legs()}, media sockets {self.media_sockets()}", seconds)
+                       lambda: f"nothing to be left: legs {self.legs()}, media sockets {self.media_sockets()}", seconds)
 
     def check_wan(self):
         """No SDP that the edge sent to the WAN names a private address; and there was such SDP."""
