@@ -19,6 +19,7 @@ class Party:
         self.address = f"{host.address}:{port}"
         self.contact = f"sip:{user}@{self.address}"
         self.aor = f"sip:{user}@{domain}"
+        self._seen = set()
 
     def close(self):
         self.socket.close()
@@ -48,19 +49,26 @@ class Party:
         """The next message; None when none comes."""
         self.socket.settimeout(seconds)
         try:
-            return self.socket.recv(65535).decode()
+            text = self.socket.recv(65535).decode()
         except TimeoutError:
             return None
+        self._seen.add(text)
+        return text
 
-    def wait(self, pattern, seconds=lab.PATIENCE):
-        """The next message whose start line fits; 100s and others are passed over."""
+    def forget(self):
+        """What has come until now is passed over."""
+        while self.receive(0.001) is not None:
+            pass
+
+    def wait(self, pattern, seconds=lab.PATIENCE, branch=""):
+        """The next message whose start line fits, of this transaction if one is named; 100s and others are passed over."""
         end = time.monotonic() + seconds
         seen = []
         while (left := end - time.monotonic()) > 0:
             text = self.receive(left)
             if text is None:
                 break
-            if re.match(pattern, text):
+            if re.match(pattern, text) and branch in field(text, "Via"):
                 return text
             seen.append(text.partition("\r\n")[0])
         raise lab.Failure(f"{self.user}: waited in vain for {pattern}; came: {seen}")
@@ -68,7 +76,8 @@ class Party:
     def ask(self, text, seconds=lab.PATIENCE):
         """The final response to a request."""
         self.send(text)
-        final = self.wait(r"SIP/2\.0 [2-6]", seconds)
+        # A refusal is repeated until its ACK is there: one of the request before is not for this one.
+        final = self.wait(r"SIP/2\.0 [2-6]", seconds, re.search(r"branch=([^;,\s]+)", field(text, "Via"))[1])
         if text.startswith("INVITE") and not final.startswith("SIP/2.0 2"):
             head = text.partition("\r\n\r\n")[0].replace("INVITE", "ACK", 1).replace(" INVITE\r\n", " ACK\r\n", 1)
             lines = [line for line in head.split("\r\n") if not re.match(r"(To|Content-\w+|Contact):", line)]
@@ -78,10 +87,12 @@ class Party:
     def status(self, text, seconds=lab.PATIENCE):
         return int(self.ask(text, seconds)[8:11])
 
-    def silence(self, seconds=1.0):
-        """Nothing comes."""
-        text = self.receive(seconds)
-        lab.require(text is None, f"{self.user} got: {text}")
+    def silence(self, seconds=1.0, copies=False):
+        """Nothing comes; a copy of what came before counts only if asked for: where we were slow to answer, it is sent again."""
+        known, end = set(self._seen), time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            text = self.receive(left)
+            lab.require(text is None or (text in known and not copies), f"{self.user} got: {text}")
 
     def answer(self, request, status, headers=(), body="", tag=None):
         lines = [f"SIP/2.0 {status} Answer"]
