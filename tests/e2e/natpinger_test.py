@@ -10,11 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
+import rhythm
 import site_of_phones
 
 PING = b"\r\n\r\n"
@@ -25,13 +25,12 @@ def pings(tap):
     return [d for d in tap.all() if d.payload == PING]
 
 
-def gaps(tap):
-    times = [d.time for d in pings(tap)]
-    return [b - a for a, b in zip(times, times[1:])]
+def times(tap):
+    return [d.time for d in pings(tap)]
 
 
-def wait_pings(tap, count, seconds=20):
-    lab.wait_until(lambda: len(pings(tap)) >= count, f"{count} pings (there are {len(pings(tap))})", seconds)
+def wait_pings(tap, count):
+    lab.wait_until(lambda: len(pings(tap)) >= count, lambda: f"{count} pings (there are {len(pings(tap))})")
 
 
 def far_end_only_from_the_sip_port_at_the_interval(net):
@@ -41,13 +40,11 @@ def far_end_only_from_the_sip_port_at_the_interval(net):
     site.phone(lan, "anna")
     site.phone(wan, "carl")
     taps = {host: net.tap(host) for host in (home, lan, wan)}
-    wait_pings(taps[home], 8)
+    wait_pings(taps[home], 12)
     lab.require(not pings(taps[lan]) and not pings(taps[wan]), "a client that is not far-end is pinged")
     lab.require({d.source for d in pings(taps[home])} == {SIP_PORT}, f"from {pings(taps[home])[0].source}")
-    seen = gaps(taps[home])
-    lab.require(max(seen) <= 1.05 and min(seen) >= 0.8, f"times between pings: {seen}")
+    print(f"        at the phone: {rhythm.require_steady(times(taps[home]), 1, 'the phone')}")
     lab.require(site.status()["pinged"] == 1, f"{site.status()}")
-    print(f"        {len(seen)} gaps at the phone: {min(seen):.3f} to {max(seen):.3f} s")
     site.natkit.stop()
 
 
@@ -58,16 +55,37 @@ def a_dead_natpinger_loses_no_binding_and_pings_nobody_twice(net):
     tap = net.tap(home)
     wait_pings(tap, 2)
     for _ in range(6):
-        os.kill(site.pid("natpinger"), signal.SIGKILL)
+        # Between two pings, not in the moment of one: what is sent and not yet noted when it dies is sent again.
         wait_pings(tap, len(pings(tap)) + 2)
-    seen = gaps(tap)
-    print(f"        over 6 deaths: gaps of {min(seen):.3f} to {max(seen):.3f} s")
-    lab.require(min(seen) >= 0.5, f"pinged twice: {seen}")
-    lab.require(max(seen) <= 1.7, f"left out: {seen}")
+        time.sleep(0.3)
+        os.kill(site.pid("natpinger"), signal.SIGKILL)
+    wait_pings(tap, len(pings(tap)) + 3)
+    print(f"        over 6 deaths: {rhythm.require(times(tap), 1, 'over deaths of natpinger')}")
     # While sipedge is dead its clients' bindings stay open.
     os.kill(site.pid("sipedge"), signal.SIGKILL)
     wait_pings(tap, len(pings(tap)) + 3)
-    lab.require(max(gaps(tap)) <= 1.7, f"left out: {gaps(tap)}")
+    rhythm.require(times(tap), 1, "over a death of sipedge")
+    site.natkit.stop()
+
+
+def what_a_dead_natpinger_missed_is_made_up_for(net):
+    """Its moment passes while nobody starts it again: the ping comes when it is back, not with the next moment."""
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"10s"'})
+    home = site.home_host()
+    site.phone(home, "bob")
+    tap = net.tap(home)
+    wait_pings(tap, 1)
+    last = times(tap)[0]
+    time.sleep(0.3)
+    site.natkit.signal(signal.SIGSTOP)
+    os.kill(site.pid("natpinger"), signal.SIGKILL)
+    lab.wait_until(lambda: time.time() > last + 10.4, "its moment to pass")
+    lab.require(len(pings(tap)) == 1, "a natpinger that is dead pings")
+    site.natkit.signal(signal.SIGCONT)
+    wait_pings(tap, 2)
+    gap = times(tap)[1] - last
+    lab.require(gap < 2 * 10 * rhythm.PERIOD - 0.5, f"the missed ping was left out: {gap:.1f} s between two")
+    print(f"        missed for {10.4 - 10 * rhythm.PERIOD:.1f} s, made up for {gap - 10.4:.1f} s after the supervisor could start it")
     site.natkit.stop()
 
 
@@ -97,6 +115,13 @@ def the_port_cannot_be_taken(net):
     site.natkit.stop()
 
 
+def unread(site):
+    """Bytes that wait at the SIP port for sipedge."""
+    port = f":{5060:04X}"
+    rows = [line.split() for line in pathlib.Path(f"/proc/{site.natkit.pid}/net/udp").read_text().splitlines()[1:]]
+    return sum(int(row[4].partition(":")[2], 16) for row in rows if row[1].endswith(port))
+
+
 def options_and_their_answers(net):
     site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"', "method": '"options"'})
     home = site.home_host()
@@ -111,6 +136,8 @@ def options_and_their_answers(net):
     answer = (f"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP {SIP_PORT};branch=%s-%016x;rport\r\nFrom: <sip:a>;tag=1\r\n"
               f"To: <sip:b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
     for n in range(10_000):
+        if n % 50 == 0:  # no faster than they are read, or bob's answers would get lost among those that find no room
+            lab.wait_until(lambda: not unread(site), "sipedge to have read what came")
         whose = branch if n % 2 else f"z9hG4bK-natkit-ping-{n:016x}"
         if n % 100 == 1:  # and now and then the latest one, copied from the wire
             latest = [text for _, text in tap.sip() if "OPTIONS" in text][-1]
@@ -143,7 +170,7 @@ def a_sipedge_that_is_away_or_hangs_makes_nobody_dead(net):
     sipedge = site.pid("sipedge")
     os.kill(sipedge, signal.SIGSTOP)
     seen = len(tap.sip())
-    lab.wait_until(lambda: len(tap.sip()) >= seen + 10, "OPTIONS, and answers that nobody reads", 30)
+    lab.wait_until(lambda: len(tap.sip()) >= seen + 10, "OPTIONS, and answers that nobody reads")
     time.sleep(2)
     os.kill(sipedge, signal.SIGCONT)
     before = answers()
@@ -158,89 +185,17 @@ def a_sipedge_that_is_away_or_hangs_makes_nobody_dead(net):
     site.natkit.stop()
 
 
-class TcpPhone:
-    """A phone of a few lines: registers over TCP, notes what comes, answers pings only when told to."""
-
-    def __init__(self, host, user, pong=True):
-        self.user, self.pong, self.came, self.messages = user, pong, [], b""
-        self.stream = host.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.stream.connect((site_of_phones.WAN_EDGE, 5060))
-        own = f"{host.address}:{self.stream.getsockname()[1]}"
-        self.stream.sendall((
-            f"REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP {own};branch=z9hG4bK{user};rport\r\nMax-Forwards: 70\r\n"
-            f"From: <sip:{user}@example.com>;tag=1\r\nTo: <sip:{user}@example.com>\r\nCall-ID: {user}\r\nCSeq: 1 REGISTER\r\n"
-            f"Contact: <sip:{user}@{own};transport=tcp>\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n").encode())
-        threading.Thread(target=self._read, daemon=True).start()
-        lab.wait_until(lambda: b"SIP/2.0 200" in self.messages, f"{user} to be registered")
-
-    def _read(self):
-        while True:
-            try:
-                got = self.stream.recv(65536)
-            except OSError:
-                return
-            if not got:
-                return
-            if got == PING:
-                self.came.append(time.monotonic())
-                if self.pong:
-                    self.stream.sendall(b"\r\n")
-            else:
-                self.messages += got
-
-
-def tcp_clients_are_pinged_on_their_connections(net):
-    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"', "tcp_interval": '"2s"'})
-    home = site.home_host()
-    # The NAT forgets a silent connection after 4 s, long before its registration ends.
-    home.nat.sysctl("net.netfilter.nf_conntrack_tcp_timeout_established", 4)
-    home.nat.sysctl("net.netfilter.nf_conntrack_tcp_loose", 0)
-    bob = TcpPhone(home, "bob")
-    mute = TcpPhone(site.home_host(), "mute", pong=False)
-    near = TcpPhone(site.wan_host(), "carl")
-    lab.wait_until(lambda: len(bob.came) >= 6 and len(mute.came) >= 6, lambda: f"six pings each: {len(bob.came)}, {len(mute.came)}", 30)
-    lab.require(not near.came, "a client that is not far-end is pinged")
-    gaps_of = [b - a for phone in (bob, mute) for a, b in zip(phone.came, phone.came[1:])]
-    print(f"        {len(gaps_of)} gaps at the phones: {min(gaps_of):.3f} to {max(gaps_of):.3f} s")
-    lab.require(max(gaps_of) <= 2.1 and min(gaps_of) >= 1.6, f"times between pings: {gaps_of}")
-    status = site.ask("natpinger", "status")
-    lab.require(status["pinged"] == 2 and status["dead"] == 0, f"a missing pong removes nobody: {status}")
-    # After all that silence a call reaches the phone.
-    alice = site.phone(site.wan_host(), "alice")
-    alice.dial("sip:bob@example.com")
-    lab.wait_until(lambda: b"INVITE" in bob.messages, "the INVITE at bob")
-    # A natpinger that dies leaves nobody out and pings nobody twice, over TCP too.
-    before = len(bob.came)
-    os.kill(site.pid("natpinger"), signal.SIGKILL)
-    lab.wait_until(lambda: len(bob.came) >= before + 3, "further pings", 20)
-    gaps_of = [b - a for a, b in zip(bob.came, bob.came[1:])]
-    lab.require(min(gaps_of) >= 1.0 and max(gaps_of) <= 3.5, f"over a death: {gaps_of}")
-    site.natkit.stop()
-
-
-def a_dead_tcp_client_is_found_by_its_ping(net):
-    site = site_of_phones.Site(net).start(pinger={"tcp_interval": '"1s"'})
-    home = site.home_host()
-    TcpPhone(home, "bob")
-    lab.wait_until(lambda: site.status()["clients"] == 1, "bob")
-    # The NAT restarts: it answers for nobody any more, and what comes for the phone is dropped.
-    home.nat.nft("add rule ip gate forward iifname \"out0\" drop; insert rule ip gate forward drop")
-    site.natkit.wait_line(r"client bob@example.com at .* its connection is over: read: connection timed out", seconds=60, again=True)
-    lab.require(site.status()["clients"] == 0, "the registration is still there")
-    site.natkit.stop()
-
-
 def a_filter_for_scripts(net):
     wan, home = net.segment("wan"), net.segment("home")
     nat = net.nat("nat", "port-restricted", home, "192.168.1.1/24", wan, "203.0.113.30/24")
-    net.udp_timeouts(nat, 2)
+    net.udp_timeouts(nat, 5)
     server = net.host("server").attach("eth0", wan, "203.0.113.10/24")
     phone = net.host("phone").attach("eth0", home, "192.168.1.10/24").default_route("192.168.1.1")
     inner = phone.socket(socket.AF_INET, socket.SOCK_DGRAM)
     inner.bind(("192.168.1.10", 5060))
     outer = server.socket(socket.AF_INET, socket.SOCK_DGRAM)
     outer.bind(("203.0.113.10", 5060))
-    outer.settimeout(3)
+    outer.settimeout(lab.PATIENCE)
     inner.sendto(b"hello", ("203.0.113.10", 5060))
     seen_at = outer.recvfrom(99)[1]
     outer.close()
@@ -249,9 +204,9 @@ def a_filter_for_scripts(net):
         "transport": "udp", "local": "203.0.113.10:5060", "remote": f"{seen_at[0]}:{seen_at[1]}"}}) + "\nnonsense\n")
     pinger = server.start("natpinger", "sh", "-c", f"exec {lab.PROGRAMS}/natpinger --interval 1s < {records}")
     pinger.wait_line(r"natpinger: stdin:2: not a JSON object", again=True)
-    inner.settimeout(3)
+    inner.settimeout(lab.PATIENCE)
     began = time.monotonic()
-    while time.monotonic() - began < 6:  # three times the life of an unused binding
+    while time.monotonic() - began < 11:  # twice the life of an unused binding
         lab.require(inner.recvfrom(99) == (PING, ("203.0.113.10", 5060)), "something else than a ping came")
     record = json.loads(pinger.wait_line(r'\{"type":"ping".*', again=True)[0])
     lab.require(record["result"] == "sent" and record["id"] == "bob", f"{record}")
@@ -306,6 +261,6 @@ def a_socket_that_is_shared(net):
 
 if __name__ == "__main__":
     lab.main(far_end_only_from_the_sip_port_at_the_interval, a_dead_natpinger_loses_no_binding_and_pings_nobody_twice,
+             what_a_dead_natpinger_missed_is_made_up_for,
              the_limit_refuses_by_name, the_port_cannot_be_taken, a_socket_that_is_shared, options_and_their_answers,
-             a_sipedge_that_is_away_or_hangs_makes_nobody_dead,
-             tcp_clients_are_pinged_on_their_connections, a_dead_tcp_client_is_found_by_its_ping, a_filter_for_scripts)
+             a_sipedge_that_is_away_or_hangs_makes_nobody_dead, a_filter_for_scripts)
