@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t most_header_bytes = 65'536;
 constexpr std::size_t most_headers = 512;
+constexpr std::size_t usual_headers = 16;
 
 struct Spelling {
     Name name;
@@ -144,40 +145,39 @@ Name name_of(std::string_view text) noexcept {
     return Name::other;
 }
 
-Result<void> Message::parse_start_line(std::string_view line) {
-    start_line_ = line;
+Result<void> Message::Content::read_start_line(std::string_view line) {
+    start_line = line;
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
     if (line.find('\0') == std::string_view::npos && first != std::string_view::npos) {
         if (text::iequals(line.substr(0, first), "SIP/2.0")) {
-            const std::string_view rest = line.substr(first + 1);
-            const auto status = text::parse_number(rest.substr(0, 3), 699);
-            if (status && *status >= 100 && (rest.size() == 3 || rest[3] == ' ')) {
-                status_ = static_cast<int>(*status);
-                uri_ = rest.size() > 4 ? rest.substr(4) : std::string_view();
+            const std::string_view after = line.substr(first + 1);
+            const auto known = text::parse_number(after.substr(0, 3), 699);
+            if (known && *known >= 100 && (after.size() == 3 || after[3] == ' ')) {
+                status = static_cast<int>(*known);
+                uri = after.size() > 4 ? after.substr(4) : std::string_view();
                 return {};
             }
         } else if (first != last && text::iequals(line.substr(last + 1), "SIP/2.0") &&
                    is_token(line.substr(0, first))) {
-            method_ = line.substr(0, first);
-            uri_ = text::trim(line.substr(first + 1, last - first - 1));
-            if (!uri_.empty()) return {};
+            method = line.substr(0, first);
+            uri = text::trim(line.substr(first + 1, last - first - 1));
+            if (!uri.empty()) return {};
         }
     }
     return fail(Errc::bad_input, "not a SIP start line: '" + text::printable(line, 60) + "'", "line 1");
 }
 
-Result<Message> Message::parse(std::string bytes) {
-    Message message;
-    message.bytes_ = std::make_shared<const std::string>(std::move(bytes));
-    std::string_view all = *message.bytes_;
+Result<void> Message::Content::read() {
+    std::string_view all = bytes;
     all.remove_prefix(std::min(all.find_first_not_of("\r\n"), all.size()));
     Lines lines(all);
     const auto start = lines.next();
     if (!start) return fail(Errc::bad_input, "not a SIP message: no line end", "line 1");
-    if (auto ok = message.parse_start_line(*start); !ok) return std::unexpected(ok.error());
+    if (auto ok = read_start_line(*start); !ok) return ok;
+    headers.reserve(usual_headers);
     for (;;) {
-        const std::string_view from = lines.rest();
+        const std::string_view from_here = lines.rest();
         auto line = lines.next();
         if (!line) return fail(Errc::bad_input, "no empty line after the header fields", lines.where());
         if (line->empty()) break;
@@ -185,31 +185,76 @@ Result<Message> Message::parse(std::string bytes) {
         while (lines.continues()) {  // RFC 3261 section 7.3.1: a folded line
             const auto more = lines.next();
             if (!more) return fail(Errc::bad_input, "no empty line after the header fields", lines.where());
-            line = from.substr(0, static_cast<std::size_t>(more->data() + more->size() - from.data()));
+            line = from_here.substr(0, static_cast<std::size_t>(more->data() + more->size() - from_here.data()));
         }
         auto header = parse_header(*line);
         if (!header) return fail(Errc::bad_input, header.error().message, "line " + std::to_string(number));
-        message.headers_.push_back(*header);
-        if (message.headers_.size() > most_headers || all.size() - lines.rest().size() > most_header_bytes) {
+        headers.push_back(*header);
+        if (headers.size() > most_headers || all.size() - lines.rest().size() > most_header_bytes) {
             return fail(Errc::bad_input, "too many header fields", "line " + std::to_string(number));
         }
     }
-    message.body_ = lines.rest();
-    if (const auto declared = message.declared_length(); declared && *declared < message.body_.size()) {
-        message.rest_ = message.body_.substr(static_cast<std::size_t>(*declared));
-        message.body_ = message.body_.substr(0, static_cast<std::size_t>(*declared));
+    body = lines.rest();
+    return {};
+}
+
+Result<Message> Message::parse(std::string bytes) {
+    auto content = std::make_shared<Content>();
+    content->bytes = std::move(bytes);
+    if (auto ok = content->read(); !ok) return std::unexpected(ok.error());
+    Message message(content);
+    if (const auto declared = message.declared_length(); declared && *declared < content->body.size()) {
+        content->rest = content->body.substr(static_cast<std::size_t>(*declared));
+        content->body = content->body.substr(0, static_cast<std::size_t>(*declared));
     }
     return message;
 }
 
+Message Message::with_value(const Header& header, std::string_view value) const {
+    const std::string_view old = content_->bytes;
+    const auto offset = [&](std::string_view view) { return static_cast<std::size_t>(view.data() - old.data()); };
+    const std::size_t at = offset(header.value);
+    auto changed = std::make_shared<Content>();
+    changed->bytes.reserve(old.size() + value.size());
+    changed->bytes.append(old.substr(0, at)).append(value).append(old.substr(at + header.value.size()));
+    // Views that begin behind the value move with what follows it; that of the field's own line grows.
+    const auto moved = [&](std::string_view view) {
+        if (view.empty()) return std::string_view();
+        const std::size_t begin = offset(view);
+        const bool behind = begin > at;
+        const bool around = !behind && begin + view.size() > at;
+        return std::string_view(changed->bytes)
+            .substr(behind ? begin + value.size() - header.value.size() : begin,
+                    around ? view.size() + value.size() - header.value.size() : view.size());
+    };
+    changed->start_line = moved(content_->start_line);
+    changed->method = moved(content_->method);
+    changed->uri = moved(content_->uri);
+    changed->status = content_->status;
+    changed->headers.reserve(content_->headers.size());
+    for (const Header& each : content_->headers) {
+        changed->headers.push_back({.name = each.name,
+                                    .name_text = moved(each.name_text),
+                                    .value = moved(each.value),
+                                    .line = moved(each.line)});
+    }
+    changed->body = moved(content_->body);
+    changed->rest = moved(content_->rest);
+    if (header.name != Name::via) changed->top_via = content_->top_via;
+    if (header.name != Name::cseq) changed->cseq = content_->cseq;
+    if (header.name != Name::from) changed->from = content_->from;
+    if (header.name != Name::to) changed->to = content_->to;
+    return Message(std::move(changed));
+}
+
 const Header* Message::find(Name name) const noexcept {
-    const auto found = std::ranges::find(headers_, name, &Header::name);
-    return found == headers_.end() ? nullptr : &*found;
+    const auto found = std::ranges::find(headers(), name, &Header::name);
+    return found == headers().end() ? nullptr : &*found;
 }
 
 std::vector<std::string_view> Message::values(Name name) const {
     std::vector<std::string_view> all;
-    for (const Header& header : headers_) {
+    for (const Header& header : headers()) {
         if (header.name != name) continue;
         const auto values = split_values(header.value);
         all.insert(all.end(), values.begin(), values.end());
@@ -222,19 +267,34 @@ std::string_view Message::value(Name name) const noexcept {
     return header == nullptr ? std::string_view() : header->value;
 }
 
-Result<Via> Message::top_via() const {
+const Result<Via>& Message::top_via() const {
+    auto& kept = content_->top_via;
+    if (kept) return *kept;
     const auto vias = split_values(value(Name::via));
-    if (vias.empty()) return fail(Errc::bad_input, "missing Via");
-    return Via::parse(vias.front());
+    kept = vias.empty() ? fail(Errc::bad_input, "missing Via") : Via::parse(vias.front());
+    return *kept;
 }
 
-Result<CSeq> Message::cseq() const {
-    if (find(Name::cseq) == nullptr) return fail(Errc::bad_input, "missing CSeq");
-    return CSeq::parse(value(Name::cseq));
+const Result<CSeq>& Message::cseq() const {
+    auto& kept = content_->cseq;
+    if (kept) return *kept;
+    kept = find(Name::cseq) == nullptr ? fail(Errc::bad_input, "missing CSeq") : CSeq::parse(value(Name::cseq));
+    return *kept;
 }
 
-std::string Message::tag(Name name) const {
-    const auto address = NameAddr::parse(value(name));
+const Result<NameAddr>& Message::from() const {
+    auto& kept = content_->from;
+    if (!kept) kept = NameAddr::parse(value(Name::from));
+    return *kept;
+}
+
+const Result<NameAddr>& Message::to() const {
+    auto& kept = content_->to;
+    if (!kept) kept = NameAddr::parse(value(Name::to));
+    return *kept;
+}
+
+std::string Message::tag(const Result<NameAddr>& address) {
     if (!address) return {};
     return std::string(address->params.get("tag").value_or(""));
 }
@@ -259,15 +319,14 @@ Result<void> check(const Message& message) {
         if (message.value(name).empty()) return fail(Errc::bad_input, "missing " + std::string(to_string(name)));
     }
     if (auto single = check_single(message); !single) return single;
-    const auto cseq = message.cseq();
+    const auto& cseq = message.cseq();
     if (!cseq) return std::unexpected(cseq.error());
     if (message.is_request() && cseq->method != message.method()) {
         return fail(Errc::bad_input, "CSeq names another method: '" + text::printable(cseq->method, 40) + "'");
     }
-    if (const auto via = message.top_via(); !via) return std::unexpected(via.error());
-    for (const Name name : {Name::from, Name::to}) {
-        if (const auto address = NameAddr::parse(message.value(name)); !address)
-            return std::unexpected(address.error());
+    if (const auto& via = message.top_via(); !via) return std::unexpected(via.error());
+    for (const auto* address : {&message.from(), &message.to()}) {
+        if (!*address) return std::unexpected(address->error());
     }
     if (message.find(Name::content_length) != nullptr) {
         const auto declared = message.declared_length();

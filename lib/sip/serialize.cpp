@@ -28,7 +28,7 @@ void copy_fields(std::string& out, const Message& from, Name name) {
 
 /// What ACK and CANCEL share: the request's top Via, its routes and its dialog, with another method.
 std::string make_same_hop(const Message& invite, std::string_view method, std::string_view to_line) {
-    const auto cseq = invite.cseq();
+    const auto& cseq = invite.cseq();
     std::string out = std::string(method) + " " + std::string(invite.request_uri()) + " SIP/2.0\r\n";
     const auto vias = invite.values(Name::via);
     if (!vias.empty()) append_line(out, "Via: " + std::string(vias.front()));

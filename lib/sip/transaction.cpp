@@ -13,11 +13,11 @@ constexpr std::string_view magic_cookie = "z9hG4bK";
 /// RFC 3261 section 17.2.3: branch, sent-by and method (ACK and CANCEL find their INVITE by its method). Without the
 /// magic cookie the branch says nothing, and the fields that RFC 2543 compared stand in for it.
 std::string server_key(const Message& message, std::string_view method) {
-    const auto via = message.top_via();
+    const auto& via = message.top_via();
     if (!via) return {};
     std::string key = std::string(method) + '\n' + text::lower(via->host) + ':' + std::to_string(via->port.value_or(0));
     if (via->branch.starts_with(magic_cookie)) return key + '\n' + via->branch;
-    const auto cseq = message.cseq();
+    const auto& cseq = message.cseq();
     return key + '\n' + std::string(message.call_id()) + '\n' + message.from_tag() + '\n' +
            std::to_string(cseq ? cseq->number : 0);
 }
@@ -103,23 +103,17 @@ bool TransactionLayer::respond(TransactionId server, int status, std::string byt
     return true;
 }
 
-Result<TransactionId> TransactionLayer::request(std::string bytes, const Flow& flow, Instant now,
-                                                TransactionOutput& out,
+Result<TransactionId> TransactionLayer::request(const Sent& sent, const Flow& flow, Instant now, TransactionOutput& out,
                                                 std::optional<std::chrono::milliseconds> patience) {
     if (client_keys_.size() >= most_) return fail(Errc::exhausted, "too many transactions");
-    auto message = Message::parse(bytes);
-    if (!message) return std::unexpected(message.error());
-    const auto via = message->top_via();
-    if (!via) return std::unexpected(via.error());
-    const bool invite = message->method() == "INVITE";
+    const bool invite = sent.method == "INVITE";
     const TransactionId id = next_id_ & ~TransactionId{1};
     next_id_ += 2;
     Transaction& transaction = transactions_[id];
     transaction.kind = invite ? Kind::invite_client : Kind::client;
     transaction.flow = flow;
-    transaction.key = client_key(via->branch, message->method());
-    transaction.last = std::make_shared<const std::string>(std::move(bytes));
-    if (invite) transaction.sent_invite = std::make_shared<const Message>(std::move(*message));
+    transaction.key = client_key(sent.branch, sent.method);
+    transaction.last = sent.bytes;
     client_keys_.emplace(transaction.key, id);
     if (reliable(transaction)) clients_of_flow_.emplace(to_string(flow), id);
     out.packets.push_back({.flow = flow, .bytes = transaction.last});
@@ -141,8 +135,8 @@ std::optional<TransactionId> TransactionLayer::find_cancelled(const Message& can
 }
 
 void TransactionLayer::on_response(const Message& message, Instant now, TransactionOutput& out) {
-    const auto via = message.top_via();
-    const auto cseq = message.cseq();
+    const auto& via = message.top_via();
+    const auto& cseq = message.cseq();
     if (!via || !cseq) return;
     const auto found = client_keys_.find(client_key(via->branch, cseq->method));
     if (found == client_keys_.end()) return;
@@ -168,8 +162,10 @@ void TransactionLayer::on_invite_response(TransactionId id, Transaction& transac
     if (status >= 300) {
         if (transaction.state == State::accepted) return;
         // Section 17.1.1.3: every retransmission of the failure is acknowledged; the user hears of it once.
-        const auto ack = std::make_shared<const std::string>(make_ack(*transaction.sent_invite, message));
-        out.packets.push_back({.flow = transaction.flow, .bytes = ack});
+        if (const auto invite = Message::parse(*transaction.last)) {
+            auto ack = std::make_shared<const std::string>(make_ack(*invite, message));
+            out.packets.push_back({.flow = transaction.flow, .bytes = std::move(ack)});
+        }
         if (!open) return;
         transaction.state = State::completed;
         end_in(id, transaction, reliable(transaction) ? std::chrono::milliseconds(0) : 64 * timers_.t1,

@@ -36,7 +36,7 @@ relay::Stream kind_of(const sdp::Media& media) {
 }
 
 std::string branch_of(const sip::Message& message) {
-    const auto via = message.top_via();
+    const auto& via = message.top_via();
     return via ? via->branch : std::string();
 }
 
@@ -123,7 +123,7 @@ Result<void> Relay::follow(const sip::Message& message) {
         const auto freed = ask("free", {{"call_id", call_id_}});
         return freed ? Result<void>() : std::unexpected(freed.error());
     };
-    const auto cseq = message.cseq();
+    const auto& cseq = message.cseq();
     if (message.is_request()) {
         if (message.method() == "BYE") return over();
         if (message.method() != "INVITE") return {};

@@ -64,7 +64,8 @@ struct Header {
 };
 
 /// A SIP request or response over its own bytes: nothing is re-encoded, so that what is not changed can be sent on
-/// byte for byte. Immutable; copies are cheap and share the bytes.
+/// byte for byte. Immutable; copies are cheap and share everything. Its structured values are read when they are asked
+/// for first and kept, so a Message and its copies are for one thread.
 class Message {
   public:
     /// Takes the bytes of one message (leading line ends are skipped; bare LF is accepted). Fails with `where` = "line
@@ -72,51 +73,68 @@ class Message {
     /// fields are not judged here: see check(). Headers above 64 kB or 512 lines are refused.
     [[nodiscard]] static Result<Message> parse(std::string bytes);
 
-    [[nodiscard]] bool is_request() const noexcept { return status_ == 0; }
-    [[nodiscard]] std::string_view method() const noexcept { return method_; }  ///< of a request; else empty
-    [[nodiscard]] std::string_view request_uri() const noexcept { return uri_; }
-    [[nodiscard]] int status() const noexcept { return status_; }  ///< of a response; 0 for a request
-    [[nodiscard]] std::string_view reason() const noexcept { return uri_; }
-    [[nodiscard]] std::string_view start_line() const noexcept { return start_line_; }
+    /// The same message with another value of one of its headers(), which is what parse() would make of those bytes.
+    /// `value` has no line end in it.
+    [[nodiscard]] Message with_value(const Header& header, std::string_view value) const;
 
-    [[nodiscard]] const std::vector<Header>& headers() const noexcept { return headers_; }
+    [[nodiscard]] bool is_request() const noexcept { return content_->status == 0; }
+    [[nodiscard]] std::string_view method() const noexcept { return content_->method; }  ///< of a request; else empty
+    [[nodiscard]] std::string_view request_uri() const noexcept { return content_->uri; }
+    [[nodiscard]] int status() const noexcept { return content_->status; }  ///< of a response; 0 for a request
+    [[nodiscard]] std::string_view reason() const noexcept { return content_->uri; }
+    [[nodiscard]] std::string_view start_line() const noexcept { return content_->start_line; }
+
+    [[nodiscard]] const std::vector<Header>& headers() const noexcept { return content_->headers; }
     [[nodiscard]] const Header* find(Name name) const noexcept;  ///< the first, or null
     /// The values of all header fields of that name, commas split (not for From, To, Call-ID and other single ones).
     [[nodiscard]] std::vector<std::string_view> values(Name name) const;
     /// The value of the first field of that name, or an empty text.
     [[nodiscard]] std::string_view value(Name name) const noexcept;
 
-    [[nodiscard]] Result<Via> top_via() const;
-    [[nodiscard]] Result<CSeq> cseq() const;
+    [[nodiscard]] const Result<Via>& top_via() const;
+    [[nodiscard]] const Result<CSeq>& cseq() const;
+    [[nodiscard]] const Result<NameAddr>& from() const;
+    [[nodiscard]] const Result<NameAddr>& to() const;
     [[nodiscard]] std::string_view call_id() const noexcept { return value(Name::call_id); }
-    [[nodiscard]] std::string from_tag() const { return tag(Name::from); }  ///< empty when there is none
-    [[nodiscard]] std::string to_tag() const { return tag(Name::to); }
+    [[nodiscard]] std::string from_tag() const { return tag(from()); }  ///< empty when there is none
+    [[nodiscard]] std::string to_tag() const { return tag(to()); }
     /// Type and subtype in lower case, without parameters: "application/sdp".
     [[nodiscard]] std::string content_type() const;
 
     /// Content-Length where it is there and a number.
     [[nodiscard]] std::optional<std::uint64_t> declared_length() const noexcept;
     /// What follows the empty line, cut at Content-Length where that is smaller.
-    [[nodiscard]] std::string_view body() const noexcept { return body_; }
+    [[nodiscard]] std::string_view body() const noexcept { return content_->body; }
     /// Bytes after the body: the next message of a stream, or rubbish after a datagram's body.
-    [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
+    [[nodiscard]] std::string_view rest() const noexcept { return content_->rest; }
     /// All bytes given to parse().
-    [[nodiscard]] std::string_view bytes() const noexcept { return *bytes_; }
+    [[nodiscard]] std::string_view bytes() const noexcept { return content_->bytes; }
 
   private:
-    Message() = default;
+    struct Content {
+        std::string bytes;
+        std::string_view start_line;  ///< this and what follows: views of `bytes`
+        std::string_view method;
+        std::string_view uri;
+        int status = 0;
+        std::vector<Header> headers;
+        std::string_view body;
+        std::string_view rest;
+        // Read when asked for.
+        mutable std::optional<Result<Via>> top_via;
+        mutable std::optional<Result<CSeq>> cseq;
+        mutable std::optional<Result<NameAddr>> from;
+        mutable std::optional<Result<NameAddr>> to;
 
-    [[nodiscard]] std::string tag(Name name) const;
-    [[nodiscard]] Result<void> parse_start_line(std::string_view line);
+        [[nodiscard]] Result<void> read_start_line(std::string_view line);
+        [[nodiscard]] Result<void> read();
+    };
 
-    std::shared_ptr<const std::string> bytes_;
-    std::string_view start_line_;
-    std::string_view method_;
-    std::string_view uri_;
-    int status_ = 0;
-    std::vector<Header> headers_;
-    std::string_view body_;
-    std::string_view rest_;
+    explicit Message(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
+
+    [[nodiscard]] static std::string tag(const Result<NameAddr>& address);
+
+    std::shared_ptr<const Content> content_;  ///< never null
 };
 
 /// Whether a proxy may act on this message (RFC 3261 sections 8.1.1, 16.3): the header fields that must be there are,

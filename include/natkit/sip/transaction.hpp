@@ -31,6 +31,13 @@ struct Packet {
     std::shared_ptr<const std::string> bytes;
 };
 
+/// A request as it goes out.
+struct Sent {
+    std::shared_ptr<const std::string> bytes;
+    std::string method;
+    std::string branch;  ///< of its top Via
+};
+
 /// What the layer tells its user.
 struct RequestEvent {  ///< a new request; answer it with respond()
     TransactionId server;
@@ -79,7 +86,7 @@ class TransactionLayer {
     /// Starts a client transaction with a request whose top Via carries a branch that only it uses (CANCEL excepted: it
     /// uses its INVITE's). Fails with `exhausted` at the limit. `patience` in place of timers B and F, where somebody
     /// else can be tried.
-    Result<TransactionId> request(std::string bytes, const Flow& flow, Instant now, TransactionOutput& out,
+    Result<TransactionId> request(const Sent& sent, const Flow& flow, Instant now, TransactionOutput& out,
                                   std::optional<std::chrono::milliseconds> patience = std::nullopt);
 
     /// The INVITE has been cancelled: without a final response within 64 T1 it is over (section 9.1).
@@ -112,8 +119,7 @@ class TransactionLayer {
         State state = State::trying;
         Flow flow;
         std::string key;
-        std::shared_ptr<const std::string> last;       ///< what a retransmission repeats
-        std::shared_ptr<const Message> sent_invite{};  ///< invite_client: for the ACK of a failure
+        std::shared_ptr<const std::string> last;  ///< what a retransmission repeats; of a client: its request
         std::chrono::milliseconds interval{};
         std::optional<Instant> repeat_at;
         Instant end_at{};

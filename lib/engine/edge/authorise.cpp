@@ -75,7 +75,7 @@ bool Edge::trusted(const sip::Flow& flow, const nat::Verdict& party) const {
 /// The user of an embedded domain that the sender says it is. What a callee would read as one of ours is one of ours: a
 /// dot behind the domain or another port make no difference to a human eye.
 std::optional<sip::Uri> Edge::claimed_user(const sip::Message& request) const {
-    const auto from = sip::NameAddr::parse(request.value(sip::Name::from));
+    const auto& from = request.from();
     if (!from) return std::nullopt;
     auto uri = sip::Uri::parse(from->uri);
     if (!uri) return std::nullopt;
@@ -89,7 +89,7 @@ std::optional<sip::Uri> Edge::claimed_user(const sip::Message& request) const {
 /// connection by which it sent a request: its dialogs are bound to that (RFC 3261 section 18.2.2).
 sip::Flow Edge::lasting(const sip::Flow& flow, const sip::Message& request) const {
     if (flow.connection == 0 || request.method() == "REGISTER" || !is_server(flow)) return flow;
-    const auto via = request.top_via();
+    const auto& via = request.top_via();
     if (!via) return flow;
     sip::Flow server = flow;
     server.connection = 0;
@@ -113,7 +113,7 @@ proxy::Facts Edge::facts_of(const sip::Message& request, const sip::Flow& flow, 
 
 Edge::Upstream Edge::upstream_of(const sip::Message& request, const sip::Flow& flow, const Stripped& stripped,
                                  bool password) const {
-    const auto via = request.top_via();
+    const auto& via = request.top_via();
     const nat::Evidence seen{.received = flow.remote.address,
                              .via = via ? via->address() : std::nullopt,
                              .contact = contact_address(request),

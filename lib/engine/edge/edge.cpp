@@ -26,7 +26,7 @@ std::string Edge::host_port(const sip::Flow& flow) const {
 std::optional<sip::Message> Edge::fix_via(const sip::Message& message, const sip::Flow& flow) const {
     const sip::Header* header = message.find(sip::Name::via);
     const auto values = sip::split_values(header->value);
-    const auto via = sip::Via::parse(values.front());
+    const auto& via = message.top_via();
     if (!via) return std::nullopt;
     std::string top(values.front());
     if (via->rport_asked) top = sip::with_param(top, "rport", std::to_string(flow.remote.port));
@@ -34,11 +34,7 @@ std::optional<sip::Message> Edge::fix_via(const sip::Message& message, const sip
         top = sip::with_param(top, "received", to_string(flow.remote.address));
     }
     for (std::size_t i = 1; i < values.size(); ++i) top += ", " + std::string(values[i]);
-    sip::Edit edit(message);
-    edit.set_value(*header, top);
-    auto fixed = sip::Message::parse(edit.finish());
-    if (!fixed) return std::nullopt;
-    return std::move(*fixed);
+    return message.with_value(*header, top);
 }
 
 void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output& out) {

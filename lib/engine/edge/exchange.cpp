@@ -25,7 +25,7 @@ std::optional<std::chrono::seconds> session_timer(const sip::Message& response) 
 }
 
 std::uint32_t number_of(const sip::Message& message) {
-    const auto cseq = message.cseq();
+    const auto& cseq = message.cseq();
     return cseq ? cseq->number : 0;
 }
 

@@ -45,15 +45,15 @@ std::vector<std::string> Edge::record_routes(const sip::Message& request, const 
     return routes;
 }
 
-std::string Edge::outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
-                           const Stripped& stripped, std::optional<std::string> body) const {
+sip::Sent Edge::outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
+                         const Stripped& stripped, std::optional<std::string> body) const {
     sip::Edit edit(request);
     edit.set_start_line(std::string(request.method()) + " " + branch.uri + " SIP/2.0");
     std::string transport = to_string(branch.flow.transport);
     for (char& c : transport) c = static_cast<char>(c - 'a' + 'A');
-    edit.prepend(sip::Name::via, "SIP/2.0/" + transport + " " + host_port(branch.flow) +
-                                     ";branch=" + std::string(branch_prefix) + secrets_.random_hex() + "-" +
-                                     print_text(stripped.print) + ";rport");
+    std::string own_branch = std::string(branch_prefix) + secrets_.random_hex() + "-" + print_text(stripped.print);
+    edit.prepend(sip::Name::via,
+                 "SIP/2.0/" + transport + " " + host_port(branch.flow) + ";branch=" + own_branch + ";rport");
     if (makes_dialog(request)) {
         for (const std::string& route : record_routes(request, from.flow, branch.flow)) {
             edit.prepend(sip::Name::record_route, route);
@@ -73,7 +73,9 @@ std::string Edge::outgoing(const sip::Message& request, const Upstream& from, co
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     edit.set(sip::Name::max_forwards, std::to_string(hops ? *hops - 1 : 69));
     if (body) edit.set_body(std::move(*body));
-    return edit.finish();
+    return {.bytes = std::make_shared<const std::string>(edit.finish()),
+            .method = std::string(request.method()),
+            .branch = std::move(own_branch)};
 }
 
 void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out) {
@@ -157,14 +159,13 @@ void Edge::send_branch(sip::TransactionId server, std::size_t index, std::option
     }
     if (!branch.others.empty()) branch.body = body;
     if (branch.flow.transport == sip::Transport::tls) keep_name(branch.flow, branch.host);
-    std::string bytes = outgoing(context.request, context.upstream, branch, context.stripped, std::move(body));
-    auto sent = sip::Message::parse(bytes);
+    sip::Sent sent = outgoing(context.request, context.upstream, branch, context.stripped, std::move(body));
     sip::TransactionOutput produced;
-    auto client = layer_.request(std::move(bytes), branch.flow, now.steady, produced, patience(branch));
-    if (!client || !sent) return refuse_branch(server, index, 503, now, out);
+    const auto client = layer_.request(sent, branch.flow, now.steady, produced, patience(branch));
+    if (!client) return refuse_branch(server, index, 503, now, out);
     branch.client = *client;
     if (!branch.server.empty()) learn_server(branch.server, branch.flow.remote.address, now);
-    branch.sent = std::make_shared<const sip::Message>(std::move(*sent));
+    branch.sent = std::move(sent);
     server_of_client_[*client] = server;
     std::ranges::move(produced.packets, std::back_inserter(out.packets));
 }
@@ -208,8 +209,8 @@ void Edge::send_ack(Parked parked, Now now, Output& out) {
         body = take_ack(ack, *session, now, out);
         if (!body) return;
     }
-    auto bytes = std::make_shared<const std::string>(outgoing(ack, parked.upstream, branch, stripped, std::move(body)));
-    out.packets.push_back({.flow = branch.flow, .bytes = std::move(bytes)});
+    out.packets.push_back(
+        {.flow = branch.flow, .bytes = outgoing(ack, parked.upstream, branch, stripped, std::move(body)).bytes});
 }
 
 }  // namespace natkit::edge

@@ -61,7 +61,7 @@ void replace_contacts(sip::Edit& edit, const sip::Message& message, const Other&
 
 std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& context, const Target& target) const {
     const sip::Message& request = context.request;
-    const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
+    const auto& to = request.to();
     const auto user = to ? sip::Uri::parse(to->uri) : sip::Uri::parse("");
     const auto server = std::ranges::find(settings_.servers, target.server, &Server::domain);
     if (!user || server == settings_.servers.end()) return nullptr;
@@ -105,7 +105,7 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
 /// be registered here as who he is not.
 bool Edge::registers_elsewhere(const sip::Message& request, const Route& found) const {
     if (request.method() != "REGISTER" || found.targets.empty() || found.targets.front().server.empty()) return false;
-    const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
+    const auto& to = request.to();
     const auto user = to ? sip::Uri::parse(to->uri) : sip::Uri::parse("");
     const Server* server = user ? settings_.server_of(*user) : nullptr;
     return server == nullptr || server->domain != found.targets.front().server;
@@ -208,7 +208,7 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
         if (item.misplaced && !there) misplaced_.erase(item.id);
     }
     if (plan.remove_all) return apply(registrar_.forget(plan.aor), out);
-    const auto cseq = request.cseq();
+    const auto& cseq = request.cseq();
     const auto granted_to_all =
         response.find(sip::Name::expires) == nullptr ? std::nullopt : seconds_of(response.value(sip::Name::expires));
     for (const Registering::Item& item : plan.items) {

@@ -224,7 +224,7 @@ bool Edge::try_next(sip::TransactionId server, std::size_t index, Now now, Outpu
     server_of_client_.erase(branch.client);
     branch.client = 0;
     branch.provisional = false;
-    branch.sent = nullptr;
+    branch.sent.reset();
     branch.flow = branch.others.front();
     branch.others.erase(branch.others.begin());
     branch.party = nat::classify_address(branch.flow.remote.address, settings_.networks);

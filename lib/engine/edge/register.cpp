@@ -47,7 +47,7 @@ Result<sip::Registration> read_registration(const sip::Message& request) {
     if (registration.remove_all && !registration.contacts.empty()) {
         return fail(Errc::bad_input, "Contact * stands alone");
     }
-    const auto cseq = request.cseq();
+    const auto& cseq = request.cseq();
     registration.cseq = cseq ? cseq->number : 0;
     registration.call_id = request.call_id();
     registration.user_agent = text::printable(request.value(sip::Name::user_agent), 80);
@@ -114,7 +114,7 @@ bool Edge::may_register(const sip::RequestEvent& event, const Upstream& from, co
 void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now now, Output& out) {
     if (has_extensions(event, sip::Name::require, now, out)) return;
     const sip::Message& request = event.message;
-    const auto to = sip::NameAddr::parse(request.value(sip::Name::to));
+    const auto& to = request.to();
     const auto uri = sip::Uri::parse(to->uri);
     if (!uri || !settings_.is_own(*uri) || uri->user.empty()) return reject(event.server, request, 404, {}, now, out);
     auto registration = read_registration(request);

@@ -187,10 +187,15 @@ void Edge::on_cancel(const sip::RequestEvent& event, Now now, Output& out) {
 void Edge::cancel_branch(Branch& branch, std::string_view reason, Now now, Output& out) {
     branch.cancel_wanted = true;
     if (!reason.empty()) branch.cancel_reason = reason;
-    if (branch.sent == nullptr || !branch.provisional) return;
+    const auto invite = branch.sent ? sip::Message::parse(*branch.sent->bytes) : fail(Errc::not_found, {});
+    if (!invite || !branch.provisional) return;
     layer_.expect_end(branch.client, now.steady);
     sip::TransactionOutput produced;
-    if (layer_.request(sip::make_cancel(*branch.sent, branch.cancel_reason), branch.flow, now.steady, produced)) {
+    const sip::Sent cancel{
+        .bytes = std::make_shared<const std::string>(sip::make_cancel(*invite, branch.cancel_reason)),
+        .method = "CANCEL",
+        .branch = branch.sent->branch};
+    if (layer_.request(cancel, branch.flow, now.steady, produced)) {
         std::ranges::move(produced.packets, std::back_inserter(out.packets));
     }
 }

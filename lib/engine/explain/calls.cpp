@@ -149,7 +149,7 @@ void CallTracker::note_client(const MessageSeen& seen) {
 void CallTracker::on_message(const MessageSeen& seen) {
     if (++messages_ % sweep_every == 0) make_room(seen.time_ns);
     note_client(seen);
-    const auto cseq = seen.message.cseq();
+    const auto& cseq = seen.message.cseq();
     if (!cseq) return;
     Open* open = find_or_make(seen);
     if (open == nullptr) return;

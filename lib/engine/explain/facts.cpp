@@ -137,7 +137,7 @@ Facts read_facts(const sip::Message& message) {
 bool contact_is_senders(const sip::Message& message, const Facts& facts) {
     if (message.is_request()) return facts.via_count == 1;
     const bool redirect = message.status() >= 300 && message.status() < 400;
-    const auto cseq = message.cseq();
+    const auto& cseq = message.cseq();
     return !redirect && facts.record_routes == 0 && cseq && cseq->method != "REGISTER";
 }
 

@@ -36,7 +36,7 @@ bool Exchange::answered() const {
 
 void HopTracker::on_message(const MessageSeen& seen) {
     if (seen.copy || !seen.arrival.destination) return;
-    const auto cseq = seen.message.cseq();
+    const auto& cseq = seen.message.cseq();
     const bool ours = cseq && (cseq->method == "INVITE" || cseq->method == "ACK" || cseq->method == "PRACK" ||
                                cseq->method == "UPDATE");
     std::string id(seen.message.call_id());

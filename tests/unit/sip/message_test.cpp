@@ -49,6 +49,43 @@ TEST_CASE("Message::parse: a request, its header fields and its body") {
     CHECK(via.branch == "z9hG4bKa");
 }
 
+TEST_CASE("Message::with_value: what parse() makes of those bytes") {
+    const std::string before =
+        "\r\nINVITE sip:bob@example.com SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bKa;rport , SIP/2.0/UDP "
+        "g\r\nSubject:\r\n"
+        "From: <sip:a@h>;tag=1\r\nTo:\r\n <sip:b@h>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nl: 4\r\n\r\nv=0\nrubbish";
+    const Message message = Message::parse(before).value();
+    REQUIRE(message.from_tag() == "1");  // read, and kept
+    for (const std::size_t index : {0U, 2U, 3U, 6U}) {
+        for (const char* value :
+             {"1", "SIP/2.0/UDP h;branch=z9hG4bKa;rport=5060;received=198.51.100.7, SIP/2.0/UDP g"}) {
+            CAPTURE(index);
+            CAPTURE(value);
+            const Header& header = message.headers()[index];
+            const Message changed = message.with_value(header, value);
+            std::string bytes = before;
+            bytes.replace(static_cast<std::size_t>(header.value.data() - message.bytes().data()), header.value.size(),
+                          value);
+            const Message parsed = Message::parse(bytes).value();
+            CHECK(changed.bytes() == bytes);
+            CHECK(changed.start_line() == parsed.start_line());
+            CHECK(changed.method() == parsed.method());
+            CHECK(changed.request_uri() == parsed.request_uri());
+            REQUIRE(changed.headers().size() == parsed.headers().size());
+            for (std::size_t i = 0; i < parsed.headers().size(); ++i) {
+                CHECK(changed.headers()[i].name == parsed.headers()[i].name);
+                CHECK(changed.headers()[i].name_text == parsed.headers()[i].name_text);
+                CHECK(changed.headers()[i].value == parsed.headers()[i].value);
+                CHECK(changed.headers()[i].line == parsed.headers()[i].line);
+            }
+            CHECK(changed.from_tag() == parsed.from_tag());
+            CHECK(changed.to_tag() == parsed.to_tag());
+            CHECK(changed.top_via().has_value() == parsed.top_via().has_value());
+            if (index != 6) CHECK(changed.body() == parsed.body());
+        }
+    }
+}
+
 TEST_CASE("Message::parse: a response, bare LF") {
     const Message message = Message::parse("SIP/2.0 200 All is well\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\n\n").value();
     CHECK(message.status() == 200);

@@ -22,13 +22,19 @@ std::string request_bytes(const std::string& method, const std::string& branch) 
            "\r\nContent-Length: 0\r\n\r\n";
 }
 
+Sent sent(const std::string& method, const std::string& branch) {
+    return {.bytes = std::make_shared<const std::string>(request_bytes(method, branch)),
+            .method = method,
+            .branch = "z9hG4bK" + branch};
+}
+
 struct Bench {
     TransactionLayer layer;
     Instant now{};
     TransactionOutput out;
 
     TransactionId start(const std::string& method, const Flow& flow, const std::string& branch) {
-        return layer.request(request_bytes(method, branch), flow, now, out).value();
+        return layer.request(sent(method, branch), flow, now, out).value();
     }
     void answer(const std::string& method, const std::string& branch, int status) {
         const Message request = Message::parse(request_bytes(method, branch)).value();

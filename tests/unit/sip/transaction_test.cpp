@@ -18,6 +18,12 @@ std::string request_bytes(const std::string& method, const std::string& branch =
            (method == "ACK" || method == "CANCEL" ? method : method) + "\r\nContent-Length: 0\r\n\r\n";
 }
 
+Sent sent(const std::string& method, const std::string& branch = "z9hG4bKa") {
+    return {.bytes = std::make_shared<const std::string>(request_bytes(method, branch)),
+            .method = method,
+            .branch = branch};
+}
+
 Message message(const std::string& bytes) {
     return Message::parse(bytes).value();
 }
@@ -47,7 +53,7 @@ struct Bench {
     }
     TransactionId start(const std::string& method) {
         out = {};
-        return layer.request(request_bytes(method), flow, now, out).value();
+        return layer.request(sent(method), flow, now, out).value();
     }
     bool answer(TransactionId id, const std::string& method, int status) {
         out = {};
@@ -226,6 +232,6 @@ TEST_CASE("responses that belong to nothing are dropped, a full layer refuses") 
     CHECK(bench.out.packets.empty());
     TransactionLayer small({}, 1);
     TransactionOutput out;
-    CHECK(small.request(request_bytes("OPTIONS", "z9hG4bK1"), flow, {}, out).has_value());
-    CHECK(small.request(request_bytes("OPTIONS", "z9hG4bK2"), flow, {}, out).error().code == Errc::exhausted);
+    CHECK(small.request(sent("OPTIONS", "z9hG4bK1"), flow, {}, out).has_value());
+    CHECK(small.request(sent("OPTIONS", "z9hG4bK2"), flow, {}, out).error().code == Errc::exhausted);
 }

@@ -149,7 +149,7 @@ class Edge {
         std::optional<SessionId> session;
         std::vector<SessionId> forks;  ///< of further To-tags: it forked beyond
         std::shared_ptr<const Registering> registering;
-        std::shared_ptr<const sip::Message> sent;
+        std::optional<sip::Sent> sent;
         bool provisional = false;
         bool cancel_wanted = false;
         std::string cancel_reason;  ///< of its Reason field
@@ -276,8 +276,8 @@ class Edge {
                        const std::vector<std::pair<std::string, std::string>>& extra = {});
     void send_branch(sip::TransactionId server, std::size_t branch, std::optional<std::string> body, Now now,
                      Output& out);
-    [[nodiscard]] std::string outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
-                                       const Stripped& stripped, std::optional<std::string> body) const;
+    [[nodiscard]] sip::Sent outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
+                                     const Stripped& stripped, std::optional<std::string> body) const;
     [[nodiscard]] std::vector<std::string> record_routes(const sip::Message& request, const sip::Flow& from,
                                                          const sip::Flow& to) const;
     void branch_failed(sip::TransactionId server, std::size_t branch, int status, std::string bytes, Now now,
