@@ -1,9 +1,12 @@
 #include "natkit/crypto/crypto.hpp"
 
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -35,17 +38,43 @@ std::string sha256_hex(std::string_view text) {
     return digest(EVP_sha256(), text);
 }
 
-std::array<std::uint8_t, 32> hmac_sha256(std::span<const std::uint8_t> key, std::span<const std::uint8_t> data) {
+Hmac::Hmac(std::span<const std::uint8_t> key) {
+    const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> kind(EVP_MAC_fetch(nullptr, "HMAC", nullptr), EVP_MAC_free);
+    EVP_MAC_CTX* context = kind ? EVP_MAC_CTX_new(kind.get()) : nullptr;
+    char digest_name[] = "SHA256";
+    const std::array parameters{OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
+                                OSSL_PARAM_construct_end()};
+    if (context == nullptr || EVP_MAC_init(context, key.data(), key.size(), parameters.data()) != 1) std::abort();
+    prepared_ = std::shared_ptr<const void>(context, [context](const void*) { EVP_MAC_CTX_free(context); });
+}
+
+std::array<std::uint8_t, 32> Hmac::operator()(std::span<const std::uint8_t> data) const {
     std::array<std::uint8_t, 32> code{};
-    unsigned size = 0;
-    const auto* done =
-        HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data.data(), data.size(), code.data(), &size);
-    if (done == nullptr || size != code.size()) std::abort();
+    std::size_t size = 0;
+    const std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context(
+        EVP_MAC_CTX_dup(static_cast<const EVP_MAC_CTX*>(prepared_.get())), EVP_MAC_CTX_free);
+    const bool done = context && EVP_MAC_update(context.get(), data.data(), data.size()) == 1 &&
+                      EVP_MAC_final(context.get(), code.data(), &size, code.size()) == 1;
+    if (!done || size != code.size()) std::abort();
     return code;
 }
 
 void random_bytes(std::span<std::uint8_t> out) {
-    if (RAND_bytes(out.data(), static_cast<int>(out.size())) != 1) std::abort();
+    // Drawn in advance, as most want a few: what was given is wiped, so that none is given twice or found later.
+    static thread_local std::array<std::uint8_t, 1024> drawn;
+    static thread_local std::size_t left = 0;
+    while (!out.empty()) {
+        if (left == 0) {
+            if (RAND_bytes(drawn.data(), static_cast<int>(drawn.size())) != 1) std::abort();
+            left = drawn.size();
+        }
+        const std::size_t count = std::min(left, out.size());
+        const auto taken = std::span(drawn).subspan(left - count, count);
+        std::ranges::copy(taken, out.begin());
+        OPENSSL_cleanse(taken.data(), count);
+        left -= count;
+        out = out.subspan(count);
+    }
 }
 
 std::string random_hex(std::size_t bytes) {

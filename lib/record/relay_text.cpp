@@ -1,48 +1,14 @@
 // The text of a leg's record, written without a tree of JSON values between.
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
+#include "natkit/record/json_text.hpp"
 #include "natkit/record/relay.hpp"
 
 namespace natkit::record {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using relay::Component;
 
-bool is_plain(std::string_view text) noexcept {
-    return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
-}
-
-/// An object's text, member by member.
-class Object {
-  public:
-    void text(const char* key, std::string_view value) {
-        if (!is_plain(value)) return raw(key, Json(value).dump(-1, ' ', false, Json::error_handler_t::replace));
-        begin(key);
-        ((out_ += '"') += value) += '"';
-    }
-    /// `value` is the text of a JSON value.
-    void raw(const char* key, std::string_view value) {
-        begin(key);
-        out_ += value;
-    }
-    void yes(const char* key) { raw(key, "true"); }
-    void number(const char* key, std::int64_t value) { raw(key, std::to_string(value)); }
-    void reserve(std::size_t bytes) { out_.reserve(bytes); }
-    [[nodiscard]] std::string close() {
-        out_ += '}';
-        return std::move(out_);
-    }
-
-  private:
-    void begin(const char* key) { ((out_ += out_.empty() ? "{\"" : ",\"") += key) += "\":"; }
-
-    std::string out_;
-};
-
 std::string text_of(const relay::Party& party) {
-    Object object;
+    ObjectText object;
     object.text("place", nat::to_string(party.place));
     if (party.endpoint) object.text("endpoint", natkit::to_string(*party.endpoint));
     if (party.rtcp) object.text("rtcp", natkit::to_string(*party.rtcp));
@@ -53,11 +19,11 @@ std::string text_of(const relay::Party& party) {
 }
 
 std::string text_of(const std::array<std::optional<Leg::Latched>, 2>& latched) {
-    Object both;
+    ObjectText both;
     for (const Component component : {Component::rtp, Component::rtcp}) {
         const auto& each = latched[static_cast<std::size_t>(component)];
         if (!each) continue;
-        Object object;
+        ObjectText object;
         object.text("endpoint", natkit::to_string(each->endpoint));
         object.text("rule", relay::to_string(each->rule));
         both.raw(relay::to_string(component), object.close());
@@ -68,7 +34,7 @@ std::string text_of(const std::array<std::optional<Leg::Latched>, 2>& latched) {
 }  // namespace
 
 std::string journal_text(const Leg& leg) {
-    Object record;
+    ObjectText record;
     record.reserve(512 + leg.call_id.size() + leg.owner.size() + leg.owner_state.size() + leg.request.size());
     record.text("type", "leg");
     record.text("leg", leg.id);
@@ -80,9 +46,9 @@ std::string journal_text(const Leg& leg) {
     record.text("local", natkit::to_string(leg.local(Component::rtp)));
     if (leg.has_rtcp()) record.text("rtcp", natkit::to_string(leg.local(Component::rtcp)));
     if (leg.advertised != leg.bound.address) record.text("bound", natkit::to_string(leg.bound));
-    if (leg.mux) record.yes("mux");
+    if (leg.mux) record.flag("mux", true);
     if (leg.connections != 1) record.number("connections", leg.connections);
-    if (leg.hold) record.yes("hold");
+    if (leg.hold) record.flag("hold", true);
     if (leg.party) record.raw("party", text_of(*leg.party));
     if (!leg.joined.empty()) record.text("joined", leg.joined);
     if (leg.latched[0] || leg.latched[1]) record.raw("latched", text_of(leg.latched));

@@ -102,14 +102,21 @@ Result<Header> parse_header(std::string_view line) {
     return Header{.name = name_of(name), .name_text = name, .value = text::trim(line.substr(colon + 1)), .line = line};
 }
 
+constexpr std::uint64_t bit(Name name) noexcept {
+    return std::uint64_t{1} << static_cast<unsigned>(name);
+}
+
+constexpr std::uint64_t single_fields =
+    bit(Name::from) | bit(Name::to) | bit(Name::call_id) | bit(Name::cseq) | bit(Name::max_forwards) |
+    bit(Name::content_length) | bit(Name::content_type) | bit(Name::expires) | bit(Name::min_expires) |
+    bit(Name::user_agent) | bit(Name::server) | bit(Name::event);
+
 Result<void> check_single(const Message& message) {
-    constexpr std::array single = {Name::from,         Name::to,           Name::call_id,
-                                   Name::cseq,         Name::max_forwards, Name::content_length,
-                                   Name::content_type, Name::expires,      Name::min_expires,
-                                   Name::user_agent,   Name::server,       Name::event};
-    for (const Name name : single) {
-        const auto count = std::ranges::count(message.headers(), name, &Header::name);
-        if (count > 1) return fail(Errc::bad_input, std::string("duplicate ") + std::string(to_string(name)));
+    std::uint64_t known = 0;
+    for (const Header& header : message.headers()) {
+        const std::uint64_t field = bit(header.name) & single_fields;
+        if ((known & field) != 0) return fail(Errc::bad_input, "duplicate " + std::string(to_string(header.name)));
+        known |= field;
     }
     // Those that travel untouched may still be there only once (RFC 3261 section 7.3.1).
     constexpr std::array<std::string_view, 16> others = {

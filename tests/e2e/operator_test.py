@@ -138,6 +138,14 @@ def top_on_a_terminal(net):
     os.write(terminal.master, b"q")
     lab.require(terminal.process.wait(lab.PATIENCE) == 0, f"q: exit {terminal.process.returncode}")
     lab.require(termios.tcgetattr(terminal.slave)[3] == terminal.before[3], "the terminal is left without echo")
+    # Escape alone ends it, an arrow key does not.
+    terminal = Terminal(site, "top")
+    terminal.read_frame("natkit running")
+    os.write(terminal.master, b"\x1b[A")
+    register(site, net.hosts["wan0"], "later", 7001)
+    terminal.read_frame("clients 32")
+    os.write(terminal.master, b"\x1b")
+    lab.require(terminal.process.wait(lab.PATIENCE) == 0, f"Escape: exit {terminal.process.returncode}")
     # Without natkit: said, and over.
     terminal = Terminal(site, "top")
     terminal.read_frame("natkit running")

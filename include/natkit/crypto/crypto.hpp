@@ -3,15 +3,23 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace natkit::crypto {
 
-/// HMAC-SHA-256 (RFC 2104, FIPS 180-4). OpenSSL does the work.
-[[nodiscard]] std::array<std::uint8_t, 32> hmac_sha256(std::span<const std::uint8_t> key,
-                                                       std::span<const std::uint8_t> data);
+/// HMAC-SHA-256 (RFC 2104, FIPS 180-4) with one key. OpenSSL does the work; the key is prepared once.
+class Hmac {
+  public:
+    explicit Hmac(std::span<const std::uint8_t> key);
+
+    [[nodiscard]] std::array<std::uint8_t, 32> operator()(std::span<const std::uint8_t> data) const;
+
+  private:
+    std::shared_ptr<const void> prepared_;  ///< an EVP_MAC_CTX that nothing was put into yet
+};
 
 /// Digests as lower-case hexadecimal digits, for SIP's digest authentication (RFC 7616).
 [[nodiscard]] std::string md5_hex(std::string_view text);

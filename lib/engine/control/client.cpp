@@ -178,20 +178,35 @@ Client::~Client() {
 }
 
 void Client::request(const std::string& command, const Json& params, OnReply on_reply) {
-    request(command, params, {}, [answer = std::move(on_reply)](Result<Json> reply, std::vector<io::Fd>) {
+    request_text(command, params.empty() ? std::string() : dump(params), std::move(on_reply));
+}
+
+void Client::request_text(std::string_view command, std::string_view params, OnReply on_reply) {
+    ask(command, params, {}, [answer = std::move(on_reply)](Result<Json> reply, const std::vector<io::Fd>&) {
         if (answer) answer(std::move(reply));
     });
 }
 
 void Client::request(const std::string& command, const Json& params, std::vector<io::Fd> descriptors,
                      OnReplyWithDescriptors on_reply) {
-    assert(std::ranges::all_of(command, [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); }));
     assert(!params.contains("id") && !params.contains("cmd") && "the protocol's own keys");
+    ask(command, params.empty() ? std::string() : dump(params), std::move(descriptors), std::move(on_reply));
+}
+
+void Client::ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors,
+                 OnReplyWithDescriptors on_reply) {
+    assert(std::ranges::all_of(command, [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); }));
     const std::uint64_t number = ++impl_->last_id;
-    std::string line = R"({"id":")" + impl_->prefix + "-" + std::to_string(number) + R"(","cmd":")" + command + '"';
-    if (!descriptors.empty()) line += R"(,"fds":)" + std::to_string(descriptors.size());
-    if (!params.empty()) line.append(",").append(dump(params), 1);
-    if (params.empty()) line += '}';
+    std::string line;
+    line.reserve(params.size() + 96);
+    line.append(R"({"id":")").append(impl_->prefix).append("-").append(std::to_string(number));
+    line.append(R"(","cmd":")").append(command).append("\"");
+    if (!descriptors.empty()) line.append(R"(,"fds":)").append(std::to_string(descriptors.size()));
+    if (params.size() > 2) {
+        line.append(",").append(params.substr(1));
+    } else {
+        line += '}';
+    }
     const bool refused = impl_->waiting.size() >= max_waiting || line.size() > io::max_line;
     if (refused) {
         const char* why =

@@ -10,14 +10,15 @@ namespace {
 /// T.125 has a TCP connection for each of its four priorities, at most.
 constexpr unsigned t120_connections = 4;
 
-Json party_json(const MediaParty& party) {
-    Json json = {{"place", nat::to_string(party.place)}};
-    if (party.endpoint) json["endpoint"] = to_string(*party.endpoint);
-    if (party.rtcp) json["rtcp"] = to_string(*party.rtcp);
-    json["visible"] = to_string(party.visible);
-    json["site"] = to_string(party.site);
-    if (party.setup) json["setup"] = sdp::to_string(*party.setup);
-    return json;
+std::string party_text(const MediaParty& party) {
+    record::ObjectText object;
+    object.text("place", nat::to_string(party.place));
+    if (party.endpoint) object.text("endpoint", to_string(*party.endpoint));
+    if (party.rtcp) object.text("rtcp", to_string(*party.rtcp));
+    object.text("visible", to_string(party.visible));
+    object.text("site", to_string(party.site));
+    if (party.setup) object.text("setup", sdp::to_string(*party.setup));
+    return object.close();
 }
 
 Json flow_json(const sip::Flow& flow) {
@@ -132,22 +133,26 @@ Json call_event_record(const CallEvent& event) {
     return json;
 }
 
-Json open_request(const OpenLeg& request) {
-    Json json = {{"stream", relay::to_string(request.stream)},
-                 {"side", to_string(request.side)},
-                 {"family", to_string(request.family)},
-                 {"party", party_json(request.party)}};
-    if (request.mux) json["mux"] = true;
-    if (request.stream == relay::Stream::t120) json["connections"] = t120_connections;
-    json["call_id"] = request.call_id;
-    return json;
+record::ObjectText open_request(const OpenLeg& request) {
+    record::ObjectText object;
+    object.text("stream", relay::to_string(request.stream));
+    object.text("side", to_string(request.side));
+    object.text("family", to_string(request.family));
+    object.raw("party", party_text(request.party));
+    if (request.mux) object.flag("mux", true);
+    if (request.stream == relay::Stream::t120) object.number("connections", t120_connections);
+    object.text("call_id", request.call_id);
+    return object;
 }
 
-Json update_request(const UpdateLeg& request) {
-    Json json = {{"leg", request.leg}, {"party", party_json(request.party)}, {"hold", request.hold}};
-    if (request.mux) json["mux"] = *request.mux;
-    if (request.renew) json["connection"] = "new";
-    return json;
+record::ObjectText update_request(const UpdateLeg& request) {
+    record::ObjectText object;
+    object.text("leg", request.leg);
+    object.raw("party", party_text(request.party));
+    object.flag("hold", request.hold);
+    if (request.mux) object.flag("mux", *request.mux);
+    if (request.renew) object.text("connection", "new");
+    return object;
 }
 
 Result<Leg> read_leg(const Json& reply) {

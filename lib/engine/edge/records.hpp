@@ -4,6 +4,7 @@
 
 #include "natkit/engine/edge/media.hpp"
 #include "natkit/engine/edge/output.hpp"
+#include "natkit/record/json_text.hpp"
 #include "natkit/store/bindings.hpp"
 
 /// The JSON and the rows that sipedge speaks with others (natkit-records(7)).
@@ -23,12 +24,13 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json rewrite_record(const RewriteEvent& event);
 [[nodiscard]] Json call_event_record(const CallEvent& event);
 
-[[nodiscard]] Json open_request(const OpenLeg& request);
-[[nodiscard]] Json update_request(const UpdateLeg& request);
+/// Requests to mediarelay, to be completed and closed.
+[[nodiscard]] record::ObjectText open_request(const OpenLeg& request);
+[[nodiscard]] record::ObjectText update_request(const UpdateLeg& request);
 [[nodiscard]] Result<Leg> read_leg(const Json& reply);
 
-/// The `owner_state` that mediarelay keeps for a call.
-[[nodiscard]] Json state_record(const SessionState& state);
+/// The `owner_state` that mediarelay keeps for a call: the text of an object.
+[[nodiscard]] std::string state_text(const SessionState& state);
 [[nodiscard]] Result<SessionState> read_state(const Json& json);
 
 [[nodiscard]] store::BindingRow to_row(const sip::Binding& binding);

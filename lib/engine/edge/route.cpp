@@ -35,8 +35,11 @@ Edge::Stripped Edge::strip_routes(const sip::Message& request, const sip::Flow& 
     stripped.uri = request.request_uri();
     const auto routes = request.values(sip::Name::route);
     std::size_t count = routes.size();
+    std::string before_it;
     const auto read = [&](const std::string& user) {
         if (user.size() < shortest_token) return;  // the name of a user, or of an outbound proxy
+        if (user == before_it) return;             // a double Record-Route
+        before_it = user;
         const auto token = sip::decode_dialog_token(user, request.call_id(), secrets_.mac);
         const auto client = token ? fail(Errc::refused, {}) : sip::decode_client_token(user, secrets_.mac);
         if (token) {

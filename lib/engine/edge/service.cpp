@@ -26,7 +26,7 @@ Result<store::Secret> flow_key(const std::string& state_path) {
 
 Secrets secrets_with(const store::Secret& key) {
     return {.random_hex = [] { return crypto::random_hex(8); },
-            .mac = [key](std::span<const std::uint8_t> data) { return crypto::hmac_sha256(key, data); },
+            .mac = crypto::Hmac(key),
             .hash =
                 [](sip::DigestAlgorithm algorithm, std::string_view text) {
                     return algorithm == sip::DigestAlgorithm::md5 ? crypto::md5_hex(text) : crypto::sha256_hex(text);

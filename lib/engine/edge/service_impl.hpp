@@ -91,7 +91,8 @@ struct Service::Impl {
     void call_back_at(Instant time);
     void ask_relay(const std::vector<MediaRequest>& requests);
     void ask_relay(const MediaRequest& request);
-    void tell_relay(const char* what, Json request);
+    void ask_relay(const OpenLeg& open);
+    void tell_relay(const char* what, record::ObjectText request);
     void tell(const Event& event);
     void keep(const sip::BindingChange& change);
     [[nodiscard]] Json status() const;

@@ -4,6 +4,19 @@
 #include "service_impl.hpp"
 
 namespace natkit::edge {
+namespace {
+
+std::string kept_text(const KeepState& keep) {
+    return keep.state ? state_text(*keep.state) : std::string("{}");
+}
+
+std::string list_text(const std::vector<std::string>& legs) {
+    std::string text = "[";
+    for (const std::string& leg : legs) (text += text.size() > 1 ? "," : "") += record::json_string(leg);
+    return text + "]";
+}
+
+}  // namespace
 
 /// What an answered call wants kept travels with the news of a leg's party, where both are for the same leg.
 void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
@@ -17,8 +30,8 @@ void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
         const auto* update = std::get_if<UpdateLeg>(&request);
         const auto with = update == nullptr ? kept.end() : std::ranges::find(kept, update->leg, &KeepState::leg);
         if (with != kept.end()) {
-            Json both = update_request(*update);
-            both["owner_state"] = (*with)->state ? state_record(*(*with)->state) : Json::object();
+            record::ObjectText both = update_request(*update);
+            both.raw("owner_state", kept_text(**with));
             tell_relay("update", std::move(both));
             kept.erase(with);
         } else if (!std::holds_alternative<KeepState>(request)) {
@@ -26,39 +39,51 @@ void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
         }
     }
     for (const KeepState* keep : kept) {
-        tell_relay("update",
-                   {{"leg", keep->leg}, {"owner_state", keep->state ? state_record(*keep->state) : Json::object()}});
+        record::ObjectText object;
+        object.text("leg", keep->leg);
+        object.raw("owner_state", kept_text(*keep));
+        tell_relay("update", std::move(object));
     }
     relay.flush();
 }
 
-void Service::Impl::tell_relay(const char* what, Json request) {
-    request["brief"] = true;
-    relay.request(what, request, [this, what](const Result<Json>& reply) {
+void Service::Impl::tell_relay(const char* what, record::ObjectText request) {
+    request.flag("brief", true);
+    relay.request_text(what, request.close(), [this, what](const Result<Json>& reply) {
         if (!reply) log.problems(std::string("mediarelay: ") + what + ": " + to_string(reply.error()));
     });
 }
 
+void Service::Impl::ask_relay(const OpenLeg& open) {
+    record::ObjectText wanted = open_request(open);
+    wanted.text("owner", owner);
+    relay.request_text("open", wanted.close(), [this, ticket = open.ticket](const Result<Json>& reply) {
+        Output out;
+        auto leg = reply ? read_leg(*reply) : Result<Leg>(std::unexpected(reply.error()));
+        edge.on_leg_opened(ticket, std::move(leg), now(), out);
+        carry_out(out);
+    });
+}
+
 void Service::Impl::ask_relay(const MediaRequest& request) {
+    record::ObjectText object;
     if (const auto* open = std::get_if<OpenLeg>(&request)) {
-        Json wanted = open_request(*open);
-        wanted["owner"] = owner;
-        relay.request("open", wanted, [this, ticket = open->ticket](Result<Json> reply) {
-            Output out;
-            auto leg = reply ? read_leg(*reply) : Result<Leg>(std::unexpected(reply.error()));
-            edge.on_leg_opened(ticket, std::move(leg), now(), out);
-            carry_out(out);
-        });
+        ask_relay(*open);
     } else if (const auto* update = std::get_if<UpdateLeg>(&request)) {
         tell_relay("update", update_request(*update));
     } else if (const auto* join = std::get_if<JoinLegs>(&request)) {
-        tell_relay("join", {{"a", join->a}, {"b", join->b}});
+        object.text("a", join->a);
+        object.text("b", join->b);
+        tell_relay("join", std::move(object));
     } else if (const auto* part = std::get_if<PartLeg>(&request)) {
-        tell_relay("part", {{"leg", part->leg}});
+        object.text("leg", part->leg);
+        tell_relay("part", std::move(object));
     } else if (const auto* reopen = std::get_if<ReopenLeg>(&request)) {
-        tell_relay("open", {{"leg", reopen->leg}});
+        object.text("leg", reopen->leg);
+        tell_relay("open", std::move(object));
     } else if (const auto* free = std::get_if<FreeLegs>(&request)) {
-        tell_relay("free", {{"legs", free->legs}});
+        object.raw("legs", list_text(free->legs));
+        tell_relay("free", std::move(object));
     }
 }
 

@@ -13,16 +13,54 @@ std::string text_of(const Json& json, const char* key) {
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Json side_state(const SessionState::Side& side) {
-    Json json = Json::object();
-    if (side.leg) {
-        json["leg"] = {{"leg", side.leg->id}, {"local", to_string(side.leg->local)}};
-        if (side.leg->rtcp) json["leg"]["rtcp"] = to_string(*side.leg->rtcp);
+std::string leg_text(const Leg& leg) {
+    record::ObjectText object;
+    object.text("leg", leg.id);
+    object.text("local", to_string(leg.local));
+    if (leg.rtcp) object.text("rtcp", to_string(*leg.rtcp));
+    return object.close();
+}
+
+std::string side_text(const SessionState::Side& side) {
+    record::ObjectText object;
+    if (side.leg) object.raw("leg", leg_text(*side.leg));
+    if (side.said) object.text("said", to_string(*side.said));
+    if (side.rtcp) object.text("rtcp", to_string(*side.rtcp));
+    if (side.setup) object.text("setup", sdp::to_string(*side.setup));
+    return object.close();
+}
+
+/// Numbers of 64 bits as text: not every reader of JSON has them.
+std::string number_text(const Numbered& told) {
+    record::ObjectText object;
+    if (told.version) {
+        object.text("version", std::to_string(*told.version));
+        object.text("print", std::to_string(told.print));
     }
-    if (side.said) json["said"] = to_string(*side.said);
-    if (side.rtcp) json["rtcp"] = to_string(*side.rtcp);
-    if (side.setup) json["setup"] = sdp::to_string(*side.setup);
-    return json;
+    return object.close();
+}
+
+std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered& told) {
+    record::ObjectText object;
+    object.text("flow", sip::to_string(end.flow));
+    object.text("place", nat::to_string(end.party.place));
+    object.text("rule", nat::to_string(end.party.rule));
+    object.text("site", to_string(end.party.site));
+    object.text("tag", end.tag);
+    if (!end.binding.empty()) object.text("binding", end.binding);
+    if (named != end.flow) object.text("token", sip::to_string(named));
+    object.raw("told", number_text(told));
+    return object.close();
+}
+
+std::string stream_text(const SessionState::Stream& stream) {
+    record::ObjectText object;
+    object.raw("caller", side_text(stream.sides[0]));
+    object.raw("callee", side_text(stream.sides[1]));
+    object.text("stream", relay::to_string(stream.kind));
+    object.flag("mux", stream.mux);
+    object.flag("hold", stream.hold);
+    return object.close();
 }
 
 std::optional<Endpoint> endpoint_of(const Json& json, const char* key) {
@@ -56,12 +94,6 @@ Result<EndInfo> read_end(const Json& json) {
                    .binding = text_of(json, "binding")};
 }
 
-/// Numbers of 64 bits as text: not every reader of JSON has them.
-Json number_state(const Numbered& told) {
-    if (!told.version) return Json::object();
-    return {{"version", std::to_string(*told.version)}, {"print", std::to_string(told.print)}};
-}
-
 Numbered read_number(const Json& json) {
     constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
     const auto version = text::parse_number(text_of(json, "version"), most);
@@ -77,30 +109,18 @@ bool flag_of(const Json& json, const char* key) {
 
 }  // namespace
 
-Json state_record(const SessionState& state) {
-    Json ends = Json::array();
-    for (const EndInfo& end : state.ends) {
-        ends.push_back({{"flow", sip::to_string(end.flow)},
-                        {"place", nat::to_string(end.party.place)},
-                        {"rule", nat::to_string(end.party.rule)},
-                        {"site", to_string(end.party.site)},
-                        {"tag", end.tag}});
-    }
-    for (std::size_t i = 0; i < 2; ++i) {
-        const sip::Flow& named = i == 0 ? state.token.caller : state.token.callee;
-        if (!state.ends[i].binding.empty()) ends[i]["binding"] = state.ends[i].binding;
-        if (named != state.ends[i].flow) ends[i]["token"] = sip::to_string(named);
-        ends[i]["told"] = number_state(state.told[i]);
-    }
-    Json streams = Json::array();
+std::string state_text(const SessionState& state) {
+    std::string streams = "[";
     for (const SessionState::Stream& stream : state.streams) {
-        streams.push_back({{"caller", side_state(stream.sides[0])},
-                           {"callee", side_state(stream.sides[1])},
-                           {"stream", relay::to_string(stream.kind)},
-                           {"mux", stream.mux},
-                           {"hold", stream.hold}});
+        if (streams.size() > 1) streams += ',';
+        streams += stream_text(stream);
     }
-    return {{"call_id", state.call_id}, {"ends", std::move(ends)}, {"streams", std::move(streams)}};
+    record::ObjectText object;
+    object.text("call_id", state.call_id);
+    object.raw("ends", "[" + end_text(state.ends[0], state.token.caller, state.told[0]) + "," +
+                           end_text(state.ends[1], state.token.callee, state.told[1]) + "]");
+    object.raw("streams", streams + "]");
+    return object.close();
 }
 
 Result<SessionState> read_state(const Json& json) {

@@ -6,14 +6,17 @@
 
 using namespace natkit;
 
-TEST_CASE("crypto::hmac_sha256: RFC 4231 test case 2") {
+TEST_CASE("crypto::Hmac: RFC 4231 test case 2, again and again with one key") {
     const auto bytes = [](std::string_view text) {
         return std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
     };
-    const auto code = crypto::hmac_sha256(bytes("Jefe"), bytes("what do ya want for nothing?"));
-    CHECK(code[0] == 0x5b);
-    CHECK(code[1] == 0xdc);
-    CHECK(code[31] == 0x43);
+    const crypto::Hmac hmac(bytes("Jefe"));
+    for (int i = 0; i < 2; ++i) {
+        const auto code = hmac(bytes("what do ya want for nothing?"));
+        CHECK(code[0] == 0x5b);
+        CHECK(code[1] == 0xdc);
+        CHECK(code[31] == 0x43);
+    }
 }
 
 TEST_CASE("crypto::random_hex: length, and not twice the same") {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "natkit/engine/control/server.hpp"
@@ -32,6 +33,8 @@ class Client {
     void request(const std::string& command, const Json& params, OnReply on_reply);
     void request(const std::string& command, const Json& params, std::vector<io::Fd> descriptors,
                  OnReplyWithDescriptors on_reply);
+    /// The same, `params` as the text of an object.
+    void request_text(std::string_view command, std::string_view params, OnReply on_reply);
 
     /// Until flush(), requests are gathered, to leave with one write.
     void gather();
@@ -50,6 +53,9 @@ class Client {
     [[nodiscard]] std::size_t waiting() const noexcept;  ///< requests without an answer yet
 
   private:
+    void ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors,
+             OnReplyWithDescriptors on_reply);
+
     struct Impl;
     std::shared_ptr<Impl> impl_;
 };
