@@ -106,10 +106,10 @@ constexpr std::uint64_t bit(Name name) noexcept {
     return std::uint64_t{1} << static_cast<unsigned>(name);
 }
 
-constexpr std::uint64_t single_fields =
-    bit(Name::from) | bit(Name::to) | bit(Name::call_id) | bit(Name::cseq) | bit(Name::max_forwards) |
-    bit(Name::content_length) | bit(Name::content_type) | bit(Name::expires) | bit(Name::min_expires) |
-    bit(Name::user_agent) | bit(Name::server) | bit(Name::event);
+constexpr std::uint64_t single_fields = bit(Name::from) | bit(Name::to) | bit(Name::call_id) | bit(Name::cseq) |
+                                        bit(Name::max_forwards) | bit(Name::content_length) | bit(Name::content_type) |
+                                        bit(Name::expires) | bit(Name::min_expires) | bit(Name::user_agent) |
+                                        bit(Name::server) | bit(Name::event);
 
 Result<void> check_single(const Message& message) {
     std::uint64_t known = 0;

@@ -61,7 +61,7 @@ TEST_CASE("Message::with_value: what parse() makes of those bytes") {
              {"1", "SIP/2.0/UDP h;branch=z9hG4bKa;rport=5060;received=198.51.100.7, SIP/2.0/UDP g"}) {
             CAPTURE(index);
             CAPTURE(value);
-            const Header& header = message.headers()[index];
+            const sip::Header& header = message.headers()[index];
             const Message changed = message.with_value(header, value);
             std::string bytes = before;
             bytes.replace(static_cast<std::size_t>(header.value.data() - message.bytes().data()), header.value.size(),
