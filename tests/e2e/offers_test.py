@@ -46,11 +46,13 @@ class Call:
 
     def run(self, dialog, states):
         """Goes through the dialog; after each exchange the streams must be as `states` says."""
-        calling, answering = dialog.bye().start(self.caller, self.callee, self.remote, domain=self.domain)
-        for number, state in enumerate(states):
-            lab.wait_until(lambda state=state: self.joins() == state, f"state {number}: {state}, it is {self.joins()}")
-        lab.require(calling.wait_exit(30) == 0, "the caller saw something else")
-        lab.require(answering.wait_exit(30) == 0, "the callee saw something else")
+        running = dialog.bye().start(self.caller, self.callee, self.remote, domain=self.domain)
+        for number, state in enumerate(states, 1):
+            running.wait_acknowledged(number)
+            lab.wait_until(lambda state=state: self.joins() == state, lambda: f"state {number}: {state}, it is {self.joins()}")
+            running.go_on()
+        lab.require(running.calling.wait_exit(130) == 0, "the caller saw something else")
+        lab.require(running.answering.wait_exit(130) == 0, "the callee saw something else")
         self.site.wait_nothing_left()
         if self.site.on_wan.sip():
             self.site.check_wan()

@@ -1,4 +1,7 @@
-"""Two SIPp phones that go through a dialog step by step: scenarios written from a list of exchanges of offer and answer."""
+"""Two SIPp phones that go through a dialog step by step: scenarios written from a list of exchanges of offer and answer. After each
+the caller waits until the test has looked: it goes on when it is sent an INFO, by the test alone."""
+import socket
+
 import lab
 import phones
 
@@ -18,7 +21,6 @@ ANSWER = """[last_Via:]
 [last_CSeq:]
 Contact: <sip:[local_ip]:[local_port]>
 """
-PAUSE = 1500  # milliseconds that each state lasts
 
 
 def sdp(*media, connection="[media_ip]"):
@@ -42,9 +44,15 @@ def _body(text):
     return f"Content-Type: application/sdp\nContent-Length: [len]\n\n{text}"
 
 
-def _send(text, retrans=True):
+def _send(text, retrans=True, mark=""):
     again = ' retrans="500"' if retrans else ""
-    return f"  <send{again}><![CDATA[\n{text}\n]]></send>\n"
+    return f"  <send{again}{mark}><![CDATA[\n{text}\n]]></send>\n"
+
+
+def _answers(name, *statuses, more=""):
+    """What is received for a transaction: a late copy of an answer to another one is not for this one."""
+    early = f'  <recv response="100" optional="true" response_txn="{name}"/>\n'
+    return early + "".join(f'  <recv response="{status}" response_txn="{name}"{more}/>\n' for status in statuses)
 
 
 def _request(method, cseq, body="", first=False, uri=None, more=""):
@@ -59,13 +67,13 @@ def _reply(status, body="", tagged=False, more=""):
 
 
 class Dialog:
-    """Both scenarios, written along. Steps: see the methods; each is followed by a pause."""
+    """Both scenarios, written along. Steps: see the methods; after each the caller waits for go_on()."""
 
     def __init__(self):
         self.uac, self.uas, self._cseq, self._begun = [], [], 0, False
 
     def _rest(self):
-        self.uac.append(f'  <pause milliseconds="{PAUSE}"/>\n')
+        self.uac.append('  <recv request="INFO"/>\n')
 
     def invite(self, offer, answer):
         """An INVITE, first or again."""
@@ -78,9 +86,9 @@ class Dialog:
     def _invite(self, invite, ok, ack):
         first = not self._begun
         self._begun, self._cseq = True, self._cseq + 1
-        routes = ' rrs="true"' if first else ""
-        self.uac += [_send(_request("INVITE", self._cseq, invite, first)), '  <recv response="100" optional="true"/>\n',
-                     f'  <recv response="200"{routes}/>\n', _send(_request("ACK", self._cseq, ack), retrans=False)]
+        routes, name = ' rrs="true"' if first else "", f"invite{self._cseq}"
+        self.uac += [_send(_request("INVITE", self._cseq, invite, first), mark=f' start_txn="{name}"'), _answers(name, 200, more=routes),
+                     _send(_request("ACK", self._cseq, ack), retrans=False, mark=f' ack_txn="{name}"')]
         self.uas += ['  <recv request="INVITE"/>\n', _send(_reply("200 OK", ok, tagged=first)), '  <recv request="ACK"/>\n']
         self._rest()
         return self
@@ -88,26 +96,48 @@ class Dialog:
     def refused(self, offer):
         """A re-INVITE answered 488: all stays as it was."""
         self._cseq += 1
-        self.uac += [_send(_request("INVITE", self._cseq, offer)), '  <recv response="100" optional="true"/>\n', '  <recv response="488"/>\n',
-                     _send(_request("ACK", self._cseq).replace("[branch]", "[branch-3]"), retrans=False)]
+        name = f"invite{self._cseq}"
+        ack = _request("ACK", self._cseq).replace("[branch]", "[branch-3]")
+        self.uac += [_send(_request("INVITE", self._cseq, offer), mark=f' start_txn="{name}"'), _answers(name, 488),
+                     _send(ack, retrans=False, mark=f' ack_txn="{name}"')]
         self.uas += ['  <recv request="INVITE"/>\n', _send(_reply("488 Not Acceptable Here")), '  <recv request="ACK"/>\n']
         self._rest()
         return self
 
     def bye(self):
         self._cseq += 1
-        self.uac += [_send(_request("BYE", self._cseq)), '  <recv response="200"/>\n']
+        self.uac += [_send(_request("BYE", self._cseq), mark=' start_txn="bye"'), '  <recv response="200" response_txn="bye"/>\n']
         self.uas += ['  <recv request="BYE"/>\n', _send(_reply("200 OK"), retrans=False)]
         return self
 
     def start(self, caller, callee, remote, service="carol", name="dialog", domain="example.com"):
         """Both phones; the callee first. The call goes to service@domain."""
+        return Running(self, caller, callee, remote, service, name, domain)
+
+
+class Running:
+    """The two phones in their dialog: .calling and .answering."""
+
+    def __init__(self, dialog, caller, callee, remote, service, name, domain):
+        self.caller, self._tap = caller, caller.lab.tap(caller)
         started = []
-        for host, steps, side, more in ((callee, self.uas, "uas", ()), (caller, self.uac, "uac", ("-s", service))):
+        for host, steps, side, more in ((callee, dialog.uas, "uas", ()), (caller, dialog.uac, "uac", ("-s", service))):
             path = host.lab.folder / f"{name}-{side}.xml"
             text = "".join(steps).replace("INVITE sip:[service]@example.com", f"INVITE sip:[service]@{domain}")
             path.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="{name}">\n{text}</scenario>\n')
-            started.append(phones.sipp(host, path, *more, name=f"{name}-{side}", remote=remote if side == "uac" else None, seconds=60))
-            if side == "uas":
-                lab.wait_until(lambda h=host: any(e.endswith(":5060") for e, _ in h.sockets()), "the callee to listen")
-        return started[::-1]
+            started.append(phones.sipp(host, path, *more, name=f"{name}-{side}", remote=remote if side == "uac" else None))
+        self.answering, self.calling = started
+
+    def _own(self):
+        return [text for datagram, text in self._tap.sip() if datagram.source == f"{self.caller.address}:5060"]
+
+    def wait_acknowledged(self, number):
+        """The exchange of that number, from 1, is over: the caller has sent its ACK."""
+        lab.wait_until(lambda: any(text.startswith("ACK ") and f"CSeq: {number} ACK" in text for text in self._own()),
+                       lambda: f"exchange {number} to be over: {self.calling.output[-600:]}")
+
+    def go_on(self):
+        call_id = next(line for line in self._own()[0].split("\r\n") if line.startswith("Call-ID:"))
+        with self.caller.socket(socket.AF_INET, socket.SOCK_DGRAM) as test:
+            test.sendto((f"INFO sip:caller SIP/2.0\r\nVia: SIP/2.0/UDP test;branch=z9hG4bKgo\r\nFrom: <sip:test>;tag=t\r\nTo: <sip:caller>\r\n"
+                         f"{call_id}\r\nCSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n").encode(), (self.caller.address, 5060))
