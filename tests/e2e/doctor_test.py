@@ -54,7 +54,7 @@ class Recording:
         self.program.signal(signal.SIGINT)
         self.program.wait_exit()
         run = subprocess.run([lab.PROGRAMS / "natclassify", "--config", "/dev/null", "--explain", "--format", "json", self.path],
-                             capture_output=True, text=True, timeout=60)
+                             capture_output=True, text=True, timeout=300)
         lab.require(run.returncode == 0, f"natclassify: exit {run.returncode}: {run.stderr}")
         explanations = [r for r in map(json.loads, run.stdout.splitlines()) if r["type"] == "explanation"]
         lab.require(explanations, "natclassify found no call in the capture")
@@ -71,13 +71,14 @@ class Recording:
 
 @contextlib.contextmanager
 def sipp_call(caller, callee, remote, service="carol", caller_sdp="", callee_sdp="", callee_options=()):
-    """A call of two SIPp phones whose audio, at port AUDIO, is the test's to send while it lasts."""
-    answering = phones.sipp(callee, "call-uas", *callee_options, audio_port=AUDIO, sdp=callee_sdp)
-    lab.wait_until(lambda: any(e.endswith(":5060") for e, _ in callee.sockets()), "the callee to listen")
-    calling = phones.sipp(caller, "call-uac", "-s", service, "-d", 3000, remote=remote, audio_port=AUDIO, sdp=caller_sdp)
+    """A call of two SIPp phones whose audio, at port AUDIO, is the test's to send; it lasts as long as the test needs."""
     tap = callee.lab.tap(callee)
+    answering = phones.sipp(callee, "call-uas", *callee_options, audio_port=AUDIO, sdp=callee_sdp)
+    calling = phones.sipp(caller, "call-uac", "-s", service, "-d", 4000, remote=remote, audio_port=AUDIO, sdp=caller_sdp)
     lab.wait_until(lambda: any(text.startswith("ACK ") for _, text in tap.sip()), "the call to be answered")
+    calling.signal(signal.SIGSTOP)  # it does not hang up
     yield tap
+    calling.signal(signal.SIGCONT)
     lab.require(calling.wait_exit() == 0 and answering.wait_exit() == 0, "the phones saw something else than a call")
 
 
@@ -112,6 +113,7 @@ def private_address(net):
     a, b = site.phone(site.home_host(), "alice"), site.phone(site.wan_host(), "bob", tone=600)
     recording = Recording(site.edge)
     phones.call(a, b)
+    lab.wait_until(lambda: len(a.said()) > 20, "alice to speak")
     phones.hang_up(a, b)
     recording.must_say("private-address-in-sdp", "192.168.1.10:", "private address", silent="caller")
 
@@ -157,7 +159,7 @@ def firewall(net):
     recording = Recording(site.edge)
     phones.call(a, b)
     reports = lambda: [d for d in site.on_wan.all() if d.source.startswith(a.host.address) and d.payload[1:2] == b"\xc8"]
-    lab.wait_until(reports, "a sender report of alice's", 20)
+    lab.wait_until(reports, "a sender report of alice's")
     phones.hang_up(a, b)
     recording.must_say("never-arrives", "(RTCP)", "none of them", silent="callee", change=["firewall"])
 
@@ -221,7 +223,7 @@ def rewritten(text, *to):
     """The message with its session description pointed at an endpoint."""
     if "m=audio" not in text:
         return text
-    done = subprocess.run([lab.PROGRAMS / "sdprewrite", "--to", *to], input=text.encode(), capture_output=True, timeout=20)
+    done = subprocess.run([lab.PROGRAMS / "sdprewrite", "--to", *to], input=text.encode(), capture_output=True, timeout=120)
     lab.require(done.returncode == 0, done.stderr.decode())
     return done.stdout.decode()
 

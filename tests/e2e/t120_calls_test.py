@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import pathlib
 import re
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -43,7 +44,7 @@ def socat(host, name, role, mine, peer):
 
 def came_through(one, other):
     for program, _, _ in (one, other):
-        lab.require(program.wait_exit(60) == 0, f"{program.name}: {program.output}")
+        lab.require(program.wait_exit(180) == 0, f"{program.name}: {program.output}")
     lab.require(digest(one[1]) == digest(other[2]) and digest(other[1]) == digest(one[2]), "what came is not what was sent")
 
 
@@ -163,8 +164,8 @@ def behind_a_nat_without_a_forwarded_port(net):
     with exchanges.Call.of_shape(net, "far_end") as call:
         call.invite(["t120 1503"], ["t120 1503"])
         told = call.b.told[-1]
-        lab.require(streams.was_reset(streams.connect(call.carol.host, f"{told.address}:{told.port}"), 20), "the answerer is not sent away")
-        call.site.natkit.wait_line(r"its NAT forwards that port to it, \(2\) the other party opens the session.*an edge of its own", 20)
+        lab.require(streams.was_reset(streams.connect(call.carol.host, f"{told.address}:{told.port}"), 90), "the answerer is not sent away")
+        call.site.natkit.wait_line(r"its NAT forwards that port to it, \(2\) the other party opens the session.*an edge of its own")
         call.invite(["t120 1503"], ["t120 1503"], by="b")
         transfer(call, "connect", "listen")
         end(call)
@@ -245,16 +246,18 @@ def by_sipp(net):
     lab.require(phones.sipp(callee, "register", "-s", "carol", remote=f"{sites.LAN_EDGE}:5060").wait_exit() == 0, "REGISTER failed")
     tap = net.tap(callee)
     t120 = "m=application 1503 TCP t120"
-    answering = phones.sipp(callee, "call-uas", sdp=t120, seconds=60)
-    calling = phones.sipp(caller, "call-uac", "-s", "carol", "-d", 8000, remote=f"{sites.WAN_EDGE}:5060", sdp=t120, seconds=60)
+    answering = phones.sipp(callee, "call-uas", sdp=t120, seconds=240)
+    calling = phones.sipp(caller, "call-uac", "-s", "carol", "-d", 4000, remote=f"{sites.WAN_EDGE}:5060", sdp=t120, seconds=240)
     invite = lab.wait_until(lambda: [text for _, text in tap.sip() if text.startswith("INVITE")], "the INVITE")[0]
     told = re.search(r"c=IN IP4 (\S+)", invite)[1], int(re.search(r"m=application (\d+) TCP t120", invite)[1])
     lab.require(told[0] == sites.LAN_EDGE and told[1] != 1503, f"the callee is told {told}")
     lab.wait_until(lambda: [text for _, text in tap.sip() if text.startswith("ACK")], "the call to stand")
+    calling.signal(signal.SIGSTOP)  # it does not hang up before everything is there
     one = socat(caller, "caller", "listen", (caller.address, 1503), None)
     came_through(one, socat(callee, "callee", "connect", None, told))
-    lab.require(calling.wait_exit(60) == 0, "the caller saw something else")
-    lab.require(answering.wait_exit(60) == 0, "the callee saw something else")
+    calling.signal(signal.SIGCONT)
+    lab.require(calling.wait_exit(240) == 0, "the caller saw something else")
+    lab.require(answering.wait_exit(240) == 0, "the callee saw something else")
     site.wait_nothing_left()
     site.check_wan()
 
