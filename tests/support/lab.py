@@ -57,6 +57,20 @@ def wait_until(condition, what, seconds=PATIENCE):
         time.sleep(0.02)
 
 
+def within(seconds, condition, what):
+    """As wait_until, for what the product promises within some seconds; those in which the machine stood still do not count: a look is a
+    tenth at most. The seconds that it took, so counted."""
+    passed = 0.0
+    while True:
+        began = time.monotonic()
+        if condition():
+            return passed + min(time.monotonic() - began, 0.1)
+        if passed > seconds:
+            raise Failure(f"not within {seconds:g} s: {what() if callable(what) else what}")
+        time.sleep(0.02)
+        passed += min(time.monotonic() - began, 0.1)
+
+
 def sh(*argv):
     """Runs a set-up command; its failure is the test's failure, with what it said."""
     done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -158,7 +172,7 @@ class Program:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name}: still running after {seconds:g} s") from None
-        self._reader.join(2)
+        self._reader.join(PATIENCE)
         return status
 
     def signal(self, number):

@@ -2,7 +2,6 @@
 one relay or on none, as their places want it; no address of one place is shown to another."""
 import json
 import signal
-import time
 
 import exchanges
 import kamailio
@@ -28,12 +27,16 @@ class Loop(exchanges.Call):
 
     def settle(self):
         """Within 2 s of the answer no leg is left that is not joined, nor any socket of one."""
-        answered = time.monotonic()
-        while stray := [leg for leg in self.site.legs() if leg["state"] not in ("parted", "joined")]:
-            lab.require(time.monotonic() - answered < GONE, f"step {self.step}: superfluous legs after {GONE:g} s: {stray}")
+        def stray():
             self.world.turn()
+            return [leg for leg in self.site.legs() if leg["state"] not in ("parted", "joined")]
+        lab.within(GONE, lambda: not stray(), lambda: f"step {self.step}: superfluous legs: {stray()}")
         wanted = 4 * self.relays * len([one for one in self.streams() if one[1][1].kind != "image"])
-        self.world.run(lambda: len(set(self.site.media_sockets())) == wanted, f"{wanted} media sockets", GONE)
+
+        def sockets():
+            self.world.turn()
+            return len(set(self.site.media_sockets()))
+        lab.within(GONE, lambda: sockets() == wanted, lambda: f"step {self.step}: {wanted} media sockets, there are {sockets()}")
         return self
 
     def check_places(self, same_nat=None):

@@ -9,7 +9,6 @@ import pathlib
 import re
 import signal
 import socket
-import time
 
 import lab
 import phones
@@ -165,9 +164,8 @@ class Site:
         return self.ask(worker, "status")["pid"]
 
     def kill_worker(self, worker):
-        """kill -9; the seconds until its successor answers."""
+        """kill -9; the seconds until its successor answers (see lab.within)."""
         old = self.pid(worker)
-        began = time.monotonic()
         os.kill(old, signal.SIGKILL)
 
         def back():
@@ -175,8 +173,7 @@ class Site:
                 return self.pid(worker) != old
             except (OSError, ValueError):
                 return False
-        lab.wait_until(back, f"{worker} to be back")
-        return time.monotonic() - began
+        return lab.within(lab.PATIENCE, back, f"{worker} to be back")
 
     # --- what the tests look for
 
