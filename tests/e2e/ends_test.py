@@ -63,8 +63,8 @@ def busy_and_cancel_by_sipp(net):
     for name in ("busy", "cancel"):
         answering = phones.sipp(callee, f"{name}-uas", calls=20)
         calling = phones.sipp(caller, f"{name}-uac", "-s", "carol", "-r", 20, remote=edge_out, calls=20)
-        lab.require(calling.wait_exit(40) == 0, f"{name}: the caller saw something else")
-        lab.require(answering.wait_exit(40) == 0, f"{name}: the callee saw something else")
+        lab.require(calling.wait_exit(130) == 0, f"{name}: the caller saw something else")
+        lab.require(answering.wait_exit(130) == 0, f"{name}: the callee saw something else")
         site.wait_nothing_left()
 
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Forked calls: one phone answers, two answer at once, all refuse, CANCEL crosses a 200; two phones with the same private address,
 each behind its own NAT. 15 % of all packets lost and no call with them. Retransmissions are answered with the same bytes. The edge killed between a call's messages."""
-# ctest: timeout 400
 import pathlib
 import re
 import sys

@@ -96,7 +96,7 @@ def over_tcp(net):
     for caller, callee, ends in ((dave, bob, bob), (bob, dave, dave), (dave, bob, dave)):
         phones.call(caller, callee)
         phones.hear_each_other(caller, callee)
-        lab.wait_until(lambda: not connected(), "the server to end its connections", 30)
+        lab.wait_until(lambda: not connected(), "the server to end its connections", 60)
         phones.hang_up(ends, callee if ends is caller else caller)
         site.wait_nothing_left()
     udp = [text for d, text in site.on_lan.sip() if {d.source, d.destination} == {f"{SERVER}:5060", f"{sites.LAN_EDGE}:5060"}]

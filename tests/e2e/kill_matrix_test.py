@@ -112,7 +112,7 @@ def set_up_without_sipedge(net):
         call.invite(["audio 4000"], ["audio 5000"])
         call.invite(["audio 5010"], ["audio 4000"], by="b")
         call.bye(left=False)
-    site.wait_nothing_left(40)  # what nobody claims is freed 30 s after its owner came back
+    site.wait_nothing_left(90)  # what nobody claims is freed 30 s after its owner came back
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """linphonec as the phone: on the LAN and behind a NAT, over UDP and TCP, with a password: registered, calling and called, with audio
 both ways."""
-# ctest: timeout 300
 import pathlib
 import shutil
 import sys

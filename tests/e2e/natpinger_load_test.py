@@ -2,7 +2,7 @@
 """50,000 clients at 25 s from one process: everybody in time, the sending spread, one core enough; memory per client."""
 # ctest: long
 # ctest: serial
-# ctest: timeout 200
+# ctest: timeout 600
 import collections
 import json
 import os

@@ -42,7 +42,7 @@ def follow(net):
         lab.require(line.split()[1] == word, f"README's next command is {line}, not {word}")
         if start:
             return edge.start("natkit", "bash", "-c", f"exec {line}", cwd=folder, env=environment)
-        done = subprocess.run([*edge.enter, "bash", "-c", line], cwd=folder, capture_output=True, text=True, timeout=60,
+        done = subprocess.run([*edge.enter, "bash", "-c", line], cwd=folder, capture_output=True, text=True, timeout=120,
                               env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
         lab.require(done.returncode == 0, f"{line}: {done}")
         return done.stdout

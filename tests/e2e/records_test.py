@@ -28,7 +28,7 @@ def documented():
 
 def watch(site):
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(20)
+    connection.settimeout(60)
     connection.connect(str(site.runtime / "sipedge.sock"))
     connection.sendall(b'{"id":"w","cmd":"watch"}\n')
     return connection.makefile()

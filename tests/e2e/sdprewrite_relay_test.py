@@ -65,7 +65,7 @@ class Pipe:
         self.process.stdin.close()
         rest = [json.loads(line) for line in self.process.stdout]
         assert {record["type"] for record in rest} == {"decision"}, rest
-        assert self.process.wait(20) == 0
+        assert self.process.wait(60) == 0
 
 
 class Call:
@@ -110,7 +110,7 @@ def same(some, others):
 def peer():
     phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     phone.bind((HOST, 0))
-    phone.settimeout(10)
+    phone.settimeout(60)
     return phone
 
 
@@ -120,7 +120,7 @@ def port(phone):
 
 def listener():
     server = socket.create_server((HOST, 0))
-    server.settimeout(10)
+    server.settimeout(60)
     return server
 
 
@@ -221,11 +221,11 @@ def relay_forgot(pipe):
 
 def through(server, to, meanwhile=lambda: None):
     """A connection to the relay is one with the server that its other party has, and stays so."""
-    with socket.create_connection(to, 10) as client:
-        client.settimeout(10)
+    with socket.create_connection(to, 60) as client:
+        client.settimeout(60)
         other, _ = server.accept()
         with other:
-            other.settimeout(10)
+            other.settimeout(60)
             for _ in range(2):
                 for one, two in ((client, other), (other, client)):
                     one.sendall(b"a few bytes")
@@ -286,7 +286,7 @@ def main():
         relay = subprocess.Popen([BIN / "mediarelay", "serve", "--config", config, "--runtime", folder], stdout=subprocess.DEVNULL)
         try:
             control = pathlib.Path(folder) / "mediarelay.sock"
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not control.exists():
                 if time.monotonic() > deadline:
                     sys.exit("mediarelay did not start")
@@ -298,7 +298,7 @@ def main():
             pipe.close()
         finally:
             relay.terminate()
-            relay.wait(10)
+            relay.wait(60)
 
 
 main()

@@ -20,7 +20,7 @@ def more_audio(a, b, packets=40):
     before = {(ear.name, mouth.name): heard(ear, mouth) for ear, mouth in ((a, b), (b, a))}
     for ear, mouth in ((a, b), (b, a)):
         lab.wait_until(lambda ear=ear, mouth=mouth: heard(ear, mouth) >= before[ear.name, mouth.name] + packets,
-                       f"{packets} more packets from {mouth.name} at {ear.name}", 15)
+                       f"{packets} more packets from {mouth.name} at {ear.name}")
 
 
 def the_call_goes_on_without(net, worker):

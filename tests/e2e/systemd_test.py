@@ -191,7 +191,7 @@ def readiness_watchdog_and_the_end(net):
     lab.require(f"STATUS=running: udp:{site_of_phones.LAN_EDGE}:5060" in ready, ready)
     lab.require(all(site.ask(name, "status") for name in site_of_phones.WORKERS), "ready before the workers")
     for _ in range(3):
-        notified.wait("WATCHDOG=1", 2)
+        notified.wait("WATCHDOG=1")
     site.natkit.signal(signal.SIGHUP)
     reloading = notified.wait("RELOADING=1")
     lab.require("MONOTONIC_USEC=" in reloading, reloading)

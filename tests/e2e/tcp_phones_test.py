@@ -78,7 +78,7 @@ def a_restarted_edge_waits_for_them(net):
     dora.program.kill()
     # Media goes on; the phone comes back by itself, on a connection that is another one.
     phones.hear_each_other(alice, bob, packets=len(bob.heard()) + 100)
-    lab.wait_until(lambda: "sip:bob@example.com" in clients(site), "bob to be back", 30)
+    lab.wait_until(lambda: "sip:bob@example.com" in clients(site), "bob to be back", 60)
     lab.require(clients(site)["sip:bob@example.com"]["flow"]["connection"] != before, "an old connection's number again")
     alice.hangup()
     site.wait_nothing_left()
@@ -97,7 +97,7 @@ def framing_and_keepalives(net):
 
     def connected():
         stream = host.socket(socket.AF_INET, socket.SOCK_STREAM)
-        stream.settimeout(5)
+        stream.settimeout(lab.PATIENCE)
         stream.connect((sites.WAN_EDGE, 5060))
         return stream
 

@@ -65,7 +65,7 @@ def tls_behind_a_nat(net):
     lab.require(known["sip:bob@example.com"] == "tls", f"{known}")
     context = ssl.create_default_context(cafile=net.folder / "tls/certificate.pem")
     raw = alice.host.socket(socket.AF_INET, socket.SOCK_STREAM)
-    raw.settimeout(5)
+    raw.settimeout(lab.PATIENCE)
     raw.connect((sites.WAN_EDGE, 5061))
     with context.wrap_socket(raw, server_hostname="example.com") as stream:
         stream.sendall(b"\r\n\r\n")

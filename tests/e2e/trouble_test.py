@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What goes wrong around natkit ends no call, and is said: a hundred reloads and rotations of the log, a full disk, a state that
 cannot be written, a clock that is set, interfaces that go and come back."""
-# ctest: serial timeout 600
+# ctest: serial timeout 1200
 import os
 import pathlib
 import re
@@ -171,7 +171,7 @@ def a_clock_that_is_set(net):
                 phone.register()
             sign = "-" if jump < 0 else ""
             lab.wait_until(lambda sign=sign: re.search(rf"the clock was set by {sign}\d+ s: registrations keep", site.natkit.output),
-                           "sipedge to notice", 15)
+                           "sipedge to notice", 60)
             people.check_calls(f"after the clock was set by {jump} s")
             clients = site.ask("sipedge", "clients")["clients"]
             lab.require(len(clients) == 2 * CALLS, f"{len(clients)} registrations left of {2 * CALLS}")

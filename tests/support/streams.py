@@ -55,7 +55,7 @@ class Server:
     def take(self, seconds=lab.PATIENCE):
         self.socket.settimeout(seconds)
         connection, _ = self.socket.accept()
-        connection.settimeout(seconds)
+        connection.settimeout(lab.PATIENCE)
         return connection
 
     def nobody(self, seconds=0.3):
