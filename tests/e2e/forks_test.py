@@ -181,9 +181,9 @@ def retransmissions(net):
     world = Ringing(net)
     caller = world.caller
     register = world.desk.request("REGISTER", "sip:example.com", to="<sip:carol@example.com>", call_id="again", cseq=7)
-    lab.require(world.desk.ask(register) == world.desk.ask(register), "REGISTER was answered otherwise")
+    lab.require(world.desk.ask(register) == world.desk.ask(register, copies=True), "REGISTER was answered otherwise")
     message = caller.request("MESSAGE", "sip:nobody@example.com")
-    lab.require(caller.ask(message) == caller.ask(message), "404 was answered otherwise")
+    lab.require(caller.ask(message) == caller.ask(message, copies=True), "404 was answered otherwise")
     at_desk, at_home = world.call()
     caller.wait("SIP/2.0 100")
     for phone, request, tag in ((world.home, at_home, "home"), (world.desk, at_desk, "desk")):
@@ -191,17 +191,17 @@ def retransmissions(net):
         ringing = caller.wait("SIP/2.0 180")
     world.desk.forget()
     caller.send(world.invite)
-    lab.require(caller.wait("SIP/2.0 180") == ringing, "INVITE was answered otherwise")
+    lab.require(caller.wait("SIP/2.0 180", copies=True) == ringing, "INVITE was answered otherwise")
     world.desk.silence(0.3, copies=True)
     for phone, request in ((world.desk, at_desk), (world.home, at_home)):
         phone.answer(request, 486, tag="x")
         phone.wait("ACK")
     busy = caller.wait("SIP/2.0 486")
     caller.send(world.invite)
-    lab.require(caller.wait("SIP/2.0 486") == busy, "the failure was repeated otherwise")
+    lab.require(caller.wait("SIP/2.0 486", copies=True) == busy, "the failure was repeated otherwise")
     phone, request = world.desk, at_desk
     phone.answer(request, 486, tag="x")  # its ACK was lost: it is acknowledged again
-    phone.wait("ACK")
+    phone.wait("ACK", copies=True)
 
 
 def own_bye(net):

@@ -19,7 +19,7 @@ class Party:
         self.address = f"{host.address}:{port}"
         self.contact = f"sip:{user}@{self.address}"
         self.aor = f"sip:{user}@{domain}"
-        self._seen = set()
+        self._seen, self._copied = set(), False
 
     def close(self):
         self.socket.close()
@@ -52,6 +52,7 @@ class Party:
             text = self.socket.recv(65535).decode()
         except TimeoutError:
             return None
+        self._copied = text in self._seen
         self._seen.add(text)
         return text
 
@@ -60,24 +61,25 @@ class Party:
         while self.receive(0.001) is not None:
             pass
 
-    def wait(self, pattern, seconds=lab.PATIENCE, branch=""):
-        """The next message whose start line fits, of this transaction if one is named; 100s and others are passed over."""
+    def wait(self, pattern, seconds=lab.PATIENCE, branch="", copies=False):
+        """The next message whose start line fits, of this transaction if one is named; 100s and others are passed over, and so are copies of
+        what came before, unless they are asked for: where we were slow to answer, it is sent again."""
         end = time.monotonic() + seconds
         seen = []
         while (left := end - time.monotonic()) > 0:
             text = self.receive(left)
             if text is None:
                 break
-            if re.match(pattern, text) and branch in field(text, "Via"):
+            if re.match(pattern, text) and branch in field(text, "Via") and (copies or not self._copied):
                 return text
             seen.append(text.partition("\r\n")[0])
         raise lab.Failure(f"{self.user}: waited in vain for {pattern}; came: {seen}")
 
-    def ask(self, text, seconds=lab.PATIENCE):
-        """The final response to a request."""
+    def ask(self, text, seconds=lab.PATIENCE, copies=False):
+        """The final response to a request; `copies`: to one that is sent again."""
         self.send(text)
         # A refusal is repeated until its ACK is there: one of the request before is not for this one.
-        final = self.wait(r"SIP/2\.0 [2-6]", seconds, re.search(r"branch=([^;,\s]+)", field(text, "Via"))[1])
+        final = self.wait(r"SIP/2\.0 [2-6]", seconds, re.search(r"branch=([^;,\s]+)", field(text, "Via"))[1], copies)
         if text.startswith("INVITE") and not final.startswith("SIP/2.0 2"):
             head = text.partition("\r\n\r\n")[0].replace("INVITE", "ACK", 1).replace(" INVITE\r\n", " ACK\r\n", 1)
             lines = [line for line in head.split("\r\n") if not re.match(r"(To|Content-\w+|Contact):", line)]
@@ -88,11 +90,11 @@ class Party:
         return int(self.ask(text, seconds)[8:11])
 
     def silence(self, seconds=1.0, copies=False):
-        """Nothing comes; a copy of what came before counts only if asked for: where we were slow to answer, it is sent again."""
-        known, end = set(self._seen), time.monotonic() + seconds
+        """Nothing comes; a copy of what came before counts only if asked for."""
+        end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             text = self.receive(left)
-            lab.require(text is None or (text in known and not copies), f"{self.user} got: {text}")
+            lab.require(text is None or (self._copied and not copies), f"{self.user} got: {text}")
 
     def answer(self, request, status, headers=(), body="", tag=None):
         lines = [f"SIP/2.0 {status} Answer"]
