@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "natkit/base/text.hpp"
 
@@ -43,9 +42,8 @@ std::string Engine::id_of(LegKey key) {
 }
 
 LegKey Engine::new_key() {
-    static std::random_device source;
     for (;;) {
-        const LegKey key = (LegKey{source()} << 32 | source()) & 0xffffffffffULL;
+        const LegKey key = (LegKey{random_()} << 32 | random_()) & 0xffffffffffULL;
         if (key != 0 && !legs_.contains(key)) return key;
     }
 }

@@ -4,6 +4,8 @@
 #include <memory>
 #include <random>
 
+#include "natkit/io/random.hpp"
+
 namespace natkit::mediarelay {
 namespace {
 
@@ -14,8 +16,8 @@ constexpr int most_attempts = 64;
 
 LocalPorts::LocalPorts(relay::PortRange range, std::vector<IpAddress> lan, std::vector<IpAddress> wan)
     : range_(range), lan_(std::move(lan)), wan_(std::move(wan)) {
-    // getrandom() behind it: ports must not be guessed from earlier ones.
-    random_ = [source = std::make_shared<std::random_device>()](std::uint32_t below) {
+    // Ports must not be guessed from earlier ones.
+    random_ = [source = std::make_shared<io::Random>()](std::uint32_t below) {
         return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(*source);
     };
 }

@@ -15,6 +15,7 @@
 #include "natkit/engine/relay/journal.hpp"
 #include "natkit/engine/relay/local_ports.hpp"
 #include "natkit/engine/relay/worker.hpp"
+#include "natkit/io/random.hpp"
 
 namespace natkit::mediarelay {
 
@@ -192,6 +193,7 @@ class Engine {
     std::function<bool(std::string_view)> wanted_;
     log::Logger log_;
     LocalPorts ports_;
+    io::Random random_;  ///< of ids
     Legs legs_;
     std::unordered_multimap<std::string, relay::LegKey> by_call_;
     std::uint64_t last_order_ = 0;
