@@ -4,51 +4,17 @@
 #include <netinet/ip.h>
 #include <sys/socket.h>
 
-#include <cassert>
 #include <cerrno>
 
 #include "sockaddr.hpp"
+#include "udp_batch.hpp"
 
 namespace natkit::io {
 namespace {
 
-constexpr std::size_t batch = 16;
-constexpr std::size_t max_datagram = 65536;
-
 Result<void> set_option(const Fd& socket, int level, int name, int value, const char* what) {
     if (::setsockopt(socket.get(), level, name, &value, sizeof value) != 0) return fail_errno(what, errno);
     return {};
-}
-
-/// Buffers of one thread, for one recvmmsg at a time. A batch is handled before the next one is read.
-struct Batch {
-    std::vector<std::uint8_t> bytes = std::vector<std::uint8_t>(batch * max_datagram);
-    mmsghdr messages[batch]{};
-    iovec vectors[batch]{};
-    sockaddr_in6 sources[batch]{};
-    alignas(cmsghdr) std::uint8_t controls[batch][64]{};
-    bool busy = false;
-
-    Batch() {
-        for (std::size_t i = 0; i < batch; ++i) {
-            vectors[i] = {bytes.data() + i * max_datagram, max_datagram};
-            messages[i].msg_hdr.msg_iov = &vectors[i];
-            messages[i].msg_hdr.msg_iovlen = 1;
-            messages[i].msg_hdr.msg_name = &sources[i];
-            messages[i].msg_hdr.msg_control = controls[i];
-            prepare(i);
-        }
-    }
-    void prepare(std::size_t i) noexcept {
-        messages[i].msg_hdr.msg_namelen = sizeof sources[i];
-        messages[i].msg_hdr.msg_controllen = sizeof controls[i];
-        messages[i].msg_hdr.msg_flags = 0;
-    }
-};
-
-Batch& thread_batch() {
-    thread_local Batch one;
-    return one;
 }
 
 /// What the callers of open_udp() have to tell apart.
@@ -70,24 +36,6 @@ SendResult failed_send(int error) {
     const bool later =
         error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ECONNREFUSED || error == EINTR;
     return {later ? SendStatus::later : SendStatus::failed, error};
-}
-
-void read_packet_info(msghdr& message, Datagram& datagram) {
-    for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
-        if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
-            in_pktinfo info;
-            std::memcpy(&info, CMSG_DATA(control), sizeof info);
-            datagram.destination = IpAddress::v4(ntohl(info.ipi_addr.s_addr));
-            datagram.interface_index = static_cast<std::uint32_t>(info.ipi_ifindex);
-        } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
-            in6_pktinfo info;
-            std::memcpy(&info, CMSG_DATA(control), sizeof info);
-            std::array<std::uint8_t, 16> bytes{};
-            std::memcpy(bytes.data(), &info.ipi6_addr, 16);
-            datagram.destination = IpAddress::v6(bytes);
-            datagram.interface_index = info.ipi6_ifindex;
-        }
-    }
 }
 
 }  // namespace
@@ -176,6 +124,19 @@ Result<Endpoint> local_endpoint(const Fd& socket) {
     return from_sockaddr(&address.storage);
 }
 
+SendResult send_udp(const Fd& connected, std::span<const std::uint8_t> bytes) {
+    if (::send(connected.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
+    return failed_send(errno);
+}
+
+SendResult send_udp(const Fd& socket, const Endpoint& to, std::span<const std::uint8_t> bytes) {
+    sockaddr_in6 address;
+    const socklen_t length = write_sockaddr(to, &address);
+    const auto* name = reinterpret_cast<const sockaddr*>(&address);
+    if (::sendto(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, name, length) >= 0) return {};
+    return failed_send(errno);
+}
+
 struct UdpSocket::Receiver {
     OnDatagram on_datagram;
     Poll* poll = nullptr;
@@ -188,23 +149,10 @@ struct UdpSocket::Receiver {
         if (open && reading) poll->watch(true, false);
     }
     void receive(int fd) {
-        Batch& buffers = thread_batch();
-        assert(!buffers.busy && "a loop inside a datagram callback");
-        buffers.busy = true;
-        const int count = ::recvmmsg(fd, buffers.messages, batch, MSG_DONTWAIT, nullptr);
-        for (int n = 0; n < count; ++n) {
-            const auto i = static_cast<std::size_t>(n);
-            msghdr& message = buffers.messages[i].msg_hdr;
-            if (open) {
-                Datagram datagram;
-                datagram.bytes = {buffers.bytes.data() + i * max_datagram, buffers.messages[i].msg_len};
-                datagram.source = from_sockaddr(&buffers.sources[i]);
-                if (message.msg_controllen > 0) read_packet_info(message, datagram);
-                on_datagram(datagram);
-            }
-            buffers.prepare(i);
-        }
-        buffers.busy = false;
+        UdpBatch::of_thread().receive(fd, [this](const Datagram& datagram) {
+            on_datagram(datagram);
+            return open;
+        });
     }
 };
 
@@ -240,16 +188,11 @@ void UdpSocket::read(bool on) {
 }
 
 SendResult UdpSocket::send(std::span<const std::uint8_t> bytes) {
-    if (::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
-    return failed_send(errno);
+    return send_udp(socket_, bytes);
 }
 
 SendResult UdpSocket::send(const Endpoint& to, std::span<const std::uint8_t> bytes) {
-    sockaddr_in6 address;
-    const socklen_t length = write_sockaddr(to, &address);
-    const auto* name = reinterpret_cast<const sockaddr*>(&address);
-    if (::sendto(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, name, length) >= 0) return {};
-    return failed_send(errno);
+    return send_udp(socket_, to, bytes);
 }
 
 SendResult UdpSocket::send(const Endpoint& to, std::string_view text) {

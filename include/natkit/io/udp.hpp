@@ -56,6 +56,10 @@ struct SendResult {
     int error_number = 0;
 };
 
+/// Nothing is queued, nothing is waited for.
+[[nodiscard]] SendResult send_udp(const Fd& connected, std::span<const std::uint8_t> bytes);
+[[nodiscard]] SendResult send_udp(const Fd& socket, const Endpoint& to, std::span<const std::uint8_t> bytes);
+
 /// Sends and receives datagrams on a bound socket. Reads in batches (recvmmsg); nothing is queued on sending.
 class UdpSocket {
   public:

@@ -33,7 +33,7 @@ Plane::Plane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
       timeouts_(timeouts) {}
 
 Plane::~Plane() {
-    for (const auto& [key, leg] : relay_.legs()) (void)detach(*leg);
+    for (const auto& [key, leg] : relay_.legs()) close_ports(*leg);
 }
 
 void Plane::arm() {
@@ -87,6 +87,15 @@ Sockets Plane::detach(Leg& leg) {
     return sockets;
 }
 
+void Plane::close_ports(Leg& leg) {
+    auto* ports = static_cast<Ports*>(std::exchange(leg.attachment, nullptr));
+    if (ports == nullptr) return;
+    for (const PacketPath::Handle handle : ports->handles) {
+        if (handle != nullptr) path_->close(handle);
+    }
+    ports_.erase(leg.key);
+}
+
 void Plane::open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local) {
     if (!tcp_) tcp_ = std::make_unique<TcpPlane>(loop_, timeouts_, on_events_);
     tcp_->open(key, connections, std::move(listener), local);
@@ -110,7 +119,7 @@ void Plane::close(LegKey key) {
     Leg* leg = relay_.find(key);
     if (leg == nullptr) return;
     relay_.part(*leg, loop_.now());
-    (void)detach(*leg);
+    close_ports(*leg);
 }
 
 void Plane::remove(LegKey key) {

@@ -32,6 +32,8 @@ class PacketPath {
     [[nodiscard]] virtual Handle attach(io::Fd port, void* slot, relay::Component component) = 0;
     /// The port, still bound, for another path or thread; what it holds unread stays in it.
     [[nodiscard]] virtual io::Fd detach(Handle handle) = 0;
+    /// Closes the port, which costs less than to detach it.
+    virtual void close(Handle handle) = 0;
     /// A hint: much of what comes to this port comes from `remote`, and goes there. Others must be heard all the same.
     virtual void settle(Handle handle, const Endpoint& remote) = 0;
     [[nodiscard]] virtual io::SendResult send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes) = 0;
@@ -119,6 +121,7 @@ class Plane {
     void settle(relay::Leg& leg, relay::Component component, const Endpoint& source);
     void attach(relay::Leg& leg, Sockets sockets);
     [[nodiscard]] Sockets detach(relay::Leg& leg);
+    void close_ports(relay::Leg& leg);
     void tell_events();
     void arm();
     void collect_one(const relay::Leg& leg, Instant now, Statistics& into) const;

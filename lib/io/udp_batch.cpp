@@ -1,0 +1,59 @@
+#include "udp_batch.hpp"
+
+#include <cstring>
+
+namespace natkit::io {
+namespace {
+
+void read_packet_info(msghdr& message, Datagram& datagram) {
+    for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
+        if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
+            in_pktinfo info;
+            std::memcpy(&info, CMSG_DATA(control), sizeof info);
+            datagram.destination = IpAddress::v4(ntohl(info.ipi_addr.s_addr));
+            datagram.interface_index = static_cast<std::uint32_t>(info.ipi_ifindex);
+        } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
+            in6_pktinfo info;
+            std::memcpy(&info, CMSG_DATA(control), sizeof info);
+            std::array<std::uint8_t, 16> bytes{};
+            std::memcpy(bytes.data(), &info.ipi6_addr, 16);
+            datagram.destination = IpAddress::v6(bytes);
+            datagram.interface_index = info.ipi6_ifindex;
+        }
+    }
+}
+
+}  // namespace
+
+UdpBatch& UdpBatch::of_thread() {
+    thread_local UdpBatch one;
+    return one;
+}
+
+UdpBatch::UdpBatch() {
+    for (std::size_t i = 0; i < size; ++i) {
+        vectors_[i] = {bytes_.data() + i * max_datagram, max_datagram};
+        messages_[i].msg_hdr.msg_iov = &vectors_[i];
+        messages_[i].msg_hdr.msg_iovlen = 1;
+        messages_[i].msg_hdr.msg_name = &sources_[i];
+        messages_[i].msg_hdr.msg_control = controls_[i];
+        prepare(i);
+    }
+}
+
+void UdpBatch::prepare(std::size_t i) noexcept {
+    messages_[i].msg_hdr.msg_namelen = sizeof sources_[i];
+    messages_[i].msg_hdr.msg_controllen = sizeof controls_[i];
+    messages_[i].msg_hdr.msg_flags = 0;
+}
+
+Datagram UdpBatch::datagram(std::size_t i) noexcept {
+    Datagram datagram;
+    datagram.bytes = {bytes_.data() + i * max_datagram, messages_[i].msg_len};
+    datagram.source = from_sockaddr(&sources_[i]);
+    msghdr& message = messages_[i].msg_hdr;
+    if (message.msg_controllen > 0) read_packet_info(message, datagram);
+    return datagram;
+}
+
+}  // namespace natkit::io
