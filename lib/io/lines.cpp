@@ -63,6 +63,9 @@ struct LineConnection::Impl : std::enable_shared_from_this<LineConnection::Impl>
     void read();
     bool take_control(msghdr& message);
     void deliver();
+    void finish() {
+        if (handlers.before_answers) handlers.before_answers();
+    }
     void queue(std::string_view line, std::vector<Fd> with);
     void flush();
     [[nodiscard]] ssize_t send_some(Outgoing& out);
@@ -91,6 +94,7 @@ void LineConnection::Impl::read() {
     input.append(chunk.data(), static_cast<std::size_t>(got));
     delivering = true;
     deliver();
+    finish();
     delivering = false;
     if (open && !gathering) flush();
 }
@@ -170,6 +174,7 @@ void LineConnection::Impl::queue(std::string_view line, std::vector<Fd> with) {
 }
 
 void LineConnection::Impl::flush() {
+    if (delivering) finish();
     blocked = false;
     while (!output.empty()) {
         Outgoing& out = output.front();

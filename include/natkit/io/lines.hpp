@@ -28,6 +28,9 @@ class LineConnection {
         std::function<void(std::string_view line)> on_line;
         /// The other end closed, a bound was broken, or the system failed; the last call of this connection.
         std::function<void(const Error& why)> on_close;
+        /// The lines that came together are through, or their answers are too many to wait for the last one: what was
+        /// sent meanwhile leaves after this call.
+        std::function<void()> before_answers = {};
     };
 
     LineConnection(Loop& loop, Fd socket, Handlers handlers);

@@ -57,6 +57,7 @@ struct Server::Impl {
     std::deque<std::string> by_age;  ///< ids in `remembered`, oldest first
     std::size_t remembered_bytes = 0;
     Snapshot snapshot;
+    std::function<void()> before_answers;
 
     explicit Impl(io::Loop& on) : loop(on) {}
 
@@ -111,18 +112,17 @@ void Server::Impl::accept(io::Fd socket, const std::shared_ptr<Impl>& self) {
     if (connections.size() >= max_connections) return;  // the socket closes: the peer sees an end, and tries again
     const ConnectionId id = ++last_connection;
     const std::weak_ptr<Impl> weak = self;
-    connections[id].lines =
-        std::make_unique<io::LineConnection>(loop, std::move(socket),
-                                             io::LineConnection::Handlers{.on_line =
-                                                                              [weak, id](std::string_view line) {
-                                                                                  if (const auto impl = weak.lock())
-                                                                                      impl->on_line(id, line, impl);
-                                                                              },
-                                                                          .on_close =
-                                                                              [weak, id](const Error&) {
-                                                                                  if (const auto impl = weak.lock())
-                                                                                      impl->connections.erase(id);
-                                                                              }});
+    io::LineConnection::Handlers handlers;
+    handlers.on_line = [weak, id](std::string_view line) {
+        if (const auto impl = weak.lock()) impl->on_line(id, line, impl);
+    };
+    handlers.on_close = [weak, id](const Error&) {
+        if (const auto impl = weak.lock()) impl->connections.erase(id);
+    };
+    handlers.before_answers = [weak] {
+        if (const auto impl = weak.lock(); impl && impl->before_answers) impl->before_answers();
+    };
+    connections[id].lines = std::make_unique<io::LineConnection>(loop, std::move(socket), std::move(handlers));
 }
 
 void Server::Impl::send(ConnectionId to, const std::string& line, const std::vector<io::Fd>& descriptors) {
@@ -274,6 +274,10 @@ void Server::on(std::string command, Handler handler, Repeat repeat) {
     [[maybe_unused]] const bool fresh =
         impl_->commands.try_emplace(std::move(command), std::move(handler), repeat).second;
     assert(fresh);
+}
+
+void Server::set_before_answers(std::function<void()> before_answers) {
+    impl_->before_answers = std::move(before_answers);
 }
 
 void Server::set_snapshot(Snapshot snapshot) {

@@ -72,6 +72,11 @@ void Engine::add_worker() {
         }));
 }
 
+void Engine::post(unsigned worker, Worker::Task task) {
+    const Together one(*this);
+    workers_[worker]->post(std::move(task));
+}
+
 unsigned Engine::choose_worker(const record::Leg& leg) {
     if (!relay::is_tcp(leg.stream)) {
         return static_cast<unsigned>(std::hash<std::string>{}(leg.call_id) % udp_workers_);
@@ -125,8 +130,8 @@ void Engine::reconfigure(const Options& options) {
     options_.advertise = options.advertise;
     surroundings_ = surroundings();
     ports_.set_tos(options.tos);
-    for (const auto& worker : workers_) {
-        worker->post([timeouts = options.timeouts](Plane& plane) { plane.set_timeouts(timeouts); });
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+        post(i, [timeouts = options.timeouts](Plane& plane) { plane.set_timeouts(timeouts); });
     }
 }
 

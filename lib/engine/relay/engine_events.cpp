@@ -80,6 +80,11 @@ void Engine::save_freed(LegKey key) {
 }
 
 void Engine::commit() {
+    write_unsaved();
+    for (const auto& worker : workers_) worker->flush();
+}
+
+void Engine::write_unsaved() {
     if (unsaved_.empty()) return;
     std::vector<std::string> records;
     records.reserve(unsaved_.size());  // what points into it stays valid
@@ -110,6 +115,7 @@ void Engine::journal(const std::vector<Journal::Change>& changes) {
 }
 
 void Engine::restore(std::vector<Json> records) {
+    const Together all(*this);
     const auto opened = [](const Json& record) { return record.value("opened_ms", Json(0)); };
     std::sort(records.begin(), records.end(), [&](const Json& a, const Json& b) { return opened(a) < opened(b); });
     for (const Json& record : records) {
@@ -129,7 +135,7 @@ void Engine::restore(std::vector<Json> records) {
             if (leg.state == LegState::joined) leg.state = LegState::open;
         } else if (key < peer->first) {
             bring_together(entry, peer->second);
-            workers_[entry.worker]->post([x = key, y = peer->first](Plane& plane) { plane.join(x, y); });
+            post(entry.worker, [x = key, y = peer->first](Plane& plane) { plane.join(x, y); });
             ++joins_;
         }
     }
@@ -167,12 +173,12 @@ Result<void> Engine::restore_leg(const Json& record) {
         hand_over(entry, std::move(*sockets));
         for (const Component component : {Component::rtp, Component::rtcp}) {
             if (const auto& latched = entry.leg.latched[static_cast<std::size_t>(component)]) {
-                workers_[entry.worker]->post([key, component, latched](Plane& plane) {
+                post(entry.worker, [key, component, latched](Plane& plane) {
                     plane.restore(key, component, latched->endpoint, latched->rule);
                 });
             }
         }
-        if (entry.leg.hold) workers_[entry.worker]->post([key](Plane& plane) { plane.set_hold(key, true); });
+        if (entry.leg.hold) post(entry.worker, [key](Plane& plane) { plane.set_hold(key, true); });
     }
     if (!entry.leg.request.empty()) restored_requests_[entry.leg.request] = key;
     by_call_.emplace(entry.leg.call_id, key);
@@ -189,14 +195,14 @@ void Engine::collect(const std::string& leg, OnStatistics on_statistics) {
     auto gathered = std::make_shared<Gathered>();
     gathered->done = std::move(on_statistics);
     const auto found = legs_.find(key_of(leg));
-    std::vector<Worker*> asked;
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-        if (leg.empty() || (found != legs_.end() && found->second.worker == i)) asked.push_back(workers_[i].get());
+    std::vector<unsigned> asked;
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+        if (leg.empty() || (found != legs_.end() && found->second.worker == i)) asked.push_back(i);
     }
     gathered->missing = asked.size();
     const LegKey key = leg.empty() ? 0 : key_of(leg);
-    for (Worker* worker : asked) {
-        worker->post([this, alive = alive_, gathered, key](Plane& plane) {
+    for (const unsigned worker : asked) {
+        post(worker, [this, alive = alive_, gathered, key](Plane& plane) {
             auto part = std::make_shared<Plane::Statistics>();
             plane.collect(key, *part);
             (void)loop_.post([alive, gathered, part] {

@@ -97,12 +97,12 @@ void Engine::hand_over(Entry& entry, Sockets sockets) {
     const record::Leg& leg = entry.leg;
     auto shared = std::make_shared<Sockets>(std::move(sockets));
     if (relay::is_tcp(leg.stream)) {
-        workers_[entry.worker]->post([key = key_of(leg.id), limit = leg.connections, shared, local = leg.bound.address](
-                                         Plane& plane) { plane.open_tcp(key, limit, std::move((*shared)[0]), local); });
+        post(entry.worker, [key = key_of(leg.id), limit = leg.connections, shared, local = leg.bound.address](
+                               Plane& plane) { plane.open_tcp(key, limit, std::move((*shared)[0]), local); });
         if (!std::exchange(entry.in_plane, true)) signal(entry);
         return;
     }
-    workers_[entry.worker]->post([key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
+    post(entry.worker, [key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
         plane.open(key, stream, mux, std::move(*shared));
     });
     if (!std::exchange(entry.in_plane, true)) signal(entry);
@@ -113,7 +113,7 @@ void Engine::signal(Entry& entry, bool renew) {
     entry.connected = false;
     if (!entry.in_plane || !leg.party) return;
     const auto policy = relay::source_policy(leg.party->place, options_.source_port_restriction);
-    workers_[entry.worker]->post([key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
+    post(entry.worker, [key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
         plane.signal(key, party, policy, renew);
     });
 }
@@ -163,12 +163,11 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     }
     if (request.hold && *request.hold != leg.hold) {
         leg.hold = *request.hold;
-        workers_[(*entry)->worker]->post(
-            [key = key_of(id), hold = leg.hold](Plane& plane) { plane.set_hold(key, hold); });
+        post((*entry)->worker, [key = key_of(id), hold = leg.hold](Plane& plane) { plane.set_hold(key, hold); });
     }
     if (request.mux && *request.mux != leg.mux) {
         leg.mux = *request.mux;
-        workers_[(*entry)->worker]->post([key = key_of(id), mux = leg.mux](Plane& plane) { plane.set_mux(key, mux); });
+        post((*entry)->worker, [key = key_of(id), mux = leg.mux](Plane& plane) { plane.set_mux(key, mux); });
     }
     if (request.owner_state) leg.owner_state = *request.owner_state;
     if (leg == before) return &leg;
@@ -186,7 +185,7 @@ void Engine::unjoin(Entry& entry) {
     other.leg.joined.clear();
     if (entry.leg.state == LegState::joined) entry.leg.state = LegState::open;
     other.leg.state = LegState::open;
-    workers_[entry.worker]->post([key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); });
+    post(entry.worker, [key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); });
     tell_session(entry.leg, other.leg, "parted");
 }
 
@@ -195,7 +194,7 @@ void Engine::bring_together(Entry& a, Entry& b) {
     // Legs of different calls may have been given to different threads. What arrives meanwhile waits in the sockets.
     auto moving = std::make_shared<Plane::Moving>();
     workers_[b.worker]->run([&, key = key_of(b.leg.id)](Plane& plane) { *moving = plane.extract(key); });
-    workers_[a.worker]->post([moving](Plane& plane) { plane.insert(std::move(*moving)); });
+    post(a.worker, [moving](Plane& plane) { plane.insert(std::move(*moving)); });
     b.worker = a.worker;
 }
 
@@ -222,7 +221,7 @@ Result<void> Engine::join(const std::string& a, const std::string& b) {
     other.leg.joined = one.leg.id;
     one.leg.state = other.leg.state = LegState::joined;
     ++joins_;
-    workers_[one.worker]->post([x = key_of(one.leg.id), y = key_of(other.leg.id)](Plane& plane) { plane.join(x, y); });
+    post(one.worker, [x = key_of(one.leg.id), y = key_of(other.leg.id)](Plane& plane) { plane.join(x, y); });
     save({&one, &other});
     tell_session(one.leg, other.leg, "joined");
     return {};
@@ -236,7 +235,7 @@ Result<void> Engine::part(const std::string& id) {
     const auto peer = legs_.find(key_of(one.leg.joined));
     if (!one.leg.joined.empty()) unjoin(one);
     one.leg.state = LegState::parted;
-    workers_[one.worker]->post([key = key_of(id)](Plane& plane) { plane.close(key); });
+    post(one.worker, [key = key_of(id)](Plane& plane) { plane.close(key); });
     if (peer == legs_.end()) {
         save({&one});
     } else {
@@ -254,7 +253,7 @@ Result<void> Engine::free(const std::string& id, const char* why) {
     if (!one.leg.joined.empty()) unjoin(one);
     if (one.in_plane) {
         // The port cools down for longer than the worker needs to close it.
-        workers_[one.worker]->post([key = key_of(id)](Plane& plane) { plane.remove(key); });
+        post(one.worker, [key = key_of(id)](Plane& plane) { plane.remove(key); });
     }
     ports_.give_back(one.leg.bound, kind_of(one.leg), loop_.now());
     const Together both(*this);

@@ -269,10 +269,8 @@ void Service::add_commands() {
         server_->on(
             name,
             [this, command](const Json& request, std::vector<io::Fd>, const control::Reply& reply) {
-                const Answer answer = [&] {
-                    const Engine::Together one(*engine_);  // journalled before it is answered
-                    return (this->*command)(request);
-                }();
+                if (!turn_) turn_.emplace(*engine_);
+                const Answer answer = (this->*command)(request);
                 if (answer) {
                     reply.ok(*answer);
                 } else {
@@ -281,6 +279,7 @@ void Service::add_commands() {
             },
             repeat);
     };
+    server_->set_before_answers([this] { turn_.reset(); });
     add("open", &Service::open);
     add("reserve", &Service::reserve);
     add("update", &Service::update);

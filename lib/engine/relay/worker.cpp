@@ -2,6 +2,8 @@
 
 #include <csignal>
 #include <future>
+#include <memory>
+#include <utility>
 
 namespace natkit::mediarelay {
 
@@ -21,20 +23,26 @@ Worker::Worker(relay::Timeouts timeouts, Plane::OnEvents on_events) {
 
 Worker::~Worker() {
     post([this](Plane&) { loop_.stop(); });
+    flush();
     thread_.join();
 }
 
-void Worker::post(std::function<void(Plane&)> task) {
-    const auto shared = std::make_shared<std::function<void(Plane&)>>(std::move(task));
-    while (!loop_.post([this, shared] { (*shared)(*plane_); })) std::this_thread::yield();
+void Worker::flush() {
+    if (posted_.empty()) return;
+    const auto tasks = std::make_shared<std::vector<Task>>(std::exchange(posted_, {}));
+    const auto run_all = [this, tasks] {
+        for (const Task& task : *tasks) task(*plane_);
+    };
+    while (!loop_.post(run_all)) std::this_thread::yield();
 }
 
-void Worker::run(const std::function<void(Plane&)>& task) {
+void Worker::run(const Task& task) {
     std::promise<void> done;
     post([&](Plane& plane) {
         task(plane);
         done.set_value();
     });
+    flush();
     done.get_future().wait();
 }
 

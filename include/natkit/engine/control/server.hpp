@@ -54,6 +54,10 @@ class Server {
     /// The command's name must be new. The handler must not throw; a JSON exception becomes an error reply.
     void on(std::string command, Handler handler, Repeat repeat = Repeat::remember);
 
+    /// Called after the commands that came together, before their answers leave: what they all did can be made safe at
+    /// once.
+    void set_before_answers(std::function<void()> before_answers);
+
     /// What a `watch` gets first (of the types it names in `types`, or all); then it gets `{"type":"snapshot-end"}`,
     /// then what publish() is given.
     void set_snapshot(Snapshot snapshot);

@@ -85,8 +85,8 @@ class Engine {
     [[nodiscard]] Result<void> free(const std::string& leg, const char* why = "freed");
     std::size_t free_call(const std::string& call_id);
 
-    /// While one lives, what changes is not journalled; what is left of it is written in one piece when the last one
-    /// ends. Whoever answers a request does so after that.
+    /// While one lives, what changes is neither journalled nor told to the workers. What is left of it is written in
+    /// one piece when the last one ends, and each worker woken once. Whoever answers a request does so after that.
     class Together {
       public:
         explicit Together(Engine& engine) noexcept : engine_(engine) { ++engine_.together_; }
@@ -181,6 +181,9 @@ class Engine {
     void save(std::initializer_list<Entry*> entries);
     void save_freed(relay::LegKey key);
     void commit();
+    void write_unsaved();
+    /// Runs on the worker's thread after the end of what happens Together.
+    void post(unsigned worker, Worker::Task task);
     void journal(const std::vector<Journal::Change>& changes);
     void close_unclaimed();
     [[nodiscard]] relay::Surroundings surroundings() const;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "natkit/engine/control/server.hpp"
@@ -53,6 +54,7 @@ class Service {
     Instant started_;
     std::unique_ptr<control::Server> server_;
     std::unique_ptr<Engine> engine_;
+    std::optional<Engine::Together> turn_;  ///< of the commands that came together: journalled before they are answered
 };
 
 }  // namespace natkit::mediarelay

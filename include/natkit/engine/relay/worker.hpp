@@ -1,7 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "natkit/engine/relay/plane.hpp"
 
@@ -17,13 +20,18 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// Runs `task` on the worker's thread; tasks keep their order. Waits only while 65,536 tasks wait already.
-    void post(std::function<void(Plane&)> task);
-    /// The same, and waits for its end: for the rare moments when an answer is needed at once.
-    void run(const std::function<void(Plane&)>& task);
+    using Task = std::function<void(Plane&)>;
+    /// Runs `task` on the worker's thread once it is flushed; tasks keep their order.
+    void post(Task task) { posted_.push_back(std::move(task)); }
+    /// Hands over what was posted. Waking the thread costs more than most tasks, so it is done once for all of a turn.
+    /// Waits only while 65,536 such turns wait already.
+    void flush();
+    /// Runs what was posted and `task`, and waits for its end: for the rare moments when an answer is needed at once.
+    void run(const Task& task);
 
   private:
     io::Loop loop_;
+    std::vector<Task> posted_;      ///< the owner's
     std::unique_ptr<Plane> plane_;  ///< made and destroyed on the thread
     std::thread thread_;
 };

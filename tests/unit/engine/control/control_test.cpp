@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -119,6 +120,30 @@ TEST_CASE("control::Server: replies byte for byte") {
         CHECK(text::lower(raw.lines[0]) == text::lower(c.reply));
     }
     CHECK(f.runs == 2);
+}
+
+TEST_CASE(
+    "control::Server: what commands that came together did is made safe at once, before any of them is answered") {
+    Fixture f;
+    const io::Fd client = io::connect_unix(f.path).value();
+    std::array<char, 4096> bytes{};
+    const auto peek = [&] { return ::recv(client.get(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT); };
+    std::vector<int> runs;
+    f.server->set_before_answers([&] {
+        runs.push_back(f.runs);
+        CHECK(peek() < 0);
+    });
+    const auto say = [&](const std::string& text) {
+        REQUIRE(::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+        REQUIRE(run_until(f.loop, [&] { return peek() > 0; }));
+        const ssize_t got = ::recv(client.get(), bytes.data(), bytes.size(), 0);
+        return std::string(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    };
+    const std::string two = say("{\"cmd\":\"echo\",\"text\":\"a\"}\n{\"cmd\":\"echo\",\"text\":\"b\"}\n");
+    CHECK(two == "{\"ok\":{\"text\":\"a\",\"run\":1}}\n{\"ok\":{\"text\":\"b\",\"run\":2}}\n");
+    CHECK(runs == std::vector{2});
+    CHECK(say("{\"cmd\":\"echo\",\"text\":\"c\"}\n") == "{\"ok\":{\"text\":\"c\",\"run\":3}}\n");
+    CHECK(runs == std::vector{2, 3});
 }
 
 TEST_CASE("control::Server: a missing parameter is an error reply, not a crash") {
