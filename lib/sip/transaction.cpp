@@ -73,6 +73,7 @@ void TransactionLayer::on_ack(const Message& message, const Flow& flow, const st
     } else if (transaction->state == State::completed) {
         transaction->state = State::confirmed;
         transaction->repeat_at.reset();
+        transaction->last.reset();
         end_in(known->second, *transaction, reliable(*transaction) ? std::chrono::milliseconds(0) : timers_.t4, now);
     }
 }
@@ -93,6 +94,7 @@ bool TransactionLayer::respond(TransactionId server, int status, std::string byt
         if (invite && status > 100) end_in(server, transaction, 2 * timers_.c, now);
     } else if (invite && status < 300) {
         transaction.state = State::accepted;
+        transaction.last.reset();                           // who sent it repeats it
         end_in(server, transaction, 64 * timers_.t1, now);  // timer L
     } else {
         transaction.state = State::completed;
@@ -150,6 +152,7 @@ void TransactionLayer::on_response(const Message& message, Instant now, Transact
     } else {
         transaction.state = State::completed;
         transaction.repeat_at.reset();
+        transaction.last.reset();
         end_in(id, transaction, reliable(transaction) ? std::chrono::milliseconds(0) : timers_.t4, now);  // timer K
     }
     out.events.emplace_back(ResponseEvent{.client = id, .message = message});
@@ -162,10 +165,11 @@ void TransactionLayer::on_invite_response(TransactionId id, Transaction& transac
     if (status >= 300) {
         if (transaction.state == State::accepted) return;
         // Section 17.1.1.3: every retransmission of the failure is acknowledged; the user hears of it once.
-        if (const auto invite = Message::parse(*transaction.last)) {
-            auto ack = std::make_shared<const std::string>(make_ack(*invite, message));
-            out.packets.push_back({.flow = transaction.flow, .bytes = std::move(ack)});
+        if (open) {
+            const auto invite = Message::parse(*transaction.last);
+            transaction.last = invite ? std::make_shared<const std::string>(make_ack(*invite, message)) : nullptr;
         }
+        if (transaction.last != nullptr) out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
         if (!open) return;
         transaction.state = State::completed;
         end_in(id, transaction, reliable(transaction) ? std::chrono::milliseconds(0) : 64 * timers_.t1,
@@ -174,6 +178,7 @@ void TransactionLayer::on_invite_response(TransactionId id, Transaction& transac
         if (transaction.state == State::completed) return;
         if (open) end_in(id, transaction, 64 * timers_.t1, now);  // timer M: late 2xx of forks
         transaction.state = State::accepted;
+        transaction.last.reset();
     } else {
         if (!open) return;
         const bool more = transaction.state == State::trying || status > 100;

@@ -119,7 +119,8 @@ class TransactionLayer {
         State state = State::trying;
         Flow flow;
         std::string key;
-        std::shared_ptr<const std::string> last;  ///< what a retransmission repeats; of a client: its request
+        std::shared_ptr<const std::string> last;  ///< what a retransmission repeats, while there may be one; of
+                                                  ///< an INVITE client its request, then the ACK of a failure
         std::chrono::milliseconds interval{};
         std::optional<Instant> repeat_at;
         Instant end_at{};

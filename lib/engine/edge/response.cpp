@@ -68,6 +68,7 @@ void Edge::pass_back(sip::TransactionId server, std::size_t index, const sip::Me
     if (branch.registering) undo_plan(edit, context.request, response, *branch.registering);
     if (status >= 200) {
         branch.final_status = status;
+        branch.sent.reset();
         if (!context.succeeded) forget_.add(now.steady + late_answers, server);
         context.succeeded = true;
         context.later.clear();
@@ -87,6 +88,7 @@ void Edge::branch_failed(sip::TransactionId server, std::size_t index, int statu
     Branch& branch = context.branches[index];
     if (branch.final_status != 0) return;
     branch.final_status = status;
+    branch.sent.reset();
     branch.final_bytes = std::move(bytes);
     if (!context.dialog) {
         end_branch(branch, status, now, out);

@@ -178,6 +178,7 @@ TEST_CASE("INVITE client: provisional stops repeating, timer C ends a phone that
 TEST_CASE("INVITE client: failure is acknowledged every time and told once (timer D)") {
     Bench bench;
     bench.start("INVITE");
+    bench.receive(response_bytes("INVITE", 180));
     for (int i = 0; i < 3; ++i) {
         bench.receive(response_bytes("INVITE", 486));
         CHECK(bench.out.packets.size() == 1);
@@ -191,9 +192,11 @@ TEST_CASE("INVITE client: failure is acknowledged every time and told once (time
 TEST_CASE("INVITE client: every 2xx is told, for 64*T1 (timer M)") {
     Bench bench;
     bench.start("INVITE");
+    const std::weak_ptr<const std::string> sent = bench.out.packets.at(0).bytes;
     bench.receive(response_bytes("INVITE", 200));
     CHECK(bench.count<ResponseEvent>() == 1);
     CHECK(bench.out.packets.empty());
+    CHECK(sent.expired());  // its memory is another call's
     bench.pass(20s);
     bench.receive(response_bytes("INVITE", 200));
     CHECK(bench.count<ResponseEvent>() == 1);
