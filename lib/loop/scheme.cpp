@@ -1,23 +1,16 @@
 #include "natkit/loop/scheme.hpp"
 
-#include <algorithm>
-
+#include "index.hpp"
 #include "natkit/loop/roles.hpp"
 
 namespace natkit::loop {
-namespace {
-
-constexpr std::size_t index(End end) noexcept {
-    return static_cast<std::size_t>(end);
-}
-
-}  // namespace
 
 PassId Scheme::open(const nat::Party& caller_end, const nat::Party& callee_end) {
     const PassId id = next_++;
     Pass& pass = passes_[id];
     pass.sides[0].neighbour = caller_end;
     pass.sides[1].neighbour = callee_end;
+    for (Side& side : pass.sides) side.pass = id;
     return id;
 }
 
@@ -77,6 +70,7 @@ Shown Scheme::offer(PassId id, End from, const Incoming& incoming) {
         if (side.leg != 0) pass.before->legs[i] = legs_.at(side.leg).thing;
     }
     const PartyId origin = speaker(pass, from, incoming);
+    note_named(incoming.leg, id);
     if (const PartyId own = speaks_at(id, from); own != 0) parties_.at(own).thing.pending = true;
     Side& to = pass.sides[index(other(from))];
     const nat::Party& listener = who_is_at(to);
@@ -93,6 +87,7 @@ Shown Scheme::offer(PassId id, End from, const Incoming& incoming) {
     }
     shown.setup = offered_role(pass, from, origin, shown);
     set_shown(pass, other(from), shown);
+    note_named(shown.leg, 0);
     note_changed(pass);
     return shown;
 }
@@ -109,6 +104,7 @@ Shown Scheme::answer(PassId id, const Incoming& incoming) {
         set_offered(pass.sides[index(answerer)].leg, 0);
     }
     const PartyId destination = speaker(pass, answerer, incoming);
+    note_named(incoming.leg, id);
     hold_party(destination);  // a leg that gets another party below may be the last that refers to it
     const Side& from = pass.sides[index(answerer)];
     if (from.came == 0) parties_.at(from.own).thing.told = from.shown;
@@ -117,6 +113,7 @@ Shown Scheme::answer(PassId id, const Incoming& incoming) {
                                   : answer_to_origin(pass, offerer, destination);
     shown.setup = answered_role(pass, offerer, destination, shown);
     set_shown(pass, offerer, shown);
+    note_named(shown.leg, 0);
     if (asked.came == 0) {
         Party& origin = parties_.at(asked.own).thing;
         origin.told = shown;
@@ -210,59 +207,6 @@ void Scheme::move(PassId id, End end, const nat::Party& neighbour, const std::op
     note_changed(pass);
 }
 
-void Scheme::accept(PassId id) {
-    Pass& pass = passes_.at(id);
-    note_changed(pass);
-    finish(pass);
-}
-
-void Scheme::fail(PassId id) {
-    Pass& pass = passes_.at(id);
-    if (!pass.before) return;
-    note_changed(pass);
-    restore(pass);
-    note_changed(pass);
-    finish(pass);
-}
-
-void Scheme::restore(Pass& pass) {
-    for (const End end : {End::caller, End::callee}) {
-        Side& side = pass.sides[index(end)];
-        const Side& before = pass.before->sides[index(end)];
-        set_came(side, before.came);
-        side.said = before.said;
-        set_shown(pass, end, before.shown);
-        if (before.own != 0) {
-            parties_.at(before.own).thing = pass.before->parties[index(end)];
-        } else {
-            drop_party(std::exchange(side.own, 0));
-        }
-        set_offered(side.leg, 0);
-        if (before.leg != 0) {
-            set_stands_for(before.leg, pass.before->legs[index(end)].stands_for);
-        } else if (side.leg != 0) {
-            close_exchange(side);
-            changed_.push_back(side.leg);
-            drop_leg(std::exchange(side.leg, 0));
-        }
-    }
-}
-
-/// Closes the exchange, whichever way it went.
-void Scheme::finish(Pass& pass) {
-    if (!pass.before) return;
-    pass.before.reset();
-    for (Side& side : pass.sides) {
-        close_exchange(side);
-        set_offered(side.leg, 0);
-        if (side.own != 0) parties_.at(side.own).thing.pending = false;
-    }
-}
-
-void Scheme::close_exchange(Side& side) {
-    if (std::exchange(side.in_exchange, false)) --legs_.at(side.leg).exchanges;
-}
-
 /// Whom the neighbour at `end` speaks of.
 PartyId Scheme::speaker(Pass& pass, End end, const Incoming& incoming) {
     Side& side = pass.sides[index(end)];
@@ -291,11 +235,17 @@ PartyId Scheme::speaker(Pass& pass, End end, const Incoming& incoming) {
     return side.own;
 }
 
+void Scheme::make_leg(Side& side) {
+    if (side.leg != 0) return;
+    side.leg = next_++;
+    CountedLeg& made = legs_[side.leg];
+    made.thing.towards = side.neighbour;
+    made.holders = 1;
+    made.pass = side.pass;
+}
+
 LegId Scheme::use_leg(Side& side, PartyId stands_for) {
-    if (side.leg == 0) {
-        side.leg = next_++;
-        legs_[side.leg] = {.thing = {.towards = side.neighbour, .stands_for = 0}, .holders = 1};
-    }
+    make_leg(side);
     if (!std::exchange(side.in_exchange, true)) ++legs_.at(side.leg).exchanges;
     set_stands_for(side.leg, stands_for);
     return side.leg;
@@ -308,125 +258,6 @@ LegId Scheme::offer_leg(Side& side, PartyId origin) {
     const LegId id = use_leg(side, known->stands_for);
     set_offered(id, origin);
     return id;
-}
-
-const Leg* Scheme::leg(LegId id) const {
-    const auto found = legs_.find(id);
-    return found == legs_.end() ? nullptr : &found->second.thing;
-}
-
-const Party* Scheme::party(PartyId id) const {
-    const auto found = parties_.find(id);
-    return found == parties_.end() ? nullptr : &found->second.thing;
-}
-
-LegId Scheme::mate(LegId id) const {
-    const Leg* one = leg(id);
-    const Party* behind = one == nullptr ? nullptr : party(one->stands_for);
-    const Leg* two = behind == nullptr ? nullptr : leg(behind->told.leg);
-    if (two == one) return 0;  // a party that was told itself
-    const Party* before = two == nullptr ? nullptr : party(two->stands_for);
-    return before != nullptr && before->told.leg == id ? behind->told.leg : 0;
-}
-
-PartyId Scheme::remote(LegId id) const {
-    const Leg* other_one = leg(mate(id));
-    return other_one == nullptr ? 0 : other_one->stands_for;
-}
-
-bool Scheme::needed(LegId id) const {
-    const auto found = legs_.find(id);
-    return found != legs_.end() && (found->second.exchanges > 0 || mate(id) != 0);
-}
-
-PartyId Scheme::speaks_at(PassId pass, End end) const {
-    const Side& side = passes_.at(pass).sides[index(end)];
-    return side.came == 0 ? side.own : 0;
-}
-
-Shown Scheme::shown(PassId pass, End end) const {
-    return passes_.at(pass).sides[index(end)].shown;
-}
-
-std::optional<End> Scheme::last_offerer(PassId pass) const {
-    const auto found = passes_.find(pass);
-    return found == passes_.end() ? std::nullopt : found->second.offerer;
-}
-
-LegId Scheme::leg_towards(PassId pass, End end) const {
-    return passes_.at(pass).sides[index(end)].leg;
-}
-
-std::vector<LegId> Scheme::take_changed() {
-    std::erase(changed_, 0);
-    std::ranges::sort(changed_);
-    const auto repeats = std::ranges::unique(changed_);
-    changed_.erase(repeats.begin(), repeats.end());
-    return std::exchange(changed_, {});
-}
-
-/// Of a pass that changes: its legs, those its parties were told, and whatever all these are joined with.
-void Scheme::note_changed(const Pass& pass) {
-    for (const Side& side : pass.sides) {
-        const Party* own = party(side.own);
-        for (const LegId one : {side.leg, side.came, side.shown.leg, own == nullptr ? 0 : own->told.leg}) {
-            if (one == 0) continue;
-            changed_.push_back(one);
-            changed_.push_back(mate(one));
-        }
-    }
-}
-
-// --- who refers to what
-// ------------------------------------------------------------------------------------------------
-
-void Scheme::set_came(Side& side, LegId leg) {
-    if (side.came == leg) return;
-    hold_leg(leg);
-    drop_leg(std::exchange(side.came, leg));
-}
-
-void Scheme::set_shown(Pass& pass, End end, const Shown& shown) {
-    pass.sides[index(end)].shown = shown;
-}
-
-void Scheme::set_stands_for(LegId id, PartyId party) {
-    Leg& leg = legs_.at(id).thing;
-    if (leg.stands_for == party) return;
-    hold_party(party);
-    drop_party(std::exchange(leg.stands_for, party));
-}
-
-void Scheme::set_offered(LegId id, PartyId party) {
-    const auto found = legs_.find(id);
-    if (found == legs_.end() || found->second.thing.offered == party) return;
-    hold_party(party);
-    drop_party(std::exchange(found->second.thing.offered, party));
-}
-
-void Scheme::hold_leg(LegId leg) {
-    const auto found = legs_.find(leg);
-    if (found != legs_.end()) ++found->second.holders;
-}
-
-void Scheme::drop_leg(LegId leg) {
-    const auto found = legs_.find(leg);
-    if (found == legs_.end() || --found->second.holders > 0) return;
-    changed_.push_back(leg);
-    const Leg gone = found->second.thing;
-    legs_.erase(found);
-    drop_party(gone.stands_for);
-    drop_party(gone.offered);
-}
-
-void Scheme::hold_party(PartyId party) {
-    const auto found = parties_.find(party);
-    if (found != parties_.end()) ++found->second.holders;
-}
-
-void Scheme::drop_party(PartyId party) {
-    const auto found = parties_.find(party);
-    if (found != parties_.end() && --found->second.holders == 0) parties_.erase(found);
 }
 
 }  // namespace natkit::loop

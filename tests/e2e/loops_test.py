@@ -4,6 +4,7 @@ within 2 s, also with hold, resume and a killed sipedge; no private address on t
 finds in a capture is what the edge did."""
 import json
 import pathlib
+import re
 import signal
 import sys
 
@@ -122,6 +123,7 @@ def same_nat(net, policy, legs):
     loop.wait_relays(legs)
     loop.hold_and_resume(loop.b)
     loop.end()
+    loop.site.check_wan(same_nat=loop.a.host.nat.addresses[-1])
 
 
 def neighbour(site):
@@ -149,6 +151,7 @@ def killed(net, make_b, legs):
     loop.hold_and_resume(loop.a)
     loop.wait_relays(legs)
     loop.end()
+    loop.site.check_wan()
 
 
 def sipedge_killed_without_relay(net):
@@ -171,39 +174,117 @@ def guessed_port(net):
     port = leg["local"].rpartition(":")[2]
     calling = phones.sipp(thief, "refused-uac", "-s", "alice", remote=f"{sites.WAN_EDGE}:5060", audio_port=port, media_ip=sites.WAN_EDGE)
     lab.require(calling.wait_exit() == 0, "the offer of a guessed port was not refused with 488")
+    named = rf"{re.escape(sites.WAN_EDGE)}:{port} is a media port of this edge that {re.escape(thief.address)}:\d+ was not shown"
+    site.natkit.wait_line(rf"problems LOOP call \S+: 488: .*{named}")
     phones.hang_up(a, b)
+    site.check_wan()
+
+
+class Trace:
+    """What looptrace finds in a capture on the edge, and in the records that sipedge tells of its passes: the same."""
+
+    def __init__(self, site):
+        self.site, self.watch, self.path = site, sites.Watch(site, "sipedge", "pass"), site.net.folder / "edge.pcap"
+        self.tcpdump = site.edge.start("tcpdump", "tcpdump", "-Z", "root", "-U", "-n", "--immediate-mode", "-B", "16384", "-i", "any",
+                                       "-w", self.path, "udp")
+        self.tcpdump.wait_line("listening on")
+
+    def found(self, byes=4):
+        """After so many BYEs on the wire: the paths."""
+        lab.wait_until(lambda: self.path.read_bytes().count(b"BYE sip:") >= byes, "tcpdump to have the BYE")
+        self.tcpdump.signal(signal.SIGINT)
+        self.tcpdump.wait_exit()
+        records = self.site.net.folder / "passes.jsonl"
+        records.write_text("".join(self.watch.told()))
+        captured, told = self._paths(self.path), self._paths(records)
+        lab.require(captured and captured == told, f"looptrace found {told} in {records.read_text()}, and {captured} in the capture")
+        return captured
+
+    def _paths(self, source):
+        done = self.site.edge.run(lab.PROGRAMS / "looptrace", "--config", self.site.config, "--format", "json", source)
+        lab.require(done.returncode == 0, f"looptrace: {done.stderr}")
+        keys = ("call_ids", "hops", "relays", "relays_needed", "collapsible", "loop")
+        found = [{key: r[key] for key in keys} for r in map(json.loads, done.stdout.splitlines()) if r["type"] == "path"]
+        return sorted(found, key=lambda path: path["call_ids"])
 
 
 def looptrace_agrees(net):
     """A capture on the edge, given to looptrace: the loop is found, and no relay is left to collapse. The same from the records that
     sipedge tells of its passes."""
     loop = Outside(net, sites.Site.lan_host, sites.Site.lan_host)
-    watch = sites.Watch(loop.site, "sipedge", "pass")
-    path = net.folder / "edge.pcap"
-    tcpdump = loop.site.edge.start("tcpdump", "tcpdump", "-Z", "root", "-U", "-n", "--immediate-mode", "-B", "16384", "-i", "any", "-w", path, "udp")
-    tcpdump.wait_line("listening on")
+    trace = Trace(loop.site)
     loop.call()
     phones.hear_each_other(loop.a, loop.b, packets=20)
     loop.end()
-    lab.wait_until(lambda: path.read_bytes().count(b"BYE sip:") >= 4, "tcpdump to have the BYE")
-    tcpdump.signal(signal.SIGINT)
-    tcpdump.wait_exit()
-    done = loop.site.edge.run(lab.PROGRAMS / "looptrace", "--config", loop.site.config, "--format", "json", path)
-    lab.require(done.returncode == 0, f"looptrace: {done.stderr}")
-    found = [r for r in map(json.loads, done.stdout.splitlines()) if r["type"] == "path"]
-    lab.require(len(found) == 1, f"looptrace found {found}")
-    visits = [hop.get("visit", 1) for hop in found[0]["hops"]]
-    lab.require(2 in visits and found[0]["relays"] == 0 and not found[0]["collapsible"], f"looptrace found {found}")
-    records = net.folder / "passes.jsonl"
-    records.write_text("".join(watch.told()))
-    done = loop.site.edge.run(lab.PROGRAMS / "looptrace", "--config", loop.site.config, "--format", "json", records)
-    lab.require(done.returncode == 0, f"looptrace: {done.stderr}")
-    by_records = [json.loads(line) for line in done.stdout.splitlines()]
-    keys = ("call_ids", "hops", "relays", "relays_needed", "collapsible", "loop")
-    lab.require(len(by_records) == 1 and all(by_records[0][key] == found[0][key] for key in keys),
-                f"looptrace found {by_records} in {records.read_text()}, and {found} in the capture")
+    loop.site.check_wan()
+    found, = trace.found()
+    visits = [hop.get("visit", 1) for hop in found["hops"]]
+    lab.require(2 in visits and found["relays"] == 0 and not found["collapsible"], f"looptrace found {found}")
+
+
+def one_sided(net, make_b, towards, said):
+    """A B2BUA on the WAN that anchors the media of one direction alone: audio both ways all the same, also after hold and resume of
+    either end and with sipedge killed, and the log says what it is. What looptrace finds, and the legs that are joined."""
+    loop = Outside(net, sites.Site.lan_host, make_b)
+    trace = Trace(loop.site)
+    for again in (False, True):
+        other = loop.site.wan_host()
+        server = proxy.OneSidedB2bua(other, "sip:bob@example.com", f"{sites.WAN_EDGE}:5060", f"{sites.WAN_EDGE}:5060", towards)
+        named = rf"major LOOP call \S+: {re.escape(other.address)}:5060 anchors the media of one direction only: {said}"
+        phones.call(loop.a, loop.b, uri=f"sip:bob@{other.address}")
+        phones.hear_each_other(loop.a, loop.b)
+        loop.site.natkit.wait_line(named, again=True)
+        if again:
+            loop.site.kill_worker("sipedge")
+            for one in (loop.a, loop.b):
+                one.forget()
+            phones.hear_each_other(loop.a, loop.b, packets=100)  # longer than superfluous legs live
+            loop.hold_and_resume(loop.a)
+            loop.hold_and_resume(loop.b)
+        else:
+            # Some may pass before the answer has come to the caller.
+            lab.require((server.relayed >= 50) == (towards == "caller"), f"{server.relayed} packets by way of the B2BUA")
+            joined = {leg["local"] for leg in loop.open_legs() if leg["state"] == "joined"}
+        loop.end(loop.b)
+        if not again:
+            found = trace.found()
+            lab.require(len(re.findall(named, loop.site.natkit.output)) == 1, "it is said more than once")
+    loop.site.check_wan()
+    return found, joined
+
+
+def relays_of(found):
+    return {hop["relay"][f"towards_{end}"] for path in found for hop in path["hops"] if "relay" in hop for end in ("caller", "callee")}
+
+
+ANSWERS_WITH_ITS_OWN = r"it hands our \S+ on to the other end, but answers with its own \S+:7000; so the loop cannot be collapsed"
+
+
+def answer_anchored(net):
+    """Each pass keeps its relay. The called phone was told the caller itself, and sends there; what the B2BUA is sent for it comes
+    by a leg that no description has."""
+    found, joined = one_sided(net, sites.Site.lan_host, "caller", ANSWERS_WITH_ITS_OWN)
+    lab.require(len(joined) == 4, f"joined: {joined}")
+    lab.require([(p["relays"], p["relays_needed"], p["collapsible"], len(p["call_ids"])) for p in found] == [(1, 2, False, 2)]
+                and relays_of(found) < joined, f"looptrace found {found}, the edge had joined {joined}")
+
+
+def answer_anchored_nat(net):
+    """Both relays are in the descriptions, and stay."""
+    found, joined = one_sided(net, sites.Site.home_host, "caller", ANSWERS_WITH_ITS_OWN)
+    lab.require([(p["relays"], p["relays_needed"], p["collapsible"], len(p["call_ids"])) for p in found] == [(2, 2, False, 2)]
+                and relays_of(found) == joined, f"looptrace found {found}, the edge had joined {joined}")
+
+
+def offer_anchored(net):
+    """The ends share one relay, by the scheme; nothing goes through the B2BUA. In descriptions it ties two calls together no more."""
+    said = r"it offers its own \S+:7000 to the other end, but answers with our \S+; so the ends share one relay"
+    found, joined = one_sided(net, sites.Site.lan_host, "callee", said)
+    lab.require([len(path["call_ids"]) for path in found] == [1, 1] and len(joined) == 2 and joined < relays_of(found),
+                f"looptrace found {found}, the edge had joined {joined}")
 
 
 if __name__ == "__main__":
     lab.main(lan_proxy_lan, lan_proxy_nat, nat_proxy_lan, two_nats, two_passes_through_a_second_proxy, b2bua,
-             same_nat_never, same_nat_always, sipedge_killed_without_relay, sipedge_killed_with_one_relay, guessed_port, looptrace_agrees)
+             same_nat_never, same_nat_always, sipedge_killed_without_relay, sipedge_killed_with_one_relay, guessed_port, looptrace_agrees,
+             answer_anchored, answer_anchored_nat, offer_anchored)

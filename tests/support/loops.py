@@ -7,7 +7,6 @@ import exchanges
 import kamailio
 import lab
 import site_of_phones as sites
-from talkers import body_of
 
 GONE = 2.0  # seconds after an answer in which what is superfluous must go
 
@@ -38,21 +37,6 @@ class Loop(exchanges.Call):
             return len(set(self.site.media_sockets()))
         lab.within(GONE, lambda: sockets() == wanted, lambda: f"step {self.step}: {wanted} media sockets, there are {sockets()}")
         return self
-
-    def check_places(self, same_nat=None):
-        """No private address in a description that the edge sent to the WAN; but what is behind a NAT may be told to the others
-        behind it (`same_nat`, its outer address)."""
-        seen = 0
-        for datagram, text in self.site.on_wan.sip():
-            if not body_of(text) or not datagram.source.startswith(sites.WAN_EDGE + ":"):
-                continue
-            seen += 1
-            body = body_of(text)
-            if same_nat and datagram.destination.startswith(same_nat + ":"):
-                body = body.replace("192.168.1.", "")
-            found = sites.PRIVATE.search(body)
-            lab.require(not found, f"{found and found[0]} in what went to {datagram.destination}:\n{text}")
-        lab.require(seen > 0, "no description from the edge was seen on the WAN")
 
 
 def story(loop):
@@ -131,7 +115,7 @@ def tell(site, hosts, uri, relays, same_nat=None):
                 part(loop)
             except lab.Failure as failure:
                 raise lab.Failure(f"{part.__name__}: {failure}") from failure
-            loop.check_places(same_nat)
+            site.check_wan(same_nat)
 
 
 def by_proxy(net, make_caller, make_callee, relays, same_nat=None, **changes):

@@ -144,6 +144,49 @@ class B2bua(Proxy):
             leg["routes"] = [uri for line in record_routes for uri in re.findall(r"<[^>]+>", line)][::-1]
 
 
+class OneSidedB2bua(B2bua):
+    """One that anchors the media of one direction alone: what it says `towards` the caller or the callee names a port of its own in
+    place of the other end's; the other way it hands on what it was told. Packets that come to its port go on to the other side."""
+    PORT = 7000
+
+    def __init__(self, host, uri, caller, next_hop, towards):
+        self._towards, self._said, self.relayed = towards, {}, 0
+        for port in (self.PORT, self.PORT + 1):
+            own = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            own.bind((host.address, port))
+            host.lab.on_close(own.close)
+            threading.Thread(target=self._relay, args=(own, port - self.PORT), daemon=True).start()
+        super().__init__(host, uri, caller, next_hop)
+
+    def _pass_on(self, text):
+        sender = "caller" if "b2bua" not in _value(text, "call-id") else "callee"
+        out = super()._pass_on(text)
+        port = re.search(r"(?m)^m=audio (\d+)", text)
+        if out is None or not port:
+            return out
+        self._said[sender] = (re.search(r"(?m)^c=IN IP4 (\S+)", text)[1], int(port[1]))
+        if sender == self._towards:
+            return out
+        head, _, body = out[0].partition("\r\n\r\n")
+        body = re.sub(r"(?m)^(c=IN IP4 )[^\s]+", rf"\g<1>{self.address}", body)
+        body = re.sub(r"(?m)^(m=audio )\d+", rf"\g<1>{self.PORT}", body)
+        body = re.sub(r"(?m)^a=rtcp:.*\r\n", "", body)
+        head = re.sub(r"(?im)^(content-length): *\d+", rf"\1: {len(body)}", head)
+        return head + "\r\n\r\n" + body, out[1]
+
+    def _relay(self, own, more):
+        while True:
+            try:
+                packet, source = own.recvfrom(2048)
+                said = {side: (address, port + more) for side, (address, port) in self._said.items()}
+                to = said.get("callee" if source == said.get("caller") else "caller")
+                if to:
+                    self.relayed += 1
+                    own.sendto(packet, to)
+            except OSError:
+                return
+
+
 def _value(text, name):
     found = re.search(rf"(?im)^{name}: *([^\r]*)", text)
     return found[1] if found else ""

@@ -189,14 +189,17 @@ class Site:
         lab.wait_until(lambda: not self.legs() and not self.media_sockets(),
                        lambda: f"nothing to be left: legs {self.legs()}, media sockets {self.media_sockets()}", seconds)
 
-    def check_wan(self):
-        """No SDP that the edge sent to the WAN names a private address; and there was such SDP."""
+    def check_wan(self, same_nat=None):
+        """No SDP that the edge sent to the WAN names a private address; and there was such SDP. But what is behind a NAT may be told
+        to the others behind it (`same_nat`, its outer address)."""
         seen = 0
         for datagram, text in self.on_wan.sip():
             body = text.partition("\r\n\r\n")[2]
             if not body or not datagram.source.startswith(WAN_EDGE + ":"):
                 continue
             seen += 1
+            if same_nat and datagram.destination.startswith(same_nat + ":"):
+                body = body.replace("192.168.1.", "")
             found = PRIVATE.search(body)
             lab.require(not found, f"private address {found and found[0]} in SDP from {datagram.source} to {datagram.destination}:\n{body}")
         lab.require(seen > 0, "no SDP from the edge was seen on the WAN")

@@ -73,6 +73,15 @@ struct Leg {
     PartyId offered = 0;     ///< will be behind it, where the open offer that says so is answered
 };
 
+/// A neighbour between two passes that hands a leg of ours on in one direction of an exchange, and names itself in the
+/// other: it wants to anchor the media of that direction alone.
+struct OneSided {
+    LegId handed_on = 0;     ///< the leg that it named in the pass beyond
+    PassId beyond = 0;       ///< the other pass that it has to do with
+    PartyId itself = 0;      ///< who speaks where the answer, or the offer, should have named a leg
+    bool in_answer = false;  ///< it named itself in the answer; else in the offer
+};
+
 /// Whether a media stream between two parties needs a relay.
 using NeedsRelay = std::function<bool(const nat::Party&, const nat::Party&)>;
 
@@ -105,6 +114,13 @@ class Scheme {
     [[nodiscard]] LegId prepare(PassId pass);
     /// Of several answers to one offer this pass's is the one that counts: the shared leg is won by it.
     void prefer(PassId pass);
+    /// Whether a neighbour turned out to anchor one direction alone, by the answer that this pass has got and by what
+    /// the pass beyond had come to before. Late offers too: there the answer comes in the ACK.
+    [[nodiscard]] std::optional<OneSided> one_sided(PassId pass) const;
+    /// Where it names itself in the answer, what it is sent comes on to its leg of the pass beyond: this is joined with
+    /// a leg towards who is behind it, though that one was told the other end itself perhaps. That leg, perhaps a new
+    /// one, or 0: nothing to be done.
+    LegId bridge(const OneSided& found);
     /// The exchange is over and counts.
     void accept(PassId pass);
     /// The offer was refused or given up: the pass is as before it.
@@ -136,6 +152,7 @@ class Scheme {
 
   private:
     struct Side {  ///< one end of a pass
+        PassId pass = 0;
         nat::Party neighbour;
         PartyId own = 0;                 ///< who spoke raw at this end
         LegId leg = 0;                   ///< ours, for this neighbour
@@ -159,10 +176,16 @@ class Scheme {
     struct Counted {
         T thing;
         std::uint32_t holders = 0;
-        std::uint32_t exchanges = 0;  ///< that are open and show it (legs)
+    };
+    struct CountedLeg : Counted<Leg> {
+        std::uint32_t exchanges = 0;  ///< that are open and show it
+        PassId pass = 0;              ///< that it belongs to
+        PassId named_by = 0;          ///< the pass where it came back since it was shown last
     };
 
     [[nodiscard]] PartyId speaker(Pass& pass, End end, const Incoming& incoming);
+    void note_named(LegId leg, PassId pass);
+    void make_leg(Side& side);
     [[nodiscard]] LegId use_leg(Side& side, PartyId stands_for);
     [[nodiscard]] LegId offer_leg(Side& side, PartyId origin);
     [[nodiscard]] static PartyId behind(const Leg& leg) { return leg.offered != 0 ? leg.offered : leg.stands_for; }
@@ -190,7 +213,7 @@ class Scheme {
     NeedsRelay needs_relay_;
     std::uint64_t next_ = 1;
     std::unordered_map<PassId, Pass> passes_;
-    std::unordered_map<LegId, Counted<Leg>> legs_;
+    std::unordered_map<LegId, CountedLeg> legs_;
     std::unordered_map<PartyId, Counted<Party>> parties_;
     std::vector<LegId> changed_;
 };

@@ -128,6 +128,7 @@ Result<std::string> Media::answer(SessionId id, End from, const std::string& bod
     if (!session.exchange || session.exchange->offerer != other(from)) return repeat(id, from, body, out);
     auto shown = take_answer(id, from, *sdp);
     if (!shown) return std::unexpected(shown.error());
+    bridge_one_sided(id, from, out);
     bring_about(now, out);
     return rewritten(session, from, *sdp, *shown, out);
 }

@@ -92,6 +92,7 @@ void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant 
     if (ticket_at == tickets_.end()) return;
     const Ticket ticket = ticket_at->second;
     tickets_.erase(ticket_at);
+    if (ticket.waiting == 0) return on_bridge_opened(ticket.leg, std::move(leg), now, out);
     const auto waiting_at = waiting_.find(ticket.waiting);
     Waiting& waiting = waiting_at->second;
     LiveLeg* known = scheme_.leg(ticket.leg) == nullptr ? nullptr : live(ticket.leg);

@@ -50,19 +50,24 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
         stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
         (void)scheme_.offer(stream.pass, End::caller, *said);
         (void)scheme_.prepare(stream.pass);
-        for (const End end : {End::caller, End::callee}) {
-            const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
-            const auto& kept = state.streams[i].sides[index(end)].leg;
-            if (leg == 0 || !kept) continue;
-            legs_[leg] = {
-                .session = id, .stream = i, .opened = kept, .kind = stream.kind, .told_party = {}, .shown_to = {}};
-            legs_[leg].towards_lan = neighbour(session, end).place == nat::Place::lan;
-            by_local_[kept->local] = leg;
-            note_shown(leg, session, end);
-            if (session.keeper == 0) session.keeper = leg;
-        }
+        for (const End end : {End::caller, End::callee}) take_up(id, i, end, state);
         note_shown(scheme_.shown(stream.pass, End::callee).leg, session, End::callee);
     }
+}
+
+/// A leg that mediarelay has for this end of a stream.
+void Media::take_up(SessionId id, std::size_t number, End end, const SessionState& state) {
+    Session& session = sessions_.at(id);
+    const Stream& stream = session.streams[number];
+    const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
+    const auto& kept = state.streams[number].sides[index(end)].leg;
+    if (leg == 0 || !kept || live(leg) != nullptr) return;
+    legs_[leg] = {
+        .session = id, .stream = number, .opened = kept, .kind = stream.kind, .told_party = {}, .shown_to = {}};
+    legs_[leg].towards_lan = neighbour(session, end).place == nat::Place::lan;
+    by_local_[kept->local] = leg;
+    note_shown(leg, session, end);
+    if (session.keeper == 0) session.keeper = leg;
 }
 
 void Media::replay_answer(SessionId id) {
@@ -107,6 +112,7 @@ std::vector<std::string> Media::restore(Instant now) {
         }
     }
     std::vector<SessionId> order;
+    const std::map<SessionId, const SessionState*> states(left.begin(), left.end());
     while (!left.empty()) {
         auto next = std::ranges::find_if(left, [&](const auto& entry) { return in_turn(entry.first, kept); });
         if (next == left.end()) next = left.begin();
@@ -120,6 +126,7 @@ std::vector<std::string> Media::restore(Instant now) {
             if (stream.pass != 0) scheme_.accept(stream.pass);
         }
     }
+    for (const SessionId id : order) bridge_again(id, states);
     remembered_.clear();
     auto legs = claimed();
     for (auto& [id, leg] : legs_) {

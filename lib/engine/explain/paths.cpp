@@ -249,6 +249,9 @@ void Analysis::simulate(const std::vector<std::size_t>& passes) {
         answered = scheme.answer(ids[p], incoming);
     }
     for (const loop::PassId id : ids) scheme.accept(id);
+    for (const loop::PassId id : ids) {
+        if (const auto found = scheme.one_sided(id)) (void)scheme.bridge(*found);
+    }
     std::size_t joined = 0;
     for (std::size_t p = 0; p < passes.size(); ++p) {
         const bool caller_side = scheme.mate(scheme.leg_towards(ids[p], loop::End::caller)) != 0;

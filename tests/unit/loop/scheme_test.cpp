@@ -530,3 +530,53 @@ TEST_CASE("loop::Scheme: a call that comes back and forks at the edge: each bran
         CHECK(scheme.legs() + scheme.parties() + scheme.passes() == 0);
     });
 }
+
+TEST_CASE("loop: a neighbour that anchors one direction: what it is sent comes to the end, wherever that is") {
+    const std::size_t wan = 1;
+    for (std::size_t a = 0; a < places; ++a) {
+        for (std::size_t b = 0; b < places; ++b) {
+            CAPTURE(place_names[a]);
+            CAPTURE(place_names[b]);
+            Scheme scheme(needs_relay);
+            const auto says = [](std::size_t place, std::uint16_t port) {
+                const nat::Party where = at_place(place);
+                return Incoming{.leg = 0, .endpoint = Endpoint{where.visible, port}, .rtcp = {}, .where = where};
+            };
+            const PassId out = scheme.open(at_place(a), at_place(wan));
+            const PassId in = scheme.open(at_place(wan), at_place(b));
+            const auto call = [&](bool anchors) {
+                const Shown first = scheme.offer(out, End::caller, says(a, 4000));
+                Incoming handed = says(wan, 4000);
+                handed.leg = first.leg;
+                if (first.raw) handed.endpoint = first.raw;
+                (void)scheme.offer(in, End::caller, handed);
+                (void)scheme.prepare(in);
+                Incoming answered = says(wan, 5000);
+                const Shown back = scheme.answer(in, says(b, 5000));
+                answered.leg = back.leg;
+                if (back.raw) answered.endpoint = back.raw;
+                scheme.accept(in);
+                (void)scheme.answer(out, anchors ? says(wan, 7000) : answered);
+                const auto found = scheme.one_sided(out);
+                scheme.accept(out);
+                CHECK(found.has_value() == (anchors && first.leg != 0));
+                if (!found) return;
+                CHECK(found->in_answer);
+                CHECK(found->handed_on == first.leg);
+                CHECK(found->beyond == in);
+                CHECK(scheme.bridge(*found) != 0);
+                CHECK(scheme.mate(scheme.leg_towards(out, End::caller)) == first.leg);
+                const LegId near = scheme.leg_towards(in, End::caller);
+                CHECK(near == back.leg);
+                CHECK(scheme.mate(near) == scheme.leg_towards(in, End::callee));
+                CHECK(scheme.party(scheme.leg(near)->stands_for)->endpoint == says(b, 5000).endpoint);
+                CHECK(scheme.party(scheme.remote(near))->where.place == nat::Place::far_end);  // it latches
+            };
+            for (const bool anchors : {true, true, false, true}) call(anchors);
+            scheme.close(out);
+            scheme.close(in);
+            CHECK(scheme.legs() == 0);
+            CHECK(scheme.parties() == 0);
+        }
+    }
+}

@@ -190,6 +190,7 @@ class Media {
         bool retired = false;
         bool established = false;
         bool announced = false;
+        bool one_sided = false;  ///< a neighbour that anchors one direction was told of
     };
     /// A leg of the scheme as mediarelay has it.
     struct LiveLeg {
@@ -251,6 +252,15 @@ class Media {
     void lose_stream(Session& session, std::size_t number);
     [[nodiscard]] bool on_its_side(const Session& session, const Stream& stream) const;
 
+    // media_one_sided.cpp: neighbours that anchor the media of one direction
+    void bridge_one_sided(SessionId id, End from, Output& out);
+    void tell_one_sided(Session& session, End from, const loop::OneSided& found, Output& out);
+    [[nodiscard]] const LiveLeg* near_leg(loop::PassId pass) const;
+    [[nodiscard]] std::optional<std::pair<const LiveLeg*, End>> place_of_bridge(loop::LegId leg,
+                                                                                loop::PassId pass) const;
+    void on_bridge_opened(loop::LegId leg, Result<Leg> opened, Instant now, Output& out);
+    void bridge_again(SessionId id, const std::map<SessionId, const SessionState*>& states);
+
     // media_tcp.cpp: what a description says of a stream, and is to say
     [[nodiscard]] static Said said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers);
     [[nodiscard]] Result<std::optional<sdp::MediaTarget>> target(const sdp::Document& sdp, const sdp::Media& media,
@@ -279,6 +289,7 @@ class Media {
     [[nodiscard]] SessionId recreate(const SessionState& state, Instant now);
     [[nodiscard]] bool in_turn(SessionId id, const std::unordered_set<Endpoint, EndpointHash>& kept) const;
     void replay_offer(SessionId id, const SessionState& state);
+    void take_up(SessionId id, std::size_t stream, End end, const SessionState& state);
     void replay_answer(SessionId id);
     [[nodiscard]] std::vector<std::string> claimed();
 

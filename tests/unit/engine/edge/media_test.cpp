@@ -226,3 +226,60 @@ TEST_CASE("Media: a removed line frees its legs, another line keeps its own; T.3
     for (const std::string& leg : audio_legs) CHECK_FALSE(stage.open.contains(leg));
     CHECK(stage.joins.size() == 1);
 }
+
+TEST_CASE(
+    "Media: a server that anchors one direction is told of once; what it is sent goes on through the other pass") {
+    Stage stage;
+    const SessionId out_pass = stage.session(lan_phone, wan_phone);
+    const Phone other_phone{"bert", "192.168.10.21:5060", flow("udp:192.168.10.1:5060-192.168.10.21:5060"), Side::lan};
+    const SessionId in_pass = stage.session(wan_phone, other_phone);
+    for (int round = 0; round < 2; ++round) {
+        CAPTURE(round);
+        const auto first = stage.offer(out_pass, End::caller, described(a_host, {"audio 4000 RTP/AVP 0"}));
+        CHECK(stage.offer(in_pass, End::caller, first).contains("c=IN IP4 192.168.10.20"));
+        CHECK_FALSE(stage.answer(in_pass, End::callee, described("192.168.10.21", {"audio 5000 RTP/AVP 0"})).empty());
+        CHECK(stage.answer(out_pass, End::callee, described(b_host, {"audio 7000 RTP/AVP 0"}))
+                  .contains("c=IN IP4 192.168.10.1\r\n"));
+        stage.pass_time(1100ms);
+        CHECK(stage.joins.size() == 2);
+        CHECK(stage.parted.empty());
+        CHECK(stage.asked.size() == 4);
+        CHECK(stage.asked.back().side == Side::lan);  // towards who was told the caller itself
+        const auto anchors = [](const std::string& line) {
+            return line.contains("anchors the media of one direction");
+        };
+        CHECK(std::ranges::count_if(stage.loop_log, anchors) == 1);
+        CHECK(
+            std::ranges::find_if(stage.loop_log, anchors)->contains("answers with its own 203.0.113.20:7000; so the"));
+    }
+    // Its own media no more: the two phones are left to themselves.
+    const auto first = stage.offer(out_pass, End::caller, described(a_host, {"audio 4002 RTP/AVP 0"}));
+    CHECK_FALSE(stage.offer(in_pass, End::caller, first).empty());
+    const auto third = stage.answer(in_pass, End::callee, described("192.168.10.21", {"audio 5000 RTP/AVP 0"}));
+    CHECK_FALSE(stage.answer(out_pass, End::callee, third).empty());
+    stage.pass_time(1100ms);
+    CHECK(stage.joins.size() + stage.open.size() <= 3);
+    for (const SessionId id : {out_pass, in_pass}) {
+        Output out;
+        stage.media.end(id, "BYE", stage.now, out);
+        stage.take(out);
+    }
+    CHECK(stage.media.legs().empty());
+}
+
+TEST_CASE("Media: a server that anchors offers alone is told of too; the ends share one relay past it") {
+    Stage stage;
+    const SessionId out_pass = stage.session(lan_phone, wan_phone);
+    const Phone other_phone{"bert", "192.168.10.21:5060", flow("udp:192.168.10.1:5060-192.168.10.21:5060"), Side::lan};
+    const SessionId in_pass = stage.session(wan_phone, other_phone);
+    CHECK_FALSE(stage.offer(out_pass, End::caller, described(a_host, {"audio 4000 RTP/AVP 0"})).empty());
+    CHECK_FALSE(stage.offer(in_pass, End::caller, described(b_host, {"audio 7000 RTP/AVP 0"})).empty());
+    const auto answer = stage.answer(in_pass, End::callee, described("192.168.10.21", {"audio 5000 RTP/AVP 0"}));
+    CHECK_FALSE(stage.answer(out_pass, End::callee, answer).empty());
+    stage.pass_time(1100ms);
+    CHECK(stage.joins.size() == 1);
+    CHECK(std::ranges::any_of(stage.loop_log, [](const std::string& line) {
+        return line.contains(
+            "it offers its own 203.0.113.20:7000 to the other end, but answers with our 203.0.113.10:");
+    }));
+}
