@@ -197,6 +197,7 @@ def slow_and_silent_peers(net):
     life.still(net)
 
 
+@lab.spends_descriptors
 def spent_descriptors(net):
     life = Life(net)
     resource.prlimit(life.pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{life.pid}/fd")) + 12,) * 2)

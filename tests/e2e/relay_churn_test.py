@@ -113,6 +113,7 @@ def spent_range(net):
     lab.wait_until(recovered, lambda: f"the range to recover: {opened} sessions of 200", 60)
 
 
+@lab.spends_descriptors
 def too_few_descriptors(net):
     edge = Edge(net, ports="20000-20999")
     edge.program = edge.host.start("mediarelay", "prlimit", "--nofile=100:100", edge_program(), "serve", "--config", edge.config, "--runtime", edge.runtime)
