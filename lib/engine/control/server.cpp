@@ -37,11 +37,10 @@ struct Command {
     Server::Repeat repeat;
 };
 
-/// What became of a request id.
+/// What became of a request id. A busy minute leaves tens of thousands of them.
 struct Remembered {
-    bool answered = false;
-    std::string reply;
-    std::vector<ConnectionId> waiting;  ///< who asked before the answer was there; bounded by max_connections
+    std::unique_ptr<std::vector<ConnectionId>> waiting;  ///< who asked before the answer was there; null: it is
+    std::string reply;                                   ///< empty: a plain ok
     Instant until{};
 };
 
@@ -54,7 +53,7 @@ struct Server::Impl {
     ConnectionId last_connection = 0;
     std::unordered_map<std::string, Command> commands;
     std::unordered_map<std::string, Remembered> remembered;
-    std::deque<std::string> by_age;  ///< ids in `remembered`, oldest first
+    std::deque<const std::string*> by_age;  ///< ids in `remembered`, oldest first
     std::size_t remembered_bytes = 0;
     Snapshot snapshot;
     std::function<void()> before_answers;
@@ -135,7 +134,7 @@ void Server::Impl::send(ConnectionId to, const std::string& line, const std::vec
 void Server::Impl::forget_old() {
     const Instant now = loop.now();
     while (!by_age.empty()) {
-        const auto oldest = remembered.find(by_age.front());
+        const auto oldest = remembered.find(*by_age.front());
         const bool full = remembered.size() > max_remembered || remembered_bytes > max_remembered_bytes;
         if (!full && oldest->second.until > now) return;
         remembered_bytes -= oldest->second.reply.size();
@@ -148,34 +147,35 @@ bool Server::Impl::repeated(ConnectionId from, const std::string& id) {
     const auto found = remembered.find(id);
     if (found == remembered.end()) return false;
     Remembered& entry = found->second;
-    if (entry.answered) {
-        send(from, entry.reply);
-    } else if (std::find(entry.waiting.begin(), entry.waiting.end(), from) == entry.waiting.end()) {
-        std::erase_if(entry.waiting, [this](ConnectionId c) { return !connections.contains(c); });
-        entry.waiting.push_back(from);
+    if (entry.waiting == nullptr) {
+        send(from, entry.reply.empty() ? ok_reply(id, Json::object(), 0) : entry.reply);
+    } else if (std::ranges::find(*entry.waiting, from) == entry.waiting->end()) {
+        std::erase_if(*entry.waiting, [this](ConnectionId c) { return !connections.contains(c); });
+        entry.waiting->push_back(from);
     }
     return true;
 }
 
 void Server::Impl::remember(ConnectionId from, const std::string& id) {
-    remembered[id] = {.waiting = {from}, .until = loop.now() + remember_for};
-    by_age.push_back(id);
+    const auto entry =
+        remembered.insert_or_assign(id, Remembered{.waiting = std::make_unique<std::vector<ConnectionId>>(1, from),
+                                                   .reply = {},
+                                                   .until = loop.now() + remember_for});
+    by_age.push_back(&entry.first->first);
     forget_old();
 }
 
 void Server::Impl::answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors) {
     const auto found = state.remembered ? remembered.find(state.id) : remembered.end();
-    if (found == remembered.end()) {
+    if (found == remembered.end() || found->second.waiting == nullptr) {  // forgotten, and asked again meanwhile
         send(state.connection, line, descriptors);
         return;
     }
     Remembered& entry = found->second;
-    entry.answered = true;
-    entry.reply = line;
-    remembered_bytes += line.size();
+    if (!line.ends_with(R"("ok":{}})")) entry.reply = line;
+    remembered_bytes += entry.reply.size();
     const auto waiting = std::move(entry.waiting);
-    entry.waiting.clear();
-    for (const ConnectionId to : waiting) send(to, line, descriptors);
+    for (const ConnectionId to : *waiting) send(to, line, descriptors);
 }
 
 void Server::Impl::on_line(ConnectionId from, std::string_view line, const std::shared_ptr<Impl>& self) {

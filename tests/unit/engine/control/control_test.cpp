@@ -173,6 +173,22 @@ TEST_CASE("control::Server: a request repeated before its answer is answered onc
     CHECK(second.lines[1] == first.lines[0]);
 }
 
+TEST_CASE("control::Server: a repeated id gets the same reply, a plain ok too, and the command is not run again") {
+    Fixture f;
+    RawClient raw(f.loop, f.path);
+    const std::string request = R"({"id":"d-1","cmd":"echo","text":1)";
+    for (const char* rest : {"}", "}", R"(,"brief":true})"}) REQUIRE(raw.connection->send(request + rest));
+    for (int i = 0; i < 3; ++i)
+        REQUIRE(raw.connection->send(R"({"id":"\u00e9 2","cmd":"echo","text":1,"brief":true})"));
+    REQUIRE(run_until(f.loop, [&] { return raw.lines.size() == 6; }));
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(raw.lines[i] == R"({"id":"d-1","ok":{"text":1,"run":1}})");
+        CHECK(raw.lines[3 + i] == raw.lines[3]);
+    }
+    CHECK(raw.lines[3].ends_with(R"("ok":{}})"));
+    CHECK(f.runs == 2);
+}
+
 TEST_CASE("control: a watcher gets the snapshot, its end, then changes") {
     Fixture f;
     Client client(f.loop, f.path, "watch");
