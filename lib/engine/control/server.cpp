@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <utility>
 
 #include "natkit/base/text.hpp"
 #include "protocol.hpp"
@@ -39,8 +40,8 @@ struct Command {
 
 /// What became of a request id. A busy minute leaves tens of thousands of them.
 struct Remembered {
-    std::unique_ptr<std::vector<ConnectionId>> waiting;  ///< who asked before the answer was there; null: it is
-    std::string reply;                                   ///< empty: a plain ok
+    std::vector<ConnectionId> waiting;  ///< who asked before the answer was there; nobody: it is
+    std::string reply;                  ///< empty: a plain ok
     Instant until{};
 };
 
@@ -147,35 +148,34 @@ bool Server::Impl::repeated(ConnectionId from, const std::string& id) {
     const auto found = remembered.find(id);
     if (found == remembered.end()) return false;
     Remembered& entry = found->second;
-    if (entry.waiting == nullptr) {
+    if (entry.waiting.empty()) {
         send(from, entry.reply.empty() ? ok_reply(id, Json::object(), 0) : entry.reply);
-    } else if (std::ranges::find(*entry.waiting, from) == entry.waiting->end()) {
-        std::erase_if(*entry.waiting, [this](ConnectionId c) { return !connections.contains(c); });
-        entry.waiting->push_back(from);
+    } else if (std::ranges::find(entry.waiting, from) == entry.waiting.end()) {
+        std::erase_if(entry.waiting, [this](ConnectionId c) { return !connections.contains(c); });
+        entry.waiting.push_back(from);
     }
     return true;
 }
 
 void Server::Impl::remember(ConnectionId from, const std::string& id) {
-    const auto entry =
-        remembered.insert_or_assign(id, Remembered{.waiting = std::make_unique<std::vector<ConnectionId>>(1, from),
-                                                   .reply = {},
-                                                   .until = loop.now() + remember_for});
-    by_age.push_back(&entry.first->first);
+    const auto entry = remembered.try_emplace(id).first;
+    entry->second.waiting = {from};
+    entry->second.until = loop.now() + remember_for;
+    by_age.push_back(&entry->first);
     forget_old();
 }
 
 void Server::Impl::answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors) {
     const auto found = state.remembered ? remembered.find(state.id) : remembered.end();
-    if (found == remembered.end() || found->second.waiting == nullptr) {  // forgotten, and asked again meanwhile
+    if (found == remembered.end() || found->second.waiting.empty()) {  // forgotten, and asked again meanwhile
         send(state.connection, line, descriptors);
         return;
     }
     Remembered& entry = found->second;
     if (!line.ends_with(R"("ok":{}})")) entry.reply = line;
     remembered_bytes += entry.reply.size();
-    const auto waiting = std::move(entry.waiting);
-    for (const ConnectionId to : *waiting) send(to, line, descriptors);
+    const auto waiting = std::exchange(entry.waiting, {});
+    for (const ConnectionId to : waiting) send(to, line, descriptors);
 }
 
 void Server::Impl::on_line(ConnectionId from, std::string_view line, const std::shared_ptr<Impl>& self) {
