@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """kill -9 of sipedge and of mediarelay in the middle of every shape of call: after each death media flow from port to port as before,
-and hold, resume, new ports, a stream more, UPDATE and BYE work from either end; a held call stays held, a call with early media is
+and hold, resume, new ports, a stream more, T.38, UPDATE and BYE work from either end; a held call stays held, a call with early media is
 answered."""
 import pathlib
 import sys
@@ -28,10 +28,21 @@ def held(call, worker):
     call.bye()
 
 
+def faxing(call, worker):
+    """Killed when the audio has become T.38, and audio comes back."""
+    call.invite(["audio 4000"], ["audio 5000"])
+    call.invite(["image 5400"], ["image 4400"], by="b")
+    call.kill(worker)
+    call.invite(["image 4402"], ["image 5400"])
+    call.kill(worker)
+    call.invite(["audio 5000"], ["audio 4000"], by="b")
+    call.bye()
+
+
 def through(net, shape, worker):
     site = exchanges.make_site(net, six="six" in shape)
     hosts = [make(site) for make in exchanges.SHAPES[shape]]
-    for story in (established, held):
+    for story in (established, held, faxing):
         with exchanges.Call(site, *hosts) as call:
             try:
                 story(call, worker)
