@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The media of forked calls, for callers and phones at every place: early media of two phones at once, both answer and both are
-heard, one of them goes; one answers and the relay of the other one is gone."""
+heard, also with sipedge and mediarelay killed, one of them goes; one answers and the relay of the other one is gone."""
 import pathlib
 import sys
 
@@ -66,7 +66,7 @@ def both_answer(fork):
         fork.pair(response).acknowledge(fork.branch, response)
     for phone in (fork.carol, fork.other):
         phone.expect("ACK ")
-    fork.check()
+    fork.check().kill("sipedge", "mediarelay")
     for a, b in fork.dialogs:  # each is a call of its own: hold one, resume it
         for way, back in (("sendonly", "recvonly"), ("sendrecv", "sendrecv")):
             port = b.said[0].port
