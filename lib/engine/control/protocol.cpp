@@ -3,43 +3,16 @@
 #include <algorithm>
 #include <array>
 
+#include "json_tree.hpp"
 #include "natkit/base/text.hpp"
 
 namespace natkit::control {
-namespace {
-
-/// Deep nesting costs stack wherever JSON is walked. No request needs more.
-constexpr int max_depth = 64;
-
-bool nests_too_deep(std::string_view line) noexcept {
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const char c = line[i];
-        if (in_string) {
-            if (c == '\\') {
-                ++i;
-            } else if (c == '"') {
-                in_string = false;
-            }
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > max_depth) return true;
-        } else if (c == ']' || c == '}') {
-            --depth;
-        }
-    }
-    return false;
-}
-
-}  // namespace
-
 Result<Request> parse_request(std::string_view line) {
-    if (nests_too_deep(line)) return fail(Errc::bad_input, "nested too deep");
+    Tree tree = read_tree(line);
+    if (tree.too_deep) return fail(Errc::bad_input, "nested too deep");
     Request request;
-    request.body = Json::parse(line, nullptr, false);
-    if (!request.body.is_object())
+    request.body = std::move(tree.root);
+    if (!tree.good || !request.body.is_object())
         return fail(Errc::bad_input, "not a JSON object: '" + text::printable(line, 60) + "'");
     if (const auto id = request.body.find("id"); id != request.body.end()) {
         if (!id->is_string()) return fail(Errc::bad_input, "id must be a string");

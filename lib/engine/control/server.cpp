@@ -54,7 +54,7 @@ struct Server::Impl {
     ConnectionId last_connection = 0;
     std::unordered_map<std::string, Command> commands;
     std::unordered_map<std::string, Remembered> remembered;
-    std::deque<const std::string*> by_age;  ///< ids in `remembered`, oldest first
+    std::deque<const std::pair<const std::string, Remembered>*> by_age;  ///< in `remembered`, oldest first
     std::size_t remembered_bytes = 0;
     Snapshot snapshot;
     std::function<void()> before_answers;
@@ -67,8 +67,7 @@ struct Server::Impl {
     void start_watch(ConnectionId from, const Request& request);
     void send(ConnectionId to, const std::string& line, const std::vector<io::Fd>& descriptors = {});
     void answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors);
-    bool repeated(ConnectionId from, const std::string& id);
-    void remember(ConnectionId from, const std::string& id);
+    [[nodiscard]] bool remember(ConnectionId from, const std::string& id);
     void forget_old();
 };
 
@@ -135,34 +134,32 @@ void Server::Impl::send(ConnectionId to, const std::string& line, const std::vec
 void Server::Impl::forget_old() {
     const Instant now = loop.now();
     while (!by_age.empty()) {
-        const auto oldest = remembered.find(*by_age.front());
+        const auto& [id, oldest] = *by_age.front();
         const bool full = remembered.size() > max_remembered || remembered_bytes > max_remembered_bytes;
-        if (!full && oldest->second.until > now) return;
-        remembered_bytes -= oldest->second.reply.size();
-        remembered.erase(oldest);
+        if (!full && oldest.until > now) return;
+        remembered_bytes -= oldest.reply.size();
+        remembered.erase(remembered.find(id));
         by_age.pop_front();
     }
 }
 
-bool Server::Impl::repeated(ConnectionId from, const std::string& id) {
-    const auto found = remembered.find(id);
-    if (found == remembered.end()) return false;
+/// Whether the request is to run: its id is new, and remembered from now on.
+bool Server::Impl::remember(ConnectionId from, const std::string& id) {
+    forget_old();
+    const auto [found, fresh] = remembered.try_emplace(id);
     Remembered& entry = found->second;
-    if (entry.waiting.empty()) {
+    if (fresh) {
+        entry.waiting = {from};
+        entry.until = loop.now() + remember_for;
+        by_age.push_back(&*found);
+        forget_old();
+    } else if (entry.waiting.empty()) {
         send(from, entry.reply.empty() ? ok_reply(id, Json::object(), 0) : entry.reply);
     } else if (std::ranges::find(entry.waiting, from) == entry.waiting.end()) {
         std::erase_if(entry.waiting, [this](ConnectionId c) { return !connections.contains(c); });
         entry.waiting.push_back(from);
     }
-    return true;
-}
-
-void Server::Impl::remember(ConnectionId from, const std::string& id) {
-    const auto entry = remembered.try_emplace(id).first;
-    entry->second.waiting = {from};
-    entry->second.until = loop.now() + remember_for;
-    by_age.push_back(&entry->first);
-    forget_old();
+    return fresh;
 }
 
 void Server::Impl::answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors) {
@@ -214,11 +211,7 @@ void Server::Impl::run(ConnectionId from, Request& request, std::vector<io::Fd> 
         return;
     }
     const bool keep = command->second.repeat == Repeat::remember && !request.id.empty();
-    if (keep) {
-        forget_old();
-        if (repeated(from, request.id)) return;
-        remember(from, request.id);
-    }
+    if (keep && !remember(from, request.id)) return;
     const auto state = std::make_shared<Reply::State>(self, from, request.id, keep);
     const auto brief = request.body.find("brief");
     state->brief = brief != request.body.end() && *brief == true;
