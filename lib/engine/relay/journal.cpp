@@ -21,21 +21,37 @@ constexpr int version = 1;
 constexpr std::size_t smallest_rewrite = std::size_t{1} << 20;
 constexpr std::size_t largest_file = std::size_t{256} << 20;
 
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-    std::array<std::uint32_t, 256> table{};
+using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
+
+/// What a byte comes to with `n` bytes after it, in tables[n]: so eight bytes are taken at once.
+constexpr CrcTables make_crc_tables() {
+    CrcTables tables{};
     for (std::uint32_t i = 0; i < 256; ++i) {
         std::uint32_t value = i;
         for (int bit = 0; bit < 8; ++bit) value = (value & 1) != 0 ? 0xedb88320U ^ (value >> 1) : value >> 1;
-        table[i] = value;
+        tables[0][i] = value;
     }
-    return table;
+    for (std::size_t n = 1; n < tables.size(); ++n) {
+        for (std::size_t i = 0; i < 256; ++i) {
+            const std::uint32_t before = tables[n - 1][i];
+            tables[n][i] = tables[0][before & 0xff] ^ (before >> 8);
+        }
+    }
+    return tables;
 }
 
 /// CRC-32 as in IEEE 802.3 and zlib.
 std::uint32_t crc32(std::string_view bytes) {
-    static constexpr auto table = make_crc_table();
+    static constexpr CrcTables tables = make_crc_tables();
     std::uint32_t value = 0xffffffffU;
-    for (const char c : bytes) value = table[(value ^ static_cast<unsigned char>(c)) & 0xff] ^ (value >> 8);
+    const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])); };
+    for (; bytes.size() >= 8; bytes.remove_prefix(8)) {
+        const std::uint32_t first = value ^ (byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24);
+        value = tables[7][first & 0xff] ^ tables[6][(first >> 8) & 0xff] ^ tables[5][(first >> 16) & 0xff] ^
+                tables[4][first >> 24] ^ tables[3][byte(4)] ^ tables[2][byte(5)] ^ tables[1][byte(6)] ^
+                tables[0][byte(7)];
+    }
+    for (std::size_t i = 0; i < bytes.size(); ++i) value = tables[0][(value & 0xff) ^ byte(i)] ^ (value >> 8);
     return ~value;
 }
 

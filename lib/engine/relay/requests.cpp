@@ -90,29 +90,34 @@ void add_default_setup(Json& open, bool offerer) {
     (*party)["setup"] = sdp::to_string(relay::default_setup(*stream, offerer));
 }
 
-Result<relay::Party> Service::read_party(const Json& object) const {
+Result<relay::Party> Service::read_party(const Json& object, relay::Stream stream) const {
     if (!object.is_object()) return must("party", "must be an object");
-    Json full = object;
+    const bool whole = stream != relay::Stream::t120 && object.contains("place");
+    const Result<Json> full = whole ? Json() : with_place(with_port(object, stream));
+    if (!full) return std::unexpected(full.error());
+    auto party = record::parse_party(whole ? object : *full);
+    if (!party) return party;
+    if (party->place == nat::Place::far_end && party->visible && !party->site) {
+        party->site = nat::site_of(*party->visible, engine_->options().networks);
+    }
+    return party;
+}
+
+/// A script may leave to us what the configuration knows.
+Result<Json> Service::with_place(Json party) const {
+    if (party.contains("place")) return party;
     const auto address = [&](const char* key) -> std::optional<IpAddress> {
-        const auto text = text_of(object, key);
+        const auto text = text_of(party, key);
         if (!text || text->empty()) return std::nullopt;
         if (const auto plain = IpAddress::parse(*text)) return *plain;
         const auto endpoint = Endpoint::parse(*text);
         return endpoint ? std::optional(endpoint->address) : std::nullopt;
     };
     const auto visible = address("visible");
-    // A script may leave to us what the configuration knows.
-    if (!full.contains("place")) {
-        const auto known = visible ? visible : address("endpoint");
-        if (!known) return must("party.place", "missing, and there is no address to tell it from");
-        full["place"] = nat::to_string(nat::classify_address(*known, engine_->options().networks).place);
-        if (full["place"] == "far-end" && !visible) full["visible"] = to_string(*known);
-    }
-    auto party = record::parse_party(full);
-    if (!party) return party;
-    if (party->place == nat::Place::far_end && party->visible && !party->site) {
-        party->site = nat::site_of(*party->visible, engine_->options().networks);
-    }
+    const auto known = visible ? visible : address("endpoint");
+    if (!known) return must("party.place", "missing, and there is no address to tell it from");
+    party["place"] = nat::to_string(nat::classify_address(*known, engine_->options().networks).place);
+    if (party["place"] == "far-end" && !visible) party["visible"] = to_string(*known);
     return party;
 }
 
@@ -123,7 +128,7 @@ Result<OpenRequest> Service::read_open(const Json& request, const std::string& w
     const auto connections = connections_of(request);
     if (!connections) return std::unexpected(connections.error());
     if (const auto party = request.find("party"); party != request.end()) {
-        auto parsed = read_party(with_port(*party, *stream));
+        auto parsed = read_party(*party, *stream);
         if (!parsed) return std::unexpected(parsed.error());
         open.party = *parsed;
     }

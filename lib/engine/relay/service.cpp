@@ -72,7 +72,7 @@ Service::Answer Service::update(const Json& request) {
     UpdateRequest update;
     if (const auto party = request.find("party"); party != request.end()) {
         const record::Leg* known = engine_->find(*leg);
-        auto parsed = read_party(with_port(*party, known == nullptr ? relay::Stream::rtp : known->stream));
+        auto parsed = read_party(*party, known == nullptr ? relay::Stream::rtp : known->stream);
         if (!parsed) return std::unexpected(parsed.error());
         update.party = *parsed;
     }

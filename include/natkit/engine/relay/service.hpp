@@ -47,7 +47,8 @@ class Service {
     void show(const Json& request, const control::Reply& reply);
 
     [[nodiscard]] Result<OpenRequest> read_open(const Json& request, const std::string& where) const;
-    [[nodiscard]] Result<relay::Party> read_party(const Json& object) const;
+    [[nodiscard]] Result<relay::Party> read_party(const Json& object, relay::Stream stream) const;
+    [[nodiscard]] Result<Json> with_place(Json party) const;
 
     io::Loop& loop_;
     Hooks hooks_;

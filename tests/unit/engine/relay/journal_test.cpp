@@ -62,6 +62,29 @@ TEST_CASE("mediarelay::Journal: what is alive comes back, at its last state") {
     CHECK(again->legs[0] == leg("a", "joined"));
 }
 
+TEST_CASE("mediarelay::Journal: each line ends with the CRC-32 of its object") {
+    const auto sum = [](std::string_view bytes) {  // bit by bit, as IEEE 802.3 has it
+        std::uint32_t value = 0xffffffffU;
+        for (const char c : bytes) {
+            value ^= static_cast<unsigned char>(c);
+            for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320U : 0);
+        }
+        return ~value;
+    };
+    const Folder folder;
+    auto opened = Journal::open(folder.file(), "boot");
+    REQUIRE(opened.has_value());
+    for (std::size_t i = 0; i < 40; ++i) put(*opened->journal, leg("a", "\xc3\xa9" + std::string(i, 'x')));
+    std::istringstream lines(folder.content());
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        const std::size_t end = line.rfind(",\"crc\":\"");
+        REQUIRE(end != std::string::npos);
+        CHECK(std::stoul(line.substr(end + 8, 8), nullptr, 16) == sum(line.substr(0, end) + "}"));
+    }
+    CHECK(count == 41);
+}
+
 TEST_CASE("mediarelay::Journal: it does not grow beyond twice what is alive, and a megabyte") {
     const Folder folder;
     auto opened = Journal::open(folder.file(), "boot");
