@@ -1,7 +1,6 @@
 #include "natkit/engine/relay/engine.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
@@ -13,6 +12,8 @@ using namespace std::chrono_literals;
 using relay::LegKey;
 
 constexpr Duration claim_time = 30s;
+/// A leg that was just opened hears nobody but early packets, which wait in its sockets until then.
+constexpr Duration late_by = 10ms;
 constexpr std::size_t id_digits = 10;
 
 }  // namespace
@@ -36,9 +37,9 @@ LegKey Engine::key_of(const std::string& leg) noexcept {
 }
 
 std::string Engine::id_of(LegKey key) {
-    std::array<char, 24> text{};
-    std::snprintf(text.data(), text.size(), "%010llx", static_cast<unsigned long long>(key));
-    return text.data();
+    std::string id(id_digits, '0');
+    for (auto digit = id.rbegin(); digit != id.rend(); ++digit, key >>= 4) *digit = "0123456789abcdef"[key & 15];
+    return id;
 }
 
 LegKey Engine::new_key() {
@@ -56,6 +57,10 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       log_("MEDIAPROXY", options_.log_level),
       ports_(options_.ports, options_.lan, options_.wan),
       claim_timer_(loop, [this] { close_unclaimed(); }),
+      late_(loop,
+            [this] {
+                for (const auto& worker : workers_) worker->flush();
+            }),
       alive_(std::make_shared<bool>(true)),
       udp_workers_(std::max(1U, options_.workers)) {
     ports_.set_tos(options_.tos);
@@ -72,9 +77,20 @@ void Engine::add_worker() {
         }));
 }
 
-void Engine::post(unsigned worker, Worker::Task task) {
+void Engine::post(unsigned worker, Worker::Task task, Worker::Haste haste) {
     const Together one(*this);
-    workers_[worker]->post(std::move(task));
+    workers_[worker]->post(std::move(task), haste);
+}
+
+void Engine::commit() {
+    write_unsaved();
+    for (const auto& worker : workers_) {
+        if (worker->urgent()) {
+            worker->flush();
+        } else if (worker->waiting() && !late_.active()) {
+            late_.start_in(late_by);
+        }
+    }
 }
 
 unsigned Engine::choose_worker(const record::Leg& leg) {

@@ -79,11 +79,6 @@ void Engine::save_freed(LegKey key) {
     unsaved_.push_back(key);
 }
 
-void Engine::commit() {
-    write_unsaved();
-    for (const auto& worker : workers_) worker->flush();
-}
-
 void Engine::write_unsaved() {
     if (unsaved_.empty()) return;
     std::vector<std::string> records;

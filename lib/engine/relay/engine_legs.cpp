@@ -102,20 +102,26 @@ void Engine::hand_over(Entry& entry, Sockets sockets) {
         if (!std::exchange(entry.in_plane, true)) signal(entry);
         return;
     }
-    post(entry.worker, [key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
-        plane.open(key, stream, mux, std::move(*shared));
-    });
-    if (!std::exchange(entry.in_plane, true)) signal(entry);
+    post(
+        entry.worker,
+        [key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
+            plane.open(key, stream, mux, std::move(*shared));
+        },
+        Worker::Haste::later);
+    if (!std::exchange(entry.in_plane, true)) signal(entry, false, Worker::Haste::later);
 }
 
-void Engine::signal(Entry& entry, bool renew) {
+void Engine::signal(Entry& entry, bool renew, Worker::Haste haste) {
     const record::Leg& leg = entry.leg;
     entry.connected = false;
     if (!entry.in_plane || !leg.party) return;
     const auto policy = relay::source_policy(leg.party->place, options_.source_port_restriction);
-    post(entry.worker, [key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
-        plane.signal(key, party, policy, renew);
-    });
+    post(
+        entry.worker,
+        [key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
+            plane.signal(key, party, policy, renew);
+        },
+        haste);
 }
 
 Result<void> Engine::open_sockets(Entry& entry) {
@@ -155,22 +161,29 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
         return fail(Errc::bad_input, "only rtp can be muxed", "mux");
     }
     keep(id);
-    const record::Leg before = leg;
-    if ((request.party && request.party != leg.party) || (request.renew && relay::is_tcp(leg.stream))) {
+    const bool other_party = request.party && request.party != leg.party;
+    bool changed = other_party;
+    if (other_party || (request.renew && relay::is_tcp(leg.stream))) {
         if (request.party) leg.party = request.party;
+        changed = changed || leg.latched[0] || leg.latched[1];
         leg.latched = {};  // learned anew: see Latch::signal
         signal(**entry, request.renew);
     }
     if (request.hold && *request.hold != leg.hold) {
+        changed = true;
         leg.hold = *request.hold;
         post((*entry)->worker, [key = key_of(id), hold = leg.hold](Plane& plane) { plane.set_hold(key, hold); });
     }
     if (request.mux && *request.mux != leg.mux) {
+        changed = true;
         leg.mux = *request.mux;
         post((*entry)->worker, [key = key_of(id), mux = leg.mux](Plane& plane) { plane.set_mux(key, mux); });
     }
-    if (request.owner_state) leg.owner_state = *request.owner_state;
-    if (leg == before) return &leg;
+    if (request.owner_state && *request.owner_state != leg.owner_state) {
+        changed = true;
+        leg.owner_state = *request.owner_state;
+    }
+    if (!changed) return &leg;
     save({*entry});
     tell_leg(**entry, "updated");
     return &leg;

@@ -28,6 +28,7 @@ Worker::~Worker() {
 }
 
 void Worker::flush() {
+    urgent_ = false;
     if (posted_.empty()) return;
     const auto tasks = std::make_shared<std::vector<Task>>(std::exchange(posted_, {}));
     const auto run_all = [this, tasks] {

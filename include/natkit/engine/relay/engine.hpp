@@ -160,7 +160,7 @@ class Engine {
     [[nodiscard]] unsigned choose_worker(const record::Leg& leg);
     void add_worker();
     void hand_over(Entry& entry, Sockets sockets);
-    void signal(Entry& entry, bool renew = false);
+    void signal(Entry& entry, bool renew = false, Worker::Haste haste = Worker::Haste::now);
     [[nodiscard]] Result<void> open_sockets(Entry& entry);
     void bring_together(Entry& a, Entry& b);
     void unjoin(Entry& entry);
@@ -183,7 +183,7 @@ class Engine {
     void commit();
     void write_unsaved();
     /// Runs on the worker's thread after the end of what happens Together.
-    void post(unsigned worker, Worker::Task task);
+    void post(unsigned worker, Worker::Task task, Worker::Haste haste = Worker::Haste::now);
     void journal(const std::vector<Journal::Change>& changes);
     void close_unclaimed();
     [[nodiscard]] relay::Surroundings surroundings() const;
@@ -212,6 +212,7 @@ class Engine {
     std::vector<relay::LegKey> unsaved_;  ///< changed or freed since the last commit()
     unsigned together_ = 0;               ///< how many Together live
     io::Timer claim_timer_;
+    io::Timer late_;               ///< for what the workers are told without haste
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
     unsigned udp_workers_;
     std::vector<std::unique_ptr<Worker>> workers_;  ///< those of UDP; behind them that of TCP, once it is needed

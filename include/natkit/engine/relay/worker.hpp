@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -21,8 +22,17 @@ class Worker {
     Worker& operator=(const Worker&) = delete;
 
     using Task = std::function<void(Plane&)>;
+    enum class Haste : std::uint8_t {
+        now,
+        later,  ///< with what is urgent, or some milliseconds later
+    };
     /// Runs `task` on the worker's thread once it is flushed; tasks keep their order.
-    void post(Task task) { posted_.push_back(std::move(task)); }
+    void post(Task task, Haste haste = Haste::now) {
+        posted_.push_back(std::move(task));
+        urgent_ = urgent_ || haste == Haste::now;
+    }
+    [[nodiscard]] bool waiting() const noexcept { return !posted_.empty(); }
+    [[nodiscard]] bool urgent() const noexcept { return urgent_; }
     /// Hands over what was posted. Waking the thread costs more than most tasks, so it is done once for all of a turn.
     /// Waits only while 65,536 such turns wait already.
     void flush();
@@ -32,6 +42,7 @@ class Worker {
   private:
     io::Loop loop_;
     std::vector<Task> posted_;      ///< the owner's
+    bool urgent_ = false;           ///< one of them is
     std::unique_ptr<Plane> plane_;  ///< made and destroyed on the thread
     std::thread thread_;
 };
