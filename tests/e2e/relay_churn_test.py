@@ -58,8 +58,9 @@ def free_all(control, count):
 def churn(net, rounds=10):
     """The last two rounds are compared: a round is 8,000 requests, and the server remembers 65,536 replies for a minute."""
     edge = Edge(net, ports="16384-32767")
-    # The sanitizer keeps freed memory for a while to find late uses; here that would look like a leak.
-    os.environ["ASAN_OPTIONS"] = "quarantine_size_mb=4"
+    # The sanitizer keeps freed memory for a while to find late uses, which would look like a leak here; and gives back some of what is
+    # free every few seconds: the round after such a dip would look like one too.
+    os.environ["ASAN_OPTIONS"] = "quarantine_size_mb=4:allocator_release_to_os_interval_ms=-1"
     edge.serve()
     control, pid = edge.control(), edge.program.pid
     control.ask("status")
