@@ -343,6 +343,15 @@ class Lab:
     def on_close(self, function, *arguments):
         self._closers.callback(function, *arguments)
 
+    def close_at_end(self, taken):
+        """A socket that a thread waits in: the thread is woken first, with nothing. One that is left behind in a system call may go on in
+        whatever gets the descriptor's number, and take what is not for it."""
+        def close():
+            with contextlib.suppress(OSError):  # a datagram socket wakes who waits, and says that it is not connected
+                taken.shutdown(socket.SHUT_RDWR)
+            taken.close()
+        self._closers.callback(close)
+
     def tell(self):
         """What the programs said, for a failed test."""
         for program in self.programs:

@@ -14,17 +14,16 @@ class Middlebox:
         self.proxy, self.address, self.caller, self.callee, self.edit = proxy, host.address, caller, callee, edit
         self._socket = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host.address, 5060))
-        host.lab.on_close(self.close)
+        host.lab.close_at_end(self._socket)
         threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self):
-        self._socket.close()
 
     def _serve(self):
         while True:
             try:
                 data, source = self._socket.recvfrom(65536)
             except OSError:
+                return
+            if not data:
                 return
             text = data.decode()
             to_callee = f"{source[0]}:{source[1]}" == self.caller

@@ -68,6 +68,8 @@ class Baresip:
         threading.Thread(target=self._listen, daemon=True).start()
         if register:
             self.program.wait_line(r"200 OK .*\[\d+ bindings?\]")  # its event may come before the control connection
+        # What happens before it has accepted that connection it tells nobody, and a busy machine may put a first call before.
+        self.command("reginfo")
 
     def _connect(self):
         lab.require(self.program.process.poll() is None, f"{self.name}: baresip ended: {self.program.output[-500:]}")

@@ -14,7 +14,7 @@ class Proxy:
         self.address, self.users, self.seen = host.address, users, []
         self._socket = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((host.address, 5060))
-        host.lab.on_close(self._socket.close)
+        host.lab.close_at_end(self._socket)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -22,6 +22,8 @@ class Proxy:
             try:
                 data, source = self._socket.recvfrom(65536)
             except OSError:
+                return
+            if not data:
                 return
             text = data.decode()
             self.seen.append(text)
@@ -91,6 +93,8 @@ class B2bua(Proxy):
                 data, source = self._socket.recvfrom(65536)
             except OSError:
                 return
+            if not data:
+                return
             text = data.decode()
             self.seen.append(text)
             out = self._pass_on(text)
@@ -154,7 +158,7 @@ class OneSidedB2bua(B2bua):
         for port in (self.PORT, self.PORT + 1):
             own = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
             own.bind((host.address, port))
-            host.lab.on_close(own.close)
+            host.lab.close_at_end(own)
             threading.Thread(target=self._relay, args=(own, port - self.PORT), daemon=True).start()
         super().__init__(host, uri, caller, next_hop)
 
@@ -178,6 +182,8 @@ class OneSidedB2bua(B2bua):
         while True:
             try:
                 packet, source = own.recvfrom(2048)
+                if not packet:
+                    return
                 said = {side: (address, port + more) for side, (address, port) in self._said.items()}
                 to = said.get("callee" if source == said.get("caller") else "caller")
                 if to:
