@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t read_chunk = 65536;
 constexpr std::size_t max_waiting_descriptors = 2 * max_descriptors;
 constexpr std::size_t max_gathered = 65536;  ///< bytes
+constexpr std::chrono::milliseconds latest{20};
 
 struct Outgoing {
     std::string bytes;
@@ -28,6 +29,7 @@ struct LineConnection::Impl : std::enable_shared_from_this<LineConnection::Impl>
     Fd socket;
     Handlers handlers;
     std::unique_ptr<Poll> poll;
+    std::unique_ptr<Timer> late;  ///< for what is sent without haste
     std::string input;
     std::size_t scanned = 0;  ///< bytes of `input` known to hold no newline
     std::deque<Fd> descriptors;
@@ -37,10 +39,12 @@ struct LineConnection::Impl : std::enable_shared_from_this<LineConnection::Impl>
     bool blocked = false;     ///< the socket is full: the loop tells when it takes more
     bool gathering = false;   ///< asked to
     bool delivering = false;  ///< lines that came together: what answers them leaves together
+    bool urgent = false;      ///< something in `output` is
 
     void shut() {
         open = false;
         poll.reset();
+        late.reset();
         socket.reset();
         output.clear();
         queued = 0;
@@ -96,7 +100,7 @@ void LineConnection::Impl::read() {
     deliver();
     finish();
     delivering = false;
-    if (open && !gathering) flush();
+    if (open && !gathering && urgent) flush();
 }
 
 bool LineConnection::Impl::take_control(msghdr& message) {
@@ -175,7 +179,7 @@ void LineConnection::Impl::queue(std::string_view line, std::vector<Fd> with) {
 
 void LineConnection::Impl::flush() {
     if (delivering) finish();
-    blocked = false;
+    blocked = urgent = false;
     while (!output.empty()) {
         Outgoing& out = output.front();
         const ssize_t sent = send_some(out);
@@ -199,6 +203,10 @@ LineConnection::LineConnection(Loop& loop, Fd socket, Handlers handlers) : impl_
         impl->on_ready(readable, writable);
     });
     impl_->poll->watch(true, false);
+    impl_->late = std::make_unique<Timer>(loop, [impl = impl_.get()] {
+        const auto keep = impl->shared_from_this();
+        if (keep->open && !keep->blocked) keep->flush();
+    });
 }
 
 LineConnection::~LineConnection() {
@@ -229,11 +237,20 @@ bool LineConnection::send(std::string_view line, std::span<const Fd> descriptors
         copies.push_back(std::move(*copy));
     }
     impl_->queue(line, std::move(copies));
+    impl_->urgent = true;
     const bool later = (impl_->gathering || impl_->delivering) && impl_->queued < max_gathered;
     if (later || impl_->blocked) return true;
     const auto keep = impl_;  // on_close may destroy this connection
     keep->flush();
     return keep->open;
+}
+
+bool LineConnection::send_later(std::string_view line) {
+    if (!impl_->open || impl_->queued > max_queued || line.size() > max_queued) return false;
+    if (impl_->queued >= max_gathered) return send(line);
+    impl_->queue(line, {});
+    if (!impl_->late->active()) impl_->late->start_in(latest);
+    return true;
 }
 
 void LineConnection::gather() {

@@ -42,6 +42,10 @@ class LineConnection {
     /// connection is closed or more than max_queued bytes wait: the line is not sent.
     bool send(std::string_view line, std::span<const Fd> descriptors = {});
 
+    /// The same without haste: it leaves with what is sent next, or some milliseconds later. To wake the other end
+    /// costs more than most lines are worth.
+    bool send_later(std::string_view line);
+
     /// Until flush(), what is sent is gathered, to leave with one write.
     void gather();
     void flush();

@@ -66,6 +66,7 @@ struct Server::Impl {
     void run(ConnectionId from, Request& request, std::vector<io::Fd> descriptors, const std::shared_ptr<Impl>& self);
     void start_watch(ConnectionId from, const Request& request);
     void send(ConnectionId to, const std::string& line, const std::vector<io::Fd>& descriptors = {});
+    void send_later(ConnectionId to, const std::string& line);
     void answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors);
     [[nodiscard]] bool remember(ConnectionId from, const std::string& id);
     void forget_old();
@@ -131,6 +132,11 @@ void Server::Impl::send(ConnectionId to, const std::string& line, const std::vec
     if (!found->second.lines->send(line, descriptors)) connections.erase(to);
 }
 
+void Server::Impl::send_later(ConnectionId to, const std::string& line) {
+    const auto found = connections.find(to);
+    if (found != connections.end() && !found->second.lines->send_later(line)) connections.erase(to);
+}
+
 void Server::Impl::forget_old() {
     const Instant now = loop.now();
     while (!by_age.empty()) {
@@ -172,7 +178,14 @@ void Server::Impl::answer(const Reply::State& state, const std::string& line, st
     if (!line.ends_with(R"("ok":{}})")) entry.reply = line;
     remembered_bytes += entry.reply.size();
     const auto waiting = std::exchange(entry.waiting, {});
-    for (const ConnectionId to : waiting) send(to, line, descriptors);
+    const bool plain = state.brief && entry.reply.empty();  // nobody waits for it
+    for (const ConnectionId to : waiting) {
+        if (plain) {
+            send_later(to, line);
+        } else {
+            send(to, line, descriptors);
+        }
+    }
 }
 
 void Server::Impl::on_line(ConnectionId from, std::string_view line, const std::shared_ptr<Impl>& self) {

@@ -301,6 +301,14 @@ TEST_CASE("io::LineConnection: what is gathered, or answers lines that came toge
     CHECK(came() == "a\nb\n");
     CHECK(lines->send("c"));
     CHECK(came() == "c\n");
+    CHECK(lines->send_later("d"));
+    CHECK(came().empty());
+    CHECK(lines->send("e"));
+    CHECK(came() == "d\ne\n");
+    CHECK(lines->send_later("f"));
+    std::string late;
+    REQUIRE(run_until(loop, [&] { return !(late += came()).empty(); }));
+    CHECK(late == "f\n");
     REQUIRE(::write(raw.get(), "x\ny\n", 4) == 4);
     REQUIRE(run_until(loop, [&] { return told == 2; }));
     CHECK(came() == "re: x\nre: y\n");
