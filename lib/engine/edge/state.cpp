@@ -99,7 +99,7 @@ Numbered read_number(const Json& json) {
     const auto version = text::parse_number(text_of(json, "version"), most);
     const auto print = text::parse_number(text_of(json, "print"), most);
     if (!version || !print) return {};
-    return {.version = *version, .print = *print};
+    return {.version = version, .print = *print};
 }
 
 bool flag_of(const Json& json, const char* key) {
