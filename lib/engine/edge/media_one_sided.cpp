@@ -89,7 +89,8 @@ void Media::bridge_again(SessionId id, const std::map<SessionId, const SessionSt
         if (!found) continue;
         sessions_.at(id).one_sided = true;
         const auto at = place_of_bridge(scheme_.bridge(*found), found->beyond);
-        if (at) take_up(at->first->session, at->first->stream, at->second, *states.at(at->first->session));
+        const auto state = at ? states.find(at->first->session) : states.end();
+        if (state != states.end()) take_up(state->first, at->first->stream, at->second, *state->second);
     }
 }
 

@@ -189,8 +189,9 @@ void Edge::on_cancel(const sip::RequestEvent& event, Now now, Output& out) {
 void Edge::cancel_branch(Branch& branch, std::string_view reason, Now now, Output& out) {
     branch.cancel_wanted = true;
     if (!reason.empty()) branch.cancel_reason = reason;
-    const auto invite = branch.sent ? sip::Message::parse(*branch.sent->bytes) : fail(Errc::not_found, {});
-    if (!invite || !branch.provisional) return;
+    if (!branch.sent || !branch.provisional) return;
+    const auto invite = sip::Message::parse(*branch.sent->bytes);
+    if (!invite) return;
     layer_.expect_end(branch.client, now.steady);
     sip::TransactionOutput produced;
     const sip::Sent cancel{

@@ -63,6 +63,7 @@ Edge::Stripped Edge::strip_routes(const sip::Message& request, const sip::Flow& 
             --count;
         }
     }
+    before_it.clear();  // what the Request-URI may be, a Route need not
     for (std::size_t i = 0; i < count; ++i) {
         const auto route = sip::NameAddr::parse(routes[i]);
         const auto uri = route ? sip::Uri::parse(route->uri) : sip::Uri::parse("");

@@ -16,21 +16,13 @@
 #include "natkit/io/lines.hpp"
 #include "natkit/io/loop.hpp"
 #include "natkit/io/udp.hpp"
+#include "run_until.hpp"
 
 using namespace natkit;
 using namespace natkit::io;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Runs the loop until `done`, at most 5 s.
-bool run_until(Loop& loop, const std::function<bool()>& done) {
-    bool late = false;
-    Timer limit(loop, [&] { late = true; });
-    limit.start_in(5s);
-    while (!done() && !late) loop.run_once();
-    return done();
-}
 
 struct TempDir {
     std::filesystem::path path;

@@ -3,24 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <vector>
+
+#include "run_until.hpp"
 
 using namespace natkit;
 using namespace natkit::io;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// Runs the loop until `done`, at most 5 s.
-bool run_until(Loop& loop, const std::function<bool()>& done) {
-    bool late = false;
-    Timer limit(loop, [&] { late = true; });
-    limit.start_in(5s);
-    while (!done() && !late) loop.run_once();
-    return done();
-}
 
 /// A socket that counts what comes.
 struct Owner {

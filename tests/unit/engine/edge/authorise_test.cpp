@@ -78,6 +78,12 @@ TEST_CASE("who may do what") {
                                                    "Route: <sip:192.168.10.20;lr>\r\n", ""));
         CHECK_FALSE(world.to(wan_phone, "SIP/2.0 403").empty());
     }
+    SUBCASE("a forged token in a Route is one, though the Request-URI names a user of that name") {
+        const std::string user(48, 'A');
+        world.receive(wan_phone, wan_phone.request("MESSAGE", "sip:" + user + "@example.com", "<sip:x@example.com>",
+                                                   "Route: <sip:" + user + "@203.0.113.10:5060;lr>\r\n", ""));
+        CHECK_FALSE(world.to(wan_phone, "SIP/2.0 403 Forbidden").empty());
+    }
     SUBCASE("a LAN source on the WAN interface is spoofed") {
         Phone spoofed = lan_phone;
         spoofed.side = Side::wan;
