@@ -15,8 +15,21 @@ constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 
 using Bytes = std::vector<std::uint8_t>;
 
+constexpr std::uint8_t no_digit = 64;
+
+/// What a letter stands for.
+constexpr std::array<std::uint8_t, 256> make_digits() {
+    std::array<std::uint8_t, 256> digits{};
+    digits.fill(no_digit);
+    for (std::size_t i = 0; i < alphabet.size(); ++i) {
+        digits[static_cast<unsigned char>(alphabet[i])] = static_cast<std::uint8_t>(i);
+    }
+    return digits;
+}
+
 std::string to_base64url(const Bytes& bytes) {
     std::string text;
+    text.reserve((bytes.size() * 4 + 2) / 3);
     std::uint32_t bits = 0;
     unsigned count = 0;
     for (const std::uint8_t byte : bytes) {
@@ -28,13 +41,15 @@ std::string to_base64url(const Bytes& bytes) {
 }
 
 std::optional<Bytes> from_base64url(std::string_view text) {
+    static constexpr auto digits = make_digits();
     Bytes bytes;
+    bytes.reserve(text.size() * 3 / 4);
     std::uint32_t bits = 0;
     unsigned count = 0;
     for (const char c : text) {
-        const std::size_t digit = alphabet.find(c);
-        if (digit == std::string_view::npos) return std::nullopt;
-        bits = (bits << 6 | static_cast<std::uint32_t>(digit)) & 0xffffff;
+        const std::uint8_t digit = digits[static_cast<unsigned char>(c)];
+        if (digit == no_digit) return std::nullopt;
+        bits = (bits << 6 | digit) & 0xffffff;
         count += 6;
         if (count < 8) continue;
         count -= 8;

@@ -7,6 +7,8 @@
 #include <sofia-sip/url.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <memory>
 
 #include "natkit/base/text.hpp"
@@ -17,10 +19,10 @@ namespace {
 /// Longest single value handed to the parser; RFC 3261 sets no limit, a UDP datagram does.
 constexpr std::size_t longest_value = 16'384;
 
-/// The memory of one parse.
+/// The memory of one parse: what usual values need is part of it, the rest comes from the heap.
 class Home {
   public:
-    Home() { su_home_init(home_); }
+    Home() : home_(su_home_auto(area_, sizeof area_)) {}
     ~Home() { su_home_deinit(home_); }
     Home(const Home&) = delete;
     Home& operator=(const Home&) = delete;
@@ -28,7 +30,20 @@ class Home {
     operator su_home_t*() { return home_; }  // NOLINT(google-explicit-constructor): it stands for the pointer
 
   private:
-    su_home_t home_[1] = {SU_HOME_INIT(home_)};
+    su_home_t area_[SU_HOME_AUTO_SIZE(2048)];
+    su_home_t* home_;
+};
+
+/// A set of letters that is quickly asked.
+class Letters {
+  public:
+    constexpr explicit Letters(std::string_view letters) {
+        for (const char c : letters) held_[static_cast<unsigned char>(c)] = true;
+    }
+    [[nodiscard]] constexpr bool hold(char c) const noexcept { return held_[static_cast<unsigned char>(c)]; }
+
+  private:
+    std::array<bool, 256> held_{};
 };
 
 std::string text_of(const char* text) {
@@ -124,16 +139,18 @@ std::optional<std::string_view> Params::get(std::string_view name) const noexcep
 
 Result<Uri> Uri::parse(std::string_view text) {
     if (!parseable(text)) return not_a("URI", text);
-    Home home;
-    const url_t* url = url_make(home, std::string(text).c_str());
-    if (url == nullptr || url->url_scheme == nullptr || url->url_type == url_invalid) return not_a("URI", text);
-    Uri uri{.scheme = text::lower(url->url_scheme),
-            .user = text_of(url->url_user),
-            .host = text_of(url->url_host),
-            .port = port_of(url->url_port),
-            .params = url_params_of(url->url_params)};
+    std::string copy(text);
+    url_t url;  // of pieces of the copy
+    if (url_d(&url, copy.data()) != 0 || url.url_scheme == nullptr || url.url_type == url_invalid) {
+        return not_a("URI", text);
+    }
+    Uri uri{.scheme = text::lower(url.url_scheme),
+            .user = text_of(url.url_user),
+            .host = text_of(url.url_host),
+            .port = port_of(url.url_port),
+            .params = url_params_of(url.url_params)};
     const bool sip = uri.scheme == "sip" || uri.scheme == "sips";
-    if (sip && (uri.host.empty() || (url->url_port != nullptr && *url->url_port != '\0' && !uri.port))) {
+    if (sip && (uri.host.empty() || (url.url_port != nullptr && *url.url_port != '\0' && !uri.port))) {
         return not_a("SIP URI", text);
     }
     return uri;
@@ -181,10 +198,19 @@ std::optional<IpAddress> Via::address() const {
 Result<NameAddr> NameAddr::parse(std::string_view text) {
     if (!parseable(text)) return not_a("name-addr", text);
     Home home;
-    // Contact has the most general grammar of these header fields ("*" included); From, To and Route are special cases.
-    const sip_contact_t* contact = sip_contact_make(home, std::string(text).c_str());
-    if (contact == nullptr || contact->m_next != nullptr) return not_a("name-addr", text);
-    return NameAddr{.uri = std::string(raw_uri(text)), .params = params_of(contact->m_params)};
+    // The grammar of Contact ("*" included); that of From, To and Route is a part of it.
+    std::string copy(text);
+    char* rest = copy.data();
+    const auto skip_empty = [&rest] { rest += std::strspn(rest, ", \t\r\n"); };
+    skip_empty();
+    const char* display = nullptr;
+    const char* comment = nullptr;
+    const msg_param_t* params = nullptr;
+    url_t url;
+    const bool good = *rest != '\0' && sip_name_addr_d(home, &rest, &display, &url, &params, &comment) >= 0;
+    if (good) skip_empty();
+    if (!good || *rest != '\0') return not_a("name-addr", text);  // more than one of them, perhaps
+    return NameAddr{.uri = std::string(raw_uri(text)), .params = params_of(params)};
 }
 
 Result<CSeq> CSeq::parse(std::string_view text) {
@@ -200,6 +226,11 @@ Result<CSeq> CSeq::parse(std::string_view text) {
 
 std::vector<std::string_view> split_values(std::string_view text) {
     std::vector<std::string_view> values;
+    if (text.find(',') == std::string_view::npos) {
+        const std::string_view value = text::trim(text);
+        if (!value.empty()) values.push_back(value);
+        return values;
+    }
     bool quoted = false;
     bool angle = false;
     std::size_t begin = 0;
@@ -208,8 +239,10 @@ std::vector<std::string_view> split_values(std::string_view text) {
         if (!value.empty()) values.push_back(value);
         begin = end + 1;
     };
+    constexpr auto marks = Letters(R"(\"<>,)");
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
+        if (!marks.hold(c)) continue;
         if (quoted && c == '\\') {
             ++i;
         } else if (c == '"') {

@@ -74,15 +74,20 @@ void Edit::set(Name name, std::string_view value) {
     }
 }
 
-void Edit::pop_value(Name name) {
+void Edit::pop_values(Name name, std::size_t count) {
     for (const Header& header : message_.headers()) {
-        Change& change = change_of(header);
+        if (count == 0) return;
+        const Change& change = change_of(header);
         if (header.name != name || change.kind == Change::Kind::removed) continue;
         const std::string line = change.kind == Change::Kind::replaced ? change.line : std::string(header.line);
         const auto values = split_values(std::string_view(line).substr(line.find(':') + 1));
-        if (values.size() < 2) return remove(header);
-        const char* second = values[1].data();
-        const std::string rest(second, static_cast<std::size_t>(line.data() + line.size() - second));
+        if (values.size() <= count) {
+            count -= values.size();
+            remove(header);
+            continue;
+        }
+        const std::string_view rest =
+            std::string_view(line).substr(static_cast<std::size_t>(values[count].data() - line.data()));
         return set_value(header, text::trim(rest));
     }
 }

@@ -25,8 +25,9 @@ class Edit {
     void remove_all(Name name);
     /// Sets the value of the first field of that name, or appends one.
     void set(Name name, std::string_view value);
-    /// Takes the first value off the fields of that name, the whole field when it was the only one.
-    void pop_value(Name name);
+    /// Takes the first values off the fields of that name, and whole fields that are left with none.
+    void pop_values(Name name, std::size_t count);
+    void pop_value(Name name) { pop_values(name, 1); }
     /// Takes the last value off the fields of that name.
     void pop_last_value(Name name);
     void set_body(std::string body) { body_ = std::move(body); }

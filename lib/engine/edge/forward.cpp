@@ -59,7 +59,7 @@ sip::Sent Edge::outgoing(const sip::Message& request, const Upstream& from, cons
             edit.prepend(sip::Name::record_route, route);
         }
     }
-    for (std::size_t i = 0; i < stripped.own_routes; ++i) edit.pop_value(sip::Name::route);
+    edit.pop_values(sip::Name::route, stripped.own_routes);
     if (stripped.strict) edit.pop_last_value(sip::Name::route);
     if (const auto strict =
             strict_hop(request, stripped.own_routes, stripped.strict)) {  // RFC 3261 section 16.6 step 6
@@ -145,7 +145,7 @@ void Edge::start_branch(sip::TransactionId server, std::size_t index, Now now, O
     Context& context = contexts_.at(server);
     const auto session = context.branches[index].session;
     if (!session) return send_branch(server, index, std::nullopt, now, out);
-    if (auto body = description_of(context.request)) return take_request(server, index, std::move(*body), now, out);
+    if (const auto body = description_of(context.request)) return take_request(server, index, *body, now, out);
     warn_unchanged(context.request, out);
     send_branch(server, index, std::nullopt, now, out);
 }

@@ -46,6 +46,11 @@ TEST_CASE("NameAddr::parse: the URI as written, parameters of the field only") {
     CHECK(bare.uri == "sip:bob@example.com");
     CHECK(bare.params.get("tag") == "7");
     CHECK(NameAddr::parse("*")->uri == "*");
+    CHECK(NameAddr::parse(" , <sip:a> ;tag=1 , ")->params.get("tag") == "1");
+    CHECK_FALSE(NameAddr::parse("<sip:a>, <sip:b>").has_value());
+    CHECK_FALSE(NameAddr::parse("<sip:a> b").has_value());
+    CHECK_FALSE(NameAddr::parse("<sip:a").has_value());
+    CHECK_FALSE(NameAddr::parse(" , ").has_value());
     CHECK_FALSE(NameAddr::parse("").has_value());
 }
 

@@ -58,6 +58,28 @@ TEST_CASE("Edit: splices touch one field each") {
           "v=0\r\no=x\r\n");
 }
 
+TEST_CASE("Edit::pop_values: over several fields, part of one, more than there are") {
+    const auto routes = [](std::size_t taken_before, std::size_t count) {
+        const Message message =
+            Message::parse(
+                "BYE sip:a SIP/2.0\r\nRoute: <sip:a,1;lr>, \"b, c\" <sip:b>\r\nRoute: <sip:c>,<sip:d>\r\n\r\n")
+                .value();
+        Edit edit(message);
+        edit.pop_values(Name::route, taken_before);
+        edit.pop_values(Name::route, count);
+        std::string left;
+        const Message after = Message::parse(edit.finish()).value();
+        for (const std::string_view value : after.values(Name::route)) (left += value) += ' ';
+        return left;
+    };
+    CHECK(routes(0, 0) == "<sip:a,1;lr> \"b, c\" <sip:b> <sip:c> <sip:d> ");
+    CHECK(routes(0, 1) == "\"b, c\" <sip:b> <sip:c> <sip:d> ");
+    CHECK(routes(1, 1) == "<sip:c> <sip:d> ");
+    CHECK(routes(0, 3) == "<sip:d> ");
+    CHECK(routes(2, 1) == "<sip:d> ");
+    CHECK(routes(0, 9).empty());
+}
+
 TEST_CASE("make_response, make_ack, make_cancel: what each copies") {
     const Message message = Message::parse(request).value();
     const std::string response = make_response(message, 486, "Busy Here", "t2", {{"Retry-After", "5"}});
