@@ -45,16 +45,17 @@ Hmac::Hmac(std::span<const std::uint8_t> key) {
     const std::array parameters{OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
                                 OSSL_PARAM_construct_end()};
     if (context == nullptr || EVP_MAC_init(context, key.data(), key.size(), parameters.data()) != 1) std::abort();
-    prepared_ = std::shared_ptr<const void>(context, [context](const void*) { EVP_MAC_CTX_free(context); });
+    context_ = std::shared_ptr<void>(context, [](void* one) { EVP_MAC_CTX_free(static_cast<EVP_MAC_CTX*>(one)); });
 }
 
 std::array<std::uint8_t, 32> Hmac::operator()(std::span<const std::uint8_t> data) const {
     std::array<std::uint8_t, 32> code{};
     std::size_t size = 0;
-    const std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context(
-        EVP_MAC_CTX_dup(static_cast<const EVP_MAC_CTX*>(prepared_.get())), EVP_MAC_CTX_free);
-    const bool done = context && EVP_MAC_update(context.get(), data.data(), data.size()) == 1 &&
-                      EVP_MAC_final(context.get(), code.data(), &size, code.size()) == 1;
+    auto* context = static_cast<EVP_MAC_CTX*>(context_.get());
+    // Begun anew with the key that it has: a copy of it for each code would cost more than the code.
+    const bool done = EVP_MAC_init(context, nullptr, 0, nullptr) == 1 &&
+                      EVP_MAC_update(context, data.data(), data.size()) == 1 &&
+                      EVP_MAC_final(context, code.data(), &size, code.size()) == 1;
     if (!done || size != code.size()) std::abort();
     return code;
 }

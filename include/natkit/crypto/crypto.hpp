@@ -10,7 +10,8 @@
 
 namespace natkit::crypto {
 
-/// HMAC-SHA-256 (RFC 2104, FIPS 180-4) with one key. OpenSSL does the work; the key is prepared once.
+/// HMAC-SHA-256 (RFC 2104, FIPS 180-4) with one key. OpenSSL does the work; the key is prepared once. Copies share it,
+/// so one and its copies are for one thread.
 class Hmac {
   public:
     explicit Hmac(std::span<const std::uint8_t> key);
@@ -18,7 +19,7 @@ class Hmac {
     [[nodiscard]] std::array<std::uint8_t, 32> operator()(std::span<const std::uint8_t> data) const;
 
   private:
-    std::shared_ptr<const void> prepared_;  ///< an EVP_MAC_CTX that nothing was put into yet
+    std::shared_ptr<void> context_;  ///< an EVP_MAC_CTX that has the key
 };
 
 /// Digests as lower-case hexadecimal digits, for SIP's digest authentication (RFC 7616).
