@@ -162,6 +162,10 @@ bool LineClient::send(std::string_view line, std::span<const Fd> descriptors) {
     return impl_->connection && impl_->connection->send(line, descriptors);
 }
 
+bool LineClient::send_later(std::string_view line) {
+    return impl_->connection && impl_->connection->send_later(line);
+}
+
 void LineClient::gather() {
     if (impl_->connection) impl_->connection->gather();
 }

@@ -108,6 +108,7 @@ class LineClient {
 
     bool send(std::string_view line, std::span<const Fd> descriptors = {});
     /// As of LineConnection; nothing without a connection.
+    bool send_later(std::string_view line);
     void gather();
     void flush();
     [[nodiscard]] Result<std::vector<Fd>> take_descriptors(std::size_t count);

@@ -60,7 +60,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     void arm(Instant deadline);
     void expire();
     void send_watch();
-    void transmit(const Waiting& entry);
+    void transmit(const Waiting& entry, Client::Haste haste = Client::Haste::now);
 };
 
 void Client::Impl::start(const std::string& path) {
@@ -100,9 +100,13 @@ void Client::Impl::send_watch() {
     lines->send(dump(request));
 }
 
-void Client::Impl::transmit(const Waiting& entry) {
+void Client::Impl::transmit(const Waiting& entry, Client::Haste haste) {
     // A full queue towards the worker: the request stays here and goes out with the next connection, or times out.
-    lines->send(entry.line, entry.descriptors);
+    if (haste == Client::Haste::later && entry.descriptors.empty()) {
+        lines->send_later(entry.line);
+    } else {
+        lines->send(entry.line, entry.descriptors);
+    }
 }
 
 void Client::Impl::arm(Instant deadline) {
@@ -181,10 +185,13 @@ void Client::request(const std::string& command, const Json& params, OnReply on_
     request_text(command, params.empty() ? std::string() : dump(params), std::move(on_reply));
 }
 
-void Client::request_text(std::string_view command, std::string_view params, OnReply on_reply) {
-    ask(command, params, {}, [answer = std::move(on_reply)](Result<Json> reply, const std::vector<io::Fd>&) {
-        if (answer) answer(std::move(reply));
-    });
+void Client::request_text(std::string_view command, std::string_view params, OnReply on_reply, Haste haste) {
+    ask(
+        command, params, {},
+        [answer = std::move(on_reply)](Result<Json> reply, const std::vector<io::Fd>&) {
+            if (answer) answer(std::move(reply));
+        },
+        haste);
 }
 
 void Client::request(const std::string& command, const Json& params, std::vector<io::Fd> descriptors,
@@ -194,7 +201,7 @@ void Client::request(const std::string& command, const Json& params, std::vector
 }
 
 void Client::ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors,
-                 OnReplyWithDescriptors on_reply) {
+                 OnReplyWithDescriptors on_reply, Haste haste) {
     assert(std::ranges::all_of(command, [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); }));
     const std::uint64_t number = ++impl_->last_id;
     std::string line;
@@ -218,7 +225,7 @@ void Client::ask(std::string_view command, std::string_view params, std::vector<
     Waiting& entry = impl_->waiting[number];
     entry = {std::move(line), std::move(descriptors), std::move(on_reply), impl_->loop.now() + impl_->timeout};
     impl_->arm(entry.deadline);
-    if (impl_->lines->connected()) impl_->transmit(entry);
+    if (impl_->lines->connected()) impl_->transmit(entry, haste);
 }
 
 void Client::gather() {

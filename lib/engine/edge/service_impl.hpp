@@ -92,7 +92,9 @@ struct Service::Impl {
     void ask_relay(const std::vector<MediaRequest>& requests);
     void ask_relay(const MediaRequest& request);
     void ask_relay(const OpenLeg& open);
-    void tell_relay(const char* what, record::ObjectText request);
+    void free_legs(const FreeLegs& free, control::Client::Haste haste);
+    void tell_relay(const char* what, record::ObjectText request,
+                    control::Client::Haste haste = control::Client::Haste::now);
     void tell(const Event& event);
     void keep(const sip::BindingChange& change);
     [[nodiscard]] Json status() const;

@@ -20,7 +20,12 @@ std::string list_text(const std::vector<std::string>& legs) {
 
 /// What an answered call wants kept travels with the news of a leg's party, where both are for the same leg.
 void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
-    if (requests.empty()) return;
+    // Ports that nobody needs any more can wait for the next call's requests.
+    if (std::ranges::all_of(requests, [](const auto& one) { return std::holds_alternative<FreeLegs>(one); })) {
+        for (const MediaRequest& request : requests)
+            free_legs(std::get<FreeLegs>(request), control::Client::Haste::later);
+        return;
+    }
     relay.gather();
     std::vector<const KeepState*> kept;
     for (const MediaRequest& request : requests) {
@@ -47,11 +52,20 @@ void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
     relay.flush();
 }
 
-void Service::Impl::tell_relay(const char* what, record::ObjectText request) {
+void Service::Impl::tell_relay(const char* what, record::ObjectText request, control::Client::Haste haste) {
     request.flag("brief", true);
-    relay.request_text(what, request.close(), [this, what](const Result<Json>& reply) {
-        if (!reply) log.problems(std::string("mediarelay: ") + what + ": " + to_string(reply.error()));
-    });
+    relay.request_text(
+        what, request.close(),
+        [this, what](const Result<Json>& reply) {
+            if (!reply) log.problems(std::string("mediarelay: ") + what + ": " + to_string(reply.error()));
+        },
+        haste);
+}
+
+void Service::Impl::free_legs(const FreeLegs& free, control::Client::Haste haste) {
+    record::ObjectText object;
+    object.raw("legs", list_text(free.legs));
+    tell_relay("free", std::move(object), haste);
 }
 
 void Service::Impl::ask_relay(const OpenLeg& open) {
@@ -82,8 +96,7 @@ void Service::Impl::ask_relay(const MediaRequest& request) {
         object.text("leg", reopen->leg);
         tell_relay("open", std::move(object));
     } else if (const auto* free = std::get_if<FreeLegs>(&request)) {
-        object.raw("legs", list_text(free->legs));
-        tell_relay("free", std::move(object));
+        free_legs(*free, control::Client::Haste::now);
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -33,8 +34,10 @@ class Client {
     void request(const std::string& command, const Json& params, OnReply on_reply);
     void request(const std::string& command, const Json& params, std::vector<io::Fd> descriptors,
                  OnReplyWithDescriptors on_reply);
-    /// The same, `params` as the text of an object.
-    void request_text(std::string_view command, std::string_view params, OnReply on_reply);
+    /// The same, `params` as the text of an object. A request that is not urgent leaves with the next one, or some
+    /// milliseconds later: to wake the other end costs more than most requests.
+    enum class Haste : std::uint8_t { now, later };
+    void request_text(std::string_view command, std::string_view params, OnReply on_reply, Haste haste = Haste::now);
 
     /// Until flush(), requests are gathered, to leave with one write.
     void gather();
@@ -54,7 +57,7 @@ class Client {
 
   private:
     void ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors,
-             OnReplyWithDescriptors on_reply);
+             OnReplyWithDescriptors on_reply, Haste haste = Haste::now);
 
     struct Impl;
     std::shared_ptr<Impl> impl_;
