@@ -121,7 +121,7 @@ void Edge::end_branch(Branch& branch, int status, Now now, Output& out) {
 }
 
 /// The description in a request: an offer, or in a PRACK perhaps the answer to the offer of a reliable response.
-void Edge::take_request(sip::TransactionId server, std::size_t index, std::string body, Now now, Output& out) {
+void Edge::take_request(sip::TransactionId server, std::size_t index, const std::string& body, Now now, Output& out) {
     Context& context = contexts_.at(server);
     const SessionId session = *context.branches[index].session;
     const sip::Message& request = context.request;
@@ -139,8 +139,8 @@ void Edge::take_request(sip::TransactionId server, std::size_t index, std::strin
         return refuse_branch(server, index, 500, now, out, {{"Retry-After", std::to_string(wait)}});
     }
     const WallTime wall = now.wall;
-    media_.offer(session, {.offerer = end, .owner = server, .cseq = number_of(request)}, std::move(body), now.steady,
-                 out, [this, server, index, wall](Result<std::string> after, Instant then, Output& later) {
+    media_.offer(session, {.offerer = end, .owner = server, .cseq = number_of(request)}, body, now.steady, out,
+                 [this, server, index, wall](Result<std::string> after, Instant then, Output& later) {
                      const Now at{.steady = then, .wall = wall};
                      if (!contexts_.contains(server)) return;
                      const sip::Message& asked = contexts_.at(server).request;
@@ -211,8 +211,8 @@ void Edge::take_late_offer(sip::TransactionId server, std::size_t index, const s
                           .owner = server,
                           .cseq = number_of(context.request),
                           .in_response = true};
-    const std::string before = body;
-    media_.offer(session, opened, std::move(body), now.steady, out,
+    const std::string before = std::move(body);
+    media_.offer(session, opened, before, now.steady, out,
                  [this, server, index, session, response, before, wall = now.wall](const Result<std::string>& after,
                                                                                    Instant then, Output& later) {
                      if (!contexts_.contains(server)) return;

@@ -26,8 +26,9 @@ const Exchange* Media::exchange(SessionId id) const {
     return found == sessions_.end() || !found->second.exchange ? nullptr : &*found->second.exchange;
 }
 
-void Media::offer(SessionId id, const Exchange& opened, std::string body, Instant now, Output& out, OnBody on_body) {
-    const auto sdp = sdp::Document::parse(body);
+void Media::offer(SessionId id, const Exchange& opened, const std::string& body, Instant now, Output& out,
+                  OnBody on_body) {
+    auto sdp = sdp::Document::parse(body);
     if (!sdp) return on_body(std::unexpected(sdp.error()), now, out);
     Session& session = sessions_.at(id);
     if (const auto& open = session.exchange) {
@@ -44,10 +45,10 @@ void Media::offer(SessionId id, const Exchange& opened, std::string body, Instan
     }
     const std::uint64_t number = next_ticket_++;
     Waiting waiting{
-        .session = id, .exchange = opened, .body = {}, .shown = std::move(*shown), .on_body = std::move(on_body)};
+        .session = id, .exchange = opened, .sdp = {}, .shown = std::move(*shown), .on_body = std::move(on_body)};
     waiting.missing = open_legs(id, number, out);
     if (waiting.missing > 0) {
-        waiting.body = std::move(body);
+        waiting.sdp = std::move(*sdp);
         waiting_.emplace(number, std::move(waiting));
         return;
     }
@@ -251,6 +252,7 @@ Result<std::string> Media::rewritten(Session& session, End from, const sdp::Docu
         if (!any) any = targets[i];
     }
     std::string after(sdp.text());
+    sdp::Span version = sdp.origin_version();
     if (any) {
         // A rejected stream shows an address too: it must not be a private one.
         for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -262,9 +264,12 @@ Result<std::string> Media::rewritten(Session& session, End from, const sdp::Docu
                                      .session_version = {},
                                      .hide_rejected = true});
         if (!rewrite) return std::unexpected(rewrite.error());
+        for (const sdp::Edit& edit : rewrite->edits) {
+            if (edit.offset < version.offset) version.offset += edit.after.size() - edit.before.size();
+        }
         after = std::move(rewrite->text);
     }
-    number(session.told[index(other(from))], after);
+    number(session.told[index(other(from))], after, version);
     if (verbose_) {
         out.events.emplace_back(RewriteEvent{.call_id = session.call_id,
                                              .from_caller = from == End::caller,
@@ -275,12 +280,10 @@ Result<std::string> Media::rewritten(Session& session, End from, const sdp::Docu
 }
 
 /// RFC 3264 section 8: the version in o= goes up when anything else differs from what was sent before, and only then.
-/// The party's own number is kept wherever it will do.
-void Media::number(Numbered& told, std::string& text) {
-    const auto sdp = sdp::Document::parse(text);
-    if (!sdp || sdp->origin_version().empty()) return;
-    const sdp::Span span = sdp->origin_version();
-    const auto own = text::parse_number(sdp->text(span), std::numeric_limits<std::uint64_t>::max());
+/// The party's own number is kept wherever it will do. `span`: where the version stands in the text.
+void Media::number(Numbered& told, std::string& text, const sdp::Span& span) {
+    const auto own = text::parse_number(std::string_view(text).substr(span.offset, span.length),
+                                        std::numeric_limits<std::uint64_t>::max());
     if (!own) return;
     std::uint64_t print = 0xcbf29ce484222325u;
     for (std::size_t i = 0; i < text.size(); ++i) {

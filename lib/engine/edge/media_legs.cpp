@@ -117,9 +117,8 @@ void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant 
     const auto& open = session->second.exchange;
     if (!open || open->owner != done.exchange.owner)
         return done.on_body(fail(Errc::not_found, "the offer was given up"), now, out);
-    if (done.no_body) return done.on_body(std::string(), now, out);
-    const auto sdp = sdp::Document::parse(done.body);  // it was parsed before: it parses
-    done.on_body(rewritten(session->second, done.exchange.offerer, *sdp, done.shown, out), now, out);
+    if (!done.sdp) return done.on_body(std::string(), now, out);
+    done.on_body(rewritten(session->second, done.exchange.offerer, *done.sdp, done.shown, out), now, out);
 }
 
 MediaParty Media::media_party(const loop::Party& party) const {

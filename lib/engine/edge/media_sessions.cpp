@@ -190,12 +190,8 @@ void Media::open_for_answer(SessionId id, Instant now, Output& out, OnBody ready
     const auto found = sessions_.find(id);
     if (found == sessions_.end() || !found->second.exchange) return ready(std::string(), now, out);
     const std::uint64_t number = next_ticket_++;
-    Waiting waiting{.session = id,
-                    .exchange = *found->second.exchange,
-                    .body = {},
-                    .shown = {},
-                    .no_body = true,
-                    .on_body = std::move(ready)};
+    Waiting waiting{
+        .session = id, .exchange = *found->second.exchange, .sdp = {}, .shown = {}, .on_body = std::move(ready)};
     waiting.missing = open_legs(id, number, out);
     if (waiting.missing == 0) return waiting.on_body(std::string(), now, out);
     waiting_.emplace(number, std::move(waiting));

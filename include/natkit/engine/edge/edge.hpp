@@ -291,7 +291,7 @@ class Edge {
     void adopt(Context& context, const Target& target, Now now);
     void settle(sip::TransactionId server, SessionId session, const sip::Message& response, Now now, Output& out);
     void end_branch(Branch& branch, int status, Now now, Output& out);
-    void take_request(sip::TransactionId server, std::size_t branch, std::string body, Now now, Output& out);
+    void take_request(sip::TransactionId server, std::size_t branch, const std::string& body, Now now, Output& out);
     void take_response(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,
                        std::string body, Now now, Output& out, bool legs_are_open = false);
     void take_late_offer(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,

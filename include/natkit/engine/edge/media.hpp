@@ -91,7 +91,8 @@ class Media {
 
     /// An offer on its way from one end to the other. Refused (Errc::usage) while another one is open, unless that has
     /// the same owner and end and nobody could answer it yet: then it takes its place.
-    void offer(SessionId session, const Exchange& opened, std::string body, Instant now, Output& out, OnBody on_body);
+    void offer(SessionId session, const Exchange& opened, const std::string& body, Instant now, Output& out,
+               OnBody on_body);
     /// The answer to the open offer: both parties' endpoints take effect, legs are joined. Repeated until the exchange
     /// is closed, it gets the same rewriting again.
     [[nodiscard]] Result<std::string> answer(SessionId session, End from, const std::string& body, Instant now,
@@ -210,10 +211,9 @@ class Media {
     struct Waiting {                                        ///< an offer whose legs are being opened
         SessionId session = 0;
         Exchange exchange;
-        std::string body;
+        std::optional<sdp::Document> sdp;  ///< empty: nothing is to be rewritten
         Shown shown;
         std::size_t missing = 0;
-        bool no_body = false;  ///< nothing is to be rewritten
         std::optional<Error> failed = std::nullopt;
         OnBody on_body;
     };
@@ -247,7 +247,7 @@ class Media {
     void announce(Session& session, const nat::Decision& told, Output& out) const;
     [[nodiscard]] Result<std::string> rewritten(Session& session, End from, const sdp::Document& sdp,
                                                 const Shown& shown, Output& out) const;
-    static void number(Numbered& told, std::string& text);
+    static void number(Numbered& told, std::string& text, const sdp::Span& version);
     void open_stream(Session& session, std::size_t number, relay::Stream kind);
     void lose_stream(Session& session, std::size_t number);
     [[nodiscard]] bool on_its_side(const Session& session, const Stream& stream) const;
