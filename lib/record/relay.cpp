@@ -18,15 +18,19 @@ double milliseconds(Duration duration) {
 }
 
 /// A string, or nothing; the wrong type counts as nothing to read, and is told by `read`'s error.
-std::optional<std::string> string_at(const Json& object, const char* key) {
+std::optional<std::string_view> string_at(const ObjectView& object, const char* key) {
     const auto found = object.find(key);
-    if (found == object.end()) return std::nullopt;
-    return found->is_string() ? found->get<std::string>() : std::string("\x01");  // no value has this
+    if (!found) return std::nullopt;
+    return found->string().value_or("\x01");  // no value has this
 }
 
-bool flag_at(const Json& object, const char* key) {
+std::string text_at(const ObjectView& object, const char* key) {
+    return std::string(string_at(object, key).value_or(""));
+}
+
+bool flag_at(const ObjectView& object, const char* key) {
     const auto found = object.find(key);
-    return found != object.end() && found->is_boolean() && found->get<bool>();
+    return found && found->flag().value_or(false);
 }
 
 std::unexpected<Error> wrong(const std::string& key, std::string_view value, const char* form) {
@@ -35,16 +39,16 @@ std::unexpected<Error> wrong(const std::string& key, std::string_view value, con
 
 /// Parses a key that may be missing.
 template <class Value>
-Result<std::optional<Value>> read(const Json& object, const std::string& prefix, const char* key, const char* form) {
+Result<std::optional<Value>> read(const ObjectView& object, const char* prefix, const char* key, const char* form) {
     const auto given = string_at(object, key);
     if (!given) return std::optional<Value>();
     auto value = Value::parse(*given);
-    if (!value) return wrong(prefix + key, *given, form);
+    if (!value) return wrong(std::string(prefix) + key, *given, form);
     return std::optional<Value>(std::move(*value));
 }
 
 template <class Enum, std::size_t N>
-Result<Enum> word(const Json& object, const std::string& key, const std::array<Enum, N>& values) {
+Result<Enum> word(const ObjectView& object, const std::string& key, const std::array<Enum, N>& values) {
     const auto given = string_at(object, key.c_str() + key.rfind('.') + 1);  // all of it, where there is no dot
     for (const Enum value : values) {
         if (given && *given == to_string(value)) return value;
@@ -95,8 +99,7 @@ Json to_json(const relay::Party& party) {
     return object;
 }
 
-Result<relay::Party> parse_party(const Json& object) {
-    if (!object.is_object()) return fail(Errc::bad_input, "not an object", "party");
+Result<relay::Party> parse_party(const ObjectView& object) {
     relay::Party party;
     const auto place = word(object, "party.place", std::array{nat::Place::lan, nat::Place::wan, nat::Place::far_end});
     const auto endpoint = read<Endpoint>(object, "party.", "endpoint", "an address with a port");
@@ -148,11 +151,10 @@ Json to_json(const Leg& leg) {
     return record;
 }
 
-Result<Leg> parse_leg(const Json& record) {
-    if (!record.is_object()) return fail(Errc::bad_input, "not an object", "leg");
+Result<Leg> parse_leg(const ObjectView& record) {
     Leg leg;
-    leg.id = string_at(record, "leg").value_or("");
-    leg.call_id = string_at(record, "call_id").value_or("");
+    leg.id = text_at(record, "leg");
+    leg.call_id = text_at(record, "call_id");
     const auto state = word(record, "state", states);
     const auto stream = word(record, "stream", streams);
     const auto side = word(record, "side", std::array{relay::Side::lan, relay::Side::wan});
@@ -171,19 +173,24 @@ Result<Leg> parse_leg(const Json& record) {
     leg.advertised = (*local)->address;
     leg.mux = flag_at(record, "mux");
     leg.hold = flag_at(record, "hold");
-    if (const auto limit = record.find("connections"); limit != record.end() && limit->is_number_unsigned()) {
-        leg.connections = std::clamp(limit->get<unsigned>(), 1U, relay::max_connections);
+    if (const auto limit = record.find("connections"); limit && limit->number()) {
+        const std::uint64_t most = relay::max_connections;
+        leg.connections = static_cast<unsigned>(std::clamp(*limit->number(), std::uint64_t{1}, most));
     }
-    if (const auto party = record.find("party"); party != record.end()) {
-        auto parsed = parse_party(*party);
+    if (const auto party = record.find("party")) {
+        const auto object = party->object();
+        if (!object) return fail(Errc::bad_input, "not an object", "party");
+        auto parsed = parse_party(*object);
         if (!parsed) return std::unexpected(parsed.error());
         leg.party = *parsed;
     }
-    leg.joined = string_at(record, "joined").value_or("");
-    if (const auto latched = record.find("latched"); latched != record.end() && latched->is_object()) {
+    leg.joined = text_at(record, "joined");
+    const auto latched = record.find("latched");
+    if (const auto both = latched ? latched->object() : std::nullopt) {
         for (const Component component : components) {
-            const auto entry = latched->find(relay::to_string(component));
-            if (entry == latched->end() || !entry->is_object()) continue;
+            const auto found = both->find(relay::to_string(component));
+            const auto entry = found ? found->object() : std::nullopt;
+            if (!entry) continue;
             const auto endpoint = read<Endpoint>(*entry, "latched.", "endpoint", "an address with a port");
             const auto rule = word(*entry, "latched.rule", rules);
             if (!endpoint) return std::unexpected(endpoint.error());
@@ -191,13 +198,11 @@ Result<Leg> parse_leg(const Json& record) {
             if (*endpoint) leg.latched[static_cast<std::size_t>(component)] = {{**endpoint, *rule}};
         }
     }
-    leg.owner = string_at(record, "owner").value_or("");
-    if (const auto kept = record.find("owner_state"); kept != record.end()) {
-        leg.owner_state = kept->dump(-1, ' ', false, Json::error_handler_t::replace);
-    }
-    leg.request = string_at(record, "request").value_or("");
-    if (const auto opened = record.find("opened_ms"); opened != record.end() && opened->is_number_integer()) {
-        leg.opened = WallTime(std::chrono::milliseconds(opened->get<std::int64_t>()));
+    leg.owner = text_at(record, "owner");
+    if (const auto kept = record.find("owner_state")) leg.owner_state = kept->text();
+    leg.request = text_at(record, "request");
+    if (const auto opened = record.find("opened_ms"); opened && opened->whole_number()) {
+        leg.opened = WallTime(std::chrono::milliseconds(*opened->whole_number()));
     }
     return leg;
 }

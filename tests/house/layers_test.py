@@ -16,6 +16,7 @@ BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", TOP / "build/dev"))
 PACKAGES = {
     "sofia-sip-ua": r"sofia-sip/.*",
     "nlohmann_json": r"nlohmann/.*",
+    "simdjson": r"simdjson\.h",
     "tomlplusplus": r"toml\+\+/.*",
     "libcrypto": r"openssl/.*",
     "libssl": r"openssl/.*",

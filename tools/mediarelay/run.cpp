@@ -19,7 +19,10 @@ Result<relay::Party> party_of(const std::string& text, const std::string& stream
         (*object)["place"] = nat::to_string(verdict.place);
         if (verdict.place == nat::Place::far_end) (*object)["visible"] = to_string(endpoint->address);
     }
-    auto party = record::parse_party(*object);
+    record::ObjectReader reader;
+    const auto view = reader.read(object->dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (!view) return std::unexpected(view.error());
+    auto party = record::parse_party(*view);
     if (party && party->visible) party->site = nat::site_of(*party->visible, networks);
     return party;
 }

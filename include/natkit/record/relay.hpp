@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "natkit/record/json_view.hpp"
 #include "natkit/relay/session.hpp"
 
 /// What mediarelay reports: natkit-records(7), MEDIA.
@@ -60,11 +61,11 @@ struct Leg {
 /// which a tree of JSON values would make dear.
 [[nodiscard]] std::string journal_text(const Leg& leg);
 /// Reads what to_json() wrote. Total; the error's `where` names the key.
-[[nodiscard]] Result<Leg> parse_leg(const nlohmann::ordered_json& record);
+[[nodiscard]] Result<Leg> parse_leg(const ObjectView& record);
 
 [[nodiscard]] nlohmann::ordered_json to_json(const relay::Party& party);
 /// A `party` object of a request. Total; the error's `where` names the key ("party.endpoint").
-[[nodiscard]] Result<relay::Party> parse_party(const nlohmann::ordered_json& object);
+[[nodiscard]] Result<relay::Party> parse_party(const ObjectView& object);
 
 /// The TCP connections of a leg.
 struct Connections {

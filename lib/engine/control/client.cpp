@@ -16,11 +16,16 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t max_waiting = 65536;
+/// What a request holds may come back within lists and objects.
+constexpr std::size_t reply_depth = 2 * record::max_depth;
+
+/// What a reply's `ok` holds, good during the call.
+using OnAnswer = std::function<void(Result<record::ValueView> reply, std::vector<io::Fd> descriptors)>;
 
 struct Waiting {
     std::string line;
     std::vector<io::Fd> descriptors;  ///< kept for sending again
-    Client::OnReplyWithDescriptors on_reply;
+    OnAnswer on_reply;
     Instant deadline{};
 };
 
@@ -35,6 +40,11 @@ std::optional<std::uint64_t> plain_ok(std::string_view line, std::string_view pr
     return text::parse_number(line.substr(prefix.size() + 1), UINT64_MAX);
 }
 
+Result<Json> tree_of(const Result<record::ValueView>& reply) {
+    if (!reply) return std::unexpected(reply.error());
+    return Json::parse(reply->text(), nullptr, false);
+}
+
 }  // namespace
 
 struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
@@ -42,6 +52,9 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     std::string prefix;
     std::uint64_t last_id = 0;
     Duration timeout = 10s;
+    record::ObjectReader reader{reply_depth};
+    record::ObjectReader nothing;
+    record::ObjectView empty = *nothing.read("{}");
     std::map<std::uint64_t, Waiting> waiting;  ///< by number: in the order asked
     OnRecord on_record;
     std::vector<std::string> types;  ///< of the records asked for; empty: all
@@ -56,7 +69,10 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     void start(const std::string& path);
     void connected();
     void on_line(std::string_view line);
-    void finish(std::uint64_t number, Result<Json> reply, std::vector<io::Fd> descriptors);
+    void on_answer(const record::ObjectView& message);
+    void finish(std::uint64_t number, Result<record::ValueView> reply, std::vector<io::Fd> descriptors);
+    void ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors, OnAnswer on_reply,
+             Haste haste = Haste::now);
     void arm(Instant deadline);
     void expire();
     void send_watch();
@@ -133,7 +149,7 @@ void Client::Impl::expire() {
     if (alive && next != Instant::max()) arm(next);
 }
 
-void Client::Impl::finish(std::uint64_t number, Result<Json> reply, std::vector<io::Fd> descriptors) {
+void Client::Impl::finish(std::uint64_t number, Result<record::ValueView> reply, std::vector<io::Fd> descriptors) {
     const auto found = waiting.find(number);
     if (found == waiting.end() || !alive) return;
     const auto on_reply = std::move(found->second.on_reply);
@@ -143,27 +159,29 @@ void Client::Impl::finish(std::uint64_t number, Result<Json> reply, std::vector<
 
 void Client::Impl::on_line(std::string_view line) {
     const auto keep = shared_from_this();
-    if (const auto number = plain_ok(line, prefix)) return finish(*number, Json::object(), {});
-    const Json message = Json::parse(line, nullptr, false);
-    if (!message.is_object()) return;
-    if (message.contains("type")) {  // a record, which may well have an id of its own; replies have no type
-        if (on_record) on_record(message);
-        return;
-    }
+    if (const auto number = plain_ok(line, prefix)) return finish(*number, empty, {});
+    const auto message = reader.read(line);
+    if (!message) return;
+    if (!message->contains("type")) return on_answer(*message);
+    // A record, which may well have an id of its own; replies have no type.
+    if (on_record) on_record(Json::parse(line, nullptr, false));
+}
+
+void Client::Impl::on_answer(const record::ObjectView& message) {
     const auto id = message.find("id");
-    if (id == message.end()) return;
+    if (!id) return;
     std::vector<io::Fd> descriptors;
-    if (const auto count = message.find("fds"); count != message.end() && count->is_number_unsigned()) {
-        if (auto taken = lines->take_descriptors(count->get<std::size_t>())) descriptors = std::move(*taken);
+    if (const auto count = message.find("fds"); count && count->number()) {
+        if (auto taken = lines->take_descriptors(static_cast<std::size_t>(*count->number())))
+            descriptors = std::move(*taken);
     }
-    if (!id->is_string()) return;
-    const auto text = id->get<std::string>();
-    if (!text.starts_with(prefix + "-")) return;
-    const auto number = text::parse_number(std::string_view(text).substr(prefix.size() + 1), UINT64_MAX);
+    const std::string_view text = id->string().value_or("");
+    if (!text.starts_with(prefix) || !text.substr(prefix.size()).starts_with('-')) return;
+    const auto number = text::parse_number(text.substr(prefix.size() + 1), UINT64_MAX);
     if (!number) return;
-    if (const auto ok = message.find("ok"); ok != message.end()) {
+    if (const auto ok = message.find("ok")) {
         finish(*number, *ok, std::move(descriptors));
-    } else if (const auto error = message.find("error"); error != message.end()) {
+    } else if (const auto error = message.find("error")) {
         finish(*number, std::unexpected(read_error(*error)), {});
     }
 }
@@ -186,27 +204,40 @@ void Client::request(const std::string& command, const Json& params, OnReply on_
 }
 
 void Client::request_text(std::string_view command, std::string_view params, OnReply on_reply, Haste haste) {
-    ask(
+    impl_->ask(
         command, params, {},
-        [answer = std::move(on_reply)](Result<Json> reply, const std::vector<io::Fd>&) {
-            if (answer) answer(std::move(reply));
+        [answer = std::move(on_reply)](const Result<record::ValueView>& reply, const std::vector<io::Fd>&) {
+            if (answer) answer(tree_of(reply));
         },
         haste);
+}
+
+void Client::request_view(std::string_view command, std::string_view params, OnView on_reply) {
+    impl_->ask(
+        command, params, {},
+        [answer = std::move(on_reply)](const Result<record::ValueView>& reply, const std::vector<io::Fd>&) {
+            if (!reply) return answer(std::unexpected(reply.error()));
+            const auto object = reply->object();
+            answer(object ? Result<record::ObjectView>(*object) : fail(Errc::bad_input, "the answer is not an object"));
+        });
 }
 
 void Client::request(const std::string& command, const Json& params, std::vector<io::Fd> descriptors,
                      OnReplyWithDescriptors on_reply) {
     assert(!params.contains("id") && !params.contains("cmd") && "the protocol's own keys");
-    ask(command, params.empty() ? std::string() : dump(params), std::move(descriptors), std::move(on_reply));
+    impl_->ask(command, params.empty() ? std::string() : dump(params), std::move(descriptors),
+               [answer = std::move(on_reply)](const Result<record::ValueView>& reply, std::vector<io::Fd> received) {
+                   answer(tree_of(reply), std::move(received));
+               });
 }
 
-void Client::ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors,
-                 OnReplyWithDescriptors on_reply, Haste haste) {
+void Client::Impl::ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors,
+                       OnAnswer on_reply, Haste haste) {
     assert(std::ranges::all_of(command, [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); }));
-    const std::uint64_t number = ++impl_->last_id;
+    const std::uint64_t number = ++last_id;
     std::string line;
     line.reserve(params.size() + 96);
-    line.append(R"({"id":")").append(impl_->prefix).append("-").append(std::to_string(number));
+    line.append(R"({"id":")").append(prefix).append("-").append(std::to_string(number));
     line.append(R"(","cmd":")").append(command).append("\"");
     if (!descriptors.empty()) line.append(R"(,"fds":)").append(std::to_string(descriptors.size()));
     if (params.size() > 2) {
@@ -214,18 +245,18 @@ void Client::ask(std::string_view command, std::string_view params, std::vector<
     } else {
         line += '}';
     }
-    const bool refused = impl_->waiting.size() >= max_waiting || line.size() > io::max_line;
+    const bool refused = waiting.size() >= max_waiting || line.size() > io::max_line;
     if (refused) {
         const char* why =
             line.size() > io::max_line ? "the request is longer than 1 MiB" : "65,536 requests wait already";
-        const bool posted = impl_->loop.post([on_reply, why] { on_reply(fail(Errc::exhausted, why), {}); });
+        const bool posted = loop.post([on_reply, why] { on_reply(fail(Errc::exhausted, why), {}); });
         if (!posted) on_reply(fail(Errc::exhausted, why), {});
         return;
     }
-    Waiting& entry = impl_->waiting[number];
-    entry = {std::move(line), std::move(descriptors), std::move(on_reply), impl_->loop.now() + impl_->timeout};
-    impl_->arm(entry.deadline);
-    if (impl_->lines->connected()) impl_->transmit(entry, haste);
+    Waiting& entry = waiting[number];
+    entry = {std::move(line), std::move(descriptors), std::move(on_reply), loop.now() + timeout};
+    arm(entry.deadline);
+    if (lines->connected()) transmit(entry, haste);
 }
 
 void Client::gather() {

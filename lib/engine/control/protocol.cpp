@@ -3,33 +3,31 @@
 #include <algorithm>
 #include <array>
 
-#include "json_tree.hpp"
-#include "natkit/base/text.hpp"
+#include "natkit/record/json_text.hpp"
 
 namespace natkit::control {
-Result<Request> parse_request(std::string_view line) {
-    Tree tree = read_tree(line);
-    if (tree.too_deep) return fail(Errc::bad_input, "nested too deep");
-    Request request;
-    request.body = std::move(tree.root);
-    if (!tree.good || !request.body.is_object())
-        return fail(Errc::bad_input, "not a JSON object: '" + text::printable(line, 60) + "'");
-    if (const auto id = request.body.find("id"); id != request.body.end()) {
-        if (!id->is_string()) return fail(Errc::bad_input, "id must be a string");
-        request.id = id->get<std::string>();
+
+Result<Request> parse_request(record::ObjectReader& reader, std::string_view line) {
+    const auto body = reader.read(line);
+    if (!body) return std::unexpected(body.error());
+    Request request{.body = *body, .id = {}, .command = {}};
+    if (const auto id = body->find("id")) {
+        const auto text = id->string();
+        if (!text) return fail(Errc::bad_input, "id must be a string");
+        request.id = *text;
         if (request.id.size() > max_id) return fail(Errc::bad_input, "id is longer than 128 bytes");
     }
-    const auto command = request.body.find("cmd");
-    if (command == request.body.end() || !command->is_string()) {
-        return fail(Errc::bad_input, "cmd is missing or not a string", request.id);
-    }
-    request.command = command->get<std::string>();
-    if (const auto count = request.body.find("fds"); count != request.body.end()) {
-        if (!count->is_number_unsigned() || count->get<std::uint64_t>() > io::max_descriptors) {
+    const auto command = body->string("cmd");
+    if (!command) return fail(Errc::bad_input, "cmd is missing or not a string", request.id);
+    request.command = *command;
+    if (const auto value = body->find("fds")) {
+        const auto count = value->number();
+        if (!count || *count > io::max_descriptors)
             return fail(Errc::bad_input, "fds must be a number up to 253", request.id);
-        }
-        request.descriptors = count->get<std::size_t>();
+        request.descriptors = static_cast<std::size_t>(*count);
     }
+    const auto brief = body->find("brief");
+    request.brief = brief && brief->flag().value_or(false);
     return request;
 }
 
@@ -37,42 +35,37 @@ std::string dump(const Json& value) {
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string error_reply(const std::string& id, const Error& error) {
-    Json reply = Json::object();
-    if (!id.empty()) reply["id"] = id;
-    Json& object = reply["error"];
-    object["code"] = to_string(error.code);
-    if (!error.where.empty()) object["where"] = error.where;
-    object["message"] = error.message;
-    return dump(reply);
+std::string error_reply(std::string_view id, const Error& error) {
+    record::ObjectText object;
+    object.text("code", to_string(error.code));
+    if (!error.where.empty()) object.text("where", error.where);
+    object.text("message", error.message);
+    record::ObjectText reply;
+    if (!id.empty()) reply.text("id", id);
+    reply.raw("error", object.close());
+    return reply.close();
 }
 
-std::string ok_reply(const std::string& id, const Json& result, std::size_t descriptors) {
-    const bool plain = !id.empty() && descriptors == 0 && std::ranges::all_of(id, [](char c) {
-        return c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
-    });
-    if (plain) return R"({"id":")" + id + R"(","ok":)" + (result.is_null() ? "{}" : dump(result)) + '}';
-    Json reply = Json::object();
-    if (!id.empty()) reply["id"] = id;
-    reply["ok"] = result.is_null() ? Json::object() : result;
-    if (descriptors > 0) reply["fds"] = descriptors;
-    return dump(reply);
+std::string ok_reply(std::string_view id, std::string_view result, std::size_t descriptors) {
+    record::ObjectText reply;
+    reply.reserve(id.size() + result.size() + 40);
+    if (!id.empty()) reply.text("id", id);
+    reply.raw("ok", result);
+    if (descriptors > 0) reply.number("fds", static_cast<std::int64_t>(descriptors));
+    return reply.close();
 }
 
-Error read_error(const Json& object) {
+Error read_error(const record::ValueView& value) {
     Error error{Errc::system, {}, "an error without a message"};
-    if (!object.is_object()) return error;
-    const auto text_at = [&](const char* key) {
-        const auto found = object.find(key);
-        return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-    };
+    const auto object = value.object();
+    if (!object) return error;
     constexpr std::array codes{Errc::bad_input, Errc::bad_config, Errc::usage,  Errc::not_found,
                                Errc::refused,   Errc::exhausted,  Errc::system, Errc::timed_out};
-    const std::string code = text_at("code");
+    const auto code = object->string("code").value_or("");
     const auto known = std::find_if(codes.begin(), codes.end(), [&](Errc c) { return code == to_string(c); });
     if (known != codes.end()) error.code = *known;
-    error.where = text_at("where");
-    if (auto message = text_at("message"); !message.empty()) error.message = std::move(message);
+    error.where = object->string("where").value_or("");
+    if (const auto message = object->string("message"); message && !message->empty()) error.message = *message;
     return error;
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 #include "natkit/base/text.hpp"
 #include "protocol.hpp"
@@ -34,7 +35,7 @@ struct Connection {
 };
 
 struct Command {
-    Server::Handler handler;
+    std::variant<Server::Handler, Server::ViewHandler> handler;
     Server::Repeat repeat;
 };
 
@@ -52,7 +53,8 @@ struct Server::Impl {
     std::unique_ptr<io::LineServer> listener;
     std::map<ConnectionId, Connection> connections;
     ConnectionId last_connection = 0;
-    std::unordered_map<std::string, Command> commands;
+    std::map<std::string, Command, std::less<>> commands;
+    record::ObjectReader reader;
     std::unordered_map<std::string, Remembered> remembered;
     std::deque<const std::pair<const std::string, Remembered>*> by_age;  ///< in `remembered`, oldest first
     std::size_t remembered_bytes = 0;
@@ -63,7 +65,8 @@ struct Server::Impl {
 
     void accept(io::Fd socket, const std::shared_ptr<Impl>& self);
     void on_line(ConnectionId from, std::string_view line, const std::shared_ptr<Impl>& self);
-    void run(ConnectionId from, Request& request, std::vector<io::Fd> descriptors, const std::shared_ptr<Impl>& self);
+    void run(ConnectionId from, std::string_view line, const Request& request, std::vector<io::Fd> descriptors,
+             const std::shared_ptr<Impl>& self);
     void start_watch(ConnectionId from, const Request& request);
     void send(ConnectionId to, const std::string& line, const std::vector<io::Fd>& descriptors = {});
     void send_later(ConnectionId to, const std::string& line);
@@ -96,11 +99,15 @@ struct Reply::State {
 };
 
 void Reply::ok(const Json& result) const {
-    state_->answer(ok_reply(state_->id, state_->brief ? Json::object() : result, 0), {});
+    ok_text(state_->brief || result.is_null() ? "{}" : dump(result));
+}
+
+void Reply::ok_text(std::string_view result) const {
+    state_->answer(ok_reply(state_->id, state_->brief ? "{}" : result, 0), {});
 }
 
 void Reply::ok(const Json& result, std::vector<io::Fd> descriptors) const {
-    const std::string line = ok_reply(state_->id, result, descriptors.size());
+    const std::string line = ok_reply(state_->id, result.is_null() ? "{}" : dump(result), descriptors.size());
     state_->answer(line, std::move(descriptors));
 }
 
@@ -160,7 +167,7 @@ bool Server::Impl::remember(ConnectionId from, const std::string& id) {
         by_age.push_back(&*found);
         forget_old();
     } else if (entry.waiting.empty()) {
-        send(from, entry.reply.empty() ? ok_reply(id, Json::object(), 0) : entry.reply);
+        send(from, entry.reply.empty() ? ok_reply(id, "{}", 0) : entry.reply);
     } else if (std::ranges::find(entry.waiting, from) == entry.waiting.end()) {
         std::erase_if(entry.waiting, [this](ConnectionId c) { return !connections.contains(c); });
         entry.waiting.push_back(from);
@@ -190,7 +197,7 @@ void Server::Impl::answer(const Reply::State& state, const std::string& line, st
 
 void Server::Impl::on_line(ConnectionId from, std::string_view line, const std::shared_ptr<Impl>& self) {
     if (text::trim(line).empty()) return;
-    auto request = parse_request(line);
+    auto request = parse_request(reader, line);
     if (!request) {
         Error error = request.error();
         const std::string id = std::exchange(error.where, {});
@@ -208,11 +215,11 @@ void Server::Impl::on_line(ConnectionId from, std::string_view line, const std::
         }
         descriptors = std::move(*taken);
     }
-    run(from, *request, std::move(descriptors), self);
+    run(from, line, *request, std::move(descriptors), self);
 }
 
-void Server::Impl::run(ConnectionId from, Request& request, std::vector<io::Fd> descriptors,
-                       const std::shared_ptr<Impl>& self) {
+void Server::Impl::run(ConnectionId from, std::string_view line, const Request& request,
+                       std::vector<io::Fd> descriptors, const std::shared_ptr<Impl>& self) {
     if (request.command == "watch") {
         start_watch(from, request);
         return;
@@ -226,11 +233,11 @@ void Server::Impl::run(ConnectionId from, Request& request, std::vector<io::Fd> 
     const bool keep = command->second.repeat == Repeat::remember && !request.id.empty();
     if (keep && !remember(from, request.id)) return;
     const auto state = std::make_shared<Reply::State>(self, from, request.id, keep);
-    const auto brief = request.body.find("brief");
-    state->brief = brief != request.body.end() && *brief == true;
+    state->brief = request.brief;
     const Reply reply(state);
+    if (const auto* quick = std::get_if<ViewHandler>(&command->second.handler)) return (*quick)(request.body, reply);
     try {
-        command->second.handler(request.body, std::move(descriptors), reply);
+        std::get<Handler>(command->second.handler)(Json::parse(line, nullptr, false), std::move(descriptors), reply);
     } catch (const Json::exception& error) {
         reply.error({Errc::bad_input, {}, std::string("a value of another type was expected: ") + error.what()});
     }
@@ -244,13 +251,13 @@ std::string_view type_of(const Json& record) {
 
 void Server::Impl::start_watch(ConnectionId from, const Request& request) {
     std::vector<std::string> types;
-    if (const auto list = request.body.find("types"); list != request.body.end() && list->is_array()) {
-        for (const Json& type : *list) {
-            if (type.is_string() && types.size() < 32) types.push_back(type.get<std::string>());
+    if (const auto wanted = request.body.find("types")) {
+        for (const record::ValueView type : wanted->list().value_or(std::vector<record::ValueView>())) {
+            if (type.string() && types.size() < 32) types.emplace_back(*type.string());
         }
     }
     if (const auto found = connections.find(from); found != connections.end()) found->second.types = types;
-    send(from, ok_reply(request.id, Json::object(), 0));
+    send(from, ok_reply(request.id, "{}", 0));
     if (snapshot) {
         snapshot([&](const Json& record) {
             const auto found = connections.find(from);
@@ -277,6 +284,12 @@ Server::~Server() {
 }
 
 void Server::on(std::string command, Handler handler, Repeat repeat) {
+    [[maybe_unused]] const bool fresh =
+        impl_->commands.try_emplace(std::move(command), std::move(handler), repeat).second;
+    assert(fresh);
+}
+
+void Server::on_view(std::string command, ViewHandler handler, Repeat repeat) {
     [[maybe_unused]] const bool fresh =
         impl_->commands.try_emplace(std::move(command), std::move(handler), repeat).second;
     assert(fresh);

@@ -155,15 +155,12 @@ record::ObjectText update_request(const UpdateLeg& request) {
     return object;
 }
 
-Result<Leg> read_leg(const Json& reply) {
-    const auto text = [&](const char* key) {
-        const auto found = reply.find(key);
-        return found != reply.end() && found->is_string() ? found->get<std::string>() : std::string();
-    };
-    Leg leg{.id = text("leg"), .local = {}, .rtcp = {}};
+Result<Leg> read_leg(const record::ObjectView& reply) {
+    const auto text = [&](const char* key) { return reply.string(key).value_or(""); };
+    Leg leg{.id = std::string(text("leg")), .local = {}, .rtcp = {}};
     auto local = Endpoint::parse(text("local"));
     if (leg.id.empty() || !local)
-        return fail(Errc::bad_input, "mediarelay gave no leg: " + reply.dump().substr(0, 200));
+        return fail(Errc::bad_input, "mediarelay gave no leg: " + reply.text().substr(0, 200));
     leg.local = *local;
     if (reply.contains("rtcp")) {
         auto rtcp = Endpoint::parse(text("rtcp"));

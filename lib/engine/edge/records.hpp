@@ -5,6 +5,7 @@
 #include "natkit/engine/edge/media.hpp"
 #include "natkit/engine/edge/output.hpp"
 #include "natkit/record/json_text.hpp"
+#include "natkit/record/json_view.hpp"
 #include "natkit/store/bindings.hpp"
 
 /// The JSON and the rows that sipedge speaks with others (natkit-records(7)).
@@ -27,7 +28,7 @@ using Json = nlohmann::ordered_json;
 /// Requests to mediarelay, to be completed and closed.
 [[nodiscard]] record::ObjectText open_request(const OpenLeg& request);
 [[nodiscard]] record::ObjectText update_request(const UpdateLeg& request);
-[[nodiscard]] Result<Leg> read_leg(const Json& reply);
+[[nodiscard]] Result<Leg> read_leg(const record::ObjectView& reply);
 
 /// The `owner_state` that mediarelay keeps for a call: the text of an object.
 [[nodiscard]] std::string state_text(const SessionState& state);

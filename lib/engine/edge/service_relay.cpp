@@ -71,7 +71,7 @@ void Service::Impl::free_legs(const FreeLegs& free, control::Client::Haste haste
 void Service::Impl::ask_relay(const OpenLeg& open) {
     record::ObjectText wanted = open_request(open);
     wanted.text("owner", owner);
-    relay.request_text("open", wanted.close(), [this, ticket = open.ticket](const Result<Json>& reply) {
+    relay.request_view("open", wanted.close(), [this, ticket = open.ticket](const Result<record::ObjectView>& reply) {
         Output out;
         auto leg = reply ? read_leg(*reply) : Result<Leg>(std::unexpected(reply.error()));
         edge.on_leg_opened(ticket, std::move(leg), now(), out);

@@ -75,7 +75,9 @@ Result<SessionState::Side> read_side(const Json& json) {
                             .setup = sdp::parse_setup(text_of(json, "setup"))};
     const auto leg = json.find("leg");
     if (leg == json.end()) return side;
-    auto read = read_leg(*leg);
+    record::ObjectReader reader;  // where replies are read, too
+    const auto view = reader.read(leg->dump(-1, ' ', false, Json::error_handler_t::replace));
+    auto read = view ? read_leg(*view) : Result<Leg>(std::unexpected(view.error()));
     if (!read) return std::unexpected(read.error());
     side.leg = std::move(*read);
     return side;

@@ -109,16 +109,27 @@ void Engine::journal(const std::vector<Journal::Change>& changes) {
     journal_failed_ = !written;
 }
 
-void Engine::restore(std::vector<Json> records) {
+void Engine::restore(const std::vector<std::string>& records) {
     const Together all(*this);
-    const auto opened = [](const Json& record) { return record.value("opened_ms", Json(0)); };
-    std::sort(records.begin(), records.end(), [&](const Json& a, const Json& b) { return opened(a) < opened(b); });
-    for (const Json& record : records) {
-        if (auto done = restore_leg(record); !done) {
-            const std::string id = record.value("leg", std::string());
-            log_.failures("leg " + text::printable(id, 40) + " of the journal is lost: " + to_string(done.error()));
-            journal({{.id = id, .record = nullptr}});
+    record::ObjectReader reader;
+    std::vector<record::Leg> legs;
+    const auto lose = [this](const std::string& id, const Error& why) {
+        log_.failures("leg " + text::printable(id, 40) + " of the journal is lost: " + to_string(why));
+        journal({{.id = id, .record = nullptr}});
+    };
+    for (const std::string& text : records) {
+        const auto record = reader.read(text);
+        auto leg = record ? record::parse_leg(*record) : Result<record::Leg>(std::unexpected(record.error()));
+        if (leg) {
+            legs.push_back(std::move(*leg));
+        } else {
+            lose(std::string(record ? record->string("leg").value_or("") : ""), leg.error());
         }
+    }
+    std::ranges::sort(legs, {}, &record::Leg::opened);
+    for (record::Leg& leg : legs) {
+        const std::string id = leg.id;
+        if (auto done = restore_leg(std::move(leg)); !done) lose(id, done.error());
     }
     for (auto& [key, entry] : legs_) {
         record::Leg& leg = entry.leg;
@@ -140,17 +151,15 @@ void Engine::restore(std::vector<Json> records) {
     }
 }
 
-Result<void> Engine::restore_leg(const Json& record) {
-    auto parsed = record::parse_leg(record);
-    if (!parsed) return std::unexpected(parsed.error());
-    const LegKey key = key_of(parsed->id);
+Result<void> Engine::restore_leg(record::Leg leg) {
+    const LegKey key = key_of(leg.id);
     if (key == 0 || legs_.contains(key)) return fail(Errc::bad_input, "not an id", "leg");
-    const auto kind = parsed->has_pair() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
-    if (!ports_.restore(parsed->bound, kind)) {
-        return fail(Errc::refused, to_string(parsed->bound) + " is no longer among the media ports");
+    const auto kind = leg.has_pair() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+    if (!ports_.restore(leg.bound, kind)) {
+        return fail(Errc::refused, to_string(leg.bound) + " is no longer among the media ports");
     }
     Entry entry;
-    entry.leg = std::move(*parsed);
+    entry.leg = std::move(leg);
     entry.order = ++last_order_;
     entry.worker = choose_worker(entry.leg);
     const Transport transport = relay::is_tcp(entry.leg.stream) ? Transport::tcp : Transport::udp;

@@ -8,15 +8,16 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "natkit/base/text.hpp"
+#include "natkit/record/json_text.hpp"
+#include "natkit/record/json_view.hpp"
 
 namespace natkit::mediarelay {
 namespace {
 
-constexpr int version = 1;
+constexpr unsigned version = 1;
 /// A new file costs the file system far more than a line: calls that come and go at once fill this many bytes first.
 constexpr std::size_t smallest_rewrite = std::size_t{1} << 20;
 constexpr std::size_t largest_file = std::size_t{256} << 20;
@@ -66,20 +67,14 @@ std::string seal(std::string text) {
     return text += end.data();
 }
 
-std::string seal(const Json& record) {
-    return seal(record.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
-/// The record of a sealed line, without its crc; nothing when it is torn or damaged.
-std::optional<Json> unseal(std::string_view line) {
+/// The text of a sealed line's record, without its crc; nothing when it is torn or damaged.
+std::optional<std::string> unseal(std::string_view line) {
     if (line.size() < seal_size + 1) return std::nullopt;
-    const std::string text = std::string(line.substr(0, line.size() - seal_size)) + "}";
+    std::string text = std::string(line.substr(0, line.size() - seal_size)) + "}";
     std::array<char, seal_size + 2> end{};
     std::snprintf(end.data(), end.size(), ",\"crc\":\"%08x\"}", crc32(text));
     if (line.substr(line.size() - seal_size) != end.data()) return std::nullopt;
-    Json record = Json::parse(text, nullptr, false);
-    if (!record.is_object()) return std::nullopt;
-    return record;
+    return text;
 }
 
 Result<void> write_all(const io::Fd& file, std::string_view bytes, const std::string& path) {
@@ -105,16 +100,12 @@ Result<std::string> read_file(const io::Fd& file, const std::string& path) {
     }
 }
 
-std::string text_at(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 /// What is wrong with a header; empty when it is ours.
-std::string judge_header(const std::optional<Json>& header, const std::string& boot_id) {
-    if (!header || text_at(*header, "type") != "mediarelay-journal") return "is not a journal of mediarelay";
-    if (header->value("version", Json(0)) != Json(version)) return "is of another version";
-    if (text_at(*header, "boot_id") != boot_id) return "is from before the host was started";
+std::string judge_header(const Result<record::ObjectView>& header, const std::string& boot_id) {
+    if (!header || header->string("type") != "mediarelay-journal") return "is not a journal of mediarelay";
+    const auto written_as = header->find("version");
+    if (!written_as || written_as->number() != std::uint64_t{version}) return "is of another version";
+    if (header->string("boot_id") != boot_id) return "is from before the host was started";
     return {};
 }
 
@@ -130,7 +121,11 @@ Result<io::Fd> open_locked(const std::string& path, int flags) {
 }  // namespace
 
 std::string Journal::header() const {
-    return seal(Json{{"type", "mediarelay-journal"}, {"version", version}, {"boot_id", boot_id_}});
+    record::ObjectText header;
+    header.text("type", "mediarelay-journal");
+    header.number("version", version);
+    header.text("boot_id", boot_id_);
+    return seal(header.close());
 }
 
 Result<Journal::Opened> Journal::open(const std::string& path, const std::string& boot_id) {
@@ -148,23 +143,26 @@ Result<Journal::Opened> Journal::open(const std::string& path, const std::string
     std::string problem;
     std::size_t damaged = 0;
     bool first = true;
+    record::ObjectReader reader;
     for (std::string_view rest = *bytes; !rest.empty();) {
         const std::size_t newline = rest.find('\n');
         // A line without its end was cut off by the kill: it is torn even if its sum should fit.
-        const auto record = newline == std::string_view::npos ? std::nullopt : unseal(rest.substr(0, newline));
+        const std::string_view line = rest.substr(0, newline);
+        const auto text = newline == std::string_view::npos ? std::nullopt : unseal(line);
+        const auto record = text ? reader.read(*text) : fail(Errc::bad_input, "torn or damaged");
         rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
         if (std::exchange(first, false)) {
             problem = judge_header(record, boot_id);
             if (!problem.empty()) break;
             continue;
         }
-        const std::string id = record ? text_at(*record, "leg") : std::string();
+        const std::string id(record ? record->string("leg").value_or("") : "");
         if (id.empty()) {
             ++damaged;
-        } else if (text_at(*record, "type") == "free") {
+        } else if (record->string("type") == "free") {
             journal.live_.erase(id);
         } else {
-            journal.live_[id] = seal(*record);
+            journal.live_[id] = std::string(line) + '\n';
         }
     }
     if (!problem.empty() || damaged > 0) {
@@ -212,7 +210,10 @@ Result<void> Journal::write(const std::vector<Change>& changes) {
             continue;
         }
         if (change.record == nullptr) {
-            text += seal(Json{{"type", "free"}, {"leg", change.id}});
+            record::ObjectText freed;
+            freed.text("type", "free");
+            freed.text("leg", change.id);
+            text += seal(freed.close());
             continue;
         }
         std::string line = seal(*change.record);

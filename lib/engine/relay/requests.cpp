@@ -12,7 +12,7 @@ constexpr std::size_t max_text = 512;
 
 /// One of two words, or a default.
 template <class Enum>
-Result<Enum> choice(const Json& request, const char* key, Enum first, Enum second, Enum otherwise) {
+Result<Enum> choice(const record::ObjectView& request, const char* key, Enum first, Enum second, Enum otherwise) {
     const auto given = text_of(request, key);
     if (!given) return std::unexpected(given.error());
     if (given->empty()) return otherwise;
@@ -24,7 +24,7 @@ Result<Enum> choice(const Json& request, const char* key, Enum first, Enum secon
         key);
 }
 
-Result<relay::Stream> stream_of(const Json& request) {
+Result<relay::Stream> stream_of(const record::ObjectView& request) {
     const auto given = text_of(request, "stream");
     if (!given) return std::unexpected(given.error());
     if (given->empty()) return relay::Stream::rtp;
@@ -33,13 +33,12 @@ Result<relay::Stream> stream_of(const Json& request) {
                 "stream");
 }
 
-Result<unsigned> connections_of(const Json& request) {
+Result<unsigned> connections_of(const record::ObjectView& request) {
     const auto found = request.find("connections");
-    if (found == request.end()) return 1U;
-    if (!found->is_number_unsigned() || found->get<std::uint64_t>() > 1000) {
-        return must("connections", "must be a small number");
-    }
-    return found->get<unsigned>();
+    if (!found) return 1U;
+    const auto count = found->number();
+    if (!count || *count > 1000) return must("connections", "must be a small number");
+    return static_cast<unsigned>(*count);
 }
 
 }  // namespace
@@ -48,54 +47,53 @@ std::unexpected<Error> must(const std::string& key, const char* what) {
     return fail(Errc::bad_input, what, key);
 }
 
-Result<std::string> text_of(const Json& request, const char* key, bool required) {
+Result<std::string> text_of(const record::ObjectView& request, const char* key, bool required) {
     const auto found = request.find(key);
-    if (found == request.end()) {
+    if (!found) {
         if (required) return must(key, "missing");
         return std::string();
     }
-    if (!found->is_string() || found->get_ref<const std::string&>().size() > max_text) {
-        return must(key, "must be a string of at most 512 bytes");
-    }
-    return found->get<std::string>();
+    const auto text = found->string();
+    if (!text || text->size() > max_text) return must(key, "must be a string of at most 512 bytes");
+    return std::string(*text);
 }
 
-Result<std::optional<bool>> flag_of(const Json& request, const char* key) {
+Result<std::optional<bool>> flag_of(const record::ObjectView& request, const char* key) {
     const auto found = request.find(key);
-    if (found == request.end()) return std::optional<bool>();
-    if (!found->is_boolean()) return must(key, "must be true or false");
-    return std::optional<bool>(found->get<bool>());
+    if (!found) return std::optional<bool>();
+    const auto flag = found->flag();
+    if (!flag) return must(key, "must be true or false");
+    return flag;
 }
 
-Json with_port(const Json& party, relay::Stream stream) {
-    Json full = party;
-    const auto endpoint = full.find("endpoint");
-    if (stream != relay::Stream::t120 || endpoint == full.end() || !endpoint->is_string()) return full;
-    if (const auto address = IpAddress::parse(endpoint->get<std::string>())) {
-        *endpoint = to_string(Endpoint{*address, relay::t120_port});
-    }
-    return full;
-}
-
-std::string owner_state_of(const Json& request) {
+std::string owner_state_of(const record::ObjectView& request) {
     const auto found = request.find("owner_state");
-    return found == request.end() ? std::string() : found->dump(-1, ' ', false, Json::error_handler_t::replace);
+    return found ? found->text() : std::string();
 }
 
 void add_default_setup(Json& open, bool offerer) {
-    const auto stream = stream_of(open);
+    const auto name = open.find("stream");
+    const auto stream = name != open.end() && name->is_string()
+                            ? relay::parse_stream(name->get_ref<const std::string&>())
+                            : std::nullopt;
     const auto party = open.find("party");
     if (!stream || !relay::is_tcp(*stream) || party == open.end() || !party->is_object()) return;
     if (party->contains("setup")) return;
     (*party)["setup"] = sdp::to_string(relay::default_setup(*stream, offerer));
 }
 
-Result<relay::Party> Service::read_party(const Json& object, relay::Stream stream) const {
-    if (!object.is_object()) return must("party", "must be an object");
-    const bool whole = stream != relay::Stream::t120 && object.contains("place");
-    const Result<Json> full = whole ? Json() : with_place(with_port(object, stream));
-    if (!full) return std::unexpected(full.error());
-    auto party = record::parse_party(whole ? object : *full);
+Result<relay::Party> Service::read_party(const record::ValueView& value, relay::Stream stream) const {
+    auto object = value.object();
+    if (!object) return must("party", "must be an object");
+    std::optional<record::ObjectReader> reader;  // of the party as it is after the additions
+    if (stream == relay::Stream::t120 || !object->contains("place")) {
+        const auto full = completed(*object, stream);
+        if (!full) return std::unexpected(full.error());
+        const auto again = reader.emplace().read(*full);
+        if (!again) return std::unexpected(again.error());
+        object = *again;
+    }
+    auto party = record::parse_party(*object);
     if (!party) return party;
     if (party->place == nat::Place::far_end && party->visible && !party->site) {
         party->site = nat::site_of(*party->visible, engine_->options().networks);
@@ -103,12 +101,17 @@ Result<relay::Party> Service::read_party(const Json& object, relay::Stream strea
     return party;
 }
 
-/// A script may leave to us what the configuration knows.
-Result<Json> Service::with_place(Json party) const {
-    if (party.contains("place")) return party;
+/// A script may leave to us what the configuration knows, and T.120's own port. The text of the whole party.
+Result<std::string> Service::completed(const record::ObjectView& given, relay::Stream stream) const {
+    Json party = Json::parse(given.text(), nullptr, false);
+    if (const auto endpoint = given.string("endpoint"); endpoint && stream == relay::Stream::t120) {
+        if (const auto address = IpAddress::parse(*endpoint))
+            party["endpoint"] = to_string(Endpoint{*address, relay::t120_port});
+    }
+    if (given.contains("place")) return party.dump();
     const auto address = [&](const char* key) -> std::optional<IpAddress> {
-        const auto text = text_of(party, key);
-        if (!text || text->empty()) return std::nullopt;
+        const auto text = given.string(key);
+        if (!text) return std::nullopt;
         if (const auto plain = IpAddress::parse(*text)) return *plain;
         const auto endpoint = Endpoint::parse(*text);
         return endpoint ? std::optional(endpoint->address) : std::nullopt;
@@ -118,16 +121,16 @@ Result<Json> Service::with_place(Json party) const {
     if (!known) return must("party.place", "missing, and there is no address to tell it from");
     party["place"] = nat::to_string(nat::classify_address(*known, engine_->options().networks).place);
     if (party["place"] == "far-end" && !visible) party["visible"] = to_string(*known);
-    return party;
+    return party.dump();
 }
 
-Result<OpenRequest> Service::read_open(const Json& request, const std::string& where) const {
+Result<OpenRequest> Service::read_open(const record::ObjectView& request, const std::string& where) const {
     OpenRequest open;
     const auto stream = stream_of(request);
     if (!stream) return std::unexpected(stream.error());
     const auto connections = connections_of(request);
     if (!connections) return std::unexpected(connections.error());
-    if (const auto party = request.find("party"); party != request.end()) {
+    if (const auto party = request.find("party")) {
         auto parsed = read_party(*party, *stream);
         if (!parsed) return std::unexpected(parsed.error());
         open.party = *parsed;

@@ -12,12 +12,10 @@ namespace natkit::mediarelay {
 
 [[nodiscard]] std::unexpected<Error> must(const std::string& key, const char* what);
 /// A string of at most 512 bytes; empty when it is missing and need not be there.
-[[nodiscard]] Result<std::string> text_of(const Json& request, const char* key, bool required = false);
-[[nodiscard]] Result<std::optional<bool>> flag_of(const Json& request, const char* key);
+[[nodiscard]] Result<std::string> text_of(const record::ObjectView& request, const char* key, bool required = false);
+[[nodiscard]] Result<std::optional<bool>> flag_of(const record::ObjectView& request, const char* key);
 /// The owner's JSON as text; empty when there is none.
-[[nodiscard]] std::string owner_state_of(const Json& request);
-/// A party's object; T.120 has a port of its own: an address alone is enough.
-[[nodiscard]] Json with_port(const Json& party, relay::Stream stream);
+[[nodiscard]] std::string owner_state_of(const record::ObjectView& request);
 /// Of two parties `a` is the one that offers: by RFC 4145 section 4 it connects and the other listens; with T.120,
 /// which has no a=setup, it is the other way round.
 void add_default_setup(Json& open, bool offerer);

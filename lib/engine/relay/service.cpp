@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
+#include "natkit/record/json_text.hpp"
 #include "requests.hpp"
 
 namespace natkit::mediarelay {
@@ -15,10 +16,18 @@ using relay::Component;
 /// A reply is one line, and a line has a bound: `list` answers in pages.
 constexpr std::size_t page_bytes = 700'000;
 
-Json shown(const record::Leg& leg) {
-    Json reply = {{"leg", leg.id}, {"local", to_string(leg.local(Component::rtp))}};
-    if (leg.stream == relay::Stream::rtp) reply["rtcp"] = to_string(leg.local(Component::rtcp));
-    return reply;
+std::string shown(const record::Leg& leg) {
+    record::ObjectText reply;
+    reply.text("leg", leg.id);
+    reply.text("local", to_string(leg.local(Component::rtp)));
+    if (leg.stream == relay::Stream::rtp) reply.text("rtcp", to_string(leg.local(Component::rtcp)));
+    return reply.close();
+}
+
+std::string freed(std::size_t legs) {
+    record::ObjectText reply;
+    reply.number("freed", static_cast<std::int64_t>(legs));
+    return reply.close();
 }
 
 Json with_statistics(const record::Leg& leg, const Plane::Statistics& all) {
@@ -41,7 +50,7 @@ void prefix_where(Error& error, const std::string& prefix) {
 
 }  // namespace
 
-Service::Answer Service::open(const Json& request) {
+Service::TextAnswer Service::open(const View& request) {
     if (request.contains("leg")) {
         const auto leg = text_of(request, "leg");
         if (!leg) return std::unexpected(leg.error());
@@ -57,7 +66,7 @@ Service::Answer Service::open(const Json& request) {
     return shown(**leg);
 }
 
-Service::Answer Service::reserve(const Json& request) {
+Service::TextAnswer Service::reserve(const View& request) {
     auto open = read_open(request, "");
     if (!open) return std::unexpected(open.error());
     if (const record::Leg* before = engine_->find_request(open->request)) return shown(*before);
@@ -66,11 +75,11 @@ Service::Answer Service::reserve(const Json& request) {
     return shown(**leg);
 }
 
-Service::Answer Service::update(const Json& request) {
+Service::TextAnswer Service::update(const View& request) {
     const auto leg = text_of(request, "leg", true);
     if (!leg) return std::unexpected(leg.error());
     UpdateRequest update;
-    if (const auto party = request.find("party"); party != request.end()) {
+    if (const auto party = request.find("party")) {
         const record::Leg* known = engine_->find(*leg);
         auto parsed = read_party(*party, known == nullptr ? relay::Stream::rtp : known->stream);
         if (!parsed) return std::unexpected(parsed.error());
@@ -91,45 +100,51 @@ Service::Answer Service::update(const Json& request) {
     if (request.contains("owner_state")) update.owner_state = owner_state_of(request);
     const auto updated = engine_->update(*leg, update);
     if (!updated) return std::unexpected(updated.error());
-    if (const auto brief = request.find("brief"); brief != request.end() && *brief == true) return Json::object();
     return shown(**updated);
 }
 
-Service::Answer Service::join(const Json& request) {
+Service::TextAnswer Service::join(const View& request) {
     const auto a = text_of(request, "a", true);
     const auto b = text_of(request, "b", true);
     if (!a) return std::unexpected(a.error());
     if (!b) return std::unexpected(b.error());
     if (auto done = engine_->join(*a, *b); !done) return std::unexpected(done.error());
-    return Json{{"a", *a}, {"b", *b}};
+    record::ObjectText reply;
+    reply.text("a", *a);
+    reply.text("b", *b);
+    return reply.close();
 }
 
-Service::Answer Service::part(const Json& request) {
+Service::TextAnswer Service::part(const View& request) {
     const auto leg = text_of(request, "leg", true);
     if (!leg) return std::unexpected(leg.error());
     if (auto done = engine_->part(*leg); !done) return std::unexpected(done.error());
-    return Json{{"leg", *leg}};
+    record::ObjectText reply;
+    reply.text("leg", *leg);
+    return reply.close();
 }
 
-Service::Answer Service::free(const Json& request) {
+Service::TextAnswer Service::free(const View& request) {
     if (request.contains("call_id")) {
         const auto call_id = text_of(request, "call_id");
         if (!call_id) return std::unexpected(call_id.error());
-        return Json{{"freed", engine_->free_call(*call_id)}};
+        return freed(engine_->free_call(*call_id));
     }
-    if (const auto legs = request.find("legs"); legs != request.end()) {
-        if (!legs->is_array()) return must("legs", "must be a list");
-        std::size_t freed = 0;
-        for (const Json& leg : *legs) {
-            if (!leg.is_string()) return must("legs", "must hold strings");
-            if (engine_->free(leg.get<std::string>())) ++freed;
+    if (const auto value = request.find("legs")) {
+        const auto legs = value->list();
+        if (!legs) return must("legs", "must be a list");
+        std::size_t count = 0;
+        for (const record::ValueView& leg : *legs) {
+            const auto id = leg.string();
+            if (!id) return must("legs", "must hold strings");
+            if (engine_->free(std::string(*id))) ++count;
         }
-        return Json{{"freed", freed}};
+        return freed(count);
     }
     const auto leg = text_of(request, "leg", true);
     if (!leg) return std::unexpected(leg.error());
     if (auto done = engine_->free(*leg); !done) return std::unexpected(done.error());
-    return Json{{"freed", 1}};
+    return freed(1);
 }
 
 Service::Answer Service::relay(const Json& request) {
@@ -149,33 +164,40 @@ Service::Answer Service::relay(const Json& request) {
             if (request.contains(key) && !full.contains(key)) full[key] = request[key];
         }
         add_default_setup(full, name == std::string_view("a"));
-        auto open = read_open(full, std::string("/") + name);
+        const auto text = full.dump(-1, ' ', false, Json::error_handler_t::replace);
+        record::ObjectReader reader;
+        const auto side_view = reader.read(text);
+        if (!side_view) return undo(side_view.error(), name);
+        auto open = read_open(*side_view, std::string("/") + name);
         if (!open) return undo(open.error(), name);
         if (const record::Leg* before = engine_->find_request(open->request)) {
-            reply[name] = shown(*before);
+            reply[name] = Json::parse(shown(*before), nullptr, false);
             continue;
         }
         const auto leg = engine_->open(*open);
         if (!leg) return undo(leg.error(), name);
         made.push_back((*leg)->id);
-        reply[name] = shown(**leg);
+        reply[name] = Json::parse(shown(**leg), nullptr, false);
     }
     const auto joined = engine_->join(reply["a"]["leg"].get<std::string>(), reply["b"]["leg"].get<std::string>());
     if (!joined) return undo(joined.error(), "join");
     return reply;
 }
 
-Service::Answer Service::claim(const Json& request) {
+Service::TextAnswer Service::claim(const View& request) {
     const auto owner = text_of(request, "owner", true);
     if (!owner) return std::unexpected(owner.error());
-    if (const auto legs = request.find("legs"); legs != request.end()) {
-        if (!legs->is_array()) return must("legs", "must be a list");
-        for (const Json& leg : *legs) {
-            if (leg.is_string()) engine_->keep(leg.get<std::string>());
+    if (const auto value = request.find("legs")) {
+        const auto legs = value->list();
+        if (!legs) return must("legs", "must be a list");
+        for (const record::ValueView& leg : *legs) {
+            if (const auto id = leg.string()) engine_->keep(std::string(*id));
         }
-        return Json::object();
+        return "{}";
     }
-    return Json{{"legs", engine_->claim(*owner)}};
+    record::ObjectText reply;
+    reply.number("legs", static_cast<std::int64_t>(engine_->claim(*owner)));
+    return reply.close();
 }
 
 Service::Answer Service::status(const Json&) {
@@ -205,24 +227,27 @@ Service::Answer Service::stop(const Json&) {
     return Json::object();
 }
 
-Service::Answer Service::log_level(const Json& request) {
+Service::TextAnswer Service::log_level(const View& request) {
     const auto text = text_of(request, "level", true);
     if (!text) return std::unexpected(text.error());
     const auto level = parse_log_level(*text);
     if (!level) return std::unexpected(level.error());
     engine_->set_log_level(*level);
-    return Json{{"level", to_string(*level)}};
+    record::ObjectText reply;
+    reply.text("level", to_string(*level));
+    return reply.close();
 }
 
-void Service::list(const Json& request, const control::Reply& reply) {
+void Service::list(const View& request, const control::Reply& reply) {
     const auto call_id = text_of(request, "call_id");
     const auto owner = text_of(request, "owner");
     if (!call_id) return reply.error(call_id.error());
     if (!owner) return reply.error(owner.error());
     std::uint64_t after = 0;
-    if (const auto cursor = request.find("after"); cursor != request.end()) {
-        if (!cursor->is_number_unsigned()) return reply.error({Errc::bad_input, "after", "must be the next of a page"});
-        after = cursor->get<std::uint64_t>();
+    if (const auto cursor = request.find("after")) {
+        const auto number = cursor->number();
+        if (!number) return reply.error({Errc::bad_input, "after", "must be the next of a page"});
+        after = *number;
     }
     engine_->collect({},
                      [this, reply, after, wanted_call = *call_id, wanted_owner = *owner](const Plane::Statistics& all) {
@@ -247,7 +272,7 @@ void Service::list(const Json& request, const control::Reply& reply) {
                      });
 }
 
-void Service::show(const Json& request, const control::Reply& reply) {
+void Service::show(const View& request, const control::Reply& reply) {
     const auto id = text_of(request, "leg", true);
     if (!id) return reply.error(id.error());
     if (engine_->find(*id) == nullptr)
@@ -279,24 +304,35 @@ void Service::add_commands() {
             },
             repeat);
     };
+    const auto add_quick = [this](const char* name, QuickCommand command) {
+        server_->on_view(name, [this, command](const View& request, const control::Reply& reply) {
+            if (!turn_) turn_.emplace(*engine_);
+            const TextAnswer answer = (this->*command)(request);
+            if (answer) {
+                reply.ok_text(*answer);
+            } else {
+                reply.error(answer.error());
+            }
+        });
+    };
     server_->set_before_answers([this] { turn_.reset(); });
-    add("open", &Service::open);
-    add("reserve", &Service::reserve);
-    add("update", &Service::update);
-    add("join", &Service::join);
-    add("part", &Service::part);
-    add("free", &Service::free);
+    add_quick("open", &Service::open);
+    add_quick("reserve", &Service::reserve);
+    add_quick("update", &Service::update);
+    add_quick("join", &Service::join);
+    add_quick("part", &Service::part);
+    add_quick("free", &Service::free);
+    add_quick("claim", &Service::claim);
+    add_quick("log-level", &Service::log_level);
     add("relay", &Service::relay);
-    add("claim", &Service::claim);
     add("reload", &Service::reload);
     add("stop", &Service::stop);
-    add("log-level", &Service::log_level);
     add("status", &Service::status, Server::Repeat::run);
-    server_->on(
-        "list", [this](const Json& request, std::vector<io::Fd>, const control::Reply& reply) { list(request, reply); },
+    server_->on_view(
+        "list", [this](const View& request, const control::Reply& reply) { list(request, reply); },
         Server::Repeat::run);
-    server_->on(
-        "show", [this](const Json& request, std::vector<io::Fd>, const control::Reply& reply) { show(request, reply); },
+    server_->on_view(
+        "show", [this](const View& request, const control::Reply& reply) { show(request, reply); },
         Server::Repeat::run);
     server_->set_snapshot([this](const auto& send) {
         for (const auto& [order, leg] : engine_->legs()) send(record::to_json(*leg));

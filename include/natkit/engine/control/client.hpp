@@ -20,6 +20,8 @@ class Client {
     /// Include <nlohmann/json.hpp> where these are called.
     using OnReply = std::function<void(Result<Json> reply)>;
     using OnReplyWithDescriptors = std::function<void(Result<Json> reply, std::vector<io::Fd> descriptors)>;
+    /// For answers that come often: no tree is made of them. The view is good during the call.
+    using OnView = std::function<void(const Result<record::ObjectView>& reply)>;
     using OnRecord = std::function<void(const Json& record)>;
     using OnState = std::function<void(bool connected, const std::string& why)>;
 
@@ -38,6 +40,7 @@ class Client {
     /// milliseconds later: to wake the other end costs more than most requests.
     enum class Haste : std::uint8_t { now, later };
     void request_text(std::string_view command, std::string_view params, OnReply on_reply, Haste haste = Haste::now);
+    void request_view(std::string_view command, std::string_view params, OnView on_reply);
 
     /// Until flush(), requests are gathered, to leave with one write.
     void gather();
@@ -56,9 +59,6 @@ class Client {
     [[nodiscard]] std::size_t waiting() const noexcept;  ///< requests without an answer yet
 
   private:
-    void ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors,
-             OnReplyWithDescriptors on_reply, Haste haste = Haste::now);
-
     struct Impl;
     std::shared_ptr<Impl> impl_;
 };

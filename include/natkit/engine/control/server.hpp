@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "natkit/io/lines.hpp"
+#include "natkit/record/json_view.hpp"
 
 /// The one protocol between the programs and their users: JSON lines over a Unix socket (natkit-records(7), CONTROL).
 /// A request `{"id","cmd",…}`, a reply `{"id","ok":{…}}` or `{"id","error":{code,where,message}}`. Keys keep their
@@ -22,6 +23,8 @@ using Json = nlohmann::ordered_json;
 class Reply {
   public:
     void ok(const Json& result) const;
+    /// The same, `result` as the text of an object.
+    void ok_text(std::string_view result) const;
     /// Descriptors travel beside the reply, which says how many in `fds`.
     void ok(const Json& result, std::vector<io::Fd> descriptors) const;
     void error(const Error& error) const;
@@ -41,6 +44,8 @@ class Reply {
 class Server {
   public:
     using Handler = std::function<void(const Json& request, std::vector<io::Fd> descriptors, Reply reply)>;
+    /// For requests that come often: no tree is made of them. The view is good during the call. Descriptors are closed.
+    using ViewHandler = std::function<void(const record::ObjectView& request, Reply reply)>;
     /// Calls `send` for every record of the present state.
     using Snapshot = std::function<void(const std::function<void(const Json& record)>& send)>;
     enum class Repeat : std::uint8_t { remember, run };
@@ -53,6 +58,7 @@ class Server {
 
     /// The command's name must be new. The handler must not throw; a JSON exception becomes an error reply.
     void on(std::string command, Handler handler, Repeat repeat = Repeat::remember);
+    void on_view(std::string command, ViewHandler handler, Repeat repeat = Repeat::remember);
 
     /// Called after the commands that came together, before their answers leave: what they all did can be made safe at
     /// once.

@@ -19,6 +19,8 @@
 
 namespace natkit::mediarelay {
 
+using Json = nlohmann::ordered_json;
+
 /// What mediarelay takes from the configuration.
 struct Options {
     relay::PortRange ports;
@@ -164,8 +166,8 @@ class Engine {
     [[nodiscard]] Result<void> open_sockets(Entry& entry);
     void bring_together(Entry& a, Entry& b);
     void unjoin(Entry& entry);
-    void restore(std::vector<Json> records);
-    [[nodiscard]] Result<void> restore_leg(const Json& record);
+    void restore(const std::vector<std::string>& records);
+    [[nodiscard]] Result<void> restore_leg(record::Leg leg);
     void on_events(const std::vector<relay::Event>& events);
     void on_latched(const relay::Event& event);
     void on_refused(const relay::Event& event);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -9,8 +8,6 @@
 #include "natkit/io/fd.hpp"
 
 namespace natkit::mediarelay {
-
-using Json = nlohmann::ordered_json;
 
 /// What a killed process leaves to the next one: the legs, one JSON line for each change, each with its CRC-32, after a
 /// header {version, boot_id}. Mode 0600, locked, rewritten when it has grown to twice what is alive, and to a megabyte
@@ -49,7 +46,7 @@ class Journal {
 
 struct Journal::Opened {
     std::unique_ptr<Journal> journal;
-    std::vector<Json> legs;             ///< in no order
+    std::vector<std::string> legs;      ///< the text of each, in no order
     std::vector<std::string> messages;  ///< what an operator should know
 };
 

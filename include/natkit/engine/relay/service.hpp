@@ -25,30 +25,33 @@ class Service {
     [[nodiscard]] Engine& engine() noexcept { return *engine_; }
 
   private:
+    using View = record::ObjectView;
     using Answer = Result<Json>;
+    using TextAnswer = Result<std::string>;  ///< the text of an object, for what is asked often
     using Command = Answer (Service::*)(const Json& request);
+    using QuickCommand = TextAnswer (Service::*)(const View& request);
 
     Service(io::Loop& loop, Hooks hooks) : loop_(loop), hooks_(std::move(hooks)), started_(loop.now()) {}
     void add_commands();
 
-    Answer open(const Json& request);
-    Answer reserve(const Json& request);
-    Answer update(const Json& request);
-    Answer join(const Json& request);
-    Answer part(const Json& request);
-    Answer free(const Json& request);
+    TextAnswer open(const View& request);
+    TextAnswer reserve(const View& request);
+    TextAnswer update(const View& request);
+    TextAnswer join(const View& request);
+    TextAnswer part(const View& request);
+    TextAnswer free(const View& request);
     Answer relay(const Json& request);
-    Answer claim(const Json& request);
+    TextAnswer claim(const View& request);
     Answer status(const Json& request);
     Answer reload(const Json& request);
     Answer stop(const Json& request);
-    Answer log_level(const Json& request);
-    void list(const Json& request, const control::Reply& reply);
-    void show(const Json& request, const control::Reply& reply);
+    TextAnswer log_level(const View& request);
+    void list(const View& request, const control::Reply& reply);
+    void show(const View& request, const control::Reply& reply);
 
-    [[nodiscard]] Result<OpenRequest> read_open(const Json& request, const std::string& where) const;
-    [[nodiscard]] Result<relay::Party> read_party(const Json& object, relay::Stream stream) const;
-    [[nodiscard]] Result<Json> with_place(Json party) const;
+    [[nodiscard]] Result<OpenRequest> read_open(const View& request, const std::string& where) const;
+    [[nodiscard]] Result<relay::Party> read_party(const record::ValueView& value, relay::Stream stream) const;
+    [[nodiscard]] Result<std::string> completed(const View& party, relay::Stream stream) const;
 
     io::Loop& loop_;
     Hooks hooks_;

@@ -11,6 +11,7 @@
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
 #include "natkit/io/udp.hpp"
+#include "natkit/record/json_text.hpp"
 
 using namespace natkit;
 using namespace natkit::control;
@@ -61,6 +62,13 @@ struct Fixture {
             const std::size_t count = fds.size();
             reply.ok({{"got", count}}, std::move(fds));
         });
+        server->on_view("quick", [this](const record::ObjectView& request, const Reply& reply) {
+            ++runs;
+            if (!request.contains("text")) return reply.error({Errc::bad_input, "text", "missing"});
+            record::ObjectText answer;
+            answer.raw("text", request.find("text")->text());
+            reply.ok_text(answer.close());
+        });
         server->set_snapshot([](const auto& send) {
             send(Json{{"type", "client"}, {"n", 1}});
             send(Json{{"type", "client"}, {"n", 2}});
@@ -99,6 +107,12 @@ TEST_CASE("control::Server: replies byte for byte") {
         {"an error with its place", R"({"id":"a-2","cmd":"fail"})",
          R"({"id":"a-2","error":{"code":"exhausted","where":"ports","message":"all in use"}})"},
         {"not JSON", "hello", R"({"error":{"code":"bad-input","message":"not a JSON object: 'hello'"}})"},
+        {"read without a tree", R"({"id":"a \u00e9\"", "cmd":"quick", "text":"x", "text": [1, {"a":null}]})",
+         "{\"id\":\"a \xc3\xa9\\\"\",\"ok\":{\"text\":[1,{\"a\":null}]}}"},
+        {"read without a tree, briefly", R"({"id":"a-b","cmd":"quick","text":"x","brief":true})",
+         R"({"id":"a-b","ok":{}})"},
+        {"without a tree, and wrong", R"({"cmd":"quick"})",
+         R"({"error":{"code":"bad-input","where":"text","message":"missing"}})"},
         {"no command", R"({"id":"a-3"})",
          R"({"id":"a-3","error":{"code":"bad-input","message":"cmd is missing or not a string"}})"},
         {"an unknown command", R"({"id":"a-4","cmd":"fly"})",
@@ -119,7 +133,7 @@ TEST_CASE("control::Server: replies byte for byte") {
         REQUIRE(run_until(f.loop, [&] { return !raw.lines.empty(); }));
         CHECK(text::lower(raw.lines[0]) == text::lower(c.reply));
     }
-    CHECK(f.runs == 2);
+    CHECK(f.runs == 5);
 }
 
 TEST_CASE(
@@ -268,6 +282,26 @@ TEST_CASE("control::Client: a request without haste leaves with the next one, in
     client.request_text("echo", R"({"text":"alone"})", note, Client::Haste::later);
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 4; }));
     CHECK(seen[3] == R"({"text":"alone","run":4})");
+}
+
+TEST_CASE("control::Client: answers without a tree") {
+    Fixture f;
+    Client client(f.loop, f.path, random_prefix());
+    client.set_timeout(50ms);
+    std::vector<std::string> seen;
+    const auto note = [&](const Result<record::ObjectView>& reply) {
+        seen.push_back(reply ? reply->text() : to_string(reply.error()));
+    };
+    const std::string deep = std::string(60, '[') + std::string(60, ']');
+    client.request_view("quick", R"({"text":)" + deep + "}", note);
+    client.request_view("quick", {}, note);
+    client.request_view("quick", R"({"text":"x","brief":true})", note);
+    client.request_view("hold", {}, note);
+    REQUIRE(run_until(f.loop, [&] { return seen.size() == 4; }));
+    CHECK(seen[0] == R"({"text":)" + deep + "}");
+    CHECK(seen[1] == "text: missing");
+    CHECK(seen[2] == "{}");
+    CHECK(seen[3] == "no answer in 50ms");
 }
 
 TEST_CASE("control::Client: what was not answered is asked again of the next server, with its id") {
