@@ -1,5 +1,8 @@
 #include "natkit/base/endpoint.hpp"
 
+#include <array>
+#include <charconv>
+
 #include "natkit/base/text.hpp"
 
 namespace natkit {
@@ -24,8 +27,17 @@ Result<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_po
 }
 
 std::string to_string(const Endpoint& endpoint) {
-    const std::string address = to_string(endpoint.address);
-    return (endpoint.address.is_v4() ? address : "[" + address + "]") + ":" + std::to_string(endpoint.port);
+    std::array<char, endpoint_chars> text;  // NOLINT(*-member-init): written below
+    return {text.data(), write(text.data(), endpoint)};
+}
+
+char* write(char* out, const Endpoint& endpoint) noexcept {
+    const bool bare = endpoint.address.is_v4();
+    if (!bare) *out++ = '[';
+    out = write(out, endpoint.address);
+    if (!bare) *out++ = ']';
+    *out++ = ':';
+    return std::to_chars(out, out + 5, endpoint.port).ptr;
 }
 
 std::size_t EndpointHash::operator()(const Endpoint& endpoint) const noexcept {

@@ -86,7 +86,18 @@ std::optional<std::array<std::uint8_t, 16>> parse_v6(std::string_view text) {
     return bytes;
 }
 
-std::string v6_to_string(std::span<const std::uint8_t> bytes) {
+char* write_v4(char* out, std::span<const std::uint8_t> bytes) noexcept {
+    for (std::size_t i = 0; i < 4; ++i) {
+        if (i > 0) *out++ = '.';
+        const unsigned byte = bytes[i];
+        if (byte >= 100) *out++ = static_cast<char>('0' + byte / 100);
+        if (byte >= 10) *out++ = static_cast<char>('0' + byte / 10 % 10);
+        *out++ = static_cast<char>('0' + byte % 10);
+    }
+    return out;
+}
+
+char* write_v6(char* out, std::span<const std::uint8_t> bytes) noexcept {
     std::array<unsigned, 8> groups{};
     for (std::size_t i = 0; i < 8; ++i) groups[i] = static_cast<unsigned>(bytes[i * 2] << 8 | bytes[i * 2 + 1]);
     // RFC 5952 section 4.2: the longest run of zero groups, the first of equals, never a single one.
@@ -101,20 +112,18 @@ std::string v6_to_string(std::span<const std::uint8_t> bytes) {
         }
         if (length > 0) i += length - 1;
     }
-    std::string text;
     for (std::size_t i = 0; i < 8;) {
         if (i == best) {
-            text += "::";
+            *out++ = ':';
+            *out++ = ':';
             i += best_length;
             continue;
         }
-        if (!text.empty() && text.back() != ':') text += ':';
-        std::array<char, 4> digits{};
-        const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), groups[i], 16);
-        text.append(digits.data(), end);
+        if (i > 0 && i != best + best_length) *out++ = ':';
+        out = std::to_chars(out, out + 4, groups[i], 16).ptr;
         ++i;
     }
-    return text;
+    return out;
 }
 
 /// How many leading bits two addresses of one family share.
@@ -194,14 +203,12 @@ bool IpAddress::is_broadcast() const noexcept {
 }
 
 std::string to_string(const IpAddress& address) {
-    const auto bytes = address.bytes();
-    if (!address.is_v4()) return v6_to_string(bytes);
-    std::string text;
-    for (std::size_t i = 0; i < 4; ++i) {
-        if (i > 0) text += '.';
-        text += std::to_string(bytes[i]);
-    }
-    return text;
+    std::array<char, address_chars> text;  // NOLINT(*-member-init): written below
+    return {text.data(), write(text.data(), address)};
+}
+
+char* write(char* out, const IpAddress& address) noexcept {
+    return address.is_v4() ? write_v4(out, address.bytes()) : write_v6(out, address.bytes());
 }
 
 Result<IpRange> IpRange::parse_cidr(std::string_view text, std::size_t slash) {

@@ -7,28 +7,28 @@ namespace {
 
 using relay::Component;
 
-std::string text_of(const relay::Party& party) {
-    ObjectText object;
-    object.text("place", nat::to_string(party.place));
-    if (party.endpoint) object.text("endpoint", natkit::to_string(*party.endpoint));
-    if (party.rtcp) object.text("rtcp", natkit::to_string(*party.rtcp));
-    if (party.visible) object.text("visible", natkit::to_string(*party.visible));
-    if (party.site) object.text("site", natkit::to_string(*party.site));
-    if (party.setup) object.text("setup", sdp::to_string(*party.setup));
-    return object.close();
+void add_party(ObjectText& record, const relay::Party& party) {
+    record.enter("party");
+    record.text("place", nat::to_string(party.place));
+    if (party.endpoint) record.text("endpoint", *party.endpoint);
+    if (party.rtcp) record.text("rtcp", *party.rtcp);
+    if (party.visible) record.text("visible", *party.visible);
+    if (party.site) record.text("site", natkit::to_string(*party.site));
+    if (party.setup) record.text("setup", sdp::to_string(*party.setup));
+    record.leave();
 }
 
-std::string text_of(const std::array<std::optional<Leg::Latched>, 2>& latched) {
-    ObjectText both;
+void add_latched(ObjectText& record, const std::array<std::optional<Leg::Latched>, 2>& latched) {
+    record.enter("latched");
     for (const Component component : {Component::rtp, Component::rtcp}) {
         const auto& each = latched[static_cast<std::size_t>(component)];
         if (!each) continue;
-        ObjectText object;
-        object.text("endpoint", natkit::to_string(each->endpoint));
-        object.text("rule", relay::to_string(each->rule));
-        both.raw(relay::to_string(component), object.close());
+        record.enter(relay::to_string(component));
+        record.text("endpoint", each->endpoint);
+        record.text("rule", relay::to_string(each->rule));
+        record.leave();
     }
-    return both.close();
+    record.leave();
 }
 
 }  // namespace
@@ -43,15 +43,15 @@ std::string journal_text(const Leg& leg) {
     record.text("stream", relay::to_string(leg.stream));
     record.text("side", relay::to_string(leg.side));
     record.text("family", natkit::to_string(leg.bound.address.family()));
-    record.text("local", natkit::to_string(leg.local(Component::rtp)));
-    if (leg.has_rtcp()) record.text("rtcp", natkit::to_string(leg.local(Component::rtcp)));
-    if (leg.advertised != leg.bound.address) record.text("bound", natkit::to_string(leg.bound));
+    record.text("local", leg.local(Component::rtp));
+    if (leg.has_rtcp()) record.text("rtcp", leg.local(Component::rtcp));
+    if (leg.advertised != leg.bound.address) record.text("bound", leg.bound);
     if (leg.mux) record.flag("mux", true);
     if (leg.connections != 1) record.number("connections", leg.connections);
     if (leg.hold) record.flag("hold", true);
-    if (leg.party) record.raw("party", text_of(*leg.party));
+    if (leg.party) add_party(record, *leg.party);
     if (!leg.joined.empty()) record.text("joined", leg.joined);
-    if (leg.latched[0] || leg.latched[1]) record.raw("latched", text_of(leg.latched));
+    if (leg.latched[0] || leg.latched[1]) add_latched(record, leg.latched);
     if (!leg.owner.empty()) record.text("owner", leg.owner);
     if (!leg.owner_state.empty()) record.raw("owner_state", leg.owner_state);
     record.number("opened_ms", leg.opened.time_since_epoch().count());

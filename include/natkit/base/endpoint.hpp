@@ -22,6 +22,9 @@ struct Endpoint {
 };
 
 [[nodiscard]] std::string to_string(const Endpoint& endpoint);
+/// Writes what to_string() says to `out`, which has room for `endpoint_chars`; returns the end of it.
+inline constexpr std::size_t endpoint_chars = address_chars + 8;
+[[nodiscard]] char* write(char* out, const Endpoint& endpoint) noexcept;
 
 /// For unordered containers.
 struct EndpointHash {

@@ -55,6 +55,9 @@ class IpAddress {
 
 /// Without brackets; IPv6 in the canonical form of RFC 5952.
 [[nodiscard]] std::string to_string(const IpAddress& address);
+/// Writes what to_string() says to `out`, which has room for `address_chars`; returns the end of it.
+inline constexpr std::size_t address_chars = 39;
+[[nodiscard]] char* write(char* out, const IpAddress& address) noexcept;
 
 /// The addresses from `first` to `last`, both included and of one family.
 class IpRange {

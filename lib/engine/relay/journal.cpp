@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <optional>
 
 #include "natkit/base/text.hpp"
@@ -59,21 +59,32 @@ std::uint32_t crc32(std::string_view bytes) {
 /// `,"crc":"xxxxxxxx"}` takes the place of the closing brace.
 constexpr std::size_t seal_size = 18;
 
-/// A line of the text of an object.
-std::string seal(std::string text) {
-    std::array<char, seal_size + 2> end{};
-    std::snprintf(end.data(), end.size(), ",\"crc\":\"%08x\"}\n", crc32(text));
+using Seal = std::array<char, seal_size>;
+
+/// What takes the place of the closing brace of an object with that text.
+Seal seal_of(std::string_view object) {
+    constexpr std::string_view shape = R"(,"crc":"00000000"})";
+    static_assert(shape.size() == seal_size);
+    Seal seal{};
+    shape.copy(seal.data(), seal.size());
+    std::uint32_t sum = crc32(object);
+    for (std::size_t i = seal_size - 3; sum != 0; --i, sum >>= 4) seal[i] = "0123456789abcdef"[sum & 15];
+    return seal;
+}
+
+/// Makes a line of the text of an object, which begins there.
+void seal(std::string& text, std::size_t start) {
+    const Seal end = seal_of(std::string_view(text).substr(start));
     text.pop_back();
-    return text += end.data();
+    text.append(end.data(), end.size()).push_back('\n');
 }
 
 /// The text of a sealed line's record, without its crc; nothing when it is torn or damaged.
 std::optional<std::string> unseal(std::string_view line) {
     if (line.size() < seal_size + 1) return std::nullopt;
     std::string text = std::string(line.substr(0, line.size() - seal_size)) + "}";
-    std::array<char, seal_size + 2> end{};
-    std::snprintf(end.data(), end.size(), ",\"crc\":\"%08x\"}", crc32(text));
-    if (line.substr(line.size() - seal_size) != end.data()) return std::nullopt;
+    const Seal end = seal_of(text);
+    if (line.substr(line.size() - seal_size) != std::string_view(end.data(), end.size())) return std::nullopt;
     return text;
 }
 
@@ -125,7 +136,9 @@ std::string Journal::header() const {
     header.text("type", "mediarelay-journal");
     header.number("version", version);
     header.text("boot_id", boot_id_);
-    return seal(header.close());
+    std::string line = header.close();
+    seal(line, 0);
+    return line;
 }
 
 Result<Journal::Opened> Journal::open(const std::string& path, const std::string& boot_id) {
@@ -201,6 +214,8 @@ Result<void> Journal::rewrite() {
 
 Result<void> Journal::write(const std::vector<Change>& changes) {
     std::string text;
+    if (written_.capacity() <= smallest_rewrite) text = std::exchange(written_, {});
+    text.clear();
     for (const Change& change : changes) {
         const auto old = live_.find(change.id);
         if (old != live_.end()) {
@@ -210,17 +225,30 @@ Result<void> Journal::write(const std::vector<Change>& changes) {
             continue;
         }
         if (change.record == nullptr) {
-            record::ObjectText freed;
+            const std::size_t start = text.size();
+            record::ObjectText freed(std::move(text));
             freed.text("type", "free");
             freed.text("leg", change.id);
-            text += seal(freed.close());
+            text = freed.close();
+            seal(text, start);
             continue;
         }
-        std::string line = seal(*change.record);
-        live_size_ += line.size();
-        text += line;
-        live_[change.id] = std::move(line);
+        const std::size_t start = text.size();
+        text += *change.record;
+        seal(text, start);
+        live_size_ += text.size() - start;
+        if (old != live_.end()) {
+            old->second.assign(text, start);
+        } else {
+            live_.emplace(change.id, text.substr(start));
+        }
     }
+    written_ = std::move(text);
+    return append(written_);
+}
+
+/// Writes lines that belong together, or the whole journal anew.
+Result<void> Journal::append(const std::string& text) {
     if (text.empty()) return {};
     if (torn_ || size_ + text.size() > std::max(smallest_rewrite, 2 * live_size_)) return rewrite();
     size_ += text.size();

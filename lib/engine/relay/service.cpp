@@ -19,8 +19,8 @@ constexpr std::size_t page_bytes = 700'000;
 std::string shown(const record::Leg& leg) {
     record::ObjectText reply;
     reply.text("leg", leg.id);
-    reply.text("local", to_string(leg.local(Component::rtp)));
-    if (leg.stream == relay::Stream::rtp) reply.text("rtcp", to_string(leg.local(Component::rtcp)));
+    reply.text("local", leg.local(Component::rtp));
+    if (leg.stream == relay::Stream::rtp) reply.text("rtcp", leg.local(Component::rtcp));
     return reply.close();
 }
 

@@ -32,6 +32,7 @@ class Journal {
 
   private:
     Journal() = default;
+    [[nodiscard]] Result<void> append(const std::string& text);
     [[nodiscard]] Result<void> rewrite();
     [[nodiscard]] std::string header() const;
 
@@ -41,7 +42,8 @@ class Journal {
     std::unordered_map<std::string, std::string> live_;  ///< leg id → its line
     std::size_t live_size_ = 0;
     std::size_t size_ = 0;
-    bool torn_ = false;  ///< the last write failed
+    std::string written_;  ///< last; its room is used again
+    bool torn_ = false;    ///< the last write failed
 };
 
 struct Journal::Opened {
