@@ -74,9 +74,10 @@ std::string ValueView::text() const {
 
 std::optional<ValueView> ObjectView::find(std::string_view key) const noexcept {
     std::optional<ValueView> found;
-    const auto object = get<dom::object>();
-    const auto end = object->end();
-    for (auto member = object->begin(); member != end; ++member) {
+    dom::object object;
+    if (std::bit_cast<dom::element>(place_).get(object) != simdjson::SUCCESS) return found;
+    const auto end = object.end();
+    for (auto member = object.begin(); member != end; ++member) {
         if (member.key_equals(key)) found = ValueView(std::bit_cast<Place>(member.value()));
     }
     return found;

@@ -59,6 +59,7 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       claim_timer_(loop, [this] { close_unclaimed(); }),
       late_(loop,
             [this] {
+                write_unsaved();
                 for (const auto& worker : workers_) worker->flush();
             }),
       alive_(std::make_shared<bool>(true)),
@@ -83,14 +84,14 @@ void Engine::post(unsigned worker, Worker::Task task, Worker::Haste haste) {
 }
 
 void Engine::commit() {
-    write_unsaved();
+    const auto lives = [this](LegKey key) { return legs_.contains(key); };
+    if (unsaved_haste_ || std::ranges::any_of(unsaved_, lives)) write_unsaved();
+    bool late = !unsaved_.empty();
     for (const auto& worker : workers_) {
-        if (worker->urgent()) {
-            worker->flush();
-        } else if (worker->waiting() && !late_.active()) {
-            late_.start_in(late_by);
-        }
+        if (worker->urgent()) worker->flush();
+        late = late || worker->waiting();
     }
+    if (late && !late_.active()) late_.start_in(late_by);
 }
 
 unsigned Engine::choose_worker(const record::Leg& leg) {
@@ -102,6 +103,7 @@ unsigned Engine::choose_worker(const record::Leg& leg) {
 }
 
 Engine::~Engine() {
+    write_unsaved();
     *alive_ = false;
 }
 

@@ -189,7 +189,7 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     return &leg;
 }
 
-void Engine::unjoin(Entry& entry) {
+void Engine::unjoin(Entry& entry, Worker::Haste haste) {
     const auto peer = legs_.find(key_of(entry.leg.joined));
     entry.leg.joined.clear();
     if (peer == legs_.end()) return;
@@ -198,7 +198,7 @@ void Engine::unjoin(Entry& entry) {
     other.leg.joined.clear();
     if (entry.leg.state == LegState::joined) entry.leg.state = LegState::open;
     other.leg.state = LegState::open;
-    post(entry.worker, [key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); });
+    post(entry.worker, [key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); }, haste);
     tell_session(entry.leg, other.leg, "parted");
 }
 
@@ -258,20 +258,21 @@ Result<void> Engine::part(const std::string& id) {
     return {};
 }
 
-Result<void> Engine::free(const std::string& id, const char* why) {
+Result<void> Engine::free(const std::string& id, const char* why, Worker::Haste haste) {
     auto entry = get(id);
     if (!entry) return std::unexpected(entry.error());
     Entry& one = **entry;
+    if (one.leg.owner.empty()) haste = Worker::Haste::now;  // nobody would miss its end, were it lost with this process
     const auto peer = legs_.find(key_of(one.leg.joined));
-    if (!one.leg.joined.empty()) unjoin(one);
+    if (!one.leg.joined.empty()) unjoin(one, haste);
     if (one.in_plane) {
         // The port cools down for longer than the worker needs to close it.
-        post(one.worker, [key = key_of(id)](Plane& plane) { plane.remove(key); });
+        post(one.worker, [key = key_of(id)](Plane& plane) { plane.remove(key); }, haste);
     }
     ports_.give_back(one.leg.bound, kind_of(one.leg), loop_.now());
     const Together both(*this);
     if (peer != legs_.end()) save({&peer->second});
-    save_freed(key_of(id));
+    save_freed(key_of(id), haste);
     tell_leg(one, why);
     if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
     const auto [first, last] = by_call_.equal_range(one.leg.call_id);

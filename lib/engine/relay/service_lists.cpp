@@ -1,0 +1,80 @@
+// Legs with what their packet threads count: list and show.
+#include <nlohmann/json.hpp>
+
+#include "natkit/base/text.hpp"
+#include "natkit/engine/relay/service.hpp"
+#include "requests.hpp"
+
+namespace natkit::mediarelay {
+namespace {
+
+/// A reply is one line, and a line has a bound: `list` answers in pages.
+constexpr std::size_t page_bytes = 700'000;
+
+Json with_statistics(const record::Leg& leg, const Plane::Statistics& all) {
+    Json record = record::to_json(leg);
+    const auto found = all.find(Engine::key_of(leg.id));
+    if (found == all.end()) return record;
+    record["statistics"] = record::to_json(found->second);
+    if (leg.joined.empty() || relay::is_tcp(leg.stream)) return record;
+    Json& audio = record["audio"] = {{"state", relay::to_string(found->second.flow)}};
+    if (found->second.mute != 0) {
+        audio["mute"] = Engine::id_of(found->second.mute);
+        audio["cause"] = relay::to_string(found->second.cause);
+    }
+    return record;
+}
+
+}  // namespace
+
+void Service::list(const View& request, const control::Reply& reply) {
+    const auto call_id = text_of(request, "call_id");
+    const auto owner = text_of(request, "owner");
+    if (!call_id) return reply.error(call_id.error());
+    if (!owner) return reply.error(owner.error());
+    std::uint64_t after = 0;
+    if (const auto cursor = request.find("after")) {
+        const auto number = cursor->number();
+        if (!number) return reply.error({Errc::bad_input, "after", "must be the next of a page"});
+        after = *number;
+    }
+    engine_->collect({},
+                     [this, reply, after, wanted_call = *call_id, wanted_owner = *owner](const Plane::Statistics& all) {
+                         Json legs = Json::array();
+                         std::size_t bytes = 0;
+                         std::uint64_t last = 0;
+                         bool more = false;
+                         for (const auto& [order, leg] : engine_->legs()) {
+                             if (order <= after || (!wanted_call.empty() && leg->call_id != wanted_call) ||
+                                 (!wanted_owner.empty() && leg->owner != wanted_owner)) {
+                                 continue;
+                             }
+                             more = bytes > page_bytes;
+                             if (more) break;
+                             legs.push_back(with_statistics(*leg, all));
+                             bytes += legs.back().dump(-1, ' ', false, Json::error_handler_t::replace).size();
+                             last = order;
+                         }
+                         Json page = {{"legs", std::move(legs)}};
+                         if (more) page["next"] = last;
+                         reply.ok(page);
+                     });
+}
+
+void Service::show(const View& request, const control::Reply& reply) {
+    const auto id = text_of(request, "leg", true);
+    if (!id) return reply.error(id.error());
+    if (engine_->find(*id) == nullptr)
+        return reply.error({Errc::not_found, "leg", "no leg '" + text::printable(*id, 40) + "'"});
+    engine_->collect(*id, [this, reply, id = *id](const Plane::Statistics& all) {
+        Json legs = Json::array();
+        const record::Leg* leg = engine_->find(id);
+        if (leg != nullptr) {
+            legs.push_back(with_statistics(*leg, all));
+            if (const record::Leg* peer = engine_->find(leg->joined)) legs.push_back(with_statistics(*peer, all));
+        }
+        reply.ok({{"legs", std::move(legs)}});
+    });
+}
+
+}  // namespace natkit::mediarelay

@@ -1,0 +1,101 @@
+#include "natkit/engine/relay/engine.hpp"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+using namespace natkit;
+using namespace natkit::mediarelay;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Fixture {
+    std::filesystem::path folder;
+    io::Loop loop;
+    std::unique_ptr<Engine> engine;
+
+    Fixture() {
+        std::string name = (std::filesystem::temp_directory_path() / "natkit-engine-XXXXXX").string();
+        folder = ::mkdtemp(name.data());
+        Options options;
+        options.ports = relay::PortRange{.first = 41000, .last = 41999};
+        options.lan = options.wan = {IpAddress::parse("127.0.0.1").value()};
+        options.journal = file();
+        engine = Engine::start(loop, options, [](const Json&) {}).value();
+        engine->set_log_level(LogLevel::failures);
+    }
+    ~Fixture() {
+        engine.reset();
+        std::filesystem::remove_all(folder);
+    }
+    [[nodiscard]] std::string file() const { return (folder / "j").string(); }
+    [[nodiscard]] bool journalled(const std::string& freed) const {
+        std::ostringstream text;
+        text << std::ifstream(file()).rdbuf();
+        return text.str().find(R"({"type":"free","leg":")" + freed) != std::string::npos;
+    }
+    std::string open(const std::string& owner) {
+        return engine->open({.party = {}, .call_id = "c", .owner = owner, .owner_state = {}, .request = {}})
+            .value()
+            ->id;
+    }
+    bool run_until(const std::function<bool()>& done) {
+        bool late = false;
+        io::Timer limit(loop, [&] { late = true; });
+        limit.start_in(5s);
+        while (!done() && !late) loop.run_once();
+        return done();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("mediarelay::Engine: what is freed without haste is journalled with what comes next, or a little later") {
+    Fixture f;
+    const std::string a = f.open("edge");
+    const std::string b = f.open("edge");
+    const std::string c = f.open("edge");
+    const std::string other = f.open("edge");
+    REQUIRE(f.engine->join(a, b).has_value());
+    {
+        const Engine::Together both(*f.engine);
+        REQUIRE(f.engine->free(a, "freed", Worker::Haste::later).has_value());
+        REQUIRE(f.engine->free(b, "freed", Worker::Haste::later).has_value());
+    }
+    CHECK(f.engine->find(a) == nullptr);
+    CHECK(f.engine->status().ports_in_use == 4);  // at once, as all that is asked of the engine
+    CHECK_FALSE(f.journalled(a));
+    REQUIRE(f.run_until([&] { return f.journalled(a); }));
+    CHECK(f.journalled(b));
+
+    REQUIRE(f.engine->free(c, "freed", Worker::Haste::later).has_value());
+    CHECK_FALSE(f.journalled(c));
+    REQUIRE(f.engine->update(other, {.party = {}, .renew = false, .hold = true, .mux = {}, .owner_state = {}}));
+    CHECK(f.journalled(c));
+}
+
+TEST_CASE(
+    "mediarelay::Engine: what has haste, has no owner, leaves a changed leg behind, or is the last is journalled") {
+    Fixture f;
+    const std::string hasty = f.open("edge");
+    const std::string unowned = f.open("");
+    const std::string left = f.open("edge");
+    const std::string stays = f.open("edge");
+    REQUIRE(f.engine->join(left, stays).has_value());
+    REQUIRE(f.engine->free(hasty).has_value());
+    CHECK(f.journalled(hasty));
+    REQUIRE(f.engine->free(unowned, "freed", Worker::Haste::later).has_value());
+    CHECK(f.journalled(unowned));
+    REQUIRE(f.engine->free(left, "freed", Worker::Haste::later).has_value());
+    CHECK(f.journalled(left));
+    REQUIRE(f.engine->free(stays, "freed", Worker::Haste::later).has_value());
+    CHECK_FALSE(f.journalled(stays));
+    f.engine.reset();
+    CHECK(f.journalled(stays));
+}
