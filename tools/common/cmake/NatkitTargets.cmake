@@ -79,3 +79,15 @@ function(natkit_program name)
     endforeach()
     install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endfunction()
+
+# natkit_mimalloc(PROGRAM …): their strings and tables come and go with every call, which mimalloc does for less than the
+# C library. The sanitizers' builds have an allocator of their own.
+function(natkit_mimalloc)
+    if(NATKIT_SANITIZE OR NATKIT_FUZZ)
+        return()
+    endif()
+    find_package(mimalloc REQUIRED)
+    foreach(program IN LISTS ARGN)
+        target_link_libraries(${program} PRIVATE -Wl,--push-state,--no-as-needed mimalloc -Wl,--pop-state)
+    endforeach()
+endfunction()
