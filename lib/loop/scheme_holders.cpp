@@ -13,7 +13,9 @@ std::vector<LegId> Scheme::take_changed() {
     std::ranges::sort(changed_);
     const auto repeats = std::ranges::unique(changed_);
     changed_.erase(repeats.begin(), repeats.end());
-    return std::exchange(changed_, {});
+    std::vector<LegId> taken(changed_);
+    changed_.clear();  // and keeps its room
+    return taken;
 }
 
 /// Of a pass that changes: its legs, those its parties were told, and whatever all these are joined with.

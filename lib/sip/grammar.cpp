@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "natkit/base/text.hpp"
 
@@ -18,6 +19,8 @@ namespace {
 
 /// Longest single value handed to the parser; RFC 3261 sets no limit, a UDP datagram does.
 constexpr std::size_t longest_value = 16'384;
+constexpr std::size_t usual_params = 4;
+constexpr std::size_t usual_values = 4;
 
 /// The memory of one parse: what usual values need is part of it, the rest comes from the heap.
 class Home {
@@ -60,6 +63,7 @@ bool parseable(std::string_view text) {
 
 Params params_of(const msg_param_t* params) {
     std::vector<std::pair<std::string, std::string>> items;
+    if (params != nullptr) items.reserve(usual_params);
     for (; params != nullptr && *params != nullptr; ++params) {
         const std::string_view item = *params;
         const std::size_t equals = item.find('=');
@@ -127,6 +131,31 @@ std::size_t params_begin(std::string_view text) {
         }
     }
     return text.size();
+}
+
+/// Takes a value off a list of them, with the comma behind it; it may be empty.
+std::string_view next_value(std::string_view& rest) {
+    static constexpr auto marks = Letters(R"(\"<>,)");
+    bool quoted = false;
+    bool angle = false;
+    std::size_t end = rest.find(',') == std::string_view::npos ? rest.size() : 0;
+    for (; end < rest.size(); ++end) {
+        const char c = rest[end];
+        if (!marks.hold(c)) continue;
+        if (quoted && c == '\\') {
+            ++end;
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (!quoted && (c == '<' || c == '>')) {
+            angle = c == '<';
+        } else if (!quoted && !angle && c == ',') {
+            break;
+        }
+    }
+    end = std::min(end, rest.size());
+    const std::string_view value = text::trim(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    return value;
 }
 
 }  // namespace
@@ -226,57 +255,44 @@ Result<CSeq> CSeq::parse(std::string_view text) {
 
 std::vector<std::string_view> split_values(std::string_view text) {
     std::vector<std::string_view> values;
-    if (text.find(',') == std::string_view::npos) {
-        const std::string_view value = text::trim(text);
+    if (text.find(',') != std::string_view::npos) values.reserve(usual_values);
+    while (!text.empty()) {
+        const std::string_view value = next_value(text);
         if (!value.empty()) values.push_back(value);
-        return values;
     }
-    bool quoted = false;
-    bool angle = false;
-    std::size_t begin = 0;
-    const auto take = [&](std::size_t end) {
-        const std::string_view value = text::trim(text.substr(begin, end - begin));
-        if (!value.empty()) values.push_back(value);
-        begin = end + 1;
-    };
-    constexpr auto marks = Letters(R"(\"<>,)");
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (!marks.hold(c)) continue;
-        if (quoted && c == '\\') {
-            ++i;
-        } else if (c == '"') {
-            quoted = !quoted;
-        } else if (!quoted && (c == '<' || c == '>')) {
-            angle = c == '<';
-        } else if (!quoted && !angle && c == ',') {
-            take(i);
-        }
-    }
-    take(text.size());
     return values;
+}
+
+std::string_view first_value(std::string_view text) {
+    std::string_view value;
+    while (!text.empty() && value.empty()) value = next_value(text);
+    return value;
 }
 
 std::string with_param(std::string_view text, std::string_view name, std::optional<std::string_view> value) {
     const std::size_t begin = params_begin(text);
-    std::string result(text.substr(0, begin));
-    const std::string setting =
-        value ? ";" + std::string(name) + (value->empty() ? "" : "=") + std::string(*value) : std::string();
-    bool done = false;
+    std::string result;
+    result.reserve(text.size() + name.size() + (value ? value->size() : 0) + 2);
+    result += text.substr(0, begin);
+    bool done = !value;
+    const auto set = [&] {
+        if (std::exchange(done, true)) return;
+        (result += ';') += name;
+        if (!value->empty()) (result += '=') += *value;
+    };
     std::string_view rest = text.substr(begin);
     while (!rest.empty()) {  // rest starts with ';'
         const std::size_t end = 1 + params_begin(rest.substr(1));
         const std::string_view item = rest.substr(0, end);
         const std::string_view item_name = text::trim(item.substr(1, item.find('=') - 1));
         if (text::iequals(item_name, name)) {
-            if (!done) result += setting;
-            done = true;
+            set();
         } else {
             result += item;
         }
         rest.remove_prefix(end);
     }
-    if (!done) result += setting;
+    set();
     return result;
 }
 

@@ -263,8 +263,12 @@ std::vector<std::string_view> Message::values(Name name) const {
     std::vector<std::string_view> all;
     for (const Header& header : headers()) {
         if (header.name != name) continue;
-        const auto values = split_values(header.value);
-        all.insert(all.end(), values.begin(), values.end());
+        auto values = split_values(header.value);
+        if (all.empty()) {
+            all = std::move(values);
+        } else {
+            all.insert(all.end(), values.begin(), values.end());
+        }
     }
     return all;
 }
@@ -277,8 +281,8 @@ std::string_view Message::value(Name name) const noexcept {
 const Result<Via>& Message::top_via() const {
     auto& kept = content_->top_via;
     if (kept) return *kept;
-    const auto vias = split_values(value(Name::via));
-    kept = vias.empty() ? fail(Errc::bad_input, "missing Via") : Via::parse(vias.front());
+    const std::string_view first = first_value(value(Name::via));
+    kept = first.empty() ? fail(Errc::bad_input, "missing Via") : Via::parse(first);
     return *kept;
 }
 

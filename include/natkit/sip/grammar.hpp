@@ -77,6 +77,8 @@ struct CSeq {
 /// The values of a header field that may hold several, cut at the commas outside quotes and angle brackets, trimmed.
 /// Empty ones are left out.
 [[nodiscard]] std::vector<std::string_view> split_values(std::string_view text);
+/// The first of them, or an empty text.
+[[nodiscard]] std::string_view first_value(std::string_view text);
 
 /// A value with its parameter set, added or (with nothing) removed; everything else stays byte for byte.
 /// `value` is the new value, or an empty text for a parameter without one.

@@ -45,15 +45,22 @@ std::vector<std::string> Edge::record_routes(const sip::Message& request, const 
     return routes;
 }
 
+std::string Edge::own_via(const sip::Flow& flow, std::string_view branch) const {
+    std::string via;
+    via.reserve(128);
+    via += "SIP/2.0/";
+    for (const char c : std::string_view(to_string(flow.transport))) via += static_cast<char>(c - 'a' + 'A');
+    (via += ' ') += host_port(flow);
+    (via += ";branch=") += branch;
+    return via += ";rport";
+}
+
 sip::Sent Edge::outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
                          const Stripped& stripped, std::optional<std::string> body) const {
     sip::Edit edit(request);
     edit.set_start_line(std::string(request.method()) + " " + branch.uri + " SIP/2.0");
-    std::string transport = to_string(branch.flow.transport);
-    for (char& c : transport) c = static_cast<char>(c - 'a' + 'A');
     std::string own_branch = std::string(branch_prefix) + secrets_.random_hex() + "-" + print_text(stripped.print);
-    edit.prepend(sip::Name::via,
-                 "SIP/2.0/" + transport + " " + host_port(branch.flow) + ";branch=" + own_branch + ";rport");
+    edit.prepend(sip::Name::via, own_via(branch.flow, own_branch));
     if (makes_dialog(request)) {
         for (const std::string& route : record_routes(request, from.flow, branch.flow)) {
             edit.prepend(sip::Name::record_route, route);

@@ -276,6 +276,7 @@ class Edge {
                        const std::vector<std::pair<std::string, std::string>>& extra = {});
     void send_branch(sip::TransactionId server, std::size_t branch, std::optional<std::string> body, Now now,
                      Output& out);
+    [[nodiscard]] std::string own_via(const sip::Flow& flow, std::string_view branch) const;
     [[nodiscard]] sip::Sent outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
                                      const Stripped& stripped, std::optional<std::string> body) const;
     [[nodiscard]] std::vector<std::string> record_routes(const sip::Message& request, const sip::Flow& from,
