@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "../../lib/sip/plain.hpp"
+#include "../../lib/sip/sofia.hpp"
 #include "natkit/sip/message.hpp"
 #include "natkit/sip/serialize.hpp"
 
@@ -19,6 +21,17 @@ std::string unfolded(std::string_view value) {
     return text;
 }
 
+/// What the quick way reads, sofia-sip reads as the same.
+void read_both_ways(std::string_view value) {
+    if (const auto plain = sip::plain::read_via(value); plain && plain != sip::sofia::read_via(value)) std::abort();
+    if (const auto plain = sip::plain::read_uri(value); plain && plain != sip::sofia::read_uri(value)) std::abort();
+    const auto plain = sip::plain::read_name_addr(value);
+    if (plain && plain != sip::sofia::read_name_addr(value)) std::abort();
+    (void)sip::Via::parse(value);
+    (void)sip::Uri::parse(value);
+    (void)sip::NameAddr::parse(value);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -29,13 +42,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)message->from_tag();
     (void)message->to_tag();
     (void)message->content_type();
-    for (const sip::Name name : {sip::Name::via, sip::Name::contact, sip::Name::route, sip::Name::record_route}) {
-        for (const auto value : message->values(name)) {
-            (void)sip::Via::parse(value);
-            (void)sip::NameAddr::parse(value);
-        }
+    for (const sip::Name name : {sip::Name::via, sip::Name::from, sip::Name::to, sip::Name::contact, sip::Name::route,
+                                 sip::Name::record_route}) {
+        for (const auto value : message->values(name)) read_both_ways(value);
     }
-    (void)sip::Uri::parse(message->request_uri());
+    read_both_ways(message->request_uri());
     if (!sip::check(*message)) return 0;
 
     if (message->is_request()) {

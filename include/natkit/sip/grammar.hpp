@@ -10,8 +10,8 @@
 #include "natkit/base/error.hpp"
 #include "natkit/base/ip.hpp"
 
-/// The structured values of SIP header fields (RFC 3261 section 25). sofia-sip does the parsing behind this border and
-/// nothing of it shows. Every function is total: any bytes give a value or an Error.
+/// The structured values of SIP header fields (RFC 3261 section 25). Plain forms are read here, all others by sofia-sip
+/// behind this border, of which nothing shows. Every function is total: any bytes give a value or an Error.
 namespace natkit::sip {
 
 /// Parameters in their order; a parameter without value has an empty one. Names compare without case.
@@ -24,6 +24,7 @@ class Params {
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept;
     [[nodiscard]] bool has(std::string_view name) const noexcept { return get(name).has_value(); }
     [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& items() const noexcept { return items_; }
+    friend bool operator==(const Params&, const Params&) = default;
 
   private:
     std::vector<std::pair<std::string, std::string>> items_;
@@ -43,6 +44,7 @@ struct Uri {
     /// Whether both name the same user at the same host and port, however they are written: hosts compare without case,
     /// an absent port is 5060 (5061 for sips). Parameters do not count.
     [[nodiscard]] bool same_address(const Uri& other) const;
+    friend bool operator==(const Uri&, const Uri&) = default;
 };
 
 /// One value of a Via header field.
@@ -57,6 +59,7 @@ struct Via {
 
     [[nodiscard]] static Result<Via> parse(std::string_view text);
     [[nodiscard]] std::optional<IpAddress> address() const;
+    friend bool operator==(const Via&, const Via&) = default;
 };
 
 /// From, To, Contact, Route, Record-Route and Path values: an address with header parameters.
@@ -65,6 +68,7 @@ struct NameAddr {
     Params params;    ///< of the header field, not of the URI
 
     [[nodiscard]] static Result<NameAddr> parse(std::string_view text);
+    friend bool operator==(const NameAddr&, const NameAddr&) = default;
 };
 
 struct CSeq {
