@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -16,9 +17,14 @@ using supervise::Listeners;
 
 namespace {
 
-/// A free port on loopback, as a listener wants it.
+/// A loopback address of this process alone, so that a port found free there stays so.
+IpAddress own_loopback() {
+    return IpAddress::v4(0x7f400000U | (static_cast<std::uint32_t>(::getpid()) & 0x3fffffU));
+}
+
+/// A free port, as a listener wants it.
 config::Listen free_listen(const char* transport = "udp") {
-    const auto socket = io::open_udp(Endpoint::parse("127.0.0.1:0").value());
+    const auto socket = io::open_udp({.address = own_loopback(), .port = 0});
     REQUIRE(socket);
     const std::string endpoint = to_string(io::local_endpoint(*socket).value());
     return config::Listen::parse(std::string(transport) + ":" + endpoint).value();
@@ -47,8 +53,8 @@ io::Fd socket_of_systemd(const Endpoint& local, int type, bool reuse_port = fals
     sockaddr_storage address{};
     socklen_t length = 0;
     if (local.address.is_v4()) {
-        sockaddr_in in{
-            .sin_family = AF_INET, .sin_port = htons(local.port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+        sockaddr_in in{.sin_family = AF_INET, .sin_port = htons(local.port), .sin_addr = {}, .sin_zero = {}};
+        std::memcpy(&in.sin_addr, local.address.bytes().data(), sizeof in.sin_addr);
         std::memcpy(&address, &in, length = sizeof in);
     } else {
         sockaddr_in6 in{};
