@@ -59,7 +59,6 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       claim_timer_(loop, [this] { close_unclaimed(); }),
       late_(loop,
             [this] {
-                write_unsaved();
                 for (const auto& worker : workers_) worker->flush();
             }),
       alive_(std::make_shared<bool>(true)),
@@ -84,9 +83,8 @@ void Engine::post(unsigned worker, Worker::Task task, Worker::Haste haste) {
 }
 
 void Engine::commit() {
-    const auto lives = [this](LegKey key) { return legs_.contains(key); };
-    if (unsaved_haste_ || std::ranges::any_of(unsaved_, lives)) write_unsaved();
-    bool late = !unsaved_.empty();
+    write_unsaved();
+    bool late = false;
     for (const auto& worker : workers_) {
         if (worker->urgent()) worker->flush();
         late = late || worker->waiting();
@@ -103,7 +101,6 @@ unsigned Engine::choose_worker(const record::Leg& leg) {
 }
 
 Engine::~Engine() {
-    write_unsaved();
     *alive_ = false;
 }
 

@@ -73,11 +73,10 @@ void Engine::save(std::initializer_list<Entry*> entries) {
     }
 }
 
-void Engine::save_freed(LegKey key, Worker::Haste haste) {
+void Engine::save_freed(LegKey key) {
     if (!journal_) return;
     const Together one(*this);
     unsaved_.push_back(key);
-    unsaved_haste_ = unsaved_haste_ || haste == Worker::Haste::now;
 }
 
 void Engine::write_unsaved() {
@@ -96,7 +95,6 @@ void Engine::write_unsaved() {
         }
     }
     unsaved_.clear();
-    unsaved_haste_ = false;
     journal(changes);
 }
 

@@ -262,7 +262,6 @@ Result<void> Engine::free(const std::string& id, const char* why, Worker::Haste 
     auto entry = get(id);
     if (!entry) return std::unexpected(entry.error());
     Entry& one = **entry;
-    if (one.leg.owner.empty()) haste = Worker::Haste::now;  // nobody would miss its end, were it lost with this process
     const auto peer = legs_.find(key_of(one.leg.joined));
     if (!one.leg.joined.empty()) unjoin(one, haste);
     if (one.in_plane) {
@@ -272,7 +271,7 @@ Result<void> Engine::free(const std::string& id, const char* why, Worker::Haste 
     ports_.give_back(one.leg.bound, kind_of(one.leg), loop_.now());
     const Together both(*this);
     if (peer != legs_.end()) save({&peer->second});
-    save_freed(key_of(id), haste);
+    save_freed(key_of(id));
     tell_leg(one, why);
     if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
     const auto [first, last] = by_call_.equal_range(one.leg.call_id);

@@ -112,7 +112,7 @@ Service::TextAnswer Service::free(const View& request) {
         if (!call_id) return std::unexpected(call_id.error());
         return freed(engine_->free_call(*call_id));
     }
-    // Who wants no more than to know that it was done gets that some milliseconds later, and asks again otherwise.
+    // Who wants no more than to know that it was done is in no hurry for the sockets to close.
     const auto brief = request.find("brief");
     const auto haste = brief && brief->flag() == true ? Worker::Haste::later : Worker::Haste::now;
     if (const auto value = request.find("legs")) {

@@ -84,8 +84,7 @@ class Engine {
     [[nodiscard]] Result<void> join(const std::string& a, const std::string& b);
     /// Parts both legs of the join, and closes the sockets of this one.
     [[nodiscard]] Result<void> part(const std::string& leg);
-    /// Without haste, a leg that has an owner is journalled as freed, and its sockets close, with what comes next, or
-    /// 10 ms later: its ports cool down for longer. For who asks again when no answer comes.
+    /// Without haste its sockets close with what comes next, or 10 ms later: its ports cool down for longer.
     [[nodiscard]] Result<void> free(const std::string& leg, const char* why = "freed",
                                     Worker::Haste haste = Worker::Haste::now);
     std::size_t free_call(const std::string& call_id);
@@ -185,7 +184,7 @@ class Engine {
     void tell_session(const record::Leg& a, const record::Leg& b, const char* event);
     /// Journals the legs as they are then, at the end of what happens Together.
     void save(std::initializer_list<Entry*> entries);
-    void save_freed(relay::LegKey key, Worker::Haste haste);
+    void save_freed(relay::LegKey key);
     void commit();
     void write_unsaved();
     /// Runs on the worker's thread after the end of what happens Together.
@@ -216,10 +215,9 @@ class Engine {
     std::unique_ptr<Journal> journal_;
     bool journal_failed_ = false;
     std::vector<relay::LegKey> unsaved_;  ///< changed or freed since the last commit()
-    bool unsaved_haste_ = false;          ///< somebody freed must not wait; who changed never waits
     unsigned together_ = 0;               ///< how many Together live
     io::Timer claim_timer_;
-    io::Timer late_;               ///< for what is journalled, and what the workers are told, without haste
+    io::Timer late_;               ///< for what the workers are told without haste
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
     unsigned udp_workers_;
     std::vector<std::unique_ptr<Worker>> workers_;  ///< those of UDP; behind them that of TCP, once it is needed
