@@ -48,6 +48,13 @@ std::unexpected<Error> bad_file(const std::string& file) {
 struct TlsContext::Impl {
     Ctx server;  ///< null without a certificate
     Ctx client;
+    bool roots_due = false;
+
+    /// The system's roots are some hundred certificates: read when somebody is to be verified by them, not at each
+    /// start.
+    void load_roots() {
+        if (std::exchange(roots_due, false)) ::SSL_CTX_set_default_verify_paths(client.get());
+    }
 };
 
 TlsContext::TlsContext() : impl_(std::make_unique<Impl>()) {}
@@ -60,9 +67,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
     impl.client = new_context();
     if (!impl.client) return fail(Errc::system, "TLS: " + last_error("no context"));
     ::SSL_CTX_set_verify(impl.client.get(), SSL_VERIFY_PEER, nullptr);
-    if (files.ca.empty()) {
-        ::SSL_CTX_set_default_verify_paths(impl.client.get());
-    } else if (::SSL_CTX_load_verify_locations(impl.client.get(), files.ca.c_str(), nullptr) != 1) {
+    impl.roots_due = files.ca.empty();
+    if (!impl.roots_due && ::SSL_CTX_load_verify_locations(impl.client.get(), files.ca.c_str(), nullptr) != 1) {
         return bad_file(files.ca);
     }
     if (files.certificate.empty()) return context;
@@ -117,6 +123,7 @@ Result<TlsSession> TlsSession::accept(std::shared_ptr<const TlsContext> context)
 
 Result<TlsSession> TlsSession::connect(std::shared_ptr<const TlsContext> context, const std::string& name) {
     auto impl = std::make_unique<Impl>();
+    context->impl_->load_roots();
     impl->ssl.reset(::SSL_new(context->impl_->client.get()));
     if (!impl->ssl) return fail(Errc::exhausted, "TLS: " + last_error("no session"));
     impl->context = std::move(context);

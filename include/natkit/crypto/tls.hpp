@@ -13,10 +13,10 @@ namespace natkit::crypto {
 struct TlsFiles {
     std::string certificate;  ///< with the chain up to, but without, the root
     std::string key;
-    std::string ca;  ///< roots that servers' certificates must come from; empty: those of the system
+    std::string ca;  ///< roots that servers' certificates must come from; empty: the system's, read when first needed
 };
 
-/// What all TLS connections of a program share. TLS 1.2 and 1.3.
+/// What all TLS connections of a program share, for one thread. TLS 1.2 and 1.3.
 class TlsContext {
   public:
     /// Fails with `bad_config` and the file's name when one cannot be read or does not fit the other.

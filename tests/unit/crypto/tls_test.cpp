@@ -4,7 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -122,6 +122,20 @@ TEST_CASE("TlsSession: a certificate for another name, or of nobody, is refused"
     Ends both = ends(doubting, "sip.example.com");
     both.carry(1000);
     CHECK(both.client_error.find("its certificate") != std::string::npos);
+}
+
+TEST_CASE("TlsContext: the system's roots are trusted, and read when somebody is to be verified by them") {
+    const Files files("DNS:sip.example.com");
+    const auto context = TlsContext::load({.certificate = files.certificate, .key = files.key, .ca = {}}).value();
+    REQUIRE(::setenv("SSL_CERT_FILE", files.certificate.c_str(), 1) == 0);  // where OpenSSL looks for them
+    Ends both = ends(context, "sip.example.com");
+    ::unsetenv("SSL_CERT_FILE");
+    both.carry(1000);
+    CHECK(both.client.established());
+    CHECK(both.client_error == "");
+    Ends again = ends(context, "sip.example.com");
+    again.carry(1000);
+    CHECK(again.client.established());
 }
 
 TEST_CASE("TlsSession: nonsense ends it, and what waits is bounded") {
