@@ -10,11 +10,11 @@
 namespace natkit::crypto {
 namespace {
 
-template <auto free>
+template <auto Free>
 struct Deleter {
     template <class T>
     void operator()(T* object) const {
-        free(object);
+        Free(object);
     }
 };
 

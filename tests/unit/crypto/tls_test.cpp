@@ -4,10 +4,10 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 using namespace natkit;
@@ -40,9 +40,11 @@ struct Files {
         ::X509_EXTENSION_free(alternative);
         ::X509_sign(made, pair, ::EVP_sha256());
         std::FILE* file = std::fopen(certificate.c_str(), "w");
+        REQUIRE(file != nullptr);
         ::PEM_write_X509(file, made);
         std::fclose(file);
         file = std::fopen(key.c_str(), "w");
+        REQUIRE(file != nullptr);
         ::PEM_write_PrivateKey(file, pair, nullptr, nullptr, 0, nullptr, nullptr);
         std::fclose(file);
         ::X509_free(made);

@@ -1,8 +1,8 @@
 #include "natkit/engine/relay/journal.hpp"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
