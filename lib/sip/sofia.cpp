@@ -19,6 +19,7 @@ namespace {
 /// Longest single value handed to the parser; RFC 3261 sets no limit, a UDP datagram does.
 constexpr std::size_t longest_value = 16'384;
 constexpr std::size_t usual_params = 4;
+
 /// The memory of one parse: what usual values need is part of it, the rest comes from the heap.
 class Home {
   public:

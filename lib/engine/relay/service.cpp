@@ -30,6 +30,12 @@ void prefix_where(Error& error, const std::string& prefix) {
     error.where = error.where.empty() ? prefix : prefix + "." + error.where;
 }
 
+/// Nobody reads what a brief request's answer would hold.
+bool is_brief(const record::ObjectView& request) {
+    const auto brief = request.find("brief");
+    return brief && brief->flag() == true;
+}
+
 }  // namespace
 
 Service::TextAnswer Service::open(const View& request) {
@@ -82,7 +88,7 @@ Service::TextAnswer Service::update(const View& request) {
     if (request.contains("owner_state")) update.owner_state = owner_state_of(request);
     const auto updated = engine_->update(*leg, update);
     if (!updated) return std::unexpected(updated.error());
-    return shown(**updated);
+    return is_brief(request) ? std::string("{}") : shown(**updated);
 }
 
 Service::TextAnswer Service::join(const View& request) {
@@ -113,8 +119,7 @@ Service::TextAnswer Service::free(const View& request) {
         return freed(engine_->free_call(*call_id));
     }
     // Who wants no more than to know that it was done is in no hurry for the sockets to close.
-    const auto brief = request.find("brief");
-    const auto haste = brief && brief->flag() == true ? Worker::Haste::later : Worker::Haste::now;
+    const auto haste = is_brief(request) ? Worker::Haste::later : Worker::Haste::now;
     if (const auto value = request.find("legs")) {
         const auto legs = value->list();
         if (!legs) return must("legs", "must be a list");

@@ -7,6 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "../../io/run_until.hpp"
 #include "natkit/base/text.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
@@ -18,14 +19,6 @@ using namespace natkit::control;
 using namespace std::chrono_literals;
 
 namespace {
-
-bool run_until(io::Loop& loop, const std::function<bool()>& done) {
-    bool late = false;
-    io::Timer limit(loop, [&] { late = true; });
-    limit.start_in(5s);
-    while (!done() && !late) loop.run_once();
-    return done();
-}
 
 struct Fixture {
     io::Loop loop;
@@ -287,7 +280,6 @@ TEST_CASE("control::Client: a request without haste leaves with the next one, in
 TEST_CASE("control::Client: answers without a tree") {
     Fixture f;
     Client client(f.loop, f.path, random_prefix());
-    client.set_timeout(50ms);
     std::vector<std::string> seen;
     const auto note = [&](const Result<record::ObjectView>& reply) {
         seen.push_back(reply ? reply->text() : to_string(reply.error()));
@@ -296,6 +288,8 @@ TEST_CASE("control::Client: answers without a tree") {
     client.request_view("quick", R"({"text":)" + deep + "}", note);
     client.request_view("quick", {}, note);
     client.request_view("quick", R"({"text":"x","brief":true})", note);
+    REQUIRE(run_until(f.loop, [&] { return seen.size() == 3; }));
+    client.set_timeout(50ms);
     client.request_view("hold", {}, note);
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 4; }));
     CHECK(seen[0] == R"({"text":)" + deep + "}");

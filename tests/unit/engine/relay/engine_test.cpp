@@ -5,15 +5,15 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "../../io/own_loopback.hpp"
+#include "../../io/run_until.hpp"
 #include "natkit/io/udp.hpp"
 
 using namespace natkit;
 using namespace natkit::mediarelay;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -27,7 +27,7 @@ struct Fixture {
         folder = ::mkdtemp(name.data());
         Options options;
         options.ports = relay::PortRange{.first = 41000, .last = 41999};
-        options.lan = options.wan = {IpAddress::parse("127.0.0.1").value()};
+        options.lan = options.wan = {own_loopback()};
         options.journal = file();
         engine = Engine::start(loop, options, [](const Json&) {}).value();
         engine->set_log_level(LogLevel::failures);
@@ -46,13 +46,6 @@ struct Fixture {
         return engine->open({.party = {}, .call_id = "c", .owner = owner, .owner_state = {}, .request = {}})
             .value()
             ->id;
-    }
-    bool run_until(const std::function<bool()>& done) {
-        bool late = false;
-        io::Timer limit(loop, [&] { late = true; });
-        limit.start_in(5s);
-        while (!done() && !late) loop.run_once();
-        return done();
     }
 };
 
@@ -75,5 +68,5 @@ TEST_CASE(
     CHECK(f.journalled(a));
     CHECK(f.journalled(b));
     CHECK_FALSE(io::open_udp(port).has_value());
-    CHECK(f.run_until([&] { return io::open_udp(port).has_value(); }));
+    CHECK(run_until(f.loop, [&] { return io::open_udp(port).has_value(); }));
 }

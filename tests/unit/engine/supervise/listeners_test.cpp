@@ -5,10 +5,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstring>
 
+#include "../../io/own_loopback.hpp"
 #include "natkit/io/host.hpp"
 #include "natkit/io/udp.hpp"
 
@@ -16,11 +16,6 @@ using namespace natkit;
 using supervise::Listeners;
 
 namespace {
-
-/// A loopback address of this process alone, so that a port found free there stays so.
-IpAddress own_loopback() {
-    return IpAddress::v4(0x7f400000U | (static_cast<std::uint32_t>(::getpid()) & 0x3fffffU));
-}
 
 /// A free port, as a listener wants it.
 config::Listen free_listen(const char* transport = "udp") {
