@@ -1,6 +1,8 @@
 #include "natkit/nat/networks.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string_view>
 
 namespace natkit::nat {
@@ -18,6 +20,13 @@ IpRange site_of(const IpAddress& visible, const Networks& networks) noexcept {
 
 bool same_site(const IpAddress& a, const IpAddress& b, const Networks& networks) noexcept {
     return a == b || site_of(a, networks).contains(b);
+}
+
+IpAddress source_of(const IpAddress& address) noexcept {
+    if (address.is_v4()) return address;
+    std::array<std::uint8_t, 16> network{};
+    std::ranges::copy(address.bytes().first(8), network.begin());
+    return IpAddress::v6(network);
 }
 
 }  // namespace natkit::nat

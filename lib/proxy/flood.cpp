@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "natkit/nat/networks.hpp"
+
 namespace natkit::proxy {
 namespace {
 
@@ -49,7 +51,7 @@ FloodGate::Verdict FloodGate::admit(const Endpoint& remote, std::uint64_t connec
     if (!bucket(flows_, {.remote = remote, .connection = connection}, limits_.flow, now).take(limits_.flow, now)) {
         verdict = Verdict::flow;
     } else if (!registered) {
-        const Key address{.remote = {.address = remote.address, .port = 0}, .connection = 0};
+        const Key address{.remote = {.address = nat::source_of(remote.address), .port = 0}, .connection = 0};
         if (strangers_.level < 0) strangers_ = {.level = limits_.strangers.burst, .at = now};
         if (!bucket(sources_, address, limits_.source, now).take(limits_.source, now)) {
             verdict = Verdict::source;
@@ -62,7 +64,7 @@ FloodGate::Verdict FloodGate::admit(const Endpoint& remote, std::uint64_t connec
 }
 
 bool FloodGate::first_refusal(const IpAddress& address, Instant now) {
-    const Key key{.remote = {.address = address, .port = 0}, .connection = 0};
+    const Key key{.remote = {.address = nat::source_of(address), .port = 0}, .connection = 0};
     if (told_.size() >= 1'000) std::erase_if(told_, [now](const auto& entry) { return entry.second <= now; });
     if (told_.size() >= 1'000) return false;
     const auto [entry, fresh] = told_.try_emplace(key, now + tell_again);

@@ -1,6 +1,7 @@
 #include "natkit/proxy/unanswered.hpp"
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/nat/networks.hpp"
 
 namespace natkit::proxy {
 
@@ -8,7 +9,8 @@ std::size_t Unanswered::Hash::operator()(const IpAddress& address) const noexcep
     return EndpointHash()({.address = address, .port = 0});
 }
 
-Unanswered::Verdict Unanswered::admit(std::uint64_t call, const IpAddress& source, std::size_t places) {
+Unanswered::Verdict Unanswered::admit(std::uint64_t call, const IpAddress& address, std::size_t places) {
+    const IpAddress source = nat::source_of(address);
     if (all_ + places > limits_.all) return Verdict::all;
     const auto known = of_source_.find(source);
     const std::size_t present = known == of_source_.end() ? 0 : known->second;

@@ -23,4 +23,8 @@ struct Networks {
 /// Equal, or inside one `nat_servers` range (design: "the same"). For signalling and media alike.
 [[nodiscard]] bool same_site(const IpAddress& a, const IpAddress& b, const Networks& networks) noexcept;
 
+/// Whom an address stands for where limits are counted by source: an IPv4 address for itself, an IPv6 address for its
+/// /64, the least that a site is given (RFC 6177) and all of which one host can use. The first address of the /64.
+[[nodiscard]] IpAddress source_of(const IpAddress& address) noexcept;
+
 }  // namespace natkit::nat

@@ -15,10 +15,10 @@ struct Rate {
 };
 
 struct FloodLimits {
-    Rate flow{.per_second = 100, .burst = 200};         ///< of one flow
-    Rate source{.per_second = 300, .burst = 600};       ///< of one address, all flows that nobody is registered by
+    Rate flow{.per_second = 100, .burst = 200};    ///< of one flow
+    Rate source{.per_second = 300, .burst = 600};  ///< of one nat::source_of(), all flows that nobody is registered by
     Rate strangers{.per_second = 1000, .burst = 2000};  ///< of all flows that nobody is registered by
-    std::size_t remembered = 20'000;                    ///< flows, and as many addresses
+    std::size_t remembered = 20'000;                    ///< flows, and as many sources
 };
 
 /// Whose requests are looked at: no flow, no address and not all strangers together can take more than their share, so
@@ -37,7 +37,7 @@ class FloodGate {
     /// One request. `registered`: somebody is registered by this flow, and only the flow's own limit holds.
     [[nodiscard]] Verdict admit(const Endpoint& remote, std::uint64_t connection, bool registered, Instant now);
 
-    /// True for the first refusal of an address in a minute: time for a line in the log.
+    /// True for the first refusal of an address, or of its /64, in a minute: time for a line in the log.
     [[nodiscard]] bool first_refusal(const IpAddress& address, Instant now);
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 

@@ -13,7 +13,7 @@ namespace natkit::proxy {
 class Unanswered {
   public:
     struct Limits {
-        std::size_t source = 100;  ///< places that ring for one address
+        std::size_t source = 100;  ///< places that ring for one address, IPv6: one /64 (nat::source_of)
         std::size_t all = 1000;    ///< places that ring for strangers
     };
     enum class Verdict : std::uint8_t {
@@ -26,7 +26,7 @@ class Unanswered {
     explicit Unanswered(const Limits& limits) : limits_(limits) {}
 
     /// A call is about to ring at that many places. `call` is the caller's number for it, used once.
-    [[nodiscard]] Verdict admit(std::uint64_t call, const IpAddress& source, std::size_t places);
+    [[nodiscard]] Verdict admit(std::uint64_t call, const IpAddress& address, std::size_t places);
     /// It has its final answer. Nothing happens for a call that was not admitted.
     void done(std::uint64_t call);
     [[nodiscard]] std::size_t size() const noexcept { return all_; }

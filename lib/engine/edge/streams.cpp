@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "natkit/io/udp.hpp"
+#include "natkit/nat/networks.hpp"
 
 namespace natkit::edge {
 
@@ -80,13 +81,13 @@ Streams::Connection& Streams::add(const sip::Flow& flow, bool ours) {
     connection.ours = ours;
     connection.connected = !ours;
     connection.opened = connection.heard = connection.began = loop_.now();
-    ++per_address_[flow.remote.address];
+    ++per_source_[nat::source_of(flow.remote.address)];
     return connection;
 }
 
 void Streams::on_accept(sip::Transport transport, const Endpoint& local, io::Fd socket, const Endpoint& remote) {
-    const auto present = per_address_.find(remote.address);
-    const bool crowded = present != per_address_.end() && present->second >= limits_.per_address;
+    const auto present = per_source_.find(nat::source_of(remote.address));
+    const bool crowded = present != per_source_.end() && present->second >= limits_.per_source;
     if (crowded || connections_.size() >= limits_.connections - limits_.connections / 64) {
         ++counters_.refused;
         return handlers_.on_problem("a connection from " + to_string(remote.address) +
@@ -184,8 +185,8 @@ void Streams::end(std::uint64_t id, const std::string& why) {
     if (found == connections_.end()) return;
     const Connection connection = std::move(found->second);
     connections_.erase(found);
-    const auto count = per_address_.find(connection.flow.remote.address);
-    if (count != per_address_.end() && --count->second == 0) per_address_.erase(count);
+    const auto count = per_source_.find(nat::source_of(connection.flow.remote.address));
+    if (count != per_source_.end() && --count->second == 0) per_source_.erase(count);
     sip::Flow target = connection.flow;
     target.connection = 0;
     if (connection.ours) made_.erase(target_of(target));

@@ -48,6 +48,20 @@ TEST_CASE("FloodGate: an address with many flows, and all strangers together, ha
     CHECK(gate.admit(endpoint(1, 9999), 0, true, begin + 70s) == Verdict::pass);
 }
 
+TEST_CASE("FloodGate: the addresses of one IPv6 /64 are one source") {
+    FloodGate gate;
+    const Instant begin{1h};
+    const auto remote = [](int n) {
+        const auto low = static_cast<std::uint8_t>(n);
+        return Endpoint{.address = IpAddress::v6(
+                            {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(n >> 8), low}),
+                        .port = 5060};
+    };
+    CHECK(passed(gate, 20'000, 10s, begin, false, remote) == doctest::Approx(3600).epsilon(0.02));
+    CHECK(gate.first_refusal(remote(1).address, begin));
+    CHECK_FALSE(gate.first_refusal(remote(2).address, begin));
+}
+
 TEST_CASE("FloodGate: bounded, and an address is told of once a minute") {
     FloodGate gate({.flow = {.per_second = 1, .burst = 1}, .source = {}, .strangers = {}, .remembered = 100});
     const Instant now{1h};

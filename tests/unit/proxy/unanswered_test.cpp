@@ -25,3 +25,11 @@ TEST_CASE("Unanswered: so many places may ring for one address, and for all stra
     for (std::uint64_t call = 1; call < 8; ++call) calls.done(call);
     CHECK(calls.size() == 0);
 }
+
+TEST_CASE("Unanswered: the addresses of one IPv6 /64 are one source") {
+    Unanswered calls({.source = 2, .all = 6});
+    CHECK(calls.admit(1, IpAddress::parse("2001:db8::1").value(), 1) == Verdict::pass);
+    CHECK(calls.admit(2, IpAddress::parse("2001:db8::2").value(), 1) == Verdict::pass);
+    CHECK(calls.admit(3, IpAddress::parse("2001:db8::3").value(), 1) == Verdict::source);
+    CHECK(calls.admit(4, IpAddress::parse("2001:db8:0:1::3").value(), 1) == Verdict::pass);
+}

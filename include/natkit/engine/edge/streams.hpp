@@ -22,7 +22,7 @@ namespace natkit::edge {
 /// What one neighbour, and all of them together, may hold of the edge.
 struct StreamLimits {
     std::size_t connections = 8192;  ///< one in 64 of them is kept for those we make
-    std::size_t per_address = 256;   ///< of those: an office behind one NAT has that many phones
+    std::size_t per_source = 256;    ///< of those, of one nat::source_of(): an office behind one NAT has as many phones
     Duration connect = std::chrono::seconds(5);
     Duration first_message = std::chrono::seconds(20);  ///< from the connection to the end of its first message
     Duration whole_message = std::chrono::seconds(10);  ///< from a message's first byte to its last
@@ -116,8 +116,8 @@ class Streams {
     std::uint64_t next_;
     std::map<std::pair<sip::Transport, Endpoint>, std::unique_ptr<io::TcpListener>> listeners_;
     std::unordered_map<std::uint64_t, Connection> connections_;
-    std::map<Target, std::uint64_t> made_;  ///< by us: which connection leads where
-    std::map<IpAddress, std::size_t> per_address_;
+    std::map<Target, std::uint64_t> made_;         ///< by us: which connection leads where
+    std::map<IpAddress, std::size_t> per_source_;  ///< by nat::source_of()
     Deadlines<std::uint64_t> deadlines_;
     io::Timer timer_;
     Counters counters_;

@@ -126,7 +126,7 @@ TEST_CASE("Streams: silent, slow and senseless peers are ended; a registered one
 TEST_CASE("Streams: no more connections than allowed, from one address and in all") {
     StreamLimits limits;
     SUBCASE("from one address") {
-        limits.per_address = 3;
+        limits.per_source = 3;
     }
     SUBCASE("in all") {
         limits.connections = 3;
