@@ -130,6 +130,8 @@ std::string to_toml(const Config& config) {
     out.time("min_expires", config.registrar.min_expires);
     out.time("max_expires", config.registrar.max_expires);
     write_media_proxy(out, config.media_proxy);
+    out.section("limits");
+    out.raw("streams", std::to_string(config.limits.streams));
     out.section("pinger");
     out.text("log_level", to_string(config.pinger.log_level));
     out.raw("clients_limit", std::to_string(config.pinger.clients_limit));

@@ -237,6 +237,13 @@ MediaProxy read_media_proxy(Section section) {
     return media;
 }
 
+Limits read_limits(Section section) {
+    Limits limits;
+    section.number("streams", limits.streams, 1, 256);
+    section.done();
+    return limits;
+}
+
 Pinger read_pinger(Section section) {
     Pinger pinger;
     constexpr std::string_view write_interval = "write a time such as \"25s\", or \"off\"";
@@ -324,6 +331,7 @@ Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& dia
     config.sip = read_sip(top.child("sip", "sip"), diagnostics);
     config.registrar = read_registrar(top.child("registrar", "registrar"), paths);
     config.media_proxy = read_media_proxy(top.child("media_proxy", "media_proxy"));
+    config.limits = read_limits(top.child("limits", "limits"));
     config.pinger = read_pinger(top.child("pinger", "pinger"));
     config.log = read_log(top.child("log", "log"), paths);
     config.control = read_control(top.child("control", "control"), paths);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <tuple>
+#include <unordered_map>
 
 #include "natkit/base/text.hpp"
 
@@ -71,6 +74,7 @@ struct Document::Reader {
     Direction session_direction = Direction::sendrecv;
     std::optional<Setup> session_setup;
     bool session_ice = false;
+    std::vector<Span> bundles;  ///< the words of a=group:BUNDLE
 
     [[nodiscard]] std::string_view at(const Span& span) const { return text.substr(span.offset, span.length); }
     [[nodiscard]] Field field(FieldKind kind) const { return {.kind = kind, .line = line}; }
@@ -166,13 +170,23 @@ struct Document::Reader {
             (media != nullptr ? media->ice : session_ice) = true;
         } else if (name == "candidate") {
             read_candidate(rest);
+        } else if (name == "mid" || name == "bundle-only") {
+            if (media == nullptr) return;
+            if (name == "mid") {
+                media->mid = text::trim(at(rest));
+            } else {
+                media->bundle_only = true;
+            }
         } else {
             read_rare_attribute(name, rest);
         }
     }
 
     void read_rare_attribute(std::string_view name, const Span& rest) {
-        if (name == "remote-candidates") {
+        if (name == "group") {
+            Words words(text, rest);
+            if (media == nullptr && at(words.next()) == "BUNDLE") bundles.push_back(words.rest());
+        } else if (name == "remote-candidates") {
             read_remote_candidates(rest);
         } else if (name == "source-filter") {
             read_source_filter(rest);
@@ -342,6 +356,46 @@ void Document::read_all() {
     }
     if (reader.media != nullptr) reader.media->end = lines_.size();
     for (Media& media : media_) media.connection = media.own_connection ? media.own_connection : session_connection_;
+    read_bundles(reader.bundles);
+}
+
+/// RFC 9143 section 7.1.3: a m= line has its mid in one group at most, and the first group that names it has it.
+void Document::read_bundles(const std::vector<Span>& groups) {
+    if (groups.empty()) return;
+    std::unordered_map<std::string_view, std::size_t> group_of;
+    for (std::size_t group = 0; group < groups.size(); ++group) {
+        Words words(text(), groups[group]);
+        for (Span mid = words.next(); !mid.empty(); mid = words.next()) group_of.try_emplace(text(mid), group);
+    }
+    const auto group_with = [&](const Media& media) {
+        const auto found = media.mid.empty() ? group_of.end() : group_of.find(media.mid);
+        return found == group_of.end() ? std::optional<std::size_t>() : found->second;
+    };
+    using Place = std::tuple<std::size_t, std::string_view, std::uint16_t>;
+    std::map<Place, std::size_t> carriers;                  // group, address and port of those that carry
+    std::unordered_map<std::size_t, std::size_t> of_group;  // the first of them
+    for (std::size_t i = 0; i < media_.size(); ++i) {
+        Media& media = media_[i];
+        const auto group = group_with(media);
+        if (!group || media.port == 0 || media.port_field.port.empty()) continue;
+        const std::string_view host = media.connection ? text(media.connection->address) : std::string_view();
+        const auto [carrier, first] = carriers.try_emplace({*group, host, media.port}, i);
+        if (first) {
+            of_group.try_emplace(*group, i);
+        } else {
+            media.bundled_with = carrier->second;
+        }
+    }
+    for (Media& media : media_) {
+        const auto group = group_with(media);
+        if (!group || !media.bundle_only || media.port != 0 || media.port_field.port.empty()) continue;
+        if (const auto carrier = of_group.find(*group); carrier != of_group.end()) media.bundled_with = carrier->second;
+    }
+}
+
+std::size_t Document::streams() const noexcept {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(media_, [](const Media& media) { return media.port != 0 && !media.bundled_with; }));
 }
 
 Result<Document> Document::parse(std::string_view text) {

@@ -160,11 +160,18 @@ struct Daemon {
     friend bool operator==(const Daemon&, const Daemon&) = default;
 };
 
+/// [limits]: what one sender can ask for, so that others are left enough.
+struct Limits {
+    unsigned streams = 16;  ///< media streams of a session description
+    friend bool operator==(const Limits&, const Limits&) = default;
+};
+
 struct Config {
     Network network;
     Sip sip;
     Registrar registrar;
     MediaProxy media_proxy;
+    Limits limits;
     Pinger pinger;
     Log log;
     Control control;

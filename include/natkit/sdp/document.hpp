@@ -65,7 +65,7 @@ struct Media {
     std::string_view protocol;                  ///< "RTP/AVP"
     std::string_view formats;                   ///< the rest of the m= line
     Field port_field;                           ///< m= itself; its port span is empty when the line is broken
-    std::uint16_t port = 0;                     ///< 0: rejected or disabled (RFC 3264 section 6)
+    std::uint16_t port = 0;                     ///< 0: rejected, disabled (RFC 3264 section 6) or bundle-only
     unsigned port_count = 1;                    ///< of "49170/2"
     std::optional<Field> own_connection;        ///< the section's first c=
     std::optional<Field> connection;            ///< the effective one: own, else the session's
@@ -77,6 +77,12 @@ struct Media {
     bool connection_existing = false;           ///< a=connection:existing (RFC 4145 section 5)
     bool ice = false;                           ///< has candidates or a=ice-ufrag, or the session has the latter
     unsigned candidates = 0;
+    std::string_view mid;      ///< a=mid (RFC 5888); empty: none
+    bool bundle_only = false;  ///< a=bundle-only (RFC 9143 section 6)
+    /// The m= line, by number, whose port carries this stream too, as both are of one BUNDLE group (RFC 9143): one with
+    /// the same address and port before it, or where this one is bundle-only, with port 0, the group's first with a
+    /// port. Never itself bundled with another.
+    std::optional<std::size_t> bundled_with;
 
     [[nodiscard]] bool rejected() const noexcept { return port == 0; }
     [[nodiscard]] bool tcp() const noexcept;  ///< "TCP/…" (RFC 4145), MSRP and BFCP over TCP included
@@ -104,6 +110,8 @@ class Document {
     }
     [[nodiscard]] const std::vector<Line>& lines() const noexcept { return lines_; }
     [[nodiscard]] const std::vector<Media>& media() const noexcept { return media_; }
+    /// How many streams are not rejected; those that share a port (BUNDLE) are one.
+    [[nodiscard]] std::size_t streams() const noexcept;
     /// Every address and port, in the order of the text.
     [[nodiscard]] const std::vector<Field>& fields() const noexcept { return fields_; }
 
@@ -136,6 +144,7 @@ class Document {
     struct Reader;
     explicit Document(std::string_view text);
     void read_all();
+    void read_bundles(const std::vector<Span>& groups);
 
     std::vector<char> text_;  ///< not a string: its bytes must stay where they are when the document moves
     std::vector<Line> lines_;

@@ -30,6 +30,7 @@ void Media::offer(SessionId id, const Exchange& opened, const std::string& body,
                   OnBody on_body) {
     auto sdp = sdp::Document::parse(body);
     if (!sdp) return on_body(std::unexpected(sdp.error()), now, out);
+    if (const auto few = few_enough(*sdp); !few) return on_body(std::unexpected(few.error()), now, out);
     Session& session = sessions_.at(id);
     if (const auto& open = session.exchange) {
         const bool replaced = open->owner == opened.owner && open->offerer == opened.offerer && !open->answered;
@@ -53,6 +54,14 @@ void Media::offer(SessionId id, const Exchange& opened, const std::string& body,
         return;
     }
     waiting.on_body(rewritten(session, opened.offerer, *sdp, waiting.shown, out), now, out);
+}
+
+/// Each stream asks for legs: who writes thousands of m= lines must not get thousands of ports.
+Result<void> Media::few_enough(const sdp::Document& sdp) const {
+    if (sdp.streams() <= settings_.most_streams) return {};
+    return fail(Errc::bad_input, std::to_string(sdp.streams()) +
+                                     " media streams in one description; [limits] streams is " +
+                                     std::to_string(settings_.most_streams));
 }
 
 /// Each stream of the offer goes through the scheme; what is decided is told once a call.
@@ -125,6 +134,7 @@ void Media::announce(Session& session, const nat::Decision& told, Output& out) c
 Result<std::string> Media::answer(SessionId id, End from, const std::string& body, Instant now, Output& out) {
     const auto sdp = sdp::Document::parse(body);
     if (!sdp) return std::unexpected(sdp.error());
+    if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
     if (!session.exchange || session.exchange->offerer != other(from)) return repeat(id, from, body, out);
     auto shown = take_answer(id, from, *sdp);
@@ -163,6 +173,7 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
 Result<std::string> Media::repeat(SessionId id, End from, const std::string& body, Output& out) {
     const auto sdp = sdp::Document::parse(body);
     if (!sdp) return std::unexpected(sdp.error());
+    if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
     Shown shown(sdp->media().size());
     for (std::size_t i = 0; i < std::min(shown.size(), session.streams.size()); ++i) {

@@ -77,6 +77,7 @@ Settings to_settings(const config::Config& config) {
     settings.registrar.min_expires = seconds(config.registrar.min_expires);
     settings.registrar.max_expires = seconds(config.registrar.max_expires);
     settings.max_dialog = seconds(config.sip.max_dialog);
+    settings.most_streams = config.limits.streams;
     for (const auto* addresses : {&config.media_proxy.lan_addresses, &config.media_proxy.wan_addresses}) {
         for (const IpAddress& address : *addresses) {
             settings.media_addresses.push_back(address);

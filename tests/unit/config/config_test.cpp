@@ -142,7 +142,8 @@ TEST_CASE("config: what is printed is what was read") {
         "[sip]\nlisten=[]\n",
         "[network]\nlan=[]\n[registrar]\nstate=\"memory\"\nopen=true\nusers=\"a\\\"\\u0007b\"\n",
         "[sip]\nlisten=[\"tls:[::1]\"]\nadvertise={\"10.0.0.1\"=\"1.2.3.4\"}\n[tls]\ncertificate=\"c\"\nkey=\"k\"\n"
-        "[sip.routes]\n\"a.b\"={to=\"sip:[::1]:5070;transport=tcp\",path=\"contact\"}\n[media_proxy]\ntos=\"af41\"\n",
+        "[sip.routes]\n\"a.b\"={to=\"sip:[::1]:5070;transport=tcp\",path=\"contact\"}\n[media_proxy]\ntos=\"af41\"\n["
+        "limits]\nstreams=3\n",
     };
     for (const char* text : texts) {
         CAPTURE(text);

@@ -240,6 +240,7 @@ class Media {
     [[nodiscard]] bool relay_needed(const nat::Party& a, const nat::Party& b) const;
 
     // media_exchange.cpp: offers and answers
+    [[nodiscard]] Result<void> few_enough(const sdp::Document& sdp) const;
     [[nodiscard]] Result<Shown> take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out);
     [[nodiscard]] Result<Shown> take_answer(SessionId id, End from, const sdp::Document& sdp);
     [[nodiscard]] nat::Decision decide(const Session& session, const Stream& stream, End from,

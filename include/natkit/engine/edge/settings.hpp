@@ -59,6 +59,7 @@ struct Settings {
     RangeSet relay_for;  ///< parties whose calls are relayed in any case
     sip::Registrar::Limits registrar;
     std::chrono::seconds max_dialog{12 * 3600};
+    std::size_t most_streams = 16;           ///< of a session description
     std::vector<IpAddress> media_addresses;  ///< of mediarelay's sockets, bound and advertised
 
     /// The listener with exactly this bound address, or null.

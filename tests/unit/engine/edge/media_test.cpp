@@ -283,3 +283,41 @@ TEST_CASE("Media: a server that anchors offers alone is told of too; the ends sh
             "it offers its own 203.0.113.20:7000 to the other end, but answers with our 203.0.113.10:");
     }));
 }
+
+TEST_CASE("Media: a description has at most so many streams; those of a bundle that share a port are one") {
+    struct Case {
+        const char* why;
+        std::size_t lines;
+        const char* line;  ///< its port is filled in, and in a bundle its mid
+        const char* group;
+        bool taken;
+    };
+    constexpr Case cases[] = {
+        {"as many as are allowed", 16, "audio PORT RTP/AVP 0", "", true},
+        {"one more", 17, "audio PORT RTP/AVP 0", "", false},
+        {"thousands", 5000, "audio PORT RTP/AVP 0", "", false},
+        {"rejected lines need no port", 40, "audio 0 RTP/AVP 0", "", true},
+        {"one bundle, one port", 40, "audio 4000 RTP/AVP 0\r\na=mid:MID\r\na=rtcp-mux", "BUNDLE", true},
+        {"a bundle of many ports", 17, "audio PORT RTP/AVP 0\r\na=mid:MID\r\na=rtcp-mux", "BUNDLE", false},
+        {"one port without a bundle", 17, "audio 4000 RTP/AVP 0\r\na=mid:MID", "", false},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        Stage stage;
+        const SessionId id = stage.session(lan_phone, wan_phone);
+        std::vector<std::string> lines;
+        std::string group = "a=group:" + std::string(c.group);
+        for (std::size_t i = 0; i < c.lines; ++i) {
+            std::string line = c.line;
+            if (const auto at = line.find("PORT"); at != std::string::npos)
+                line.replace(at, 4, std::to_string(4000 + 2 * i));
+            if (const auto at = line.find("MID"); at != std::string::npos) line.replace(at, 3, std::to_string(i));
+            lines.push_back(line);
+            group += " " + std::to_string(i);
+        }
+        std::string body = described(a_host, lines);
+        if (*c.group != 0) body.insert(body.find("m="), group + "\r\n");
+        CHECK(stage.offer(id, End::caller, body).empty() == !c.taken);
+        if (!c.taken) CHECK(stage.asked.empty());
+    }
+}
