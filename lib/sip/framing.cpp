@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "natkit/base/text.hpp"
+#include "natkit/sip/controls.hpp"
 
 namespace natkit::sip {
 namespace {
@@ -84,6 +85,10 @@ Result<bool> Framer::take_message(std::vector<Framed>& out) {
         if (end.value_or(input_.size()) > max_header) return refused("a header of more than 16 kB");
         scanned_ = input_.size();
         if (!end) return false;
+        if (const auto control = find_control(std::string_view(input_).substr(0, *end))) {
+            out.push_back({.kind = Framed::Kind::message, .bytes = input_.substr(0, *end)});
+            return refused(to_string(*control) + " in a header section");
+        }
         const auto length = content_length(std::string_view(input_).substr(0, *end));
         if (!length) return std::unexpected(length.error());
         message_ = *end + *length;

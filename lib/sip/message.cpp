@@ -44,10 +44,6 @@ constexpr std::array spellings = std::to_array<Spelling>({
     {Name::proxy_authorization, "Proxy-Authorization", '\0'},
     {Name::www_authenticate, "WWW-Authenticate", '\0'},
     {Name::proxy_authenticate, "Proxy-Authenticate", '\0'},
-    {Name::p_asserted_identity, "P-Asserted-Identity", '\0'},
-    {Name::p_preferred_identity, "P-Preferred-Identity", '\0'},
-    {Name::remote_party_id, "Remote-Party-ID", '\0'},
-    {Name::diversion, "Diversion", '\0'},
     {Name::user_agent, "User-Agent", '\0'},
     {Name::server, "Server", '\0'},
     {Name::event, "Event", 'o'},
@@ -96,7 +92,7 @@ class Lines {
 Result<Header> parse_header(std::string_view line) {
     const std::size_t colon = line.find(':');
     const std::string_view name = text::trim(line.substr(0, colon));
-    if (colon == std::string_view::npos || !is_token(name) || line.find('\0') != std::string_view::npos) {
+    if (colon == std::string_view::npos || !is_token(name)) {
         return fail(Errc::bad_input, "not a header field: '" + text::printable(line, 60) + "'");
     }
     return Header{.name = name_of(name), .name_text = name, .value = text::trim(line.substr(colon + 1)), .line = line};
@@ -156,7 +152,7 @@ Result<void> Message::Content::read_start_line(std::string_view line) {
     start_line = line;
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
-    if (line.find('\0') == std::string_view::npos && first != std::string_view::npos) {
+    if (first != std::string_view::npos) {
         if (text::iequals(line.substr(0, first), "SIP/2.0")) {
             const std::string_view after = line.substr(first + 1);
             const auto known = text::parse_number(after.substr(0, 3), 699);
@@ -205,10 +201,15 @@ Result<void> Message::Content::read() {
     return {};
 }
 
-Result<Message> Message::parse(std::string bytes) {
+Result<Message> Message::parse(std::string bytes, Controls controls) {
     auto content = std::make_shared<Content>();
     content->bytes = std::move(bytes);
+    content->control = blank_controls(content->bytes);
     if (auto ok = content->read(); !ok) return std::unexpected(ok.error());
+    if (content->control && controls == Controls::refused) {
+        return fail(Errc::bad_input, to_string(*content->control) + " in the header section",
+                    "line " + std::to_string(content->control->line));
+    }
     Message message(content);
     if (const auto declared = message.declared_length(); declared && *declared < content->body.size()) {
         content->rest = content->body.substr(static_cast<std::size_t>(*declared));
@@ -247,6 +248,7 @@ Message Message::with_value(const Header& header, std::string_view value) const 
     }
     changed->body = moved(content_->body);
     changed->rest = moved(content_->rest);
+    changed->control = content_->control;
     if (header.name != Name::via) changed->top_via = content_->top_via;
     if (header.name != Name::cseq) changed->cseq = content_->cseq;
     if (header.name != Name::from) changed->from = content_->from;
@@ -325,6 +327,7 @@ std::optional<std::uint64_t> Message::declared_length() const noexcept {
 }
 
 Result<void> check(const Message& message) {
+    if (message.control()) return fail(Errc::bad_input, to_string(*message.control()) + " in the header section");
     constexpr std::array needed = {Name::via, Name::from, Name::to, Name::call_id, Name::cseq};
     for (const Name name : needed) {
         if (message.value(name).empty()) return fail(Errc::bad_input, "missing " + std::string(to_string(name)));

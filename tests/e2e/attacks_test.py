@@ -168,7 +168,8 @@ def identities(net):
     """What only trusted neighbours may say is removed; without passwords nobody registers from outside, nor for somebody else."""
     field = Field(net, open="false")
     claims = [f"{name}: <sip:boss@example.com>" for name in
-              ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion")]
+              ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion", "History-Info", "P-Called-Party-ID",
+               "P-Charging-Vector", "p-charge-info")]
     lab.require(field.alice.register().startswith("SIP/2.0 200"), "a LAN phone could not register")
     text = field.alice.register(cseq=5, contact="<sip:alice@203.0.113.51>")
     lab.require(text.startswith("SIP/2.0 403"), f"a Contact that is not its own: {text}")
@@ -181,7 +182,37 @@ def identities(net):
     lab.require("boss" not in invite, f"passed on: {invite}")
     field.trunk.send(field.trunk.request("INVITE", "sip:alice@example.com", headers=claims))
     invite = field.alice.wait("INVITE")
-    lab.require(invite.count("boss") == 4, f"the trunk's word was lost: {invite}")
+    lab.require(invite.count("boss") == len(claims), f"the trunk's word was lost: {invite}")
+    for method in ("MESSAGE", "SUBSCRIBE", "REFER", "NOTIFY", "PUBLISH", "INFO"):
+        field.stranger.send(field.stranger.request(method, "sip:alice@example.com", headers=claims))
+        text = field.alice.wait(f"{method} sip:alice@")
+        lab.require("boss" not in text, f"passed on: {text}")
+
+
+def control_bytes(net):
+    """A bare CR makes one header field two to the PBX's reader; neither a request nor an answer takes it there, by UDP or TCP."""
+    field = Field(net)
+    field.register(field.alice)
+    stranger, alice = field.stranger, field.alice
+    for smuggled in ("Subject: hi\rP-Asserted-Identity: <sip:boss@example.com>", "Subject: a\x00b", "Subject: a\x0bb", "Subject: a\r"):
+        for uri in ("sip:100@pbx.example.net", "sip:alice@example.com"):
+            field.refused(stranger, f"{smuggled!r} by UDP", stranger.request("INVITE", uri, headers=[smuggled], body=stranger.sdp()), 400)
+            request = stranger.request("INVITE", uri, headers=[smuggled], body=stranger.sdp()).replace("/UDP", "/TCP")
+            with stranger.host.socket(socket.AF_INET, socket.SOCK_STREAM) as stream:
+                stream.settimeout(lab.PATIENCE)
+                stream.connect((sites.WAN_EDGE, 5060))
+                stream.sendall(request.encode())
+                came = b""
+                while part := stream.recv(4096):
+                    came += part
+                lab.require(came.startswith(b"SIP/2.0 400"), f"{smuggled!r} by TCP: {came}")
+    field.untouched()
+    alice.send(alice.request("INVITE", "sip:100@pbx.example.net", call_id="answered"))
+    alice.wait("SIP/2.0 100")
+    field.pbx.answer(field.pbx.wait("INVITE"), 180, headers=["Subject: hi\rP-Asserted-Identity: <sip:boss@example.com>"])
+    alice.silence(0.3)
+    stranger.send(stranger.request("INVITE", "sip:100@pbx.example.net", headers=["Subject:\thi\r\n\tthere"], body=stranger.sdp() + "a=x:\r\n"))
+    lab.require("hi\r\n\tthere" in field.pbx.wait("INVITE sip:100@"), "a folded Subject was not passed on as it is")
 
 
 def scanners(net):
@@ -203,4 +234,4 @@ def scanners(net):
 
 
 if __name__ == "__main__":
-    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, scanners)
+    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, control_bytes, scanners)

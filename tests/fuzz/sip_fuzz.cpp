@@ -7,6 +7,7 @@
 
 #include "../../lib/sip/plain.hpp"
 #include "../../lib/sip/sofia.hpp"
+#include "natkit/sip/controls.hpp"
 #include "natkit/sip/message.hpp"
 #include "natkit/sip/serialize.hpp"
 
@@ -32,11 +33,24 @@ void read_both_ways(std::string_view value) {
     (void)sip::NameAddr::parse(value);
 }
 
+/// What is refused for its control bytes can be answered, and the answer has none of them.
+void refuse(const std::string& bytes) {
+    const auto blanked = sip::Message::parse(bytes, sip::Controls::blanked);
+    if (!blanked) return;
+    if (!blanked->control() || sip::check(*blanked)) std::abort();
+    if (blanked->is_request() && sip::find_control(sip::make_response(*blanked, 400, "no", "tag"))) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto message = sip::Message::parse(std::string(reinterpret_cast<const char*>(data), size));
-    if (!message) return 0;
+    const std::string bytes(reinterpret_cast<const char*>(data), size);
+    const auto message = sip::Message::parse(bytes);
+    if (!message) {
+        refuse(bytes);
+        return 0;
+    }
+    if (sip::find_control(bytes)) std::abort();
     (void)message->top_via();
     (void)message->cseq();
     (void)message->from_tag();
@@ -54,7 +68,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!answer || answer->status() != 404 || unfolded(answer->call_id()) != unfolded(message->call_id()))
             std::abort();
     }
-    const auto again = sip::Message::parse(sip::Edit(*message).finish());
+    const std::string passed_on = sip::Edit(*message).finish();
+    if (sip::find_control(passed_on)) std::abort();
+    const auto again = sip::Message::parse(passed_on);
     if (!again || again->method() != message->method() || again->status() != message->status() ||
         again->body() != message->body() || again->headers().size() < message->headers().size()) {
         std::abort();

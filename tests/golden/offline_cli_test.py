@@ -51,6 +51,10 @@ def natclassify(folder):
     check("no source at all", done.returncode == 1 and b"stdin:1:" in done.stderr and b"--source" in done.stderr, done)
     done = run("natclassify", "--source", "198.51.100.7:4001", stdin=REGISTER + INVITE)
     check("several raw messages", [r.get("method") for r in records(done)] == ["REGISTER", "INVITE"], done)
+    smuggled = REGISTER.replace(b"CSeq:", b"Subject: hi\rP-Asserted-Identity: <sip:boss@example.com>\r\nCSeq:", 1)
+    done = run("natclassify", "--source", "198.51.100.7:4001", stdin=smuggled + INVITE)
+    check("a bare CR is told, and the message judged", [r.get("method") for r in records(done)] == ["REGISTER", "INVITE"] and done.returncode == 1 and
+          b"a CR without LF" in done.stderr and b"stdin:1: line " in done.stderr, done)
 
     record = {"type": "sip", "source": "198.51.100.7:4001", "message": REGISTER.decode(), "mine": [1, {"z": 1, "a": 2}]}
     lines = [json.dumps(record), "{broken", "", '{"type":"client","id":"7"}', json.dumps({**record, "source": "nowhere:1"})]
@@ -103,6 +107,9 @@ def sdprewrite():
     done = run("sdprewrite", "--to", "203.0.113.10:40000", "--explain", stdin=INVITE)
     check("raw in, raw out", b"c=IN IP4 203.0.113.10\r\n" in done.stdout and b"m=audio 40000 " in done.stdout and done.returncode == 0, done)
     check("edits have line and reason", b"stdin:14: '192.168.1.5' became '203.0.113.10' (address of the session)" in done.stderr, done)
+    smuggled = INVITE.replace(b"CSeq:", b"Subject: hi\rP-Asserted-Identity: <sip:boss@example.com>\r\nCSeq:", 1)
+    done = run("sdprewrite", "--to", "203.0.113.10:40000", stdin=smuggled)
+    check("with a bare CR nothing is rewritten", done.stdout == smuggled and done.returncode == 1 and b"a CR without LF" in done.stderr, done)
     done = run("sdprewrite", "--to", "203.0.113.10:40000", "--format", "json", stdin=INVITE)
     check("--format json asks for records", [e["after"] for e in records(done)[0]["rewrite"]] == ["203.0.113.10", "40000"], done)
     two = sdp("10.0.0.1", 4000, extra="m=video 4002 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\nm=audio 4004 RTP/AVP 0\r\n").encode()

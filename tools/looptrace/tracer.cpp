@@ -60,7 +60,7 @@ Result<void> Tracer::on_message(const record::Sip& sip, std::int64_t time_ns) {
                       .frame = sip.frame.value_or(0),
                       .time_ns = time_ns,
                       .copy = copy});
-    return {};
+    return explain::report_control(*message);
 }
 
 /// What sipedge tells of itself is read as captures are; other records pass through.

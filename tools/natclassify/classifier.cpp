@@ -153,7 +153,7 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
                        .frame = sip.frame.value_or(messages_),
                        .time_ns = time_ns_,
                        .copy = copy_.has_value()});
-    return {};
+    return explain::report_control(*message);
 }
 
 void Classifier::write_record(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,

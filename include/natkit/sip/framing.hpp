@@ -21,7 +21,9 @@ struct Framed {
 
 /// Cuts the bytes of a TCP or TLS connection into SIP messages (RFC 3261 section 18.3). Bounded: a header of 16 kB, a
 /// body of 64 kB. Where a message ends must be beyond doubt, or somebody hides a second one in the first: exactly one
-/// Content-Length, digits only. Pure; the result does not depend on how the bytes were cut on their way.
+/// Content-Length, digits only, and no control byte in the header section (controls.hpp): such a header section is
+/// handed out without a body, for whoever answers it, and then the stream is refused. Pure; the result does not depend
+/// on how the bytes were cut on their way.
 class Framer {
   public:
     static constexpr std::size_t max_header = std::size_t{16} << 10;

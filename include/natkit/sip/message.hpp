@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "natkit/base/error.hpp"
+#include "natkit/sip/controls.hpp"
 #include "natkit/sip/grammar.hpp"
 
 namespace natkit::sip {
@@ -40,10 +41,6 @@ enum class Name : std::uint8_t {
     proxy_authorization,
     www_authenticate,
     proxy_authenticate,
-    p_asserted_identity,
-    p_preferred_identity,
-    remote_party_id,
-    diversion,
     user_agent,
     server,
     event,
@@ -63,6 +60,12 @@ struct Header {
     std::string_view line;   ///< name to the end of the value, folded lines included, without the final line end
 };
 
+/// What parse() makes of control bytes in the header section (controls.hpp).
+enum class Controls : std::uint8_t {
+    refused,  ///< no message
+    blanked,  ///< read as spaces, and told by Message::control(): check() refuses it, nobody may pass it on
+};
+
 /// A SIP request or response over its own bytes: nothing is re-encoded, so that what is not changed can be sent on
 /// byte for byte. Immutable; copies are cheap and share everything. Its structured values are read when they are asked
 /// for first and kept, so a Message and its copies are for one thread.
@@ -71,7 +74,7 @@ class Message {
     /// Takes the bytes of one message (leading line ends are skipped; bare LF is accepted). Fails with `where` = "line
     /// N" where there is no start line, no end of the header, or a line that is no header field. Values inside header
     /// fields are not judged here: see check(). Headers above 64 kB or 512 lines are refused.
-    [[nodiscard]] static Result<Message> parse(std::string bytes);
+    [[nodiscard]] static Result<Message> parse(std::string bytes, Controls controls = Controls::refused);
 
     /// The same message with another value of one of its headers(), which is what parse() would make of those bytes.
     /// `value` has no line end in it.
@@ -107,8 +110,10 @@ class Message {
     [[nodiscard]] std::string_view body() const noexcept { return content_->body; }
     /// Bytes after the body: the next message of a stream, or rubbish after a datagram's body.
     [[nodiscard]] std::string_view rest() const noexcept { return content_->rest; }
-    /// All bytes given to parse().
+    /// All bytes given to parse(); where there is a control(), with spaces in place of those.
     [[nodiscard]] std::string_view bytes() const noexcept { return content_->bytes; }
+    /// The control byte for which this message may not be passed on, if there was one.
+    [[nodiscard]] const std::optional<Control>& control() const noexcept { return content_->control; }
 
   private:
     struct Content {
@@ -120,6 +125,7 @@ class Message {
         std::vector<Header> headers;
         std::string_view body;
         std::string_view rest;
+        std::optional<Control> control;
         // Read when asked for.
         mutable std::optional<Result<Via>> top_via;
         mutable std::optional<Result<CSeq>> cseq;
@@ -138,8 +144,8 @@ class Message {
 };
 
 /// Whether a proxy may act on this message (RFC 3261 sections 8.1.1, 16.3): the header fields that must be there are,
-/// once each, and can be read; CSeq names the method; Content-Length is honest; no single header field is duplicated.
-/// The message is the reason phrase for a 400.
+/// once each, and can be read; there is no control(); CSeq names the method; Content-Length is honest; no single header
+/// field is duplicated. The message is the reason phrase for a 400.
 [[nodiscard]] Result<void> check(const Message& message);
 
 }  // namespace natkit::sip

@@ -3,6 +3,7 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/engine/edge/edge.hpp"
+#include "natkit/sip/identity.hpp"
 
 namespace natkit::edge {
 namespace {
@@ -235,11 +236,10 @@ void Edge::challenge(const sip::RequestEvent& event, int status, std::string_vie
     reject(event.server, event.message, status, {}, now, out, fields);
 }
 
-/// What only trusted neighbours may say (RFC 3325 section 5, RFC 5806).
-void Edge::remove_identities(sip::Edit& edit) {
-    for (const auto name : {sip::Name::p_asserted_identity, sip::Name::p_preferred_identity, sip::Name::remote_party_id,
-                            sip::Name::diversion}) {
-        edit.remove_all(name);
+/// What only trusted neighbours may say (RFC 3325 section 5), in requests and responses of every method.
+void Edge::remove_identities(sip::Edit& edit, const sip::Message& message) {
+    for (const sip::Header& header : message.headers()) {
+        if (header.name == sip::Name::other && sip::is_identity(header.name_text)) edit.remove(header);
     }
 }
 

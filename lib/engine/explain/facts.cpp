@@ -194,10 +194,10 @@ std::optional<Endpoint> source_of_via(const Facts& facts) {
 
 /// Space after the start line is RFC 4475 section 3.1.2.10, NUL in quoted text section 3.1.1.2.
 Result<sip::Message> parse_leniently(const std::string& bytes) {
-    auto message = sip::Message::parse(bytes);
+    const auto read = [](std::string text) { return sip::Message::parse(std::move(text), sip::Controls::blanked); };
+    auto message = read(bytes);
     if (message) return message;
     std::string lenient = bytes;
-    std::ranges::replace(lenient, '\0', '_');
     if (const std::size_t feed = lenient.find('\n'); feed != std::string::npos) {
         const std::size_t end = lenient.find_last_not_of(" \t\r", feed - (feed > 0 ? 1 : 0));
         if (end != std::string::npos && end < feed) lenient.erase(end + 1, feed - end - 1);
@@ -208,12 +208,19 @@ Result<sip::Message> parse_leniently(const std::string& bytes) {
             }
         }
     }
-    if (auto whole = sip::Message::parse(lenient)) return whole;
+    if (auto whole = read(lenient)) return whole;
     const bool has_end = lenient.find("\n\r\n") != std::string::npos || lenient.find("\n\n") != std::string::npos;
     if (has_end || lenient.find('\n') == std::string::npos) return message;
-    if (auto whole = sip::Message::parse(lenient + (lenient.ends_with('\n') ? "\r\n" : "\r\n\r\n"))) return whole;
-    if (auto lines = sip::Message::parse(lenient.substr(0, lenient.rfind('\n') + 1) + "\r\n")) return lines;
+    if (auto whole = read(lenient + (lenient.ends_with('\n') ? "\r\n" : "\r\n\r\n"))) return whole;
+    if (auto lines = read(lenient.substr(0, lenient.rfind('\n') + 1) + "\r\n")) return lines;
     return message;
+}
+
+Result<void> report_control(const sip::Message& message) {
+    const auto& control = message.control();
+    if (!control || control->escaped) return {};
+    return fail(Errc::bad_input, to_string(*control) + " in the header section: a proxy must refuse this message",
+                "line " + std::to_string(control->line));
 }
 
 }  // namespace natkit::explain

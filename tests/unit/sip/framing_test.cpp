@@ -53,6 +53,13 @@ TEST_CASE("Framer: the same messages however the stream is cut") {
         {"not a number", "BYE sip:a SIP/2.0\r\nContent-Length: 1 1\r\n\r\n", "!"},
         {"negative", "BYE sip:a SIP/2.0\r\nContent-Length: -1\r\n\r\n", "!"},
         {"too much", "BYE sip:a SIP/2.0\r\nContent-Length: 65537\r\n\r\n", "!"},
+        {"a control byte: for whoever answers it, and no more",
+         a + "BYE sip:a SIP/2.0\r\nX: a\rl: 9\r\nl: 0\r\n\r\n" + b,
+         "[" + a + "][BYE sip:a SIP/2.0\r\nX: a\rl: 9\r\nl: 0\r\n\r\n]!"},
+        {"its body is not waited for", "BYE sip:a SIP/2.0\r\nX: a\x01\r\nl: 9\r\n\r\n",
+         "[BYE sip:a SIP/2.0\r\nX: a\x01\r\nl: 9\r\n\r\n]!"},
+        {"control bytes of a body", "BYE sip:a SIP/2.0\r\nl: 3\r\n\r\n\r\x01\r" + b,
+         "[BYE sip:a SIP/2.0\r\nl: 3\r\n\r\n\r\x01\r][" + b + "]"},
         {"another protocol", "GET / HTTP/1.1\r\n", "!"},
         {"what came before the nonsense counts", a + "GET / HTTP/1.1\r\n", "[" + a + "]!"},
     };

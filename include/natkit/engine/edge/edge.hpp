@@ -240,7 +240,7 @@ class Edge {
     [[nodiscard]] bool has_extensions(const sip::RequestEvent& event, sip::Name field, Now now, Output& out);
     [[nodiscard]] bool has_too_many(const Parked& asked, const Route& found, Now now, Output& out);
     [[nodiscard]] bool trusted(const sip::Flow& flow, const nat::Verdict& party) const;
-    static void remove_identities(sip::Edit& edit);
+    static void remove_identities(sip::Edit& edit, const sip::Message& message);
 
     // route.cpp: where a request goes
     [[nodiscard]] Stripped strip_routes(const sip::Message& request, const sip::Flow& flow) const;

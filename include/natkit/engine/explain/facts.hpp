@@ -40,9 +40,13 @@ struct Facts {
 
 [[nodiscard]] Facts read_facts(const sip::Message& message);
 
-/// Reads a message as leniently as can be: cut before the end of its header part, space after the start line, NUL in
-/// quoted text, odd letters in a method. What nobody could read is an error.
+/// Reads a message as leniently as can be: cut before the end of its header part, space after the start line, control
+/// bytes in the header section, odd letters in a method. What nobody could read is an error.
 [[nodiscard]] Result<sip::Message> parse_leniently(const std::string& bytes);
+
+/// An error that says so where a message that was read has a control byte by which header fields can be smuggled past a
+/// proxy. One behind a backslash in quoted text (RFC 4475 section 3.1.1.2) is none.
+[[nodiscard]] Result<void> report_control(const sip::Message& message);
 
 /// Where a message came from, by what its receiver wrote into the Via (RFC 3581), when nobody else says.
 [[nodiscard]] std::optional<Endpoint> source_of_via(const Facts& facts);

@@ -1,3 +1,4 @@
+#include "natkit/sip/identity.hpp"
 #include "world.hpp"
 
 using namespace natkit;
@@ -294,9 +295,8 @@ TEST_CASE("identities that somebody outside asserts are removed, those of the LA
     World world(with_users());
     REQUIRE(sign_in(world, nat_phone, "nora").starts_with("SIP/2.0 200"));
     REQUIRE(sign_in(world, lan_phone, "alice").starts_with("SIP/2.0 200"));
-    const std::string claims =
-        "P-Asserted-Identity: <sip:boss@example.com>\r\nP-Preferred-Identity: <sip:boss@example.com>\r\n"
-        "Remote-Party-ID: <sip:boss@example.com>\r\nDiversion: <sip:boss@example.com>\r\n";
+    std::string claims = "history-info : <sip:boss@example.com>;index=1\r\n";
+    for (const auto& field : sip::identity_fields()) claims += std::string(field.name) + ": <sip:boss@example.com>\r\n";
     const auto call = [&](const Phone& from, const Phone& to) {
         const std::string uri = "sip:" + to.name + "@example.com";
         world.receive(from, from.request("INVITE", uri, "<" + uri + ">", claims, ""));
@@ -317,6 +317,55 @@ TEST_CASE("identities that somebody outside asserts are removed, those of the LA
     ok.insert(ok.find("Contact:"), claims);
     world.receive(nat_phone, ok);
     CHECK(world.to(lan_phone, "SIP/2.0 200").find("boss") == std::string::npos);
+
+    int cseq = 10;
+    for (const char* method : {"MESSAGE", "SUBSCRIBE", "REFER", "PUBLISH", "NOTIFY", "INFO", "FOO"}) {
+        CAPTURE(method);
+        world.receive(nat_phone, nat_phone.request(method, "sip:alice@example.com", "<sip:alice@example.com>", claims,
+                                                   "", ++cseq));
+        const std::string request = world.to(lan_phone, method);
+        REQUIRE_FALSE(request.empty());
+        CHECK(request.find("boss") == std::string::npos);
+    }
+}
+
+TEST_CASE("a control byte in a header section: 400 for requests, nothing for responses, never passed on") {
+    World world;
+    world.add(nat_phone);
+    world.add(lan_phone);
+    const std::string smuggled = "Subject: hi\rP-Asserted-Identity: <sip:boss@example.com>\r\n";
+    int cseq = 1;
+    for (const std::string& line : {smuggled, std::string("Subject: a\0b\r\n", 14), std::string("Subject: a\x0b\r\n"),
+                                    std::string("X: a\r\r\n")}) {
+        CAPTURE(line);
+        world.receive(nat_phone, nat_phone.request("INVITE", "sip:alice@example.com", "<sip:alice@example.com>", line,
+                                                   nat_phone.sdp(), ++cseq));
+        REQUIRE(world.sent.size() == 1);
+        const std::string answer = world.to(nat_phone, "SIP/2.0 400");
+        CHECK_FALSE(answer.empty());
+        CHECK_FALSE(sip::find_control(answer));
+    }
+    std::string spoilt =
+        nat_phone.request("INVITE", "sip:alice@example.com", "<sip:alice@example.com>", "", "", ++cseq);
+    spoilt.replace(spoilt.find("<sip:nora"), 5, "\"a\rb\" <sip:");
+    world.receive(nat_phone, spoilt);
+    const std::string answer = world.to(nat_phone, "SIP/2.0 400");
+    CHECK(answer.find("From: \"a b\" <sip:nora@") != std::string::npos);
+    world.receive(nat_phone,
+                  nat_phone.request("ACK", "sip:alice@example.com", "<sip:alice@example.com>", smuggled, ""));
+    CHECK(world.sent.empty());
+
+    const std::string invite = world.invite(nat_phone, lan_phone);
+    REQUIRE_FALSE(invite.empty());
+    world.sent.clear();
+    std::string ok = lan_phone.response(invite, 200, lan_phone.sdp());
+    ok.insert(ok.find("Contact:"), smuggled);
+    world.receive(lan_phone, ok);
+    CHECK(world.sent.empty());
+    const std::string body = "text\rwith\0bytes";
+    world.receive(nat_phone, nat_phone.request("MESSAGE", "sip:alice@example.com", "<sip:alice@example.com>",
+                                               "Subject:\ta\r\n\tfolded\r\n", body, ++cseq));
+    CHECK(world.to(lan_phone, "MESSAGE").ends_with("\r\n\r\n" + body));
 }
 
 TEST_CASE("contacts of a lower q ring when the better ones have failed or do not answer") {
