@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """kill -9 of any process under an established call: audio goes on, hold and resume (re-INVITE) work, BYE ends the call at both
-phones and leaves nothing. mediarelay back without any leg: the calls lose their relays, and get new ones by the next re-INVITE."""
+phones and leaves nothing; wherever the state of sipedge is kept, and when `natkit renew` is the cause. mediarelay back without any leg:
+the calls lose their relays, and get new ones by the next re-INVITE."""
 # ctest: serial
 import pathlib
 import sys
@@ -51,6 +52,41 @@ def mediarelay(net):
     the_call_goes_on_without(net, "mediarelay")
 
 
+def the_promise_holds_with(net, state):
+    """natkit(1): a call over UDP survives the death of any process; one call, all the ways in which sipedge ends under it."""
+    site = sites.Site(net).start(registrar={"state": state})
+    a = site.phone(site.lan_host(), "alice", tone=440)
+    b = site.phone(site.home_host(), "bob", tone=600)
+    phones.call(a, b)
+    more_audio(a, b)
+    site.kill_worker("sipedge")
+    site.wait_up()
+    more_audio(a, b)
+    done = site.edge.run(lab.PROGRAMS / "natkit", "renew", "--config", site.config)
+    lab.require(done.returncode == 0, f"renew: {done}")
+    site.wait_up()
+    before = len(site.on_wan.sip())
+    a.command("hold")
+    lab.wait_until(lambda: any("a=sendonly" in text for _, text in site.on_wan.sip()[before:]), "the hold to reach the WAN")
+    a.command("resume")
+    more_audio(a, b)
+    phones.hang_up(b, a)
+    site.wait_nothing_left()
+    said = site.natkit.output
+    lab.require("forged flow token" not in said, f"a token of ours was not known: {said[-3000:]}")
+    lab.require(site.natkit.stop() == 0, "natkit did not end well")
+    left = [path.name for path in site.runtime.iterdir()]
+    lab.require(not left, f"left in the runtime directory: {left}")
+
+
+def state_in_memory(net):
+    the_promise_holds_with(net, '"memory"')
+
+
+def state_in_sqlite(net):
+    the_promise_holds_with(net, '"sqlite:state.db"')
+
+
 def every_leg_lost(net):
     """mediarelay comes back and knows nothing of its legs: sipedge finds that out, and nobody else has to tell it."""
     site = sites.Site(net).start()
@@ -78,4 +114,4 @@ def every_leg_lost(net):
 
 
 if __name__ == "__main__":
-    lab.main(sipedge, mediarelay, every_leg_lost)
+    lab.main(sipedge, mediarelay, state_in_memory, state_in_sqlite, every_leg_lost)

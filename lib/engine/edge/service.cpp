@@ -11,15 +11,12 @@
 namespace natkit::edge {
 namespace {
 
-/// The key of flow tokens, beside the state; a state in memory only has a key of this run only.
-Result<store::Secret> flow_key(const std::string& state_path) {
-    if (!state_path.empty()) {
-        const auto folder = std::filesystem::path(state_path).parent_path();
-        return store::load_or_make_secret((folder / "secret").string(), crypto::random_bytes);
-    }
-    store::Secret secret{};
-    crypto::random_bytes(secret);
-    return secret;
+/// The key of flow tokens. It must outlive this process whatever the configuration, for calls do: they hold tokens, and
+/// end by them. It lies beside the state; with a state in memory, among what natkit keeps as long as it runs.
+Result<store::Secret> flow_key(const std::string& state_path, const std::string& runtime_dir) {
+    const auto folder =
+        state_path.empty() ? std::filesystem::path(runtime_dir) : std::filesystem::path(state_path).parent_path();
+    return store::load_or_make_secret((folder / "secret").string(), crypto::random_bytes);
 }
 
 }  // namespace
@@ -186,7 +183,7 @@ Service::~Service() = default;
 Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config config, ServiceOptions options) {
     auto bindings = store::Bindings::open(config.registrar.state);
     if (!bindings) return std::unexpected(bindings.error());
-    const auto key = flow_key(config.registrar.state);
+    const auto key = flow_key(config.registrar.state, options.runtime_dir);
     if (!key) return std::unexpected(key.error());
     auto server = control::Server::listen(loop, options.runtime_dir + "/sipedge.sock");
     if (!server) return std::unexpected(server.error());

@@ -124,7 +124,8 @@ std::optional<Error> Supervisor::Impl::make_folders() {
 
 std::optional<Error> Supervisor::Impl::drop_privileges() const {
     if (config.daemon.user.empty()) return std::nullopt;
-    std::vector<std::string> paths = {runtime_dir, config.control.socket, config.control.socket + ".lock"};
+    std::vector<std::string> paths = {runtime_dir, config.control.socket, config.control.socket + ".lock",
+                                      path(token_key_name)};
     if (!config.registrar.state.empty()) {
         paths.push_back(folder_of(config.registrar.state));
         for (const char* suffix : {"", "-wal", "-shm"}) paths.push_back(config.registrar.state + suffix);
@@ -287,7 +288,7 @@ void Supervisor::Impl::clean_up() {
     const bool alone = std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); });
     workers.clear();
     if (alone && server) {
-        std::vector<std::string> names = {snapshot_name, "natpinger.mark", "mediarelay.journal"};
+        std::vector<std::string> names = {snapshot_name, token_key_name, "natpinger.mark", "mediarelay.journal"};
         for (const std::string name : programs) names.push_back(name + ".sock.lock");
         for (const std::string& name : names) ::unlink(path(name).c_str());
         ::unlink((config.control.socket + ".lock").c_str());

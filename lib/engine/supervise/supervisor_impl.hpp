@@ -19,6 +19,8 @@ using control::Json;
 
 constexpr const char* snapshot_name = "config.toml";  ///< what the workers read
 constexpr const char* fresh_snapshot_name = "config.toml.new";
+/// The key of flow tokens where [registrar] state is in memory: sipedge makes it, and its successors read it.
+constexpr const char* token_key_name = "secret";
 
 /// Whether a program gets the SIP sockets.
 [[nodiscard]] inline bool needs_sockets(const std::string& program) {
