@@ -41,8 +41,7 @@ void Relay::look_at(Join& join, Instant now) {
     const bool hold = a.hold || b.hold;
     const Instant last = std::max({join.since, a.changed, b.changed, a.last_received(), b.last_received()});
     const Duration silent = now - last;
-    if (silent >= (hold ? timeouts_.hold : timeouts_.silence) && !join.timed_out) {
-        join.timed_out = true;
+    if (silent >= (hold ? timeouts_.hold : timeouts_.silence)) {
         events_.push_back(
             {.kind = Event::Kind::timed_out, .leg = a.key, .other = b.key, .silent = silent, .hold = hold});
         return;

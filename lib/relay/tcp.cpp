@@ -286,7 +286,6 @@ void TcpRelay::look_at(TcpJoin& join, Instant now) {
         }
     }
     if (now - last < (up || hold ? timeouts_.hold : timeouts_.silence)) return;
-    join.active = now;  // told again after the same time, if its owner keeps it
     tell({.kind = Event::Kind::timed_out,
           .leg = join.legs[0]->key,
           .other = join.legs[1]->key,

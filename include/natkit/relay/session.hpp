@@ -149,7 +149,6 @@ struct Join {
     Flow flow = Flow::waiting;
     Cause cause = Cause::none;
     Leg* mute = nullptr;  ///< when one-way: the leg whose party is not heard
-    bool timed_out = false;
     std::size_t index = 0;
 };
 
@@ -159,7 +158,8 @@ struct Event {
         latched,       ///< `leg`, `component`, `endpoint`, `rule`, `before`
         refused,       ///< `leg`, `component`, `endpoint`, `reason`: the first of its kind since signalling last spoke
         flow,          ///< `leg`, `other`, `flow`, `cause`, `mute`
-        timed_out,     ///< `leg`, `other` (0 when it was never joined), `silent`, `hold`
+        timed_out,     ///< `leg`, `other` (0 when it was never joined), `silent`, `hold`; of a join again and again as
+                       ///< long as that lasts: its owner removes it, or keeps it while other media of the call go on
         connected,     ///< TCP: `leg`, `endpoint`, `rule`; `other`, `before`, `other_rule` of its other half
         disconnected,  ///< TCP: `leg`, `other`, `ending`, `bytes`
     };

@@ -14,6 +14,9 @@ using record::LegState;
 using relay::Component;
 using relay::LegKey;
 
+/// The planes look at their joins every second.
+constexpr auto told_again_within = 2500ms;
+
 std::string describe(const record::Leg& leg) {
     std::string text = "leg " + leg.id + " (" + to_string(leg.local(Component::rtp));
     if (!leg.call_id.empty()) text += ", call " + text::printable(leg.call_id, 80);
@@ -295,6 +298,17 @@ void Engine::on_flow(const relay::Event& event) {
     on_record_(record);
 }
 
+/// A muted camera ends no call: a join lives while any other of its call is not silent for too long itself.
+bool Engine::call_goes_on(const Entry& entry) const {
+    const record::Leg& leg = entry.leg;
+    const auto [first, last] = by_call_.equal_range(leg.call_id);
+    return !leg.call_id.empty() && std::any_of(first, last, [&](const auto& each) {
+        const auto other = legs_.find(each.second);
+        return other != legs_.end() && other->second.leg.state == LegState::joined && other->second.leg.id != leg.id &&
+               other->second.leg.id != leg.joined && other->second.silent_until <= loop_.now();
+    });
+}
+
 void Engine::on_timed_out(const relay::Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
@@ -302,7 +316,13 @@ void Engine::on_timed_out(const relay::Event& event) {
     if (id_of(event.other) != leg.joined && !(event.other == 0 && leg.joined.empty()))
         return;  // joined otherwise meanwhile
     if (event.other == 0 && (leg.state == LegState::parted || leg.state == LegState::reserved)) return;
-    if (relay::is_tcp(leg.stream) && event.other != 0 && call_goes_on(leg)) return;
+    if (event.other != 0) {
+        for (const relay::LegKey key : {event.leg, event.other}) {
+            if (const auto silent = legs_.find(key); silent != legs_.end())
+                silent->second.silent_until = loop_.now() + told_again_within;
+        }
+        if (call_goes_on(found->second)) return;
+    }
     Json record = {{"type", "timeout"}};
     add_call(record, leg);
     record["legs"] = Json::array({leg.id});

@@ -96,13 +96,4 @@ void Engine::on_connection_refused(const Entry& entry, const Event& event) {
     on_record_(record);
 }
 
-bool Engine::call_goes_on(const record::Leg& leg) const {
-    const auto [first, last] = by_call_.equal_range(leg.call_id);
-    return !leg.call_id.empty() && std::any_of(first, last, [&](const auto& each) {
-        const auto other = legs_.find(each.second);
-        return other != legs_.end() && other->second.leg.state == LegState::joined &&
-               !relay::is_tcp(other->second.leg.stream);
-    });
-}
-
 }  // namespace natkit::mediarelay

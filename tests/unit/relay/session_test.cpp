@@ -215,15 +215,19 @@ TEST_CASE("relay::Relay: silence ends a join, hold prolongs it, a leg nobody joi
     call.pass(59, false, false);
     CHECK(call.events() == "silent");
     call.pass(2, false, false);
+    CHECK(call.events() == "timeout 1 2 60, timeout 1 2 61");  // as long as its owner keeps it
+    call.pass(2, true, true);
+    CHECK(call.events() == "two-way");
+    call.pass(59, false, false);
+    CHECK(call.events() == "silent");
+    call.pass(1, false, false);
     CHECK(call.events() == "timeout 1 2 60");
-    call.pass(100, false, false);
-    CHECK(call.events().empty());
 
     Call held;
     held.relay.set_hold(*held.far, true, held.now);
     held.pass(7199, false, false);
     CHECK(held.events().empty());
-    held.pass(2, false, false);
+    held.pass(1, false, false);
     CHECK(held.events() == "timeout 1 2 7200");
 
     Call parted;

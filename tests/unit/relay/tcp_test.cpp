@@ -221,7 +221,7 @@ TEST_CASE("relay::TcpRelay: time-outs") {
     bench.relay.join(bench.a, bench.b, bench.now);
     bench.pass(59s);
     CHECK(bench.events().empty());
-    bench.pass(2s);
+    bench.pass(1s);
     CHECK(bench.events() == "timed-out");
     SUBCASE("one that is up may be idle for hold_timeout") {
         CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));

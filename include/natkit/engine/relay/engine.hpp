@@ -153,6 +153,7 @@ class Engine {
         unsigned worker = 0;
         bool in_plane = false;
         bool unsaved = false;    ///< waits for commit()
+        Instant silent_until{};  ///< its join was told to be silent for too long, and will be told again before that
         bool connected = false;  ///< TCP: a connection was logged since signalling last spoke
     };
     using Legs = std::unordered_map<relay::LegKey, Entry>;
@@ -178,7 +179,7 @@ class Engine {
     void on_timed_out(const relay::Event& event);
     void on_connection(const relay::Event& event);
     void on_connection_refused(const Entry& entry, const relay::Event& event);
-    [[nodiscard]] bool call_goes_on(const record::Leg& leg) const;
+    [[nodiscard]] bool call_goes_on(const Entry& entry) const;
     void tell_leg(const Entry& entry, const char* event);
     [[nodiscard]] bool wanted(std::string_view type) const { return !wanted_ || wanted_(type); }
     void tell_session(const record::Leg& a, const record::Leg& b, const char* event);

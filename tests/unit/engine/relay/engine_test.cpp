@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 
 using namespace natkit;
 using namespace natkit::mediarelay;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -22,13 +24,15 @@ struct Fixture {
     io::Loop loop;
     std::unique_ptr<Engine> engine;
 
-    Fixture() {
+    explicit Fixture(relay::Timeouts timeouts = {}) {
         std::string name = (std::filesystem::temp_directory_path() / "natkit-engine-XXXXXX").string();
         folder = ::mkdtemp(name.data());
         Options options;
         options.ports = relay::PortRange{.first = 41000, .last = 41999};
         options.lan = options.wan = {own_loopback()};
+        options.networks.lan.add(IpRange::single(own_loopback()));
         options.journal = file();
+        options.timeouts = timeouts;
         engine = Engine::start(loop, options, [](const Json&) {}).value();
         engine->set_log_level(LogLevel::failures);
     }
@@ -69,4 +73,38 @@ TEST_CASE(
     CHECK(f.journalled(b));
     CHECK_FALSE(io::open_udp(port).has_value());
     CHECK(run_until(f.loop, [&] { return io::open_udp(port).has_value(); }));
+}
+
+TEST_CASE("mediarelay::Engine: a join lives while other media of its call go on, and all go when all are silent") {
+    Fixture f({.silence = 1s, .hold = 1h});
+    const Endpoint phone{.address = own_loopback(), .port = 40999};
+    const auto joined = [&](const std::string& call) {
+        std::array<std::string, 2> legs;
+        for (std::string& leg : legs) {
+            const relay::Party party{
+                .place = nat::Place::lan, .endpoint = phone, .rtcp = {}, .visible = {}, .site = {}, .setup = {}};
+            OpenRequest request{.party = party, .call_id = call, .owner = "o", .owner_state = {}, .request = {}};
+            request.side = relay::Side::lan;
+            leg = f.engine->open(request).value()->id;
+        }
+        REQUIRE(f.engine->join(legs[0], legs[1]).has_value());
+        return legs;
+    };
+    const auto audio = joined("c");
+    const auto video = joined("c");
+    const auto other = joined("d");
+    const auto sender = io::open_udp(phone);
+    REQUIRE(sender);
+    const std::array<std::uint8_t, 20> packet{};
+    unsigned sent = 0;
+    io::Timer tick(f.loop, [&] {
+        (void)io::send_udp(*sender, f.engine->find(audio[0])->bound, packet);
+        if (++sent < 40) tick.start_in(100ms);
+    });
+    tick.start_in(1ms);
+    CHECK(run_until(f.loop, [&] { return sent == 40; }));
+    CHECK(f.engine->find(other[0]) == nullptr);
+    CHECK(f.engine->find(audio[0]) != nullptr);
+    CHECK(f.engine->find(video[0]) != nullptr);
+    CHECK(run_until(f.loop, [&] { return f.engine->status().legs == 0; }));
 }
