@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <tuple>
-#include <unordered_map>
+#include <utility>
 
 #include "natkit/base/text.hpp"
 
@@ -166,7 +164,7 @@ struct Document::Reader {
             (media != nullptr ? media->setup : session_setup) = parse_setup(text::trim(at(rest)));
         } else if (name == "connection") {
             if (media != nullptr) media->connection_existing = text::trim(at(rest)) == "existing";
-        } else if (name == "ice-ufrag") {
+        } else if (name == "ice-ufrag" || name == "ice-pwd" || name == "ice-options") {
             (media != nullptr ? media->ice : session_ice) = true;
         } else if (name == "candidate") {
             read_candidate(rest);
@@ -355,47 +353,13 @@ void Document::read_all() {
         }
     }
     if (reader.media != nullptr) reader.media->end = lines_.size();
+    const auto twice = [&, seen_v = false, seen_o = false](const Line& line) mutable {
+        return (line.type == 'v' && std::exchange(seen_v, true)) || (line.type == 'o' && std::exchange(seen_o, true));
+    };
+    if (const auto line = std::ranges::find_if(lines_, twice); line != lines_.end())
+        second_ = static_cast<std::size_t>(line - lines_.begin());
     for (Media& media : media_) media.connection = media.own_connection ? media.own_connection : session_connection_;
     read_bundles(reader.bundles);
-}
-
-/// RFC 9143 section 7.1.3: a m= line has its mid in one group at most, and the first group that names it has it.
-void Document::read_bundles(const std::vector<Span>& groups) {
-    if (groups.empty()) return;
-    std::unordered_map<std::string_view, std::size_t> group_of;
-    for (std::size_t group = 0; group < groups.size(); ++group) {
-        Words words(text(), groups[group]);
-        for (Span mid = words.next(); !mid.empty(); mid = words.next()) group_of.try_emplace(text(mid), group);
-    }
-    const auto group_with = [&](const Media& media) {
-        const auto found = media.mid.empty() ? group_of.end() : group_of.find(media.mid);
-        return found == group_of.end() ? std::optional<std::size_t>() : found->second;
-    };
-    using Place = std::tuple<std::size_t, std::string_view, std::uint16_t>;
-    std::map<Place, std::size_t> carriers;                  // group, address and port of those that carry
-    std::unordered_map<std::size_t, std::size_t> of_group;  // the first of them
-    for (std::size_t i = 0; i < media_.size(); ++i) {
-        Media& media = media_[i];
-        const auto group = group_with(media);
-        if (!group || media.port == 0 || media.port_field.port.empty()) continue;
-        const std::string_view host = media.connection ? text(media.connection->address) : std::string_view();
-        const auto [carrier, first] = carriers.try_emplace({*group, host, media.port}, i);
-        if (first) {
-            of_group.try_emplace(*group, i);
-        } else {
-            media.bundled_with = carrier->second;
-        }
-    }
-    for (Media& media : media_) {
-        const auto group = group_with(media);
-        if (!group || !media.bundle_only || media.port != 0 || media.port_field.port.empty()) continue;
-        if (const auto carrier = of_group.find(*group); carrier != of_group.end()) media.bundled_with = carrier->second;
-    }
-}
-
-std::size_t Document::streams() const noexcept {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(media_, [](const Media& media) { return media.port != 0 && !media.bundled_with; }));
 }
 
 Result<Document> Document::parse(std::string_view text) {
@@ -453,8 +417,12 @@ std::optional<Endpoint> Document::rtcp_endpoint(const Media& media) const {
 }
 
 std::optional<Endpoint> Document::unmuxed_rtcp_endpoint(const Media& media) const {
-    std::optional<Endpoint> endpoint = rtp_endpoint(media);
-    if (!endpoint) return endpoint;
+    const std::optional<Endpoint> rtp = rtp_endpoint(media);
+    return rtp ? unmuxed_rtcp_endpoint(media, *rtp) : std::nullopt;
+}
+
+std::optional<Endpoint> Document::unmuxed_rtcp_endpoint(const Media& media, const Endpoint& rtp) const {
+    std::optional<Endpoint> endpoint = rtp;
     if (media.rtcp) {
         if (const auto host = address(*media.rtcp)) endpoint->address = *host;
         if (const auto number = port(*media.rtcp)) endpoint->port = *number;
@@ -468,11 +436,12 @@ std::optional<Endpoint> Document::unmuxed_rtcp_endpoint(const Media& media) cons
 bool Document::zero_address_hold(const Media& media) const {
     if (!media.connection) return false;
     const auto host = address(*media.connection);
-    return host && host->is_unspecified() && !(media.ice && media.port == 9);
+    if (!host || !host->is_unspecified()) return false;
+    return media.port != 0 ? !(media.ice && media.port == 9) : !media.bundled_with;
 }
 
 bool Document::on_hold(const Media& media) const {
-    return zero_address_hold(media) || !receives(media.direction);
+    return zero_address_hold(media) || media.direction != Direction::sendrecv;
 }
 
 }  // namespace natkit::sdp

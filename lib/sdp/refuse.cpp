@@ -39,6 +39,15 @@ std::optional<Error> why_refused(const Document& doc, const Media& media, const 
     return std::nullopt;
 }
 
+std::optional<Error> why_refused(const Document& doc) {
+    const auto second = doc.second_description();
+    if (!second) return std::nullopt;
+    return Error{.code = Errc::refused,
+                 .where = where(*second),
+                 .message = "a second description in one body: '" +
+                            text::printable(doc.text(doc.lines()[*second].value), 60) + "'"};
+}
+
 std::optional<Error> why_refused(const Document& doc, const Field& connection) {
     const auto address = doc.address(connection);
     if (!address) return std::nullopt;  // a name: replaced like an address

@@ -86,6 +86,7 @@ Result<Rewritten> Rewriter::run() {
 std::optional<Error> Rewriter::refusal() const {
     for (std::size_t i = 0; i < targets_.size(); ++i) {
         if (!changes(i)) continue;
+        if (auto error = why_refused(doc_)) return error;
         if (auto error = why_refused(doc_, doc_.media()[i], *targets_[i])) return error;
     }
     return std::nullopt;
@@ -234,6 +235,7 @@ void Rewriter::rewrite_connection(std::size_t i) {
 }
 
 void Rewriter::rewrite_port(const Media& media, const MediaTarget& target) {
+    if (media.port == 0) return;  // bundle-only: its port is another's
     const std::optional<Setup> setup = target.setup ? target.setup : media.setup;
     const bool becomes_active = target.setup && media.setup != Setup::active;
     const bool discard =
@@ -255,6 +257,7 @@ void Rewriter::rewrite_rtcp(const Media& media, const MediaTarget& target) {
         }
         return;
     }
+    if (media.port == 0) return;  // RFC 9143 section 7.1.2: not where a stream is bundle-only
     const bool default_port = rtcp.address == target.rtp.address && rtcp.port == target.rtp.port + 1;
     const bool muxed = media.rtcp_mux && rtcp == target.rtp;
     if (!target.rtcp || !media.rtp() || default_port || muxed) return;

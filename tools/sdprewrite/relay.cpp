@@ -304,6 +304,11 @@ Result<std::optional<sdp::MediaTarget>> Relay::target(Stream& stream, const sdp:
         if (auto freed = free_pair(stream.now); !freed) return std::unexpected(freed.error());
         return std::nullopt;
     }
+    // A far-end party's address is learned from its packets; where others are is not to be found out here.
+    if (media.connection && !document.address(*media.connection) && sender_.place != "far-end") {
+        return fail(Errc::refused, "c= holds a name, which is not looked up here: '" +
+                                       text::printable(document.text(media.connection->address), 60) + "'");
+    }
     if (media.port_count != 1)
         return fail(Errc::refused,
                     "the relay has one port for each stream, and this one wants " + std::to_string(media.port_count));
@@ -334,9 +339,18 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> Relay::targets(const sdp::D
     if (call_->streams.size() < all.size()) call_->streams.resize(all.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
         const sdp::Media& media = document.media()[i];
+        if (media.bundled_with) {  // RFC 9143: another's port carries it
+            const bool agreed = final_ && !offers_;
+            if (auto freed = agreed ? free_pair(call_->streams[i].now) : Result<void>(); !freed)
+                return std::unexpected(freed.error());
+            continue;
+        }
         auto one = target(call_->streams[i], document, media);
         if (!one) return fail(one.error().code, one.error().message, "sdp:" + std::to_string(media.line + 1));
         all[i] = *one;
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (document.media()[i].bundled_with) all[i] = all[*document.media()[i].bundled_with];
     }
     call_->seen[side_] = transaction_;
     if (final_ && !offers_) {

@@ -75,7 +75,7 @@ struct Media {
     Direction direction = Direction::sendrecv;  ///< own, else the session's, else sendrecv
     std::optional<Setup> setup;                 ///< own, else the session's (RFC 4145)
     bool connection_existing = false;           ///< a=connection:existing (RFC 4145 section 5)
-    bool ice = false;                           ///< has candidates or a=ice-ufrag, or the session has the latter
+    bool ice = false;                           ///< has candidates or a=ice-ufrag and the like, or the session has
     unsigned candidates = 0;
     std::string_view mid;      ///< a=mid (RFC 5888); empty: none
     bool bundle_only = false;  ///< a=bundle-only (RFC 9143 section 6)
@@ -84,7 +84,7 @@ struct Media {
     /// port. Never itself bundled with another.
     std::optional<std::size_t> bundled_with;
 
-    [[nodiscard]] bool rejected() const noexcept { return port == 0; }
+    [[nodiscard]] bool rejected() const noexcept { return port == 0 && !bundled_with; }
     [[nodiscard]] bool tcp() const noexcept;  ///< "TCP/…" (RFC 4145), MSRP and BFCP over TCP included
     [[nodiscard]] bool rtp() const noexcept;  ///< "…RTP/…"
     /// T.120 over TCP: its format says "t120", or "msdata" as Windows Messenger has it.
@@ -112,6 +112,8 @@ class Document {
     [[nodiscard]] const std::vector<Media>& media() const noexcept { return media_; }
     /// How many streams are not rejected; those that share a port (BUNDLE) are one.
     [[nodiscard]] std::size_t streams() const noexcept;
+    /// A line that begins a second description behind the first, or names a second origin; nothing: there is none.
+    [[nodiscard]] std::optional<std::size_t> second_description() const noexcept { return second_; }
     /// Every address and port, in the order of the text.
     [[nodiscard]] const std::vector<Field>& fields() const noexcept { return fields_; }
 
@@ -134,10 +136,13 @@ class Document {
     [[nodiscard]] std::optional<Endpoint> rtcp_endpoint(const Media& media) const;
     /// The same where the other side does not mux (RFC 5761 section 5.1.1).
     [[nodiscard]] std::optional<Endpoint> unmuxed_rtcp_endpoint(const Media& media) const;
-    /// On hold by the old way (RFC 2543: c=0.0.0.0) or by direction (sendonly, inactive). A trickling ICE offer with
-    /// c=0.0.0.0 and port 9 is not.
+    /// The same for who knows where its RTP goes (a name in c= stands for it).
+    [[nodiscard]] std::optional<Endpoint> unmuxed_rtcp_endpoint(const Media& media, const Endpoint& rtp) const;
+    /// The one rule for what is a hold: the old way (RFC 2543: c=0.0.0.0), or a direction that is not sendrecv, as who
+    /// is put on hold by sendonly answers recvonly (RFC 3264 section 8.4).
     [[nodiscard]] bool on_hold(const Media& media) const;
-    /// c= is 0.0.0.0 or :: and it means hold.
+    /// c= is 0.0.0.0 or :: and it means hold. It does not where ICE has yet to find an address, with port 9 (RFC 8840
+    /// section 4.1.1), nor where a bundle-only stream has none of its own.
     [[nodiscard]] bool zero_address_hold(const Media& media) const;
 
   private:
@@ -153,6 +158,7 @@ class Document {
     std::optional<Field> origin_;
     Span origin_version_;
     std::optional<Field> session_connection_;
+    std::optional<std::size_t> second_;
 };
 
 }  // namespace natkit::sdp

@@ -77,13 +77,14 @@ struct Rewritten {
 /// Points the streams of a session description at relays; every other byte stays. `targets` has one entry per m= line,
 /// nothing meaning "keep".
 ///
-/// Rejected streams (port 0) stay as they are. Hold by c=0.0.0.0 stays hold. A TCP stream that is active with port 9
-/// (RFC 4145 section 4.1) keeps the 9, one that becomes active gets it, unless its target wants its port shown.
-/// "port/count" keeps its count: the relay has that many consecutive pairs.
+/// Rejected streams (port 0) stay as they are; bundle-only ones with a target (RFC 9143) keep their port 0 alone. Hold
+/// by c=0.0.0.0 stays hold. A TCP stream that is active with port 9 (RFC 4145 section 4.1) keeps the 9, one that
+/// becomes active gets it, unless its target wants its port shown. "port/count" keeps its count: the relay has that
+/// many consecutive pairs.
 ///
 /// Errors, all with "sdp:LINE": Errc::usage (wrong number of targets); Errc::refused for what cannot be rewritten
-/// safely (a target for a multicast stream, several c= lines that name different hosts, an address whose IP4/IP6 word
-/// is the other one's, a broken m= line, a target that is no host's address).
+/// safely (a second v= or o= line, a target for a multicast stream, several c= lines that name different hosts, an
+/// address whose IP4/IP6 word is the other one's, a broken m= line, a target that is no host's address).
 [[nodiscard]] Result<Rewritten> rewrite(const Document& document, std::span<const std::optional<MediaTarget>> targets,
                                         const Options& options = {});
 

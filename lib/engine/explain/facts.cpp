@@ -93,8 +93,9 @@ class Observer {
   private:
     void connection(const sdp::Document& document, const sdp::Field& field) {
         const auto address = document.address(field);
-        if (!address || address->is_unspecified()) return;
         const std::string value(document.text(field.address));
+        if (!address) return fired("SDP c=", text::printable(value, 80), "sdp-names-host");  // RFC 8866 section 5.7
+        if (address->is_unspecified()) return;
         if (networks_.nated.contains(*address)) fired("SDP c=", value, "private-sdp");
         if (*address != arrival_.source.address) fired("SDP c=", value, "sdp-differs-from-source");
     }

@@ -48,6 +48,38 @@ TEST_CASE("sdp::find_descriptions: where the SDP of a body is") {
         {"boundary that only starts like ours", "multipart/mixed;boundary=x",
          "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--xy\r\n--x--", "v=0\r\n--xy", ""},
         {"no boundary", "multipart/mixed", "--x\r\n", "", ""},
+        {"a quoted boundary with a semicolon", "multipart/mixed;boundary=\"a;b\"",
+         "--a;b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--a;b--", "v=0", ""},
+        {"a quoted boundary with escapes", "multipart/mixed;boundary=\"a\\\"b\"",
+         "--a\"b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--a\"b--", "v=0", ""},
+        {"a boundary inside another parameter is none", "multipart/mixed;x=\";boundary=y;\";boundary=z",
+         "--y\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--z\r\nContent-Type: "
+         "application/sdp\r\n\r\nv=0\r\n--z--",
+         "v=0", ""},
+        {"two boundaries", "multipart/mixed;boundary=y;boundary=z",
+         "--y\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--z--", "", "multipart/mixed with two boundaries@0"},
+        {"the same one twice", "multipart/mixed;boundary=y;Boundary=\"y\"",
+         "--y\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--y--", "v=1", ""},
+        {"quotes that never end", "multipart/mixed;boundary=\"y;x=1",
+         "--y;x=1\r\nContent-Type: application/sdp\r\n\r\nv=1\r\n--y;x=1--", "v=1", ""},
+        {"an inner boundary that goes on like the outer one", "multipart/mixed;boundary=b",
+         "--b\r\nContent-Type: multipart/mixed;boundary=bb\r\n\r\n--bb\r\nContent-Type: "
+         "application/sdp\r\n\r\nv=0\r\n--bb--\r\n--b--",
+         "v=0", ""},
+        {"inner and outer the same", "multipart/mixed;boundary=b",
+         "--b\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n--b\r\nContent-Type: "
+         "application/sdp\r\n\r\nv=0\r\n--b--",
+         "v=0", ""},
+        {"the delimiter alone", "multipart/mixed;boundary=b", "--b", "", ""},
+        {"only delimiters", "multipart/mixed;boundary=b", "--b\r\n--b\r\n--b--", "", ""},
+        {"a part that is encoded", "multipart/mixed;boundary=b",
+         "--b\r\nContent-Type: application/sdp\r\nContent-Transfer-Encoding: BASE64\r\n\r\ndj0w\r\n--b--", "",
+         "application/sdp in base64@73"},
+        {"one that says it is not", "multipart/mixed;boundary=b",
+         "--b\r\nContent-Type: application/sdp\r\nContent-Transfer-Encoding: 8bit\r\n\r\nv=0\r\n--b--", "v=0", ""},
+        {"a part of two types", "multipart/mixed;boundary=b",
+         "--b\r\nContent-Type: text/plain\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--", "",
+         "two types at once@64"},
     };
     for (const Case& c : cases) {
         CAPTURE(c.why);

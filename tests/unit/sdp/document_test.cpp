@@ -138,3 +138,84 @@ TEST_CASE("sdp::Direction and Setup: words both ways") {
     CHECK(receives(Direction::recvonly));
     CHECK_FALSE(sends(Direction::recvonly));
 }
+
+TEST_CASE("sdp::Document: BUNDLE (RFC 9143): which m= line's port carries a stream") {
+    struct Case {
+        const char* why;
+        const char* lines;  ///< behind the session part
+        const char* want;   ///< of each m= line: "-" itself, a number, "x" rejected
+        std::size_t streams;
+    };
+    constexpr Case cases[] = {
+        {"one port",
+         "a=group:BUNDLE a v\r\nm=audio 4000 RTP/AVP 0\r\na=mid:a\r\nm=video 4000 RTP/AVP 31\r\na=mid:v\r\n", "-0", 1},
+        {"7.2.1: a port each in the first offer",
+         "a=group:BUNDLE a v\r\nm=audio 4000 RTP/AVP 0\r\na=mid:a\r\nm=video 4002 RTP/AVP 31\r\na=mid:v\r\n", "--", 2},
+        {"bundle-only has port 0",
+         "a=group:BUNDLE a v\r\nm=audio 4000 RTP/AVP 0\r\na=mid:a\r\nm=video 0 RTP/AVP "
+         "31\r\na=mid:v\r\na=bundle-only\r\n",
+         "-0", 1},
+        {"and may come before the one with a port",
+         "a=group:BUNDLE a v\r\nm=audio 0 RTP/AVP 0\r\na=mid:a\r\na=bundle-only\r\nm=video 4000 RTP/AVP "
+         "31\r\na=mid:v\r\n",
+         "1-", 1},
+        {"port 0 alone is rejected",
+         "a=group:BUNDLE a\r\nm=audio 4000 RTP/AVP 0\r\na=mid:a\r\nm=video 0 RTP/AVP 31\r\na=mid:v\r\n", "-x", 1},
+        {"bundle-only outside of a group means nothing",
+         "m=audio 4000 RTP/AVP 0\r\na=mid:a\r\nm=video 0 RTP/AVP 31\r\na=mid:v\r\na=bundle-only\r\n", "-x", 1},
+        {"all bundle-only: nobody carries them",
+         "a=group:BUNDLE a\r\nm=audio 0 RTP/AVP 0\r\na=mid:a\r\na=bundle-only\r\n", "x", 0},
+        {"two groups",
+         "a=group:BUNDLE a\r\na=group:BUNDLE v a\r\nm=audio 4000 RTP/AVP 0\r\na=mid:a\r\nm=video 4000 RTP/AVP "
+         "31\r\na=mid:v\r\n",
+         "--", 2},
+        {"lip synchronisation is no bundle",
+         "a=group:LS a v\r\nm=audio 4000 RTP/AVP 0\r\na=mid:a\r\nm=video 4000 RTP/AVP 31\r\na=mid:v\r\n", "--", 2},
+        {"one port of two hosts",
+         "a=group:BUNDLE a v\r\nm=audio 4000 RTP/AVP 0\r\na=mid:a\r\nm=video 4000 RTP/AVP 31\r\nc=IN IP4 "
+         "192.0.2.2\r\na=mid:v\r\n",
+         "--", 2},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const Document doc = document(std::string("v=0\r\nc=IN IP4 192.0.2.1\r\n") + c.lines);
+        std::string got;
+        for (const Media& media : doc.media()) {
+            got += media.bundled_with ? std::to_string(*media.bundled_with) : media.rejected() ? "x" : "-";
+        }
+        CHECK(got == c.want);
+        CHECK(doc.streams() == c.streams);
+    }
+}
+
+TEST_CASE("sdp::Document: what is a hold, and what only looks like one") {
+    struct Case {
+        const char* why;
+        const char* lines;
+        bool hold;  ///< of the last stream
+    };
+    constexpr Case cases[] = {
+        {"RFC 2543", "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n", true},
+        {"port 9 alone is no ICE", "m=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n", true},
+        {"RFC 8840 4.1.1: ICE has yet to find an address",
+         "m=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:x\r\n", false},
+        {"its options alone say so", "m=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=ice-options:trickle\r\n", false},
+        {"of a bundle only the first names ICE",
+         "a=group:BUNDLE a v\r\nm=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=mid:a\r\na=ice-ufrag:x\r\n"
+         "m=video 9 RTP/AVP 31\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\n",
+         false},
+        {"bundle-only",
+         "a=group:BUNDLE a v\r\nm=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=mid:a\r\na=ice-ufrag:x\r\n"
+         "m=video 0 RTP/AVP 31\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\na=bundle-only\r\n",
+         false},
+        {"sendonly", "m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n", true},
+        {"recvonly: put on hold", "m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n", true},
+        {"inactive, with ICE", "m=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:x\r\na=inactive\r\n", true},
+        {"sendrecv", "m=audio 4000 RTP/AVP 0\r\n", false},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const Document doc = document(std::string("v=0\r\nc=IN IP4 192.0.2.1\r\n") + c.lines);
+        CHECK(doc.on_hold(doc.media().back()) == c.hold);
+    }
+}

@@ -317,3 +317,63 @@ TEST_CASE("sdp::rewrite: edits tell the whole difference, keep is identity, twic
     }
     CHECK(rewritten > 2000);
 }
+
+TEST_CASE("sdp::rewrite: a bundle-only stream keeps its port 0 and nothing else of its own") {
+    const Document doc = document(
+        "v=0\r\na=group:BUNDLE a v\r\nm=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=mid:a\r\na=ice-ufrag:x\r\n"
+        "m=video 0 RTP/AVP 31\r\nc=IN IP4 10.0.0.5\r\na=mid:v\r\na=bundle-only\r\n"
+        "a=candidate:1 1 UDP 99 10.0.0.5 4000 typ host\r\n");
+    const MediaTarget target{.rtp = endpoint("203.0.113.10:40000"), .rtcp = endpoint("203.0.113.10:40007")};
+    const auto done = rewrite(doc, targets(doc, target));
+    REQUIRE(done);
+    CHECK(done->text ==
+          "v=0\r\na=group:BUNDLE a v\r\nm=audio 40000 RTP/AVP 0\r\nc=IN IP4 203.0.113.10\r\na=rtcp:40007\r\na=mid:a\r\n"
+          "m=video 0 RTP/AVP 31\r\nc=IN IP4 203.0.113.10\r\na=mid:v\r\na=bundle-only\r\n");
+}
+
+TEST_CASE("sdp::rewrite: two descriptions in one body are not rewritten") {
+    for (const char* second : {"v=0\r\n", "o=- 2 2 IN IP4 10.0.0.5\r\n"}) {
+        const Document doc =
+            document("v=0\r\no=- 1 1 IN IP4 10.0.0.5\r\nc=IN IP4 10.0.0.5\r\nm=audio 4000 RTP/AVP 0\r\n" +
+                     std::string(second) + "m=audio 4000 RTP/AVP 0\r\n");
+        const auto done = rewrite(doc, targets(doc, {.rtp = endpoint("203.0.113.10:40000")}));
+        REQUIRE_FALSE(done);
+        CHECK(done.error().code == Errc::refused);
+        CHECK(done.error().where == "sdp:5");
+        CHECK(rewrite(doc, std::vector<std::optional<MediaTarget>>(2)).has_value());  // nothing to be done
+    }
+}
+
+TEST_CASE("sdp::rewrite: lines of kinds that broke others: nothing is read out of them, and they stay byte for byte") {
+    const std::string long_number(5000, '9');
+    const std::string lines[] = {
+        "b=\r\n",
+        "b=AS\r\n",
+        "b=AS:" + long_number + "\r\n",
+        "b:AS=128\r\n",
+        "b\r\n",
+        "a=crypto:" + long_number + " AES_CM_128_HMAC_SHA1_80 inline:" + std::string(20'000, 'A') + "|2^" +
+            long_number + "|" + long_number + ":" + long_number + "\r\n",
+        "a=crypto:\r\na=crypto:1\r\na=crypto\r\n",
+        "a=ptime:" + long_number + "\r\na=ptime:-1\r\na=ptime:\r\na=maxptime:4294967296\r\n",
+        "a=rtpmap:" + long_number + " x/" + long_number + "/" + long_number + "\r\na=fmtp:\r\n",
+        "a=mid:\r\na=mid:" + std::string(20'000, 'm') + "\r\na=rtcp:" + long_number + "\r\n",
+        "a=candidate:" + long_number + "\r\na=candidate:1 1 UDP 1 10.0.0.1 " + long_number + " typ host\r\n",
+        "t=" + long_number + " " + long_number + "\r\nk=\r\nr=7d\r\n",
+    };
+    const MediaTarget target{.rtp = endpoint("203.0.113.10:40000")};
+    for (const std::string& line : lines) {
+        CAPTURE(line.substr(0, 60));
+        for (const bool in_session : {true, false}) {
+            const std::string text = "v=0\r\no=- 1 1 IN IP4 10.0.0.5\r\nc=IN IP4 10.0.0.5\r\n" +
+                                     (in_session ? line : std::string()) + "m=audio 4000 RTP/AVP 0\r\n" +
+                                     (in_session ? std::string() : line);
+            const Document doc = document(text);
+            const auto done = rewrite(doc, targets(doc, target), {.ice = IcePolicy::keep});
+            REQUIRE(done);
+            CHECK(done->text.contains(line.substr(0, line.find("a=rtcp:"))));
+            CHECK(done->text.contains("c=IN IP4 203.0.113.10\r\n"));
+            CHECK(done->text.contains("m=audio 40000 RTP/AVP 0\r\n"));
+        }
+    }
+}
