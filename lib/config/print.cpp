@@ -132,6 +132,11 @@ std::string to_toml(const Config& config) {
     write_media_proxy(out, config.media_proxy);
     out.section("limits");
     out.raw("streams", std::to_string(config.limits.streams));
+    out.raw("stranger_streams", std::to_string(config.limits.stranger_streams));
+    out.raw("user_streams", std::to_string(config.limits.user_streams));
+    out.raw("stranger_ports", std::to_string(config.limits.stranger_ports));
+    out.raw("outside_ports", std::to_string(config.limits.outside_ports));
+    out.raw("lookups", std::to_string(config.limits.lookups));
     out.section("pinger");
     out.text("log_level", to_string(config.pinger.log_level));
     out.raw("clients_limit", std::to_string(config.pinger.clients_limit));

@@ -240,6 +240,11 @@ MediaProxy read_media_proxy(Section section) {
 Limits read_limits(Section section) {
     Limits limits;
     section.number("streams", limits.streams, 1, 256);
+    section.number("stranger_streams", limits.stranger_streams, 0, 100'000);
+    section.number("user_streams", limits.user_streams, 1, 100'000);
+    section.number("stranger_ports", limits.stranger_ports, 0, 100);
+    section.number("outside_ports", limits.outside_ports, 1, 100);
+    section.number("lookups", limits.lookups, 0, 10'000);
     section.done();
     return limits;
 }

@@ -162,7 +162,12 @@ struct Daemon {
 
 /// [limits]: what one sender can ask for, so that others are left enough.
 struct Limits {
-    unsigned streams = 16;  ///< media streams of a session description
+    unsigned streams = 16;            ///< media streams of a session description
+    unsigned stranger_streams = 200;  ///< relayed streams of the calls of one stranger (IPv6: of a /64)
+    unsigned user_streams = 400;      ///< of the calls of one user
+    unsigned stranger_ports = 50;     ///< percent of the media ports for all strangers' calls
+    unsigned lookups = 30;            ///< of names in session descriptions, a minute for one sender
+    unsigned outside_ports = 90;      ///< percent of the media ports for all calls but the LAN's
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 

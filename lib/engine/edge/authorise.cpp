@@ -47,6 +47,22 @@ bool Edge::has_extensions(const sip::RequestEvent& event, sip::Name field, Now n
     return true;
 }
 
+/// Whom the media ports of a call are counted for.
+proxy::Payer Edge::payer_of(const sip::Message& request, const Upstream& from) const {
+    if (settings_.open_registrar) return {};
+    proxy::Payer payer{.sender = from.sender, .name = {}};
+    if (from.sender == proxy::Sender::lan || from.sender == proxy::Sender::server) return payer;
+    if (from.sender == proxy::Sender::user) {
+        const auto claimed = claimed_user(request);
+        const sip::Binding* registered = registrar_.on_flow(from.flow);
+        payer.name = claimed                 ? settings_.address_of_record(*claimed)
+                     : registered != nullptr ? registered->aor
+                                             : std::string();
+    }
+    if (payer.name.empty()) payer.name = to_string(nat::source_of(from.flow.remote.address));
+    return payer;
+}
+
 /// What rings holds media ports: strangers have their share of them, and no more.
 bool Edge::has_too_many(const Parked& asked, const Route& found, Now now, Output& out) {
     const sip::Message& request = asked.request;

@@ -1,6 +1,7 @@
 #include "description.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "natkit/base/text.hpp"
 #include "natkit/sdp/body.hpp"
@@ -15,6 +16,21 @@ bool vouched_for(const sip::Message& message) {
             header.name == sip::Name::authorization || header.name == sip::Name::proxy_authorization;
         return credentials && text::lower(header.value).find("auth-int") != std::string::npos;
     });
+}
+
+/// A second v= or o= line: which description is meant, nobody knows.
+bool two_in_one(std::string_view text) {
+    std::array<unsigned, 2> seen{};
+    for (std::size_t at = 0; at < text.size();) {
+        const std::string_view line = text.substr(at);
+        for (std::size_t i = 0; i < 2; ++i) {
+            if (line.starts_with(i == 0 ? "v=" : "o=") && ++seen[i] > 1) return true;
+        }
+        const std::size_t end = text.find_first_of("\r\n", at);
+        if (end == std::string_view::npos) break;
+        at = end + 1;
+    }
+    return false;
 }
 
 }  // namespace
@@ -33,6 +49,9 @@ Carried carried_by(const sip::Message& message) {
     if (!encoding.empty() && !text::iequals(encoding, "identity")) {
         return {.description = {}, .why_not = "it is encoded as " + std::string(encoding)};
     }
+    const sdp::Span& first = found.descriptions.front();
+    if (two_in_one(message.body().substr(first.offset, first.length)))
+        return {.description = {}, .why_not = "it has two session descriptions in one body"};
     if (vouched_for(message)) return {.description = {}, .why_not = "its sender's credentials vouch for it (auth-int)"};
     return {.description = found.descriptions.front(), .why_not = {}};
 }

@@ -12,6 +12,7 @@ Edge::Edge(Settings settings, Secrets secrets)
       registrar_(settings_.registrar, secrets_.mac),
       media_(settings_),
       authenticator_(secrets_.mac, secrets_.hash, secrets_.random_hex()) {
+    name_gate_ = proxy::FloodGate(name_limits(settings_));
     learn_servers({});
     media_.set_servers([this](const sip::Flow& flow) { return is_server(flow); });
 }

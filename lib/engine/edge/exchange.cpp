@@ -84,6 +84,7 @@ void Edge::adopt(Context& context, const Target& target, Now now) {
     context.dialog = to_callee ? media_.create(std::string(request.call_id()), sender, receiver, now.steady)
                                : media_.create(std::string(request.call_id()), receiver, sender, now.steady);
     media_.set_token(*context.dialog, token);
+    media_.set_payer(*context.dialog, payer_of(request, context.upstream));
     context.adopted = true;
 }
 
@@ -145,15 +146,42 @@ void Edge::take_request(sip::TransactionId server, std::size_t index, const std:
                      if (!contexts_.contains(server)) return;
                      const sip::Message& asked = contexts_.at(server).request;
                      if (after) return send_branch(server, index, with_description(asked, *after), at, later);
-                     const bool no_media = after.error().code == Errc::exhausted ||
-                                           after.error().code == Errc::system || after.error().code == Errc::timed_out;
-                     const int status = no_media ? 503 : 488;
-                     const std::string why = "call " + text::printable(asked.call_id()) + ": " +
-                                             std::to_string(status) + ": " + to_string(after.error());
-                     after.error().code == Errc::refused ? later.log_loop(LogLevel::problems, why)
-                                                         : later.log(LogLevel::problems, why);
-                     refuse_branch(server, index, status, at, later);
+                     refuse_offer(server, index, after.error(), at, later);
                  });
+}
+
+/// What is one too many, or not to be read, is told once a minute for a source: there may be a flood of it.
+void Edge::refuse_offer(sip::TransactionId server, std::size_t index, const Error& why, Now now, Output& out) {
+    const Context& context = contexts_.at(server);
+    const bool no_media = why.code == Errc::exhausted || why.code == Errc::system || why.code == Errc::timed_out;
+    const bool repeated = why.code == Errc::exhausted || why.code == Errc::bad_input;
+    const IpAddress& source = context.upstream.flow.remote.address;
+    const int status = no_media ? 503 : 488;
+    if (!repeated || context.upstream.sender == proxy::Sender::lan || flood_.first_refusal(source, now.steady)) {
+        const std::string text = "call " + text::printable(context.request.call_id()) + " from " + to_string(source) +
+                                 ": " + std::to_string(status) + ": " + to_string(why);
+        why.code == Errc::refused ? out.log_loop(LogLevel::problems, text) : out.log(LogLevel::problems, text);
+    }
+    std::vector<std::pair<std::string, std::string>> extra;
+    if (why.code == Errc::exhausted) extra.emplace_back("Retry-After", "10");
+    refuse_branch(server, index, status, now, out, extra);
+}
+
+/// Once its names are known. By then a preview may have come too late.
+void Edge::read_response(sip::TransactionId server, std::size_t index, const sip::Message& response, SessionId session,
+                         std::string body, Now now, Output& out) {
+    const Branch& branch = contexts_.at(server).branches[index];
+    const Upstream from{.flow = branch.flow,
+                        .party = branch.party,
+                        .sender = trusted(branch.flow, branch.party) ? proxy::Sender::lan : proxy::Sender::user};
+    if (media_.names().unknown(body, now.steady).empty())
+        return take_response(server, index, response, session, std::move(body), now, out);
+    with_names(body, from, now, out, [this, server, index, response, session, body](Now then, Output& later) {
+        const auto found = contexts_.find(server);
+        if (found == contexts_.end() || !media_.contains(session)) return;
+        const bool late = response.status() < 200 && (found->second.succeeded || found->second.finished);
+        if (!late) take_response(server, index, response, session, body, then, later);
+    });
 }
 
 /// The description in a provisional response or a 2xx: the answer to the request's offer, or where the INVITE had none

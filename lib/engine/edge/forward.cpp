@@ -124,6 +124,7 @@ void Edge::add_branch(Context& context, Target target, Now now) {
         const EndInfo callee{.flow = target.flow, .party = target.party, .tag = {}, .binding = target.binding};
         branch.session = media_.resume(request.call_id(), caller, callee, now.steady);
         if (!branch.session) branch.session = media_.create(std::string(request.call_id()), caller, callee, now.steady);
+        media_.set_payer(*branch.session, payer_of(request, context.upstream));
     } else {
         branch.session = context.dialog;
     }
@@ -152,7 +153,11 @@ void Edge::start_branch(sip::TransactionId server, std::size_t index, Now now, O
     Context& context = contexts_.at(server);
     const auto session = context.branches[index].session;
     if (!session) return send_branch(server, index, std::nullopt, now, out);
-    if (const auto body = description_of(context.request)) return take_request(server, index, *body, now, out);
+    if (auto body = description_of(context.request)) {
+        return with_names(*body, context.upstream, now, out, [this, server, index, body](Now then, Output& later) {
+            if (contexts_.contains(server)) take_request(server, index, *body, then, later);
+        });
+    }
     warn_unchanged(context.request, out);
     send_branch(server, index, std::nullopt, now, out);
 }
@@ -208,16 +213,21 @@ void Edge::send_ack(Parked parked, Now now, Output& out) {
     Branch branch;
     branch.flow = found.targets.front().flow;
     branch.uri = found.targets.front().uri;
-    std::optional<std::string> body;
     auto session =
         media_.find(ack.call_id(), ack.from_tag(), ack.to_tag(), stripped.token ? &*stripped.token : nullptr);
     if (session && !stripped.token && !is_party(parked.upstream.flow, *session)) session.reset();
-    if (session) {
-        body = take_ack(ack, *session, now, out);
-        if (!body) return;
-    }
+    if (!session) return pass_ack(parked, branch, std::nullopt, out);
+    const std::string described = description_of(ack).value_or(std::string());
+    with_names(described, parked.upstream, now, out, [this, parked, branch, session](Now then, Output& later) {
+        if (!media_.contains(*session)) return;
+        if (auto body = take_ack(parked.request, *session, then, later)) pass_ack(parked, branch, body, later);
+    });
+}
+
+void Edge::pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, Output& out) const {
     out.packets.push_back(
-        {.flow = branch.flow, .bytes = outgoing(ack, parked.upstream, branch, stripped, std::move(body)).bytes});
+        {.flow = branch.flow,
+         .bytes = outgoing(parked.request, parked.upstream, branch, parked.stripped, std::move(body)).bytes});
 }
 
 }  // namespace natkit::edge

@@ -172,7 +172,7 @@ bool Edge::park(Parked parked, std::string next_hop, Output& out) {
 }
 
 void Edge::on_located(std::uint64_t ticket, const sip::Location& location, Now now, Output& out) {
-    if (on_server_located(ticket, location, now)) return;
+    if (on_server_located(ticket, location, now) || on_name_located(ticket, location, now, out)) return;
     const auto found = parked_.find(ticket);
     if (found == parked_.end()) return;
     Parked parked = std::move(found->second);

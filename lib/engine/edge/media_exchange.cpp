@@ -15,10 +15,6 @@ constexpr std::size_t index(End end) noexcept {
     return static_cast<std::size_t>(end);
 }
 
-bool holds(const sdp::Document& sdp, const sdp::Media& media) {
-    return sdp.on_hold(media) || media.direction != sdp::Direction::sendrecv;
-}
-
 }  // namespace
 
 const Exchange* Media::exchange(SessionId id) const {
@@ -40,6 +36,7 @@ void Media::offer(SessionId id, const Exchange& opened, const std::string& body,
     session.exchange = opened;
     session.before = session.streams;
     auto shown = take_offer(id, opened.offerer, *sdp, out);
+    if (const auto may = affordable(id); shown && !may) shown = std::unexpected(may.error());
     if (!shown) {
         reject(id, opened.owner, now, out);
         return on_body(std::unexpected(shown.error()), now, out);
@@ -74,10 +71,18 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         const sdp::Media& media = sdp.media()[i];
         Stream& stream = session.streams[i];
         if (media.rejected()) continue;
-        stream.offered = said_in(sdp, media, true);
+        if (media.bundled_with) {  // what it had of its own goes when the exchange is closed
+            stream = {};
+            stream.shares = media.bundled_with;
+            continue;
+        }
+        stream.shares.reset();
+        auto offered = said_in(sdp, media, true);
+        if (!offered) return std::unexpected(offered.error());
+        stream.offered = *std::move(offered);
         const auto said = incoming(session, id, from, stream.offered);
         if (!said) return std::unexpected(said.error());
-        stream.offered_hold = holds(sdp, media);
+        stream.offered_hold = sdp.on_hold(media);
         stream.offered_mux = media.rtcp_mux;
         open_stream(session, i, kind_of(media));
         shown[i] = scheme_.offer(stream.pass, from, *said);
@@ -85,6 +90,9 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         note_shown(shown[i]->leg, session, other(from));
         const nat::Decision decision = decide(session, stream, from, *said);
         if (told.reasons.empty() || decision.relay) told = decision;
+    }
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+        if (sdp.media()[i].bundled_with) shown[i] = shown[*sdp.media()[i].bundled_with];
     }
     session.reasons = told.reasons;
     announce(session, told, out);
@@ -137,34 +145,63 @@ Result<std::string> Media::answer(SessionId id, End from, const std::string& bod
     if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
     if (!session.exchange || session.exchange->offerer != other(from)) return repeat(id, from, body, out);
-    auto shown = take_answer(id, from, *sdp);
+    auto shown = take_answer(id, from, *sdp, out);
     if (!shown) return std::unexpected(shown.error());
     bridge_one_sided(id, from, out);
     bring_about(now, out);
     return rewritten(session, from, *sdp, *shown, out);
 }
 
+/// The stream whose legs carry one of a description: itself, or by BUNDLE another. An answer may put a stream on
+/// another's port though it was offered with one of its own, and it keeps to what the offer put together.
+std::size_t Media::carrier_of(const Session& session, const sdp::Media& media, std::size_t number) {
+    const std::size_t named = media.bundled_with.value_or(number);
+    return named < session.streams.size() ? session.streams[named].shares.value_or(named) : number;
+}
+
+/// The one port that was offered for several streams is all that the other end may send to.
+void Media::warn_not_bundled(const Session& session, Output& out) {
+    out.log(LogLevel::problems, "call " + text::printable(session.call_id, 80) +
+                                    ": streams were offered with one port (BUNDLE), and answered with several: only "
+                                    "the first of them is relayed");
+}
+
 /// What both ends said becomes what the legs face, and the legs are joined.
-Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Document& sdp) {
+Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Document& sdp, Output& out) {
     Session& session = sessions_.at(id);
     Shown shown(sdp.media().size());
+    std::vector<const sdp::Media*> answers(session.streams.size());  // by the stream whose legs carry it
     for (std::size_t i = 0; i < session.streams.size(); ++i) {
         Stream& stream = session.streams[i];
         const sdp::Media* media = i < sdp.media().size() ? &sdp.media()[i] : nullptr;
         // A preview may refuse what the answer that counts takes: the stream goes when the exchange is closed.
         stream.refused = media == nullptr || media->rejected();
+        stream.bundled.reset();
         if (stream.refused) continue;
+        const std::size_t by = carrier_of(session, *media, i);
+        Stream& carrier = session.streams[by];
+        if (by != i) stream.bundled = by;
+        if (const sdp::Media* before = std::exchange(answers[by], media); before != nullptr) {
+            answers[by] = before;
+            shown[i] = shown[static_cast<std::size_t>(before - sdp.media().data())];
+            if (before->port != media->port) warn_not_bundled(session, out);
+            continue;
+        }
         // Nothing can be shown for it, and the answerer's own endpoint must not be.
-        if (stream.pass == 0) return fail(Errc::not_found, "a stream that was not offered, or whose relay is gone");
-        const Said answered = said_in(sdp, *media, false);
-        const auto said = incoming(session, id, from, answered);
+        if (carrier.pass == 0) return fail(Errc::not_found, "a stream that was not offered, or whose relay is gone");
+        const auto answered = said_in(sdp, *media, false);
+        if (!answered) return std::unexpected(answered.error());
+        const auto said = incoming(session, id, from, *answered);
         if (!said) return std::unexpected(said.error());
-        stream.hold = stream.offered_hold || holds(sdp, *media);
-        stream.mux = stream.offered_mux && media->rtcp_mux;
-        if (answered.rtp) stream.said[index(from)] = answered;
-        if (stream.offered.rtp) stream.said[index(other(from))] = stream.offered;
-        shown[i] = scheme_.answer(stream.pass, *said);
+        carrier.hold = carrier.offered_hold || sdp.on_hold(*media);
+        carrier.mux = carrier.offered_mux && media->rtcp_mux;
+        if (answered->rtp) carrier.said[index(from)] = *answered;
+        if (carrier.offered.rtp) carrier.said[index(other(from))] = carrier.offered;
+        shown[i] = scheme_.answer(carrier.pass, *said);
         note_shown(shown[i]->leg, session, other(from));
+    }
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        if (answers[i] != nullptr) session.streams[i].refused = false;
     }
     session.exchange->answered = true;
     return shown;
@@ -178,7 +215,7 @@ Result<std::string> Media::repeat(SessionId id, End from, const std::string& bod
     Shown shown(sdp->media().size());
     for (std::size_t i = 0; i < std::min(shown.size(), session.streams.size()); ++i) {
         const sdp::Media& media = sdp->media()[i];
-        const Stream& stream = session.streams[i];
+        const Stream& stream = session.streams[carrier_of(session, media, i)];
         if (media.rejected() || stream.pass == 0) continue;
         const loop::Shown seen = scheme_.shown(stream.pass, other(from));
         if (seen.leg != 0 || seen.raw) shown[i] = seen;
@@ -215,8 +252,8 @@ void Media::close_exchange(SessionId id, Instant now, Output& out) {
         Stream& stream = session.streams[i];
         const loop::PassId old = i < session.before.size() ? session.before[i].pass : 0;
         if (old != 0 && old != stream.pass) scheme_.close(old);
-        if (stream.pass != 0 && stream.refused) scheme_.close(stream.pass);
-        if (stream.refused) stream = {};
+        if (stream.pass != 0 && (stream.refused || stream.bundled)) scheme_.close(stream.pass);
+        if (stream.refused || stream.bundled) stream = {.shares = stream.refused ? std::nullopt : stream.bundled};
         if (stream.pass != 0) scheme_.accept(stream.pass);
     }
     session.before.clear();
@@ -255,12 +292,16 @@ Result<std::string> Media::rewritten(Session& session, End from, const sdp::Docu
     std::vector<std::optional<sdp::MediaTarget>> targets(sdp.media().size());
     std::optional<sdp::MediaTarget> any;
     for (std::size_t i = 0; i < targets.size() && i < shown.size(); ++i) {
-        if (!shown[i]) continue;
-        const bool offers = scheme_.last_offerer(session.streams[i].pass) == from;
+        const sdp::Media& media = sdp.media()[i];
+        if (!shown[i] || media.bundled_with) continue;
+        const bool offers = scheme_.last_offerer(session.streams[carrier_of(session, media, i)].pass) == from;
         auto to_show = target(sdp, sdp.media()[i], *shown[i], offers);
         if (!to_show) return std::unexpected(to_show.error());
         targets[i] = *to_show;
         if (!any) any = targets[i];
+    }
+    for (std::size_t i = 0; i < targets.size(); ++i) {  // of one port, one target
+        if (sdp.media()[i].bundled_with) targets[i] = targets[*sdp.media()[i].bundled_with];
     }
     std::string after(sdp.text());
     sdp::Span version = sdp.origin_version();

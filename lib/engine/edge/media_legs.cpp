@@ -13,6 +13,11 @@ constexpr std::size_t most_neighbours = 8;
 /// pass.
 constexpr std::chrono::seconds parting_time{1};
 
+/// Whose ports a leg is one of: those of a side and a family.
+std::size_t pool_of(const nat::Party& where) noexcept {
+    return (where.place == nat::Place::lan ? 0U : 2U) + (where.family == Family::ipv4 ? 0U : 1U);
+}
+
 }  // namespace
 
 Media::LiveLeg* Media::live(loop::LegId leg) {
@@ -55,11 +60,53 @@ std::size_t Media::open_legs(SessionId id, std::uint64_t waiting, Output& out) {
     return missing;
 }
 
+/// The leg that an end of a stream needs, and where it is to be; nothing: none.
+std::optional<Media::Need> Media::need_of(const Session& session, const Stream& stream, End end) const {
+    const loop::LegId leg = stream.pass == 0 ? 0 : scheme_.leg_towards(stream.pass, end);
+    if (leg == 0 || !scheme_.needed(leg)) return std::nullopt;
+    const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
+    return Need{.leg = leg, .where = own != nullptr ? own->where : neighbour(session, end), .own = own};
+}
+
+/// Whether who pays for the session may have the legs that it still lacks.
+Result<void> Media::affordable(SessionId id) {
+    const Session& session = sessions_.at(id);
+    if (session.payer.sender == proxy::Sender::lan) return {};
+    proxy::MediaShares::Legs wanted{};
+    for (const Stream& stream : session.streams) {
+        for (const End end : {End::caller, End::callee}) {
+            const auto need = need_of(session, stream, end);
+            if (!need) continue;
+            const LiveLeg* known = live(need->leg);
+            if (known == nullptr || !known->charged) ++wanted[pool_of(need->where)];
+        }
+    }
+    shares_.set_limits(settings_.media_shares);
+    const auto verdict = shares_.look(session.payer, wanted);
+    if (verdict == proxy::MediaShares::Verdict::pass) return {};
+    return fail(Errc::exhausted,
+                std::string(proxy::why(verdict)) + " (" + text::printable(proxy::to_string(session.payer), 100) + ")");
+}
+
+void Media::charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Party& where) {
+    if (leg.charged) return;
+    leg.charged = Charge{.payer = payer, .pool = pool_of(where)};
+    shares_.take(payer, leg.charged->pool);
+}
+
+/// It is gone from the scheme.
+void Media::forget(loop::LegId id) {
+    const auto found = legs_.find(id);
+    if (found->second.charged) shares_.give(found->second.charged->payer, found->second.charged->pool);
+    legs_.erase(found);
+}
+
 bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t waiting, Output& out) {
     const Session& session = sessions_.at(id);
     const Stream& stream = session.streams[number];
-    const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
-    if (leg == 0 || !scheme_.needed(leg)) return false;
+    const auto need = need_of(session, stream, end);
+    if (!need) return false;
+    const loop::LegId leg = need->leg;
     LiveLeg& known = legs_.try_emplace(leg).first->second;
     known.session = id;
     known.stream = number;
@@ -70,8 +117,9 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
         if (std::exchange(known.parted, false)) out.media.emplace_back(ReopenLeg{.leg = known.opened->id});
         return false;
     }
-    const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
-    const nat::Party where = own != nullptr ? own->where : neighbour(session, end);
+    const loop::Party* own = need->own;
+    const nat::Party& where = need->where;
+    charge(known, session.payer, where);
     known.told_mux = stream.offered_mux;
     const std::uint64_t ticket = next_ticket_++;
     tickets_[ticket] = {.waiting = waiting, .leg = leg};
@@ -167,7 +215,7 @@ void Media::bring_about(Instant now, Output& out) {
             freed.push_back(leg.opened->id);
             by_local_.erase(leg.opened->local);
         }
-        legs_.erase(found);
+        forget(id);
     }
     if (!freed.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
 }
@@ -268,6 +316,7 @@ void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Outp
 /// Leaves with one of its legs what a restarted edge needs to know of the call, and nothing with the one before.
 void Media::keep(Session& session, Output& out) {
     SessionState state{.call_id = session.call_id,
+                       .payer = session.payer,
                        .ends = session.ends,
                        .token = session.token,
                        .told = session.told,

@@ -20,6 +20,7 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
     session.established = session.announced = true;
     session.reasons = state.reasons;
     session.token = state.token;
+    session.payer = state.payer;
     session.told = state.told;
     for (const SessionState::Stream& known : state.streams) {
         Stream& stream = session.streams.emplace_back();
@@ -44,7 +45,11 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
     Session& session = sessions_.at(id);
     for (std::size_t i = 0; i < session.streams.size(); ++i) {
         Stream& stream = session.streams[i];
-        if (!stream.said[0].rtp || !stream.said[1].rtp) continue;
+        // An end that has not said where it is (on hold from the start, ICE, a name nobody knows) has its leg all the
+        // same.
+        const auto& sides = state.streams[i].sides;
+        const bool relayed = sides[0].leg || sides[1].leg;
+        if (!relayed && (!stream.said[0].rtp || !stream.said[1].rtp)) continue;
         const auto said = incoming(session, id, End::caller, stream.said[0]);
         if (!said) continue;
         stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
@@ -64,6 +69,8 @@ void Media::take_up(SessionId id, std::size_t number, End end, const SessionStat
     if (leg == 0 || !kept || live(leg) != nullptr) return;
     legs_[leg] = {
         .session = id, .stream = number, .opened = kept, .kind = stream.kind, .told_party = {}, .shown_to = {}};
+    const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
+    charge(legs_[leg], session.payer, own != nullptr ? own->where : neighbour(session, end));
     legs_[leg].towards_lan = neighbour(session, end).place == nat::Place::lan;
     by_local_[kept->local] = leg;
     note_shown(leg, session, end);

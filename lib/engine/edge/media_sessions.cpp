@@ -166,6 +166,7 @@ SessionId Media::fork(SessionId original, std::string tag, const std::optional<E
     const Session& first = sessions_.at(original);
     Session& session = sessions_.at(id);
     session.token = first.token;
+    session.payer = first.payer;
     session.reasons = first.reasons;
     session.announced = true;
     session.told[1] = first.told[1];  // the callee's end was sent one offer for all
@@ -174,6 +175,7 @@ SessionId Media::fork(SessionId original, std::string tag, const std::optional<E
     session.streams.resize(first.streams.size());
     for (std::size_t i = 0; i < first.streams.size(); ++i) {
         const Stream& one = first.streams[i];
+        session.streams[i].shares = one.shares;
         if (one.pass == 0) continue;
         session.streams[i] = {.pass = scheme_.fork(one.pass),
                               .kind = one.kind,
@@ -192,6 +194,7 @@ void Media::open_for_answer(SessionId id, Instant now, Output& out, OnBody ready
     const std::uint64_t number = next_ticket_++;
     Waiting waiting{
         .session = id, .exchange = *found->second.exchange, .sdp = {}, .shown = {}, .on_body = std::move(ready)};
+    if (const auto may = affordable(id); !may) return waiting.on_body(std::unexpected(may.error()), now, out);
     waiting.missing = open_legs(id, number, out);
     if (waiting.missing == 0) return waiting.on_body(std::string(), now, out);
     waiting_.emplace(number, std::move(waiting));

@@ -1,3 +1,4 @@
+#include "natkit/base/text.hpp"
 #include "natkit/engine/edge/media.hpp"
 #include "natkit/sdp/rewrite.hpp"
 
@@ -27,12 +28,31 @@ relay::Stream Media::kind_of(const sdp::Media& media) {
     return media.rtp() ? relay::Stream::rtp : relay::Stream::udp;
 }
 
-Media::Said Media::said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) {
+/// A name that nobody knows (multicast DNS) is no endpoint; one that leads nowhere is an error.
+Result<std::optional<Endpoint>> Media::endpoint_in(const sdp::Document& sdp, const sdp::Media& media) const {
+    const auto name = media.connection ? name_in(sdp, *media.connection) : std::nullopt;
+    if (!name) {
+        auto rtp = sdp.rtp_endpoint(media);
+        if (rtp && rtp->address.is_unspecified()) rtp.reset();  // ICE has yet to find out
+        return rtp;
+    }
+    if (is_local(*name)) return std::optional<Endpoint>();
+    const auto* known = names_.find(*name);
+    if (known == nullptr || !*known) {
+        return fail(Errc::not_found, "'" + text::printable(name->host, 80) +
+                                         "' in c= " + (known == nullptr ? "is not looked up" : "leads nowhere"));
+    }
+    return std::optional(Endpoint{.address = **known, .port = media.port});
+}
+
+Result<Media::Said> Media::said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) const {
     Said said{.rtp = {}, .rtcp = {}, .setup = role_in(media, offers), .renew = asks_for_new(sdp, media)};
     // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
     if (sdp.zero_address_hold(media)) return said;
-    said.rtp = sdp.rtp_endpoint(media);
-    if (!said.setup) said.rtcp = sdp.unmuxed_rtcp_endpoint(media);  // the other side may not mux
+    const auto rtp = endpoint_in(sdp, media);
+    if (!rtp) return std::unexpected(rtp.error());
+    said.rtp = *rtp;
+    if (said.rtp && !said.setup) said.rtcp = sdp.unmuxed_rtcp_endpoint(media, *said.rtp);  // the other may not mux
     return said;
 }
 
@@ -54,7 +74,8 @@ Result<std::optional<sdp::MediaTarget>> Media::target(const sdp::Document& sdp, 
         target.shows_port = true;
         return target;
     }
-    if (!shown.raw || (shown.raw == sdp.rtp_endpoint(media) && same_role)) return std::nullopt;
+    const auto own = endpoint_in(sdp, media);
+    if (!shown.raw || (own && shown.raw == *own && same_role)) return std::nullopt;
     target.rtp = *shown.raw;
     target.rtcp = shown.rtcp;
     target.shows_port = true;

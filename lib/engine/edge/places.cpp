@@ -33,6 +33,7 @@ void Edge::set_settings(Settings settings, Output& out) {
     const std::vector<Server> before = std::move(settings_.servers);
     settings_ = std::move(settings);
     registrar_.set_limits(settings_.registrar);
+    name_gate_ = proxy::FloodGate(name_limits(settings_));
     learn_servers(before);
     for (PlaceChange& change : place_changes(settings_.networks)) {
         out.log(LogLevel::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +

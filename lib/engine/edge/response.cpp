@@ -50,7 +50,7 @@ void Edge::on_success(sip::TransactionId server, std::size_t index, const sip::M
     const auto session = session_of(server, context.branches[index], response, now);
     if (!session || !media_.contains(*session)) return pass_back(server, index, response, {}, std::nullopt, now, out);
     if (auto body = description_of(response)) {
-        return take_response(server, index, response, *session, std::move(*body), now, out);
+        return read_response(server, index, response, *session, std::move(*body), now, out);
     }
     warn_unchanged(response, out);
     pass_back(server, index, response, session, std::nullopt, now, out);

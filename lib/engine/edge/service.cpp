@@ -75,6 +75,14 @@ Settings to_settings(const config::Config& config) {
     settings.registrar.max_expires = seconds(config.registrar.max_expires);
     settings.max_dialog = seconds(config.sip.max_dialog);
     settings.most_streams = config.limits.streams;
+    settings.name_lookups = config.limits.lookups;
+    // A stream has two legs, a leg a pair of ports.
+    const config::PortRange& ports = config.media_proxy.ports;
+    settings.media_shares = {.stranger = 2 * std::size_t{config.limits.stranger_streams},
+                             .user = 2 * std::size_t{config.limits.user_streams},
+                             .strangers_percent = config.limits.stranger_ports,
+                             .outside_percent = config.limits.outside_ports,
+                             .pool = (std::size_t{ports.last} - ports.first + 1) / 2};
     for (const auto* addresses : {&config.media_proxy.lan_addresses, &config.media_proxy.wan_addresses}) {
         for (const IpAddress& address : *addresses) {
             settings.media_addresses.push_back(address);

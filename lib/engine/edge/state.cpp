@@ -119,6 +119,7 @@ std::string state_text(const SessionState& state) {
     }
     record::ObjectText object;
     object.text("call_id", state.call_id);
+    if (state.payer.sender != proxy::Sender::lan) object.text("payer", proxy::to_string(state.payer));
     object.raw("ends", "[" + end_text(state.ends[0], state.token.caller, state.told[0]) + "," +
                            end_text(state.ends[1], state.token.callee, state.told[1]) + "]");
     object.raw("streams", streams + "]");
@@ -133,6 +134,7 @@ Result<SessionState> read_state(const Json& json) {
     if (!whole) return fail(Errc::bad_input, "not the state of a call");
     SessionState state;
     state.call_id = text_of(json, "call_id");
+    state.payer = proxy::parse_payer(text_of(json, "payer"));
     for (std::size_t i = 0; i < 2; ++i) {
         auto end = read_end((*ends)[i]);
         if (!end) return std::unexpected(end.error());

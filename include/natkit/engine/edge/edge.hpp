@@ -199,6 +199,17 @@ class Edge {
         bool failed = false;
     };
 
+    /// What goes on when names have been looked up.
+    using Continue = std::function<void(Now now, Output& out)>;
+    struct NameLookup {
+        std::uint64_t ticket = 0;
+        HostName name;
+    };
+    struct NameWait {
+        std::vector<HostName> missing;
+        Continue then;
+    };
+
     // edge.cpp: what comes in
     void learn_servers(const std::vector<Server>& before);
     [[nodiscard]] std::optional<sip::Message> fix_via(const sip::Message& message, const sip::Flow& flow) const;
@@ -238,6 +249,7 @@ class Edge {
     [[nodiscard]] bool unwelcome(const sip::Message& request, const sip::Flow& flow) const;
     void learn_server(const std::string& domain, const IpAddress& address, Now now);
     [[nodiscard]] bool has_extensions(const sip::RequestEvent& event, sip::Name field, Now now, Output& out);
+    [[nodiscard]] proxy::Payer payer_of(const sip::Message& request, const Upstream& from) const;
     [[nodiscard]] bool has_too_many(const Parked& asked, const Route& found, Now now, Output& out);
     [[nodiscard]] bool trusted(const sip::Flow& flow, const nat::Verdict& party) const;
     static void remove_identities(sip::Edit& edit, const sip::Message& message);
@@ -267,6 +279,13 @@ class Edge {
     [[nodiscard]] static std::optional<std::chrono::milliseconds> patience(const Branch& branch);
     [[nodiscard]] bool try_next(sip::TransactionId server, std::size_t branch, Now now, Output& out);
 
+    // names.cpp: names in descriptions
+    void with_names(std::string_view description, const Upstream& from, Now now, Output& out, Continue then);
+    [[nodiscard]] bool look_up(const HostName& name, const Upstream& from, Now now, Output& out);
+    [[nodiscard]] bool on_name_located(std::uint64_t ticket, const sip::Location& location, Now now, Output& out);
+    [[nodiscard]] static proxy::FloodLimits name_limits(const Settings& settings);
+    [[nodiscard]] bool may_be_media(const IpAddress& address) const;
+
     // forward.cpp: requests on their way out
     void forward(sip::TransactionId server, Route route, Now now, Output& out);
     void start_next(sip::TransactionId server, Now now, Output& out);
@@ -281,6 +300,7 @@ class Edge {
                                      const Stripped& stripped, std::optional<std::string> body) const;
     [[nodiscard]] std::vector<std::string> record_routes(const sip::Message& request, const sip::Flow& from,
                                                          const sip::Flow& to) const;
+    void pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, Output& out) const;
     void branch_failed(sip::TransactionId server, std::size_t branch, int status, std::string bytes, Now now,
                        Output& out);
 
@@ -290,8 +310,11 @@ class Edge {
     [[nodiscard]] std::optional<SessionId> session_of(sip::TransactionId server, Branch& branch,
                                                       const sip::Message& response, Now now);
     void adopt(Context& context, const Target& target, Now now);
+    void refuse_offer(sip::TransactionId server, std::size_t branch, const Error& why, Now now, Output& out);
     void settle(sip::TransactionId server, SessionId session, const sip::Message& response, Now now, Output& out);
     void end_branch(Branch& branch, int status, Now now, Output& out);
+    void read_response(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,
+                       std::string body, Now now, Output& out);
     void take_request(sip::TransactionId server, std::size_t branch, const std::string& body, Now now, Output& out);
     void take_response(sip::TransactionId server, std::size_t branch, const sip::Message& response, SessionId session,
                        std::string body, Now now, Output& out, bool legs_are_open = false);
@@ -354,6 +377,9 @@ class Edge {
     std::unordered_map<sip::TransactionId, Context> contexts_;
     std::unordered_map<sip::TransactionId, sip::TransactionId> server_of_client_;
     Deadlines<sip::TransactionId> forget_;
+    std::vector<NameLookup> name_lookups_;
+    std::vector<NameWait> waiting_for_names_;
+    proxy::FloodGate name_gate_;
     std::unordered_map<std::uint64_t, Parked> parked_;  ///< by the ticket of its lookup
     std::unordered_map<sip::TransactionId, std::uint64_t> parked_of_server_;
     std::uint64_t next_lookup_ = 1;

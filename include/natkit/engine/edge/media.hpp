@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "natkit/base/deadlines.hpp"
+#include "natkit/engine/edge/names.hpp"
 #include "natkit/engine/edge/output.hpp"
 #include "natkit/loop/scheme.hpp"
+#include "natkit/proxy/media_shares.hpp"
 #include "natkit/record/pass.hpp"
 #include "natkit/sdp/document.hpp"
 #include "natkit/sdp/rewrite.hpp"
@@ -74,6 +76,8 @@ class Media {
     /// The flows that the dialog's token names, where they are not those of its ends any more.
     void set_token(SessionId session, const sip::DialogToken& token) { sessions_.at(session).token = token; }
     void set_established(SessionId session, Output& out);
+    /// Whom the session's media ports are counted for; else nobody, as for the LAN.
+    void set_payer(SessionId session, proxy::Payer payer) { sessions_.at(session).payer = std::move(payer); }
     /// The servers that calls are routed to: one may bring back what another was shown.
     void set_servers(std::function<bool(const sip::Flow&)> is_server) { is_server_ = std::move(is_server); }
     [[nodiscard]] const EndInfo& end_info(SessionId session, End end) const {
@@ -148,6 +152,8 @@ class Media {
     [[nodiscard]] std::optional<record::Pass> pass(SessionId session) const;
     [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
     /// Collect RewriteEvents too (they cost two copies of each SDP).
+    /// What names in descriptions stand for: those that unknown() names must be learned before offer() or answer().
+    [[nodiscard]] HostNames& names() noexcept { return names_; }
     void set_verbose(bool on) noexcept { verbose_ = on; }
 
   private:
@@ -161,12 +167,14 @@ class Media {
         loop::PassId pass = 0;  ///< 0: no such stream, or it was rejected
         relay::Stream kind{};
         bool hold = false;
-        bool mux = false;           ///< RTCP shares the RTP port: both ends said so (RFC 5761)
-        bool offered_hold = false;  ///< in the open or last offer
-        bool offered_mux = false;   ///< likewise
-        bool refused = false;       ///< by the answer so far
-        std::array<Said, 2> said;   ///< what each end's description names
-        Said offered;               ///< in the open or last offer
+        bool mux = false;                      ///< RTCP shares the RTP port: both ends said so (RFC 5761)
+        bool offered_hold = false;             ///< in the open or last offer
+        bool offered_mux = false;              ///< likewise
+        bool refused = false;                  ///< by the answer so far
+        std::optional<std::size_t> shares{};   ///< the stream whose legs carry it (BUNDLE): it has none of its own
+        std::optional<std::size_t> bundled{};  ///< likewise, by the answer so far
+        std::array<Said, 2> said;              ///< what each end's description names
+        Said offered;                          ///< in the open or last offer
     };
     struct Acknowledged {  ///< the last answer in an ACK: a repeated ACK gets the same
         std::uint32_t cseq = 0;
@@ -183,6 +191,7 @@ class Media {
         Acknowledged acknowledged;
         loop::LegId keeper = 0;            ///< the leg that the state is kept with
         std::vector<nat::Reason> reasons;  ///< of the last decision
+        proxy::Payer payer;                ///< whom its legs are counted for
         sip::DialogToken token;            ///< the flows that its dialog token names
         Instant last_moment{};             ///< max_dialog
         Instant ends_at{};                 ///< by itself; never after last_moment
@@ -193,11 +202,23 @@ class Media {
         bool announced = false;
         bool one_sided = false;  ///< a neighbour that anchors one direction was told of
     };
+    /// What a leg is counted as.
+    struct Charge {
+        proxy::Payer payer;
+        std::size_t pool = 0;
+    };
+    /// A leg that an end of a stream needs.
+    struct Need {
+        loop::LegId leg = 0;
+        nat::Party where;  ///< decides side and family of its address
+        const loop::Party* own = nullptr;
+    };
     /// A leg of the scheme as mediarelay has it.
     struct LiveLeg {
         SessionId session = 0;
         std::size_t stream = 0;
         std::optional<Leg> opened;
+        std::optional<Charge> charged{};
         relay::Stream kind{};
         bool parted = false;
         loop::LegId joined = 0;                ///< as mediarelay was told
@@ -242,7 +263,7 @@ class Media {
     // media_exchange.cpp: offers and answers
     [[nodiscard]] Result<void> few_enough(const sdp::Document& sdp) const;
     [[nodiscard]] Result<Shown> take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out);
-    [[nodiscard]] Result<Shown> take_answer(SessionId id, End from, const sdp::Document& sdp);
+    [[nodiscard]] Result<Shown> take_answer(SessionId id, End from, const sdp::Document& sdp, Output& out);
     [[nodiscard]] nat::Decision decide(const Session& session, const Stream& stream, End from,
                                        const loop::Incoming& said) const;
     void announce(Session& session, const nat::Decision& told, Output& out) const;
@@ -262,8 +283,12 @@ class Media {
     void on_bridge_opened(loop::LegId leg, Result<Leg> opened, Instant now, Output& out);
     void bridge_again(SessionId id, const std::map<SessionId, const SessionState*>& states);
 
+    static void warn_not_bundled(const Session& session, Output& out);
+    [[nodiscard]] static std::size_t carrier_of(const Session& session, const sdp::Media& media, std::size_t number);
+
     // media_tcp.cpp: what a description says of a stream, and is to say
-    [[nodiscard]] static Said said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers);
+    [[nodiscard]] Result<Said> said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) const;
+    [[nodiscard]] Result<std::optional<Endpoint>> endpoint_in(const sdp::Document& sdp, const sdp::Media& media) const;
     [[nodiscard]] Result<std::optional<sdp::MediaTarget>> target(const sdp::Document& sdp, const sdp::Media& media,
                                                                  const loop::Shown& shown, bool offers) const;
 
@@ -271,6 +296,10 @@ class Media {
     [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;
     void note_shown(loop::LegId leg, const Session& session, End to);
     [[nodiscard]] std::size_t open_legs(SessionId id, std::uint64_t waiting, Output& out);
+    [[nodiscard]] std::optional<Need> need_of(const Session& session, const Stream& stream, End end) const;
+    [[nodiscard]] Result<void> affordable(SessionId id);
+    void charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Party& where);
+    void forget(loop::LegId leg);
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
     [[nodiscard]] MediaParty media_party(const loop::Party& party) const;
     [[nodiscard]] std::string call_id_of(const LiveLeg& leg) const;
@@ -296,6 +325,8 @@ class Media {
 
     const Settings& settings_;
     loop::Scheme scheme_;
+    proxy::MediaShares shares_;
+    HostNames names_;
     SessionId next_session_ = 1;
     std::uint64_t next_ticket_ = 1;
     std::unordered_map<SessionId, Session> sessions_;

@@ -10,6 +10,7 @@
 #include "natkit/base/log_level.hpp"
 #include "natkit/engine/edge/settings.hpp"
 #include "natkit/nat/decide.hpp"
+#include "natkit/proxy/media_shares.hpp"
 #include "natkit/relay/session.hpp"
 #include "natkit/sip/locate.hpp"
 #include "natkit/sip/registrar.hpp"
@@ -101,6 +102,7 @@ struct SessionState {
         bool hold = false;
     };
     std::string call_id;
+    proxy::Payer payer;  ///< whom its legs are counted for
     std::array<EndInfo, 2> ends;
     sip::DialogToken token;        ///< as the ends' flows were at first
     std::array<Numbered, 2> told;  ///< what the caller and the callee were sent

@@ -10,6 +10,7 @@
 
 #include "natkit/base/host.hpp"
 #include "natkit/nat/decide.hpp"
+#include "natkit/proxy/media_shares.hpp"
 #include "natkit/sip/digest.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/grammar.hpp"
@@ -59,8 +60,10 @@ struct Settings {
     RangeSet relay_for;  ///< parties whose calls are relayed in any case
     sip::Registrar::Limits registrar;
     std::chrono::seconds max_dialog{12 * 3600};
-    std::size_t most_streams = 16;           ///< of a session description
-    std::vector<IpAddress> media_addresses;  ///< of mediarelay's sockets, bound and advertised
+    std::size_t most_streams = 16;  ///< of a session description
+    unsigned name_lookups = 30;     ///< of names in descriptions, a minute for a sender; for strangers ten times
+    proxy::MediaShares::Limits media_shares;  ///< whose calls may take how many of the media ports
+    std::vector<IpAddress> media_addresses;   ///< of mediarelay's sockets, bound and advertised
 
     /// The listener with exactly this bound address, or null.
     [[nodiscard]] const Listener* find(sip::Transport transport, const Endpoint& bound) const noexcept;

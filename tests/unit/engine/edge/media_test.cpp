@@ -321,3 +321,117 @@ TEST_CASE("Media: a description has at most so many streams; those of a bundle t
         if (!c.taken) CHECK(stage.asked.empty());
     }
 }
+
+namespace {
+
+/// A description whose streams are of one bundle; each line "kind port".
+std::string bundled(const std::string& host, const std::vector<std::string>& streams, const std::string& group) {
+    std::vector<std::string> lines;
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+        const bool none = streams[i].ends_with(" 0");
+        lines.push_back(streams[i] + " RTP/AVP 0\r\na=mid:" + std::to_string(i) + "\r\na=rtcp-mux" +
+                        (none ? "\r\na=bundle-only\r\nc=IN IP4 10.9.9.9" : ""));
+    }
+    std::string body = described(host, lines);
+    return body.insert(body.find("m="), "a=group:BUNDLE" + group + "\r\n");
+}
+
+/// The ports of the m= lines.
+std::vector<std::string> ports(const std::string& body) {
+    std::vector<std::string> found;
+    const auto doc = sdp::Document::parse(body).value();
+    for (const sdp::Media& media : doc.media()) found.push_back(std::to_string(media.port));
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("Media: BUNDLE has one leg for what shares a port") {
+    Stage stage;
+    const SessionId id = stage.session(lan_phone, wan_phone);
+    SUBCASE("one port in offer and answer") {
+        const auto offer = stage.offer(id, End::caller, bundled(a_host, {"audio 4000", "video 4000"}, " 0 1"));
+        CHECK(ports(offer)[0] == ports(offer)[1]);
+        const auto answer = stage.answer(id, End::callee, bundled(b_host, {"audio 5000", "video 5000"}, " 0 1"));
+        CHECK(ports(answer)[0] == ports(answer)[1]);
+        CHECK_FALSE(answer.contains(b_host));
+        CHECK(stage.asked.size() == 2);
+        CHECK(stage.joins.size() == 1);
+    }
+    SUBCASE("bundle-only is no rejection, and its address does not leave") {
+        const auto offer = stage.offer(id, End::caller, bundled(a_host, {"audio 4000", "video 0"}, " 0 1"));
+        CHECK(ports(offer)[1] == "0");
+        CHECK_FALSE(offer.contains("10.9.9.9"));
+        const auto answer = stage.answer(id, End::callee, bundled(b_host, {"audio 5000", "video 5000"}, " 0 1"));
+        CHECK(ports(answer)[0] == ports(answer)[1]);
+        CHECK(stage.asked.size() == 2);
+    }
+    SUBCASE("a port each is offered, and the answer bundles: the second relay goes") {
+        const auto offer = stage.offer(id, End::caller, bundled(a_host, {"audio 4000", "video 4002"}, " 0 1"));
+        CHECK(ports(offer)[0] != ports(offer)[1]);
+        CHECK(stage.asked.size() == 4);
+        const auto answer = stage.answer(id, End::callee, bundled(b_host, {"audio 5000", "video 5000"}, " 0 1"));
+        CHECK(ports(answer)[0] == ports(answer)[1]);
+        CHECK(stage.open.size() == 2);
+        CHECK(stage.joins.size() == 1);
+        // The next offer keeps to it.
+        const auto again = stage.offer(id, End::callee, bundled(b_host, {"audio 5000", "video 5000"}, " 0 1"));
+        CHECK(ports(again)[0] == ports(again)[1]);
+        CHECK_FALSE(stage.answer(id, End::caller, bundled(a_host, {"audio 4000", "video 4000"}, " 0 1")).empty());
+        CHECK(stage.asked.size() == 4);
+        CHECK(stage.open.size() == 2);
+    }
+    SUBCASE("a port each is offered, and the answer does not bundle") {
+        CHECK_FALSE(stage.offer(id, End::caller, bundled(a_host, {"audio 4000", "video 4002"}, " 0 1")).empty());
+        CHECK_FALSE(
+            stage.answer(id, End::callee, described(b_host, {"audio 5000 RTP/AVP 0", "video 5002 RTP/AVP 0"})).empty());
+        CHECK(stage.joins.size() == 2);
+    }
+    SUBCASE("the first is refused: the second has the leg") {
+        CHECK_FALSE(stage.offer(id, End::caller, bundled(a_host, {"audio 4000", "video 4000"}, " 0 1")).empty());
+        const auto answer = stage.answer(
+            id, End::callee, described(b_host, {"audio 0 RTP/AVP 0", "video 5000 RTP/AVP 0\r\na=mid:1\r\na=rtcp-mux"}));
+        CHECK(ports(answer)[0] == "0");
+        CHECK(ports(answer)[1] != "5000");
+        CHECK(stage.joins.size() == 1);
+        CHECK(stage.media.pass(id)->streams.at(0).ends[1].said == endpoint("203.0.113.20:5000"));
+    }
+    SUBCASE("a refused re-offer changes nothing") {
+        stage.exchange(id, {"audio 4000 RTP/AVP 0", "video 4002 RTP/AVP 0"},
+                       {"audio 5000 RTP/AVP 0", "video 5002 RTP/AVP 0"});
+        const auto legs = stage.open;
+        CHECK_FALSE(stage.offer(id, End::caller, bundled(a_host, {"audio 4000", "video 4000"}, " 0 1")).empty());
+        Output out;
+        stage.media.reject(id, stage.owner, stage.now, out);
+        stage.take(out);
+        CHECK(stage.open == legs);
+        CHECK(stage.joins.size() == 2);
+    }
+    Output out;
+    stage.media.end(id, "BYE", stage.now, out);
+    stage.take(out);
+    CHECK(stage.open.empty());
+}
+
+TEST_CASE("Media: a user has so many streams, and what is given back can be taken again") {
+    Stage stage;
+    stage.chosen.media_shares = {.stranger = 2, .user = 4, .strangers_percent = 50, .outside_percent = 90, .pool = 100};
+    const proxy::Payer payer{.sender = proxy::Sender::user, .name = "bob@example.com"};
+    const SessionId id = stage.session(lan_phone, wan_phone);
+    stage.media.set_payer(id, payer);
+    CHECK(stage
+              .offer(id, End::caller,
+                     described(a_host, {"audio 4000 RTP/AVP 0", "video 4002 RTP/AVP 0", "video 4004 RTP/AVP 0"}))
+              .empty());
+    CHECK(stage.asked.empty());
+    stage.exchange(id, {"audio 4000 RTP/AVP 0", "video 4002 RTP/AVP 0"}, {"audio 5000 RTP/AVP 0", "video 0 RTP/AVP 0"});
+    const SessionId second = stage.session(lan_phone, wan_phone, "d");
+    stage.media.set_payer(second, payer);
+    stage.exchange(second, {"audio 4000 RTP/AVP 0"}, {"audio 5000 RTP/AVP 0"});
+    CHECK(stage.offer(id, End::callee, described(b_host, {"audio 5000 RTP/AVP 0", "video 5002 RTP/AVP 0"})).empty());
+    Output out;
+    stage.media.end(second, "BYE", stage.now, out);
+    stage.take(out);
+    CHECK_FALSE(
+        stage.offer(id, End::callee, described(b_host, {"audio 5000 RTP/AVP 0", "video 5002 RTP/AVP 0"})).empty());
+}
