@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
@@ -19,11 +20,11 @@ METHODS = ("INVITE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "REFER", "NOTIFY", "PUBL
 class Field:
     """The edge with users, a PBX on the LAN, a trunk on the WAN, a phone on each side, a stranger."""
 
-    def __init__(self, net, more=None, **registrar):
+    def __init__(self, net, more=None, sections=None, **registrar):
         self.site = sites.Site(net)
         raw_sip.users_file(self.site.folder / "users", "alice", "bob", "eve")
         registrar = registrar or {"open": "false", "users": '"users"'}
-        self.site.start(registrar=registrar, **{"sip.routes": {
+        self.site.start(registrar=registrar, **(sections or {}), **{"sip.routes": {
             '"pbx.example.net"': f'"sip:{PBX}:5060"', '"carrier.example"': f'{{ to = "sip:{TRUNK}", kind = "trunk" }}', **(more or {})}})
         pbx = net.host("pbx").attach("eth0", self.site.lan, f"{PBX}/24")
         trunk = net.host("trunk").attach("eth0", self.site.wan, f"{TRUNK}/24")
@@ -215,6 +216,44 @@ def control_bytes(net):
     lab.require("hi\r\n\tthere" in field.pbx.wait("INVITE sip:100@"), "a folded Subject was not passed on as it is")
 
 
+def media_ports(net):
+    """However many streams strangers and one user ask for, ports are left for other users and for the LAN (100 pairs a side here)."""
+    field = Field(net, sections={"media_proxy": {"ports": '"20000-20199"'}, "limits": {"stranger_streams": "30", "user_streams": "30"}})
+    field.register(field.alice, field.bob)
+    eve = raw_sip.Party(field.site.wan_host(), sites.WAN_EDGE, user="eve")
+    field.register(eve)
+    strangers = [field.stranger, *(raw_sip.Party(field.site.wan_host(), sites.WAN_EDGE, user=f"m{i}", domain="elsewhere.example")
+                                   for i in range(2))]
+
+    def invite(who, lines, to="alice"):
+        body = who.sdp() + "".join(f"m=audio {4002 + 2 * i} RTP/AVP 0\r\n" for i in range(lines - 1))
+        return who.request("INVITE", f"sip:{to}@example.com", body=body)
+
+    def rings(who, whom, lines=1):
+        """Whether a call gets there, or is refused for want of ports."""
+        text = who.send(invite(who, lines, whom.user))
+        call_id = raw_sip.field(text, "Call-ID")
+        end = time.monotonic() + lab.PATIENCE
+        while time.monotonic() < end:
+            if call_id in (whom.receive(0.02) or ""):
+                return True
+            answer = who.receive(0.02) or ""
+            if call_id in answer and re.match(r"SIP/2\.0 [3-6]", answer):
+                lab.require(answer.startswith("SIP/2.0 503"), f"refused, but not for want of ports: {answer}")
+                return False
+        raise lab.Failure("a call neither gets there nor is refused")
+    for lines in (17, 2000):
+        field.refused(field.stranger, f"{lines} streams", invite(field.stranger, lines), 488)
+    taken = [sum(rings(who, field.alice, 15) for _ in range(4)) for who in (*strangers, eve)]
+    lab.require(taken[0] == 2, f"one stranger has {taken[0]} calls of 15 streams, not 2")
+    lab.require(sum(taken[:3]) == 3, f"strangers have {taken[:3]} calls of 15 streams: half of the ports are for 3")
+    lab.require(taken[3] == 2, f"a user has {taken[3]} calls of 15 streams, not 2")
+    lab.require(rings(field.bob, field.alice), "another user finds no ports")
+    lab.require(all(rings(field.alice, field.bob, 4) for _ in range(4)), "the LAN finds no ports")
+    told = [line for line in field.site.natkit.output.splitlines() if "too many media streams" in line]
+    lab.require(0 < len(told) <= 4, f"not a line a minute for each source: {told}")
+
+
 def scanners(net):
     """They learn neither who exists nor what runs here."""
     field = Field(net)
@@ -234,4 +273,4 @@ def scanners(net):
 
 
 if __name__ == "__main__":
-    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, control_bytes, scanners)
+    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, control_bytes, media_ports, scanners)

@@ -2,6 +2,7 @@
 """Next hops by name: NAPTR, SRV and addresses from a name server of the test's own; where one place is dead, refuses the
 connection or is overloaded, the call goes to the next one."""
 import pathlib
+import re
 import socket
 import sys
 import threading
@@ -138,6 +139,42 @@ def a_named_server_calls_first(net):
     site.natkit.stop()
 
 
+def names_in_descriptions(net):
+    """c= names a host: media get there; where the name leads nowhere, or to loopback, the call is refused."""
+    site = sites.Site(net)
+    names.NameServer(site.wan_host(), {("A", "media.test"): ["203.0.113.51"], ("A", "home.test"): ["127.0.0.1"]}).use()
+    carl = raw_sip.Party(site.wan_host(), sites.WAN_EDGE, user="carl", domain="elsewhere.example")  # .51
+    site.start(registrar={"open": "false"})
+    alice = raw_sip.Party(site.lan_host(), sites.LAN_EDGE, user="alice")
+    lab.require(alice.register().startswith("SIP/2.0 200"), "alice could not register")
+
+    def offer(name):
+        return carl.request("INVITE", "sip:alice@example.com", body=carl.sdp().replace("c=IN IP4 203.0.113.51", f"c=IN IP4 {name}"))
+    for name in ("nowhere.test", "home.test"):
+        lab.require(carl.status(offer(name)) == 488, f"{name} was not refused")
+    asked = offer("media.test")
+    carl.send(asked)
+    invite = alice.wait("INVITE")
+    alice.answer(invite, 200, body=alice.sdp())
+    carl.wait("SIP/2.0 200")
+    port = int(re.search(r"m=audio (\d+)", invite)[1])
+    voice = {party: party.host.socket(socket.AF_INET, socket.SOCK_DGRAM) for party in (alice, carl)}
+    for party, phone in voice.items():
+        phone.bind((party.host.address, 4000))
+    rtp = bytes([0x80, 0]) + bytes(170)
+
+    def heard():
+        voice[alice].sendto(rtp, (sites.LAN_EDGE.partition(":")[0], port))
+        voice[carl].settimeout(0.2)
+        try:
+            return voice[carl].recv(2000) == rtp
+        except TimeoutError:
+            return False
+    lab.wait_until(heard, "media at the place that is named")
+    site.natkit.wait_line(r"'home.test' in a description: it leads to 127.0.0.1, where no media may be sent", again=True)
+    site.natkit.stop()
+
+
 if __name__ == "__main__":
     lab.main(srv_with_a_dead_target, tcp_by_srv_and_a_refused_connection, an_overloaded_server_is_passed_over, names_that_are_none,
-             a_named_server_calls_first)
+             a_named_server_calls_first, names_in_descriptions)
