@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "natkit/config/config.hpp"
@@ -6,11 +7,13 @@
 namespace natkit::config {
 namespace {
 
-/// Of the default `nated` list, what a site's own network may use: 100.64/10 is a provider's (RFC 6598).
+/// Of the default `nated` list, what a site's own network may use: 100.64/10 is a provider's (RFC 6598), 192.0.0/24 is
+/// for translation inside a host (RFC 7335), and a link-local address says nothing about who is there.
 bool is_site_private(const IpAddress& address) {
-    static const RangeSet provider({IpRange::parse("100.64.0.0/10").value_or(IpRange::single(IpAddress()))});
+    static constexpr std::array<std::string_view, 2> others = {"100.64.0.0/10", "192.0.0.0/24"};
+    static const RangeSet not_a_site = RangeSet::parse(others).value_or(RangeSet());
     static const RangeSet nated = nat::default_nated();
-    return nated.contains(address) && !provider.contains(address);
+    return nated.contains(address) && !not_a_site.contains(address) && !address.is_link_local();
 }
 
 bool is_global(const IpAddress& address) {

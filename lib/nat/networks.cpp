@@ -8,8 +8,9 @@
 namespace natkit::nat {
 
 RangeSet default_nated() {
-    static constexpr std::array<std::string_view, 5> ranges = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
-                                                               "100.64.0.0/10", "fc00::/7"};
+    static constexpr std::array<std::string_view, 8> ranges = {"10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
+                                                               "100.64.0.0/10", "192.0.0.0/24",  "169.254.0.0/16",
+                                                               "fc00::/7",      "fe80::/10"};
     return RangeSet::parse(ranges).value();
 }
 

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import phones
+import raw_sip
 import site_of_phones as sites
 import transports_test as transports
 
@@ -62,6 +63,21 @@ def several_addresses(net):
     site.natkit.stop()
 
 
+def other_private_addresses(net):
+    """464XLAT, where the phone's own address is 192.0.0.4 (RFC 7335): behind a NAT, with audio both ways. So is one with a link-local
+    address (RFC 3927), which baresip does not use."""
+    site = sites.Site(net).start()
+    alice = site.phone(site.wan_host(), "alice", tone=440)
+    clat = site.phone(site.home_host(address="192.0.0.4/29", gateway="192.0.0.1"), "clat", tone=600)
+    both_ways(site, clat, alice)
+    local = raw_sip.Party(site.home_host(address="169.254.7.8/16", gateway="169.254.7.1"), sites.WAN_EDGE, user="local")
+    lab.require(local.register().startswith("SIP/2.0 200"), "the link-local phone could not register")
+    rules = {c["aor"]: (c["place"], c["rule"]) for c in site.ask("sipedge", "clients")["clients"]}
+    lab.require([rules[f"sip:{user}@example.com"] for user in ("clat", "local")] == [("far-end", "nated")] * 2, f"{rules}")
+    site.check_wan()
+    site.natkit.stop()
+
+
 def with_the_kernels_alg(net):
     site = sites.Site(net).start()
     host = site.home_host()
@@ -104,4 +120,4 @@ def without_rport(net):
 
 
 if __name__ == "__main__":
-    lab.main(udp, tcp, tls, several_addresses, with_the_kernels_alg, without_rport)
+    lab.main(udp, tcp, tls, several_addresses, other_private_addresses, with_the_kernels_alg, without_rport)

@@ -16,7 +16,7 @@ import phones
 LAN_EDGE, WAN_EDGE = "192.168.10.1", "203.0.113.10"
 MEDIA_PORTS = (16384, 32767)
 WORKERS = ("mediarelay", "sipedge", "natpinger")
-PRIVATE = re.compile(r"\b(10\.\d+|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.\d+(\.\d+)?\b")
+PRIVATE = re.compile(r"\b(192\.0\.0|169\.254|10\.\d+|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.\d+(\.\d+)?\b")
 
 
 class Watch:
@@ -73,12 +73,13 @@ class Site:
         number = self._number("wan")
         return self.net.host(f"wan{number}").attach("eth0", self.wan, f"203.0.113.{50 + number}/24")
 
-    def home_host(self, kind="port-restricted"):
+    def home_host(self, kind="port-restricted", address="192.168.1.10/24", gateway="192.168.1.1"):
         """A host 192.168.1.10 behind a NAT of its own; .nat is that NAT."""
         number = self._number("home")
         home = self.net.segment(f"home{number}")
-        nat = self.net.nat(f"nat{number}", kind, home, "192.168.1.1/24", self.wan, f"203.0.113.{30 + number}/24", "192.168.1.10")
-        host = self.net.host(f"home{number}").attach("eth0", home, "192.168.1.10/24").default_route("192.168.1.1")
+        inside, _, prefix = address.partition("/")
+        nat = self.net.nat(f"nat{number}", kind, home, f"{gateway}/{prefix}", self.wan, f"203.0.113.{30 + number}/24", inside)
+        host = self.net.host(f"home{number}").attach("eth0", home, address).default_route(gateway)
         host.nat = nat
         return host
 

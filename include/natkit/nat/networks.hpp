@@ -13,7 +13,9 @@ struct Networks {
     friend bool operator==(const Networks&, const Networks&) = default;
 };
 
-/// 10/8, 172.16/12, 192.168/16, 100.64/10 (RFC 1918, RFC 6598) and fc00::/7 (RFC 4193).
+/// What RFC 6890 calls not global and a phone may call itself by: 10/8, 172.16/12, 192.168/16 (RFC 1918), 100.64/10
+/// (RFC 6598), 192.0.0/24 (464XLAT and DS-Lite: RFC 7335, RFC 6333), 169.254/16 (RFC 3927), fc00::/7 (RFC 4193) and
+/// fe80::/10 (RFC 4291).
 [[nodiscard]] RangeSet default_nated();
 
 /// What the world sees of a party: its visible address, or the whole `nat_servers` range that holds it (a NAT with

@@ -172,6 +172,14 @@ TEST_CASE("config::apply_host: what depends on the host") {
               std::vector{address("203.0.113.10"), address("100.64.7.8"), address("2001:db8::10")});
         CHECK(c.network.lan_trusted);
     }
+    SUBCASE("neither link-local addresses nor those of a translator inside the host make a LAN") {
+        const HostAddress odd[] = {{"eth0", 2, address("169.254.3.4"), 16},
+                                   {"eth0", 2, address("fe80::1"), 64},
+                                   {"clat", 5, address("192.0.0.4"), 29}};
+        config::Config c = read("")->config;
+        static_cast<void>(config::apply_host(c, odd));
+        CHECK(c.network.lists.lan.empty());
+    }
     SUBCASE("no SIP at all is not the same as nothing written") {
         config::Config c = read("[sip]\nlisten=[]\n[media_proxy.addresses]\nwan=[\"203.0.113.10\"]\n")->config;
         CHECK(config::apply_host(c, host).empty());
