@@ -24,6 +24,18 @@ const char* to_string(Reason reason) noexcept {
     return "unknown";
 }
 
+std::optional<Reason> parse_reason(std::string_view word) noexcept {
+    for (const Reason reason : {Reason::lan_and_other, Reason::far_end_nat, Reason::same_nat, Reason::families_differ,
+                                Reason::asked_for, Reason::same_nat_direct, Reason::same_side_direct}) {
+        if (word == to_string(reason)) return reason;
+    }
+    return std::nullopt;
+}
+
+bool asks_for_relay(Reason reason) noexcept {
+    return reason != Reason::same_nat_direct && reason != Reason::same_side_direct;
+}
+
 const char* why(Reason reason) noexcept {
     switch (reason) {
         case Reason::lan_and_other: return "one party is on the LAN and the other is not";

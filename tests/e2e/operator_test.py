@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import crowd
 import lab
 import phones
+import raw_sip
 import site_of_phones
 
 NATKIT = lab.PROGRAMS / "natkit"
@@ -175,7 +176,31 @@ def why_each_is_treated_so(net):
     lab.require("\x1b" not in snapshot and "calls 1" in snapshot and "clients 2" in snapshot, snapshot)
     record = json.loads(natkit(site, "top", "--format", "json").stdout)
     lab.require(len(record["calls"]) == 1 and record["status"]["state"] == "running", str(record))
+    # After sipedge's restart the reasons are the same, in both forms.
+    site.kill_worker("sipedge")
+    lab.wait_until(lambda: site.status()["calls"] == 1, "the call is taken up")
+    lab.require(natkit(site, "calls", "--format", "text").stdout == calls, "the reasons changed with sipedge's restart")
     phones.hang_up(a, b)
+    # As long as it rings, what will be is said; without a description too.
+    carol = raw_sip.Party(site.lan_host(), site_of_phones.LAN_EDGE, user="carol")
+    there = raw_sip.Party(site.wan_host(), site_of_phones.WAN_EDGE, user="dave")
+    near = raw_sip.Party(site.lan_host(), site_of_phones.LAN_EDGE, user="erin")
+    for party in (carol, there, near):
+        lab.require(party.register().startswith("SIP/2.0 200"), f"{party.user} could not register")
+    for to, body, relay, words in ((there, carol.sdp(), True, "will be relayed: one party is on the LAN and the other is not"),
+                                   (there, "", True, "will be relayed: one party is on the LAN and the other is not"),
+                                   (near, carol.sdp(), False, "will not be relayed: both are on the same side and reach each other"),
+                                   (near, "", False, "will not be relayed: both are on the same side and reach each other")):
+        carol.send(carol.request("INVITE", to.aor, body=body))
+        invite = to.wait("INVITE")
+        to.answer(invite, 180)
+        carol.wait("SIP/2.0 180")
+        shown = natkit(site, "calls", "--format", "text").stdout
+        lab.require(words in shown, f"with {body!r}: {shown}")
+        record = json.loads(natkit(site, "calls").stdout)
+        lab.require(record["relay"] is relay and record["relayed_streams"] == 0 and record["why"] in words, f"{record}")
+        to.answer(invite, 486)
+        to.wait("ACK")
     site.natkit.stop()
 
 

@@ -17,6 +17,15 @@ std::string plural(const Json& count, const char* one, const char* many) {
     return count.dump() + " " + (count == 1 ? one : many);
 }
 
+/// What becomes of a call's media, before the reasons. A call that is being set up has no joined legs yet; one that was
+/// relayed may have none any more: its streams were rejected or fell silent, or another pass of the call relays them.
+std::string relay_words(const Json& call) {
+    const bool wanted = member(call, "relay") == true;
+    if (member(call, "relayed_streams") != 0) return "relayed: ";
+    if (member(call, "state") == "setting-up") return wanted ? "will be relayed: " : "will not be relayed: ";
+    return wanted ? "no stream is relayed now, though " : "not relayed: ";
+}
+
 }  // namespace
 
 std::string text_of(const Json& object, const char* key) {
@@ -73,8 +82,8 @@ std::vector<std::string> call_lines(const Json& calls) {
                         fitted(text_of(b, "source"), 21) + " " + fitted(text_of(b, "place"), 8) + " " +
                         fitted(text_of(call, "state"), 12) + " " +
                         plural(member(call, "relayed_streams"), "stream", "streams"));
-        lines.push_back("  " + std::string(member(call, "relayed_streams") == 0 ? "not relayed: " : "relayed: ") +
-                        text_of(call, "why") + "; caller: " + text_of(a, "why") + "; callee: " + text_of(b, "why"));
+        lines.push_back("  " + relay_words(call) + text_of(call, "why") + "; caller: " + text_of(a, "why") +
+                        "; callee: " + text_of(b, "why"));
     }
     return lines;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "natkit/nat/classify.hpp"
@@ -27,6 +29,11 @@ enum class Reason : std::uint8_t {
 
 [[nodiscard]] const char* to_string(SameNat policy) noexcept;  ///< "never", "nat-sites", "always"
 [[nodiscard]] const char* to_string(Reason reason) noexcept;   ///< "lan-and-other", "far-end-nat", …
+
+/// What to_string() gives; nothing for any other word.
+[[nodiscard]] std::optional<Reason> parse_reason(std::string_view word) noexcept;
+/// Whether this is a reason for a media proxy, or one why there is none.
+[[nodiscard]] bool asks_for_relay(Reason reason) noexcept;
 
 /// The same as a clause: "one party is on the LAN and the other is not".
 [[nodiscard]] const char* why(Reason reason) noexcept;

@@ -12,7 +12,8 @@ constexpr std::size_t index(End end) noexcept {
 }  // namespace
 
 Media::Media(const Settings& settings)
-    : settings_(settings), scheme_([this](const nat::Party& a, const nat::Party& b) { return relay_needed(a, b); }) {}
+    : settings_(settings),
+      scheme_([this](const nat::Party& a, const nat::Party& b) { return decide_between(a, b).relay; }) {}
 
 End Media::end_of(SessionId session, std::string_view from_tag) const {
     return sessions_.at(session).ends[0].tag == from_tag ? End::caller : End::callee;
@@ -63,9 +64,9 @@ nat::Party Media::speaker(const Session& session, End end, const std::optional<E
     return party;
 }
 
-bool Media::relay_needed(const nat::Party& a, const nat::Party& b) const {
+nat::Decision Media::decide_between(const nat::Party& a, const nat::Party& b) const {
     const bool asked = settings_.relay_for.contains(a.visible) || settings_.relay_for.contains(b.visible);
-    return nat::decide(a, b, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks).relay;
+    return nat::decide(a, b, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks);
 }
 
 /// Whether it is one of the media addresses of this host. Loopback is everybody's on a host that tries everything by
@@ -114,6 +115,15 @@ std::optional<Instant> Media::next_deadline() const {
     return next;
 }
 
+/// The session's last decision. Before its first offer (a call without one that rings), and of a call whose reasons an
+/// edge of an earlier version did not leave: what follows from where its ends are.
+nat::Decision Media::decision_of(const Session& session) const {
+    if (!session.reasons.empty()) {
+        return {.relay = std::ranges::any_of(session.reasons, nat::asks_for_relay), .reasons = session.reasons};
+    }
+    return decide_between(neighbour(session, End::caller), neighbour(session, End::callee));
+}
+
 std::vector<Media::Summary> Media::summaries() const {
     std::vector<Summary> list;
     for (const auto& [id, session] : sessions_) {
@@ -126,7 +136,7 @@ std::vector<Media::Summary> Media::summaries() const {
                         .callee = session.ends[1],
                         .established = session.established,
                         .relayed_streams = static_cast<std::size_t>(relayed),
-                        .reasons = session.reasons});
+                        .decision = decision_of(session)});
     }
     return list;
 }

@@ -105,8 +105,9 @@ Json call_record(const Media::Summary& call) {
             {"a", nat_record(call.caller.flow, call.caller.party)},
             {"b", nat_record(call.callee.flow, call.callee.party)},
             {"relayed_streams", call.relayed_streams},
-            {"reasons", reasons_json(call.reasons)},
-            {"why", why(call.reasons)}};
+            {"relay", call.decision.relay},
+            {"reasons", reasons_json(call.decision.reasons)},
+            {"why", why(call.decision.reasons)}};
 }
 
 Json decision_record(const DecisionEvent& event) {

@@ -47,6 +47,7 @@ std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered&
     object.text("rule", nat::to_string(end.party.rule));
     object.text("site", to_string(end.party.site));
     object.text("tag", end.tag);
+    if (end.party.claimed) object.text("claimed", to_string(*end.party.claimed));
     if (!end.binding.empty()) object.text("binding", end.binding);
     if (named != end.flow) object.text("token", sip::to_string(named));
     object.raw("told", number_text(told));
@@ -90,8 +91,12 @@ Result<EndInfo> read_end(const Json& json) {
     const auto rule = nat::parse_rule(text_of(json, "rule"));
     const auto site = IpRange::parse(text_of(json, "site"));
     if (!flow || !place || !rule || !site) return fail(Errc::bad_input, "not the state of a call's end");
+    const auto claimed = IpAddress::parse(text_of(json, "claimed"));
     return EndInfo{.flow = *flow,
-                   .party = {.place = *place, .rule = *rule, .site = *site, .claimed = {}},
+                   .party = {.place = *place,
+                             .rule = *rule,
+                             .site = *site,
+                             .claimed = claimed ? std::optional(*claimed) : std::nullopt},
                    .tag = text_of(json, "tag"),
                    .binding = text_of(json, "binding")};
 }
@@ -123,6 +128,10 @@ std::string state_text(const SessionState& state) {
     object.raw("ends", "[" + end_text(state.ends[0], state.token.caller, state.told[0]) + "," +
                            end_text(state.ends[1], state.token.callee, state.told[1]) + "]");
     object.raw("streams", streams + "]");
+    std::string reasons;  // words of ours: nothing to escape
+    for (const nat::Reason reason : state.reasons)
+        (reasons += reasons.empty() ? "\"" : ",\"") += nat::to_string(reason) + std::string("\"");
+    object.raw("reasons", "[" + reasons + "]");
     return object.close();
 }
 
@@ -143,6 +152,12 @@ Result<SessionState> read_state(const Json& json) {
         (i == 0 ? state.token.caller : state.token.callee) = named ? *named : state.ends[i].flow;
         if (const auto told = (*ends)[i].find("told"); told != (*ends)[i].end() && told->is_object())
             state.told[i] = read_number(*told);
+    }
+    if (const auto reasons = json.find("reasons"); reasons != json.end() && reasons->is_array()) {
+        for (const Json& word : *reasons) {
+            const auto reason = word.is_string() ? nat::parse_reason(word.get<std::string>()) : std::nullopt;
+            if (reason) state.reasons.push_back(*reason);
+        }
     }
     for (const Json& known : *streams) {
         SessionState::Stream& stream = state.streams.emplace_back();

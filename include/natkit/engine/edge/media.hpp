@@ -54,7 +54,7 @@ class Media {
         EndInfo callee;
         bool established = false;
         std::size_t relayed_streams = 0;
-        std::vector<nat::Reason> reasons;
+        nat::Decision decision;  ///< the last one; before the first offer, what the places of its ends give
     };
 
     explicit Media(const Settings& settings);
@@ -258,7 +258,8 @@ class Media {
     [[nodiscard]] Result<loop::Incoming> incoming(const Session& session, SessionId id, End from,
                                                   const Said& said) const;
     [[nodiscard]] bool is_own(const std::optional<Endpoint>& said) const;
-    [[nodiscard]] bool relay_needed(const nat::Party& a, const nat::Party& b) const;
+    [[nodiscard]] nat::Decision decide_between(const nat::Party& a, const nat::Party& b) const;
+    [[nodiscard]] nat::Decision decision_of(const Session& session) const;
 
     // media_exchange.cpp: offers and answers
     [[nodiscard]] Result<void> few_enough(const sdp::Document& sdp) const;

@@ -258,6 +258,32 @@ TEST_CASE("a registration survives by restore(), a dead client goes") {
     CHECK_FALSE(second.edge.registrar().knows("nora@example.com"));
 }
 
+TEST_CASE("the reasons of a decision are never empty: without an offer yet, and of a call whose state has none") {
+    World world;
+    world.add(lan_phone);
+    world.add(nat_phone);
+    REQUIRE_FALSE(world.invite(lan_phone, nat_phone, false).empty());
+    auto calls = world.edge.media().summaries();
+    REQUIRE(calls.size() == 1);
+    CHECK(calls[0].decision ==
+          nat::Decision{.relay = true, .reasons = {nat::Reason::lan_and_other, nat::Reason::far_end_nat}});
+
+    World first;
+    first.add(lan_phone);
+    first.add(nat_phone);
+    const std::string invite = first.invite(lan_phone, nat_phone);
+    first.receive(nat_phone, nat_phone.response(invite, 200, nat_phone.sdp()));
+    REQUIRE(first.kept.size() == 1);
+    SessionState before = first.kept.begin()->second;
+    before.reasons.clear();
+    World second;
+    second.edge.media().remember(before);
+    (void)second.edge.media().restore(second.now.steady);
+    calls = second.edge.media().summaries();
+    REQUIRE(calls.size() == 1);
+    CHECK(calls[0].decision == first.edge.media().summaries()[0].decision);
+}
+
 TEST_CASE("an established call goes on in a restarted edge: re-INVITE keeps its ports, BYE frees its legs") {
     World first;
     first.add(lan_phone);
@@ -273,6 +299,9 @@ TEST_CASE("an established call goes on in a restarted edge: re-INVITE keeps its 
     CHECK(second.edge.media().restore(second.now.steady).size() == 2);
     second.edge.media().remember(first.kept.begin()->second);
     CHECK(second.edge.media().restore(second.now.steady).empty());
+    REQUIRE(second.edge.media().summaries().size() == 1);
+    CHECK(second.edge.media().summaries()[0].decision == first.edge.media().summaries()[0].decision);
+    CHECK(second.edge.media().summaries()[0].callee.party.claimed == endpoint("192.168.1.5:1").address);
     second.receive(lan_phone,
                    lan_phone.request("INVITE", "sip:nora@192.168.1.5:5060", "<sip:nora@example.com>;tag=nora",
                                      routes(ok, true), lan_phone.sdp(), 2));
