@@ -113,6 +113,34 @@ def names_that_are_none(net):
     site.natkit.stop()
 
 
+def parallel_queries_have_ports_of_their_own(net):
+    """An answer is hard to forge as its port has to be guessed too: no two queries that are open at once share one."""
+    site, server, _ = carrier(net, {("A", "last.test"): ["203.0.113.51"]})
+    server.silent = True
+    alice = raw_sip.Party(site.lan_host(), sites.LAN_EDGE, user="alice")
+    wanted = [f"name{number}.test" for number in range(30)]
+    for name in wanted:
+        alice.send(alice.request("MESSAGE", f"sip:x@{name}"))
+    lab.wait_until(lambda: all(name in server.ports for name in wanted), lambda: f"30 names to be asked for: {server.ports}")
+    ports = [port for name in wanted for port in server.ports[name]]
+    lab.require(len(set(ports)) == len(ports) >= 30, f"queries shared a port: {sorted(ports)}")
+    for _ in wanted:
+        alice.wait("SIP/2.0 503")
+    # All of them are over, and their sockets closed; names are looked up as before.
+    edge = site.pid("sipedge")
+    lab.wait_until(lambda: not open_queries(edge, server), "the sockets to be closed")
+    server.silent = False
+    alice.send(alice.request("MESSAGE", "sip:x@last.test"))
+    lab.wait_until(lambda: any(d.destination == "203.0.113.51:5060" and text.startswith("MESSAGE") for d, text in site.on_wan.sip()), "last.test to be found")
+    site.natkit.stop()
+
+
+def open_queries(pid, server):
+    """UDP sockets of the process's network namespace that are connected to the name server."""
+    host = "".join(f"{int(part):02X}" for part in reversed(server.address.split(".")))
+    return [line for line in pathlib.Path(f"/proc/{pid}/net/udp").read_text().splitlines() if f" {host}:0035 " in line]
+
+
 def a_named_server_calls_first(net):
     """A trunk that is known by its name alone is itself from the start, and after a reload: nothing was sent there before."""
     site = sites.Site(net)
@@ -177,4 +205,4 @@ def names_in_descriptions(net):
 
 if __name__ == "__main__":
     lab.main(srv_with_a_dead_target, tcp_by_srv_and_a_refused_connection, an_overloaded_server_is_passed_over, names_that_are_none,
-             a_named_server_calls_first, names_in_descriptions)
+             parallel_queries_have_ports_of_their_own, a_named_server_calls_first, names_in_descriptions)

@@ -36,6 +36,7 @@ class NameServer:
 
     def __init__(self, host, zone, address=None):
         self.zone, self.asked, self.silent = zone, [], False
+        self.ports = {}  # that the queries for a name came from
         self.address, self.folder = address or host.address, host.lab.folder
         self.socket = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((self.address, 53))
@@ -56,6 +57,7 @@ class NameServer:
             packet, source = self.socket.recvfrom(4096)
             try:
                 reply = self._answer(packet)
+                self.ports.setdefault(self.asked[-1][1], set()).add(source[1])
             except (IndexError, struct.error):
                 continue
             if reply and not self.silent:

@@ -11,7 +11,8 @@ namespace natkit::io {
 
 /// Asks the name servers of the host (resolv.conf), without ever waiting for them; addresses also come from /etc/hosts.
 /// Answers are remembered for as long as they say, a minute at most; that there are none for 15 s, that nobody answered
-/// for 5 s. Bounded: 10,000 answers, 1,000 open queries.
+/// for 5 s. Each query is sent from a socket, and so a port, of its own, which makes its answer hard to forge. Bounded:
+/// 10,000 answers, 500 open queries.
 class Dns {
   public:
     /// Called once, maybe before ask() returns. An answer that cannot be had has `failed` set.
