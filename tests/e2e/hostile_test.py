@@ -54,6 +54,12 @@ def one_packet_attacks():
     yield request("INVITE", "many", "Via: SIP/2.0/UDP 1.2.3.4;branch=z9hG4bKq\r\n" * 500)
     yield request("REGISTER", "contacts", "".join(f"Contact: <sip:x{n}@1.2.3.4>\r\n" for n in range(300)), uri="sip:example.com")
     yield b"INVITE sip:bob@example.com SIP/2.0\r\n" + b"A: b\r\n" * 9000 + b"\r\n"
+    yield request("OPTIONS", "name-length", "N" * 60000 + ": v\r\n")
+    yield request("REGISTER", "alias", f"Contact: <sip:x@1.2.3.4:4294972356;alias=1.2.3.4~{'9' * 9000}~1>;expires=99999999999\r\n", uri="sip:example.com")
+    yield request("INVITE", "alias-uri", uri="sip:bob@example.com;alias=1.2.3.4~18446744073709556676~1")
+    for number, length in enumerate(("4294967297", "18446744073709551617", "2147483647", "-1", "99999999999999999999")):
+        yield request("INVITE", f"length{number}", kind, sdp).replace(f"Content-Length: {len(sdp)}".encode(), f"Content-Length: {length}".encode())
+    yield request("INVITE", "bare-cr", "Subject: a\rP-Asserted-Identity: <sip:boss@example.com>\r\n")
     yield b"\0" * 60000
     yield b"\xff" * 1
     yield b""
