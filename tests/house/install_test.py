@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """cmake --install under /usr/local, into a folder of its own (DESTDIR): the programs run from there, the unit and the completions name
 them where they are, every page is there, and nothing lies outside."""
+import gzip
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,13 @@ with tempfile.TemporaryDirectory(prefix="natkit-install-") as name:
     for page in (TOP / "man").glob("*.[1-8]"):
         if not (local / f"share/man/man{page.suffix[1]}/{page.name}.gz").is_file():
             problems.append(f"no page {page.name}")
+            continue
+        text = gzip.decompress((local / f"share/man/man{page.suffix[1]}/{page.name}.gz").read_bytes()).decode()
+        if name in text or "tools/natkit/examples" in text:
+            problems.append(f"{page.name} names files that are not installed")
+        for example in re.findall(r"/usr/local/share/doc/natkit/[\w./-]*\w", text):
+            if not (root / example[1:]).exists():
+                problems.append(f"{page.name} names {example}, which is not installed")
     for program in PROGRAMS:
         for completion in (f"bash-completion/completions/{program}", f"fish/vendor_completions.d/{program}.fish"):
             if not (local / "share" / completion).is_file():  # a link that leads nowhere is none

@@ -1,6 +1,7 @@
 #include "network_options.hpp"
 
 #include "tool_main.hpp"
+#include "words.hpp"
 
 namespace natkit::tool {
 namespace {
@@ -33,7 +34,7 @@ void add_network_options(CLI::App& app, NetworkOptions& options) {
     app.add_option("--relay-same-nat", options.relay_same_nat,
                    "never, nat-sites or always, in place of [media_proxy] relay_same_nat")
         ->type_name("POLICY")
-        ->check(CLI::IsMember({"never", "nat-sites", "always"}).description(""));
+        ->check(one_of({"never", "nat-sites", "always"}));
 }
 
 bool apply(std::string_view program, const NetworkOptions& options, nat::Networks& networks, nat::SameNat& same_nat) {
@@ -43,6 +44,22 @@ bool apply(std::string_view program, const NetworkOptions& options, nat::Network
     return replace(program, "--lan", options.lan, networks.lan) &&
            replace(program, "--nated", options.nated, networks.nated) &&
            replace(program, "--nat-servers", options.nat_servers, networks.nat_servers);
+}
+
+void LanHint::saw(const IpAddress& address, const nat::Networks& networks) {
+    if (!networks.nated.contains(address)) {
+        others_ = true;
+    } else if (!private_) {
+        private_ = address;
+    }
+}
+
+std::optional<std::string> LanHint::text(const nat::Networks& networks) const {
+    if (!private_ || others_ || !networks.lan.empty()) return std::nullopt;
+    const auto network = IpRange::parse(to_string(*private_) + (private_->family() == Family::ipv4 ? "/24" : "/64"));
+    return "all addresses are private and no LAN is named, so nobody counts as being on one: name yours, such as "
+           "--lan " +
+           (network ? to_string(*network) : std::string("RANGE"));
 }
 
 }  // namespace natkit::tool

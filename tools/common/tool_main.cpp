@@ -9,8 +9,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <map>
+#include <memory>
 #include <utility>
+#include <vector>
+
+#include "words.hpp"
 
 namespace natkit::tool {
 namespace {
@@ -26,33 +29,31 @@ void write_stderr(std::string_view text) {
 
 int exit_for(const CLI::App& app, const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    std::string hint = error.what();
-    while (!hint.empty() && hint.back() == '\n') hint.pop_back();
-    complain(app.get_name(), hint + " (see " + app.get_name() + " --help)");
+    complain(app.get_name(), usage_problem(app, error));
     return static_cast<int>(Exit::usage);
 }
 
 }  // namespace
 
 void add_common_options(CLI::App& app, CommonOptions& options, Drawings drawings) {
+    app.formatter(std::make_shared<Formatter>());  // subcommands that come later have it too
     app.set_version_flag("--version", app.get_name() + " (natkit) " + NATKIT_VERSION, "Print the version and exit");
     app.add_option("--config", options.config,
                    "Configuration file (default: $NATKIT_CONFIG, then /etc/natkit/natkit.toml if it exists)")
         ->type_name("FILE");
-    std::map<std::string, Format> formats = {
+    std::vector<std::pair<std::string, Format>> formats = {
         {"auto", Format::automatic}, {"json", Format::json}, {"text", Format::text}};
-    std::string words = "auto, json or text";
-    if (drawings == Drawings::yes) {
-        formats.insert({{"dot", Format::dot}, {"svg", Format::svg}});
-        words = "auto, json, text, dot or svg";
-    }
-    app.add_option("--format", options.format, "Output: " + words + " (auto: text on a terminal, else JSON lines)")
+    if (drawings == Drawings::yes) formats.insert(formats.end(), {{"dot", Format::dot}, {"svg", Format::svg}});
+    std::vector<std::string> words;
+    for (const auto& [word, format] : formats) words.push_back(word);
+    app.add_option("--format", options.format,
+                   "Output: " + listed(words) + " (auto: text on a terminal, else JSON lines)")
         ->type_name("FORMAT")
-        ->transform(CLI::Transformer(formats).description(""))
+        ->transform(one_of(formats))
         ->default_str("auto");
     app.add_option("--log-level", options.log_level, "crashes, failures, major, problems, low-level or all")
         ->type_name("LEVEL")
-        ->check(CLI::IsMember({"crashes", "failures", "major", "problems", "low-level", "all"}).description(""));
+        ->check(one_of({"crashes", "failures", "major", "problems", "low-level", "all"}));
 }
 
 std::optional<config::Config> load_config(std::string_view program, const CommonOptions& options) {

@@ -47,6 +47,9 @@ Result<void> Tracer::on_message(const record::Sip& sip, std::int64_t time_ns) {
     if (!sip.source || !sip.destination)
         return fail(Errc::bad_input,
                     "a path needs source and destination of each message: give a capture, or `sip` records");
+    if (time_ns != 0) {
+        for (const Endpoint& end : {*sip.source, *sip.destination}) hint_.saw(end.address, settings_.rules.networks);
+    }
     const explain::Facts facts = explain::read_facts(*message);
     const explain::Arrival arrival{.transport = sip.transport.empty() ? "udp" : sip.transport,
                                    .source = *sip.source,
@@ -102,6 +105,7 @@ bool Tracer::finish() {
     if (settings_.format == tool::Format::dot) output_.write(to_dot(drawn_));
     if (settings_.format == tool::Format::svg) output_.write(to_svg(drawn_));
     output_.flush();
+    if (const auto hint = hint_.text(settings_.rules.networks)) tool::complain(program, *hint);
     return any_bad_;
 }
 

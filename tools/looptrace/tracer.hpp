@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/network_options.hpp"
 #include "common/tool_main.hpp"
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/copies.hpp"
@@ -50,6 +51,7 @@ class Tracer {
     explain::FlowTable flows_;
     explain::CopyFinder copies_;
     std::vector<explain::MediaPath> drawn_;  ///< of a picture, which is one document; at most 200
+    tool::LanHint hint_;
     bool any_bad_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/words.hpp"
 #include "mediarelay.hpp"
 #include "natkit/engine/control/client.hpp"
 
@@ -221,12 +222,12 @@ void add_client_commands(CLI::App& app, ClientOptions& options) {
             sub->add_option("--a", options.a, "One party: [PLACE:]ENDPOINT")->required()->type_name("PARTY");
             sub->add_option("--b", options.b, "The other party")->required()->type_name("PARTY");
             sub->add_option("--setup-a", options.setup_a, "TCP: what A does (RFC 4145)")
-                ->check(CLI::IsMember(setup_words));
-            sub->add_option("--setup-b", options.setup_b, "TCP: what B does")->check(CLI::IsMember(setup_words));
+                ->check(tool::one_of(setup_words));
+            sub->add_option("--setup-b", options.setup_b, "TCP: what B does")->check(tool::one_of(setup_words));
         }
         if (has(name, {"relay", "open", "reserve"})) {
             sub->add_option("--stream", options.stream, "What is relayed")
-                ->check(CLI::IsMember({"rtp", "udp", "tcp", "t120"}));
+                ->check(tool::one_of({"rtp", "udp", "tcp", "t120"}));
             sub->add_option("--connections", options.connections, "TCP: how many at once")->check(CLI::Range(1, 8));
             sub->add_flag("--mux", options.mux, "RTCP shares the RTP port");
             sub->add_option("--owner", options.owner, "Whose leg it is")->type_name("NAME");
@@ -234,13 +235,13 @@ void add_client_commands(CLI::App& app, ClientOptions& options) {
         if (has(name, {"open", "reserve", "update"})) {
             sub->add_option("--party", options.party, "The party: [PLACE:]ENDPOINT")->type_name("PARTY");
             sub->add_option("--setup", options.setup, "TCP: what the party does (RFC 4145)")
-                ->check(CLI::IsMember(setup_words));
+                ->check(tool::one_of(setup_words));
         }
         if (has(name, {"open", "reserve"})) {
             sub->add_option("--side", options.side, "Side of the local address (default: by the party)")
-                ->check(CLI::IsMember({"lan", "wan"}));
+                ->check(tool::one_of({"lan", "wan"}));
             sub->add_option("--family", options.family, "Family of the local address (default: by the party)")
-                ->check(CLI::IsMember({"ipv4", "ipv6"}));
+                ->check(tool::one_of({"ipv4", "ipv6"}));
         }
         if (has(name, {"relay", "open", "reserve", "list", "free"})) {
             sub->add_option("--call-id", options.call_id, "The call it belongs to")->type_name("ID");
@@ -249,12 +250,12 @@ void add_client_commands(CLI::App& app, ClientOptions& options) {
             sub->add_option("--owner", options.owner, "Only the legs of this owner")->type_name("NAME");
         if (has(name, {"update"}))
             sub->add_option("--connection", options.connection, "TCP: whether a new one replaces the present one")
-                ->check(CLI::IsMember({"new", "existing"}));
+                ->check(tool::one_of({"new", "existing"}));
         if (has(name, {"update"}))
-            sub->add_option("--hold", options.hold, "On hold or not")->check(CLI::IsMember({"on", "off"}));
+            sub->add_option("--hold", options.hold, "On hold or not")->check(tool::one_of({"on", "off"}));
         if (has(name, {"update"}))
             sub->add_option("--mux", options.mux_switch, "Whether RTCP shares the RTP port")
-                ->check(CLI::IsMember({"on", "off"}));
+                ->check(tool::one_of({"on", "off"}));
         if (has(name, {"show", "update", "part"}))
             sub->add_option("leg", options.legs, "The leg")->required()->expected(1);
         if (has(name, {"open"})) sub->add_option("leg", options.legs, "A reserved leg")->expected(0, 1);

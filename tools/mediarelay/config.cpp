@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/words.hpp"
 #include "mediarelay.hpp"
 #include "natkit/io/host.hpp"
 
@@ -39,13 +41,16 @@ Options options_from(const config::Config& config) {
 }
 
 Result<Json> read_party_argument(const std::string& text, const std::string& stream, const std::string& setup) {
+    static const std::vector<std::string> places = {"lan", "wan", "far-end"};
     Json party = Json::object();
     std::string_view rest = text;
-    for (const std::string_view place : {"lan", "wan", "far-end"}) {
-        if (rest.starts_with(place) && rest.size() > place.size() && rest[place.size()] == ':') {
-            party["place"] = place;
-            rest.remove_prefix(place.size() + 1);
-            break;
+    const std::string word = text.substr(0, text.find(':'));
+    if (word.size() < text.size() && !Endpoint::parse(text) && !IpAddress::parse(text)) {
+        rest.remove_prefix(word.size() + 1);
+        if (std::ranges::find(places, word) != places.end()) {
+            party["place"] = word;
+        } else if (Endpoint::parse(rest) || IpAddress::parse(rest)) {
+            return fail(Errc::usage, "'" + text + "': " + tool::no_such("place", word, places));
         }
     }
     const bool far = party.value("place", "") == "far-end";

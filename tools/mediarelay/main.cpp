@@ -3,6 +3,20 @@
 
 using namespace natkit;
 
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  mediarelay run --a lan:192.168.10.20:4000 --b 203.0.113.20:5004\n"
+    "  mediarelay run --a 192.0.2.5:4000 --bind-a 192.0.2.1 --b far-end:203.0.113.60 --bind-b 203.0.113.10\n"
+    "  mediarelay serve --config natkit.toml\n"
+    "  mediarelay relay --a lan:192.168.10.20:4000 --b 203.0.113.20:5004\n"
+    "  mediarelay watch --format json | jq 'select(.type == \"latch\")'\n"
+    "\n"
+    "Exit status: 0 fine; 1 the request failed; 2 usage or configuration; 70 internal error.";
+
+}  // namespace
+
 int main(int argc, char** argv) {
     CLI::App app("Relays RTP, UDP, TCP and T.120 media between two parties.", "mediarelay");
     tool::CommonOptions common;
@@ -27,6 +41,7 @@ int main(int argc, char** argv) {
     mediarelay::ClientOptions asking;
     mediarelay::add_client_commands(app, asking);
 
+    app.footer(examples);  // of the program, not of its commands
     return tool::run(app, argc, argv, [&] {
         if (serve->parsed()) return mediarelay::serve(common, serving);
         if (run->parsed()) return mediarelay::run_relay(common, running);

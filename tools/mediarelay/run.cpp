@@ -2,6 +2,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "common/words.hpp"
 #include "mediarelay.hpp"
 #include "natkit/io/fd.hpp"
 
@@ -188,12 +189,12 @@ void add_run(CLI::App& app, RunOptions& options) {
         ->type_name("ADDRESS");
     app.add_option("--bind-b", options.bind_b, "Local address towards B")->type_name("ADDRESS");
     app.add_option("--stream", options.stream, "What is relayed")
-        ->check(CLI::IsMember({"rtp", "udp", "tcp", "t120"}))
+        ->check(tool::one_of({"rtp", "udp", "tcp", "t120"}))
         ->capture_default_str();
     app.add_flag("--tcp", options.tcp, "TCP: A connects, B is connected to (--stream tcp)");
     app.add_flag("--t120", options.t120, "T.120: A listens at port 1503, B connects (--stream t120)");
-    app.add_option("--setup-a", options.setup_a, "TCP: what A does (RFC 4145)")->check(CLI::IsMember(setup_words));
-    app.add_option("--setup-b", options.setup_b, "TCP: what B does")->check(CLI::IsMember(setup_words));
+    app.add_option("--setup-a", options.setup_a, "TCP: what A does (RFC 4145)")->check(tool::one_of(setup_words));
+    app.add_option("--setup-b", options.setup_b, "TCP: what B does")->check(tool::one_of(setup_words));
     app.add_option("--connections", options.connections, "TCP: how many at once")->check(CLI::Range(1, 8));
     app.add_flag("--mux", options.mux, "RTCP shares the RTP port");
     app.add_option("--ports", options.ports, "Port range")->type_name("FIRST-LAST");

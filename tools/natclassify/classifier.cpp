@@ -81,6 +81,7 @@ void Classifier::read(capture::ByteSource source) {
 Result<void> Classifier::on_message(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns) {
     if (time_ns != 0 && sip.source && sip.destination) {
         time_ns_ = time_ns;
+        for (const Endpoint& end : {*sip.source, *sip.destination}) hint_.saw(end.address, settings_.rules.networks);
         copy_ = copies_.find(sip.frame.value_or(0), time_ns, *sip.source, *sip.destination, sip.message);
     }
     const auto done = classify(sip, json);
@@ -123,6 +124,7 @@ void Classifier::bad(const std::string& where, const Error& error) {
 bool Classifier::finish() {
     calls_.finish();
     output_.flush();
+    if (const auto hint = hint_.text(settings_.rules.networks)) tool::complain(program, *hint);
     return any_bad_;
 }
 

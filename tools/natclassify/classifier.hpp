@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "common/network_options.hpp"
 #include "common/tool_main.hpp"
 #include "natclassify/text.hpp"
 #include "natkit/base/recent.hpp"
@@ -60,6 +61,7 @@ class Classifier {
     explain::CopyFinder copies_;
     std::optional<explain::Copy> copy_;                     ///< what the message in hand is a copy of
     Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by flow
+    tool::LanHint hint_;
     std::uint64_t messages_ = 0;
     std::int64_t time_ns_ = 0;
     bool any_bad_ = false;

@@ -7,6 +7,7 @@
 
 #include "common/network_options.hpp"
 #include "common/tool_main.hpp"
+#include "common/words.hpp"
 #include "natclassify/classifier.hpp"
 #include "natkit/base/text.hpp"
 
@@ -48,7 +49,7 @@ void add_options(CLI::App& app, Options& options) {
         ->type_name("ADDRESS[:PORT]");
     app.add_option("--transport", options.settings.transport, "How raw messages came: udp (default), tcp or tls")
         ->type_name("NAME")
-        ->check(CLI::IsMember({"udp", "tcp", "tls"}).description(""));
+        ->check(tool::one_of({"udp", "tcp", "tls"}));
     app.add_option("--same", options.same,
                    "Say whether two addresses are the same site, and whether a call between them needs a media proxy")
         ->type_name("A B")
@@ -58,7 +59,7 @@ void add_options(CLI::App& app, Options& options) {
     app.add_option("--compare", options.settings.compare,
                    "Also say what kamailio, opensips or freeswitch (or all) would find")
         ->type_name("PEER")
-        ->check(CLI::IsMember({"kamailio", "opensips", "freeswitch", "all"}).description(""));
+        ->check(tool::one_of({"kamailio", "opensips", "freeswitch", "all"}));
     tool::add_network_options(app, options.networks);
 }
 

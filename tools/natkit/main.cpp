@@ -5,6 +5,20 @@
 
 using namespace natkit;
 
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  natkit check --config natkit.toml && natkit run --config natkit.toml\n"
+    "  natkit status\n"
+    "  natkit calls --format json | jq -r 'select(.relay) | .call_id'\n"
+    "  natkit reload --dry-run && natkit reload\n"
+    "  natkit top --every 2\n"
+    "\n"
+    "Exit status: 0 fine; 1 no natkit runs, or the request failed; 2 usage or configuration; 70 internal error.";
+
+}  // namespace
+
 int main(int argc, char** argv) {
     CLI::App app("Runs and watches the programs of a SIP NAT traversal edge.", "natkit");
     tool::CommonOptions common;
@@ -34,6 +48,7 @@ int main(int argc, char** argv) {
     CLI::App* drain = app.add_subcommand("drain", "Take no new calls, and end when the last one does");
     CLI::App* stop = app.add_subcommand("stop", "End all programs");
 
+    app.footer(examples);  // of the program, not of its commands
     return tool::run(app, argc, argv, [&] {
         if (run->parsed()) return natkit_tool::run(common, detach);
         if (check->parsed()) return natkit_tool::check(common);

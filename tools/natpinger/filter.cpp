@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "common/words.hpp"
 #include "natkit/base/time.hpp"
 #include "natkit/engine/pinger/filter.hpp"
 #include "natkit/engine/pinger/service.hpp"
@@ -21,13 +22,13 @@ namespace {
 
 constexpr std::size_t max_line = 64 * 1024;
 
-/// Standard input by lines: a file at once, anything else as it comes.
+/// Standard input or a file by lines: a regular file at once, anything else as it comes.
 class Input {
   public:
-    Input(std::function<void(std::string_view)> on_line, std::function<void()> on_end)
-        : on_line_(std::move(on_line)), on_end_(std::move(on_end)) {}
+    Input(int descriptor, std::function<void(std::string_view)> on_line, std::function<void()> on_end)
+        : descriptor_(descriptor), on_line_(std::move(on_line)), on_end_(std::move(on_end)) {}
     ~Input() {
-        if (poll_) ::fcntl(STDIN_FILENO, F_SETFL, flags_);  // a terminal is shared with the shell
+        if (poll_) ::fcntl(descriptor_, F_SETFL, flags_);  // a terminal is shared with the shell
     }
     Input(const Input&) = delete;
     Input& operator=(const Input&) = delete;
@@ -35,15 +36,15 @@ class Input {
     void start(io::Loop& loop) {
         struct stat kind{};
         // epoll refuses regular files and /dev/null; reading them never waits.
-        const bool waits = ::fstat(STDIN_FILENO, &kind) == 0 &&
-                           (S_ISFIFO(kind.st_mode) || S_ISSOCK(kind.st_mode) || ::isatty(STDIN_FILENO) != 0);
+        const bool waits = ::fstat(descriptor_, &kind) == 0 &&
+                           (S_ISFIFO(kind.st_mode) || S_ISSOCK(kind.st_mode) || ::isatty(descriptor_) != 0);
         if (!waits) {
             while (read_some()) {
             }
             return;
         }
-        flags_ = ::fcntl(STDIN_FILENO, F_GETFL);
-        poll_ = std::make_unique<io::Poll>(loop, STDIN_FILENO, [this](bool, bool) {
+        flags_ = ::fcntl(descriptor_, F_GETFL);
+        poll_ = std::make_unique<io::Poll>(loop, descriptor_, [this](bool, bool) {
             if (!read_some()) poll_->watch(false, false);
         });
         poll_->watch(true, false);
@@ -53,7 +54,7 @@ class Input {
     /// False at the end.
     bool read_some() {
         std::array<char, 65536> buffer;
-        const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+        const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) return true;
         if (count <= 0) {
             if (!rest_.empty()) on_line_(rest_);
@@ -74,6 +75,7 @@ class Input {
         return true;
     }
 
+    int descriptor_;
     std::function<void(std::string_view)> on_line_;
     std::function<void()> on_end_;
     std::unique_ptr<io::Poll> poll_;
@@ -118,9 +120,25 @@ Result<void> give_sockets(pinger::Filter& filter, const FilterOptions& options) 
     return {};
 }
 
+/// The named file; no descriptor for standard input. What is no file may have been meant for a command.
+Result<io::Fd> open_input(const std::string& file) {
+    if (file == "-") return io::Fd();
+    io::Fd opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat kind{};
+    if (!opened) {
+        const bool a_word = errno == ENOENT && file.find('/') == std::string::npos;
+        auto failed = fail_errno(file, errno);
+        if (a_word) failed.error().message += ", and no command of that name: there is 'serve'";
+        return failed;
+    }
+    if (::fstat(opened.get(), &kind) == 0 && S_ISDIR(kind.st_mode)) return fail_errno(file, EISDIR);
+    return opened;
+}
+
 }  // namespace
 
 void add_filter_options(CLI::App& app, FilterOptions& options) {
+    app.add_option("FILE", options.file, "Client records; - or nothing is standard input")->type_name("");
     app.add_option("--fd", options.descriptors, "Ping from this bound UDP socket (an open descriptor)")->type_name("N");
     app.add_option("--from", options.from, "Open and ping from this address and port")->type_name("ADDRESS:PORT");
     app.add_option("--interval", options.interval,
@@ -128,7 +146,7 @@ void add_filter_options(CLI::App& app, FilterOptions& options) {
         ->type_name("TIME");
     app.add_option("--method", options.method, "crlf or options (default: [pinger] method)")
         ->type_name("METHOD")
-        ->check(CLI::IsMember({"crlf", "options"}).description(""));
+        ->check(tool::one_of({"crlf", "options"}));
     app.add_option("--limit", options.limit, "Most clients to ping (default: [pinger] clients_limit)")->type_name("N");
 }
 
@@ -136,6 +154,11 @@ tool::Exit run_filter(const config::Config& config, const FilterOptions& options
     const auto pinger = pinger_config(config.pinger, options);
     if (!pinger) {
         tool::complain("natpinger", pinger.error());
+        return tool::Exit::usage;
+    }
+    const auto opened = open_input(options.file);
+    if (!opened) {
+        tool::complain("natpinger", opened.error());
         return tool::Exit::usage;
     }
     io::Loop loop;
@@ -157,7 +180,8 @@ tool::Exit run_filter(const config::Config& config, const FilterOptions& options
                                             .on_problem =
                                                 [&](const std::string& problem) {
                                                     bad = true;
-                                                    tool::complain("natpinger", "stdin:" + std::to_string(line_number) +
+                                                    tool::complain("natpinger", (*opened ? options.file : "stdin") +
+                                                                                    ":" + std::to_string(line_number) +
                                                                                     ": " + problem);
                                                 }});
     if (const auto given = give_sockets(*filter, options); !given) {
@@ -165,6 +189,7 @@ tool::Exit run_filter(const config::Config& config, const FilterOptions& options
         return tool::Exit::usage;
     }
     Input input(
+        *opened ? opened->get() : STDIN_FILENO,
         [&](std::string_view line) {
             ++line_number;
             filter->on_line(line);

@@ -11,6 +11,7 @@
 namespace natpinger {
 
 struct FilterOptions {
+    std::string file = "-";               ///< FILE
     std::vector<int> descriptors;         ///< --fd
     std::vector<std::string> from;        ///< --from
     std::optional<std::string> interval;  ///< --interval
@@ -20,8 +21,8 @@ struct FilterOptions {
 
 void add_filter_options(CLI::App& app, FilterOptions& options);
 
-/// Reads client records from standard input and pings until a signal comes, or, after the end of the input, nobody is
-/// left to ping.
+/// Reads client records from the file or standard input and pings until a signal comes, or, after the end of the input,
+/// nobody is left to ping.
 [[nodiscard]] natkit::tool::Exit run_filter(const natkit::config::Config& config, const FilterOptions& options);
 
 }  // namespace natpinger

@@ -12,6 +12,13 @@ using namespace natkit;
 namespace {
 
 constexpr const char* program = "natpinger";
+constexpr const char* examples =
+    "Examples:\n"
+    "  natpinger --from 0.0.0.0:5060 < clients.jsonl\n"
+    "  natpinger --from 203.0.113.10:5060 --method options --interval 20s clients.jsonl\n"
+    "  grep far-end clients.jsonl | natpinger --from 203.0.113.10:5060 | jq -c 'select(.result == \"failed\")'\n"
+    "\n"
+    "Exit status: 0 fine; 1 some record was bad, the rest is done; 2 usage or configuration; 70 internal error.";
 
 struct ServeOptions {
     std::string base_dir;
@@ -69,6 +76,7 @@ int main(int argc, char** argv) {
     serving->fallthrough();
     app.require_subcommand(0, 1);
 
+    app.footer(examples);  // of the program, not of its commands
     return tool::run(app, argc, argv, [&] {
         if (serving->parsed()) return serve(common, options);
         return run_as_filter(common, filter);

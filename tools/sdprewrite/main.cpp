@@ -1,10 +1,11 @@
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/tool_main.hpp"
+#include "common/words.hpp"
 #include "natkit/engine/explain/input.hpp"
 #include "natkit/engine/explain/rewrite_message.hpp"
 #include "natkit/record/sip.hpp"
@@ -51,15 +52,15 @@ void add_options(CLI::App& app, Options& options) {
                    "Ask the mediarelay at this control socket for the endpoints, call by call")
         ->type_name("SOCKET")
         ->excludes("--to");
-    const std::map<std::string, sdp::IcePolicy> policies = {{"drop", sdp::IcePolicy::drop},
-                                                            {"keep", sdp::IcePolicy::keep},
-                                                            {"add", sdp::IcePolicy::add},
-                                                            {"replace", sdp::IcePolicy::replace}};
+    const std::vector<std::pair<std::string, sdp::IcePolicy>> policies = {{"drop", sdp::IcePolicy::drop},
+                                                                          {"keep", sdp::IcePolicy::keep},
+                                                                          {"add", sdp::IcePolicy::add},
+                                                                          {"replace", sdp::IcePolicy::replace}};
     app.add_option(
            "--ice", options.settings.sdp.ice,
            "What becomes of ICE candidates: drop (default), keep, add the relay to them, replace them by the relay")
         ->type_name("POLICY")
-        ->transform(CLI::Transformer(policies).description(""));
+        ->transform(tool::one_of(policies));
     app.add_option("--origin", options.origin, "Also replace the address of o=")->type_name("ADDRESS");
     app.add_option("--session-version", options.settings.sdp.session_version, "Also replace the version in o=")
         ->type_name("NUMBER");

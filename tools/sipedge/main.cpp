@@ -4,12 +4,19 @@
 #include "common/tool_main.hpp"
 #include "natkit/engine/daemon/daemon.hpp"
 #include "natkit/engine/edge/service.hpp"
+#include "natkit/io/fd.hpp"
 
 using namespace natkit;
 
 namespace {
 
 constexpr const char* program = "sipedge";
+constexpr const char* examples =
+    "Examples:\n"
+    "  natkit run --config natkit.toml                (starts sipedge with all it needs)\n"
+    "  sipedge serve --config /etc/natkit/natkit.toml --runtime /run/natkit\n"
+    "\n"
+    "Exit status: 0 fine; 2 usage or configuration; 70 internal error.";
 
 struct Options {
     tool::CommonOptions common;
@@ -27,6 +34,7 @@ tool::Exit serve(const Options& options) {
     auto loaded = source.apply();
     if (!loaded) return tool::complain(program, loaded.error());
     if (!options.adopt) tool::warn(program, loaded->warnings);  // natkit has told them otherwise
+    static_cast<void>(io::raise_descriptor_limit());
     io::Loop loop;
     const daemon::Signals signals(loop, [&loop] { loop.stop(); });
     const std::string runtime = source.runtime_dir(loaded->config);
@@ -51,5 +59,6 @@ int main(int argc, char** argv) {
     command->add_option("--runtime", options.runtime_dir, "folder of the control sockets");
     command->add_flag("--adopt", options.adopt, "open no SIP socket: they come by the control socket");
     app.require_subcommand(1);
+    app.footer(examples);  // of the program, not of its commands
     return tool::run(app, argc, argv, [&] { return serve(options); });
 }

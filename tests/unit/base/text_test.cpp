@@ -16,6 +16,9 @@ TEST_CASE("text::suggest: near misses only") {
     const std::string_view known[] = {"lan", "nated", "nat_servers", "timeout"};
     CHECK(text::suggest("nat_server", known) == "nat_servers");
     CHECK(text::suggest("time_out", known) == "timeout");
+    CHECK(text::suggest("lna", known) == "lan");  // neighbours that changed places
+    CHECK(text::suggest("naetd", known) == "nated");
+    CHECK_FALSE(text::suggest("nal", known));
     CHECK_FALSE(text::suggest("colour", known));
 }
 
