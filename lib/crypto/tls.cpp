@@ -1,10 +1,13 @@
 #include "natkit/crypto/tls.hpp"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <ctime>
+#include <fstream>
 #include <utility>
 
 namespace natkit::crypto {
@@ -39,8 +42,52 @@ Ctx new_context() {
     return context;
 }
 
-std::unexpected<Error> bad_file(const std::string& file) {
-    return fail(Errc::bad_config, file + ": " + last_error("cannot be read"));
+/// What a file holds that should hold the other: the usual mistake.
+std::string swapped(const std::string& file, const std::string& which) {
+    std::ifstream in(file, std::ios::binary);
+    std::string text(std::size_t{64} << 10, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    const bool key = text.find("PRIVATE KEY-----") != std::string::npos;
+    const bool certificate = text.find("BEGIN CERTIFICATE-----") != std::string::npos;
+    if (which == "certificate" && key && !certificate) return "holds a private key and no certificate";
+    if (which == "key" && certificate && !key) return "holds a certificate and no private key";
+    return {};
+}
+
+std::unexpected<Error> bad_file(const std::string& file, const char* which) {
+    std::string why = swapped(file, which);
+    const std::string said = last_error("cannot be read");
+    return fail(Errc::bad_config, file + ": " + (why.empty() ? said : why), which);
+}
+
+/// Names of subjectAltName that a host can have.
+std::vector<std::string> names_of(X509* certificate) {
+    std::vector<std::string> names;
+    auto* list = static_cast<GENERAL_NAMES*>(::X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+    for (int i = 0; i < sk_GENERAL_NAME_num(list); ++i) {
+        int kind = 0;
+        const void* value = ::GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(list, i), &kind);
+        const auto* text = static_cast<const ASN1_STRING*>(value);
+        const std::string bytes = kind == GEN_DNS || kind == GEN_IPADD
+                                      ? std::string(reinterpret_cast<const char*>(::ASN1_STRING_get0_data(text)),
+                                                    static_cast<std::size_t>(::ASN1_STRING_length(text)))
+                                      : std::string();
+        if (kind == GEN_DNS) names.push_back(bytes);
+        if (kind == GEN_IPADD && bytes.size() == 4) {
+            std::string address;
+            for (const char c : bytes)
+                address += (address.empty() ? "" : ".") + std::to_string(static_cast<std::uint8_t>(c));
+            names.push_back(address);
+        }
+    }
+    ::GENERAL_NAMES_free(list);
+    return names;
+}
+
+std::chrono::sys_seconds time_of(const ASN1_TIME* time) {
+    std::tm parts{};
+    if (::ASN1_TIME_to_tm(time, &parts) != 1) return {};
+    return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
 }
 
 }  // namespace
@@ -69,21 +116,39 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
     ::SSL_CTX_set_verify(impl.client.get(), SSL_VERIFY_PEER, nullptr);
     impl.roots_due = files.ca.empty();
     if (!impl.roots_due && ::SSL_CTX_load_verify_locations(impl.client.get(), files.ca.c_str(), nullptr) != 1) {
-        return bad_file(files.ca);
+        return bad_file(files.ca, "ca");
     }
     if (files.certificate.empty()) return context;
     impl.server = new_context();
     if (!impl.server) return fail(Errc::system, "TLS: " + last_error("no context"));
     for (SSL_CTX* each : {impl.server.get(), impl.client.get()}) {  // a server may ask for our certificate too
         if (::SSL_CTX_use_certificate_chain_file(each, files.certificate.c_str()) != 1) {
-            return bad_file(files.certificate);
+            return bad_file(files.certificate, "certificate");
         }
-        if (::SSL_CTX_use_PrivateKey_file(each, files.key.c_str(), SSL_FILETYPE_PEM) != 1) return bad_file(files.key);
-        if (::SSL_CTX_check_private_key(each) != 1) return bad_file(files.key);
+        if (::SSL_CTX_use_PrivateKey_file(each, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
+            return bad_file(files.key, "key");
+        if (::SSL_CTX_check_private_key(each) != 1) return bad_file(files.key, "key");
     }
     constexpr std::array<unsigned char, 6> session_id = {'n', 'a', 't', 'k', 'i', 't'};
     ::SSL_CTX_set_session_id_context(impl.server.get(), session_id.data(), session_id.size());
     return context;
+}
+
+Result<Certificate> read_certificate(const std::string& path, const std::vector<std::string>& asked) {
+    ::ERR_clear_error();
+    const std::unique_ptr<BIO, Deleter<BIO_free>> file(::BIO_new_file(path.c_str(), "r"));
+    const std::unique_ptr<X509, Deleter<X509_free>> read(
+        file ? ::PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr) : nullptr);
+    if (!read) return bad_file(path, "certificate");
+    Certificate certificate{.not_before = time_of(::X509_get0_notBefore(read.get())),
+                            .not_after = time_of(::X509_get0_notAfter(read.get())),
+                            .names = names_of(read.get()),
+                            .not_for = {}};
+    for (const std::string& name : asked) {
+        const bool host = ::X509_check_host(read.get(), name.c_str(), name.size(), 0, nullptr) == 1;
+        if (!host && ::X509_check_ip_asc(read.get(), name.c_str(), 0) != 1) certificate.not_for.push_back(name);
+    }
+    return certificate;
 }
 
 struct TlsSession::Impl {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <map>
 
+#include "natkit/io/acceptor.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/host.hpp"
 
@@ -41,13 +42,13 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     Loop& loop;
     Handler handler;
     Fd socket;
-    std::unique_ptr<Poll> poll;
+    std::unique_ptr<Acceptor> acceptor;
     std::map<std::uint64_t, Connection> connections;
     std::uint64_t last = 0;
 
     Impl(Loop& on, Handler with, Fd listener) : loop(on), handler(std::move(with)), socket(std::move(listener)) {}
 
-    void accept();
+    void accept(Fd accepted);
     void on_ready(std::uint64_t id);
     void read(std::uint64_t id, Connection& connection);
     void write(std::uint64_t id, Connection& connection);
@@ -55,9 +56,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     void answer(std::uint64_t id, const Response& response);
 };
 
-void HttpServer::Impl::accept() {
-    Fd accepted(::accept4(socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!accepted || connections.size() >= max_connections) return;
+void HttpServer::Impl::accept(Fd accepted) {
+    if (connections.size() >= max_connections) return;
     const std::uint64_t id = ++last;
     Connection& connection = connections[id];
     connection.socket = std::move(accepted);
@@ -141,14 +141,15 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, const Endpoin
     std::unique_ptr<HttpServer> server(new HttpServer);
     server->impl_ = std::make_shared<Impl>(loop, std::move(handler), std::move(*socket));
     Impl* impl = server->impl_.get();
-    impl->poll = std::make_unique<Poll>(loop, impl->socket.get(), [impl](bool, bool) { impl->accept(); });
-    impl->poll->watch(true, false);
+    impl->acceptor = std::make_unique<Acceptor>(
+        loop, impl->socket,
+        Acceptor::Handlers{.on_connection = [impl](Fd accepted) { impl->accept(std::move(accepted)); }});
     return server;
 }
 
 HttpServer::~HttpServer() {
     if (!impl_) return;
-    impl_->poll.reset();
+    impl_->acceptor.reset();
     impl_->connections.clear();
 }
 

@@ -31,7 +31,9 @@ std::array<char, 40> boot_id() {
 Result<std::unique_ptr<Mark>> Mark::open(const std::string& path) {
     const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return fail_errno("open " + path, errno);
-    if (::ftruncate(file.get(), sizeof(Page)) != 0) return fail_errno("write " + path, errno);
+    // With its block: to write to a hole of a mapped file on a full disk is death (SIGBUS).
+    if (const int error = ::posix_fallocate(file.get(), 0, sizeof(Page)); error != 0)
+        return fail_errno("write " + path, error);
     void* memory = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
     if (memory == MAP_FAILED) return fail_errno("map " + path, errno);
     std::unique_ptr<Mark> mark(new Mark);
@@ -47,12 +49,19 @@ Result<std::unique_ptr<Mark>> Mark::open(const std::string& path) {
     return mark;
 }
 
+std::unique_ptr<Mark> Mark::in_memory() {
+    std::unique_ptr<Mark> mark(new Mark);
+    void* memory = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED) mark->page_ = static_cast<Page*>(memory);
+    return mark;
+}
+
 Mark::~Mark() {
     if (page_ != nullptr) ::munmap(page_, sizeof(Page));
 }
 
 void Mark::set(Instant value) noexcept {
-    page_->value.store(value.time_since_epoch().count(), std::memory_order_relaxed);
+    if (page_ != nullptr) page_->value.store(value.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 }  // namespace natkit::io

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,8 +45,29 @@ bool wait_for_child(int ready, int said) {
 
 }  // namespace
 
+std::string user_name(unsigned uid) {
+    const passwd* entry = ::getpwuid(uid);
+    return entry == nullptr ? "user " + std::to_string(uid) : entry->pw_name;
+}
+
 bool user_exists(const std::string& user) {
     return ::getpwnam(user.c_str()) != nullptr;
+}
+
+Result<void> check_private_folder(const std::string& path, const std::string& user) {
+    struct stat folder{};
+    if (::lstat(path.c_str(), &folder) != 0) return fail_errno(path, errno);
+    const auto refused = [&](const std::string& why) {
+        return fail(Errc::refused,
+                    path + " " + why + ": others could replace what is in it; remove it or name another");
+    };
+    if (!S_ISDIR(folder.st_mode)) return refused("is not a folder itself");
+    const passwd* entry = user.empty() || ::geteuid() != 0 ? nullptr : ::getpwnam(user.c_str());
+    const bool ours = folder.st_uid == ::geteuid() || (entry != nullptr && folder.st_uid == entry->pw_uid);
+    if (!ours) return refused("belongs to " + user_name(folder.st_uid));
+    if ((folder.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return refused("can be written to by group or others (chmod go-w)");
+    return {};
 }
 
 Result<void> become(const std::string& user, std::span<const std::string> paths) {

@@ -1,6 +1,5 @@
 #include "natkit/io/tcp.hpp"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -15,7 +14,6 @@
 namespace natkit::io {
 namespace {
 
-constexpr int accepts_a_round = 64;  ///< so that a flood of connections does not hold up the rest of the loop
 constexpr std::size_t read_chunk = 65536;
 constexpr unsigned unacknowledged_ms = 20'000;  ///< after that the other end is taken for dead
 
@@ -27,66 +25,22 @@ void set_stream_options(const Fd& socket) {
     static_cast<void>(::setsockopt(socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_after, sizeof dead_after));
 }
 
-bool out_of_descriptors(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-Fd spare_descriptor() {
-    return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-}
-
 }  // namespace
 
-struct TcpListener::State {
-    Handlers handlers;
-    Fd spare = spare_descriptor();
-    bool open = true;
-
-    /// Makes room for one descriptor, to accept and close with. False when there was nothing to give up.
-    bool refuse_one(int listener) {
-        if (!spare) spare = spare_descriptor();
-        if (!spare) return false;
-        spare.reset();
-        const Fd unwanted(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-        return unwanted.valid();
-    }
-};
-
 TcpListener::TcpListener(Loop& loop, Fd socket, Handlers handlers)
-    : socket_(std::move(socket)), state_(std::make_shared<State>()) {
-    state_->handlers = std::move(handlers);
-    local_ = local_endpoint(socket_).value_or(Endpoint{});
-    poll_ = std::make_unique<Poll>(loop, socket_.get(), [this, owner = std::weak_ptr(state_)](bool, bool) {
-        if (!owner.expired()) accept_some();
-    });
-    poll_->watch(true, false);
-}
-
-TcpListener::~TcpListener() {
-    state_->open = false;
-}
-
-void TcpListener::accept_some() {
-    const auto state = state_;
-    for (int round = 0; round < accepts_a_round && state->open; ++round) {
-        sockaddr_in6 name{};
-        socklen_t length = sizeof name;
-        Fd accepted(
-            ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&name), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-        if (accepted) {
-            set_stream_options(accepted);
-            state->handlers.on_connection(std::move(accepted), from_sockaddr(&name));
-            continue;
-        }
-        if (errno == EINTR || errno == ECONNABORTED) continue;
-        if (!out_of_descriptors(errno)) break;  // EAGAIN: nobody waits any more
-        const bool refused = state->refuse_one(socket_.get());
-        state->spare = spare_descriptor();
-        if (!refused) break;
-        if (state->handlers.on_exhausted) state->handlers.on_exhausted();
-    }
-    if (state->open && !state->spare) state->spare = spare_descriptor();
-}
+    : socket_(std::move(socket)),
+      local_(local_endpoint(socket_).value_or(Endpoint{})),
+      acceptor_(loop, socket_,
+                {.on_connection =
+                     [take = std::move(handlers.on_connection)](Fd accepted) {
+                         sockaddr_in6 name{};
+                         socklen_t length = sizeof name;
+                         // One that was reset meanwhile has no other end any more.
+                         if (::getpeername(accepted.get(), reinterpret_cast<sockaddr*>(&name), &length) != 0) return;
+                         set_stream_options(accepted);
+                         take(std::move(accepted), from_sockaddr(&name));
+                     },
+                 .on_exhausted = std::move(handlers.on_exhausted)}) {}
 
 struct TcpStream::Impl : std::enable_shared_from_this<TcpStream::Impl> {
     Fd socket;

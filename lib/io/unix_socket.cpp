@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "natkit/io/lines.hpp"
+#include "natkit/io/privileges.hpp"
 
 namespace natkit::io {
 namespace {
@@ -30,6 +31,19 @@ Result<sockaddr_un> unix_address(const std::string& path) {
     return address;
 }
 
+/// Who may connect to a socket that this process may not connect to: its owner, or that of the folder that hides it.
+std::string who_may(const std::string& path) {
+    struct stat there{};
+    std::string at = path;
+    while (::lstat(at.c_str(), &there) != 0) {
+        const std::size_t slash = at.rfind('/');
+        if (errno != EACCES || slash == std::string::npos || slash == 0) return "root";
+        at.resize(slash);
+    }
+    const std::string name = user_name(there.st_uid);
+    return name == "root" ? name : name + " and root";
+}
+
 Result<Fd> unix_socket() {
     Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return fail_errno("socket", errno);
@@ -44,7 +58,13 @@ Result<Fd> connect_unix(const std::string& path) {
     auto socket = unix_socket();
     if (!socket) return socket;
     if (::connect(socket->get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
-        return fail_errno("connect " + path, errno);
+        const int error = errno;
+        auto failed = fail_errno("connect " + path, error);
+        if (error == EACCES || error == EPERM) {
+            failed.error().code = Errc::refused;
+            failed.error().message += "; only " + who_may(path) + " may";
+        }
+        return failed;
     }
     return socket;
 }
@@ -81,25 +101,14 @@ Result<std::unique_ptr<LineServer>> LineServer::listen(Loop& loop, const std::st
     server->path_ = path;
     server->lock_ = std::move(lock);
     server->socket_ = std::move(*socket);
-    server->on_connection_ = std::move(on_connection);
-    server->poll_ =
-        std::make_unique<Poll>(loop, server->socket_.get(), [s = server.get()](bool, bool) { s->accept_all(); });
-    server->poll_->watch(true, false);
+    server->acceptor_ = std::make_unique<Acceptor>(loop, server->socket_,
+                                                   Acceptor::Handlers{.on_connection = std::move(on_connection)});
     return server;
 }
 
 LineServer::~LineServer() {
-    poll_.reset();
+    acceptor_.reset();
     ::unlink(path_.c_str());
-}
-
-void LineServer::accept_all() {
-    // A few at a time, so that a flood of connections does not hold up the rest of the loop.
-    for (int i = 0; i < 16; ++i) {
-        Fd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-        if (!socket) return;
-        on_connection_(std::move(socket));
-    }
 }
 
 struct LineClient::Impl : std::enable_shared_from_this<LineClient::Impl> {

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <optional>
 #include <utility>
 
 namespace natkit::store {
@@ -65,83 +67,24 @@ struct Close {
 };
 using Database = std::unique_ptr<sqlite3, Close>;
 
+/// `bad_input` for a file that will never do, whatever is tried: damaged, or not ours.
 std::unexpected<Error> failure(sqlite3* database, const std::string& path) {
-    return fail(Errc::system, std::string("state file: ") + (database ? sqlite3_errmsg(database) : "no memory"), path);
+    const int code = database == nullptr ? SQLITE_NOMEM : sqlite3_errcode(database) & 0xff;
+    const bool hopeless = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
+    return fail(hopeless ? Errc::bad_input : Errc::system,
+                std::string("state file: ") + (database ? sqlite3_errmsg(database) : "no memory"), path);
 }
 
-}  // namespace
-
-struct Bindings::Impl {
-    std::string path;
-    Database database;
-    Statement insert;
-    Statement erase;
-
-    Impl(std::string file, Database opened)
-        : path(std::move(file)),
-          database(std::move(opened)),
-          insert(database.get(), insert_text),
-          erase(database.get(), remove_text) {}
-};
-
-Bindings::Bindings(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Bindings::Bindings(Bindings&&) noexcept = default;
-Bindings& Bindings::operator=(Bindings&&) noexcept = default;
-Bindings::~Bindings() = default;
-
-Result<Bindings> Bindings::open(const std::string& path) {
-    if (path.empty()) return Bindings(nullptr);
-    // SQLite would make the file readable for everybody: make it first.
-    const int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (made < 0) return fail_errno("state file " + path, errno);
-    ::close(made);
-    sqlite3* raw = nullptr;
-    const int opened = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-    Database database(raw);
-    if (opened != SQLITE_OK || sqlite3_exec(raw, schema, nullptr, nullptr, nullptr) != SQLITE_OK) {
-        return failure(raw, path);
-    }
-    for (const char* column : newer_columns) sqlite3_exec(raw, column, nullptr, nullptr, nullptr);
-    auto impl = std::make_unique<Impl>(path, std::move(database));
-    if (!impl->insert || !impl->erase) return failure(impl->database.get(), path);
-    return Bindings(std::move(impl));
+/// A damaged page need not be met by any statement until its registration is wanted.
+bool is_sound(sqlite3* database) {
+    Statement check(database, "PRAGMA quick_check(1)");
+    return check && check.step() == SQLITE_ROW && check.text(0) == "ok";
 }
 
-Result<void> Bindings::save(const BindingRow& row) {
-    if (impl_ == nullptr) return {};
-    Statement& insert = impl_->insert;
-    const std::string* texts[] = {&row.id,   &row.aor,   &row.contact, &row.instance,
-                                  &row.flow, &row.place, &row.rule,    &row.site};
-    int index = 1;
-    for (const std::string* text : texts) insert.bind(index++, *text);
-    insert.bind(index++, row.expires_ms);
-    insert.bind(index++, row.call_id);
-    insert.bind(index++, std::int64_t{row.cseq});
-    insert.bind(index++, std::int64_t{row.q});
-    insert.bind(index++, row.user_agent);
-    insert.bind(index++, std::int64_t{row.authenticated});
-    insert.bind(index++, row.server);
-    const int done = insert.step();
-    insert.reset();
-    if (done != SQLITE_DONE) return failure(impl_->database.get(), impl_->path);
-    return {};
-}
-
-Result<void> Bindings::remove(const std::string& id) {
-    if (impl_ == nullptr) return {};
-    impl_->erase.bind(1, id);
-    const int done = impl_->erase.step();
-    impl_->erase.reset();
-    if (done != SQLITE_DONE) return failure(impl_->database.get(), impl_->path);
-    return {};
-}
-
-Result<std::vector<BindingRow>> Bindings::load() const {
+std::vector<BindingRow> rows_of(Statement& select, int& last) {
     std::vector<BindingRow> rows;
-    if (impl_ == nullptr) return rows;
-    Statement select(impl_->database.get(), load_text);
-    int step = select ? select.step() : SQLITE_ERROR;
-    for (; step == SQLITE_ROW; step = select.step()) {
+    last = select ? select.step() : SQLITE_ERROR;
+    for (; last == SQLITE_ROW; last = select.step()) {
         rows.push_back({.id = select.text(0),
                         .aor = select.text(1),
                         .contact = select.text(2),
@@ -158,7 +101,164 @@ Result<std::vector<BindingRow>> Bindings::load() const {
                         .authenticated = select.number(13) != 0,
                         .server = select.text(14)});
     }
-    if (step != SQLITE_DONE) return failure(impl_->database.get(), impl_->path);
+    return rows;
+}
+
+}  // namespace
+
+struct Bindings::Impl {
+    using Clock = std::chrono::steady_clock;
+
+    std::string path;
+    Database database;  ///< null: it could not be opened yet
+    std::optional<Statement> insert;
+    std::optional<Statement> erase;
+    std::chrono::milliseconds patience{};
+    Clock::time_point tried;
+    Error why;  ///< not
+
+    [[nodiscard]] Result<void> open();
+    [[nodiscard]] Result<void> set_aside_and_open(std::string& note);
+    /// Whether there is a file to write to, perhaps since now.
+    [[nodiscard]] Result<void> need();
+    [[nodiscard]] Result<void> done(Statement& statement);
+    [[nodiscard]] std::vector<BindingRow> read_only() const;
+};
+
+Result<void> Bindings::Impl::open() {
+    tried = Clock::now();
+    // SQLite would make the file readable for everybody: make it first.
+    const int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (made < 0) return fail_errno("state file " + path, errno);
+    ::close(made);
+    sqlite3* raw = nullptr;
+    const int opened = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+    Database fresh(raw);
+    if (opened != SQLITE_OK || sqlite3_exec(raw, schema, nullptr, nullptr, nullptr) != SQLITE_OK) {
+        return failure(raw, path);
+    }
+    if (!is_sound(raw)) return fail(Errc::bad_input, "state file: damaged", path);
+    for (const char* column : newer_columns) sqlite3_exec(raw, column, nullptr, nullptr, nullptr);
+    insert.emplace(raw, insert_text);
+    erase.emplace(raw, remove_text);
+    if (*insert && *erase && Statement(raw, load_text)) {
+        database = std::move(fresh);
+        return {};
+    }
+    auto error = failure(raw, path);
+    insert.reset();
+    erase.reset();
+    return error;
+}
+
+Result<void> Bindings::Impl::set_aside_and_open(std::string& note) {
+    auto opened = open();
+    if (opened || opened.error().code != Errc::bad_input) return opened;
+    const std::string old = path + ".old";
+    if (std::rename(path.c_str(), old.c_str()) != 0) return fail_errno("rename " + path + " to " + old, errno);
+    for (const char* beside : {"-wal", "-shm"}) std::rename((path + beside).c_str(), (old + beside).c_str());
+    note = to_string(opened.error()) + "; it is set aside as " + old +
+           ", and registrations begin anew: phones cannot be called until they register again";
+    return open();
+}
+
+Result<void> Bindings::Impl::need() {
+    if (database) return {};
+    if (Clock::now() - tried < patience) return std::unexpected(why);
+    std::string note;
+    auto opened = set_aside_and_open(note);
+    // What it holds is older than what the caller has.
+    if (opened && sqlite3_exec(database.get(), "DELETE FROM bindings", nullptr, nullptr, nullptr) == SQLITE_OK)
+        return {};
+    if (opened) opened = failure(database.get(), path);
+    insert.reset();
+    erase.reset();
+    database.reset();
+    why = opened.error();
+    return opened;
+}
+
+Result<void> Bindings::Impl::done(Statement& statement) {
+    const int result = statement.step();
+    statement.reset();
+    if (result != SQLITE_DONE) return failure(database.get(), path);
+    return {};
+}
+
+/// Without the log beside it, which cannot be read without writing: its last registrations may be missing.
+std::vector<BindingRow> Bindings::Impl::read_only() const {
+    sqlite3* raw = nullptr;
+    const std::string uri = "file:" + path + "?immutable=1";
+    const int opened = sqlite3_open_v2(uri.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr);
+    const Database file(raw);
+    if (opened != SQLITE_OK) return {};
+    Statement select(raw, load_text);
+    int last = SQLITE_ERROR;
+    return rows_of(select, last);
+}
+
+Bindings::Bindings(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Bindings::Bindings(Bindings&&) noexcept = default;
+Bindings& Bindings::operator=(Bindings&&) noexcept = default;
+Bindings::~Bindings() = default;
+
+Result<Bindings> Bindings::open(const std::string& path) {
+    if (path.empty()) return Bindings(nullptr);
+    Bindings bindings(std::make_unique<Impl>());
+    bindings.impl_->path = path;
+    if (auto opened = bindings.impl_->set_aside_and_open(bindings.note_); !opened)
+        return std::unexpected(opened.error());
+    return bindings;
+}
+
+Bindings Bindings::open_or_wait(const std::string& path, std::chrono::milliseconds patience) {
+    if (path.empty()) return Bindings(nullptr);
+    Bindings bindings(std::make_unique<Impl>());
+    bindings.impl_->path = path;
+    bindings.impl_->patience = patience;
+    if (auto opened = bindings.impl_->set_aside_and_open(bindings.note_); !opened) {
+        bindings.impl_->why = opened.error();
+        bindings.note_ = to_string(opened.error()) + "; registrations are kept in memory until it can be written";
+    }
+    return bindings;
+}
+
+bool Bindings::writable() const noexcept {
+    return impl_ == nullptr || impl_->database != nullptr;
+}
+
+Result<void> Bindings::save(const BindingRow& row) {
+    if (impl_ == nullptr) return {};
+    if (auto open = impl_->need(); !open) return open;
+    Statement& insert = *impl_->insert;
+    const std::string* texts[] = {&row.id,   &row.aor,   &row.contact, &row.instance,
+                                  &row.flow, &row.place, &row.rule,    &row.site};
+    int index = 1;
+    for (const std::string* text : texts) insert.bind(index++, *text);
+    insert.bind(index++, row.expires_ms);
+    insert.bind(index++, row.call_id);
+    insert.bind(index++, std::int64_t{row.cseq});
+    insert.bind(index++, std::int64_t{row.q});
+    insert.bind(index++, row.user_agent);
+    insert.bind(index++, std::int64_t{row.authenticated});
+    insert.bind(index++, row.server);
+    return impl_->done(insert);
+}
+
+Result<void> Bindings::remove(const std::string& id) {
+    if (impl_ == nullptr) return {};
+    if (!impl_->database) return {};  // when the file can be written, it begins with what the caller has then
+    impl_->erase->bind(1, id);
+    return impl_->done(*impl_->erase);
+}
+
+Result<std::vector<BindingRow>> Bindings::load() const {
+    if (impl_ == nullptr) return std::vector<BindingRow>();
+    if (!impl_->database) return impl_->read_only();
+    Statement select(impl_->database.get(), load_text);
+    int last = SQLITE_ERROR;
+    auto rows = rows_of(select, last);
+    if (last != SQLITE_DONE) return failure(impl_->database.get(), impl_->path);
     return rows;
 }
 

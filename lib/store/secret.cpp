@@ -13,6 +13,9 @@ namespace {
 Result<Secret> read_secret(int file, const std::string& path) {
     struct stat status{};
     if (::fstat(file, &status) != 0) return fail_errno("secret " + path, errno);
+    if (!S_ISREG(status.st_mode) || (status.st_uid != ::geteuid() && ::geteuid() != 0)) {
+        return fail(Errc::refused, "the key is not a file of this user; remove it to have a new one made", path);
+    }
     if ((status.st_mode & 077) != 0) {
         return fail(Errc::refused, "the key is readable for others; remove the file or set its mode to 0600", path);
     }
@@ -28,7 +31,7 @@ Result<Secret> read_secret(int file, const std::string& path) {
 
 Result<Secret> load_or_make_secret(const std::string& path,
                                    const std::function<void(std::span<std::uint8_t>)>& random) {
-    if (const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC); file >= 0) {
+    if (const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); file >= 0) {
         auto secret = read_secret(file, path);
         ::close(file);
         return secret;
@@ -38,7 +41,8 @@ Result<Secret> load_or_make_secret(const std::string& path,
     random(secret);
     // Written beside and renamed, so that no half a key is ever read.
     const std::string temporary = path + ".new";
-    const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ::unlink(temporary.c_str());  // of one that died over it
+    const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) return fail_errno("secret " + temporary, errno);
     const bool written =
         ::write(file, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) && ::fsync(file) == 0;

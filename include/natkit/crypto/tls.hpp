@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "natkit/base/error.hpp"
 
@@ -16,10 +18,21 @@ struct TlsFiles {
     std::string ca;  ///< roots that servers' certificates must come from; empty: the system's, read when first needed
 };
 
+/// What a certificate says of itself.
+struct Certificate {
+    std::chrono::sys_seconds not_before;
+    std::chrono::sys_seconds not_after;
+    std::vector<std::string> names;    ///< whom it is for: the DNS names and addresses of subjectAltName (RFC 5280)
+    std::vector<std::string> not_for;  ///< of the names asked about those that it is not for (RFC 6125)
+};
+/// The first certificate of a PEM file.
+[[nodiscard]] Result<Certificate> read_certificate(const std::string& path, const std::vector<std::string>& asked);
+
 /// What all TLS connections of a program share, for one thread. TLS 1.2 and 1.3.
 class TlsContext {
   public:
-    /// Fails with `bad_config` and the file's name when one cannot be read or does not fit the other.
+    /// Fails with `bad_config` and the file's name when one cannot be read or does not fit the other; `where` says
+    /// which one it is: "certificate", "key" or "ca".
     [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> load(const TlsFiles& files);
     ~TlsContext();
     TlsContext(const TlsContext&) = delete;

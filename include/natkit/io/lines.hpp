@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "natkit/io/acceptor.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
 
@@ -80,13 +81,11 @@ class LineServer {
 
   private:
     LineServer() = default;
-    void accept_all();
 
     std::string path_;
     Fd lock_;
     Fd socket_;
-    OnConnection on_connection_;
-    std::unique_ptr<Poll> poll_;
+    std::unique_ptr<Acceptor> acceptor_;
 };
 
 /// Connects a Unix stream socket, once. The error names the path.

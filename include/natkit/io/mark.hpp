@@ -15,6 +15,8 @@ class Mark {
   public:
     /// Opens or makes the file, mode 0600.
     [[nodiscard]] static Result<std::unique_ptr<Mark>> open(const std::string& path);
+    /// One that goes with the process, where there is no file to be had.
+    [[nodiscard]] static std::unique_ptr<Mark> in_memory();
     ~Mark();
     Mark(const Mark&) = delete;
     Mark& operator=(const Mark&) = delete;

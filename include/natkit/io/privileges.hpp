@@ -8,6 +8,13 @@
 namespace natkit::io {
 
 [[nodiscard]] bool user_exists(const std::string& user);
+/// "alice", or "user 1234" where that has no name.
+[[nodiscard]] std::string user_name(unsigned uid);
+
+/// Whether a folder for sockets and state is this process's alone: a real folder, its own (root's processes may use one
+/// of `user` too, whom they become later), that group and others cannot write to. Else who put a file there could make
+/// it whatever he likes. Refused with what to do about it.
+[[nodiscard]] Result<void> check_private_folder(const std::string& path, const std::string& user = {});
 
 /// Becomes another user for good, with its groups and without root's capabilities; `paths` are given to it first (those
 /// that exist). Nothing happens when the process is that user already. Errors: no such user, not root.

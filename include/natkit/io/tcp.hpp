@@ -6,14 +6,14 @@
 #include <string_view>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/io/acceptor.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
 
 namespace natkit::io {
 
-/// Accepts connections on a listening socket, which other processes may hold too (see open_tcp_listener()). A
-/// descriptor is kept in reserve: when no more can be had, the connections that wait are accepted and closed at once,
-/// because a level-triggered loop would otherwise turn for nothing, and their owners would wait for nothing.
+/// Accepts connections on a listening socket, which other processes may hold too (see open_tcp_listener()). When no
+/// more descriptors can be had, the connections that wait are accepted and closed at once (Acceptor).
 class TcpListener {
   public:
     struct Handlers {
@@ -22,7 +22,7 @@ class TcpListener {
     };
 
     TcpListener(Loop& loop, Fd socket, Handlers handlers);
-    ~TcpListener();
+    ~TcpListener() = default;
     TcpListener(const TcpListener&) = delete;
     TcpListener& operator=(const TcpListener&) = delete;
 
@@ -30,14 +30,9 @@ class TcpListener {
     [[nodiscard]] const Fd& fd() const noexcept { return socket_; }
 
   private:
-    struct State;
-
-    void accept_some();
-
     Fd socket_;
     Endpoint local_;
-    std::shared_ptr<State> state_;  ///< shared with a running callback, which may destroy the listener
-    std::unique_ptr<Poll> poll_;
+    Acceptor acceptor_;
 };
 
 /// One TCP connection: bytes in, bytes out. What the other end does not read waits here, within a bound.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -34,8 +35,20 @@ struct BindingRow {
 /// the death of the process at once, and against that of the machine within about a second.
 class Bindings {
   public:
-    /// The SQLite file at `path`, made where it is missing (its folder must exist); memory only when `path` is empty.
+    /// The SQLite file at `path`, made where it is missing (its folder must exist); memory only when `path` is empty. A
+    /// file that is damaged, or of another program, is set aside as PATH.old, and a new one begun: note() says so.
     [[nodiscard]] static Result<Bindings> open(const std::string& path);
+
+    /// The same, and never without: where the file cannot be opened for writing (a full disk, rights), what can be read
+    /// of it is loaded, saving fails, and to open it is tried again with a save, at most once in `patience`. note()
+    /// says why. When saving succeeds for the first time, the file holds that row only: save all.
+    [[nodiscard]] static Bindings open_or_wait(const std::string& path,
+                                               std::chrono::milliseconds patience = std::chrono::seconds(10));
+
+    /// What was not as usual at the opening; else empty.
+    [[nodiscard]] const std::string& note() const noexcept { return note_; }
+    /// Whether what is saved will be there after a restart, as far as is known.
+    [[nodiscard]] bool writable() const noexcept;
 
     Bindings(Bindings&&) noexcept;
     Bindings& operator=(Bindings&&) noexcept;
@@ -49,6 +62,7 @@ class Bindings {
     struct Impl;
     explicit Bindings(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;  ///< null: memory only
+    std::string note_;
 };
 
 }  // namespace natkit::store

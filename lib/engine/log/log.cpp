@@ -1,11 +1,13 @@
 #include "natkit/engine/log/log.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -33,10 +35,37 @@ Sink& sink() {
     return instance;
 }
 
+/// A link that somebody else made in a folder that is open to him names what he likes: only root's and our own are
+/// followed (as Linux does with fs.protected_symlinks, where that is on).
+bool may_follow(const std::string& path) {
+    struct stat link{};
+    return ::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode) &&
+           (link.st_uid == 0 || link.st_uid == ::geteuid());
+}
+
+/// A file that another user put where all may put files, to read what is logged.
+bool is_planted(int fd, const std::string& path) {
+    struct stat file{};
+    struct stat folder{};
+    const std::string in = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+    return ::fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid != 0 && file.st_uid != ::geteuid() &&
+           ::stat(in.c_str(), &folder) == 0 && (folder.st_mode & S_IWOTH) != 0;
+}
+
 Result<int> open_target(const std::string& target) {
     if (target == "stderr" || target == "journal") return STDERR_FILENO;
-    const int fd = ::open(target.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    constexpr int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    // One that is there, or one that is made now, here: never one that a link in its place has made elsewhere.
+    int fd = ::open(target.c_str(), flags | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) fd = ::open(target.c_str(), flags | O_NOFOLLOW | O_CREAT | O_EXCL, 0640);
+    if (fd < 0 && errno == ELOOP && may_follow(target)) fd = ::open(target.c_str(), flags | O_CREAT, 0640);
     if (fd < 0) return fail_errno("log " + target, errno);
+    if (is_planted(fd, target)) {
+        ::close(fd);
+        return fail(Errc::refused,
+                    "log " + target + ": belongs to another user, in a folder open to all; name another");
+    }
+    ::fcntl(fd, F_SETFL, O_APPEND);
     return fd;
 }
 
@@ -61,19 +90,42 @@ std::string timestamp(Repeats::Time now) {
     return std::string(text.data(), length) + fraction.data();
 }
 
-/// Escapes what could move a cursor or start a line: C0, DEL, and C1 as UTF-8.
+/// How many bytes the character at the front of `text` has; 0 where they are not UTF-8 (RFC 3629: no overlong forms, no
+/// surrogates, nothing past U+10FFFF).
+std::size_t character_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+    const auto follows = [&](std::size_t i, unsigned from = 0x80, unsigned to = 0xbf) {
+        return byte(i) >= from && byte(i) <= to;
+    };
+    const unsigned first = byte(0);
+    if (first < 0x80) return 1;
+    if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+    if (first >= 0xe0 && first <= 0xef) {
+        const bool second = follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf);
+        return second && follows(2) ? 3 : 0;
+    }
+    if (first >= 0xf0 && first <= 0xf4) {
+        const bool second = follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf);
+        return second && follows(2) && follows(3) ? 4 : 0;
+    }
+    return 0;
+}
+
+/// Escapes what could move a cursor or start a line (C0, DEL, and C1 as UTF-8), and what is not UTF-8.
 std::string escaped(std::string_view text) {
     constexpr std::string_view hex = "0123456789abcdef";
     std::string result;
-    const std::string_view kept = text.substr(0, max_text);
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(kept[i]);
-        const auto next = i + 1 < kept.size() ? static_cast<unsigned char>(kept[i + 1]) : 0U;
-        const bool c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
-        if (byte < 0x20 || byte == 0x7f || c1) {
+    std::string_view rest = text.substr(0, max_text);
+    while (!rest.empty()) {
+        const std::size_t length = character_length(rest);
+        const auto byte = static_cast<unsigned char>(rest[0]);
+        const bool c1 = length == 2 && byte == 0xc2 && static_cast<unsigned char>(rest[1]) < 0xa0;
+        if (length == 0 || c1 || byte < 0x20 || byte == 0x7f) {
             result += {'\\', 'x', hex[byte >> 4], hex[byte & 15]};
+            rest.remove_prefix(1);
         } else {
-            result += kept[i];
+            result += rest.substr(0, length);
+            rest.remove_prefix(length);
         }
     }
     if (text.size() > max_text) result += "…";

@@ -165,3 +165,26 @@ TEST_CASE("TlsContext: files that do not serve are named") {
     }
     CHECK_FALSE(TlsSession::accept(TlsContext::load({}).value()).has_value());
 }
+
+TEST_CASE("read_certificate: its time, its names, and of the asked ones those it is not for") {
+    const Files files("DNS:edge.example.com,DNS:*.example.net,IP:203.0.113.10");
+    const auto read = read_certificate(
+        files.certificate, {"edge.example.com", "pbx.example.net", "203.0.113.10", "example.com", "203.0.113.11"});
+    REQUIRE(read);
+    CHECK(read->names == std::vector<std::string>{"edge.example.com", "*.example.net", "203.0.113.10"});
+    CHECK(read->not_for == std::vector<std::string>{"example.com", "203.0.113.11"});
+    CHECK(read->not_after - read->not_before == std::chrono::hours(2));
+}
+
+TEST_CASE("TlsContext: the file that is wrong is named by its key, and a mistaken one by what it holds") {
+    const Files files("DNS:edge.example.com");
+    const auto error = [](const std::string& certificate, const std::string& key) {
+        return TlsContext::load({.certificate = certificate, .key = key, .ca = {}}).error();
+    };
+    CHECK(error(files.key, files.key).where == "certificate");
+    CHECK(error(files.key, files.key).message == files.key + ": holds a private key and no certificate");
+    CHECK(error(files.certificate, files.certificate).where == "key");
+    CHECK(error(files.certificate, files.certificate).message ==
+          files.certificate + ": holds a certificate and no private key");
+    CHECK(read_certificate(files.key, {}).error().where == "certificate");
+}

@@ -62,8 +62,70 @@ TEST_CASE("store::Bindings: what was saved is there after a restart, byte for by
 TEST_CASE("store::Bindings: what cannot be opened says why") {
     const TemporaryFolder folder;
     CHECK(store::Bindings::open((folder.path / "no" / "x.db").string()).error().code == Errc::system);
-    std::ofstream(folder.path / "text.db")
-        << "this is no database, and it is longer than a header would be: " << std::string(2000, 'x');
-    CHECK(store::Bindings::open((folder.path / "text.db").string()).error().code == Errc::system);
+    CHECK(store::Bindings::open(folder.path.string()).error().code == Errc::system);
     CHECK(store::Bindings::open("")->load()->empty());
+}
+
+TEST_CASE("store::Bindings: a file that is damaged or another's is set aside, and a new one begun") {
+    const TemporaryFolder folder;
+    const std::string path = (folder.path / "state.db").string();
+    const auto write = [&](const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; };
+    const auto check = [&](const char* what) {
+        CAPTURE(what);
+        auto bindings = store::Bindings::open(path);
+        REQUIRE(bindings);
+        CHECK(bindings->note().find("set aside as " + path + ".old") != std::string::npos);
+        CHECK(std::filesystem::exists(path + ".old"));
+        CHECK(bindings->load()->empty());
+        REQUIRE(bindings->save(row("a", 1)));
+    };
+    write(
+        "this is no database at all, though it is long enough to be one with a header of a hundred bytes and more in "
+        "it");
+    check("not a database");
+    CHECK(store::Bindings::open(path)->note().empty());
+    CHECK(store::Bindings::open(path)->load()->size() == 1);
+    {
+        auto bindings = store::Bindings::open(path).value();
+        for (int i = 0; i < 200; ++i) REQUIRE(bindings.save(row(std::to_string(i).c_str(), i)));
+    }
+    std::fstream(path, std::ios::binary | std::ios::in | std::ios::out)
+        .seekp(4096)
+        .write(std::string(4096, 'x').data(), 4096);
+    check("a page of it");
+}
+
+TEST_CASE(
+    "store::Bindings: without a file that can be written there are registrations all the same, and later the file") {
+    const TemporaryFolder folder;
+    const std::string inside = (folder.path / "inside").string();
+    const std::string path = inside + "/state.db";
+    auto bindings = store::Bindings::open_or_wait(path, std::chrono::milliseconds(0));
+    CHECK_FALSE(bindings.writable());
+    CHECK(bindings.note().find("kept in memory until it can be written") != std::string::npos);
+    CHECK(bindings.load()->empty());
+    CHECK_FALSE(bindings.save(row("a", 1)));
+    CHECK(bindings.remove("a"));
+    std::filesystem::create_directory(inside);
+    {
+        auto before = store::Bindings::open(path).value();
+        REQUIRE(before.save(row("old", 1)));
+    }
+    REQUIRE(bindings.save(row("b", 2)));
+    CHECK(bindings.writable());
+    const auto rows = store::Bindings::open(path)->load().value();
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].id == "b");
+}
+
+TEST_CASE("store::Bindings: what can be read of a file that cannot be written is there") {
+    const TemporaryFolder folder;
+    const std::string path = (folder.path / "state.db").string();
+    REQUIRE(store::Bindings::open(path)->save(row("a", 1)));
+    // A folder where the log beside the file belongs: SQLite cannot write, whoever it is.
+    std::filesystem::remove(path + "-wal");
+    std::filesystem::create_directory(path + "-wal");
+    const auto bindings = store::Bindings::open_or_wait(path);
+    CHECK_FALSE(bindings.writable());
+    CHECK(bindings.load()->size() == 1);
 }

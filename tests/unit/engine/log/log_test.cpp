@@ -56,7 +56,7 @@ TEST_CASE("log: JSON stays JSON whatever the bytes") {
     CHECK(text.starts_with(R"({"type":"log","time":")"));
     CHECK(text.find(R"("level":"all","tag":"LOOP","program":"test","text":"quote \" and bad UTF-8 )") !=
           std::string::npos);
-    CHECK(text.ends_with("\"}\n"));
+    CHECK(text.ends_with("\\\\xff\"}\n"));
 }
 
 TEST_CASE("log: a rotated file is opened again") {
@@ -104,4 +104,51 @@ TEST_CASE("log: the same text is told five times, then counted") {
     const std::string told = content(file);
     log::tell_repeats(true);
     CHECK(content(file) == told);
+}
+
+TEST_CASE("log: what is not UTF-8 is escaped, byte by byte; what is stays") {
+    struct Case {
+        const char* why;
+        const char* text;
+        const char* want;
+    };
+    const Case cases[] = {
+        {"plain and good", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x93\x9e", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x93\x9e"},
+        {"a byte alone",
+         "a\xff"
+         "b",
+         "a\\xffb"},
+        {"cut short", "a\xe2\x82", "a\\xe2\\x82"},
+        {"a follower alone", "\x80", "\\x80"},
+        {"overlong: a slash in two bytes", "\xc0\xaf", "\\xc0\\xaf"},
+        {"overlong in three", "\xe0\x80\xaf", "\\xe0\\x80\\xaf"},
+        {"a surrogate", "\xed\xa0\x80", "\\xed\\xa0\\x80"},
+        {"past the last character", "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
+        {"C1, as UTF-8", "\xc2\x9b", "\\xc2\\x9b"},
+    };
+    const Folder folder;
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const std::string file = folder.path / "natkit.log";
+        std::filesystem::remove(file);
+        REQUIRE(log::configure({.format = log::Format::text, .target = file, .program = "test"}));
+        log::Logger("LOOP", log::Level::all).all(c.text);
+        CHECK(content(file).ends_with(std::string(" LOOP ") + c.want + "\n"));
+    }
+}
+
+TEST_CASE("log: a link that somebody else made is not followed, nor his file in a folder open to all written to") {
+    const Folder folder;
+    const std::string file = folder.path / "natkit.log";
+    std::filesystem::create_symlink(folder.path / "elsewhere", file);
+    CHECK(log::configure({.format = log::Format::text, .target = file, .program = "test"}));  // our own
+    if (::geteuid() != 0) return;
+    REQUIRE(::lchown(file.c_str(), 12345, 12345) == 0);
+    CHECK_FALSE(log::configure({.format = log::Format::text, .target = file, .program = "test"}));
+    std::filesystem::remove(file);
+    std::ofstream(file) << "his\n";
+    REQUIRE(::chown(file.c_str(), 12345, 12345) == 0);
+    CHECK(log::configure({.format = log::Format::text, .target = file, .program = "test"}));
+    std::filesystem::permissions(folder.path, std::filesystem::perms::all);
+    CHECK_FALSE(log::configure({.format = log::Format::text, .target = file, .program = "test"}));
 }
