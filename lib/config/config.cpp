@@ -79,7 +79,7 @@ Draft draft(std::string_view text, std::string_view name, std::string_view base_
     try {
         const toml::table root = toml::parse(text, name);
         const Paths paths{.base_dir = std::string(base_dir), .surroundings = surroundings};
-        Loaded loaded{.config = read_schema(root, paths, diagnostics), .warnings = {}, .places = {}};
+        Loaded loaded{.config = read_schema(root, paths, diagnostics), .written = {}, .warnings = {}, .places = {}};
         loaded.warnings = diagnostics.take_warnings();
         loaded.places = diagnostics.take_places();
         return {.loaded = std::move(loaded), .problems = diagnostics.take_errors()};

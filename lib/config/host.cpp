@@ -79,16 +79,31 @@ bool is_used(const Config& config, const IpAddress& address) {
            std::ranges::any_of(config.sip.listen, [&](const Listen& l) { return l.endpoint.address == address; });
 }
 
-std::vector<Error> host_warnings(const Config& config, std::span<const HostAddress> host) {
+/// Addresses that are shown to the outside as they are, though they mean nothing there: a host in a cloud, or behind a
+/// router that forwards ports.
+std::vector<IpAddress> unreachable_addresses(const Config& config) {
+    const auto outside = [&](const IpAddress& address) {
+        return side_of(address, config) == nat::Place::wan || !config.network.lan_given;
+    };
+    std::vector<IpAddress> listed;
+    for (const Listen& one : config.sip.listen) add_once(listed, one.endpoint.address);
+    const auto works = [&](const IpAddress& address) { return !is_site_private(advertised(address, config)); };
+    // With a public address beside it, a private one is the LAN's.
+    if (std::ranges::any_of(listed, works)) return {};
+    for (const IpAddress& address : config.media_proxy.wan_addresses) add_once(listed, address);
+    std::erase_if(listed, [&](const IpAddress& one) { return works(one) || !outside(one); });
+    return listed;
+}
+
+std::vector<Error> host_warnings(const Config& config, std::span<const HostAddress> host, bool sip_wanted) {
     std::vector<Error> warnings;
     const auto warn = [&warnings](std::string message) {
         warnings.push_back({Errc::bad_config, "", std::move(message)});
     };
-    if (config.sip.listen.empty() && !config.sip.listen_given) {
-        warn("[sip] listen: this host has no global address; write the addresses to listen on");
+    if (config.sip.listen.empty() && sip_wanted) {
+        warn("[sip] listen: no address yet: this host has no global address; each that comes will be listened on");
     }
-    if (config.sip.listen.empty() && config.media_proxy.lan_addresses.empty() &&
-        config.media_proxy.wan_addresses.empty()) {
+    if (!sip_wanted && config.media_proxy.lan_addresses.empty() && config.media_proxy.wan_addresses.empty()) {
         warn("[media_proxy.addresses] lan, wan: with no SIP listener they cannot be told; write this host's addresses");
     }
     const MediaProxy& media = config.media_proxy;
@@ -101,11 +116,21 @@ std::vector<Error> host_warnings(const Config& config, std::span<const HostAddre
             }
         }
     }
+    for (const IpAddress& address : unreachable_addresses(config)) {
+        warn("[sip] listen: " + to_string(address) +
+             " is a private address, and phones outside are told it as it is; write [sip] advertise = { \"" +
+             to_string(address) + "\" = \"the public address that stands for it\" }, if there are any");
+    }
     for (const auto& [bound, shown] : config.sip.advertise) {
         if (!is_used(config, bound)) warn("[sip] advertise: nothing listens on " + to_string(bound));
     }
-    if (!config.network.lan_trusted && config.registrar.users.empty() && !config.registrar.open &&
-        !config.sip.domains.empty()) {
+    const bool registrar = sip_wanted && (!config.sip.domains.empty() || config.sip.routes.empty());
+    const bool nobody = config.registrar.users.empty() && !config.registrar.open;
+    if (registrar && nobody && config.network.lists.lan.empty()) {
+        warn(
+            "[registrar] nobody may register: there are no users, and no LAN whose phones may do without; write users, "
+            "or [network] lan");
+    } else if (!config.network.lan_trusted && nobody && registrar) {
         warn("[registrar] nobody may register: with a single interface being on the LAN grants nothing; write users");
     } else if (!config.network.lan_trusted && !config.registrar.open) {
         warn("[network] lan: with a single interface being on the LAN grants nothing; users must authenticate");
@@ -124,7 +149,12 @@ IpAddress advertised(const IpAddress& bound, const Config& config) {
     return found == config.sip.advertise.end() ? bound : found->second;
 }
 
+bool wants_sip(const Config& written) noexcept {
+    return !written.sip.listen_given || !written.sip.listen.empty();
+}
+
 std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host) {
+    const bool sip = wants_sip(config);
     if (!config.network.lan_given) add_connected_networks(config.network.lists.lan, host);
     config.sip.listen = config.sip.listen_given ? expand(config.sip.listen, host) : default_listen(host);
     MediaProxy& media = config.media_proxy;
@@ -137,7 +167,7 @@ std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host)
     }
     config.network.lan_trusted =
         config.network.lists.lan.empty() || config.sip.listen.empty() || interfaces_of(config.sip.listen, host) != 1;
-    return host_warnings(config, host);
+    return host_warnings(config, host, sip);
 }
 
 }  // namespace natkit::config

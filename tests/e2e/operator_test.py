@@ -56,11 +56,13 @@ def a_reload_tried_dry(net):
     lab.require({c["aor"]: c["place"] for c in site.ask("sipedge", "clients")["clients"]} == before, "a client has moved")
     lab.require(f"udp:{site_of_phones.WAN_EDGE}:5060" in site.status()["listen"], "a listener is gone")
     # What is wrong is said as in earnest, all of it.
-    site.write_config(sip={"listen": listen.replace("5080", "5080\", \"udp:198.51.100.77:5060")},
-                      registrar={"state": '"memory"'})
+    site.write_config(registrar={"state": '"memory"'})
     said = natkit(site, "reload", "--dry-run", status=2).stderr
     lab.require("[registrar] state: cannot change while natkit runs" in said and "natkit.toml:" in said, said)
-    lab.require("198.51.100.77" in said and "this is no address of this host" in said, said)
+    # An address that may come is no mistake.
+    site.write_config(sip={"listen": listen.replace("5080", "5080\", \"udp:198.51.100.77:5060")})
+    said = natkit(site, "reload", "--dry-run", "--format", "text").stdout
+    lab.require("would listen on udp:198.51.100.77:5060 once it can" in said and "this is no address of this host" in said, said)
     # In earnest: they move without registering again, and natpinger pings them.
     site.write_config(network={"lan": '["192.168.10.0/24"]', "nat_servers": f'["{far.address}"]'})
     natkit(site, "reload")

@@ -6,6 +6,7 @@
 #include "mediarelay.hpp"
 #include "natkit/engine/relay/service.hpp"
 #include "natkit/io/fd.hpp"
+#include "natkit/io/privileges.hpp"
 
 namespace natkit::mediarelay {
 
@@ -22,6 +23,10 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     const std::string runtime = source.runtime_dir(config);
     if (::mkdir(runtime.c_str(), 0700) != 0 && errno != EEXIST) {
         tool::complain("mediarelay", fail_errno("make " + runtime, errno).error());
+        return tool::Exit::usage;
+    }
+    if (const auto own = io::check_private_folder(runtime); !own) {
+        tool::complain("mediarelay", own.error());
         return tool::Exit::usage;
     }
     Options engine = options_from(config);

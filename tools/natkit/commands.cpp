@@ -27,7 +27,10 @@ std::expected<Json, tool::Exit> ask(const tool::CommonOptions& common, const std
     const auto path = control_socket(common);
     if (!path) return std::unexpected(tool::Exit::usage);
     if (const auto reachable = io::connect_unix(*path); !reachable) {
-        tool::complain(program, "natkit is not running here: " + to_string(reachable.error()));
+        const bool forbidden = reachable.error().code == Errc::refused;
+        tool::complain(program,
+                       std::string(forbidden ? "not allowed to ask natkit: " : "natkit is not running here: ") +
+                           to_string(reachable.error()));
         return std::unexpected(tool::Exit::bad_record);
     }
     io::Loop loop;

@@ -1,5 +1,7 @@
 #include "show.hpp"
 
+#include <algorithm>
+
 namespace natkit_tool {
 namespace {
 
@@ -58,7 +60,17 @@ std::string fitted(const std::string& text, std::size_t width) {
 std::vector<std::string> status_lines(const Json& status) {
     std::vector<std::string> lines = {"natkit " + text_of(status, "state") + ", process " + text_of(status, "pid") +
                                       ", up " + text_of(status, "uptime_s") + " s"};
-    for (const Json& name : member(status, "listen")) lines.push_back("  " + name.get<std::string>());
+    for (const Json& trouble : member(status, "degraded")) lines.push_back("  degraded: " + trouble.get<std::string>());
+    const Json& listen = member(status, "listen");
+    const Json& absent = member(status, "no_address");
+    const auto in = [](const Json& list, const Json& name) { return std::ranges::find(list, name) != list.end(); };
+    for (const Json& name : listen) {
+        lines.push_back("  " + name.get<std::string>() +
+                        (in(absent, name) ? " (not this host's address at present)" : ""));
+    }
+    for (const Json& name : absent) {
+        if (!in(listen, name)) lines.push_back("  " + name.get<std::string>() + " (no address yet)");
+    }
     lines.push_back("sessions " + text_of(status, "sessions") + ", streams " + text_of(status, "streams") + ", calls " +
                     text_of(status, "calls") + ", clients " + text_of(status, "clients") + ", pinged " +
                     text_of(status, "pinged"));
@@ -109,6 +121,10 @@ std::vector<std::string> preview_lines(const Json& preview) {
     }
     if (lines.empty()) lines.emplace_back("no key would change");
     for (const Json& name : member(preview, "opened")) lines.push_back("would listen on " + name.get<std::string>());
+    for (const Json& name : member(preview, "no_address")) {
+        lines.push_back("would listen on " + name.get<std::string>() +
+                        " once it can: no address yet: this is no address of this host (ip address lists them)");
+    }
     for (const Json& name : member(preview, "closed")) lines.push_back("would close " + name.get<std::string>());
     if (!preview.contains("would_change")) return lines;
     lines.push_back(plural(preview["would_change"], "registered client", "registered clients") + " of " +

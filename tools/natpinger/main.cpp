@@ -6,6 +6,7 @@
 #include "natkit/engine/daemon/daemon.hpp"
 #include "natkit/engine/pinger/service.hpp"
 #include "natkit/io/fd.hpp"
+#include "natkit/io/privileges.hpp"
 
 using namespace natkit;
 
@@ -39,12 +40,18 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     const auto loaded = source.apply();
     if (!loaded) return tool::complain(program, loaded.error());
     static_cast<void>(io::raise_descriptor_limit());
+    const std::string runtime = source.runtime_dir(loaded->config);
+    if (const auto own = io::check_private_folder(runtime); !own)
+        return tool::complain(program, config::Problems{own.error()});
     io::Loop loop;
     const daemon::Signals signals(loop, [&loop] { loop.stop(); });
     const auto service = pinger::Service::start(
-        loop, {.read_again = [&source] { return source.reload(); }, .runtime_dir = source.runtime_dir(loaded->config)},
-        loaded->config);
-    if (!service) return tool::complain(program, config::Problems{service.error()});
+        loop, {.read_again = [&source] { return source.reload(); }, .runtime_dir = runtime}, loaded->config);
+    if (!service) {
+        const tool::Exit wrong = tool::complain(program, config::Problems{service.error()});
+        // natkit ends on a configuration that cannot be used, and tries again what the system may grant later.
+        return options.adopt && service.error().code != Errc::bad_config ? tool::Exit::internal : wrong;
+    }
     loop.run();
     return tool::Exit::fine;
 }

@@ -5,6 +5,7 @@
 #include "natkit/engine/daemon/daemon.hpp"
 #include "natkit/engine/edge/service.hpp"
 #include "natkit/io/fd.hpp"
+#include "natkit/io/privileges.hpp"
 
 using namespace natkit;
 
@@ -38,10 +39,16 @@ tool::Exit serve(const Options& options) {
     io::Loop loop;
     const daemon::Signals signals(loop, [&loop] { loop.stop(); });
     const std::string runtime = source.runtime_dir(loaded->config);
+    if (const auto own = io::check_private_folder(runtime); !own)
+        return tool::complain(program, config::Problems{own.error()});
     const auto service = edge::Service::start(
         loop, std::move(loaded->config),
         {.read_again = [&source] { return source.reload(); }, .runtime_dir = runtime, .adopt = options.adopt});
-    if (!service) return tool::complain(program, config::Problems{service.error()});
+    if (!service) {
+        const tool::Exit wrong = tool::complain(program, config::Problems{service.error()});
+        // natkit ends on a configuration that cannot be used, and tries again what the system may grant later.
+        return options.adopt && service.error().code != Errc::bad_config ? tool::Exit::internal : wrong;
+    }
     loop.run();
     return tool::Exit::fine;
 }

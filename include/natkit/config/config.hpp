@@ -199,6 +199,7 @@ struct Surroundings {
 /// A configuration that can be used, and what its author should look at all the same.
 struct Loaded {
     Config config;
+    Config written;  ///< the same before apply_host(), to be fitted to the host anew when its addresses change
     std::vector<Error> warnings;
     std::map<std::string, std::string> places;  ///< of each key in the file: "[sip] listen" → "natkit.toml:7:10"
 };
@@ -245,6 +246,10 @@ void locate(std::span<Error> problems, const std::map<std::string, std::string>&
 
 /// The whole configuration as a natkit.toml with every key; parse() of it gives the same values.
 [[nodiscard]] std::string to_toml(const Config& config);
+
+/// Whether SIP is wanted at all: `listen = []` makes a relay for others, and nothing else. Of a configuration before
+/// apply_host(), which may find no address yet.
+[[nodiscard]] bool wants_sip(const Config& written) noexcept;
 
 /// The side of an address of this host: `lan` if it lies in `lan`, else `wan`.
 [[nodiscard]] nat::Place side_of(const IpAddress& address, const Config& config) noexcept;

@@ -38,6 +38,7 @@ config::Draft Configuration::draft() const {
             draft.problems.push_back(level.error());
         }
     }
+    draft.loaded.written = config;
     if (const auto host = io::host_addresses()) {
         auto warnings = config::apply_host(config, *host);
         config::locate(warnings, draft.loaded.places);

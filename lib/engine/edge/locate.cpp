@@ -28,6 +28,7 @@ bool is_nobody(const IpAddress& address, bool in_lan) {
 sip::Abilities Edge::abilities() const {
     sip::Abilities able{.udp = false, .tcp = false, .tls = false, .ipv4 = false, .ipv6 = false};
     for (const Listener& listener : settings_.listeners) {
+        if (!listener.here) continue;
         (listener.transport == sip::Transport::udp   ? able.udp
          : listener.transport == sip::Transport::tcp ? able.tcp
                                                      : able.tls) = true;

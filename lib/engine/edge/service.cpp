@@ -93,6 +93,8 @@ Settings to_settings(const config::Config& config) {
 }
 
 void Service::Impl::restore() {
+    if (!bindings.note().empty()) log.crashes(bindings.note());
+    state_failed = !bindings.writable();
     const auto rows = bindings.load();
     if (!rows) return log.failures(to_string(rows.error()));
     std::size_t restored = 0;
@@ -131,8 +133,9 @@ void Service::Impl::learn_interfaces() {
 }
 
 Result<void> Service::Impl::reload() {
-    const auto config = options.read_again();
+    auto config = options.read_again();
     if (!config) return std::unexpected(config.error());
+    fit(*config);
     auto settings = complete_settings(*config);
     if (!settings) return std::unexpected(settings.error().front());
     if (auto loaded = load_tls(*config); !loaded) return loaded;
@@ -140,10 +143,31 @@ Result<void> Service::Impl::reload() {
     loop_log.set_level(config->sip.log_level);
     Output out;
     edge.set_settings(std::move(*settings), out);
+    configured = std::move(*config);
     learn_interfaces();
     resolver.reload();
     carry_out(out);
     return {};
+}
+
+/// natkit's sockets are what is listened on, whatever this process makes of the host's addresses: natkit may wait for
+/// some, and keeps those of an address that has gone for the moment.
+void Service::Impl::fit(config::Config& config) const {
+    if (!adopted) return;
+    config.sip.listen = *adopted;
+    config.sip.listen_given = true;
+    if (const auto host = io::host_addresses()) static_cast<void>(config::apply_host(config, *host));
+}
+
+void Service::Impl::follow_adopted() {
+    fit(configured);
+    Settings settings = to_settings(configured);
+    if (const auto host = io::host_addresses()) settings.set_networks(*host);
+    settings.users = edge.settings().users;
+    Output out;
+    edge.set_settings(std::move(settings), out);
+    learn_interfaces();
+    carry_out(out);
 }
 
 /// The certificates, read anew; connections that are open keep theirs.
@@ -189,15 +213,15 @@ Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Service::~Service() = default;
 
 Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config config, ServiceOptions options) {
-    auto bindings = store::Bindings::open(config.registrar.state);
-    if (!bindings) return std::unexpected(bindings.error());
-    const auto key = flow_key(config.registrar.state, options.runtime_dir);
-    if (!key) return std::unexpected(key.error());
+    // The socket first: its lock says that no other process has this state.
     auto server = control::Server::listen(loop, options.runtime_dir + "/sipedge.sock");
     if (!server) return std::unexpected(server.error());
+    auto bindings = store::Bindings::open_or_wait(config.registrar.state);
+    const auto key = flow_key(config.registrar.state, options.runtime_dir);
+    if (!key) return std::unexpected(key.error());
     auto settings = complete_settings(config);
     if (!settings) return std::unexpected(settings.error().front());
-    auto impl = std::make_unique<Impl>(loop, config, std::move(*settings), std::move(options), std::move(*bindings),
+    auto impl = std::make_unique<Impl>(loop, config, std::move(*settings), std::move(options), std::move(bindings),
                                        *key, std::move(*server));
     if (auto loaded = impl->load_tls(config); !loaded) return std::unexpected(loaded.error());
     impl->learn_interfaces();

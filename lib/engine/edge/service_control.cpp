@@ -83,6 +83,8 @@ void Service::Impl::tell(const Event& event) {
 }
 
 Json Service::Impl::status() const {
+    Json degraded = Json::array();
+    if (state_failed) degraded.push_back("the state cannot be written: registrations will not survive a restart");
     return {{"name", "sipedge"},
             {"pid", ::getpid()},
             {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
@@ -91,7 +93,8 @@ Json Service::Impl::status() const {
             {"transactions", edge.transactions()},
             {"connections", streams.size()},
             {"flooded", edge.flooded()},
-            {"mediarelay", relay.connected() ? "connected" : "not connected"}};
+            {"mediarelay", relay.connected() ? "connected" : "not connected"},
+            {"degraded", std::move(degraded)}};
 }
 
 void Service::Impl::serve() {

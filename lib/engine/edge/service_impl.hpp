@@ -38,6 +38,7 @@ struct Service::Impl {
          store::Bindings kept, const store::Secret& key, std::unique_ptr<control::Server> listening)
         : loop(event_loop),
           options(std::move(wanted)),
+          configured(config),
           log("SIPEDGE", config.sip.log_level),
           loop_log("LOOP", config.sip.log_level),
           bindings(std::move(kept)),
@@ -75,6 +76,9 @@ struct Service::Impl {
     void take_up_page(std::uint64_t after);
     [[nodiscard]] Result<void> open_sockets(const config::Config& config);
     [[nodiscard]] Result<void> adopt(const Json& request, std::vector<io::Fd> sockets);
+    void fit(config::Config& config) const;
+    /// Other sockets have come: what is listened on is another matter.
+    void follow_adopted();
     [[nodiscard]] Result<void> reload();
     [[nodiscard]] Result<void> load_tls(const config::Config& config);
     /// `at` is what the configuration calls the socket.
@@ -101,6 +105,8 @@ struct Service::Impl {
 
     io::Loop& loop;
     ServiceOptions options;
+    config::Config configured;                                ///< as read last
+    std::optional<std::vector<config::Listen>> adopted = {};  ///< the sockets that natkit gave, whatever is configured
     log::Logger log;
     log::Logger loop_log;  ///< of calls that come through again
     store::Bindings bindings;

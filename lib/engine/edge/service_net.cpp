@@ -2,6 +2,7 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/crypto/crypto.hpp"
+#include "natkit/engine/daemon/adopt.hpp"
 #include "natkit/io/host.hpp"
 #include "natkit/ping/pinger.hpp"
 #include "service_impl.hpp"
@@ -82,19 +83,19 @@ Result<void> Service::Impl::open_sockets(const config::Config& config) {
     return {};
 }
 
+/// All of them, or none: the sockets there are go on when the request cannot be done.
 Result<void> Service::Impl::adopt(const Json& request, std::vector<io::Fd> descriptors) {
-    const auto names = request.find("sockets");
-    if (names == request.end() || !names->is_array() || names->size() != descriptors.size()) {
-        return fail(Errc::usage, "adopt: as many sockets as descriptors");
-    }
+    auto wanted = daemon::read_adopted(request, descriptors);
+    if (!wanted) return std::unexpected(wanted.error());
     sockets.clear();
     streams.stop_listening();  // connections stay
-    for (std::size_t i = 0; i < descriptors.size(); ++i) {
-        const auto& name = (*names)[i];
-        const auto listen = config::Listen::parse(name.is_string() ? name.get<std::string>() : std::string());
-        if (!listen) return std::unexpected(listen.error());
-        if (auto added = add_socket(*listen, std::move(descriptors[i])); !added) return added;
+    for (std::size_t i = 0; i < wanted->size(); ++i) {
+        if (const auto added = add_socket((*wanted)[i], std::move(descriptors[i])); !added)
+            log.failures(to_string((*wanted)[i]) + ": " + to_string(added.error()));
     }
+    const bool same = adopted == *wanted;
+    adopted = std::move(*wanted);
+    if (!same) follow_adopted();
     return {};
 }
 

@@ -20,8 +20,8 @@ const Listener* Settings::find(Side side, const IpAddress& target, sip::Transpor
     const Listener* first = nullptr;
     for (const Listener& one : listeners) {
         if (one.side != side || one.transport != transport || one.bound.address.family() != target.family()) continue;
-        if (one.network && one.network->contains(target)) return &one;
-        if (first == nullptr) first = &one;
+        if (one.here && one.network && one.network->contains(target)) return &one;
+        if (first == nullptr || (one.here && !first->here)) first = &one;
     }
     return first;
 }
@@ -29,6 +29,7 @@ const Listener* Settings::find(Side side, const IpAddress& target, sip::Transpor
 void Settings::set_networks(std::span<const HostAddress> host) {
     for (Listener& one : listeners) {
         const auto own = std::ranges::find(host, one.bound.address, &HostAddress::address);
+        one.here = own != host.end() && own->up;
         if (own == host.end()) continue;
         const auto range = IpRange::parse(to_string(own->address) + "/" + std::to_string(own->prefix));
         if (range) one.network = *range;

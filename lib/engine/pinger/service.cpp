@@ -8,6 +8,7 @@
 
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
+#include "natkit/engine/daemon/adopt.hpp"
 #include "natkit/engine/pinger/runner.hpp"
 #include "natkit/io/host.hpp"
 #include "natkit/io/mark.hpp"
@@ -26,26 +27,6 @@ std::string text_of(const Json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-/// The sockets of an `adopt` request by their listen strings, each checked against what it really is.
-Result<std::map<std::string, io::Fd>> read_sockets(const Json& request, std::vector<io::Fd> descriptors) {
-    const auto names = request.find("sockets");
-    if (names == request.end() || !names->is_array() || names->size() != descriptors.size()) {
-        return fail(Errc::bad_input, "sockets: a list of listen strings, one for each descriptor, expected");
-    }
-    std::map<std::string, io::Fd> sockets;
-    for (std::size_t i = 0; i < descriptors.size(); ++i) {
-        const auto listen = config::Listen::parse((*names)[i].is_string() ? (*names)[i].get<std::string>() : "");
-        if (!listen) return std::unexpected(listen.error());
-        const auto name = io::socket_name(descriptors[i]);
-        if (!name) return std::unexpected(name.error());
-        if (name->local != listen->endpoint || name->stream != (listen->transport != config::Transport::udp)) {
-            return fail(Errc::bad_input, "the descriptor for " + to_string(*listen) + " is another socket");
-        }
-        sockets[to_string(*listen)] = std::move(descriptors[i]);
-    }
-    return sockets;
-}
-
 }  // namespace
 
 ping::Options options_of(const config::Pinger& config) {
@@ -62,6 +43,7 @@ struct Service::Impl {
     Options options;
     Instant started;
     std::unique_ptr<io::Mark> mark;
+    std::string degraded;  ///< what it goes without; empty: all is well
     std::unique_ptr<Runner> runner;
     std::unique_ptr<control::Server> server;
     std::unique_ptr<control::Client> edge;
@@ -95,9 +77,12 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, const Options& o
     if (!server) return std::unexpected(server.error());
     impl.server = std::move(*server);
     auto mark = io::Mark::open(options.runtime_dir + "/natpinger.mark");
-    if (!mark) return std::unexpected(mark.error());
-    impl.mark = std::move(*mark);
+    impl.mark = mark ? std::move(*mark) : io::Mark::in_memory();
     impl.make_runner(config);
+    if (!mark) {
+        impl.degraded = to_string(mark.error()) + ": after a restart, clients may be pinged twice or late";
+        impl.runner->log().failures(impl.degraded);
+    }
     impl.serve();
     impl.watch_edge();
     return service;
@@ -119,11 +104,12 @@ void Service::Impl::serve() {
     using Fds = std::vector<io::Fd>;
     constexpr auto run = control::Server::Repeat::run;
     server->on("adopt", [this](const Json& request, Fds descriptors, const Reply& reply) {
-        auto sockets = read_sockets(request, std::move(descriptors));
-        if (!sockets) return reply.error(sockets.error());
-        const std::size_t count = sockets->size();
-        runner->set_sockets(std::move(*sockets));
-        reply.ok({{"sockets", count}});
+        const auto names = daemon::read_adopted(request, descriptors);
+        if (!names) return reply.error(names.error());
+        std::map<std::string, io::Fd> sockets;
+        for (std::size_t i = 0; i < names->size(); ++i) sockets[to_string((*names)[i])] = std::move(descriptors[i]);
+        runner->set_sockets(std::move(sockets));
+        reply.ok({{"sockets", names->size()}});
     });
     server->on(
         "listeners",
@@ -236,6 +222,8 @@ void Service::Impl::reload(const control::Reply& reply) {
 Json Service::Impl::status() const {
     const ping::Pinger& pinger = runner->pinger();
     const ping::Counters& counters = pinger.counters();
+    Json told = Json::array();
+    if (!degraded.empty()) told.push_back(degraded);
     return {{"name", "natpinger"},
             {"pid", ::getpid()},
             {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
@@ -249,7 +237,8 @@ Json Service::Impl::status() const {
             {"failed", counters.failed},
             {"answers", counters.answers},
             {"strangers", counters.strangers},
-            {"dead", counters.dead}};
+            {"dead", counters.dead},
+            {"degraded", std::move(told)}};
 }
 
 Json Service::Impl::listeners(std::vector<io::Fd>& descriptors) const {

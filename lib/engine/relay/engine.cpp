@@ -55,7 +55,7 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       surroundings_(surroundings()),
       on_record_(std::move(on_record)),
       log_("MEDIAPROXY", options_.log_level),
-      ports_(options_.ports, options_.lan, options_.wan),
+      ports_(options_.ports),
       claim_timer_(loop, [this] { close_unclaimed(); }),
       late_(loop,
             [this] {
@@ -63,6 +63,7 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
             }),
       alive_(std::make_shared<bool>(true)),
       udp_workers_(std::max(1U, options_.workers)) {
+    ports_.set_addresses(options_.lan, options_.wan, options_.host);
     ports_.set_tos(options_.tos);
     for (unsigned i = 0; i < udp_workers_; ++i) add_worker();
 }
@@ -143,6 +144,9 @@ void Engine::reconfigure(const Options& options) {
     options_.tos = options.tos;
     options_.timeouts = options.timeouts;
     options_.advertise = options.advertise;
+    options_.lan = options.lan;
+    options_.wan = options.wan;
+    ports_.set_addresses(options_.lan, options_.wan, options_.host);
     surroundings_ = surroundings();
     ports_.set_tos(options.tos);
     for (unsigned i = 0; i < workers_.size(); ++i) {

@@ -14,12 +14,22 @@ constexpr int most_attempts = 64;
 
 }  // namespace
 
-LocalPorts::LocalPorts(relay::PortRange range, std::vector<IpAddress> lan, std::vector<IpAddress> wan)
-    : range_(range), lan_(std::move(lan)), wan_(std::move(wan)) {
+LocalPorts::LocalPorts(relay::PortRange range) : range_(range) {
     // Ports must not be guessed from earlier ones.
     random_ = [source = std::make_shared<io::Random>()](std::uint32_t below) {
         return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(*source);
     };
+}
+
+void LocalPorts::set_addresses(std::vector<IpAddress> lan, std::vector<IpAddress> wan,
+                               std::span<const HostAddress> host) {
+    lan_ = std::move(lan);
+    wan_ = std::move(wan);
+    for (std::vector<IpAddress>* side : {&lan_, &wan_}) {
+        std::ranges::stable_partition(*side, [&](const IpAddress& address) {
+            return std::ranges::any_of(host, [&](const HostAddress& own) { return own.up && own.address == address; });
+        });
+    }
 }
 
 relay::Ports& LocalPorts::ports_of(const IpAddress& address) {

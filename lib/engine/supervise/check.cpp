@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <ctime>
 
 #include "natkit/crypto/tls.hpp"
 #include "natkit/io/host.hpp"
@@ -11,7 +14,8 @@
 namespace natkit::supervise {
 namespace {
 
-void find_absent_addresses(const config::Config& config, config::Problems& problems) {
+/// Not mistakes: an address may come later, as one that hosts take over from each other does.
+void find_absent_addresses(const config::Config& config, std::vector<Error>& warnings) {
     const auto host = io::host_addresses();
     if (!host) return;
     std::vector<IpAddress> told;
@@ -20,9 +24,10 @@ void find_absent_addresses(const config::Config& config, config::Problems& probl
         if (std::ranges::find(*host, address, &HostAddress::address) != host->end()) continue;
         if (std::ranges::find(told, address) != told.end()) continue;
         told.push_back(address);
-        problems.push_back({Errc::bad_config, "",
+        warnings.push_back({Errc::bad_config, "",
                             "[sip] listen: " + to_string(address) +
-                                " is no address of this host; write one of those that ip address lists"});
+                                ": no address yet: it is no address of this host (ip address lists them), and is "
+                                "listened on once it is"});
     }
 }
 
@@ -34,13 +39,42 @@ void try_certificate(const config::Tls& tls, config::Problems& problems) {
     if (tls.certificate.empty() && tls.key.empty() && tls.ca.empty()) return;
     const auto context = crypto::TlsContext::load({.certificate = tls.certificate, .key = tls.key, .ca = tls.ca});
     if (context) return;
-    const auto names = [&](const std::string& path) {
-        return !path.empty() && context.error().message.find(path) != std::string::npos;
-    };
-    const char* key = names(tls.key) ? "key" : names(tls.ca) && !names(tls.certificate) ? "ca" : "certificate";
+    const std::string& key = context.error().where;
     problems.push_back({Errc::bad_config, "",
-                        std::string("[tls] ") + key + ": " + context.error().message +
+                        "[tls] " + (key.empty() ? "certificate" : key) + ": " + context.error().message +
                             "; write the paths of a PEM certificate and the key that belongs to it"});
+}
+
+std::string day_of(std::chrono::sys_seconds time) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    std::array<char, 16> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d", &utc)};
+}
+
+/// A certificate that natkit can use, and whoever connects will not take: it is out of its time, or for other names.
+void look_at_certificate(const config::Config& config, std::vector<Error>& warnings) {
+    if (config.tls.certificate.empty()) return;
+    const auto certificate = crypto::read_certificate(config.tls.certificate, config.sip.domains);
+    if (!certificate) return;  // told as a problem
+    const auto warn = [&](const std::string& what) {
+        warnings.push_back({Errc::bad_config, "", "[tls] certificate: " + what});
+    };
+    const auto now = std::chrono::system_clock::now();
+    if (certificate->not_after <= now) {
+        warn("it has expired on " + day_of(certificate->not_after) + "; phones and servers refuse it: get a new one");
+    } else if (certificate->not_before > now) {
+        warn("it is not valid before " + day_of(certificate->not_before) + "; phones and servers refuse it until then");
+    } else if (certificate->not_after <= now + std::chrono::days(14)) {
+        warn("it expires on " + day_of(certificate->not_after) + "; get a new one");
+    }
+    std::string names;
+    for (const std::string& name : certificate->names) names += (names.empty() ? "" : ", ") + name;
+    for (const std::string& domain : certificate->not_for) {
+        warn("it is not for " + domain + ", of [sip] domains, but for " + (names.empty() ? "no host" : names) +
+             "; phones that verify refuse it");
+    }
 }
 
 }  // namespace
@@ -56,7 +90,13 @@ std::expected<config::Loaded, config::Problems> check(const daemon::Configuratio
                         "[daemon] user: no such user: '" + config.daemon.user +
                             "'; write the name of a user of this host, or \"\""});
     }
-    if (addresses == Addresses::of_this_host) find_absent_addresses(config, more);
+    if (addresses == Addresses::of_this_host) {
+        std::vector<Error> warnings;
+        find_absent_addresses(config, warnings);
+        look_at_certificate(config, warnings);
+        config::locate(warnings, draft.loaded.places);
+        draft.loaded.warnings.insert(draft.loaded.warnings.end(), warnings.begin(), warnings.end());
+    }
     config::locate(more, draft.loaded.places);
     draft.problems.insert(draft.problems.end(), std::make_move_iterator(more.begin()),
                           std::make_move_iterator(more.end()));

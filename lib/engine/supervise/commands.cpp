@@ -30,7 +30,11 @@ struct Gathering {
     unsigned waiting = 0;
 
     explicit Gathering(std::function<void(const Json&)> to) : done(std::move(to)) {}
-    void finish() {
+    void finish(const std::vector<std::string>& troubles) {
+        if (!troubles.empty()) {
+            if (result["state"] == "running") result["state"] = "degraded";
+            result["degraded"] = troubles;
+        }
         const Json& relay = answers["mediarelay"];
         copy_number(relay, "sessions", result, "sessions");
         copy_number(relay, "streams", result, "streams");
@@ -170,6 +174,7 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
                          {"uptime_s", seconds(loop.now() - started)}};
     for (const char* key : {"sessions", "streams", "calls", "clients", "pinged"}) gathering->result[key] = 0;
     gathering->result["listen"] = listeners.names();
+    if (auto absent = without_address(); !absent.empty()) gathering->result["no_address"] = std::move(absent);
     Json components = Json::array();
     for (const auto& worker : workers) {
         Json one = component(*worker);
@@ -180,12 +185,15 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
     for (auto& worker : workers) {
         if (worker->state() != Worker::State::running) continue;
         ++gathering->waiting;
-        worker->client().request("status", nullptr, [gathering, name = worker->name()](const Result<Json>& answer) {
-            if (answer) gathering->answers[name] = *answer;
-            if (--gathering->waiting == 0) gathering->finish();
-        });
+        worker->client().request("status", nullptr,
+                                 [this, gathering, name = worker->name()](const Result<Json>& answer) {
+                                     if (answer) gathering->answers[name] = *answer;
+                                     if (Worker* asked = find(name); asked != nullptr && answer)
+                                         asked->learn_troubles(*answer);
+                                     if (--gathering->waiting == 0) gathering->finish(troubles());
+                                 });
     }
-    if (gathering->waiting == 0) gathering->finish();
+    if (gathering->waiting == 0) gathering->finish(troubles());
 }
 
 void Supervisor::Impl::ask_edge(const std::string& command, const control::Reply& reply) {

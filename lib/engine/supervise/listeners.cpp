@@ -19,10 +19,13 @@ Error explain(const config::Listen& listen, const Error& error) {
                "' names it), or change the port";
     } else if (error.message.find("permission denied") != std::string::npos) {
         hint = "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE";
-    } else if (error.message.find("cannot assign") != std::string::npos) {
-        hint = "; this is no address of this host (ip address lists them)";
     }
     return {error.code, "", "[sip] listen: " + error.message + hint};
+}
+
+/// EADDRNOTAVAIL: the address is not the host's, or is not yet known to be nobody else's (IPv6, RFC 4862).
+bool is_absent(const Error& error) {
+    return error.message.find("cannot assign") != std::string::npos;
 }
 
 /// What a SIP socket may hold while its process waits for a processor: a burst of some thousand messages.
@@ -56,18 +59,28 @@ Result<void> Listeners::offer(io::Fd socket) {
     return {};
 }
 
-std::expected<Listeners::Change, std::vector<Error>> Listeners::prepare(std::span<const config::Listen> wanted) const {
-    std::vector<Error> problems;
+Listeners::Change Listeners::prepare_what_can_be(std::span<const config::Listen> wanted,
+                                                 std::vector<Error>& problems) const {
     Change change;
     for (const config::Listen& listen : wanted) {
-        const std::string& name = change.names.emplace_back(to_string(listen));
-        if (sockets_.contains(name) || offered_.contains(name)) continue;
-        if (auto socket = open_one(listen)) {
+        const std::string name = to_string(listen);
+        if (!sockets_.contains(name) && !offered_.contains(name)) {
+            auto socket = open_one(listen);
+            if (!socket) {
+                if (!is_absent(socket.error())) problems.push_back(explain(listen, socket.error()));
+                change.waiting.push_back(name);
+                continue;
+            }
             change.fresh[name] = std::move(*socket);
-        } else {
-            problems.push_back(explain(listen, socket.error()));
         }
+        change.names.push_back(name);
     }
+    return change;
+}
+
+std::expected<Listeners::Change, std::vector<Error>> Listeners::prepare(std::span<const config::Listen> wanted) const {
+    std::vector<Error> problems;
+    Change change = prepare_what_can_be(wanted, problems);
     if (!problems.empty()) return std::unexpected(std::move(problems));
     return change;
 }
@@ -78,6 +91,7 @@ void Listeners::commit(Change change) {
     const std::set<std::string> kept(change.names.begin(), change.names.end());
     std::erase_if(sockets_, [&kept](const auto& entry) { return !kept.contains(entry.first); });
     names_ = std::move(change.names);
+    waiting_ = std::move(change.waiting);
     offered_.clear();
 }
 

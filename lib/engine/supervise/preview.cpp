@@ -36,9 +36,8 @@ void Supervisor::Impl::preview(const control::Reply& reply) {
     if (!loaded) return reply.error(one_error(loaded.error()));
     const config::Config& fresh = loaded->config;
     config::Problems problems = fixed_changes(fresh);
-    if (auto opened = listeners.prepare(fresh.sip.listen); !opened) {
-        problems.insert(problems.end(), opened.error().begin(), opened.error().end());
-    }
+    const auto opened = listeners.prepare(fresh.sip.listen);
+    if (!opened) problems.insert(problems.end(), opened.error().begin(), opened.error().end());
     config::locate(problems, loaded->places);
     if (!problems.empty()) return reply.error(one_error(problems));
 
@@ -49,10 +48,9 @@ void Supervisor::Impl::preview(const control::Reply& reply) {
         if (!one.after.empty()) change["after"] = one.after;
         result["changes"].push_back(std::move(change));
     }
-    std::vector<std::string> names;
-    for (const config::Listen& listen : fresh.sip.listen) names.push_back(to_string(listen));
-    result["opened"] = without(names, listeners.names());
-    result["closed"] = without(listeners.names(), names);
+    result["opened"] = without(opened->names, listeners.names());
+    result["closed"] = without(listeners.names(), opened->names);
+    if (!opened->waiting.empty()) result["no_address"] = opened->waiting;
     Worker* edge = find("sipedge");
     if (edge == nullptr || edge->state() != Worker::State::running) return reply.ok(result);
     const nat::Networks& lists = fresh.network.lists;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "natkit/engine/supervise/check.hpp"
+#include "natkit/io/host.hpp"
 #include "supervisor_impl.hpp"
 
 namespace natkit::supervise {
@@ -21,7 +22,6 @@ config::Problems Supervisor::Impl::fixed_changes(const config::Config& fresh) co
     fixed(fresh.registrar.state != config.registrar.state, "[registrar] state");
     fixed(fresh.daemon.user != config.daemon.user, "[daemon] user");
     fixed(fresh.media_proxy.workers != config.media_proxy.workers, "[media_proxy] workers");
-    fixed(fresh.sip.listen.empty() != config.sip.listen.empty(), "[sip] listen, between some and none");
     return problems;
 }
 
@@ -32,7 +32,8 @@ std::optional<Error> Supervisor::Impl::write_snapshot() const {
     if (!file_name.empty()) text << std::ifstream(file_name, std::ios::binary).rdbuf();
     const std::string bytes = text.str();
     const std::string fresh = path(fresh_snapshot_name);
-    const io::Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    ::unlink(fresh.c_str());  // of one that died over it
+    const io::Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     const auto failed = [&] { return fail_errno(fresh, errno).error(); };
     if (!file) return failed();
     if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) return failed();
@@ -47,11 +48,15 @@ std::optional<Error> Supervisor::Impl::put_snapshot() const {
 
 /// First everything that may fail, none of which is seen from outside; then what cannot fail. The log comes before all
 /// and is put back: its old file is still open elsewhere.
-config::Problems Supervisor::Impl::take_over(const config::Loaded& fresh) {
+config::Problems Supervisor::Impl::take_over(config::Loaded& fresh) {
     if (const auto done = log::configure(daemon::log_settings(fresh.config.log, "natkit")); !done) {
         return {{done.error().code, "", "[log] target: " + done.error().message}};
     }
     config::Problems problems;
+    if (const auto host = io::host_addresses(); host && written.sip.listen == fresh.written.sip.listen) {
+        auto& listen = fresh.config.sip.listen;  // what an interface that is away has lost meanwhile is not given up
+        listen = presence.with_gone(std::move(listen), config.sip.listen, *host);
+    }
     auto change = listeners.prepare(fresh.config.sip.listen);
     if (!change) problems = std::move(change.error());
     auto metrics = open_metrics(fresh.config.control);
@@ -79,7 +84,8 @@ void Supervisor::Impl::reload(std::function<void(const config::Problems&)> done)
     const auto finish = [this, done = std::move(done)](config::Problems problems) {
         for (const Error& problem : problems) log.failures("not reloaded: " + natkit::to_string(problem));
         if (problems.empty()) log.major("configuration read again");
-        notifier.ready(summary());
+        told_state = summary();
+        notifier.ready(*told_state);
         done(problems);
     };
     auto loaded = check(options.source);
@@ -91,7 +97,11 @@ void Supervisor::Impl::reload(std::function<void(const config::Problems&)> done)
         return finish(std::move(problems));
     }
     config = std::move(loaded->config);
+    written = std::move(loaded->written);
     log.set_level(config.sip.log_level);
+    if (const auto host = io::host_addresses()) note_presence(*host);
+    look_again_in_time();
+    start_and_stop_workers();
     tell_workers(finish);
 }
 
@@ -117,17 +127,18 @@ void Supervisor::Impl::tell_workers(std::function<void(config::Problems)> done) 
             }
             round->finish();
         };
-        ++round->waiting;
-        worker->client().request("reload", nullptr, told);
-        if (!needs_sockets(worker->name())) continue;
-        auto sockets = listeners.duplicates();
-        if (!sockets) {
-            round->problems.push_back(sockets.error());
-            continue;
+        if (needs_sockets(worker->name())) {  // first: what they mean for the host follows from them
+            auto sockets = listeners.duplicates();
+            if (!sockets) {
+                round->problems.push_back(sockets.error());
+                continue;
+            }
+            ++round->waiting;
+            worker->client().request("adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
+                                     [told](const Result<Json>& reply, const std::vector<io::Fd>&) { told(reply); });
         }
         ++round->waiting;
-        worker->client().request("adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
-                                 [told](const Result<Json>& reply, const std::vector<io::Fd>&) { told(reply); });
+        worker->client().request("reload", nullptr, told);
     }
     round->finish();
 }

@@ -38,21 +38,24 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-Supervisor::Impl::Impl(io::Loop& on, Options with, config::Config from)
+Supervisor::Impl::Impl(io::Loop& on, Options with, config::Loaded from)
     : loop(on),
       options(std::move(with)),
-      config(std::move(from)),
+      config(std::move(from.config)),
+      written(std::move(from.written)),
       log("NATKIT", config.sip.log_level),
       runtime_dir(folder_of(config.control.socket)),
       started(on.now()),
       notifier(on),
       drain_timer(on, [this] { look_at_drain(); }),
-      address_timer(on, [this] { look_at_addresses(); }) {}
+      address_timer(on, [this] { look_at_addresses(); }),
+      workers_timer(on, [this] { put_away_workers(); }) {}
 
 std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(io::Loop& loop, Options options,
                                                                                config::Loaded loaded) {
     std::unique_ptr<Supervisor> supervisor(new Supervisor);
-    supervisor->impl_ = std::make_unique<Impl>(loop, std::move(options), std::move(loaded.config));
+    const auto places = std::move(loaded.places);
+    supervisor->impl_ = std::make_unique<Impl>(loop, std::move(options), std::move(loaded));
     Impl& impl = *supervisor->impl_;
     if (auto problem = impl.make_folders()) return std::unexpected(config::Problems{std::move(*problem)});
     auto server = control::Server::listen(loop, impl.config.control.socket);
@@ -82,11 +85,11 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
         if (problem) problems.push_back(std::move(*problem));
     }
     if (!problems.empty()) {
-        config::locate(problems, loaded.places);
+        config::locate(problems, places);
         return std::unexpected(std::move(problems));
     }
     impl.sockets_open = true;
-    impl.look_at_addresses();
+    impl.watch_addresses();
     for (auto& [worker, ready] : std::exchange(impl.waiting_for_sockets, {})) impl.hand_over_sockets(*worker, ready);
     for (auto& worker : impl.workers) {
         if (impl.stopping) break;  // one could not even be started
@@ -112,6 +115,10 @@ std::optional<Error> Supervisor::Impl::make_folders() {
     };
     if (const auto done = make_folder(runtime_dir, made_runtime_dir); !done) {
         return explained("[control] socket", done.error());
+    }
+    // The workers' configuration lies there, and their sockets.
+    if (const auto own = io::check_private_folder(runtime_dir, config.daemon.user); !own) {
+        return explained("[control] socket", own.error());
     }
     if (!config.registrar.state.empty()) {
         bool made = false;
@@ -140,7 +147,7 @@ std::optional<Error> Supervisor::Impl::drop_privileges() const {
 void Supervisor::Impl::make_workers() {
     for (const std::string name : programs) {
         // Without SIP there is a relay for others, and nothing else.
-        if (needs_sockets(name) && config.sip.listen.empty()) continue;
+        if ((needs_sockets(name) && !config::wants_sip(written)) || find(name) != nullptr) continue;
         Worker::Spec spec{
             .name = name, .argv = {options.program_dir + "/" + name, "serve"}, .socket = path(name + ".sock")};
         const std::vector<std::string> arguments = {
@@ -155,8 +162,34 @@ void Supervisor::Impl::make_workers() {
                 .on_connected = [this](Worker& worker,
                                        std::function<void(bool)> ready) { hand_over_sockets(worker, ready); },
                 .on_running = [this](Worker& worker) { on_worker_running(worker); },
-                .on_unusable = [this](Worker& worker) { on_worker_unusable(worker); },
+                .on_unusable = [this](Worker& worker) { return on_worker_unusable(worker); },
+                .on_troubles = [this](Worker&) { tell_state(); },
                 .on_stopped = [this](Worker&) { on_worker_stopped(); }}));
+        if (counting) watch(*workers.back());
+    }
+}
+
+bool Supervisor::Impl::wanted(const Worker& worker) const {
+    return !needs_sockets(worker.name()) || config::wants_sip(written);
+}
+
+void Supervisor::Impl::start_and_stop_workers() {
+    make_workers();
+    for (auto& worker : workers) {
+        if (!wanted(*worker)) {
+            worker->stop();
+        } else if (worker->state() == Worker::State::stopped) {
+            worker->start();
+        }
+    }
+}
+
+/// Not from the worker's own callback. What was unwanted when it was told to end may be wanted again.
+void Supervisor::Impl::put_away_workers() {
+    if (stopping) return;
+    std::erase_if(workers, [this](const auto& one) { return !wanted(*one) && one->state() == Worker::State::stopped; });
+    for (auto& worker : workers) {
+        if (worker->state() == Worker::State::stopped) worker->start();
     }
 }
 
@@ -187,56 +220,71 @@ void Supervisor::Impl::hand_over_sockets(Worker& worker, std::function<void(bool
         log.failures("sockets for " + worker.name() + ": " + to_string(sockets.error()));
         return ready(false);
     }
-    worker.client().request(
-        "adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
-        [this, &worker, ready = std::move(ready)](const Result<Json>& reply, const std::vector<io::Fd>&) {
-            if (!reply) log.failures(worker.name() + " takes no sockets: " + to_string(reply.error()));
-            ready(reply.has_value());
-        });
+    worker.client().request("adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
+                            [this, &worker, given = listeners.names(), ready = std::move(ready)](
+                                const Result<Json>& reply, const std::vector<io::Fd>&) {
+                                if (!reply)
+                                    log.failures(worker.name() + " takes no sockets: " + to_string(reply.error()));
+                                if (reply && given != listeners.names())
+                                    return hand_over_sockets(worker, ready);  // others came meanwhile
+                                ready(reply.has_value());
+                            });
 }
 
 void Supervisor::Impl::on_worker_running(Worker& worker) {
     log.low_level(worker.name() + " runs (process " + std::to_string(worker.pid()) + ")");
     if (server->watched()) server->publish(component(worker));
     if (draining && worker.name() == "sipedge") drain();  // it has forgotten
-    const bool all = std::ranges::all_of(workers, [](const auto& w) { return w->state() == Worker::State::running; });
-    if (!all) return;
-    if (announced) return renew_next();
+    const bool all = std::ranges::all_of(
+        workers, [this](const auto& w) { return w->state() == Worker::State::running || !wanted(*w); });
+    if (!all) return tell_state();
+    if (announced) {
+        tell_state();
+        return renew_next();
+    }
     announced = true;
-    log.major(summary());
-    notifier.ready(summary());
+    told_state = summary();
+    log.major(*told_state);
+    notifier.ready(*told_state);
     if (options.on_ready) options.on_ready();
     renew_next();
 }
 
-void Supervisor::Impl::look_at_addresses() {
-    address_timer.start_in(1s);
-    const auto host = io::host_addresses();
-    if (!host) return;
-    for (const config::Listen& listen : config.sip.listen) {
-        const IpAddress& address = listen.endpoint.address;
-        const bool there =
-            std::ranges::any_of(*host, [&](const HostAddress& own) { return own.up && own.address == address; });
-        if (there && missing_addresses.erase(address) > 0) {
-            log.major(natkit::to_string(address) + " is an address of this host again");
-        } else if (!there && missing_addresses.insert(address).second) {
-            log.failures(natkit::to_string(address) +
-                         " is no longer an address of this host (interface down?): its side cannot be reached");
-        }
+std::vector<std::string> Supervisor::Impl::troubles() const {
+    std::vector<std::string> list;
+    if (config::wants_sip(written) && sockets_open && listeners.names().empty()) {
+        list.emplace_back("no address yet: SIP is served once this host has one to listen on");
     }
+    for (const auto& worker : workers) {
+        for (std::string& one : worker->troubles()) list.push_back(std::move(one));
+    }
+    return list;
 }
 
 std::string Supervisor::Impl::summary() const {
-    std::string text = "running:";
+    std::string text;
+    for (const std::string& trouble : troubles()) text += (text.empty() ? "degraded: " : "; ") + trouble;
+    text += text.empty() ? "running:" : ". Running:";
     for (const std::string& name : listeners.names()) text += " " + name;
     return text;
 }
 
-void Supervisor::Impl::on_worker_unusable(Worker& worker) {
-    if (announced) return;  // it failed later, at a reload say: the others go on
+void Supervisor::Impl::tell_state() {
+    if (!announced || stopping) return;
+    std::string text = summary();
+    if (text == told_state) return;
+    notifier.status(text);
+    told_state = std::move(text);
+}
+
+/// At the start that is a mistake in the configuration, and natkit ends. One that fails later, at a reload say, is
+/// tried again: the others go on.
+bool Supervisor::Impl::on_worker_unusable(Worker& worker) {
+    if (announced) return false;
     log.crashes(worker.name() + " cannot run; its message is above");
     good = false;
     stop();
+    return true;
 }
 
 void Supervisor::Impl::drain() {
@@ -274,6 +322,7 @@ void Supervisor::Impl::stop() {
 }
 
 void Supervisor::Impl::on_worker_stopped() {
+    if (!stopping) workers_timer.start_in(Duration::zero());
     if (!stopping || stopped || !std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); }))
         return;
     stopped = true;

@@ -7,8 +7,10 @@
 
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/supervise/listeners.hpp"
+#include "natkit/engine/supervise/presence.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/engine/supervise/worker.hpp"
+#include "natkit/io/address_watch.hpp"
 #include "natkit/io/http.hpp"
 #include "notify.hpp"
 #include "tally.hpp"
@@ -33,6 +35,7 @@ struct Supervisor::Impl {
     io::Loop& loop;
     Options options;
     config::Config config;
+    config::Config written;  ///< the same before it was fitted to this host
     log::Logger log;
     std::string runtime_dir;
     bool made_runtime_dir = false;
@@ -53,12 +56,17 @@ struct Supervisor::Impl {
     bool good = true;
     bool announced = false;
     std::vector<control::Reply> waiting_for_stop;
+    Presence presence;
+    std::unique_ptr<io::AddressWatch> address_watch;
     io::Timer address_timer;
-    std::set<IpAddress> missing_addresses;  ///< of listeners, not on this host at the moment
+    bool retell = false;                    ///< not all workers know the addresses of now
+    std::set<std::string> unopened;         ///< listeners that cannot be opened, and were said to be so
+    std::optional<std::string> told_state;  ///< what systemd was told last
+    io::Timer workers_timer;                ///< to put away those that have ended
     std::size_t renewed = 0;                ///< of `workers`, by the installed programs
     std::vector<control::Reply> waiting_for_renewal;
 
-    Impl(io::Loop& on, Options with, config::Config from);
+    Impl(io::Loop& on, Options with, config::Loaded from);
 
     [[nodiscard]] std::string path(const std::string& name) const { return runtime_dir + "/" + name; }
     [[nodiscard]] std::optional<Error> make_folders();
@@ -67,20 +75,36 @@ struct Supervisor::Impl {
     /// The configuration for the workers, under another name until put_snapshot().
     [[nodiscard]] std::optional<Error> write_snapshot() const;
     [[nodiscard]] std::optional<Error> put_snapshot() const;
+    /// A worker for each program that is wanted and has none.
     void make_workers();
+    [[nodiscard]] bool wanted(const Worker& worker) const;
+    /// After a reload between SIP and none: starts who is missing, ends who is not wanted.
+    void start_and_stop_workers();
+    void put_away_workers();
     /// Gets the SIP sockets back from workers that outlived the last natkit.
     void take_sockets_back();
     void clean_up();
 
     void hand_over_sockets(Worker& worker, std::function<void(bool)> ready);
     void on_worker_running(Worker& worker);
+    /// What does not work as it should, a text each; empty: all is well.
+    [[nodiscard]] std::vector<std::string> troubles() const;
     [[nodiscard]] std::string summary() const;
-    void on_worker_unusable(Worker& worker);
+    /// Tells systemd, if what there is to tell is new.
+    void tell_state();
+    [[nodiscard]] bool on_worker_unusable(Worker& worker);
     /// `natkit renew`: natkit becomes the installed program, then each worker does.
     void renew(const std::string& token, const control::Reply& reply);
     void renew_next();
-    /// Says when an address that is listened on goes from this host, and when it is back.
+    /// Follows the addresses of this host: opens listeners when theirs have come, says what came and went, and tells
+    /// the workers.
+    void watch_addresses();
     void look_at_addresses();
+    void note_presence(const std::vector<HostAddress>& host);
+    void note_opened(const std::vector<std::string>& opened, const std::vector<Error>& problems);
+    void look_again_in_time();
+    /// Listeners whose addresses the host does not have at present, open or not.
+    [[nodiscard]] std::vector<std::string> without_address() const;
     /// No new calls; ends when the last one does.
     void drain();
     void look_at_drain();
@@ -92,7 +116,7 @@ struct Supervisor::Impl {
     void reload(std::function<void(const config::Problems&)> done);
     /// What cannot change while natkit runs.
     [[nodiscard]] config::Problems fixed_changes(const config::Config& fresh) const;
-    [[nodiscard]] config::Problems take_over(const config::Loaded& fresh);
+    [[nodiscard]] config::Problems take_over(config::Loaded& fresh);
     /// What a reload would do: every problem, or what would change, and which registered clients would change place.
     void preview(const control::Reply& reply);
     void tell_workers(std::function<void(config::Problems)> done);

@@ -122,6 +122,16 @@ std::vector<Family> Tally::families(const Json& status) const {
     families.push_back({.name = "natkit_uptime_seconds",
                         .help = "Age of natkit's process.",
                         .samples = {{.labels = {}, .value = number_of(status, "uptime_s")}}});
+    const auto count = [&status](const char* key) {
+        const auto list = status.find(key);
+        return list == status.end() ? 0.0 : static_cast<double>(list->size());
+    };
+    families.push_back({.name = "natkit_troubles",
+                        .help = "What does not work as it should; natkit status says what. Not 0: degraded.",
+                        .samples = {{.labels = {}, .value = count("degraded")}}});
+    families.push_back({.name = "natkit_listeners_without_address",
+                        .help = "Listeners whose address this host does not have at present.",
+                        .samples = {{.labels = {}, .value = count("no_address")}}});
     if (const auto components = status.find("components"); components != status.end()) {
         add_components(*components, families);
         add_copied(*components, families);

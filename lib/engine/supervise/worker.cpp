@@ -72,10 +72,9 @@ void Worker::start() {
     started_ = loop_.now();
     ++generation_;
     if (!process) {
-        log_.failures(to_string(process.error()));
         state_ = State::failed;
-        if (!ever_ran_) handlers_.on_unusable(*this);
-        return;
+        if (ever_ran_ || !handlers_.on_unusable(*this)) return wait_to_start(to_string(process.error()));
+        return log_.failures(to_string(process.error()));
     }
     process_ = std::move(*process);
     state_ = State::starting;
@@ -90,10 +89,12 @@ void Worker::on_connected() {
         if (!good) return process_->kill(SIGKILL);
         state_ = State::running;
         unanswered_ = 0;
+        died_.clear();
         restart_.on_ready(loop_.now());
         if (restarts_ > 0) log_.major(spec_.name + " is back (process " + std::to_string(process_->pid()) + ")");
         ever_ran_ = true;
         if (const int number = std::exchange(late_signal_, 0); number != 0) process_->kill(number);
+        ask_status();
         handlers_.on_running(*this);
     });
 }
@@ -112,11 +113,17 @@ void Worker::look_at_life() {
     }
     if (state_ != State::running) return;
     if (unanswered_ >= most_unanswered) return give_up_on("does not answer");
+    ask_status();
+}
+
+void Worker::ask_status() {
     ++unanswered_;
     client_->set_timeout(look_every * most_unanswered);  // a late answer is a sign of life too
     client_->request("status", nullptr, [this, generation = generation_](const Result<control::Json>& reply) {
         const bool alive = reply || reply.error().code != Errc::timed_out;
-        if (alive && generation == generation_) unanswered_ = 0;
+        if (generation != generation_) return;
+        if (alive) unanswered_ = 0;
+        if (reply) learn_troubles(*reply);
     });
     client_->set_timeout(request_timeout);
 }
@@ -136,29 +143,51 @@ void Worker::on_exit(io::Process::Exit exit) {
         handlers_.on_stopped(*this);
         return;
     }
+    degraded_.clear();
     if (!ever_ran_ && exit.known && exit.signal == 0 && exit.status == exit_usage) {
         state_ = State::failed;
-        handlers_.on_unusable(*this);
-        return;
+        if (handlers_.on_unusable(*this)) return;
     }
     if (std::exchange(replacing_, false)) {
         log_.major(spec_.name + " (process " + std::to_string(ended->pid()) + ") gives way to the installed program");
         return start();
     }
-    const auto delay = restart_.on_death(loop_.now());
-    if (!delay) {
-        state_ = State::failed;
-        log_.crashes(spec_.name + " " + to_string(exit) + "; given up after " +
-                     std::to_string(Restart::most_young_deaths) +
-                     " attempts: find the cause above, then run natkit reload");
-        if (!ever_ran_) handlers_.on_unusable(*this);
-        return;
-    }
+    wait_to_start(spec_.name + " (process " + std::to_string(ended->pid()) + ") " + to_string(exit));
+}
+
+void Worker::wait_to_start(const std::string& why) {
+    const Duration delay = restart_.on_death(loop_.now());
     ++restarts_;
     state_ = State::waiting;
-    log_.failures(spec_.name + " (process " + std::to_string(ended->pid()) + ") " + to_string(exit) +
-                  "; starting it again");
-    timer_.start_in(*delay);
+    died_ = why;
+    const auto wait = std::chrono::duration_cast<std::chrono::seconds>(delay);
+    log_.failures(why + "; starting it again" + (wait > 0s ? " in " + std::to_string(wait.count()) + " s" : ""));
+    if (restart_.young_deaths() == Restart::many_young_deaths) {
+        log_.crashes(spec_.name + " has died " + std::to_string(Restart::many_young_deaths) +
+                     " times in a row: find the cause above; it is tried again for ever, in the end once a minute");
+    }
+    timer_.start_in(delay);
+    if (handlers_.on_troubles) handlers_.on_troubles(*this);
+}
+
+void Worker::learn_troubles(const control::Json& status) {
+    std::vector<std::string> told;
+    const auto found = status.is_object() ? status.find("degraded") : status.end();
+    if (status.is_object() && found != status.end()) {
+        for (const control::Json& one : *found) {
+            if (one.is_string()) told.push_back(one.get<std::string>());
+        }
+    }
+    if (told == degraded_) return;
+    degraded_ = std::move(told);
+    if (handlers_.on_troubles) handlers_.on_troubles(*this);
+}
+
+std::vector<std::string> Worker::troubles() const {
+    if (!died_.empty()) return {died_ + "; not back yet"};
+    std::vector<std::string> list;
+    for (const std::string& one : degraded_) list.push_back(spec_.name + ": " + one);
+    return list;
 }
 
 void Worker::on_time() {
@@ -201,7 +230,8 @@ void Worker::replace() {
 }
 
 void Worker::retry() {
-    if (state_ != State::failed) return;
+    if (state_ != State::waiting) return;
+    timer_.stop();
     restart_.reset();
     start();
 }

@@ -212,6 +212,48 @@ TEST_CASE("config::apply_host: what depends on the host") {
         const auto warnings = config::apply_host(c, host);
         CHECK_FALSE(c.network.lan_trusted);
         REQUIRE(warnings.size() == 1);
-        CHECK(warnings[0].message.starts_with("[network] lan: with a single interface"));
+        CHECK(warnings[0].message.starts_with("[registrar] nobody may register: with a single interface"));
+    }
+}
+
+TEST_CASE("config::apply_host: what can be run and will not be useful is told") {
+    const auto address = [](const char* text) { return IpAddress::parse(text).value(); };
+    const std::vector<HostAddress> cloud = {
+        {.interface = "eth0", .index = 2, .address = address("10.1.2.3"), .prefix = 24}};
+    const std::vector<HostAddress> edge = {
+        {.interface = "lan0", .index = 2, .address = address("192.168.10.1"), .prefix = 24},
+        {.interface = "wan0", .index = 3, .address = address("203.0.113.10"), .prefix = 24}};
+    const std::vector<HostAddress> none;
+    struct Case {
+        const char* why;
+        const std::vector<HostAddress>& host;
+        const char* text;
+        const char* want;  ///< the beginning of a warning; empty: none at all
+    };
+    const Case cases[] = {
+        {"a LAN and a WAN", edge, "", ""},
+        {"no LAN, no users", edge, "[network]\nlan=[]", "[registrar] nobody may register: there are no users"},
+        {"no LAN, and users", edge, "[network]\nlan=[]\n[registrar]\nusers=\"users\"", ""},
+        {"no LAN, and open", edge, "[network]\nlan=[]\n[registrar]\nopen=true", ""},
+        {"no LAN, and others' registrars", edge,
+         "[network]\nlan=[]\n[sip.routes]\n\"pbx.example.net\"=\"sip:203.0.113.5\"", ""},
+        {"one interface", cloud, "[sip]\nadvertise={\"10.1.2.3\"=\"203.0.113.10\"}",
+         "[registrar] nobody may register: with a single interface"},
+        {"private, and shown as it is", cloud, "[registrar]\nopen=true", "[sip] listen: 10.1.2.3 is a private address"},
+        {"private, and advertised", cloud, "[registrar]\nopen=true\n[sip]\nadvertise={\"10.1.2.3\"=\"203.0.113.10\"}",
+         ""},
+        {"private, and the LAN by its own words", cloud, "[network]\nlan=[\"10.1.2.0/24\"]\n[registrar]\nopen=true",
+         ""},
+        {"a WAN side that is private", cloud, "[network]\nlan=[\"192.168.99.0/24\"]\n[registrar]\nopen=true",
+         "[sip] listen: 10.1.2.3 is a private address"},
+        {"no address yet", none, "[registrar]\nopen=true", "[sip] listen: no address yet"},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        auto config = read(c.text)->config;
+        std::string told;
+        for (const Error& warning : config::apply_host(config, c.host)) told += warning.message + "\n";
+        CAPTURE(told);
+        CHECK((std::string_view(c.want).empty() ? told.empty() : told.find(c.want) != std::string::npos));
     }
 }

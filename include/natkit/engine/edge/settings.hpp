@@ -31,6 +31,7 @@ struct Listener {
     Endpoint advertised;  ///< what neighbours are told; differs from `bound` behind a 1:1 NAT
     Side side = Side::wan;
     std::optional<IpRange> network = {};  ///< what is directly connected to its interface
+    bool here = true;                     ///< false while its address is not the host's: nothing can be sent from it
 };
 
 enum class PathMode : std::uint8_t {
@@ -68,9 +69,9 @@ struct Settings {
     /// The listener with exactly this bound address, or null.
     [[nodiscard]] const Listener* find(sip::Transport transport, const Endpoint& bound) const noexcept;
     /// The listener of a side that reaches an address: of those whose network holds it the first, else the first one of
-    /// its family; or null.
+    /// its family; or null. One whose address is not the host's only where there is no other.
     [[nodiscard]] const Listener* find(Side side, const IpAddress& target, sip::Transport transport) const noexcept;
-    /// Tells each listener its network.
+    /// Tells each listener its network, and whether its address is the host's at present.
     void set_networks(std::span<const HostAddress> host);
     /// Whether a URI names the edge itself: one of its addresses (bound or advertised) and ports, or one of its
     /// domains.

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <vector>
 
+#include "natkit/base/host.hpp"
 #include "natkit/engine/relay/plane.hpp"
 #include "natkit/relay/ports.hpp"
 
@@ -14,7 +16,10 @@ enum class Transport : std::uint8_t { udp, tcp };
 /// The media ports of every local address: chosen, bound, given back.
 class LocalPorts {
   public:
-    LocalPorts(relay::PortRange range, std::vector<IpAddress> lan, std::vector<IpAddress> wan);
+    explicit LocalPorts(relay::PortRange range);
+    /// From now on ports are taken on these addresses; what was taken stays. Of a side and family the first one that
+    /// `host` has, else the first.
+    void set_addresses(std::vector<IpAddress> lan, std::vector<IpAddress> wan, std::span<const HostAddress> host);
 
     /// Sets a port (pair) aside on the first address of that side and family. not_found when there is no such address.
     [[nodiscard]] Result<Endpoint> reserve(relay::Side side, Family family, relay::Ports::Kind kind, Instant now);

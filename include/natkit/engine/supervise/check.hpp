@@ -6,7 +6,7 @@ namespace natkit::supervise {
 
 enum class Addresses : std::uint8_t {
     any,           ///< those of an interface that is away for the moment are no mistake
-    of_this_host,  ///< each address to listen on must be one
+    of_this_host,  ///< each address to listen on that is none is a warning
 };
 
 /// Reads the configuration and looks for all that can be wrong with it without starting anything: the text, the files

@@ -25,10 +25,16 @@ class Listeners {
     /// A set of sockets to listen on, ready to take the place of the present one. Let go, it has changed nothing.
     struct Change {
         std::vector<std::string> names;
+        std::vector<std::string> waiting;     ///< for their addresses to be the host's
         std::map<std::string, io::Fd> fresh;  ///< those of `names` that were not there
     };
-    /// Opens what of `wanted` is neither open nor offered; or every problem.
+    /// Opens what of `wanted` is neither open nor offered; or every problem. That an address is not the host's is none:
+    /// it may come.
     [[nodiscard]] std::expected<Change, std::vector<Error>> prepare(std::span<const config::Listen> wanted) const;
+    /// The same where nobody is there to choose another port: what cannot be opened waits as well, and why is added to
+    /// `problems`.
+    [[nodiscard]] Change prepare_what_can_be(std::span<const config::Listen> wanted,
+                                             std::vector<Error>& problems) const;
     /// Makes the prepared set the open one: keeps the sockets there are, takes offered ones, closes the rest. Cannot
     /// fail.
     void commit(Change change);
@@ -38,10 +44,13 @@ class Listeners {
 
     /// Listen strings in the order of the configuration, and copies of their descriptors in the same order.
     [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+    /// Those that could not be opened yet.
+    [[nodiscard]] const std::vector<std::string>& waiting() const noexcept { return waiting_; }
     [[nodiscard]] Result<std::vector<io::Fd>> duplicates() const;
 
   private:
     std::vector<std::string> names_;
+    std::vector<std::string> waiting_;
     std::map<std::string, io::Fd> sockets_;
     std::map<std::string, io::Fd> offered_;
 };

@@ -21,8 +21,8 @@ class Worker {
         stopped,
         starting,  ///< the process runs, and does not serve yet
         running,
-        waiting,  ///< died; starts again soon
-        failed,   ///< given up
+        waiting,  ///< died; starts again after a while
+        failed,   ///< could not be used from the start: natkit ends
         stopping,
     };
 
@@ -35,8 +35,11 @@ class Worker {
         /// The worker answers. It counts as running once `ready(true)` was called; `ready(false)`: it is of no use.
         std::function<void(Worker& worker, std::function<void(bool)> ready)> on_connected;
         std::function<void(Worker& worker)> on_running;
-        /// It ended before it ever ran, by exit status 2: what it said is on standard error.
-        std::function<void(Worker& worker)> on_unusable;
+        /// It ended before it ever ran, by exit status 2: what it said is on standard error. False: it is to be tried
+        /// again all the same.
+        std::function<bool(Worker& worker)> on_unusable;
+        /// What troubles() says may have changed.
+        std::function<void(Worker& worker)> on_troubles = {};
         std::function<void(Worker& worker)> on_stopped;
     };
 
@@ -49,7 +52,7 @@ class Worker {
     void stop();
     /// Ends one that runs at once, as a crash would, and starts its program, as it is installed now, in its place.
     void replace();
-    /// Another chance for one that was given up.
+    /// One that waits to be started again waits no longer.
     void retry();
     /// Sends a signal to one that runs, and to one that starts once it runs: until then it has no handler for it.
     void signal(int number);
@@ -59,6 +62,11 @@ class Worker {
     [[nodiscard]] bool over() const noexcept { return process_ == nullptr && state_ != State::waiting; }
     [[nodiscard]] pid_t pid() const noexcept { return process_ ? process_->pid() : 0; }
     [[nodiscard]] unsigned restarts() const noexcept { return restarts_; }
+    /// Why it does not do its whole work: it died and is not back, or says itself what it must do without (`degraded`
+    /// of its status, a list of texts). Empty: all is well.
+    [[nodiscard]] std::vector<std::string> troubles() const;
+    /// Reads these from its status, which was asked for.
+    void learn_troubles(const control::Json& status);
     [[nodiscard]] Duration uptime() const noexcept;
     /// How long a worker may say nothing. Far beyond what a busy machine makes of a request, as the remedy is a
     /// restart.
@@ -79,6 +87,8 @@ class Worker {
     void watch_life();
     void look_at_life();
     void give_up_on(const std::string& why);
+    void wait_to_start(const std::string& why);
+    void ask_status();
 
     io::Loop& loop_;
     Spec spec_;
@@ -98,6 +108,8 @@ class Worker {
     unsigned insistence_ = 0;
     int late_signal_ = 0;
     bool replacing_ = false;
+    std::string died_;                   ///< how, while it is not back
+    std::vector<std::string> degraded_;  ///< what it said last
     Instant started_{};
 };
 

@@ -166,3 +166,25 @@ TEST_CASE("supervise::Listeners: a socket of systemd becomes like one of ours") 
     REQUIRE_FALSE(shared);
     CHECK(shared.error().message.find("ReusePort=") != std::string::npos);
 }
+
+TEST_CASE("supervise::Listeners: what the host has no address for waits, and is opened when it can be") {
+    Listeners listeners;
+    const auto mine = free_listen();
+    const auto absent = config::Listen::parse("udp:192.0.2.77:5060").value();
+    REQUIRE(listeners.open(std::vector{absent, mine}).empty());
+    CHECK(listeners.names() == std::vector{to_string(mine)});
+    CHECK(listeners.waiting() == std::vector{to_string(absent)});
+    CHECK(listeners.duplicates()->size() == 1);
+    // A port that somebody has waits too where nobody is there to choose another; why is told.
+    const auto taken = free_listen();
+    std::vector<Error> problems;
+    {
+        const auto thief = io::open_udp(taken.endpoint).value();
+        listeners.commit(listeners.prepare_what_can_be(std::vector{absent, mine, taken}, problems));
+        CHECK(problems.size() == 1);
+        CHECK(listeners.waiting() == std::vector{to_string(absent), to_string(taken)});
+    }
+    listeners.commit(listeners.prepare_what_can_be(std::vector{absent, mine, taken}, problems));
+    CHECK(problems.size() == 1);
+    CHECK(listeners.names() == std::vector{to_string(mine), to_string(taken)});
+}
