@@ -137,6 +137,14 @@ std::string to_toml(const Config& config) {
     out.raw("stranger_ports", std::to_string(config.limits.stranger_ports));
     out.raw("outside_ports", std::to_string(config.limits.outside_ports));
     out.raw("lookups", std::to_string(config.limits.lookups));
+    out.raw("flow_requests", std::to_string(config.limits.flow_requests));
+    out.raw("source_requests", std::to_string(config.limits.source_requests));
+    out.raw("stranger_requests", std::to_string(config.limits.stranger_requests));
+    out.raw("server_requests", std::to_string(config.limits.server_requests));
+    out.raw("transactions", std::to_string(config.limits.transactions));
+    out.raw("transaction_memory", std::to_string(config.limits.transaction_memory));
+    out.raw("connections", std::to_string(config.limits.connections));
+    out.raw("source_connections", std::to_string(config.limits.source_connections));
     out.section("pinger");
     out.text("log_level", to_string(config.pinger.log_level));
     out.raw("clients_limit", std::to_string(config.pinger.clients_limit));

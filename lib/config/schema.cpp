@@ -245,6 +245,14 @@ Limits read_limits(Section section) {
     section.number("stranger_ports", limits.stranger_ports, 0, 100);
     section.number("outside_ports", limits.outside_ports, 1, 100);
     section.number("lookups", limits.lookups, 0, 10'000);
+    section.number("flow_requests", limits.flow_requests, 1, 1'000'000);
+    section.number("source_requests", limits.source_requests, 1, 1'000'000);
+    section.number("stranger_requests", limits.stranger_requests, 1, 1'000'000);
+    section.number("server_requests", limits.server_requests, 1, 1'000'000);
+    section.number("transactions", limits.transactions, 100, 1'000'000);
+    section.number("transaction_memory", limits.transaction_memory, 16, 65'536);
+    section.number("connections", limits.connections, 64, 100'000);
+    section.number("source_connections", limits.source_connections, 1, 100'000);
     section.done();
     return limits;
 }

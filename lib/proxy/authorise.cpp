@@ -26,6 +26,10 @@ bool may_send(Sender sender, Destination destination) noexcept {
     return false;
 }
 
+bool needs_password(Sender sender, Destination destination) noexcept {
+    return sender == Sender::user && (destination == Destination::trunk || destination == Destination::elsewhere);
+}
+
 bool identities_trusted(Sender sender) noexcept {
     return sender == Sender::lan || sender == Sender::server;
 }

@@ -1,6 +1,5 @@
 #include "natkit/proxy/flood.hpp"
 
-#include <algorithm>
 #include <chrono>
 
 #include "natkit/nat/networks.hpp"
@@ -9,6 +8,11 @@ namespace natkit::proxy {
 namespace {
 
 constexpr std::chrono::minutes tell_again{1};
+constexpr std::size_t most_told = 1'000;
+
+Endpoint source(const IpAddress& address) {
+    return {.address = nat::source_of(address), .port = 0};
+}
 
 }  // namespace
 
@@ -17,57 +21,45 @@ const char* to_string(FloodGate::Verdict verdict) noexcept {
     return words[static_cast<int>(verdict)];
 }
 
-void FloodGate::Bucket::fill(const Rate& rate, Instant now) {
-    const std::chrono::duration<double> passed = now - at;
-    level = std::min(rate.burst, level + std::max(passed.count(), 0.0) * rate.per_second);
-    at = now;
-}
-
-bool FloodGate::Bucket::take(const Rate& rate, Instant now) {
-    fill(rate, now);
-    if (level < 1) return false;
-    level -= 1;
-    return true;
-}
-
-/// A new bucket is full. When there are too many, those that have filled up again say nothing and go; if that does not
-/// help, all do: a flood from everywhere is met by the strangers' common bucket.
-FloodGate::Bucket& FloodGate::bucket(Buckets& buckets, const Key& key, const Rate& rate, Instant now) const {
-    const auto known = buckets.find(key);
-    if (known != buckets.end()) return known->second;
-    if (buckets.size() >= limits_.remembered) {
-        std::erase_if(buckets, [&](const auto& entry) {
-            Bucket filled = entry.second;
-            filled.fill(rate, now);
-            return filled.level >= rate.burst;
-        });
-        if (buckets.size() > limits_.remembered / 2) buckets.clear();
+FloodGate::FloodGate(const FloodLimits& limits) : limits_(limits) {
+    for (Kind* kind : {&registered_, &strange_, &servers_, &dialogs_}) {
+        *kind = {.flows = Buckets(limits.remembered), .sources = Buckets(limits.remembered)};
     }
-    return buckets.emplace(key, Bucket{.level = rate.burst, .at = now}).first->second;
 }
 
-FloodGate::Verdict FloodGate::admit(const Endpoint& remote, std::uint64_t connection, bool registered, Instant now) {
-    Verdict verdict = Verdict::pass;
-    if (!bucket(flows_, {.remote = remote, .connection = connection}, limits_.flow, now).take(limits_.flow, now)) {
-        verdict = Verdict::flow;
-    } else if (!registered) {
-        const Key address{.remote = {.address = nat::source_of(remote.address), .port = 0}, .connection = 0};
-        if (strangers_.level < 0) strangers_ = {.level = limits_.strangers.burst, .at = now};
-        if (!bucket(sources_, address, limits_.source, now).take(limits_.source, now)) {
-            verdict = Verdict::source;
-        } else if (!strangers_.take(limits_.strangers, now)) {
-            verdict = Verdict::strangers;
-        }
+/// The flow before the source: one phone that floods leaves enough to others behind its NAT.
+FloodGate::Verdict FloodGate::take(Kind& kind, const Endpoint& remote, std::uint64_t connection, Sender sender,
+                                   Instant now) const {
+    const bool counted_as_server = sender != Sender::stranger;
+    const Rate& of_source = counted_as_server ? limits_.server : limits_.source;
+    const Rate& of_flow = sender == Sender::lan || sender == Sender::server ? limits_.server : limits_.flow;
+    if (!kind.flows.take({.remote = remote, .connection = connection}, of_flow, now)) return Verdict::flow;
+    const bool left = kind.sources.take({.remote = source(remote.address), .connection = 0}, of_source, now);
+    return left ? Verdict::pass : Verdict::source;
+}
+
+FloodGate::Verdict FloodGate::admit(const Endpoint& remote, std::uint64_t connection, Sender sender, Instant now) {
+    Kind& kind = sender == Sender::stranger ? strange_ : sender == Sender::user ? registered_ : servers_;
+    Verdict verdict = take(kind, remote, connection, sender, now);
+    if (verdict == Verdict::pass && sender == Sender::stranger) {
+        if (!strangers_) strangers_.emplace(limits_.strangers, now);
+        if (!strangers_->take(limits_.strangers, now)) verdict = Verdict::strangers;
     }
     if (verdict != Verdict::pass) ++refused_;
     return verdict;
 }
 
+FloodGate::Verdict FloodGate::admit_in_dialog(const Endpoint& remote, std::uint64_t connection, Sender sender,
+                                              Instant now) {
+    const Verdict verdict = take(dialogs_, remote, connection, sender, now);
+    if (verdict == Verdict::pass) --refused_;
+    return verdict;
+}
+
 bool FloodGate::first_refusal(const IpAddress& address, Instant now) {
-    const Key key{.remote = {.address = nat::source_of(address), .port = 0}, .connection = 0};
-    if (told_.size() >= 1'000) std::erase_if(told_, [now](const auto& entry) { return entry.second <= now; });
-    if (told_.size() >= 1'000) return false;
-    const auto [entry, fresh] = told_.try_emplace(key, now + tell_again);
+    if (told_.size() >= most_told) std::erase_if(told_, [now](const auto& entry) { return entry.second <= now; });
+    if (told_.size() >= most_told) return false;
+    const auto [entry, fresh] = told_.try_emplace(source(address), now + tell_again);
     if (!fresh && entry->second > now) return false;
     entry->second = now + tell_again;
     return true;

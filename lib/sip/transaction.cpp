@@ -27,29 +27,67 @@ std::string client_key(std::string_view branch, std::string_view method) {
     return std::string(method) + '\n' + std::string(branch);
 }
 
+/// How far each may fill the layer, in percent.
+constexpr std::size_t mark(Share share) {
+    constexpr std::size_t marks[] = {50, 70, 85, 100};
+    return marks[static_cast<std::size_t>(share)];
+}
+
+/// Besides its texts: the entries of the maps that it is in, and of the timers.
+constexpr std::size_t bare_size = 600;
+
+/// What an address that has proved nothing is sent again, all transactions together.
+constexpr proxy::Rate copies_a_second{.per_second = 4, .burst = 4};
+
 }  // namespace
 
-void TransactionLayer::on_message(const Message& message, const Flow& flow, Instant now, TransactionOutput& out) {
+bool TransactionLayer::has_room(Share share, std::size_t present) const noexcept {
+    return present < limits_.most * mark(share) / 100 && bytes() < limits_.bytes / 100 * mark(share);
+}
+
+void TransactionLayer::weigh(Transaction& transaction) {
+    const std::size_t text = transaction.last == nullptr ? 0 : transaction.last->size();
+    const std::size_t size = bare_size + 2 * transaction.key.size() + text;
+    bytes_ += size - transaction.size;
+    transaction.size = size;
+}
+
+/// Whether what was sent may be sent again: who is named as the source of a spoofed request gets little of it.
+bool TransactionLayer::may_copy(const Transaction& transaction, Instant now) {
+    if (!transaction.asker.spoofable || transaction.asker.proven) return true;
+    const Endpoint address{.address = transaction.flow.remote.address, .port = 0};
+    return copies_.take({.remote = address, .connection = 0}, copies_a_second, now);
+}
+
+void TransactionLayer::on_message(const Message& message, const Flow& flow, Instant now, TransactionOutput& out,
+                                  Asker asker) {
     if (message.is_request()) {
-        on_request(message, flow, now, out);
+        on_request(message, flow, now, out, asker);
     } else {
         on_response(message, now, out);
     }
 }
 
-void TransactionLayer::on_request(const Message& message, const Flow& flow, Instant now, TransactionOutput& out) {
+void TransactionLayer::on_request(const Message& message, const Flow& flow, Instant now, TransactionOutput& out,
+                                  Asker asker) {
     const bool ack = message.method() == "ACK";
     std::string key = server_key(message, ack ? "INVITE" : message.method());
     if (ack) return on_ack(message, flow, key, now, out);
     if (const auto known = server_keys_.find(key); known != server_keys_.end()) {
         const Transaction& transaction = transactions_.at(known->second);
         // A retransmission gets the same answer again, but a 2xx to INVITE is repeated by who sent it (RFC 6026).
-        if (transaction.last != nullptr && transaction.state != State::accepted) {
+        const bool answered = transaction.last != nullptr && transaction.state != State::accepted;
+        if (answered && may_copy(transaction, now)) {
             out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
         }
         return;
     }
-    if (server_keys_.size() >= most_) return;  // the sender repeats it; by then there may be room
+    if (!has_room(asker.share, server_keys_.size())) {
+        if (flow.transport == Transport::udp) return;  // the sender repeats it; by then there may be room
+        auto busy = make_response(message, 503, reason_of(503), "busy", {{"Retry-After", "10"}});
+        out.packets.push_back({.flow = flow, .bytes = std::make_shared<const std::string>(std::move(busy))});
+        return;
+    }
     const bool invite = message.method() == "INVITE";
     const TransactionId id = next_id_ | 1;
     next_id_ += 2;
@@ -57,11 +95,28 @@ void TransactionLayer::on_request(const Message& message, const Flow& flow, Inst
     transaction.kind = invite ? Kind::invite_server : Kind::server;
     transaction.flow = flow;
     transaction.key = key;
+    transaction.asker = asker;
+    weigh(transaction);
     server_keys_.emplace(std::move(key), id);
     // Nobody may forget to answer: an abandoned transaction ends by itself.
     end_in(id, transaction, invite ? 2 * timers_.c : 64 * timers_.t1, now);
-    if (invite) respond(id, 100, make_response(message, 100, reason_of(100), {}), now, out);
     out.events.emplace_back(RequestEvent{.server = id, .message = message, .flow = flow});
+}
+
+void TransactionLayer::trying(const RequestEvent& event, Instant now, TransactionOutput& out) {
+    const auto found = transactions_.find(event.server);
+    if (found == transactions_.end() || found->second.kind != Kind::invite_server) return;
+    if (found->second.state != State::trying) return;
+    respond(event.server, 100, make_response(event.message, 100, reason_of(100), {}), now, out);
+}
+
+bool TransactionLayer::refuse(TransactionId server, std::string bytes, TransactionOutput& out) {
+    const auto found = transactions_.find(server);
+    if (found == transactions_.end() || found->second.state != State::trying) return false;
+    if (!found->second.asker.spoofable) return false;
+    out.packets.push_back({.flow = found->second.flow, .bytes = std::make_shared<const std::string>(std::move(bytes))});
+    erase(server);
+    return true;
 }
 
 void TransactionLayer::on_ack(const Message& message, const Flow& flow, const std::string& key, Instant now,
@@ -74,6 +129,7 @@ void TransactionLayer::on_ack(const Message& message, const Flow& flow, const st
         transaction->state = State::confirmed;
         transaction->repeat_at.reset();
         transaction->last.reset();
+        weigh(*transaction);
         end_in(known->second, *transaction, reliable(*transaction) ? std::chrono::milliseconds(0) : timers_.t4, now);
     }
 }
@@ -86,6 +142,7 @@ bool TransactionLayer::respond(TransactionId server, int status, std::string byt
     const bool invite = transaction.kind == Kind::invite_server;
     const bool late_success = invite && transaction.state == State::accepted && status >= 200 && status < 300;
     if (transaction.state != State::trying && transaction.state != State::proceeding && !late_success) return false;
+    if (late_success && !may_copy(transaction, now)) return true;
     transaction.last = std::make_shared<const std::string>(std::move(bytes));
     out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
     if (status < 200) {
@@ -102,12 +159,13 @@ bool TransactionLayer::respond(TransactionId server, int status, std::string byt
         end_in(server, transaction, lingers ? 64 * timers_.t1 : std::chrono::milliseconds(0), now);  // timers H, J
         if (invite && !reliable(transaction)) repeat_in(server, transaction, timers_.t1, now);       // timer G
     }
+    weigh(transaction);
     return true;
 }
 
 Result<TransactionId> TransactionLayer::request(const Sent& sent, const Flow& flow, Instant now, TransactionOutput& out,
                                                 std::optional<std::chrono::milliseconds> patience) {
-    if (client_keys_.size() >= most_) return fail(Errc::exhausted, "too many transactions");
+    if (!has_room(sent.share, client_keys_.size())) return fail(Errc::exhausted, "too many transactions");
     const bool invite = sent.method == "INVITE";
     const TransactionId id = next_id_ & ~TransactionId{1};
     next_id_ += 2;
@@ -116,6 +174,7 @@ Result<TransactionId> TransactionLayer::request(const Sent& sent, const Flow& fl
     transaction.flow = flow;
     transaction.key = client_key(sent.branch, sent.method);
     transaction.last = sent.bytes;
+    weigh(transaction);
     client_keys_.emplace(transaction.key, id);
     if (reliable(transaction)) clients_of_flow_.emplace(to_string(flow), id);
     out.packets.push_back({.flow = flow, .bytes = transaction.last});
@@ -134,6 +193,16 @@ void TransactionLayer::expect_end(TransactionId client, Instant now) {
 std::optional<TransactionId> TransactionLayer::find_cancelled(const Message& cancel) const {
     const auto found = server_keys_.find(server_key(cancel, "INVITE"));
     return found == server_keys_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool TransactionLayer::is_answer(const Message& response) const {
+    const auto& via = response.top_via();
+    const auto& cseq = response.cseq();
+    return via && cseq && client_keys_.contains(client_key(via->branch, cseq->method));
+}
+
+void TransactionLayer::add_connections(std::unordered_set<std::uint64_t>& connections) const {
+    for (const auto& [id, transaction] : transactions_) connections.insert(transaction.flow.connection);
 }
 
 void TransactionLayer::on_response(const Message& message, Instant now, TransactionOutput& out) {
@@ -155,6 +224,7 @@ void TransactionLayer::on_response(const Message& message, Instant now, Transact
         transaction.last.reset();
         end_in(id, transaction, reliable(transaction) ? std::chrono::milliseconds(0) : timers_.t4, now);  // timer K
     }
+    weigh(transaction);
     out.events.emplace_back(ResponseEvent{.client = id, .message = message});
 }
 
@@ -186,6 +256,7 @@ void TransactionLayer::on_invite_response(TransactionId id, Transaction& transac
         transaction.state = State::proceeding;
     }
     transaction.repeat_at.reset();
+    weigh(transaction);
     out.events.emplace_back(ResponseEvent{.client = id, .message = message});
 }
 
@@ -204,7 +275,7 @@ void TransactionLayer::on_time(Instant now, TransactionOutput& out) {
 }
 
 void TransactionLayer::repeat(Transaction& transaction, Instant now, TransactionOutput& out) {
-    out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
+    if (may_copy(transaction, now)) out.packets.push_back({.flow = transaction.flow, .bytes = transaction.last});
     const bool doubles_on = transaction.kind == Kind::invite_client;  // timer A has no ceiling but timer B
     transaction.interval = doubles_on ? 2 * transaction.interval : std::min(2 * transaction.interval, timers_.t2);
     transaction.repeat_at = now + transaction.interval;
@@ -248,6 +319,7 @@ void TransactionLayer::erase(TransactionId id) {
         const auto mine = std::find_if(first, last, [id](const auto& entry) { return entry.second == id; });
         if (mine != last) clients_of_flow_.erase(mine);
     }
+    bytes_ -= found->second.size;
     transactions_.erase(found);
 }
 

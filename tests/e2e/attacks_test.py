@@ -86,7 +86,12 @@ def toll_calls(net):
                   stranger.request("INVITE", uri, from_uri="sip:bob@example.com", headers=[wrong]), 407)
     field.untouched()
     field.register(bob)
-    bob.send(bob.request("INVITE", uri))
+    # The source of a datagram is no password, registered or not: what costs money is asked for one each time.
+    challenge = bob.ask(bob.request("INVITE", uri))
+    lab.require(challenge.startswith("SIP/2.0 407"), f"a toll call by the flow alone: {challenge}")
+    field.trunk.silence(0.3)
+    good = raw_sip.credentials(challenge, "INVITE", uri, "bob", "secret")
+    bob.send(bob.request("INVITE", uri, headers=[good], cseq=2))
     field.trunk.wait("INVITE sip:.1900")
     field.refused(bob, "another user by bob's flow", bob.request("INVITE", uri, from_uri="sip:alice@example.com"), 407)
     field.alice.send(field.alice.request("INVITE", uri))

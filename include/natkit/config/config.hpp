@@ -162,12 +162,20 @@ struct Daemon {
 
 /// [limits]: what one sender can ask for, so that others are left enough.
 struct Limits {
-    unsigned streams = 16;            ///< media streams of a session description
-    unsigned stranger_streams = 200;  ///< relayed streams of the calls of one stranger (IPv6: of a /64)
-    unsigned user_streams = 400;      ///< of the calls of one user
-    unsigned stranger_ports = 50;     ///< percent of the media ports for all strangers' calls
-    unsigned lookups = 30;            ///< of names in session descriptions, a minute for one sender
-    unsigned outside_ports = 90;      ///< percent of the media ports for all calls but the LAN's
+    unsigned streams = 16;              ///< media streams of a session description
+    unsigned stranger_streams = 200;    ///< relayed streams of the calls of one stranger (IPv6: of a /64)
+    unsigned user_streams = 400;        ///< of the calls of one user
+    unsigned stranger_ports = 50;       ///< percent of the media ports for all strangers' calls
+    unsigned lookups = 30;              ///< of names in session descriptions, a minute for one sender
+    unsigned outside_ports = 90;        ///< percent of the media ports for all calls but the LAN's
+    unsigned flow_requests = 100;       ///< a second, of one flow
+    unsigned source_requests = 300;     ///< a second, of one address that nobody is registered by
+    unsigned stranger_requests = 1000;  ///< a second, of all addresses that nobody is registered by
+    unsigned server_requests = 1000;    ///< a second, of one server, LAN address, address of registered phones
+    unsigned transactions = 50'000;     ///< of each kind
+    unsigned transaction_memory = 256;  ///< MB
+    unsigned connections = 8192;        ///< TCP and TLS
+    unsigned source_connections = 256;  ///< of one address, that nobody is registered by
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 

@@ -42,6 +42,10 @@ struct Facts {
 /// Whether `sender` may have a request forwarded to `destination`.
 [[nodiscard]] bool may_send(Sender sender, Destination destination) noexcept;
 
+/// Whether a user's flow alone does not let a request go there, where its packets may be another's: what costs money or
+/// can be aimed at anybody is for who shows a password with the request.
+[[nodiscard]] bool needs_password(Sender sender, Destination destination) noexcept;
+
 /// Whether what the sender says about identities (P-Asserted-Identity and the like) is passed on.
 [[nodiscard]] bool identities_trusted(Sender sender) noexcept;
 

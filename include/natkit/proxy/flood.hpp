@@ -1,74 +1,69 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 
 #include "natkit/base/endpoint.hpp"
 #include "natkit/base/time.hpp"
+#include "natkit/proxy/authorise.hpp"
+#include "natkit/proxy/rates.hpp"
 
 namespace natkit::proxy {
 
-/// Requests a second, and how many more may come at once.
-struct Rate {
-    double per_second = 0;
-    double burst = 0;
-};
-
+/// How many requests may come. A source is an address, and for IPv6 its /64 (nat::source_of()).
 struct FloodLimits {
-    Rate flow{.per_second = 100, .burst = 200};    ///< of one flow
-    Rate source{.per_second = 300, .burst = 600};  ///< of one nat::source_of(), all flows that nobody is registered by
+    Rate flow{.per_second = 100, .burst = 200};         ///< of one flow
+    Rate source{.per_second = 300, .burst = 600};       ///< of one source, all flows that nobody is registered by
     Rate strangers{.per_second = 1000, .burst = 2000};  ///< of all flows that nobody is registered by
+    Rate server{.per_second = 1000, .burst = 2000};     ///< of one server, of one LAN address; of one source, all
+                                                        ///< flows that somebody is registered by
     std::size_t remembered = 20'000;                    ///< flows, and as many sources
+
+    friend bool operator==(const FloodLimits&, const FloodLimits&) = default;
 };
 
-/// Whose requests are looked at: no flow, no address and not all strangers together can take more than their share, so
-/// that what others need is left: transactions above all, which are bounded. Pure, bounded; O(1) a request.
+/// Whose requests are looked at: no flow, no source and not all strangers together can take more than their share, so
+/// that what others need is left: transactions above all, which are bounded. Nobody is without a limit: a server's
+/// address can be spoofed, and a LAN phone can be anybody's. Pure, bounded; O(1) a request.
 class FloodGate {
   public:
     enum class Verdict : std::uint8_t {
         pass,
         flow,       ///< refused: too many from this flow
-        source,     ///< too many from this address
+        source,     ///< too many from this source
         strangers,  ///< too many from all strangers together
     };
 
-    explicit FloodGate(const FloodLimits& limits = {}) : limits_(limits) {}
+    explicit FloodGate(const FloodLimits& limits = {});
 
-    /// One request. `registered`: somebody is registered by this flow, and only the flow's own limit holds.
-    [[nodiscard]] Verdict admit(const Endpoint& remote, std::uint64_t connection, bool registered, Instant now);
+    /// One request. `sender`: `user` where somebody is registered by this flow.
+    [[nodiscard]] Verdict admit(const Endpoint& remote, std::uint64_t connection, Sender sender, Instant now);
+    /// One that admit() has refused, inside a dialog of its sender's: as many again, and the other strangers do not
+    /// count. So a flood in the name of a source does not keep it from ending its calls.
+    [[nodiscard]] Verdict admit_in_dialog(const Endpoint& remote, std::uint64_t connection, Sender sender, Instant now);
 
-    /// True for the first refusal of an address, or of its /64, in a minute: time for a line in the log.
+    /// Other limits from now on; what was taken stays taken.
+    void set_limits(const FloodLimits& limits) { limits_ = limits; }
+
+    /// True for the first refusal of a source in a minute: time for a line in the log.
     [[nodiscard]] bool first_refusal(const IpAddress& address, Instant now);
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 
   private:
-    /// A bucket that fills with time, and that each request takes one out of.
-    struct Bucket {
-        double level = 0;
-        Instant at{};
+    /// Each of the senders that share an address has buckets of its own there.
+    struct Kind {
+        Buckets flows;
+        Buckets sources;
+    };
 
-        void fill(const Rate& rate, Instant now);
-        bool take(const Rate& rate, Instant now);
-    };
-    struct Key {
-        Endpoint remote;  ///< port 0: the address alone
-        std::uint64_t connection = 0;
-        friend bool operator==(const Key&, const Key&) = default;
-    };
-    struct KeyHash {
-        std::size_t operator()(const Key& key) const noexcept {
-            return EndpointHash()(key.remote) ^ static_cast<std::size_t>(key.connection * 0x9e3779b97f4a7c15ULL);
-        }
-    };
-    using Buckets = std::unordered_map<Key, Bucket, KeyHash>;
-
-    Bucket& bucket(Buckets& buckets, const Key& key, const Rate& rate, Instant now) const;
+    [[nodiscard]] Verdict take(Kind& kind, const Endpoint& remote, std::uint64_t connection, Sender sender,
+                               Instant now) const;
 
     FloodLimits limits_;
-    Buckets flows_;
-    Buckets sources_;
-    Bucket strangers_{.level = -1, .at = {}};
-    std::unordered_map<Key, Instant, KeyHash> told_;
+    Kind registered_, strange_, servers_, dialogs_;
+    std::optional<Bucket> strangers_;
+    std::unordered_map<Endpoint, Instant, EndpointHash> told_;
     std::uint64_t refused_ = 0;
 };
 

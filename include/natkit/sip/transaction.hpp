@@ -5,11 +5,13 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
 #include "natkit/base/deadlines.hpp"
 #include "natkit/base/time.hpp"
+#include "natkit/proxy/rates.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/message.hpp"
 
@@ -25,6 +27,30 @@ struct TransactionTimers {
     std::chrono::milliseconds c{185'000};  ///< timer C: more than three minutes (section 16.6 step 11)
 };
 
+/// Who a transaction is for. What the layer has room for is filled by each only up to its mark, so that the others
+/// find some left.
+enum class Share : std::uint8_t {
+    stranger,  ///< up to 50 %
+    party,     ///< servers, and parties of a dialog: up to 70 %
+    user,      ///< flows that somebody is registered by: up to 85 %
+    lan,       ///< all of it
+};
+
+struct TransactionLimits {
+    std::size_t most = 50'000;                   ///< server transactions, and as many client transactions
+    std::size_t bytes = std::size_t{256} << 20;  ///< that transactions and what is kept with them may take
+
+    friend bool operator==(const TransactionLimits&, const TransactionLimits&) = default;
+};
+
+/// What the layer is told of a request's sender.
+struct Asker {
+    Share share = Share::lan;
+    /// Its address may be spoofed: own failures go there statelessly, and few copies of others.
+    bool spoofable = false;
+    bool proven = false;  ///< it has answered something that was sent there: as many copies as RFC 3261 says
+};
+
 /// Bytes to put on a flow.
 struct Packet {
     Flow flow;
@@ -35,7 +61,8 @@ struct Packet {
 struct Sent {
     std::shared_ptr<const std::string> bytes;
     std::string method;
-    std::string branch;  ///< of its top Via
+    std::string branch;        ///< of its top Via
+    Share share = Share::lan;  ///< whose request it is
 };
 
 /// What the layer tells its user.
@@ -69,19 +96,35 @@ struct TransactionOutput {
 
 /// The transaction layer of RFC 3261 section 17 with the corrections of RFC 6026, over any number of flows. Sans-I/O:
 /// time is an argument, and everything it wants is in the output. Retransmissions are only sent over UDP flows.
-/// Bounded: past `most` transactions of either kind a new one is refused.
+/// Bounded in transactions of either kind and in bytes: what is one too many over UDP is dropped, since its sender
+/// repeats it, and over a connection answered with 503.
 class TransactionLayer {
   public:
-    explicit TransactionLayer(const TransactionTimers& timers = {}, std::size_t most = 50'000)
-        : timers_(timers), most_(most) {}
+    explicit TransactionLayer(const TransactionTimers& timers = {}, const TransactionLimits& limits = {})
+        : timers_(timers), limits_(limits) {}
 
-    /// A message that passed check(), as it arrived. Retransmissions are answered here; an INVITE gets its 100 at
-    /// once. Responses that belong to no transaction of ours are dropped.
-    void on_message(const Message& message, const Flow& flow, Instant now, TransactionOutput& out);
+    /// A message that passed check(), as it arrived. Retransmissions are answered here. Responses that belong to no
+    /// transaction of ours are dropped. Whoever handles the RequestEvent of an INVITE calls trying() then.
+    void on_message(const Message& message, const Flow& flow, Instant now, TransactionOutput& out, Asker asker = {});
+
+    /// The 100 of an INVITE that its handling has not answered (RFC 3261 section 17.2.1).
+    void trying(const RequestEvent& event, Instant now, TransactionOutput& out);
+
+    /// A failure of our own, sent once, and the transaction is over: each copy of the request is a new one, and gets
+    /// the same (RFC 3261 section 8.2.7). False, and nothing is done, unless the sender is spoofable and has been sent
+    /// nothing yet. Its ACK comes as an AckEvent.
+    [[nodiscard]] bool refuse(TransactionId server, std::string bytes, TransactionOutput& out);
 
     /// Sends a response in a server transaction; false when the transaction is gone. A 2xx to an INVITE may be sent
     /// several times (late 2xx of forks).
     bool respond(TransactionId server, int status, std::string bytes, Instant now, TransactionOutput& out);
+
+    /// Other limits from now on; what is there stays.
+    void set_limits(const TransactionLimits& limits) { limits_ = limits; }
+    /// What the user keeps for transactions besides, for the bound in bytes.
+    void set_kept_besides(std::size_t bytes) noexcept { besides_ = bytes; }
+    /// That transactions, and what the user keeps for them, take now: an estimate.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_ + besides_; }
 
     /// Starts a client transaction with a request whose top Via carries a branch that only it uses (CANCEL excepted: it
     /// uses its INVITE's). Fails with `exhausted` at the limit. `patience` in place of timers B and F, where somebody
@@ -104,6 +147,11 @@ class TransactionLayer {
     void on_time(Instant now, TransactionOutput& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const { return deadlines_.next(); }
 
+    /// Whether a response is to a request of ours.
+    [[nodiscard]] bool is_answer(const Message& response) const;
+    /// The connections with a transaction that is not over.
+    void add_connections(std::unordered_set<std::uint64_t>& connections) const;
+
     [[nodiscard]] std::size_t server_count() const noexcept { return server_keys_.size(); }
     [[nodiscard]] std::size_t client_count() const noexcept { return client_keys_.size(); }
     /// Client transactions have even ids, server transactions odd ones: which one an id is.
@@ -125,9 +173,14 @@ class TransactionLayer {
         std::optional<Instant> repeat_at;
         Instant end_at{};
         bool given_up = false;  ///< invite_client: cancelled, or timer C has fired; nothing gives it more time
+        Asker asker{};          ///< of a server transaction
+        std::size_t size = 0;   ///< as counted in bytes_
     };
 
-    void on_request(const Message& message, const Flow& flow, Instant now, TransactionOutput& out);
+    void on_request(const Message& message, const Flow& flow, Instant now, TransactionOutput& out, Asker asker);
+    [[nodiscard]] bool has_room(Share share, std::size_t present) const noexcept;
+    [[nodiscard]] bool may_copy(const Transaction& transaction, Instant now);
+    void weigh(Transaction& transaction);
     void on_ack(const Message& message, const Flow& flow, const std::string& key, Instant now, TransactionOutput& out);
     void on_response(const Message& message, Instant now, TransactionOutput& out);
     void on_invite_response(TransactionId id, Transaction& transaction, const Message& message, Instant now,
@@ -142,7 +195,10 @@ class TransactionLayer {
     }
 
     TransactionTimers timers_;
-    std::size_t most_;
+    TransactionLimits limits_;
+    std::size_t bytes_ = 0;
+    std::size_t besides_ = 0;
+    proxy::Buckets copies_;  ///< to addresses that have proved nothing
     TransactionId next_id_ = 2;
     std::unordered_map<TransactionId, Transaction> transactions_;
     std::unordered_map<std::string, TransactionId> server_keys_;

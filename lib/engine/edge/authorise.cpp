@@ -140,7 +140,9 @@ Edge::Upstream Edge::upstream_of(const sip::Message& request, const sip::Flow& f
                   .sender = proxy::Sender::stranger};
     proxy::Facts facts = facts_of(request, flow, from.party.place, stripped);
     facts.password = password;
+    from.by_password = password;
     from.sender = proxy::sender_of(facts);
+    from.share = share_of(from.sender, facts.in_dialog);
     if (from.party.place == nat::Place::lan) return from;
     // Later requests need not show what the REGISTER showed.
     if (const sip::Binding* binding = registrar_.on_flow(flow)) from.party = binding->party;
@@ -198,23 +200,51 @@ bool Edge::is_party(const sip::Flow& flow, SessionId session) const {
     });
 }
 
+std::string Edge::realm_for(const std::optional<sip::Uri>& user) const {
+    if (user && !user->address()) return settings_.users->realm_of(text::lower(user->host));
+    return settings_.users->realm_of(settings_.domains.empty() ? std::string() : settings_.domains.front());
+}
+
 /// RFC 3261 section 22.3: whoever claims to be one of our users from outside proves it. False: it was answered.
 bool Edge::admit(const sip::RequestEvent& event, const Stripped& stripped, Upstream& from, Now now, Output& out) {
     if (settings_.users == nullptr || settings_.open_registrar) return true;
     const sip::Message& request = event.message;
-    const auto facts = facts_of(request, event.flow, from.party.place, stripped);
-    const bool asked = proxy::must_prove(facts);
+    const bool asked = proxy::must_prove(facts_of(request, event.flow, from.party.place, stripped));
     const bool offered = from.sender == proxy::Sender::stranger && !stripped.token;
     const auto user = claimed_user(request);
-    const std::string realm = settings_.users->realm_of(user && !user->address()    ? text::lower(user->host)
-                                                        : settings_.domains.empty() ? std::string()
-                                                                                    : settings_.domains.front());
     const auto credentials =
-        offered ? own_credentials(request, sip::Name::proxy_authorization, user ? realm : std::string()) : std::nullopt;
+        offered ? own_credentials(request, sip::Name::proxy_authorization, user ? realm_for(user) : std::string())
+                : std::nullopt;
     if (!asked && !credentials) return true;
-    const std::string name = user ? user->user : credentials->username;
+    return prove(event, stripped, from, credentials, now, out);
+}
+
+/// A flow over UDP is no password: its source can be spoofed. True: it was answered.
+bool Edge::lacks_proof(Parked& asked, const Route& found, Now now, Output& out) {
+    if (settings_.users == nullptr || settings_.open_registrar) return false;
+    const Upstream& from = asked.upstream;
+    const bool needed = !from.by_password && !asked.stripped.token && spoofable(from.flow) &&
+                        proxy::needs_password(from.sender, found.destination);
+    if (!needed) return false;
+    const auto user = claimed_user(asked.request);
+    const auto credentials =
+        own_credentials(asked.request, sip::Name::proxy_authorization, user ? realm_for(user) : std::string());
+    const sip::RequestEvent event{.server = asked.server, .message = asked.request, .flow = from.flow};
+    return !prove(event, asked.stripped, asked.upstream, credentials, now, out);
+}
+
+/// Whether the credentials are right, and of who the sender says it is. False: it was answered.
+bool Edge::prove(const sip::RequestEvent& event, const Stripped& stripped, Upstream& from,
+                 const std::optional<sip::Credentials>& credentials, Now now, Output& out) {
+    const sip::Message& request = event.message;
+    const auto user = claimed_user(request);
+    const sip::Binding* binding = registrar_.on_flow(event.flow);
+    const std::string name = user          ? user->user
+                             : credentials ? credentials->username
+                             : binding     ? binding->aor.substr(0, binding->aor.find('@'))
+                                           : std::string();
     if (!credentials) {
-        challenge(event, 407, name, realm, false, now, out);
+        challenge(event, 407, name, realm_for(user), false, now, out);
         return false;
     }
     if (!for_this_uri(*credentials, request, stripped.uri)) {
@@ -228,7 +258,7 @@ bool Edge::admit(const sip::RequestEvent& event, const Stripped& stripped, Upstr
             out.log(LogLevel::problems, "wrong password for " + text::printable(credentials->username, 60) + " from " +
                                             to_string(event.flow.remote));
         }
-        challenge(event, 407, name, realm, verdict == Verdict::stale, now, out);
+        challenge(event, 407, name, realm_for(user), verdict == Verdict::stale, now, out);
         return false;
     }
     if (user && !settings_.is_name_of(*user, credentials->username)) {
@@ -237,6 +267,7 @@ bool Edge::admit(const sip::RequestEvent& event, const Stripped& stripped, Upstr
         reject(event.server, request, 403, {}, now, out);
         return false;
     }
+    if (event.flow.transport == sip::Transport::udp) proven_.note(event.flow.remote, now.steady);
     from = upstream_of(request, event.flow, stripped, true);
     return true;
 }
@@ -248,6 +279,13 @@ void Edge::challenge(const sip::RequestEvent& event, int status, std::string_vie
     const std::string salt = secrets_.random_hex();
     for (auto& value : authenticator_.challenge(realm, user, *settings_.users, salt, stale, now.wall)) {
         fields.emplace_back(field, std::move(value));
+    }
+    // What is too long an answer for its question is not sent to who may be somebody else: of several ways to prove it
+    // the last is left, which all phones know.
+    if (fields.size() > 1 && arrived_ != 0 && spoofable(event.flow)) {
+        const auto answer =
+            sip::make_response(event.message, status, sip::reason_of(status), tag_of(event.message), fields);
+        if (answer.size() > 3 * arrived_) fields.erase(fields.begin(), fields.end() - 1);
     }
     reject(event.server, event.message, status, {}, now, out, fields);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "natkit/base/text.hpp"
+#include "print.hpp"
 
 namespace natkit::edge {
 
@@ -11,7 +12,9 @@ Edge::Edge(Settings settings, Secrets secrets)
       secrets_(std::move(secrets)),
       registrar_(settings_.registrar, secrets_.mac),
       media_(settings_),
-      authenticator_(secrets_.mac, secrets_.hash, secrets_.random_hex()) {
+      authenticator_(secrets_.mac, secrets_.hash, secrets_.random_hex()),
+      flood_(settings_.flood) {
+    layer_.set_limits(settings_.transactions);
     name_gate_ = proxy::FloodGate(name_limits(settings_));
     learn_servers({});
     media_.set_servers([this](const sip::Flow& flow) { return is_server(flow); });
@@ -54,23 +57,32 @@ void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output&
         return;
     }
     if (parsed->is_request() && floods(*parsed, flow, now.steady, out)) return;
-    const auto sound = sip::check(*parsed);
+    arrived_ = parsed->bytes().size();
+    take(*parsed, flow, now, out);
+    arrived_ = 0;
+}
+
+/// A message whose sender may say as much as that.
+void Edge::take(const sip::Message& message, const sip::Flow& flow, Now now, Output& out) {
+    const auto sound = sip::check(message);
     if (!sound) {
         out.log(LogLevel::low_level, "refused from " + to_string(flow.remote) + ": " + to_string(sound.error()));
-        const bool answerable = parsed->is_request() && parsed->method() != "ACK" && parsed->top_via().has_value();
+        const bool answerable = message.is_request() && message.method() != "ACK" && message.top_via().has_value();
         if (!answerable) return;
-        auto answer = sip::make_response(*parsed, 400, sound.error().message, secrets_.random_hex());
+        auto answer = sip::make_response(message, 400, sound.error().message, tag_of(message));
         out.packets.push_back({.flow = flow, .bytes = std::make_shared<const std::string>(std::move(answer))});
         return;
     }
+    learn_proof(message, flow, now.steady);
     sip::TransactionOutput produced;
-    if (parsed->is_request()) {
-        if (unwelcome(*parsed, flow)) {
+    if (message.is_request()) {
+        if (unwelcome(message, flow)) {
             return out.log(LogLevel::low_level, "dropped from " + to_string(flow.remote) + ": a scanner");
         }
-        if (const auto fixed = fix_via(*parsed, flow)) layer_.on_message(*fixed, flow, now.steady, produced);
+        const sip::Asker asker = asker_of(message, flow, now.steady);
+        if (const auto fixed = fix_via(message, flow)) layer_.on_message(*fixed, flow, now.steady, produced, asker);
     } else {
-        layer_.on_message(*parsed, flow, now.steady, produced);
+        layer_.on_message(message, flow, now.steady, produced);
     }
     absorb(produced, now, out);
 }
@@ -84,6 +96,11 @@ void Edge::absorb(sip::TransactionOutput& produced, Now now, Output& out) {
                     on_ack(known, now, out);
                 } else {
                     on_event(known, now, out);
+                }
+                if constexpr (std::is_same_v<std::decay_t<decltype(known)>, sip::RequestEvent>) {
+                    sip::TransactionOutput trying;
+                    layer_.trying(known, now.steady, trying);
+                    std::ranges::move(trying.packets, std::back_inserter(out.packets));
                 }
             },
             event);
@@ -129,6 +146,7 @@ void Edge::proceed(Parked asked, Now now, Output& out) {
     const sip::Message& request = asked.request;
     Route found = route(request, asked.upstream, asked.stripped, now.wall);
     if (found.status == 0 && !found.lookup.empty()) {
+        if (lacks_proof(asked, found, now, out)) return;
         const sip::Message copy = request;
         if (!park(std::move(asked), std::move(found.lookup), out)) reject(server, copy, 503, {}, now, out);
         return;
@@ -140,7 +158,7 @@ void Edge::proceed(Parked asked, Now now, Output& out) {
         if (found.status == 430 && request.method() == "BYE") end_without_peer(asked, now, out);
         return reject(server, request, found.status, found.reason, now, out);
     }
-    if (has_too_many(asked, found, now, out)) return;
+    if (lacks_proof(asked, found, now, out) || has_too_many(asked, found, now, out)) return;
     contexts_.emplace(server, Context{.request = std::move(asked.request),
                                       .upstream = asked.upstream,
                                       .stripped = std::move(asked.stripped)});
@@ -150,7 +168,38 @@ void Edge::proceed(Parked asked, Now now, Output& out) {
 void Edge::reject(sip::TransactionId server, const sip::Message& request, int status, std::string reason, Now now,
                   Output& out, const std::vector<std::pair<std::string, std::string>>& extra) {
     if (reason.empty()) reason = sip::reason_of(status);
-    respond(server, status, sip::make_response(request, status, reason, secrets_.random_hex(), extra), now, out);
+    std::string bytes = sip::make_response(request, status, reason, tag_of(request), extra);
+    if (refuse(server, request, status, bytes, out)) return;
+    respond(server, status, std::move(bytes), now, out);
+}
+
+/// The To-tag of what we answer ourselves: the same for each copy of a request (RFC 3261 section 8.2.7), and for the
+/// ACK of an INVITE. Nobody else can make it: who shows it has seen the answer.
+std::string Edge::tag_of(const sip::Message& request) const {
+    const auto& via = request.top_via();
+    const auto& cseq = request.cseq();
+    std::string text = "to-tag\n";
+    if (via) ((text += via->host) += '\n') += via->branch;
+    ((text += '\n') += request.call_id()) += '\n';
+    ((text += request.from_tag()) += '\n') += std::to_string(cseq ? cseq->number : 0);
+    const auto code = secrets_.mac({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    return print_text(print_of(code));
+}
+
+/// A failure of our own to who may not be where its packets come from: one answer to each copy, and nothing is kept
+/// (RFC 3261 sections 8.2.7 and 26.3.2.4). At most three times as long as the copy, or a small request would make a
+/// large answer hit somebody else. False: it must be answered otherwise.
+bool Edge::refuse(sip::TransactionId server, const sip::Message& request, int status, std::string bytes, Output& out) {
+    // Inside a dialog its ACK could not be told from others.
+    const bool alone = request.to_tag().empty() || status == 403;
+    if (status < 300 || arrived_ == 0 || !alone) return false;
+    sip::TransactionOutput produced;
+    if (!layer_.refuse(server, std::move(bytes), produced)) return false;
+    unanswered_.done(server);
+    for (sip::Packet& packet : produced.packets) {
+        if (packet.bytes->size() <= 3 * arrived_) out.packets.push_back(std::move(packet));
+    }
+    return true;
 }
 
 void Edge::respond(sip::TransactionId server, int status, std::string bytes, Now now, Output& out) {

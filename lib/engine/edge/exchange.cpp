@@ -24,6 +24,12 @@ std::optional<std::chrono::seconds> session_timer(const sip::Message& response) 
     return std::nullopt;
 }
 
+std::uint64_t print_of_copy(const sip::Message& response, const std::string& description) {
+    const std::hash<std::string> hash;
+    const std::uint64_t kind = hash(response.to_tag()) * 2 + (response.status() >= 200 ? 1 : 0);
+    return hash(description) ^ (kind * 0x9e3779b97f4a7c15ULL);
+}
+
 std::uint32_t number_of(const sip::Message& message) {
     const auto& cseq = message.cseq();
     return cseq ? cseq->number : 0;
@@ -192,14 +198,17 @@ void Edge::take_response(sip::TransactionId server, std::size_t index, const sip
     Branch& branch = context.branches[index];
     const std::string tag = response.to_tag();
     const bool final = response.status() >= 200;
-    for (const Copy& copy : branch.copies) {
-        if (copy.tag != tag || copy.final != final || copy.before != body) continue;
-        if (copy.after) pass_back(server, index, response, session, copy.after, now, out);
-        return;  // else its legs are being opened: the first copy will be passed back
+    const End end = context.dialog ? other(context.from) : End::callee;
+    const std::uint64_t print = print_of_copy(response, body);
+    if (const auto known = std::ranges::find(branch.copies, print, &Copy::print); known != branch.copies.end()) {
+        if (!known->passed) return;  // its legs are being opened: the first copy will be passed back
+        if (known->after) return pass_back(server, index, response, session, known->after, now, out);
+        const auto again = media_.repeat(session, end, body, out);  // one that others have followed
+        std::string shown = again ? with_description(response, *again) : std::string();
+        return pass_back(server, index, response, session, std::move(shown), now, out);
     }
     if (branch.copies.size() >= most_copies) branch.copies.erase(branch.copies.begin());
-    branch.copies.push_back({.tag = tag, .final = final, .before = body, .after = {}});
-    const End end = context.dialog ? other(context.from) : End::callee;
+    branch.copies.push_back({.print = print, .final = final, .passed = false, .after = {}});
     const Exchange* open = media_.exchange(session);
     const bool own = open != nullptr && open->owner == server;
     const Carried asked = carried_by(context.request);
@@ -256,11 +265,16 @@ void Edge::take_late_offer(sip::TransactionId server, std::size_t index, const s
 void Edge::give_back(sip::TransactionId server, std::size_t index, const sip::Message& response, SessionId session,
                      const std::string& before, const Result<std::string>& after, Now now, Output& out) {
     std::string body = after ? with_description(response, *after) : std::string();
+    const std::uint64_t print = print_of_copy(response, before);
     for (Copy& copy : contexts_.at(server).branches[index].copies) {
-        const bool this_one =
-            copy.tag == response.to_tag() && copy.final == (response.status() >= 200) && copy.before == before;
-        if (this_one) copy.after = body;
+        if (copy.print == print) {
+            copy.passed = true;
+            copy.after = body;
+        } else if (copy.final == (response.status() >= 200)) {
+            copy.after.reset();
+        }
     }
+    weigh(server);
     pass_back(server, index, response, session, std::move(body), now, out);
 }
 

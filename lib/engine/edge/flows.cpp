@@ -34,23 +34,84 @@ void Edge::on_flow_unreachable(const sip::Flow& flow, std::string_view reason, N
     absorb(produced, now, out);
 }
 
-/// Whether a request is one too many. The LAN and the servers of [sip.routes] have no limit, and neither has what goes
-/// on inside a dialog of ours: its token cannot be made up.
-bool Edge::floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out) {
-    if (settings_.open_registrar || settings_.networks.lan.contains(flow.remote.address) || is_server(flow))
-        return false;
-    const bool registered = registrar_.on_flow(flow) != nullptr;
-    const auto verdict = flood_.admit(flow.remote, flow.connection, registered, now);
-    if (verdict == proxy::FloodGate::Verdict::pass) return false;
-    if (!request.call_id().empty() && !request.to_tag().empty()) {
-        const Stripped stripped = strip_routes(request, flow);
-        if (stripped.token && !stripped.forged) return false;
+proxy::Sender Edge::kind_of(const sip::Flow& flow) const {
+    if (settings_.lan_trusted && settings_.networks.lan.contains(flow.remote.address)) return proxy::Sender::lan;
+    if (is_server(flow)) return proxy::Sender::server;
+    return registrar_.on_flow(flow) != nullptr ? proxy::Sender::user : proxy::Sender::stranger;
+}
+
+/// Whether a request carries the token of a dialog, which cannot be made up, and comes from where one of its ends is.
+bool Edge::in_own_dialog(const sip::Message& request, const sip::Flow& flow) const {
+    if (request.call_id().empty() || request.to_tag().empty()) return false;
+    const Stripped stripped = strip_routes(request, flow);
+    if (!stripped.token || stripped.forged) return false;
+    for (const sip::Flow* end : {&stripped.token->caller, &stripped.token->callee}) {
+        if (nat::same_site(end->remote.address, flow.remote.address, settings_.networks)) return true;
     }
+    const auto session = media_.find(request.call_id(), request.from_tag(), request.to_tag(), &*stripped.token);
+    return session && is_party(flow, *session);
+}
+
+/// Whether a request is one too many: of its flow, of its source, of all strangers. What goes on inside a dialog has a
+/// measure of its own besides, for its token cannot be made up.
+bool Edge::floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out) {
+    if (settings_.open_registrar) return false;
+    using Verdict = proxy::FloodGate::Verdict;
+    const proxy::Sender kind = kind_of(flow);
+    auto verdict = flood_.admit(flow.remote, flow.connection, kind, now);
+    if (verdict != Verdict::pass && in_own_dialog(request, flow)) {
+        verdict = flood_.admit_in_dialog(flow.remote, flow.connection, kind, now);
+    }
+    if (verdict == Verdict::pass) return false;
     if (flood_.first_refusal(flow.remote.address, now)) {
         out.log(LogLevel::problems, "requests from " + to_string(flow.remote.address) +
                                         " dropped: more than the limit (" + to_string(verdict) + ")");
     }
     return true;
+}
+
+/// Whose share of the transactions a request takes.
+sip::Share Edge::share_of(proxy::Sender sender, bool in_dialog) const {
+    if (settings_.open_registrar) return sip::Share::lan;
+    switch (sender) {
+        case proxy::Sender::lan: return sip::Share::lan;
+        case proxy::Sender::user: return sip::Share::user;
+        case proxy::Sender::server: return sip::Share::party;
+        case proxy::Sender::stranger: break;
+    }
+    return in_dialog ? sip::Share::party : sip::Share::stranger;
+}
+
+sip::Asker Edge::asker_of(const sip::Message& request, const sip::Flow& flow, Instant now) const {
+    const proxy::Sender kind = kind_of(flow);
+    const sip::Binding* binding = kind == proxy::Sender::user ? registrar_.on_flow(flow) : nullptr;
+    return {.share = share_of(kind, kind == proxy::Sender::stranger && in_own_dialog(request, flow)),
+            .spoofable = spoofable(flow),
+            .proven = proven_.knows(flow.remote, now) || (binding != nullptr && binding->authenticated)};
+}
+
+/// Whether anybody may have written the source of what comes by this flow. The LAN's comes in by its own interface, or
+/// is dropped.
+bool Edge::spoofable(const sip::Flow& flow) const {
+    return flow.transport == sip::Transport::udp && kind_of(flow) != proxy::Sender::lan;
+}
+
+/// Whoever shows what only who received it can know is where its packets come from: the branch of a request of ours,
+/// the To-tag of an answer of ours, the token of a dialog.
+void Edge::learn_proof(const sip::Message& message, const sip::Flow& flow, Instant now) {
+    if (flow.transport != sip::Transport::udp || proven_.knows(flow.remote, now) || !spoofable(flow)) return;
+    const bool proof = message.is_request() ? message.method() == "ACK" &&
+                                                  (message.to_tag() == tag_of(message) || in_own_dialog(message, flow))
+                                            : layer_.is_answer(message);
+    if (proof) proven_.note(flow.remote, now);
+}
+
+std::unordered_set<std::uint64_t> Edge::needed_connections() const {
+    std::unordered_set<std::uint64_t> needed;
+    media_.add_connections(needed);
+    layer_.add_connections(needed);
+    needed.erase(0);
+    return needed;
 }
 
 /// Requests of a client come by another port when its NAT has forgotten the old one, and by another connection after

@@ -82,7 +82,8 @@ sip::Sent Edge::outgoing(const sip::Message& request, const Upstream& from, cons
     if (body) edit.set_body(std::move(*body));
     return {.bytes = std::make_shared<const std::string>(edit.finish()),
             .method = std::string(request.method()),
-            .branch = std::move(own_branch)};
+            .branch = std::move(own_branch),
+            .share = from.share};
 }
 
 void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out) {
@@ -179,14 +180,15 @@ void Edge::send_branch(sip::TransactionId server, std::size_t index, std::option
     if (!branch.server.empty()) learn_server(branch.server, branch.flow.remote.address, now);
     branch.sent = std::move(sent);
     server_of_client_[*client] = server;
+    weigh(server);
     std::ranges::move(produced.packets, std::back_inserter(out.packets));
 }
 
 /// A branch that fails by our own decision, before or instead of an answer from beyond.
 void Edge::refuse_branch(sip::TransactionId server, std::size_t index, int status, Now now, Output& out,
                          const std::vector<std::pair<std::string, std::string>>& extra) {
-    auto bytes =
-        sip::make_response(contexts_.at(server).request, status, sip::reason_of(status), secrets_.random_hex(), extra);
+    auto bytes = sip::make_response(contexts_.at(server).request, status, sip::reason_of(status),
+                                    tag_of(contexts_.at(server).request), extra);
     contexts_.at(server).branches[index].refused_here = true;
     branch_failed(server, index, status, std::move(bytes), now, out);
 }
@@ -196,6 +198,7 @@ void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
     const sip::Message& ack = event.message;
     const Stripped stripped = strip_routes(ack, event.flow);
     const auto hops = text::parse_number(ack.value(sip::Name::max_forwards), 255);
+    if (ack.to_tag() == tag_of(ack)) return;  // of a failure of our own, which is all over
     if (stripped.forged || hops == 0 || looped(ack, stripped)) return;
     send_ack({.server = 0, .request = ack, .upstream = upstream_of(ack, event.flow, stripped), .stripped = stripped},
              now, out);

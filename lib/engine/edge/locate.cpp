@@ -167,6 +167,7 @@ bool Edge::park(Parked parked, std::string next_hop, Output& out) {
     const std::uint64_t ticket = next_lookup_++;
     parked.next_hop = std::move(next_hop);
     if (parked.server != 0) parked_of_server_[parked.server] = ticket;
+    keep(static_cast<std::ptrdiff_t>(weight_of(parked.request)));
     parked_.emplace(ticket, std::move(parked));
     out.lookups.push_back({.ticket = ticket, .uri = *uri, .abilities = abilities()});
     return true;
@@ -178,6 +179,7 @@ void Edge::on_located(std::uint64_t ticket, const sip::Location& location, Now n
     if (found == parked_.end()) return;
     Parked parked = std::move(found->second);
     parked_.erase(found);
+    keep(-static_cast<std::ptrdiff_t>(weight_of(parked.request)));
     parked_of_server_.erase(parked.server);
     const NextHop hop{
         .next_hop = parked.next_hop, .places = location.targets, .failed = location.targets.empty() && location.failed};
@@ -200,6 +202,7 @@ bool Edge::cancel_parked(sip::TransactionId server, Now now, Output& out) {
     if (ticket == parked_of_server_.end()) return false;
     const auto found = parked_.find(ticket->second);
     const sip::Message request = std::move(found->second.request);
+    keep(-static_cast<std::ptrdiff_t>(weight_of(request)));
     parked_.erase(found);
     parked_of_server_.erase(ticket);
     reject(server, request, 487, {}, now, out);

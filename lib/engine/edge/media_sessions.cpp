@@ -275,4 +275,10 @@ void Media::inherit(const std::vector<loop::LegId>& legs, SessionId ended, const
     }
 }
 
+void Media::add_connections(std::unordered_set<std::uint64_t>& connections) const {
+    for (const auto& [id, session] : sessions_) {
+        for (const EndInfo& end : session.ends) connections.insert(end.flow.connection);
+    }
+}
+
 }  // namespace natkit::edge

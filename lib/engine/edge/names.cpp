@@ -96,7 +96,8 @@ bool Edge::look_up(const HostName& name, const Upstream& from, Now now, Output& 
     const bool stranger = from.sender == proxy::Sender::stranger && !settings_.open_registrar;
     using Verdict = proxy::FloodGate::Verdict;
     const bool may = from.sender == proxy::Sender::lan || settings_.open_registrar ||
-                     name_gate_.admit(from.flow.remote, 0, !stranger, now.steady) == Verdict::pass;
+                     name_gate_.admit(from.flow.remote, 0, stranger ? proxy::Sender::stranger : proxy::Sender::user,
+                                      now.steady) == Verdict::pass;
     const auto uri = sip::Uri::parse("sip:" + name.host + ":9;transport=udp");
     if (!may || !free || !uri || name_lookups_.size() >= most_asked) {
         if (flood_.first_refusal(from.flow.remote.address, now.steady)) {

@@ -34,6 +34,8 @@ void Edge::set_settings(Settings settings, Output& out) {
     settings_ = std::move(settings);
     registrar_.set_limits(settings_.registrar);
     name_gate_ = proxy::FloodGate(name_limits(settings_));
+    flood_.set_limits(settings_.flood);
+    layer_.set_limits(settings_.transactions);
     learn_servers(before);
     for (PlaceChange& change : place_changes(settings_.networks)) {
         out.log(LogLevel::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,13 @@ inline constexpr std::string_view branch_prefix = "z9hG4bKne";
     std::string text;
     for (unsigned shift = 64; shift > 0; shift -= 4) text += digits[print >> (shift - 4) & 15];
     return text;
+}
+
+/// The beginning of a keyed hash as such a number.
+[[nodiscard]] inline std::uint64_t print_of(std::span<const std::uint8_t, 32> code) {
+    std::uint64_t print = 0;
+    for (const std::uint8_t byte : code.first<8>()) print = print << 8 | byte;
+    return print;
 }
 
 }  // namespace natkit::edge

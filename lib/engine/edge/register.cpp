@@ -108,6 +108,7 @@ bool Edge::may_register(const sip::RequestEvent& event, const Upstream& from, co
         return refuse("it has the password of " + text::printable(credentials->username, 60));
     }
     registration.authenticated = true;
+    if (event.flow.transport == sip::Transport::udp) proven_.note(event.flow.remote, now.steady);
     return true;
 }
 

@@ -151,7 +151,12 @@ void Edge::pass_best(sip::TransactionId server, Now now, Output& out) {
     if (status == 401 || status == 407 || status != statuses[*best]) {
         bytes = completed(bytes, status, context.branches, *best);
     }
+    // Nothing was sent anywhere: as if it had been refused at once.
+    const bool at_once = std::ranges::all_of(
+        context.branches, [](const Branch& branch) { return branch.refused_here && branch.client == 0; });
+    if (at_once && refuse(server, context.request, status, bytes, out)) return forget_.add(now.steady, server);
     respond(server, status, std::move(bytes), now, out);
+    weigh(server);
 }
 
 void Edge::on_event(const sip::TimeoutEvent& event, Now now, Output& out) {
@@ -219,8 +224,33 @@ void Edge::forget_finished(Instant now) {
         const auto found = contexts_.find(*server);
         if (found == contexts_.end()) continue;
         for (const Branch& branch : found->second.branches) server_of_client_.erase(branch.client);
+        keep(-static_cast<std::ptrdiff_t>(found->second.weight));
         contexts_.erase(found);
     }
+}
+
+void Edge::keep(std::ptrdiff_t bytes) {
+    kept_ += static_cast<std::size_t>(bytes);
+    layer_.set_kept_besides(kept_);
+}
+
+std::size_t Edge::weight_of(const sip::Message& message) {
+    return message.bytes().size() + message.headers().size() * sizeof(sip::Header);
+}
+
+/// What a context keeps has changed: it counts for the bound in bytes.
+void Edge::weigh(sip::TransactionId server) {
+    const auto found = contexts_.find(server);
+    if (found == contexts_.end()) return;
+    Context& context = found->second;
+    std::size_t weight = sizeof(Context) + weight_of(context.request) + context.later.size() * sizeof(Target);
+    for (const Branch& branch : context.branches) {
+        weight += sizeof(Branch) + branch.uri.size() + branch.final_bytes.size() + branch.copies.size() * sizeof(Copy);
+        if (branch.body) weight += branch.body->size();
+        for (const Copy& copy : branch.copies) weight += copy.after ? copy.after->size() : 0;
+    }
+    keep(static_cast<std::ptrdiff_t>(weight) - static_cast<std::ptrdiff_t>(context.weight));
+    context.weight = weight;
 }
 
 }  // namespace natkit::edge

@@ -19,7 +19,19 @@ Result<store::Secret> flow_key(const std::string& state_path, const std::string&
     return store::load_or_make_secret((folder / "secret").string(), crypto::random_bytes);
 }
 
+/// So many a second, and as many as come in two seconds at once.
+proxy::Rate rate(unsigned per_second) {
+    return {.per_second = static_cast<double>(per_second), .burst = 2.0 * per_second};
+}
+
 }  // namespace
+
+StreamLimits stream_limits(const config::Limits& limits) {
+    StreamLimits result;
+    result.connections = limits.connections;
+    result.per_source = limits.source_connections;
+    return result;
+}
 
 Secrets secrets_with(const store::Secret& key) {
     return {.random_hex = [] { return crypto::random_hex(8); },
@@ -83,6 +95,12 @@ Settings to_settings(const config::Config& config) {
                              .strangers_percent = config.limits.stranger_ports,
                              .outside_percent = config.limits.outside_ports,
                              .pool = (std::size_t{ports.last} - ports.first + 1) / 2};
+    settings.flood = {.flow = rate(config.limits.flow_requests),
+                      .source = rate(config.limits.source_requests),
+                      .strangers = rate(config.limits.stranger_requests),
+                      .server = rate(config.limits.server_requests)};
+    settings.transactions = {.most = config.limits.transactions,
+                             .bytes = std::size_t{config.limits.transaction_memory} << 20};
     for (const auto* addresses : {&config.media_proxy.lan_addresses, &config.media_proxy.wan_addresses}) {
         for (const IpAddress& address : *addresses) {
             settings.media_addresses.push_back(address);
@@ -139,6 +157,7 @@ Result<void> Service::Impl::reload() {
     auto settings = complete_settings(*config);
     if (!settings) return std::unexpected(settings.error().front());
     if (auto loaded = load_tls(*config); !loaded) return loaded;
+    streams.set_limits(stream_limits(config->limits));
     log.set_level(config->sip.log_level);
     loop_log.set_level(config->sip.log_level);
     Output out;

@@ -91,6 +91,7 @@ Json Service::Impl::status() const {
             {"clients", edge.registrar().size()},
             {"calls", const_cast<Edge&>(edge).media().size()},
             {"transactions", edge.transactions()},
+            {"transaction_bytes", edge.transaction_bytes()},
             {"connections", streams.size()},
             {"flooded", edge.flooded()},
             {"mediarelay", relay.connected() ? "connected" : "not connected"},

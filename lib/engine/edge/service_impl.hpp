@@ -33,6 +33,8 @@ namespace natkit::edge {
 /// A number that no earlier run has numbered its connections from, small enough for a number in JSON.
 [[nodiscard]] std::uint64_t first_connection();
 
+[[nodiscard]] StreamLimits stream_limits(const config::Limits& limits);
+
 struct Service::Impl {
     Impl(io::Loop& event_loop, const config::Config& config, Settings settings, ServiceOptions wanted,
          store::Bindings kept, const store::Secret& key, std::unique_ptr<control::Server> listening)
@@ -48,7 +50,7 @@ struct Service::Impl {
           edge(std::move(settings), secrets_with(key)),
           started(loop.now()),
           patience(loop, [this] { settle(); }),
-          streams(loop, {}, first_connection(), stream_handlers()),
+          streams(loop, stream_limits(config.limits), first_connection(), stream_handlers()),
           resolver(loop) {}
 
     [[nodiscard]] Now now() const { return {.steady = loop.now(), .wall = wall()}; }
@@ -84,7 +86,10 @@ struct Service::Impl {
     /// `at` is what the configuration calls the socket.
     [[nodiscard]] Result<void> add_socket(const config::Listen& at, io::Fd fd);
     [[nodiscard]] Streams::Handlers stream_handlers();
+    /// Whether a connection must not make room for another.
+    [[nodiscard]] bool keeps(const sip::Flow& flow);
     void send(const sip::Packet& packet);
+    void tell_unsent(const Endpoint& remote, int error_number);
     void look_up(const Lookup& lookup);
     [[nodiscard]] Json listeners(std::vector<io::Fd>& copies) const;
     [[nodiscard]] Result<void> ping_connection(const Json& request);
@@ -128,6 +133,10 @@ struct Service::Impl {
     const std::string owner = "sipedge";  ///< of our legs, from one start to the next
     std::map<std::uint32_t, Side> sides;  ///< by interface index
     Instant sides_learned{};
+    std::unordered_set<std::uint64_t> needed_connections;  ///< as it was at needed_at
+    std::optional<Instant> needed_at;
+    std::optional<Instant> unsent_told;
+    std::size_t unsent_since = 0;  ///< datagrams that could not be sent since
 };
 
 }  // namespace natkit::edge

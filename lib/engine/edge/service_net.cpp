@@ -56,8 +56,20 @@ Streams::Handlers Service::Impl::stream_handlers() {
                     carry_out(out);
                 },
             .needed = [this](const sip::Flow& flow) { return edge.registrar().on_flow(flow) != nullptr; },
+            .keeps = [this](const sip::Flow& flow) { return keeps(flow); },
             .name_of = [this](const sip::Flow& flow) { return edge.name_of(flow); },
             .on_problem = [this](const std::string& text) { log.problems(text); }};
+}
+
+bool Service::Impl::keeps(const sip::Flow& flow) {
+    if (edge.kind_of(flow) != proxy::Sender::stranger) return true;
+    // Who has begun within this time is not among those that have been silent for longest.
+    constexpr std::chrono::seconds good_for{1};
+    if (!needed_at || loop.now() - *needed_at >= good_for) {
+        needed_connections = edge.needed_connections();
+        needed_at = loop.now();
+    }
+    return needed_connections.contains(flow.connection);
 }
 
 Result<void> Service::Impl::add_socket(const config::Listen& at, io::Fd fd) {
@@ -147,10 +159,21 @@ void Service::Impl::send(const sip::Packet& packet) {
         return;
     }
     const auto sent = socket->second->send(packet.flow.remote, *packet.bytes);
-    if (sent.status == io::SendStatus::failed && log.on(LogLevel::problems)) {
-        log.problems("send to " + to_string(packet.flow.remote) +
-                     " failed: " + fail_errno("sendto", sent.error_number).error().message);
+    if (sent.status == io::SendStatus::failed) tell_unsent(packet.flow.remote, sent.error_number);
+}
+
+/// A line a second: answers to a flood from made-up addresses may all fail.
+void Service::Impl::tell_unsent(const Endpoint& remote, int error_number) {
+    constexpr std::chrono::seconds tell_again{1};
+    if (unsent_told && loop.now() - *unsent_told < tell_again) {
+        ++unsent_since;
+        return;
     }
+    const std::string others = unsent_since == 0 ? "" : "; and " + std::to_string(unsent_since) + " others before";
+    log.problems("send to " + to_string(remote) + " failed: " + fail_errno("sendto", error_number).error().message +
+                 others);
+    unsent_told = loop.now();
+    unsent_since = 0;
 }
 
 void Service::Impl::look_up(const Lookup& lookup) {

@@ -6,6 +6,13 @@
 #include "natkit/nat/networks.hpp"
 
 namespace natkit::edge {
+namespace {
+
+/// How many connections are looked at for one that can go: those that must stay go to the end of the order, so that the
+/// next search begins behind them.
+constexpr std::size_t most_looked_at = 64;
+
+}  // namespace
 
 Streams::Streams(io::Loop& loop, const StreamLimits& limits, std::uint64_t first_connection, Handlers handlers)
     : loop_(loop),
@@ -27,6 +34,7 @@ Result<void> Streams::listen(sip::Transport transport, io::Fd socket) {
                                       [this] {
                                           ++counters_.refused;
                                           handlers_.on_problem("a connection refused: no descriptor left");
+                                          (void)make_room(all_);  // for the next
                                       }});
     return {};
 }
@@ -81,18 +89,50 @@ Streams::Connection& Streams::add(const sip::Flow& flow, bool ours) {
     connection.ours = ours;
     connection.connected = !ours;
     connection.opened = connection.heard = connection.began = loop_.now();
-    ++per_source_[nat::source_of(flow.remote.address)];
+    if (ours) return connection;
+    connection.in_all = all_.insert(all_.end(), id);
+    Order& source = of_source_[nat::source_of(flow.remote.address)];
+    connection.in_source = source.insert(source.end(), id);
     return connection;
 }
 
+void Streams::to_the_end(Connection& connection) {
+    if (connection.ours) return;
+    all_.splice(all_.end(), all_, connection.in_all);
+    Order& source = of_source_[nat::source_of(connection.flow.remote.address)];
+    source.splice(source.end(), source, connection.in_source);
+}
+
+/// Ends the connection that has been silent for longest, of those that may go. False: none of the first ones may.
+bool Streams::make_room(Order& order) {
+    for (std::size_t looked = 0; looked < most_looked_at && !order.empty(); ++looked) {
+        const std::uint64_t id = order.front();
+        Connection& connection = connections_.at(id);
+        if (!handlers_.keeps(connection.flow)) {
+            ++counters_.displaced;
+            end(id, "others wait for a connection, and it has been silent for longest");
+            return true;
+        }
+        to_the_end(connection);
+    }
+    return false;
+}
+
+/// Room for one more connection from there, where need be made by ending another. A source whose connections must all
+/// stay is a site of registered phones: those do not count.
+bool Streams::has_room(const IpAddress& address) {
+    const auto source = of_source_.find(nat::source_of(address));
+    if (source != of_source_.end() && source->second.size() >= limits_.per_source && make_room(source->second)) {
+        return true;
+    }
+    return connections_.size() < limits_.connections - limits_.connections / 64 || make_room(all_);
+}
+
 void Streams::on_accept(sip::Transport transport, const Endpoint& local, io::Fd socket, const Endpoint& remote) {
-    const auto present = per_source_.find(nat::source_of(remote.address));
-    const bool crowded = present != per_source_.end() && present->second >= limits_.per_source;
-    if (crowded || connections_.size() >= limits_.connections - limits_.connections / 64) {
+    if (!has_room(remote.address)) {
         ++counters_.refused;
-        return handlers_.on_problem("a connection from " + to_string(remote.address) +
-                                    " refused: " + (crowded ? "it has " : "there are ") +
-                                    std::to_string(crowded ? present->second : connections_.size()) + " already");
+        return handlers_.on_problem("a connection from " + to_string(remote.address) + " refused: there are " +
+                                    std::to_string(connections_.size()) + " already");
     }
     std::optional<crypto::TlsSession> tls;
     if (transport == sip::Transport::tls) {
@@ -161,6 +201,7 @@ void Streams::on_bytes(std::uint64_t id, std::string_view bytes) {
     const sip::Flow flow = connection.flow;
     const bool fresh = !connection.framer.incomplete();
     connection.heard = loop_.now();
+    to_the_end(connection);
     std::vector<sip::Framed> items;
     const auto fed = connection.framer.feed(bytes, items);
     if (fresh || !items.empty()) connection.began = connection.heard;
@@ -185,8 +226,12 @@ void Streams::end(std::uint64_t id, const std::string& why) {
     if (found == connections_.end()) return;
     const Connection connection = std::move(found->second);
     connections_.erase(found);
-    const auto count = per_source_.find(nat::source_of(connection.flow.remote.address));
-    if (count != per_source_.end() && --count->second == 0) per_source_.erase(count);
+    if (!connection.ours) {
+        all_.erase(connection.in_all);
+        const auto source = of_source_.find(nat::source_of(connection.flow.remote.address));
+        source->second.erase(connection.in_source);
+        if (source->second.empty()) of_source_.erase(source);
+    }
     sip::Flow target = connection.flow;
     target.connection = 0;
     if (connection.ours) made_.erase(target_of(target));

@@ -65,6 +65,8 @@ constexpr Copied copied[] = {
     {"sipedge", "calls", "natkit_calls", "Calls.", false},
     {"sipedge", "clients", "natkit_clients", "Registered contacts.", false},
     {"sipedge", "transactions", "natkit_transactions", "SIP transactions under way.", false},
+    {"sipedge", "transaction_bytes", "natkit_transaction_bytes", "Memory that SIP transactions take.", false},
+    {"sipedge", "flooded", "natkit_requests_dropped_total", "SIP requests over a limit of [limits].", true},
     {"natpinger", "pinged", "natkit_clients_pinged", "Clients whose NAT binding is kept open.", false},
     {"natpinger", "refused", "natkit_clients_refused_total", "Clients not pinged because of clients_limit.", true},
     {"natpinger", "dead", "natkit_clients_dead_total", "Clients found dead by their pings.", true},

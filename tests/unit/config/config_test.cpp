@@ -143,7 +143,9 @@ TEST_CASE("config: what is printed is what was read") {
         "[network]\nlan=[]\n[registrar]\nstate=\"memory\"\nopen=true\nusers=\"a\\\"\\u0007b\"\n",
         "[sip]\nlisten=[\"tls:[::1]\"]\nadvertise={\"10.0.0.1\"=\"1.2.3.4\"}\n[tls]\ncertificate=\"c\"\nkey=\"k\"\n"
         "[sip.routes]\n\"a.b\"={to=\"sip:[::1]:5070;transport=tcp\",path=\"contact\"}\n[media_proxy]\ntos=\"af41\"\n["
-        "limits]\nstreams=3\n",
+        "limits]\nstreams=3\nflow_requests=4\nsource_requests=5\nstranger_requests=6\nserver_requests=7\ntransactions="
+        "800\n"
+        "transaction_memory=90\nconnections=100\nsource_connections=11\n",
     };
     for (const char* text : texts) {
         CAPTURE(text);

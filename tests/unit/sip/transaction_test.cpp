@@ -38,9 +38,13 @@ struct Bench {
     Instant now{};
     TransactionOutput out;
 
-    void receive(const std::string& bytes) {
+    void receive(const std::string& bytes, Asker asker = {}) {
         out = {};
-        layer.on_message(message(bytes), flow, now, out);
+        layer.on_message(message(bytes), flow, now, out, asker);
+        // Nobody answers while an event is handled: the INVITE gets its 100.
+        for (const auto events = out.events; const auto& event : events) {
+            if (const auto* request = std::get_if<RequestEvent>(&event)) layer.trying(*request, now, out);
+        }
     }
     void pass(std::chrono::milliseconds time) {
         out = {};
@@ -233,8 +237,110 @@ TEST_CASE("responses that belong to nothing are dropped, a full layer refuses") 
     bench.receive(response_bytes("INVITE", 200));
     CHECK(bench.out.events.empty());
     CHECK(bench.out.packets.empty());
-    TransactionLayer small({}, 1);
+    TransactionLayer small({}, {.most = 1});
     TransactionOutput out;
     CHECK(small.request(sent("OPTIONS", "z9hG4bK1"), flow, {}, out).has_value());
     CHECK(small.request(sent("OPTIONS", "z9hG4bK2"), flow, {}, out).error().code == Errc::exhausted);
+}
+
+TEST_CASE("each fills the layer up to its mark, and leaves the rest to the others") {
+    struct Case {
+        const char* why;
+        Share share;
+        std::size_t most;
+    };
+    constexpr Case cases[] = {
+        {"strangers", Share::stranger, 50},
+        {"servers and parties of dialogs", Share::party, 70},
+        {"who is registered", Share::user, 85},
+        {"the LAN", Share::lan, 100},
+    };
+    Bench bench;
+    bench.layer.set_limits({.most = 100});
+    int branch = 0;
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        for (int n = 0; n < 200; ++n) {
+            bench.receive(request_bytes("OPTIONS", "z9hG4bK" + std::to_string(++branch)), {.share = c.share});
+        }
+        CHECK(bench.layer.server_count() == c.most);
+    }
+    branch = 0;
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        for (int n = 0; n < 200; ++n) {
+            Sent one = sent("OPTIONS", "z9hG4bK" + std::to_string(++branch));
+            one.share = c.share;
+            TransactionOutput out;
+            (void)bench.layer.request(one, flow, bench.now, out);
+        }
+        CHECK(bench.layer.client_count() == c.most);
+    }
+    bench.pass(40s);
+    CHECK(bench.layer.bytes() == 0);
+}
+
+TEST_CASE("the bytes of transactions are bounded, with what the user keeps for them") {
+    Bench bench;
+    bench.layer.set_limits({.most = 1'000, .bytes = 100'000});
+    for (int n = 0; n < 1'000; ++n) {
+        bench.receive(request_bytes("OPTIONS", "z9hG4bK" + std::to_string(n)), {.share = Share::stranger});
+    }
+    CHECK(bench.layer.bytes() >= 50'000);
+    CHECK(bench.layer.bytes() < 52'000);
+    bench.receive(request_bytes("OPTIONS", "z9hG4bKuser"), {.share = Share::user});
+    CHECK(bench.count<RequestEvent>() == 1);
+    bench.layer.set_kept_besides(60'000);
+    bench.receive(request_bytes("OPTIONS", "z9hG4bKlan"), {.share = Share::lan});
+    CHECK(bench.count<RequestEvent>() == 0);
+    bench.layer.set_kept_besides(0);
+    bench.pass(33s);
+    CHECK(bench.layer.bytes() == 0);
+}
+
+TEST_CASE("an own failure to who may be spoofed is stateless, unless a provisional was sent") {
+    Bench bench;
+    const Asker asker{.share = Share::stranger, .spoofable = true};
+    const auto begin = [&] {
+        bench.out = {};
+        bench.layer.on_message(message(request_bytes("INVITE")), flow, bench.now, bench.out, asker);
+        return std::get<RequestEvent>(bench.out.events.at(0));
+    };
+    for (int copy = 0; copy < 3; ++copy) {
+        const RequestEvent event = begin();
+        CHECK(bench.out.packets.empty());
+        CHECK(bench.layer.refuse(event.server, response_bytes("INVITE", 407), bench.out));
+        bench.layer.trying(event, bench.now, bench.out);
+        REQUIRE(bench.out.packets.size() == 1);
+        CHECK(bench.layer.server_count() == 0);
+    }
+    bench.receive(request_bytes("ACK"));
+    CHECK(bench.count<AckEvent>() == 1);
+    bench.pass(40s);
+    CHECK(bench.out.packets.empty());
+    const RequestEvent event = begin();
+    bench.layer.trying(event, bench.now, bench.out);
+    CHECK_FALSE(bench.layer.refuse(event.server, response_bytes("INVITE", 503), bench.out));
+}
+
+TEST_CASE("an address that has proved nothing gets at most four copies a second of all its failures") {
+    for (const bool proven : {false, true}) {
+        CAPTURE(proven);
+        Bench bench;
+        const Asker asker{.share = Share::stranger, .spoofable = true, .proven = proven};
+        for (int n = 0; n < 100; ++n) {
+            bench.receive(request_bytes("INVITE", "z9hG4bK" + std::to_string(n)), asker);
+            CHECK(bench.answer(bench.server(), "INVITE", 486));
+        }
+        std::size_t most = 0;
+        std::size_t all = 0;
+        for (int second = 0; second < 33; ++second) {
+            bench.pass(1s);
+            most = std::max(most, bench.out.packets.size());
+            all += bench.out.packets.size();
+        }
+        CHECK(most == (proven ? 100 : 4));
+        CHECK(all <= (proven ? 1'000 : 4 * 33 + 4));
+        CHECK(bench.layer.server_count() == 0);
+    }
 }

@@ -17,6 +17,7 @@
 #include "natkit/proxy/authorise.hpp"
 #include "natkit/proxy/challenges.hpp"
 #include "natkit/proxy/flood.hpp"
+#include "natkit/proxy/proven.hpp"
 #include "natkit/proxy/unanswered.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/locate.hpp"
@@ -88,12 +89,20 @@ class Edge {
     /// Requests that were one too many (proxy::FloodGate).
     [[nodiscard]] std::uint64_t flooded() const noexcept { return flood_.refused(); }
     [[nodiscard]] std::size_t transactions() const { return layer_.server_count() + layer_.client_count(); }
+    /// What they take, with all that is kept for them: an estimate.
+    [[nodiscard]] std::size_t transaction_bytes() const { return layer_.bytes(); }
+    /// The connections with a dialog or with a transaction that is not over. Costs a look at each of those.
+    [[nodiscard]] std::unordered_set<std::uint64_t> needed_connections() const;
+    /// Who is at the end of a flow, as far as the flow alone tells.
+    [[nodiscard]] proxy::Sender kind_of(const sip::Flow& flow) const;
 
   private:
     struct Upstream {  ///< what is known of a request's sender
         sip::Flow flow;
         nat::Verdict party;
         proxy::Sender sender{};
+        sip::Share share{};
+        bool by_password = false;  ///< which this request has carried
     };
     /// A request without the routes that named us.
     struct Stripped {
@@ -132,12 +141,13 @@ class Edge {
         bool by_contact = false;
         bool remove_all = false;
     };
-    /// A session description that came back, and what was passed back for it.
+    /// A session description that came back: what is needed to know it again, for who rings may send many and long
+    /// ones.
     struct Copy {
-        std::string tag;     ///< the response's To-tag
-        bool final = false;  ///< of a 2xx
-        std::string before;
-        std::optional<std::string> after;  ///< the body; nothing as long as legs are being opened for it
+        std::uint64_t print = 0;           ///< of the response's To-tag, of its kind, of the description
+        bool final = false;                ///< of a 2xx
+        bool passed = false;               ///< false: legs are being opened for it
+        std::optional<std::string> after;  ///< the body that was passed back: of the last of each kind
     };
     /// One place a request was sent to.
     struct Branch {
@@ -175,6 +185,7 @@ class Edge {
         std::optional<SessionId> dialog;  ///< of a request inside a dialog
         End from = End::caller;           ///< in that dialog
         bool adopted = false;             ///< that dialog was not known before
+        std::size_t weight = 0;           ///< bytes, as counted in kept_
     };
     struct Route {
         proxy::Destination destination{};
@@ -211,6 +222,7 @@ class Edge {
     };
 
     // edge.cpp: what comes in
+    void take(const sip::Message& message, const sip::Flow& flow, Now now, Output& out);
     void learn_servers(const std::vector<Server>& before);
     [[nodiscard]] std::optional<sip::Message> fix_via(const sip::Message& message, const sip::Flow& flow) const;
     void on_event(const sip::RequestEvent& event, Now now, Output& out);
@@ -221,8 +233,19 @@ class Edge {
                 Output& out, const std::vector<std::pair<std::string, std::string>>& extra = {});
     void respond(sip::TransactionId server, int status, std::string bytes, Now now, Output& out);
     void absorb(sip::TransactionOutput& produced, Now now, Output& out);
+    [[nodiscard]] std::string tag_of(const sip::Message& request) const;
+    [[nodiscard]] bool refuse(sip::TransactionId server, const sip::Message& request, int status, std::string bytes,
+                              Output& out);
+    void keep(std::ptrdiff_t bytes);
+    [[nodiscard]] static std::size_t weight_of(const sip::Message& message);
+    void weigh(sip::TransactionId server);
 
-    // flows.cpp: connections that are over
+    // flows.cpp: connections that are over; who takes how much
+    [[nodiscard]] bool in_own_dialog(const sip::Message& request, const sip::Flow& flow) const;
+    [[nodiscard]] sip::Asker asker_of(const sip::Message& request, const sip::Flow& flow, Instant now) const;
+    [[nodiscard]] sip::Share share_of(proxy::Sender sender, bool in_dialog) const;
+    [[nodiscard]] bool spoofable(const sip::Flow& flow) const;
+    void learn_proof(const sip::Message& message, const sip::Flow& flow, Instant now);
     [[nodiscard]] bool floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out);
     /// A BYE that cannot reach the other end ends the call all the same.
     void end_without_peer(const Parked& asked, Now now, Output& out);
@@ -243,6 +266,11 @@ class Edge {
     [[nodiscard]] bool is_party(const sip::Flow& flow, SessionId session) const;
     [[nodiscard]] bool admit(const sip::RequestEvent& event, const Stripped& stripped, Upstream& from, Now now,
                              Output& out);
+    /// True: an unproved flow is no password; it was answered.
+    [[nodiscard]] bool lacks_proof(Parked& asked, const Route& found, Now now, Output& out);
+    [[nodiscard]] bool prove(const sip::RequestEvent& event, const Stripped& stripped, Upstream& from,
+                             const std::optional<sip::Credentials>& credentials, Now now, Output& out);
+    [[nodiscard]] std::string realm_for(const std::optional<sip::Uri>& user) const;
     void challenge(const sip::RequestEvent& event, int status, std::string_view user, const std::string& realm,
                    bool stale, Now now, Output& out);
     [[nodiscard]] bool is_server(const sip::Flow& flow, std::string_view domain = {}) const;
@@ -389,6 +417,9 @@ class Edge {
     Deadlines<std::string> unavoid_;
     proxy::FloodGate flood_;
     proxy::Unanswered unanswered_;
+    proxy::Proven proven_;
+    std::size_t arrived_ = 0;                        ///< bytes of the datagram that is being looked at; 0: of none
+    std::size_t kept_ = 0;                           ///< bytes, by contexts
     std::unordered_set<std::uint64_t> connections_;  ///< that have spoken, and live
     Deadlines<sip::TransactionId> no_answer_;        ///< when contacts of a lower q are asked too
 };

@@ -151,6 +151,8 @@ class Media {
     /// What its neighbours have said and are shown, and which legs are joined; nothing: it has ended.
     [[nodiscard]] std::optional<record::Pass> pass(SessionId session) const;
     [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
+    /// The connections by which an end of a session is reached.
+    void add_connections(std::unordered_set<std::uint64_t>& connections) const;
     /// Collect RewriteEvents too (they cost two copies of each SDP).
     /// What names in descriptions stand for: those that unknown() names must be learned before offer() or answer().
     [[nodiscard]] HostNames& names() noexcept { return names_; }

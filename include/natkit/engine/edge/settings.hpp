@@ -10,11 +10,13 @@
 
 #include "natkit/base/host.hpp"
 #include "natkit/nat/decide.hpp"
+#include "natkit/proxy/flood.hpp"
 #include "natkit/proxy/media_shares.hpp"
 #include "natkit/sip/digest.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/grammar.hpp"
 #include "natkit/sip/registrar.hpp"
+#include "natkit/sip/transaction.hpp"
 
 /// sipedge: the SIP side of the system, as a sans-I/O core (Edge, Media) under a thin service.
 namespace natkit::edge {
@@ -65,6 +67,8 @@ struct Settings {
     unsigned name_lookups = 30;     ///< of names in descriptions, a minute for a sender; for strangers ten times
     proxy::MediaShares::Limits media_shares;  ///< whose calls may take how many of the media ports
     std::vector<IpAddress> media_addresses;   ///< of mediarelay's sockets, bound and advertised
+    proxy::FloodLimits flood;
+    sip::TransactionLimits transactions;
 
     /// The listener with exactly this bound address, or null.
     [[nodiscard]] const Listener* find(sip::Transport transport, const Endpoint& bound) const noexcept;

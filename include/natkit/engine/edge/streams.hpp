@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,7 +23,7 @@ namespace natkit::edge {
 /// What one neighbour, and all of them together, may hold of the edge.
 struct StreamLimits {
     std::size_t connections = 8192;  ///< one in 64 of them is kept for those we make
-    std::size_t per_source = 256;    ///< of those, of one nat::source_of(): an office behind one NAT has as many phones
+    std::size_t per_source = 256;    ///< of those, of one nat::source_of(), the ones that must stay not counted
     Duration connect = std::chrono::seconds(5);
     Duration first_message = std::chrono::seconds(20);  ///< from the connection to the end of its first message
     Duration whole_message = std::chrono::seconds(10);  ///< from a message's first byte to its last
@@ -41,6 +42,9 @@ class Streams {
         std::function<void(const sip::Flow& flow, const std::string& why)> on_unreachable;
         /// Whether a silent connection must stay: a client is registered on it.
         std::function<bool(const sip::Flow& flow)> needed;
+        /// Whether a connection must not make room for another: it is a server's or of the LAN, somebody is registered
+        /// by it, or a dialog or a transaction needs it.
+        std::function<bool(const sip::Flow& flow)> keeps;
         /// What the certificate of a server at the end of this flow must be for: a host name or an address.
         std::function<std::string(const sip::Flow& flow)> name_of;
         /// Something an operator should hear of.
@@ -48,8 +52,9 @@ class Streams {
     };
     struct Counters {
         std::uint64_t accepted = 0;
-        std::uint64_t refused = 0;  ///< over a limit, or for want of descriptors
-        std::uint64_t pings = 0;    ///< CRLFCRLF
+        std::uint64_t refused = 0;    ///< over a limit, or for want of descriptors
+        std::uint64_t displaced = 0;  ///< ended to make room for others
+        std::uint64_t pings = 0;      ///< CRLFCRLF
     };
 
     /// `first_connection` numbers the connections of this run from there; no two runs may share any.
@@ -57,6 +62,8 @@ class Streams {
     Streams(const Streams&) = delete;
     Streams& operator=(const Streams&) = delete;
 
+    /// Other limits from now on; connections stay.
+    void set_limits(const StreamLimits& limits) { limits_ = limits; }
     /// For connections from now on; null: no TLS.
     void set_tls(std::shared_ptr<const crypto::TlsContext> tls) { tls_ = std::move(tls); }
     /// Accepts on a listening socket from now on, in place of an earlier one of the same name.
@@ -81,6 +88,8 @@ class Streams {
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
   private:
+    /// The connections that others have made, the one that has been silent for longest first.
+    using Order = std::list<std::uint64_t>;
     struct Connection {
         sip::Flow flow;
         bool ours = false;  ///< made by us
@@ -93,6 +102,8 @@ class Streams {
         sip::Framer framer;
         std::optional<crypto::TlsSession> tls;
         std::unique_ptr<io::TcpStream> stream;
+        Order::iterator in_all{};  ///< its places, where it is not ours
+        Order::iterator in_source{};
     };
     using Target = std::pair<sip::Transport, std::pair<Endpoint, Endpoint>>;
 
@@ -101,6 +112,9 @@ class Streams {
     [[nodiscard]] Result<Connection*> connect(const sip::Flow& flow);
     [[nodiscard]] io::TcpStream::Handlers handlers_of(std::uint64_t id);
     Connection& add(const sip::Flow& flow, bool ours);
+    void to_the_end(Connection& connection);
+    [[nodiscard]] bool make_room(Order& order);
+    [[nodiscard]] bool has_room(const IpAddress& address);
     void on_connected(std::uint64_t id);
     void on_bytes(std::uint64_t id, std::string_view bytes);
     void on_encrypted(std::uint64_t id, std::string_view bytes);
@@ -116,8 +130,9 @@ class Streams {
     std::uint64_t next_;
     std::map<std::pair<sip::Transport, Endpoint>, std::unique_ptr<io::TcpListener>> listeners_;
     std::unordered_map<std::uint64_t, Connection> connections_;
-    std::map<Target, std::uint64_t> made_;         ///< by us: which connection leads where
-    std::map<IpAddress, std::size_t> per_source_;  ///< by nat::source_of()
+    std::map<Target, std::uint64_t> made_;  ///< by us: which connection leads where
+    Order all_;
+    std::map<IpAddress, Order> of_source_;  ///< the same by nat::source_of()
     Deadlines<std::uint64_t> deadlines_;
     io::Timer timer_;
     Counters counters_;

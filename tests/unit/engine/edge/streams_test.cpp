@@ -34,6 +34,7 @@ struct Bench {
                    .on_closed = [this](const sip::Flow&, const std::string& why) { closed.push_back(why); },
                    .on_unreachable = [this](const sip::Flow&, const std::string& why) { unreachable.push_back(why); },
                    .needed = [this](const sip::Flow&) { return needed; },
+                   .keeps = [this](const sip::Flow&) { return kept; },
                    .name_of = [](const sip::Flow&) { return std::string(); },
                    .on_problem = [this](const std::string& text) { problems.push_back(text); }}) {
         auto socket = io::open_tcp_listener({loopback, 0});
@@ -62,6 +63,7 @@ struct Bench {
     std::vector<std::string> messages, closed, unreachable, problems;
     std::vector<sip::Flow> flows;
     bool needed = false;
+    bool kept = false;
     std::vector<std::unique_ptr<Peer>> peers;
     Endpoint local;
     Streams streams;
@@ -123,23 +125,60 @@ TEST_CASE("Streams: silent, slow and senseless peers are ended; a registered one
     CHECK(turn_until(bench.loop, [&] { return registered.closed; }));
 }
 
-TEST_CASE("Streams: no more connections than allowed, from one address and in all") {
+TEST_CASE("Streams: when there are too many, the one that has been silent for longest makes room") {
     StreamLimits limits;
-    SUBCASE("from one address") {
+    SUBCASE("from one source") {
         limits.per_source = 3;
     }
     SUBCASE("in all") {
         limits.connections = 3;
     }
     Bench bench(limits);
-    for (int i = 0; i < 5; ++i) bench.peer().stream->send(bye);
-    CHECK(turn_until(bench.loop, [&] { return bench.problems.size() == 2 && bench.messages.size() == 3; }));
+    std::vector<Bench::Peer*> peers;
+    const auto connect = [&] {
+        peers.push_back(&bench.peer());
+        peers.back()->stream->send(bye);
+        const std::size_t messages = bench.messages.size();
+        CHECK(turn_until(bench.loop, [&] { return bench.messages.size() > messages; }));
+    };
+    for (int n = 0; n < 3; ++n) connect();
+    peers[0]->stream->send(bye);  // so that the second has been silent for longest
+    CHECK(turn_until(bench.loop, [&] { return bench.messages.size() == 4; }));
+    connect();
+    CHECK(turn_until(bench.loop, [&] { return peers[1]->closed; }));
+    connect();
+    CHECK(turn_until(bench.loop, [&] { return peers[2]->closed; }));
+    CHECK_FALSE(peers[0]->closed);
+    CHECK_FALSE(peers[3]->closed);
     CHECK(bench.streams.size() == 3);
-    CHECK(bench.streams.counters().refused == 2);
+    CHECK(bench.streams.counters().displaced == 2);
+    CHECK(bench.streams.counters().refused == 0);
     bench.peers.clear();
     CHECK(turn_until(bench.loop, [&] { return bench.streams.size() == 0; }));
+}
+
+TEST_CASE("Streams: what must stay makes no room; it counts in all, not for its source") {
+    StreamLimits limits;
+    bool refused = false;
+    SUBCASE("from one source") {
+        limits.per_source = 3;
+    }
+    SUBCASE("in all") {
+        limits.connections = 3;
+        refused = true;
+    }
+    Bench bench(limits);
+    bench.kept = true;
+    for (int i = 0; i < 5; ++i) bench.peer().stream->send(bye);
+    CHECK(turn_until(bench.loop, [&] { return bench.messages.size() == (refused ? 3 : 5); }));
+    if (refused) CHECK(turn_until(bench.loop, [&] { return bench.problems.size() == 2; }));
+    CHECK(bench.streams.counters().refused == (refused ? 2 : 0));
+    CHECK(bench.streams.counters().displaced == 0);
+    bench.kept = false;
     bench.peer().stream->send(bye);
-    CHECK(turn_until(bench.loop, [&] { return bench.messages.size() == 4; }));
+    CHECK(turn_until(bench.loop, [&] { return bench.streams.counters().displaced == 1; }));
+    bench.peers.clear();
+    CHECK(turn_until(bench.loop, [&] { return bench.streams.size() == 0; }));
 }
 
 TEST_CASE("Streams: a connection to a server is made once, made again when it is over, told when it cannot be") {
