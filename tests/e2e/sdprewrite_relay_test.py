@@ -46,7 +46,7 @@ class Pipe:
     """natclassify | sdprewrite --relay, fed line by line."""
 
     def __init__(self, folder, config):
-        self.folder = folder
+        self.folder, self.config = folder, config
         self.control = pathlib.Path(folder) / "mediarelay.sock"
         self.process = subprocess.Popen(f"{BIN}/natclassify --config {config} --format json | {BIN}/sdprewrite --config {config} --relay {self.control}",
                                         shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -61,11 +61,11 @@ class Pipe:
         listed = subprocess.run([BIN / "mediarelay", "list", "--runtime", self.folder, "--format", "json"], capture_output=True, text=True, check=True)
         return [json.loads(line) for line in listed.stdout.splitlines() if '"leg"' in line]
 
-    def close(self):
+    def close(self, status=0):
         self.process.stdin.close()
         rest = [json.loads(line) for line in self.process.stdout]
         assert {record["type"] for record in rest} == {"decision"}, rest
-        assert self.process.wait(60) == 0
+        assert self.process.wait(60) == status
 
 
 class Call:
@@ -170,6 +170,31 @@ def hold_and_refusal(pipe):
     call.response("200 OK", sdp(HOST, 4002))
     assert same(pipe.legs(), list(before.values())), (pipe.legs(), before)
     call.end()
+
+
+def bundle(pipe):
+    """Streams over one port have one pair of legs; a port each, bundled by the answer, and the second pair goes."""
+    def described(*ports):
+        streams = "".join(f"m=video {p} RTP/AVP 31\r\na=mid:{i + 1}\r\n" for i, p in enumerate(ports[1:]))
+        return sdp(HOST, ports[0], extra="a=mid:0\r\n" + streams).replace("t=0 0\r\n", "t=0 0\r\na=group:BUNDLE 0 1\r\n")
+    for offered, legs in (((4000, 4000), 2), ((4000, 4002), 4)):
+        call = Call(pipe)
+        offer = call.request("INVITE", described(*offered), tag="")
+        assert len(pipe.legs()) == legs, pipe.legs()
+        assert (media_of(offer["message"]) == media_of(offer["message"], "video")) == (legs == 2), offer
+        back = call.response("200 OK", described(4010, 4010))
+        assert media_of(back["message"]) == media_of(back["message"], "video"), back
+        assert len(pipe.legs()) == 2, pipe.legs()
+        call.end()
+
+
+def names(pipe):
+    """A name in c= is not looked up: the message passes unchanged, and no leg is opened for it."""
+    mine = Pipe(pipe.folder, pipe.config)
+    out = Call(mine).request("INVITE", sdp("media.example.com", 4000), tag="")
+    assert "rewrite" not in out and "media.example.com" in out["message"], out
+    assert not pipe.legs(), pipe.legs()
+    mine.close(1)
 
 
 def refused(pipe):
@@ -292,7 +317,7 @@ def main():
                     sys.exit("mediarelay did not start")
                 time.sleep(0.05)
             pipe = Pipe(folder, config)
-            for case in (audio, hold_and_refusal, refused, streams_that_go, relay_forgot, t120, bfcp, msrp):
+            for case in (audio, hold_and_refusal, bundle, names, refused, streams_that_go, relay_forgot, t120, bfcp, msrp):
                 case(pipe)
                 print(f"{case.__name__}: {case.__doc__}")
             pipe.close()

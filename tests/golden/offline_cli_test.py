@@ -81,6 +81,9 @@ def natclassify(folder):
           found[0]["message"] == bare.decode(), done)
     done = run("natclassify", "--source", "198.51.100.7:4001", "--format", "text", stdin=bare)
     check("the same for people", done.stdout.startswith(b"SDP ") and b"far-end" in done.stdout and b"private-sdp" in done.stdout, done)
+    done = run("natclassify", "--source", "198.51.100.7:4001", stdin=bare.replace(b"c=IN IP4 192.168.1.5", b"c=IN IP4 media.example.com"))
+    check("a name in c= is told", records(done)[0]["nat"]["evidence"] ==
+          [{"field": "SDP c=", "value": "media.example.com", "test": "sdp-names-host"}], done)
     long_line = json.dumps(record)[:-1] + ',"pad":"' + "x" * 4_300_000 + '"}'
     done = run("natclassify", stdin="\n".join([long_line, json.dumps(record)]).encode())
     check("a line that is too long costs itself alone", done.returncode == 1 and b"stdin:1: a line longer than 4 MiB" in done.stderr and len(records(done)) == 1)
@@ -116,6 +119,14 @@ def sdprewrite():
     done = run("sdprewrite", "--to", "203.0.113.10:40000", stdin=two)
     check("streams take port pairs in order, rejected ones none", [line.split()[1] for line in done.stdout.splitlines() if line.startswith(b"m=")] ==
           [b"40000", b"40002", b"0", b"40004"], done)
+    group = sdp("10.0.0.1", 4000, extra="a=mid:a\r\nm=video 4000 RTP/AVP 31\r\na=mid:v\r\nm=audio 0 RTP/AVP 0\r\na=mid:b\r\na=bundle-only\r\n"
+                "m=audio 4004 RTP/AVP 0\r\n").replace("t=0 0\r\n", "t=0 0\r\na=group:BUNDLE a v b\r\n").encode()
+    done = run("sdprewrite", "--to", "203.0.113.10:40000", stdin=group)
+    check("streams of a bundle keep to one port", [line.split()[1] for line in done.stdout.splitlines() if line.startswith(b"m=")] ==
+          [b"40000", b"40000", b"0", b"40002"], done)
+    twice = sdp("10.0.0.1", 4000).encode() * 2
+    done = run("sdprewrite", "--to", "203.0.113.10:40000", stdin=twice)
+    check("two descriptions in one pass unchanged", done.stdout == twice and done.returncode == 1 and b"a second description" in done.stderr, done)
     done = run("sdprewrite", "--to", "video=203.0.113.10:40000", stdin=two)
     check("only one kind", b"m=audio 4000 " in done.stdout and b"m=video 40000 " in done.stdout and done.stdout.count(b"c=IN IP4") == 2, done)
     line = json.dumps({"type": "sip", "message": INVITE.decode(), "nat": {"place": "far-end"}}) + "\n"

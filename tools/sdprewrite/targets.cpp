@@ -52,7 +52,7 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> choose_targets(const sdp::D
     std::vector<std::optional<sdp::MediaTarget>> targets(document.media().size());
     for (std::size_t i = 0; i < targets.size(); ++i) {
         const sdp::Media& media = document.media()[i];
-        Supply* supply = media.rejected() ? nullptr : find_supply(supplies, media.kind);
+        Supply* supply = media.rejected() || media.bundled_with ? nullptr : find_supply(supplies, media.kind);
         if (supply == nullptr) continue;
         supply->used = true;
         sdp::MediaTarget target{.rtp = supply->to->endpoint};
@@ -68,6 +68,9 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> choose_targets(const sdp::D
             supply->next_port += 2 * std::max(media.port_count, 1U);
         }
         targets[i] = target;
+    }
+    for (std::size_t i = 0; i < targets.size(); ++i) {  // one port, one target (RFC 9143)
+        if (const auto carrier = document.media()[i].bundled_with) targets[i] = targets[*carrier];
     }
     return targets;
 }
