@@ -103,6 +103,8 @@ void write_media_proxy(Writer& out, const MediaProxy& media) {
     for (const IpRange& range : media.relay_for.ranges()) relay_for.push_back(to_string(range));
     relay_for.insert(relay_for.end(), media.relay_for_domains.begin(), media.relay_for_domains.end());
     out.raw("relay_for", list(relay_for));
+    out.raw("dial_for", list(media.dial_for.ranges()));
+    out.time("unproven_media", media.unproven_media);
     out.raw("workers", std::to_string(media.workers));
     out.text("fast_path", word_of(fast_paths, media.fast_path));
     out.text("receive", word_of(receives, media.receive));

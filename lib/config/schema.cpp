@@ -229,6 +229,11 @@ MediaProxy read_media_proxy(Section section) {
             media.relay_for_domains.push_back(std::get<std::string>(item));
         }
     }
+    std::vector<IpRange> dial_for;
+    section.list("dial_for", dial_for, IpRange::parse, "write ranges such as \"198.51.100.0/24\"");
+    for (const IpRange& range : dial_for) media.dial_for.add(range);
+    section.value("unproven_media", media.unproven_media, duration_parser(seconds(1), std::chrono::hours(1)),
+                  write_duration);
     section.number("workers", media.workers, 1, 64);
     section.value("fast_path", media.fast_path, word_parser(fast_paths, "choice"), choices(fast_paths));
     section.value("receive", media.receive, word_parser(receives, "choice"), choices(receives));

@@ -66,6 +66,8 @@ constexpr std::array rules{relay::SourceRule::exact, relay::SourceRule::port_lea
                            relay::SourceRule::rebind, relay::SourceRule::forwarded_port};
 constexpr std::array streams{relay::Stream::rtp, relay::Stream::udp, relay::Stream::tcp, relay::Stream::t120};
 constexpr std::array setups{sdp::Setup::active, sdp::Setup::passive, sdp::Setup::actpass, sdp::Setup::holdconn};
+constexpr std::array directions{sdp::Direction::sendrecv, sdp::Direction::sendonly, sdp::Direction::recvonly,
+                                sdp::Direction::inactive};
 constexpr std::array components{Component::rtp, Component::rtcp};
 
 Json packets(std::uint64_t count, std::uint64_t bytes) {
@@ -96,8 +98,40 @@ Json to_json(const relay::Party& party) {
     if (party.visible) object["visible"] = natkit::to_string(*party.visible);
     if (party.site) object["site"] = natkit::to_string(*party.site);
     if (party.setup) object["setup"] = sdp::to_string(*party.setup);
+    if (party.direction != sdp::Direction::sendrecv) object["direction"] = sdp::to_string(party.direction);
+    for (std::size_t i = 0; i < party.ssrcs.count; ++i) object["ssrc"].push_back(party.ssrcs.values[i]);
+    if (party.unproven) object["unproven"] = true;
     return object;
 }
+
+namespace {
+
+/// What a party's description says beside where it is.
+Result<void> parse_description(const ObjectView& object, relay::Party& party) {
+    if (object.contains("setup")) {
+        const auto setup = word(object, "party.setup", setups);
+        if (!setup) return std::unexpected(setup.error());
+        party.setup = *setup;
+    }
+    if (object.contains("direction")) {
+        const auto direction = word(object, "party.direction", directions);
+        if (!direction) return std::unexpected(direction.error());
+        party.direction = *direction;
+    }
+    if (const auto found = object.find("ssrc")) {
+        const auto list = found->list();
+        if (!list) return fail(Errc::bad_input, "not a list of numbers", "party.ssrc");
+        for (const ValueView& each : *list) {
+            const auto ssrc = each.number();
+            if (!ssrc || *ssrc > 0xffffffffU) return fail(Errc::bad_input, "not an SSRC of 32 bits", "party.ssrc");
+            party.ssrcs.add(static_cast<std::uint32_t>(*ssrc));
+        }
+    }
+    party.unproven = flag_at(object, "unproven");
+    return {};
+}
+
+}  // namespace
 
 Result<relay::Party> parse_party(const ObjectView& object) {
     relay::Party party;
@@ -112,11 +146,7 @@ Result<relay::Party> parse_party(const ObjectView& object) {
     if (!visible) return std::unexpected(visible.error());
     if (!site) return std::unexpected(site.error());
     party = {.place = *place, .endpoint = *endpoint, .rtcp = *rtcp, .visible = *visible, .site = *site, .setup = {}};
-    if (object.contains("setup")) {
-        const auto setup = word(object, "party.setup", setups);
-        if (!setup) return std::unexpected(setup.error());
-        party.setup = *setup;
-    }
+    if (auto parsed = parse_description(object, party); !parsed) return std::unexpected(parsed.error());
     if (party.site && party.visible && !party.site->contains(*party.visible)) {
         return fail(Errc::bad_input, "'" + natkit::to_string(*party.site) + "' does not hold the visible address",
                     "party.site");
@@ -142,14 +172,33 @@ Json to_json(const Leg& leg) {
     for (const Component component : components) {
         const auto& latched = leg.latched[static_cast<std::size_t>(component)];
         if (!latched) continue;
-        record["latched"][relay::to_string(component)] = {{"endpoint", natkit::to_string(latched->endpoint)},
-                                                          {"rule", relay::to_string(latched->rule)}};
+        Json& told = record["latched"][relay::to_string(component)];
+        told = {{"endpoint", natkit::to_string(latched->endpoint)}, {"rule", relay::to_string(latched->rule)}};
+        if (latched->provisional) told["provisional"] = true;
+        if (latched->ssrc) told["ssrc"] = *latched->ssrc;
     }
     if (!leg.owner.empty()) record["owner"] = leg.owner;
     if (!leg.owner_state.empty()) record["owner_state"] = Json::parse(leg.owner_state, nullptr, false);
     record["opened_ms"] = leg.opened.time_since_epoch().count();
     return record;
 }
+
+namespace {
+
+Result<std::optional<Leg::Latched>> parse_latched(const ObjectView& entry) {
+    const auto endpoint = read<Endpoint>(entry, "latched.", "endpoint", "an address with a port");
+    const auto rule = word(entry, "latched.rule", rules);
+    if (!endpoint) return std::unexpected(endpoint.error());
+    if (!rule) return std::unexpected(rule.error());
+    if (!*endpoint) return std::optional<Leg::Latched>();
+    Leg::Latched latched{
+        .endpoint = **endpoint, .rule = *rule, .provisional = flag_at(entry, "provisional"), .ssrc = {}};
+    if (const auto ssrc = entry.find("ssrc"); ssrc && ssrc->number() && *ssrc->number() <= 0xffffffffU)
+        latched.ssrc = static_cast<std::uint32_t>(*ssrc->number());
+    return std::optional(latched);
+}
+
+}  // namespace
 
 Result<Leg> parse_leg(const ObjectView& record) {
     Leg leg;
@@ -191,11 +240,9 @@ Result<Leg> parse_leg(const ObjectView& record) {
             const auto found = both->find(relay::to_string(component));
             const auto entry = found ? found->object() : std::nullopt;
             if (!entry) continue;
-            const auto endpoint = read<Endpoint>(*entry, "latched.", "endpoint", "an address with a port");
-            const auto rule = word(*entry, "latched.rule", rules);
-            if (!endpoint) return std::unexpected(endpoint.error());
-            if (!rule) return std::unexpected(rule.error());
-            if (*endpoint) leg.latched[static_cast<std::size_t>(component)] = {{**endpoint, *rule}};
+            auto parsed = parse_latched(*entry);
+            if (!parsed) return std::unexpected(parsed.error());
+            leg.latched[static_cast<std::size_t>(component)] = *parsed;
         }
     }
     leg.owner = text_at(record, "owner");

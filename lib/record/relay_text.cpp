@@ -15,6 +15,14 @@ void add_party(ObjectText& record, const relay::Party& party) {
     if (party.visible) record.text("visible", *party.visible);
     if (party.site) record.text("site", natkit::to_string(*party.site));
     if (party.setup) record.text("setup", sdp::to_string(*party.setup));
+    if (party.direction != sdp::Direction::sendrecv) record.text("direction", sdp::to_string(party.direction));
+    if (party.ssrcs.count > 0) {
+        std::string list = "[";
+        for (std::size_t i = 0; i < party.ssrcs.count; ++i)
+            list += (i > 0 ? "," : "") + std::to_string(party.ssrcs.values[i]);
+        record.raw("ssrc", list + "]");
+    }
+    if (party.unproven) record.flag("unproven", true);
     record.leave();
 }
 
@@ -26,6 +34,8 @@ void add_latched(ObjectText& record, const std::array<std::optional<Leg::Latched
         record.enter(relay::to_string(component));
         record.text("endpoint", each->endpoint);
         record.text("rule", relay::to_string(each->rule));
+        if (each->provisional) record.flag("provisional", true);
+        if (each->ssrc) record.number("ssrc", *each->ssrc);
         record.leave();
     }
     record.leave();

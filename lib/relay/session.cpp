@@ -15,6 +15,11 @@ constexpr std::uint32_t bit(Drop reason) noexcept {
     return 1U << static_cast<unsigned>(reason);
 }
 
+/// The silence of a party that may not send says nothing. Where only a hold is told of, that goes for both ends.
+bool may_send(const Leg& leg) noexcept {
+    return leg.direction == sdp::Direction::sendonly || (leg.direction == sdp::Direction::sendrecv && !leg.hold);
+}
+
 /// What an attacker, a misconfigured phone or a late packet causes; the rest is the ordinary course of a call.
 bool is_refusal(Drop reason) noexcept {
     return reason == Drop::wrong_address || reason == Drop::wrong_port || reason == Drop::quarantined;
@@ -77,6 +82,7 @@ Leg& Relay::add(LegKey key, Stream stream, bool mux, Instant now) {
     leg.stream = stream;
     leg.mux = mux;
     leg.changed = now;
+    if (stream == Stream::udp) leg.part(Component::rtp).latch.expect_no_rtp();
     if (next_sweep_ == Instant{}) next_sweep_ = now + sweep_every;
     return leg;
 }
@@ -108,26 +114,43 @@ Leg& Relay::insert(std::unique_ptr<Leg> leg, Instant now) {
     return *entry->second;
 }
 
-void Relay::signal(Leg& leg, const Party& party, SourcePolicy policy, Instant now) {
+Latch::Signal latch_signal(const Party& party, SourcePolicy policy) {
     const IpAddress visible = party.visible ? *party.visible : party.endpoint ? party.endpoint->address : IpAddress();
     const IpRange allowed = policy == SourcePolicy::latch && party.site ? *party.site : IpRange::single(visible);
-    const Latch::Signal first{.policy = policy, .endpoint = party.endpoint, .allowed = allowed};
-    leg.part(Component::rtp).latch.signal(first, now);
+    return {.policy = policy, .endpoint = party.endpoint, .allowed = allowed};
+}
+
+void Relay::signal(Leg& leg, const Party& party, SourcePolicy policy, Instant now) {
+    const Latch::Signal first = latch_signal(party, policy);
+    Latch& latch = leg.part(Component::rtp).latch;
+    const bool other = !latch.signalled() || latch.said().opened_by(first);
+    leg.direction = party.direction;
+    leg.proof.ask(party.unproven && party.place == nat::Place::wan, other, now);
+    latch.signal(first, now);
     if (leg.stream == Stream::rtp) {
         leg.part(Component::rtcp)
-            .latch.signal({.policy = policy, .endpoint = rtcp_endpoint(party), .allowed = allowed}, now);
+            .latch.signal({.policy = policy, .endpoint = rtcp_endpoint(party), .allowed = first.allowed}, now);
     }
-    for (Leg::Part& part : leg.parts) part.reported = 0;
+    for (Leg::Part& part : leg.parts) {
+        part.latch.expect(party.ssrcs);
+        part.latch.let_send(may_send(leg), now);
+        part.reported = 0;
+    }
     leg.changed = now;
 }
 
 void Relay::set_hold(Leg& leg, bool hold, Instant now) {
     if (leg.hold && !hold) {
-        // A binding may have gone while nothing was sent: resuming is signalling, so the next packet decides again.
+        // A binding may have gone while nothing was sent: resuming is signalling, so sources are looked at anew.
         for (Leg::Part& part : leg.parts) part.latch.reopen();
     }
     if (leg.hold != hold) leg.changed = now;
     leg.hold = hold;
+    for (Leg::Part& part : leg.parts) part.latch.let_send(may_send(leg), now);
+}
+
+void Relay::restore(Leg& leg, Component component, const Latch::Known& holder, Instant now) {
+    leg.part(component).latch.restore(holder, now);
 }
 
 void Relay::join(Leg& a, Leg& b, Instant now) {
@@ -159,25 +182,35 @@ void Relay::part(Leg& leg, Instant now) {
 void Relay::drop(Leg& leg, Component component, Drop reason, const Endpoint& source) {
     Leg::Part& part = leg.part(component);
     ++part.counters.drops[static_cast<std::size_t>(reason)];
-    const bool worth_telling = is_refusal(reason) || reason == Drop::no_party || reason == Drop::not_sent;
+    const bool worth_telling =
+        is_refusal(reason) || reason == Drop::no_party || reason == Drop::not_sent || reason == Drop::unproven;
     if (!worth_telling || (part.reported & bit(reason)) != 0 || events_.size() >= max_events) return;
     part.reported |= bit(reason);
     events_.push_back(
         {.kind = Event::Kind::refused, .leg = leg.key, .component = component, .endpoint = source, .reason = reason});
 }
 
-void Relay::note_learned(Leg& leg, Component component, const std::optional<Endpoint>& before, SourceRule rule) {
-    const Endpoint& now_at = *leg.part(component).latch.source();
-    events_.push_back({.kind = Event::Kind::latched,
-                       .leg = leg.key,
-                       .component = component,
-                       .endpoint = now_at,
-                       .before = before,
-                       .rule = rule});
-    if (rule != SourceRule::rebind || component != Component::rtp) return;
-    if (const auto& mark = leg.part(Component::rtp).latch.mark()) {
-        leg.part(Component::rtcp).latch.sibling_rebound(now_at.address, mark->ssrc);
-    }
+void Relay::note_latched(Leg& leg, Component component, const std::optional<Endpoint>& before,
+                         const Latch::Verdict& verdict) {
+    const Latch& latch = leg.part(component).latch;
+    Event event{.kind = verdict.learned ? Event::Kind::latched : Event::Kind::confirmed,
+                .leg = leg.key,
+                .component = component,
+                .endpoint = *latch.source(),
+                .before = before,
+                .rule = latch.rule(),
+                .confirmed = latch.confirmed()};
+    if (const auto& mark = latch.mark()) event.ssrc = mark->ssrc;
+    if (events_.size() < max_events) events_.push_back(event);
+    const bool rebound = verdict.learned == SourceRule::rebind;
+    if ((verdict.confirmed || rebound) && component == Component::rtp && event.ssrc)
+        leg.part(Component::rtcp).latch.follow(event.endpoint.address, *event.ssrc);
+}
+
+void Relay::note_heard(Leg& leg, const Endpoint& source, Instant now) {
+    const bool cut = leg.proof.cut();
+    if (!leg.proof.heard(now) || events_.size() >= max_events) return;
+    events_.push_back({.kind = Event::Kind::proven, .leg = leg.key, .endpoint = source, .cut = cut});
 }
 
 Relay::Outcome Relay::on_packet(Leg& leg, Component component, const Endpoint& source,
@@ -201,13 +234,19 @@ Relay::Outcome Relay::on_packet(Leg& leg, Component component, const Endpoint& s
         drop(leg, component, verdict.reason, source);
         return {};
     }
-    if (verdict.learned && events_.size() < max_events) note_learned(leg, component, before, *verdict.learned);
+    if (verdict.learned || verdict.confirmed) note_latched(leg, component, before, verdict);
+    if (leg.proof.needed()) note_heard(leg, source, now);
 
     ++part.counters.received_packets;
     part.counters.received_bytes += bytes.size();
     part.counters.last_received = now;
     if (header && component == Component::rtp) leg.statistics.on_packet(*header, now);
+    return towards(leg, component, is_rtcp, bytes.size(), source, now);
+}
 
+/// Where an accepted packet of the party of `leg` goes.
+Relay::Outcome Relay::towards(Leg& leg, Component component, bool is_rtcp, std::size_t bytes, const Endpoint& source,
+                              Instant now) {
     Leg* peer = leg.peer();
     if (peer == nullptr || (is_rtcp && peer->stream != Stream::rtp)) {
         drop(leg, component, Drop::not_joined, source);
@@ -219,8 +258,12 @@ Relay::Outcome Relay::on_packet(Leg& leg, Component component, const Endpoint& s
         drop(leg, component, Drop::peer_unknown, source);
         return {};
     }
+    if (peer->proof.needed() && !peer->proof.allows(timeouts_.unproven, now)) {
+        drop(*peer, out, Drop::unproven, *to.latch.target());
+        return {};
+    }
     ++to.counters.sent_packets;
-    to.counters.sent_bytes += bytes.size();
+    to.counters.sent_bytes += bytes;
     return {.leg = peer, .component = out, .endpoint = &*to.latch.target()};
 }
 

@@ -105,6 +105,7 @@ void TcpRelay::signal(TcpLeg& leg, const Party& party, SourcePolicy policy, bool
     leg.party = party;
     leg.policy = policy;
     leg.dial_failed = false;
+    leg.may_dial = may_be_dialled(party, dial_for_);
     leg.reported = 0;
     leg.changed = now;
     const std::vector<ConnectionId> before = leg.connections;
@@ -178,12 +179,13 @@ void TcpRelay::allow_dialling(TcpJoin& join) {
 
 /// Where neither party may connect, nobody but the relay can begin: it does when signalling has spoken.
 void TcpRelay::dial_both(TcpJoin& join, Instant now) {
-    const auto to_a = join.legs[0]->dials();
-    const auto to_b = join.legs[1]->dials();
+    if (join.legs[0]->listens() || join.legs[1]->listens()) return;
+    const auto to_a = place_to_dial(*join.legs[0]);
+    const auto to_b = place_to_dial(*join.legs[1]);
     const auto renewed = [&](const TcpLeg& leg) {
         return std::ranges::all_of(leg.connections, [&](ConnectionId id) { return is_old(connections_.at(id)); });
     };
-    if (join.legs[0]->listens() || join.legs[1]->listens() || !to_a || !to_b) return;
+    if (!to_a || !to_b) return;
     if (!renewed(*join.legs[0]) || !renewed(*join.legs[1])) return;
     if (!make_room(*join.legs[0], now) || !make_room(*join.legs[1], now)) return;
     TcpConnection& a = dial(*join.legs[0], *to_a, now);

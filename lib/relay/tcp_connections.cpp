@@ -23,6 +23,19 @@ bool TcpLeg::allows(const IpAddress& address) const noexcept {
     return party->visible == address;
 }
 
+bool may_be_dialled(const Party& party, const RangeSet& dial_for) noexcept {
+    if (party.place != nat::Place::wan || !party.endpoint || !party.visible) return true;
+    const IpAddress& address = party.endpoint->address;
+    return address == *party.visible || (party.site && party.site->contains(address)) || dial_for.contains(address);
+}
+
+std::optional<Endpoint> TcpRelay::place_to_dial(TcpLeg& leg) {
+    const auto place = leg.dials();
+    if (!place || leg.may_dial) return place;
+    drop(leg, Drop::not_dialled, *place);
+    return std::nullopt;
+}
+
 bool TcpRelay::is_old(const TcpConnection& connection) const {
     if (connection.signalled != connection.leg->signalled) return true;
     const auto other = connections_.find(connection.other);
@@ -113,7 +126,7 @@ void TcpRelay::match(TcpConnection& connection, Instant now) {
         TcpConnection& other = connections_.at(each);
         if (other.state == State::waiting && other.other == 0) return couple(connection, other, now);
     }
-    const auto target = peer->dials();
+    const auto target = place_to_dial(*peer);
     if (target && connection.in_vain) return;  // its party may still connect itself
     if (target) {
         TcpConnection& dialled = dial(*peer, *target, now);

@@ -32,7 +32,8 @@ Options options_from(const config::Config& config) {
     options.advertise = config.sip.advertise;
     options.tos = media.tos;
     options.source_port_restriction = media.source_port_restriction;
-    options.timeouts = {.silence = media.timeout, .hold = media.hold_timeout};
+    options.timeouts = {.silence = media.timeout, .hold = media.hold_timeout, .unproven = media.unproven_media};
+    options.dial_for = media.dial_for;
     options.networks = config.network.lists;
     options.host = io::host_addresses().value_or(std::vector<HostAddress>{});
     options.workers = media.workers;

@@ -105,6 +105,8 @@ struct MediaProxy {
     Milliseconds hold_timeout = std::chrono::hours(2);
     RangeSet relay_for;                          ///< the ranges of `relay_for`
     std::vector<std::string> relay_for_domains;  ///< the domains of `relay_for`, lower case
+    RangeSet dial_for;  ///< TCP media: where parties may be connected to though their signalling comes from elsewhere
+    Milliseconds unproven_media = std::chrono::seconds(5);  ///< what a stranger's silent endpoint is sent at most
     std::vector<IpAddress> lan_addresses;  ///< bound addresses; a side that is empty: from [sip] listen (apply_host)
     std::vector<IpAddress> wan_addresses;
     unsigned workers = 1;

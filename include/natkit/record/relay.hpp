@@ -25,6 +25,8 @@ struct Leg {
     struct Latched {
         Endpoint endpoint;
         relay::SourceRule rule{};
+        bool provisional = false;           ///< RTP has not confirmed it yet, of an `rtp` stream
+        std::optional<std::uint32_t> ssrc;  ///< of the RTP from there when it was confirmed
         friend bool operator==(const Latched&, const Latched&) = default;
     };
 

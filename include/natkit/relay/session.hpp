@@ -11,6 +11,7 @@
 
 #include "natkit/nat/classify.hpp"
 #include "natkit/relay/latch.hpp"
+#include "natkit/relay/proof.hpp"
 #include "natkit/relay/target.hpp"
 #include "natkit/rtp/statistics.hpp"
 #include "natkit/sdp/direction.hpp"
@@ -48,6 +49,9 @@ struct Party {
     std::optional<IpAddress> visible;  ///< where its packets are seen to come from; needed for far-end parties
     std::optional<IpRange> site;       ///< the nat_servers range that holds `visible`
     std::optional<sdp::Setup> setup;   ///< TCP: what the party does; absent: either side may connect, as `actpass`
+    sdp::Direction direction = sdp::Direction::sendrecv;  ///< of its own description, as both ends have agreed on it
+    Ssrcs ssrcs = {};                                     ///< that its description announces (RFC 5576)
+    bool unproven = false;  ///< a stranger's WAN endpoint, which nothing but its description says is its own
 
     friend bool operator==(const Party&, const Party&) = default;
 };
@@ -60,6 +64,9 @@ struct Party {
 
 /// The source rule for a place (design: mediarelay, Sources).
 [[nodiscard]] SourcePolicy source_policy(nat::Place place, bool source_port_restriction) noexcept;
+
+/// What the latch of a leg's first port is told of its party.
+[[nodiscard]] Latch::Signal latch_signal(const Party& party, SourcePolicy policy);
 
 /// Whether all that a party says may be used: its endpoints by check_target(), a far-end party's visible address too.
 [[nodiscard]] Result<void> check_party(const Party& party, Side side, const Surroundings& surroundings);
@@ -129,7 +136,9 @@ struct Leg {
     Stream stream{};
     bool mux = false;  ///< RTCP shares the first port (RFC 5761)
     bool hold = false;
-    std::array<Part, 2> parts;  ///< by Component
+    sdp::Direction direction = sdp::Direction::sendrecv;  ///< of its party
+    std::array<Part, 2> parts;                            ///< by Component
+    Proof proof;
     rtp::ReceiverStatistics statistics;
     Join* join = nullptr;
     Instant changed{};           ///< when it was opened, parted or signalled last
@@ -155,9 +164,11 @@ struct Join {
 /// Something worth telling. Packets alone make none; each is told once (see Relay).
 struct Event {
     enum class Kind : std::uint8_t {
-        latched,       ///< `leg`, `component`, `endpoint`, `rule`, `before`
+        latched,       ///< `leg`, `component`, `endpoint`, `rule`, `before`, `confirmed`, `ssrc`
+        confirmed,     ///< the same but `before`: what had latched is now more than provisional
         refused,       ///< `leg`, `component`, `endpoint`, `reason`: the first of its kind since signalling last spoke
         flow,          ///< `leg`, `other`, `flow`, `cause`, `mute`
+        proven,        ///< `leg`, `endpoint`, `cut`: the first packet of an unproven endpoint has come
         timed_out,     ///< `leg`, `other` (0 when it was never joined), `silent`, `hold`; of a join again and again as
                        ///< long as that lasts: its owner removes it, or keeps it while other media of the call go on
         connected,     ///< TCP: `leg`, `endpoint`, `rule`; `other`, `before`, `other_rule` of its other half
@@ -180,11 +191,15 @@ struct Event {
     LegKey mute = 0;
     Duration silent{};
     bool hold = false;
+    bool confirmed = false;
+    bool cut = false;  ///< packets had been kept from it
+    std::optional<std::uint32_t> ssrc;
 };
 
 struct Timeouts {
     Duration silence = std::chrono::seconds(60);  ///< `timeout`: a joined stream without packets
     Duration hold = std::chrono::hours(2);        ///< `hold_timeout`: the same on hold; and a leg that nobody joins
+    Duration unproven = std::chrono::seconds(5);  ///< `unproven_media`: how long an unproven endpoint is sent to
 
     friend bool operator==(const Timeouts&, const Timeouts&) = default;
 };
@@ -217,6 +232,8 @@ class Relay {
     void signal(Leg& leg, const Party& party, SourcePolicy policy, Instant now);
     void set_hold(Leg& leg, bool hold, Instant now);
     void set_mux(Leg& leg, bool mux) noexcept { leg.mux = mux; }
+    /// What a journal says of a leg's component. After signal().
+    void restore(Leg& leg, Component component, const Latch::Known& holder, Instant now);
 
     /// Legs that are joined otherwise are parted first; joining the same two again changes nothing.
     void join(Leg& a, Leg& b, Instant now);
@@ -245,7 +262,11 @@ class Relay {
 
   private:
     void drop(Leg& leg, Component component, Drop reason, const Endpoint& source);
-    void note_learned(Leg& leg, Component component, const std::optional<Endpoint>& before, SourceRule rule);
+    void note_latched(Leg& leg, Component component, const std::optional<Endpoint>& before,
+                      const Latch::Verdict& verdict);
+    void note_heard(Leg& leg, const Endpoint& source, Instant now);
+    [[nodiscard]] Outcome towards(Leg& leg, Component component, bool is_rtcp, std::size_t bytes,
+                                  const Endpoint& source, Instant now);
     void look_at(Join& join, Instant now);
     void set_flow(Join& join, Flow flow, Leg* mute, Cause cause);
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "natkit/relay/session.hpp"
@@ -42,6 +43,7 @@ struct TcpLeg {
     SourcePolicy policy{};
     std::uint32_t signalled = 0;  ///< grows when signalling asks for new connections
     bool dial_failed = false;     ///< a far-end party was dialled in vain since signalling last spoke
+    bool may_dial = true;         ///< may_be_dialled(), as signalling last spoke
     std::vector<ConnectionId> connections;
     Counters counters;         ///< packets are not counted; `last_received` is of bytes
     std::uint64_t opened = 0;  ///< connections that had both halves
@@ -102,6 +104,11 @@ struct TcpEffect {
     bool reset = false;  ///< of close: the party learns that something went wrong
 };
 
+/// Whether the relay may connect to a party that listens: on the WAN only where its signalling comes from or at the
+/// same site, or in `dial_for`. Else a stranger's session description would make it connect to any port of any third
+/// host. A party without signalling (`visible`), a script's, is where the script says.
+[[nodiscard]] bool may_be_dialled(const Party& party, const RangeSet& dial_for) noexcept;
+
 /// The TCP legs and joins of one thread.
 class TcpRelay {
   public:
@@ -142,6 +149,8 @@ class TcpRelay {
     void on_time(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const noexcept;
     void set_timeouts(Timeouts timeouts) noexcept { timeouts_ = timeouts; }
+    /// Where else WAN parties may be dialled, from when signalling speaks next.
+    void set_dial_for(RangeSet ranges) { dial_for_ = std::move(ranges); }
 
     /// To be carried out in order, after every call above.
     [[nodiscard]] std::vector<TcpEffect> take_effects();
@@ -180,6 +189,8 @@ class TcpRelay {
     [[nodiscard]] std::size_t waiting(const TcpLeg& leg) const { return leg.connections.size() - engaged(leg); }
     void told_end(const TcpConnection& one, Ending how, Instant now);
     void forget(const TcpConnection& connection, bool close, bool reset);
+    /// Where the party of the leg is to be dialled; tells when it would be, were it somewhere else.
+    [[nodiscard]] std::optional<Endpoint> place_to_dial(TcpLeg& leg);
     void drop(TcpLeg& leg, Drop reason, const Endpoint& source, std::optional<ConnectFailure> why = {},
               SourceRule rule = {});
     void tell(Event event);
@@ -187,6 +198,7 @@ class TcpRelay {
 
     Timeouts timeouts_;
     TcpTimes times_;
+    RangeSet dial_for_;
     std::unordered_map<LegKey, std::unique_ptr<TcpLeg>> legs_;
     std::vector<std::unique_ptr<TcpJoin>> joins_;
     std::unordered_map<ConnectionId, TcpConnection> connections_;

@@ -61,6 +61,7 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
             [this] {
                 for (const auto& worker : workers_) worker->flush();
             }),
+      late_save_(loop, [this] { write_unsaved(); }),
       alive_(std::make_shared<bool>(true)),
       udp_workers_(std::max(1U, options_.workers)) {
     ports_.set_addresses(options_.lan, options_.wan, options_.host);
@@ -76,6 +77,9 @@ void Engine::add_worker() {
                 if (*alive) on_events(told);
             });
         }));
+    post(
+        static_cast<unsigned>(workers_.size() - 1),
+        [ranges = options_.dial_for](Plane& plane) { plane.set_dial_for(ranges); }, Worker::Haste::later);
 }
 
 void Engine::post(unsigned worker, Worker::Task task, Worker::Haste haste) {
@@ -143,6 +147,7 @@ void Engine::reconfigure(const Options& options) {
     options_.source_port_restriction = options.source_port_restriction;
     options_.tos = options.tos;
     options_.timeouts = options.timeouts;
+    options_.dial_for = options.dial_for;
     options_.advertise = options.advertise;
     options_.lan = options.lan;
     options_.wan = options.wan;
@@ -150,7 +155,10 @@ void Engine::reconfigure(const Options& options) {
     surroundings_ = surroundings();
     ports_.set_tos(options.tos);
     for (unsigned i = 0; i < workers_.size(); ++i) {
-        post(i, [timeouts = options.timeouts](Plane& plane) { plane.set_timeouts(timeouts); });
+        post(i, [timeouts = options.timeouts, dial_for = options.dial_for](Plane& plane) {
+            plane.set_timeouts(timeouts);
+            plane.set_dial_for(dial_for);
+        });
     }
 }
 

@@ -16,6 +16,7 @@ using relay::LegKey;
 
 /// The planes look at their joins every second.
 constexpr auto told_again_within = 2500ms;
+constexpr Duration late_save = 1s;
 
 std::string describe(const record::Leg& leg) {
     std::string text = "leg " + leg.id + " (" + to_string(leg.local(Component::rtp));
@@ -25,6 +26,13 @@ std::string describe(const record::Leg& leg) {
 
 std::int64_t milliseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+record::Leg::Latched latched_by(const relay::Event& event, const record::Leg& leg) {
+    return {.endpoint = event.endpoint,
+            .rule = event.rule,
+            .provisional = leg.stream == relay::Stream::rtp && !event.confirmed,
+            .ssrc = event.confirmed ? event.ssrc : std::nullopt};
 }
 
 void add_call(Json& record, const record::Leg& leg) {
@@ -80,6 +88,12 @@ void Engine::save_freed(LegKey key) {
     if (!journal_) return;
     const Together one(*this);
     unsaved_.push_back(key);
+}
+
+void Engine::save_later(Entry& entry) {
+    if (!journal_ || std::exchange(entry.unsaved, true)) return;
+    unsaved_.push_back(key_of(entry.leg.id));
+    if (!late_save_.active()) late_save_.start_in(late_save);
 }
 
 void Engine::write_unsaved() {
@@ -180,9 +194,11 @@ Result<void> Engine::restore_leg(record::Leg leg) {
         hand_over(entry, std::move(*sockets));
         for (const Component component : {Component::rtp, Component::rtcp}) {
             if (const auto& latched = entry.leg.latched[static_cast<std::size_t>(component)]) {
-                post(entry.worker, [key, component, latched](Plane& plane) {
-                    plane.restore(key, component, latched->endpoint, latched->rule);
-                });
+                const relay::Latch::Known holder{.source = latched->endpoint,
+                                                 .rule = latched->rule,
+                                                 .confirmed = !latched->provisional,
+                                                 .ssrc = latched->ssrc};
+                post(entry.worker, [key, component, holder](Plane& plane) { plane.restore(key, component, holder); });
             }
         }
         if (entry.leg.hold) post(entry.worker, [key](Plane& plane) { plane.set_hold(key, true); });
@@ -226,6 +242,8 @@ void Engine::on_events(const std::vector<relay::Event>& events) {
     for (const relay::Event& event : events) {
         switch (event.kind) {
             case relay::Event::Kind::latched: on_latched(event); break;
+            case relay::Event::Kind::confirmed: on_confirmed(event); break;
+            case relay::Event::Kind::proven: on_proven(event); break;
             case relay::Event::Kind::refused: on_refused(event); break;
             case relay::Event::Kind::flow: on_flow(event); break;
             case relay::Event::Kind::timed_out: on_timed_out(event); break;
@@ -239,7 +257,7 @@ void Engine::on_latched(const relay::Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
     record::Leg& leg = found->second.leg;
-    leg.latched[static_cast<std::size_t>(event.component)] = {{event.endpoint, event.rule}};
+    leg.latched[static_cast<std::size_t>(event.component)] = latched_by(event, leg);
     save({&found->second});
     Json record = {{"type", "latch"}, {"leg", leg.id}};
     add_call(record, leg);
@@ -247,6 +265,7 @@ void Engine::on_latched(const relay::Event& event) {
     record["rule"] = relay::to_string(event.rule);
     record["endpoint"] = to_string(event.endpoint);
     if (event.before) record["before"] = to_string(*event.before);
+    if (leg.latched[static_cast<std::size_t>(event.component)]->provisional) record["provisional"] = true;
     if (log_.on(LogLevel::major)) {
         log_.major(describe(leg) + ": " + relay::to_string(event.component) + " comes from " +
                    to_string(event.endpoint) +
@@ -254,6 +273,30 @@ void Engine::on_latched(const relay::Event& event) {
                    relay::to_string(event.rule));
     }
     on_record_(record);
+}
+
+/// The same source, and more than provisional now: no news for watchers, but for the journal.
+void Engine::on_confirmed(const relay::Event& event) {
+    const auto found = legs_.find(event.leg);
+    if (found == legs_.end()) return;
+    record::Leg& leg = found->second.leg;
+    leg.latched[static_cast<std::size_t>(event.component)] = latched_by(event, leg);
+    save_later(found->second);
+    if (log_.on(LogLevel::low_level)) {
+        log_.low_level(describe(leg) + ": " + relay::to_string(event.component) + " from " + to_string(event.endpoint) +
+                       " is confirmed");
+    }
+}
+
+void Engine::on_proven(const relay::Event& event) {
+    const auto found = legs_.find(event.leg);
+    if (found == legs_.end() || !found->second.leg.party) return;
+    found->second.leg.party->unproven = false;
+    save({&found->second});
+    if (event.cut) {
+        log_.major(describe(found->second.leg) + ": a packet has come from " + to_string(event.endpoint) +
+                   ", media is sent there again");
+    }
 }
 
 void Engine::on_refused(const relay::Event& event) {
@@ -265,14 +308,20 @@ void Engine::on_refused(const relay::Event& event) {
     add_call(record, leg);
     record["component"] = relay::to_string(event.component);
     record["reason"] = relay::to_string(event.reason);
-    record[event.reason == relay::Drop::not_sent ? "destination" : "source"] = to_string(event.endpoint);
+    const bool outward = event.reason == relay::Drop::not_sent || event.reason == relay::Drop::unproven;
+    record[outward ? "destination" : "source"] = to_string(event.endpoint);
     if (leg.party) {
         record["rule"] = relay::to_string(relay::source_policy(leg.party->place, options_.source_port_restriction));
     }
     if (log_.on(LogLevel::problems)) {
+        const bool unproven = event.reason == relay::Drop::unproven;
         log_.problems(describe(leg) + ": " +
-                      (event.reason == relay::Drop::not_sent ? "cannot send to " : "refused packets from ") +
-                      to_string(event.endpoint) + ": " + relay::to_string(event.reason));
+                      (unproven                                ? "sends no more media to "
+                       : event.reason == relay::Drop::not_sent ? "cannot send to "
+                                                               : "refused packets from ") +
+                      to_string(event.endpoint) + ": " +
+                      (unproven ? "a stranger named it, and nothing has come from there ([media_proxy] unproven_media)"
+                                : relay::to_string(event.reason)));
     }
     on_record_(record);
 }

@@ -111,6 +111,15 @@ void Engine::hand_over(Entry& entry, Sockets sockets) {
     if (!std::exchange(entry.in_plane, true)) signal(entry, false, Worker::Haste::later);
 }
 
+/// Whether that party makes the leg forget what it has learned: of either port, as RTCP's follows from the same party.
+bool Engine::opens_latch(const record::Leg& leg, const relay::Party& party) const {
+    if (!leg.party) return true;
+    const auto told = [&](const relay::Party& each) {
+        return relay::latch_signal(each, relay::source_policy(each.place, options_.source_port_restriction));
+    };
+    return told(*leg.party).opened_by(told(party)) || leg.party->rtcp != party.rtcp;
+}
+
 void Engine::signal(Entry& entry, bool renew, Worker::Haste haste) {
     const record::Leg& leg = entry.leg;
     entry.connected = false;
@@ -164,9 +173,8 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     const bool other_party = request.party && request.party != leg.party;
     bool changed = other_party;
     if (other_party || (request.renew && relay::is_tcp(leg.stream))) {
+        if (other_party && opens_latch(leg, *request.party)) leg.latched = {};
         if (request.party) leg.party = request.party;
-        changed = changed || leg.latched[0] || leg.latched[1];
-        leg.latched = {};  // learned anew: see Latch::signal
         signal(**entry, request.renew);
     }
     if (request.hold && *request.hold != leg.hold) {

@@ -79,7 +79,8 @@ void Engine::on_connection_refused(const Entry& entry, const Event& event) {
     Json record = {{"type", "drop"}, {"leg", leg.id}};
     if (!leg.call_id.empty()) record["call_id"] = leg.call_id;
     record["reason"] = relay::to_string(event.reason);
-    record[event.failure ? "destination" : "source"] = to_string(event.endpoint);
+    const bool outward = event.failure || event.reason == Drop::not_dialled;
+    record[outward ? "destination" : "source"] = to_string(event.endpoint);
     if (event.failure) {
         record["rule"] = relay::to_string(event.rule);
         record["cause"] = relay::to_string(*event.failure);
@@ -89,6 +90,11 @@ void Engine::on_connection_refused(const Entry& entry, const Event& event) {
         if (event.failure) {
             log_.problems(who + "cannot connect to " + to_string(event.endpoint) + ": " +
                           relay::to_string(*event.failure) + (forwarded ? std::string("; ") + remedies : ""));
+        } else if (event.reason == Drop::not_dialled) {
+            log_.problems(who + "does not connect to " + to_string(event.endpoint) +
+                          ": the party's signalling comes from " +
+                          (leg.party && leg.party->visible ? to_string(*leg.party->visible) : "elsewhere") +
+                          ", and the address is not in [media_proxy] dial_for");
         } else {
             log_.problems(who + "ended a connection from " + to_string(event.endpoint) + ": " + explain(event.reason));
         }

@@ -53,7 +53,8 @@ void Plane::on_packet(Leg& leg, Component component, const Endpoint& source, std
             ports == nullptr ? nullptr : ports->handles[static_cast<std::size_t>(outcome.component)];
         const bool sent = from != nullptr && path_->send(from, *outcome.endpoint, bytes).status == io::SendStatus::sent;
         if (!sent) relay_.not_sent(leg, component, outcome, bytes.size());
-        if (leg.part(component).counters.received_packets % settle_every == settle_every / 2)
+        const Leg::Part& part = leg.part(component);
+        if (part.counters.received_packets % settle_every == settle_every / 2 && part.latch.source() == source)
             settle(leg, component, source);
     }
     tell_events();
@@ -97,7 +98,10 @@ void Plane::close_ports(Leg& leg) {
 }
 
 void Plane::open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local) {
-    if (!tcp_) tcp_ = std::make_unique<TcpPlane>(loop_, timeouts_, on_events_);
+    if (!tcp_) {
+        tcp_ = std::make_unique<TcpPlane>(loop_, timeouts_, on_events_);
+        tcp_->set_dial_for(dial_for_);
+    }
     tcp_->open(key, connections, std::move(listener), local);
 }
 
@@ -105,6 +109,11 @@ void Plane::set_timeouts(relay::Timeouts timeouts) {
     timeouts_ = timeouts;
     relay_.set_timeouts(timeouts);
     if (tcp_) tcp_->set_timeouts(timeouts);
+}
+
+void Plane::set_dial_for(const RangeSet& ranges) {
+    dial_for_ = ranges;
+    if (tcp_) tcp_->set_dial_for(ranges);
 }
 
 void Plane::open(LegKey key, relay::Stream stream, bool mux, Sockets sockets) {
@@ -133,8 +142,8 @@ void Plane::signal(LegKey key, const relay::Party& party, relay::SourcePolicy po
     if (Leg* leg = relay_.find(key)) relay_.signal(*leg, party, policy, loop_.now());
 }
 
-void Plane::restore(LegKey key, Component component, const Endpoint& source, relay::SourceRule rule) {
-    if (Leg* leg = relay_.find(key)) leg->part(component).latch.restore(source, rule);
+void Plane::restore(LegKey key, Component component, const relay::Latch::Known& holder) {
+    if (Leg* leg = relay_.find(key)) relay_.restore(*leg, component, holder, loop_.now());
 }
 
 void Plane::set_hold(LegKey key, bool hold) {

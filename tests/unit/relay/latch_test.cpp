@@ -1,85 +1,11 @@
 #include "natkit/relay/latch.hpp"
 
-#include <doctest/doctest.h>
-
-#include <optional>
-#include <string>
-#include <vector>
+#include "latch_steps.hpp"
 
 using namespace natkit;
 using namespace natkit::relay;
+using namespace latch_steps;
 using namespace std::chrono_literals;
-
-namespace {
-
-Endpoint at(const char* text) {
-    return Endpoint::parse(text).value();
-}
-IpRange range(const char* text) {
-    return IpRange::parse(text).value();
-}
-
-Latch::Signal exact(const char* endpoint) {
-    return {.policy = SourcePolicy::exact, .endpoint = at(endpoint)};
-}
-Latch::Signal learn(const char* endpoint) {
-    return {.policy = SourcePolicy::learn_port, .endpoint = at(endpoint)};
-}
-Latch::Signal far_end(const char* site, const char* endpoint = "192.168.1.5:4000") {
-    return {.policy = SourcePolicy::latch, .endpoint = at(endpoint), .allowed = range(site)};
-}
-
-/// What one packet did: "ok", "ok RULE" when it decided the source, or the reason of refusal.
-std::string outcome(const Latch::Verdict& verdict) {
-    if (!verdict.accepted) return to_string(verdict.reason);
-    return verdict.learned ? std::string("ok ") + to_string(*verdict.learned) : "ok";
-}
-
-struct Step {
-    Duration when;
-    std::optional<Latch::Signal> signal;  ///< signalling, or else a packet:
-    const char* source = "";
-    std::uint32_t ssrc = 0;  ///< 0: not RTP
-    int sequence = 0;        ///< -1: RTCP
-    const char* want = "";
-    const char* target = "";  ///< where packets go afterwards; "-" nowhere; "" not looked at
-};
-
-Step packet(Duration when, const char* source, const char* want, const char* target = "") {
-    return {.when = when, .signal = {}, .source = source, .want = want, .target = target};
-}
-Step rtp(Duration when, const char* source, std::uint32_t ssrc, int sequence, const char* want) {
-    return {.when = when, .signal = {}, .source = source, .ssrc = ssrc, .sequence = sequence, .want = want};
-}
-Step signal(Duration when, Latch::Signal what, const char* target = "") {
-    return {.when = when, .signal = what, .target = target};
-}
-
-struct Case {
-    const char* why;
-    std::vector<Step> steps;
-};
-
-void run(const Case& c) {
-    CAPTURE(c.why);
-    Latch latch;
-    for (const Step& step : c.steps) {
-        const Instant now = Instant(100s) + step.when;
-        CAPTURE(step.when.count() / 1000000);
-        if (step.signal) {
-            latch.signal(*step.signal, now);
-        } else {
-            CAPTURE(step.source);
-            std::optional<StreamMark> mark;
-            if (step.ssrc != 0) mark = StreamMark{.ssrc = step.ssrc, .sequence = {}};
-            if (mark && step.sequence >= 0) mark->sequence = static_cast<std::uint16_t>(step.sequence);
-            CHECK(outcome(latch.on_packet(at(step.source), mark, now)) == step.want);
-        }
-        if (*step.target != '\0') CHECK((latch.target() ? to_string(*latch.target()) : "-") == step.target);
-    }
-}
-
-}  // namespace
 
 TEST_CASE("relay::Latch: who may send, and where packets go") {
     const Case cases[] = {
@@ -94,10 +20,21 @@ TEST_CASE("relay::Latch: who may send, and where packets go") {
         {"learn-port: sends to the signalled port until the first packet shows another",
          {signal(0s, learn("192.168.10.5:4000"), "192.168.10.5:4000"), packet(0s, "192.168.10.6:4000", "wrong-address"),
           packet(0s, "192.168.10.5:5000", "ok port-learned", "192.168.10.5:5000"),
-          packet(0s, "192.168.10.5:4000", "wrong-port", "192.168.10.5:5000")}},
+          packet(0s, "192.168.10.5:4000", "ok exact", "192.168.10.5:4000")}},
         {"learn-port: the signalled port itself is learned as such",
          {signal(0s, learn("192.168.10.5:4000")), packet(0s, "192.168.10.5:4000", "ok exact", "192.168.10.5:4000"),
-          packet(0s, "192.168.10.5:5000", "wrong-port", "192.168.10.5:4000")}},
+          packet(0s, "192.168.10.5:5000", "ok", "192.168.10.5:4000")}},
+        {"learn-port: any port is heard; one that was learned stays the target beside a third",
+         {signal(0s, learn("192.168.10.5:4000")), packet(0s, "192.168.10.5:5000", "ok port-learned"),
+          packet(0s, "192.168.10.5:5001", "ok", "192.168.10.5:5000"), rtp(1s, "192.168.10.5:5000", 7, 1, "ok"),
+          rtp(1s, "192.168.10.5:5001", 8, 1, "ok"), packet(1s, "192.168.10.5:5000", "ok", "192.168.10.5:5000")}},
+        {"learn-port: while the signalled port sends, it is the target; then the one that was learned",
+         {signal(0s, learn("203.0.113.9:4000")), rtp(0s, "203.0.113.9:5000", 7, 1, "ok port-learned"),
+          rtp(0s, "203.0.113.9:4000", 8, 1, "ok exact"), rtp(1s, "203.0.113.9:5000", 7, 2, "ok"),
+          rtp(1s, "203.0.113.9:4000", 8, 2, "ok"), rtp(2s, "203.0.113.9:5000", 7, 3, "ok"),
+          rtp(3s, "203.0.113.9:5000", 7, 4, "ok port-learned"),
+          packet(3s, "203.0.113.9:5000", "ok", "203.0.113.9:5000"),
+          packet(4s, "203.0.113.9:4000", "ok exact", "203.0.113.9:4000")}},
         {"latch: nothing is sent before the first packet from the visible address",
          {signal(0s, far_end("198.51.100.7"), "-"), packet(0s, "198.51.100.8:4000", "wrong-address", "-"),
           packet(0s, "192.168.1.5:4000", "wrong-address", "-"),
@@ -155,7 +92,7 @@ TEST_CASE("relay::Latch: RTCP follows its RTP sibling's rebinding, and nothing e
     const StreamMark mark{.ssrc = 7, .sequence = {}};
     CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61001"), mark, now)) == "ok latch");
     CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61010"), mark, now + 9s)) == "wrong-port");
-    rtcp.sibling_rebound(at("198.51.100.7:0").address, 7);
+    rtcp.follow(at("198.51.100.7:0").address, 7);
     CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61010"), StreamMark{8, {}}, now + 9s)) == "wrong-port");
     CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61010"), mark, now + 9s)) == "ok rebind");
     CHECK(outcome(rtcp.on_packet(at("198.51.100.7:61012"), mark, now + 9s)) == "wrong-port");
@@ -177,12 +114,19 @@ TEST_CASE("relay::Latch: quarantine after signalling changed an endpoint") {
         {"LAN: packets go to the new endpoint at once",
          {signal(0s, learn("192.168.10.5:4000")), packet(0s, "192.168.10.5:5000", "ok port-learned"),
           signal(10s, learn("192.168.10.5:4002"), "192.168.10.5:4002"), packet(10s, "192.168.10.5:5000", "quarantined"),
-          packet(10s, "192.168.10.5:4002", "ok exact"), packet(14s, "192.168.10.5:5000", "wrong-port")}},
+          packet(10s, "192.168.10.5:4002", "ok exact"), packet(11s, "192.168.10.5:5000", "quarantined"),
+          packet(12s, "192.168.10.5:4002", "ok"),
+          packet(14s, "192.168.10.5:5000", "quarantined", "192.168.10.5:4002")}},
         {"going back to where it was is not late",
          {signal(0s, learn("192.168.10.5:4000")), packet(0s, "192.168.10.5:4000", "ok exact"),
           signal(5s, learn("192.168.10.5:4002")), packet(5s, "192.168.10.5:4002", "ok exact"),
           signal(6s, learn("192.168.10.5:4000")), packet(6s, "192.168.10.5:4000", "ok exact"),
-          packet(6s, "192.168.10.5:4002", "wrong-port")}},
+          packet(6s, "192.168.10.5:4002", "quarantined", "192.168.10.5:4000")}},
+        {"any port of an address is not the one before: quarantine comes first",
+         {signal(0s, learn("203.0.113.9:4000")), packet(0s, "203.0.113.9:4000", "ok exact"),
+          signal(5s, learn("203.0.113.9:4002"), "203.0.113.9:4002"), packet(5s, "203.0.113.9:4000", "quarantined"),
+          packet(5s, "203.0.113.9:4001", "ok port-learned"), packet(6s, "203.0.113.9:4000", "quarantined"),
+          packet(8s, "203.0.113.9:4000", "ok", "203.0.113.9:4001")}},
         {"two changes in a row: the one that really sent stays in quarantine",
          {signal(0s, far_end("198.51.100.7", "192.168.1.5:4000")), packet(0s, "198.51.100.7:61000", "ok latch"),
           signal(10s, far_end("198.51.100.7", "192.168.1.5:4002")),
@@ -223,12 +167,14 @@ TEST_CASE("relay::Latch: a resumed party may come from a new binding, and keeps 
 
 TEST_CASE("relay::Latch: what a journal says is held against what is signalled") {
     Latch latch;
-    latch.restore(at("198.51.100.7:61000"), SourceRule::latch);
+    const Instant now(100s);
+    const auto known = [](const char* source) { return Latch::Known{.source = at(source), .rule = SourceRule::latch}; };
+    latch.restore(known("198.51.100.7:61000"), now);
     CHECK_FALSE(latch.source().has_value());
-    latch.signal(far_end("198.51.100.7"), Instant(100s));
-    latch.restore(at("198.51.100.8:61000"), SourceRule::latch);
+    latch.signal(far_end("198.51.100.7"), now);
+    latch.restore(known("198.51.100.8:61000"), now);
     CHECK_FALSE(latch.source().has_value());
-    latch.restore(at("198.51.100.7:61000"), SourceRule::latch);
+    latch.restore(known("198.51.100.7:61000"), now);
     CHECK(latch.target() == at("198.51.100.7:61000"));
-    CHECK(outcome(latch.on_packet(at("198.51.100.7:61001"), {}, Instant(100s))) == "wrong-port");
+    CHECK(outcome(latch.on_packet(at("198.51.100.7:61001"), {}, now)) == "wrong-port");
 }

@@ -43,6 +43,7 @@ struct Call {
     Leg* lan = nullptr;
     Leg* far = nullptr;
     std::uint16_t sequence = 0;
+    std::size_t confirmations = 0;  ///< among the events taken so far
 
     explicit Call(bool lan_mux = false, bool far_mux = false) {
         lan = &relay.add(1, Stream::rtp, lan_mux, now);
@@ -77,11 +78,15 @@ struct Call {
     std::string events() {
         std::string text;
         for (const Event& event : relay.take_events()) {
-            if (!text.empty()) text += ", ";
+            if (!text.empty() && event.kind != Event::Kind::confirmed) text += ", ";
             switch (event.kind) {
                 case Event::Kind::latched:
                     text += "latched " + std::to_string(event.leg) + " " + to_string(event.component) + " " +
                             to_string(event.rule);
+                    break;
+                case Event::Kind::confirmed: ++confirmations; continue;
+                case Event::Kind::proven:
+                    text += "proven " + std::to_string(event.leg) + (event.cut ? " cut" : "");
                     break;
                 case Event::Kind::refused:
                     text += "refused " + std::to_string(event.leg) + " " + to_string(event.reason);
@@ -254,6 +259,136 @@ TEST_CASE("relay::Relay: rebinding takes RTCP along") {
     CHECK(
         call.events() ==
         "latched 2 rtp latch, latched 2 rtcp latch, refused 2 wrong-port, latched 2 rtp rebind, latched 2 rtcp rebind");
+}
+
+TEST_CASE("relay::Relay: RTCP follows its RTP by address and SSRC, whoever came first") {
+    Call call;
+    // A stranger at the NAT's address knows no SSRC. It is heard until the party has come.
+    CHECK(call.send(*call.far, "198.51.100.7:50001", rtcp_packet(666), Component::rtcp) == "1 rtcp 192.168.10.5:4001");
+    for (int i = 0; i < 3; ++i) call.from_far();
+    CHECK(call.send(*call.far, "198.51.100.7:61001", rtcp_packet(2), Component::rtcp) == "-");
+    call.from_far();
+    CHECK(call.send(*call.far, "198.51.100.7:50001", rtcp_packet(666), Component::rtcp) == "1 rtcp 192.168.10.5:4001");
+    CHECK(call.send(*call.far, "198.51.100.7:61001", rtcp_packet(2), Component::rtcp) == "1 rtcp 192.168.10.5:4001");
+    CHECK(call.send(*call.far, "198.51.100.7:50001", rtcp_packet(666), Component::rtcp) == "-");
+    CHECK(call.send(*call.far, "198.51.100.7:50001", rtcp_packet(2), Component::rtcp) == "-");
+    CHECK(call.events() == "latched 2 rtcp latch, latched 2 rtp latch, refused 2 wrong-port, latched 2 rtcp rebind");
+    CHECK(call.confirmations == 1);
+}
+
+TEST_CASE("relay::Relay: one empty datagram before the phone's first packet does not take its leg") {
+    Call call;
+    CHECK(call.send(*call.far, "198.51.100.7:50000", {}) == "1 rtp 192.168.10.5:4000");
+    CHECK(call.send(*call.lan, "192.168.10.5:4000", rtp_packet(1, 1)) == "2 rtp 198.51.100.7:50000");
+    // The phone's first packet is relayed, and answered: nothing is lost at the start of the call.
+    CHECK(call.send(*call.far, "198.51.100.7:61000", rtp_packet(2, 1)) == "1 rtp 192.168.10.5:4000");
+    CHECK(call.send(*call.lan, "192.168.10.5:4000", rtp_packet(1, 2)) == "2 rtp 198.51.100.7:61000");
+    CHECK(call.send(*call.far, "198.51.100.7:50000", {}) == "-");
+}
+
+TEST_CASE("relay::Relay: a party that may not send keeps its place, however long it is silent") {
+    struct Case {
+        const char* why;
+        sdp::Direction direction;
+        bool hold;
+        bool moves;
+    };
+    const Case cases[] = {{"it sends both ways", sdp::Direction::sendrecv, false, true},
+                          {"it holds the other party, and plays music", sdp::Direction::sendonly, true, true},
+                          {"it is on hold", sdp::Direction::recvonly, true, false},
+                          {"neither sends", sdp::Direction::inactive, true, false},
+                          {"a script knows no more than that there is a hold", sdp::Direction::sendrecv, true, false}};
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        Call call;
+        for (int i = 0; i < 4; ++i) call.from_far();
+        call.relay.signal(*call.far,
+                          {.place = nat::Place::far_end,
+                           .endpoint = at("10.0.0.2:6000"),
+                           .visible = at("198.51.100.7:0").address,
+                           .direction = c.direction},
+                          SourcePolicy::latch, call.now);
+        call.relay.set_hold(*call.far, c.hold, call.now);
+        call.now += 30s;
+        CHECK((call.send(*call.far, "198.51.100.7:62000", rtp_packet(2, call.sequence)) != "-") == c.moves);
+    }
+}
+
+TEST_CASE("relay::Relay: a stranger's endpoint gets media for five seconds, and on once it is proven") {
+    struct WanCall : Call {
+        Leg* wan = nullptr;
+        Party party{.place = nat::Place::wan, .endpoint = at("203.0.113.9:7000"), .unproven = true};
+        WanCall() {
+            wan = &relay.add(3, Stream::rtp, false, now);
+            relay.signal(*wan, party, SourcePolicy::exact, now);
+            relay.join(*lan, *wan, now);
+            from_lan();
+            (void)events();
+        }
+        bool reaches() { return send(*lan, "192.168.10.5:4000", rtp_packet(1, sequence++)) != "-"; }
+    };
+    SUBCASE("no longer, if nothing comes from there") {
+        WanCall call;
+        call.now += 4900ms;
+        CHECK(call.reaches());
+        call.now += 100ms;
+        CHECK_FALSE(call.reaches());
+        CHECK_FALSE(call.reaches());
+        CHECK(call.send(*call.lan, "192.168.10.5:4001", rtcp_packet(1), Component::rtcp) == "-");
+        CHECK(call.events() == "refused 3 unproven, latched 1 rtcp exact, refused 3 unproven");
+        CHECK(call.wan->part(Component::rtp).counters.dropped(Drop::unproven) == 2);
+        // Its own packet from elsewhere proves nothing; one from there does, RTCP too.
+        CHECK(call.send(*call.wan, "203.0.113.9:7002", rtp_packet(3, 1)) == "-");
+        CHECK_FALSE(call.reaches());
+        CHECK(call.send(*call.wan, "203.0.113.9:7001", rtcp_packet(3), Component::rtcp) != "-");
+        CHECK(call.reaches());
+        CHECK(call.events() == "refused 3 wrong-port, proven 3 cut");
+        call.now += 100s;
+        CHECK(call.reaches());
+    }
+    SUBCASE("what came in time keeps it going, an empty datagram too") {
+        WanCall call;
+        (void)call.send(*call.wan, "203.0.113.9:7000", {});
+        call.now += 60s;
+        CHECK(call.reaches());
+        CHECK(call.events() == "proven 3");
+    }
+    SUBCASE("signalling proves it") {
+        WanCall call;
+        call.now += 6s;
+        CHECK_FALSE(call.reaches());
+        call.party.unproven = false;
+        call.relay.signal(*call.wan, call.party, SourcePolicy::exact, call.now);
+        CHECK(call.reaches());
+    }
+    SUBCASE("one endpoint after the other gets no more than one") {
+        WanCall call;
+        for (int i = 0; i < 4; ++i) {
+            call.now += 1s;
+            CHECK(call.reaches());
+            call.party.endpoint = Endpoint{call.party.endpoint->address, static_cast<std::uint16_t>(7010 + 2 * i)};
+            call.relay.signal(*call.wan, call.party, SourcePolicy::exact, call.now);
+            CHECK(call.reaches());
+        }
+        call.now += 1s;
+        CHECK_FALSE(call.reaches());
+    }
+    SUBCASE("one that is proven does not prove the next") {
+        WanCall call;
+        (void)call.send(*call.wan, "203.0.113.9:7000", {});
+        call.party.endpoint = at("203.0.113.77:7000");
+        call.relay.signal(*call.wan, call.party, SourcePolicy::exact, call.now);
+        CHECK(call.reaches());
+        call.now += 5s;
+        CHECK_FALSE(call.reaches());
+    }
+    SUBCASE("the same signalling again does not ask for the proof again") {
+        WanCall call;
+        (void)call.send(*call.wan, "203.0.113.9:7000", {});
+        call.relay.signal(*call.wan, call.party, SourcePolicy::exact, call.now);
+        call.now += 6s;
+        CHECK(call.reaches());
+    }
 }
 
 TEST_CASE("relay::check_party") {

@@ -214,6 +214,49 @@ TEST_CASE("relay::TcpRelay: signalling names another address: what the old one h
     CHECK_FALSE(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
 }
 
+TEST_CASE("relay::TcpRelay: a WAN party is dialled where its signalling comes from, and nowhere else") {
+    struct Case {
+        const char* why;
+        const char* endpoint;
+        const char* visible;  ///< null: not known
+        const char* site;     ///< null: none
+        bool dialled;
+    };
+    constexpr Case cases[] = {
+        {"at its signalling address", "203.0.113.50:5000", "203.0.113.50", nullptr, true},
+        {"a third host", "203.0.113.99:25", "203.0.113.50", nullptr, false},
+        {"another address of its site", "203.0.113.70:5000", "203.0.113.64", "203.0.113.64-203.0.113.79", true},
+        {"beside its site", "203.0.113.80:5000", "203.0.113.64", "203.0.113.64-203.0.113.79", false},
+        {"in dial_for", "198.51.100.9:5000", "203.0.113.50", nullptr, true},
+        {"a script knows no signalling", "203.0.113.99:5000", nullptr, nullptr, true},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        Bench bench;
+        bench.relay.set_dial_for(RangeSet({*IpRange::parse("198.51.100.0/24")}));
+        Party party{.place = nat::Place::wan, .endpoint = ep(c.endpoint), .setup = Setup::passive};
+        if (c.visible != nullptr) party.visible = *IpAddress::parse(c.visible);
+        if (c.site != nullptr) party.site = *IpRange::parse(c.site);
+        bench.tell(bench.a, lan(Setup::active));
+        bench.tell(bench.b, party);
+        bench.relay.join(bench.a, bench.b, bench.now);
+        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK((bench.effects() == std::string("dial ") + c.endpoint) == c.dialled);
+        CHECK((bench.events() == "not-dialled, not-connected") != c.dialled);
+        CHECK(bench.relay.connections().empty() != c.dialled);
+    }
+    Bench both;  // neither connects: the relay would have to dial both
+    Party third{.place = nat::Place::wan,
+                .endpoint = ep("203.0.113.99:25"),
+                .visible = *IpAddress::parse("203.0.113.50"),
+                .setup = Setup::passive};
+    both.tell(both.a, lan(Setup::passive));
+    both.tell(both.b, third);
+    both.relay.join(both.a, both.b, both.now);
+    CHECK(both.effects().empty());
+    CHECK(both.events() == "not-dialled");
+}
+
 TEST_CASE("relay::TcpRelay: time-outs") {
     Bench bench;
     bench.tell(bench.a, lan(Setup::active));

@@ -29,6 +29,7 @@ struct Options {
     std::map<IpAddress, IpAddress> advertise;  ///< bound address → what others are told
     std::optional<std::uint8_t> tos;
     bool source_port_restriction = true;
+    RangeSet dial_for;  ///< TCP: where parties are connected to though their signalling comes from elsewhere
     relay::Timeouts timeouts;
     nat::Networks networks;
     std::vector<HostAddress> host;  ///< what must not be relayed to
@@ -166,6 +167,7 @@ class Engine {
     [[nodiscard]] unsigned choose_worker(const record::Leg& leg);
     void add_worker();
     void hand_over(Entry& entry, Sockets sockets);
+    [[nodiscard]] bool opens_latch(const record::Leg& leg, const relay::Party& party) const;
     void signal(Entry& entry, bool renew = false, Worker::Haste haste = Worker::Haste::now);
     [[nodiscard]] Result<void> open_sockets(Entry& entry);
     void bring_together(Entry& a, Entry& b);
@@ -174,6 +176,8 @@ class Engine {
     [[nodiscard]] Result<void> restore_leg(record::Leg leg);
     void on_events(const std::vector<relay::Event>& events);
     void on_latched(const relay::Event& event);
+    void on_confirmed(const relay::Event& event);
+    void on_proven(const relay::Event& event);
     void on_refused(const relay::Event& event);
     void on_flow(const relay::Event& event);
     void on_timed_out(const relay::Event& event);
@@ -186,6 +190,8 @@ class Engine {
     /// Journals the legs as they are then, at the end of what happens Together.
     void save(std::initializer_list<Entry*> entries);
     void save_freed(relay::LegKey key);
+    /// The same with whatever is written next, or a second later: of what would be found out again.
+    void save_later(Entry& entry);
     void commit();
     void write_unsaved();
     /// Runs on the worker's thread after the end of what happens Together.
@@ -219,6 +225,7 @@ class Engine {
     unsigned together_ = 0;               ///< how many Together live
     io::Timer claim_timer_;
     io::Timer late_;               ///< for what the workers are told without haste
+    io::Timer late_save_;          ///< for what is journalled without haste
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
     unsigned udp_workers_;
     std::vector<std::unique_ptr<Worker>> workers_;  ///< those of UDP; behind them that of TCP, once it is needed

@@ -92,12 +92,13 @@ class Plane {
 
     /// `renew`: RFC 4145's connection:new, of TCP legs.
     void signal(relay::LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew = false);
-    void restore(relay::LegKey key, relay::Component component, const Endpoint& source, relay::SourceRule rule);
+    void restore(relay::LegKey key, relay::Component component, const relay::Latch::Known& holder);
     void set_hold(relay::LegKey key, bool hold);
     void set_mux(relay::LegKey key, bool mux);
     void join(relay::LegKey a, relay::LegKey b);
     void part(relay::LegKey key);
     void set_timeouts(relay::Timeouts timeouts);
+    void set_dial_for(const RangeSet& ranges);
 
     /// A UDP leg on its way to another thread.
     struct Moving {
@@ -134,6 +135,7 @@ class Plane {
     io::Timer timer_;
     std::unique_ptr<TcpPlane> tcp_;  ///< once there are TCP legs
     relay::Timeouts timeouts_;
+    RangeSet dial_for_;
 };
 
 }  // namespace natkit::mediarelay

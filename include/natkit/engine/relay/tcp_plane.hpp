@@ -30,6 +30,7 @@ class TcpPlane {
     void join(relay::LegKey a, relay::LegKey b);
     void part(relay::LegKey key);
     void set_timeouts(relay::Timeouts timeouts) { relay_.set_timeouts(timeouts); }
+    void set_dial_for(const RangeSet& ranges) { relay_.set_dial_for(ranges); }
 
     using Statistics = std::unordered_map<relay::LegKey, record::LegStatistics>;
     /// Of one leg and what it is joined to, or of all (key 0).
