@@ -183,19 +183,25 @@ def several_workers(net):
 
 
 def settled_streams_stay_guarded(net):
-    """After a second of audio a stream has a connected socket of its own; everybody else is still heard, refused and counted."""
+    """After a second of audio a stream has a connected socket of its own; everybody else still comes to the rules: on the LAN any port of the
+    party's address is heard and none but its own sent to, another address is refused and counted."""
     edge, phone, peer = site(net, media='tos = "ef"')
     control = edge.control()
-    a, b, stranger = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000), Peer(phone, "192.168.10.5", 4444)
+    a, b, stranger = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000), Peer(peer, "203.0.113.50", 6666)
+    beside = Peer(phone, "192.168.10.5", 4444)
     made = control.ask("relay", call_id="long", a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}})
     for _ in range(6):
         talk(a, made["a"]["local"], b, made["b"]["local"], 20)
     ports = [local for local, _ in edge.host.sockets()]
     lab.require(ports.count(made["a"]["local"]) == 2 and ports.count(made["b"]["local"]) == 2, f"no connected sockets: {ports}")
     for n in range(3):
-        stranger.send(made["a"]["local"], rtp(n, 666))
-    lab.wait_until(lambda: control.ask("show", leg=made["a"]["leg"])["legs"][0]["statistics"].get("drops") == {"wrong-port": 3}, "refusals")
-    lab.require(b.hear(0.1) is None, "a stranger is relayed")
+        stranger.send(made["b"]["local"], rtp(n, 666))
+    lab.wait_until(lambda: control.ask("show", leg=made["b"]["leg"])["legs"][0]["statistics"].get("drops") == {"wrong-port": 3}, "refusals")
+    lab.require(a.hear(0.1) is None, "a stranger is relayed")
+    beside.send(made["a"]["local"], rtp(1, 666))
+    lab.require(b.hear() == rtp(1, 666), "another port of the party's address is not heard")
+    talk(a, made["a"]["local"], b, made["b"]["local"], 5)
+    lab.require(beside.hear(0.1) is None, "another port of the party's address is sent to")
     moved = Peer(phone, "192.168.10.5", 4002)  # signalled: the connected socket is no longer the party's
     control.ask("update", leg=made["a"]["leg"], party={"place": "lan", "endpoint": moved.endpoint})
     talk(moved, made["a"]["local"], b, made["b"]["local"], 5)
