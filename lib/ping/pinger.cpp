@@ -54,7 +54,7 @@ const Client* Pinger::find(const ClientId& id) const {
 
 std::vector<Event> Pinger::on_client(Client client, Instant now) {
     std::vector<Event> events;
-    if (client.place != nat::Place::far_end) {
+    if (client.place != nat::Place::far_end || !client.reached) {
         on_removed(client.id, now);
         return events;
     }

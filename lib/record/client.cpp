@@ -78,6 +78,10 @@ Result<ClientChange> parse_client(const Json& record, Instant now) {
     const auto place = read_place(record);
     if (!place) return std::unexpected(place.error());
     client.place = *place;
+    if (const auto reached = record.find("reached"); reached != record.end()) {
+        if (!reached->is_boolean()) return fail(Errc::bad_input, "reached: not true or false");
+        client.reached = reached->get<bool>();
+    }
     if (client.id.empty()) {
         client.id =
             std::string(to_string(client.transport)) + ":" + to_string(client.local) + "-" + to_string(client.remote);

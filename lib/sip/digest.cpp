@@ -165,11 +165,13 @@ Result<Credentials> Credentials::parse(std::string_view value) {
 Authenticator::Authenticator(Mac mac, Hash hash, std::string run, const Limits& limits)
     : mac_(std::move(mac)), hash_(std::move(hash)), run_(std::move(run)), limits_(limits) {}
 
-std::string Authenticator::seal(std::string_view stamp_and_salt, std::string_view realm) const {
+std::string Authenticator::seal(std::string_view stamp_and_salt, std::string_view realm, std::string_view site) const {
     std::string content = "nonce\n" + run_ + '\n';
     content += stamp_and_salt;
     content += '\n';
     content += realm;
+    content += '\n';
+    content += site;
     const auto code =
         mac_(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(content.data()), content.size()));
     std::string text;
@@ -178,9 +180,10 @@ std::string Authenticator::seal(std::string_view stamp_and_salt, std::string_vie
 }
 
 std::vector<std::string> Authenticator::challenge(std::string_view realm, std::string_view user, const Users& users,
-                                                  std::string_view salt, bool stale, WallTime now) const {
+                                                  std::string_view site, std::string_view salt, bool stale,
+                                                  WallTime now) const {
     std::string nonce = hex(static_cast<std::uint64_t>(seconds_of(now)), stamp_size) + std::string(salt);
-    nonce += seal(nonce, realm);
+    nonce += seal(nonce, realm, site);
     std::vector<std::string> values;
     const std::string name = "user\n" + std::string(user);
     const auto code =
@@ -194,10 +197,11 @@ std::vector<std::string> Authenticator::challenge(std::string_view realm, std::s
     return values;
 }
 
-std::optional<std::int64_t> Authenticator::made_at(std::string_view nonce, std::string_view realm) const {
+std::optional<std::int64_t> Authenticator::made_at(std::string_view nonce, std::string_view realm,
+                                                   std::string_view site) const {
     if (nonce.size() <= stamp_size + seal_size || nonce.size() > 200) return std::nullopt;
     const std::string_view content = nonce.substr(0, nonce.size() - seal_size);
-    if (!same(nonce.substr(content.size()), seal(content, realm))) return std::nullopt;
+    if (!same(nonce.substr(content.size()), seal(content, realm, site))) return std::nullopt;
     const auto stamp = parse_hex(content.substr(0, stamp_size));
     return stamp ? std::optional(static_cast<std::int64_t>(*stamp)) : std::nullopt;
 }
@@ -233,7 +237,7 @@ bool Authenticator::use(const std::string& nonce, std::int64_t made, std::uint32
 }
 
 Authenticator::Verdict Authenticator::verify(const Credentials& credentials, std::string_view method,
-                                             const Users& users, WallTime now) {
+                                             const Users& users, std::string_view site, WallTime now) {
     const std::string* ha1 = users.find(credentials.username, credentials.realm, credentials.algorithm);
     const bool counted = !credentials.qop.empty();
     if (counted && !text::iequals(credentials.qop, "auth")) return Verdict::wrong;
@@ -246,7 +250,7 @@ Authenticator::Verdict Authenticator::verify(const Credentials& credentials, std
     const std::string wanted = hash_(credentials.algorithm, key + ':' + credentials.nonce + middle + ha2);
     if (!same(wanted, credentials.response) || ha1 == nullptr) return Verdict::wrong;
     if (!count || *count > 0xffffffff) return Verdict::wrong;
-    const auto made = made_at(credentials.nonce, credentials.realm);
+    const auto made = made_at(credentials.nonce, credentials.realm, site);
     if (!made) return Verdict::stale;
     return use(credentials.nonce, *made, static_cast<std::uint32_t>(*count), now) ? Verdict::good : Verdict::stale;
 }

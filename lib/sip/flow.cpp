@@ -8,9 +8,12 @@
 namespace natkit::sip {
 namespace {
 
-constexpr std::uint8_t dialog_token_kind = 1;
-constexpr std::uint8_t client_token_kind = 2;
-constexpr std::size_t mac_size = 12;  ///< 96 bits: forging takes 2^96 tries over the network
+constexpr std::size_t longest_token = 240;
+/// A client's token is shorter, and a dialog's longer: neither is tried as the other.
+constexpr std::size_t shortest_dialog_token = 64;
+constexpr std::uint8_t old_dialog_token = 1;
+constexpr std::uint8_t old_client_token = 2;
+constexpr std::size_t old_mac_size = 12;
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 using Bytes = std::vector<std::uint8_t>;
@@ -111,31 +114,73 @@ std::optional<Flow> take_flow(std::span<const std::uint8_t>& in) {
     return flow;
 }
 
-std::array<std::uint8_t, 32> seal(const Bytes& content, std::string_view call_id, const Mac& mac) {
-    Bytes sealed = content;
-    sealed.insert(sealed.end(), call_id.begin(), call_id.end());
-    return mac(sealed);
-}
-
-std::string sealed_text(Bytes content, std::string_view call_id, const Mac& mac) {
-    const auto code = seal(content, call_id, mac);
-    content.insert(content.end(), code.begin(), code.begin() + mac_size);
-    return to_base64url(content);
-}
-
-/// The content of a token of that kind, its first byte included; nothing unless it is ours, letter for letter.
-std::optional<Bytes> unsealed(std::string_view text, std::uint8_t kind, std::string_view call_id, const Mac& mac) {
-    if (text.size() > 200) return std::nullopt;
-    auto bytes = from_base64url(text);
-    if (!bytes || bytes->size() <= mac_size || to_base64url(*bytes) != text) return std::nullopt;
-    Bytes content(bytes->begin(), bytes->end() - mac_size);
-    const auto code = seal(content, call_id, mac);
-    std::uint8_t difference = 0;  // every byte is looked at, so that the time tells nothing
-    for (std::size_t i = 0; i < mac_size; ++i) {
-        difference = static_cast<std::uint8_t>(difference | (code[i] ^ (*bytes)[content.size() + i]));
+void put_number(Bytes& out, std::uint64_t number, unsigned bytes) {
+    for (unsigned shift = 8 * bytes; shift > 0; shift -= 8) {
+        out.push_back(static_cast<std::uint8_t>(number >> (shift - 8) & 255));
     }
-    if (difference != 0 || content[0] != kind) return std::nullopt;
-    return content;
+}
+
+std::optional<std::uint64_t> take_number(std::span<const std::uint8_t>& in, std::size_t bytes) {
+    if (in.size() < bytes) return std::nullopt;
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < bytes; ++i) number = number << 8 | in[i];
+    in = in.subspan(bytes);
+    return number;
+}
+
+/// What a token is sealed for. A line break is in no Call-ID.
+Bytes context_of(std::string_view kind, std::string_view call_id = {}) {
+    Bytes context(kind.begin(), kind.end());
+    context.push_back('\n');
+    context.insert(context.end(), call_id.begin(), call_id.end());
+    return context;
+}
+
+constexpr std::string_view dialog_kind = "dialog token";
+constexpr std::string_view client_kind = "client token";
+
+/// The bytes of a token, if this is the one text that stands for them.
+std::optional<Bytes> token_bytes(std::string_view text) {
+    if (text.size() > longest_token) return std::nullopt;
+    auto bytes = from_base64url(text);
+    if (!bytes || to_base64url(*bytes) != text) return std::nullopt;
+    return bytes;
+}
+
+/// The content of an old token of that kind, without the byte that says so.
+std::optional<Bytes> old_content(std::string_view text, std::uint8_t kind, std::string_view call_id, const Mac& mac) {
+    const auto bytes = token_bytes(text);
+    if (!bytes || bytes->size() <= old_mac_size) return std::nullopt;
+    const std::size_t size = bytes->size() - old_mac_size;
+    Bytes sealed(bytes->begin(), bytes->begin() + static_cast<std::ptrdiff_t>(size));
+    sealed.insert(sealed.end(), call_id.begin(), call_id.end());
+    const auto code = mac(sealed);
+    std::uint8_t difference = 0;  // every byte is looked at, so that the time tells nothing
+    for (std::size_t i = 0; i < old_mac_size; ++i) {
+        difference = static_cast<std::uint8_t>(difference | (code[i] ^ (*bytes)[size + i]));
+    }
+    if (difference != 0 || bytes->front() != kind) return std::nullopt;
+    return Bytes(bytes->begin() + 1, bytes->begin() + static_cast<std::ptrdiff_t>(size));
+}
+
+std::optional<DialogToken> read_flows(std::span<const std::uint8_t> in) {
+    const auto caller = take_flow(in);
+    const auto callee = caller ? take_flow(in) : std::nullopt;
+    if (!callee || !in.empty()) return std::nullopt;
+    return DialogToken{.caller = *caller, .callee = *callee};
+}
+
+std::optional<ClientToken> read_client(std::span<const std::uint8_t> in) {
+    const auto binding = take_number(in, 8);
+    const auto server = binding ? take_endpoint(in) : std::nullopt;
+    if (!server || !in.empty()) return std::nullopt;
+    return ClientToken{.binding = *binding, .server = server->address};
+}
+
+template <class Token>
+Result<Token> or_refused(const std::optional<Token>& token) {
+    if (!token) return fail(Errc::refused, "not a token of ours");
+    return *token;
 }
 
 }  // namespace
@@ -170,46 +215,47 @@ Result<Flow> parse_flow(std::string_view text) {
     return flow;
 }
 
-std::string encode(const DialogToken& token, std::string_view call_id, const Mac& mac) {
-    Bytes content = {dialog_token_kind};
+std::string encode(const DialogToken& token, std::string_view call_id, const Cipher& cipher) {
+    Bytes content;
+    const auto start = std::chrono::duration_cast<std::chrono::seconds>(token.start.time_since_epoch());
+    put_number(content, static_cast<std::uint64_t>(start.count()), 4);
     put(content, token.caller);
     put(content, token.callee);
-    return sealed_text(std::move(content), call_id, mac);
+    return to_base64url(cipher.seal(content, context_of(dialog_kind, call_id)));
 }
 
-Result<DialogToken> decode_dialog_token(std::string_view text, std::string_view call_id, const Mac& mac) {
-    const auto refused = [] { return fail(Errc::refused, "not a flow token of ours"); };
-    const auto content = unsealed(text, dialog_token_kind, call_id, mac);
-    if (!content) return refused();
-    auto in = std::span<const std::uint8_t>(*content).subspan(1);
-    const auto caller = take_flow(in);
-    const auto callee = caller ? take_flow(in) : std::nullopt;
-    if (!callee || !in.empty()) return refused();
-    DialogToken token{.caller = *caller, .callee = *callee};
-    return token;
+Result<DialogToken> decode_dialog_token(std::string_view text, std::string_view call_id, const Cipher& cipher) {
+    const auto bytes = text.size() < shortest_dialog_token ? std::nullopt : token_bytes(text);
+    const auto content = bytes ? cipher.open(*bytes, context_of(dialog_kind, call_id)) : std::nullopt;
+    if (!content) return or_refused<DialogToken>(std::nullopt);
+    std::span<const std::uint8_t> in = *content;
+    const auto start = take_number(in, 4);
+    auto token = start ? read_flows(in) : std::nullopt;
+    if (token) token->start = WallTime(std::chrono::seconds(static_cast<std::int64_t>(*start)));
+    return or_refused(token);
 }
 
-std::string encode(const ClientToken& token, const Mac& mac) {
-    Bytes content = {client_token_kind};
-    for (unsigned shift = 64; shift > 0; shift -= 8) {
-        content.push_back(static_cast<std::uint8_t>(token.binding >> (shift - 8) & 255));
-    }
+std::string encode(const ClientToken& token, const Cipher& cipher) {
+    Bytes content;
+    put_number(content, token.binding, 8);
     put(content, Endpoint{.address = token.server, .port = 0});
-    return sealed_text(std::move(content), {}, mac);
+    return to_base64url(cipher.seal(content, context_of(client_kind)));
 }
 
-Result<ClientToken> decode_client_token(std::string_view text, const Mac& mac) {
-    const auto refused = [] { return fail(Errc::refused, "not a client's token of ours"); };
-    const auto content = unsealed(text, client_token_kind, {}, mac);
-    if (!content || content->size() < 9) return refused();
-    auto in = std::span<const std::uint8_t>(*content).subspan(1);
-    ClientToken token;
-    for (std::size_t i = 0; i < 8; ++i) token.binding = token.binding << 8 | in[i];
-    in = in.subspan(8);
-    const auto server = take_endpoint(in);
-    if (!server || !in.empty()) return refused();
-    token.server = server->address;
-    return token;
+Result<ClientToken> decode_client_token(std::string_view text, const Cipher& cipher) {
+    const auto bytes = text.size() >= shortest_dialog_token ? std::nullopt : token_bytes(text);
+    const auto content = bytes ? cipher.open(*bytes, context_of(client_kind)) : std::nullopt;
+    return or_refused(content ? read_client(*content) : std::nullopt);
+}
+
+Result<DialogToken> decode_old_dialog_token(std::string_view text, std::string_view call_id, const Mac& mac) {
+    const auto content = old_content(text, old_dialog_token, call_id, mac);
+    return or_refused(content ? read_flows(*content) : std::nullopt);
+}
+
+Result<ClientToken> decode_old_client_token(std::string_view text, const Mac& mac) {
+    const auto content = old_content(text, old_client_token, {}, mac);
+    return or_refused(content ? read_client(*content) : std::nullopt);
 }
 
 }  // namespace natkit::sip

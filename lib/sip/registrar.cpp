@@ -92,6 +92,7 @@ void Registrar::put(Bindings& bindings, Binding binding, std::vector<BindingChan
     const auto kind = std::ranges::any_of(bindings, same) ? BindingChange::Kind::updated : BindingChange::Kind::added;
     for (std::size_t i = bindings.size(); i-- > 0;) {
         if (!same(bindings[i])) continue;
+        if (bindings[i].flow == binding.flow && bindings[i].reached) binding.reached = true;
         // The same device under a new Contact (its NAT or address changed): the old one is gone.
         if (bindings[i].id != binding.id) changes.push_back({BindingChange::Kind::removed, bindings[i]});
         forget_flow(bindings[i]);
@@ -152,7 +153,8 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
                  .q = contact.q,
                  .user_agent = request.user_agent,
                  .authenticated = request.authenticated,
-                 .server = {}},
+                 .server = {},
+                 .reached = request.reached},
                 outcome.changes);
             continue;
         }
@@ -225,12 +227,39 @@ std::vector<BindingChange> Registrar::remove_flow(const Flow& flow) {
     return changes;
 }
 
+std::vector<BindingChange> Registrar::move(const Flow& from, const Flow& to, std::string_view call_id,
+                                           std::uint32_t cseq) {
+    std::vector<std::string> aors;
+    const auto [first, last] = aors_of_flow_.equal_range(from);
+    for (auto entry = first; entry != last; ++entry) aors.push_back(entry->second);
+    std::vector<BindingChange> changes;
+    for (const std::string& aor : aors) {
+        for (Binding& binding : users_.at(aor)) {
+            if (binding.flow != from || binding.call_id != call_id || binding.cseq != cseq) continue;
+            forget_flow(binding);
+            binding.flow = to;
+            aors_of_flow_.emplace(to, aor);
+            changes.push_back({BindingChange::Kind::updated, binding});
+        }
+    }
+    return changes;
+}
+
 std::vector<BindingChange> Registrar::set_party(std::string_view id, nat::Verdict party) {
     const Binding* known = by_id(id);
     if (known == nullptr) return {};
     Bindings& bindings = users_.at(known->aor);
     Binding& binding = bindings[static_cast<std::size_t>(known - bindings.data())];
     binding.party = party;
+    return {{BindingChange::Kind::updated, binding}};
+}
+
+std::vector<BindingChange> Registrar::set_reached(std::string_view id) {
+    const Binding* known = by_id(id);
+    if (known == nullptr) return {};
+    Bindings& bindings = users_.at(known->aor);
+    Binding& binding = bindings[static_cast<std::size_t>(known - bindings.data())];
+    binding.reached = true;
     return {{BindingChange::Kind::updated, binding}};
 }
 

@@ -74,7 +74,11 @@ void TransactionLayer::on_request(const Message& message, const Flow& flow, Inst
     std::string key = server_key(message, ack ? "INVITE" : message.method());
     if (ack) return on_ack(message, flow, key, now, out);
     if (const auto known = server_keys_.find(key); known != server_keys_.end()) {
-        const Transaction& transaction = transactions_.at(known->second);
+        Transaction& transaction = transactions_.at(known->second);
+        // It is answered where it comes from, were it another port than before (section 18.2.2).
+        if (!reliable(transaction) && flow.remote.address == transaction.flow.remote.address &&
+            flow.local == transaction.flow.local && flow.transport == transaction.flow.transport)
+            transaction.flow.remote.port = flow.remote.port;
         // A retransmission gets the same answer again, but a 2xx to INVITE is repeated by who sent it (RFC 6026).
         const bool answered = transaction.last != nullptr && transaction.state != State::accepted;
         if (answered && may_copy(transaction, now)) {
@@ -188,6 +192,11 @@ void TransactionLayer::expect_end(TransactionId client, Instant now) {
     if (found == transactions_.end() || found->second.state != State::proceeding) return;
     found->second.given_up = true;
     end_in(client, found->second, 64 * timers_.t1, now);
+}
+
+std::optional<TransactionId> TransactionLayer::find(const Message& request) const {
+    const auto found = server_keys_.find(server_key(request, request.method()));
+    return found == server_keys_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<TransactionId> TransactionLayer::find_cancelled(const Message& cancel) const {

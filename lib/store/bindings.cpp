@@ -17,20 +17,21 @@ constexpr const char* schema =
     "CREATE TABLE IF NOT EXISTS bindings (id TEXT PRIMARY KEY, aor TEXT NOT NULL, contact TEXT NOT NULL,"
     " instance TEXT NOT NULL, flow TEXT NOT NULL, place TEXT NOT NULL, rule TEXT NOT NULL, site TEXT NOT NULL,"
     " expires_ms INTEGER NOT NULL, call_id TEXT NOT NULL, cseq INTEGER NOT NULL, q INTEGER NOT NULL,"
-    " user_agent TEXT NOT NULL, authenticated INTEGER NOT NULL DEFAULT 0, server TEXT NOT NULL DEFAULT '')"
-    " WITHOUT ROWID;";
+    " user_agent TEXT NOT NULL, authenticated INTEGER NOT NULL DEFAULT 0, server TEXT NOT NULL DEFAULT '',"
+    " reached INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;";
 /// What a file of an older version lacks; that it is there already is no error.
 constexpr const char* newer_columns[] = {"ALTER TABLE bindings ADD COLUMN authenticated INTEGER NOT NULL DEFAULT 0",
-                                         "ALTER TABLE bindings ADD COLUMN server TEXT NOT NULL DEFAULT ''"};
+                                         "ALTER TABLE bindings ADD COLUMN server TEXT NOT NULL DEFAULT ''",
+                                         "ALTER TABLE bindings ADD COLUMN reached INTEGER NOT NULL DEFAULT 1"};
 
 constexpr const char* insert_text =
     "INSERT OR REPLACE INTO bindings (id, aor, contact, instance, flow, place, rule, site, expires_ms, call_id, cseq, "
     "q,"
-    " user_agent, authenticated, server) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)";
+    " user_agent, authenticated, server, reached) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)";
 constexpr const char* remove_text = "DELETE FROM bindings WHERE id = ?1";
 constexpr const char* load_text =
     "SELECT id, aor, contact, instance, flow, place, rule, site, expires_ms, call_id, cseq, q, user_agent,"
-    " authenticated, server FROM bindings";
+    " authenticated, server, reached FROM bindings";
 
 /// A prepared statement, reset after use and finalised at the end.
 class Statement {
@@ -99,7 +100,8 @@ std::vector<BindingRow> rows_of(Statement& select, int& last) {
                         .q = static_cast<int>(select.number(11)),
                         .user_agent = select.text(12),
                         .authenticated = select.number(13) != 0,
-                        .server = select.text(14)});
+                        .server = select.text(14),
+                        .reached = select.number(15) != 0});
     }
     return rows;
 }
@@ -242,6 +244,7 @@ Result<void> Bindings::save(const BindingRow& row) {
     insert.bind(index++, row.user_agent);
     insert.bind(index++, std::int64_t{row.authenticated});
     insert.bind(index++, row.server);
+    insert.bind(index++, std::int64_t{row.reached});
     return impl_->done(insert);
 }
 

@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+
+#include "natkit/base/text.hpp"
 
 namespace natkit::store {
 namespace {
@@ -51,6 +54,33 @@ Result<Secret> load_or_make_secret(const std::string& path,
     if (!written) return fail_errno("secret " + temporary, error);
     if (std::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("secret " + path, errno);
     return secret;
+}
+
+std::optional<WallTime> used_since(const std::string& path, WallTime now) {
+    const auto at = [](std::int64_t seconds) {
+        return seconds > 0 ? std::optional(WallTime(std::chrono::seconds(seconds))) : std::nullopt;
+    };
+    const std::string mark = path + since_suffix;
+    std::array<char, 24> text{};
+    if (const int file = ::open(mark.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); file >= 0) {
+        const auto size = ::read(file, text.data(), text.size() - 1);
+        ::close(file);
+        const auto seconds = text::parse_number(
+            text::trim(std::string_view(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)))),
+            0xffffffff);
+        if (seconds) return at(static_cast<std::int64_t>(*seconds));
+    }
+    const bool used_before = ::access(path.c_str(), F_OK) == 0;
+    const std::int64_t seconds =
+        used_before ? std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count() : 0;
+    // What cannot be written is found out anew at the next start: old tokens hold for longer then, and no call is lost.
+    ::unlink(mark.c_str());
+    if (const int file = ::open(mark.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); file >= 0) {
+        const std::string line = std::to_string(seconds) + "\n";
+        if (::write(file, line.data(), line.size()) != static_cast<ssize_t>(line.size())) ::unlink(mark.c_str());
+        ::close(file);
+    }
+    return at(seconds);
 }
 
 }  // namespace natkit::store

@@ -16,10 +16,10 @@ import site_of_phones as sites
 SERVER = "192.168.10.50"
 
 
-def with_server(net, path=True, transport="udp"):
+def with_server(net, path=True, transport="udp", path_mode=1):
     site = sites.Site(net)
     site.server_host = server = net.host("pbx").attach("eth0", site.lan, f"{SERVER}/24")
-    kamailio.start(server, f"{sites.LAN_EDGE}:5060", path, transport)
+    kamailio.start(server, f"{sites.LAN_EDGE}:5060", path, transport, path_mode)
     site.start(registrar={"open": "false"}, pinger={"udp_interval": '"1s"'},
                **{"sip.routes": {f'"{kamailio.DOMAIN}"': f'"sip:{SERVER}:5060;transport={transport}"',
                                  '"carrier.example"': '{ to = "sip:203.0.113.90", kind = "trunk" }'}})
@@ -87,6 +87,51 @@ def without_path(net):
     users_of_kamailio(net, False)
 
 
+def bindings_at_the_server(site, callee):
+    """How many times the server calls that user: once for each binding that it has of him."""
+    outside = raw_sip.Party(site.net.hosts["pbx"], sites.LAN_EDGE, port=5099, user="probe", domain=kamailio.DOMAIN)
+    uri = f"sip:{callee}@{kamailio.DOMAIN}"
+    outside.edge = f"{SERVER}:5060"
+    before = len(site.on_lan.sip())
+    challenge = outside.ask(outside.request("OPTIONS", uri))
+    outside.close()
+    lab.require(challenge.startswith("SIP/2.0 "), challenge)
+    return len({raw_sip.field(text, "Via") for d, text in site.on_lan.sip()[before:]
+                if text.startswith("OPTIONS ") and d.source == f"{SERVER}:5060"})
+
+
+def one_binding_a_phone(net, path_mode):
+    """Whatever the server makes of Path: a call rings once, with audio both ways where both ends are behind the edge; and so it is
+    after refreshes, after the edge was killed, and nobody is left when the phones have gone."""
+    site = with_server(net, path_mode=path_mode)
+    bob = user(site, site.home_host("symmetric"), "bob", tone=440, expires=15)
+    frank = user(site, site.lan_host(), "frank", tone=600, expires=15)
+
+    def once():
+        for phone in (bob, frank):
+            lab.require(bindings_at_the_server(site, phone.user) == 1, f"{phone.user} is registered more than once")
+        talk(site, bob, frank)
+    once()
+    site.kill_worker("sipedge")
+    site.wait_up()
+    once()
+    before = len(site.on_lan.sip())
+    lab.wait_until(lambda: {f"sip:{phone.user}@{kamailio.DOMAIN}" for phone in (bob, frank)} <=
+                   {raw_sip.field(text, "To").partition(";")[0].strip("<>") for d, text in site.on_lan.sip()[before:]
+                    if d.source == f"{SERVER}:5060" and text.startswith("SIP/2.0 200") and " REGISTER" in raw_sip.field(text, "CSeq")},
+                   "both to have refreshed")
+    once()
+    site.check_wan()
+
+
+def path_in_silence(net):
+    one_binding_a_phone(net, 0)
+
+
+def path_strictly(net):
+    one_binding_a_phone(net, 2)
+
+
 def over_tcp(net):
     """The server ends its connections while calls go on: the calls do not end with them."""
     site = with_server(net, transport="tcp")
@@ -105,4 +150,4 @@ def over_tcp(net):
 
 if __name__ == "__main__":
     kamailio.needed()
-    lab.main(with_path, without_path, over_tcp)
+    lab.main(with_path, without_path, path_in_silence, path_strictly, over_tcp)

@@ -59,6 +59,14 @@ struct World {
                         code[0] = static_cast<std::uint8_t>(bytes.size());
                         return code;
                     },
+                .cipher = {.seal =
+                               [](std::span<const std::uint8_t> plain, std::span<const std::uint8_t>) {
+                                   return sip::Cipher::Bytes(plain.begin(), plain.end());
+                               },
+                           .open =
+                               [](std::span<const std::uint8_t> sealed, std::span<const std::uint8_t>) {
+                                   return std::optional(sip::Cipher::Bytes(sealed.begin(), sealed.end()));
+                               }},
                 .hash = digest};
     }
     Edge edge;

@@ -26,8 +26,9 @@ loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
 modparam("registrar", "use_path", {path})
-modparam("registrar", "path_mode", 1)
+modparam("registrar", "path_mode", {path_mode})
 modparam("registrar", "max_expires", 600)
+modparam("registrar", "min_expires", 5)
 modparam("auth", "nonce_expire", 300)
 request_route {{
     if (!mf_process_maxfwd_header("20")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
@@ -89,10 +90,10 @@ def needed():
         sys.exit(77)
 
 
-def start(host, outwards, path=True, transport="udp"):
-    """With "tcp" it speaks that with the edge, and ends a connection that is silent for three seconds."""
+def start(host, outwards, path=True, transport="udp", path_mode=1):
+    """`path_mode` of its registrar: 0 keeps Path in silence, 1 tells who says that it knows Path, 2 refuses others. With "tcp" it speaks that with the edge, and ends a connection that is silent for three seconds."""
     listen = "\n".join(f"listen={one}:{host.address}:5060" for one in sorted({"udp", transport}))
-    return _run(host, CONFIG.format(address=host.address, domain=DOMAIN, password=PASSWORD, outwards=outwards, path=int(path),
+    return _run(host, CONFIG.format(address=host.address, domain=DOMAIN, password=PASSWORD, outwards=outwards, path=int(path), path_mode=path_mode,
                                     transport=transport, listen=listen))
 
 

@@ -20,6 +20,11 @@ class Recent {
         return found == index_.end() ? nullptr : &found->second->second;
     }
 
+    [[nodiscard]] const Value* find(const Key& key) const {
+        const auto found = index_.find(key);
+        return found == index_.end() ? nullptr : &found->second->second;
+    }
+
     /// The value, made where there is none; it is the newest now. Valid until another key is touched or erased.
     Value& touch(const Key& key) {
         if (const auto found = index_.find(key); found != index_.end()) {

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace natkit::crypto {
 
@@ -20,6 +22,26 @@ class Hmac {
 
   private:
     std::shared_ptr<void> context_;  ///< an EVP_MAC_CTX that has the key
+};
+
+/// AES-SIV with keys of 128 bits (RFC 5297): encryption that is the same for the same text, key and context, and is
+/// opened only as it was sealed, in the context that it was sealed for. OpenSSL does the work. Copies share the
+/// prepared key, so one and its copies are for one thread.
+class Siv {
+  public:
+    explicit Siv(std::span<const std::uint8_t, 32> key);
+
+    /// 16 bytes longer than `plain`; neither that nor `context` may be empty.
+    [[nodiscard]] std::vector<std::uint8_t> seal(std::span<const std::uint8_t> plain,
+                                                 std::span<const std::uint8_t> context) const;
+    /// What was sealed; nothing unless all of it and its context are as they were.
+    [[nodiscard]] std::optional<std::vector<std::uint8_t>> open(std::span<const std::uint8_t> sealed,
+                                                                std::span<const std::uint8_t> context) const;
+
+  private:
+    std::shared_ptr<void> sealing_;  ///< EVP_CIPHER_CTXs that have the key; work is done on copies
+    std::shared_ptr<void> opening_;
+    std::shared_ptr<void> working_;
 };
 
 /// Digests as lower-case hexadecimal digits, for SIP's digest authentication (RFC 7616).

@@ -30,6 +30,7 @@ struct Client {
     Endpoint remote;               ///< where it is seen
     std::uint64_t connection = 0;  ///< over TCP and TLS: which one, as its owner numbers them
     nat::Place place = nat::Place::far_end;
+    bool reached = true;             ///< false: nobody has shown yet that it receives what is sent to it
     std::optional<Instant> expires;  ///< not pinged from then on
 };
 
@@ -82,7 +83,8 @@ class Pinger {
     /// this one stopped; a client added before the first end_snapshot() whose moment was missed is pinged at once.
     Pinger(Options options, std::uint64_t secret, std::optional<Instant> missed_since = std::nullopt);
 
-    /// Takes a client up, or its new flow. Places other than far-end are dropped.
+    /// Takes a client up, or its new flow. Places other than far-end are dropped, and who is not reached: anybody could
+    /// have pings sent to others otherwise.
     [[nodiscard]] std::vector<Event> on_client(Client client, Instant now);
     void on_removed(const ClientId& id, Instant now);
     /// All clients that are not named again by on_client() until end_snapshot() are gone.

@@ -15,16 +15,18 @@ class Challenges {
   public:
     explicit Challenges(std::size_t most = 20'000) : most_(most) {}
 
-    /// The server of `domain` has challenged that address of record with this nonce.
-    void note(std::string_view domain, std::string_view nonce, std::string_view aor);
+    /// The server of `domain` has challenged that address of record with this nonce, and the challenge was passed to
+    /// `site`: who answers it from there receives what is sent there.
+    void note(std::string_view domain, std::string_view nonce, std::string_view aor, std::string_view site);
     /// Whether it has.
-    [[nodiscard]] bool knows(std::string_view domain, std::string_view nonce, std::string_view aor) const;
-    [[nodiscard]] std::size_t size() const noexcept { return aors_.size(); }
+    [[nodiscard]] bool knows(std::string_view domain, std::string_view nonce, std::string_view aor,
+                             std::string_view site) const;
+    [[nodiscard]] std::size_t size() const noexcept { return asked_.size(); }
 
   private:
     std::size_t most_;
-    std::unordered_map<std::string, std::string> aors_;  ///< by domain and nonce
-    std::deque<std::string> order_;                      ///< the same keys, the oldest first
+    std::unordered_map<std::string, std::string> asked_;  ///< whom and where, by domain and nonce
+    std::deque<std::string> order_;                       ///< the same keys, the oldest first
 };
 
 }  // namespace natkit::proxy

@@ -89,7 +89,8 @@ class Authenticator {
     };
     enum class Verdict : std::uint8_t {
         good,
-        stale,  ///< the password is right, the nonce too old or the count used: a new challenge with stale=true
+        stale,  ///< the password is right, the nonce too old, another site's, or the count used: a new challenge with
+                ///< stale=true
         wrong,
     };
 
@@ -100,12 +101,15 @@ class Authenticator {
 
     /// The values of the WWW-Authenticate (Proxy-Authenticate) header fields of a challenge, the better algorithm first
     /// (RFC 8760 section 2.3). A user of whom only one kind of HA1 is kept is offered that alone.
-    /// `salt` is unguessable and new each time.
+    /// `salt` is unguessable and new each time. `site`: where the challenge is sent to; its nonces are stale from
+    /// anywhere else, so that an answer is a sign that its sender receives what is sent there.
     [[nodiscard]] std::vector<std::string> challenge(std::string_view realm, std::string_view user, const Users& users,
-                                                     std::string_view salt, bool stale, WallTime now) const;
+                                                     std::string_view site, std::string_view salt, bool stale,
+                                                     WallTime now) const;
 
+    /// `site`: where the credentials came from, written as for challenge().
     [[nodiscard]] Verdict verify(const Credentials& credentials, std::string_view method, const Users& users,
-                                 WallTime now);
+                                 std::string_view site, WallTime now);
 
     [[nodiscard]] std::size_t remembered() const noexcept { return used_.size(); }
 
@@ -115,9 +119,11 @@ class Authenticator {
         std::uint64_t seen = 0;  ///< bit n: the count `highest` - n was used
     };
 
-    [[nodiscard]] std::string seal(std::string_view stamp_and_salt, std::string_view realm) const;
-    /// When the nonce was made, if we made it in this run.
-    [[nodiscard]] std::optional<std::int64_t> made_at(std::string_view nonce, std::string_view realm) const;
+    [[nodiscard]] std::string seal(std::string_view stamp_and_salt, std::string_view realm,
+                                   std::string_view site) const;
+    /// When the nonce was made, if we made it in this run for that site.
+    [[nodiscard]] std::optional<std::int64_t> made_at(std::string_view nonce, std::string_view realm,
+                                                      std::string_view site) const;
     [[nodiscard]] bool use(const std::string& nonce, std::int64_t made, std::uint32_t count, WallTime now);
 
     Mac mac_;

@@ -30,6 +30,7 @@ struct Binding {
     std::string user_agent;
     bool authenticated = false;  ///< the REGISTER carried a password that was accepted
     std::string server;          ///< the domain of [sip.routes] whose server has the registration; empty: ours
+    bool reached = false;        ///< what is sent to this flow's address arrives at whoever registered
 };
 
 struct BindingChange {
@@ -66,6 +67,7 @@ struct Registration {
     nat::Verdict party;
     std::string user_agent;
     bool authenticated = false;
+    bool reached = false;
 };
 
 /// Equal flows have equal hashes.
@@ -107,8 +109,13 @@ class Registrar {
     [[nodiscard]] std::vector<BindingChange> remove(std::string_view id);
     /// Removes every binding on a flow (a connection that is over).
     [[nodiscard]] std::vector<BindingChange> remove_flow(const Flow& flow);
+    /// The client that sent the REGISTER with this Call-ID and CSeq is reached by another flow than was thought then.
+    [[nodiscard]] std::vector<BindingChange> move(const Flow& from, const Flow& to, std::string_view call_id,
+                                                  std::uint32_t cseq);
     /// A client turns out to be elsewhere (other lists); nothing if it is not known.
     [[nodiscard]] std::vector<BindingChange> set_party(std::string_view id, nat::Verdict party);
+    /// It has turned out that what is sent to that client arrives.
+    [[nodiscard]] std::vector<BindingChange> set_reached(std::string_view id);
     [[nodiscard]] std::vector<BindingChange> expire(WallTime now);
     [[nodiscard]] std::optional<WallTime> next_expiry() const { return deadlines_.next(); }
 

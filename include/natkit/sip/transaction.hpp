@@ -135,6 +135,8 @@ class TransactionLayer {
     /// The INVITE has been cancelled: without a final response within 64 T1 it is over (section 9.1).
     void expect_end(TransactionId client, Instant now);
 
+    /// The server transaction of a request that has come before.
+    [[nodiscard]] std::optional<TransactionId> find(const Message& request) const;
     /// The INVITE server transaction a CANCEL is about (section 9.2).
     [[nodiscard]] std::optional<TransactionId> find_cancelled(const Message& cancel) const;
 

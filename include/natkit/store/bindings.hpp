@@ -27,6 +27,7 @@ struct BindingRow {
     std::string user_agent;
     bool authenticated = false;
     std::string server;
+    bool reached = false;
 
     friend bool operator==(const BindingRow&, const BindingRow&) = default;
 };

@@ -121,7 +121,7 @@ proxy::Facts Edge::facts_of(const sip::Message& request, const sip::Flow& flow, 
     return {.on_lan = place == nat::Place::lan,
             .lan_trusted = settings_.lan_trusted,
             .from_server = is_server(flow) || (stripped.client && stripped.client->server == flow.remote.address),
-            .own_flow = binding != nullptr && binding->authenticated,
+            .own_flow = binding != nullptr && binding->authenticated && !elsewhere_,  // a Via can name any port
             .password = false,
             .claims_user = claimed.has_value(),
             .users_kept = settings_.users != nullptr && !settings_.open_registrar,
@@ -137,7 +137,8 @@ Edge::Upstream Edge::upstream_of(const sip::Message& request, const sip::Flow& f
                              .via_count = static_cast<unsigned>(request.values(sip::Name::via).size())};
     Upstream from{.flow = lasting(flow, request),
                   .party = nat::classify(seen, settings_.networks),
-                  .sender = proxy::Sender::stranger};
+                  .sender = proxy::Sender::stranger,
+                  .elsewhere = elsewhere_};
     proxy::Facts facts = facts_of(request, flow, from.party.place, stripped);
     facts.password = password;
     from.by_password = password;
@@ -252,7 +253,8 @@ bool Edge::prove(const sip::RequestEvent& event, const Stripped& stripped, Upstr
         return false;
     }
     using Verdict = sip::Authenticator::Verdict;
-    const Verdict verdict = authenticator_.verify(*credentials, request.method(), *settings_.users, now.wall);
+    const Verdict verdict =
+        authenticator_.verify(*credentials, request.method(), *settings_.users, site_text(event.flow), now.wall);
     if (verdict != Verdict::good) {
         if (verdict == Verdict::wrong) {
             out.log(LogLevel::problems, "wrong password for " + text::printable(credentials->username, 60) + " from " +
@@ -277,7 +279,8 @@ void Edge::challenge(const sip::RequestEvent& event, int status, std::string_vie
     const char* field = status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate";
     std::vector<std::pair<std::string, std::string>> fields;
     const std::string salt = secrets_.random_hex();
-    for (auto& value : authenticator_.challenge(realm, user, *settings_.users, salt, stale, now.wall)) {
+    for (auto& value :
+         authenticator_.challenge(realm, user, *settings_.users, site_text(event.flow), salt, stale, now.wall)) {
         fields.emplace_back(field, std::move(value));
     }
     // What is too long an answer for its question is not sent to who may be somebody else: of several ways to prove it

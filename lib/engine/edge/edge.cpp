@@ -56,7 +56,7 @@ void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output&
         out.log(LogLevel::low_level, "dropped from " + to_string(flow.remote) + ": " + to_string(parsed.error()));
         return;
     }
-    if (parsed->is_request() && floods(*parsed, flow, now.steady, out)) return;
+    if (parsed->is_request() && floods(*parsed, flow, now, out)) return;
     arrived_ = parsed->bytes().size();
     take(*parsed, flow, now, out);
     arrived_ = 0;
@@ -73,18 +73,31 @@ void Edge::take(const sip::Message& message, const sip::Flow& flow, Now now, Out
         out.packets.push_back({.flow = flow, .bytes = std::make_shared<const std::string>(std::move(answer))});
         return;
     }
-    learn_proof(message, flow, now.steady);
+    learn_proof(message, flow, now);
     sip::TransactionOutput produced;
     if (message.is_request()) {
         if (unwelcome(message, flow)) {
             return out.log(LogLevel::low_level, "dropped from " + to_string(flow.remote) + ": a scanner");
         }
-        const sip::Asker asker = asker_of(message, flow, now.steady);
-        if (const auto fixed = fix_via(message, flow)) layer_.on_message(*fixed, flow, now.steady, produced, asker);
-    } else {
-        layer_.on_message(message, flow, now.steady, produced);
+        return on_request(message, flow, now, out);
     }
+    if (is_found(message, flow, out)) return;
+    layer_.on_message(message, flow, now.steady, produced);
     absorb(produced, now, out);
+}
+
+void Edge::on_request(const sip::Message& request, const sip::Flow& flow, Now now, Output& out) {
+    const auto fixed = fix_via(request, flow);
+    if (!fixed) return;
+    const Heard heard = heard_from(request, flow, now.steady);
+    elsewhere_ = heard.flow != flow;
+    const std::size_t first = out.packets.size();
+    sip::TransactionOutput produced;
+    layer_.on_message(*fixed, heard.flow, now.steady, produced, asker_of(request, flow, now));
+    absorb(produced, now, out);
+    if (heard.was) change_reply_port(request, *heard.was, heard.flow, now, out);
+    if (heard.also) answer_also(*heard.also, heard.flow, first, out);
+    elsewhere_ = false;
 }
 
 void Edge::absorb(sip::TransactionOutput& produced, Now now, Output& out) {
@@ -113,13 +126,14 @@ void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     if (hops == 0) return reject(event.server, request, 483, {}, now, out);
     if (has_extensions(event, sip::Name::proxy_require, now, out)) return;
-    const Stripped stripped = strip_routes(request, event.flow);
+    const Stripped stripped = strip_routes(request, event.flow, now);
     if (looped(request, stripped)) return reject(event.server, request, 482, {}, now, out);
     if (stripped.forged && is_server(event.flow)) return reject(event.server, request, 430, {}, now, out);
     if (stripped.forged) {
         out.log(LogLevel::problems, "refused from " + to_string(event.flow.remote) + ": forged flow token");
         return reject(event.server, request, 403, {}, now, out);
     }
+    if (stripped.over) return reject(event.server, request, 481, {}, now, out);
     const auto uri = sip::Uri::parse(stripped.uri);
     if (!uri) return reject(event.server, request, 400, "Unreadable Request-URI", now, out);
     const bool for_edge = settings_.is_own(*uri) && !stripped.token && !stripped.client && !stripped.next_route;

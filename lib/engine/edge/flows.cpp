@@ -41,10 +41,10 @@ proxy::Sender Edge::kind_of(const sip::Flow& flow) const {
 }
 
 /// Whether a request carries the token of a dialog, which cannot be made up, and comes from where one of its ends is.
-bool Edge::in_own_dialog(const sip::Message& request, const sip::Flow& flow) const {
+bool Edge::in_own_dialog(const sip::Message& request, const sip::Flow& flow, Now now) const {
     if (request.call_id().empty() || request.to_tag().empty()) return false;
-    const Stripped stripped = strip_routes(request, flow);
-    if (!stripped.token || stripped.forged) return false;
+    const Stripped stripped = strip_routes(request, flow, now);
+    if (!stripped.token || stripped.forged || stripped.over) return false;
     for (const sip::Flow* end : {&stripped.token->caller, &stripped.token->callee}) {
         if (nat::same_site(end->remote.address, flow.remote.address, settings_.networks)) return true;
     }
@@ -54,16 +54,16 @@ bool Edge::in_own_dialog(const sip::Message& request, const sip::Flow& flow) con
 
 /// Whether a request is one too many: of its flow, of its source, of all strangers. What goes on inside a dialog has a
 /// measure of its own besides, for its token cannot be made up.
-bool Edge::floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out) {
+bool Edge::floods(const sip::Message& request, const sip::Flow& flow, Now now, Output& out) {
     if (settings_.open_registrar) return false;
     using Verdict = proxy::FloodGate::Verdict;
     const proxy::Sender kind = kind_of(flow);
-    auto verdict = flood_.admit(flow.remote, flow.connection, kind, now);
-    if (verdict != Verdict::pass && in_own_dialog(request, flow)) {
-        verdict = flood_.admit_in_dialog(flow.remote, flow.connection, kind, now);
+    auto verdict = flood_.admit(flow.remote, flow.connection, kind, now.steady);
+    if (verdict != Verdict::pass && in_own_dialog(request, flow, now)) {
+        verdict = flood_.admit_in_dialog(flow.remote, flow.connection, kind, now.steady);
     }
     if (verdict == Verdict::pass) return false;
-    if (flood_.first_refusal(flow.remote.address, now)) {
+    if (flood_.first_refusal(flow.remote.address, now.steady)) {
         out.log(LogLevel::problems, "requests from " + to_string(flow.remote.address) +
                                         " dropped: more than the limit (" + to_string(verdict) + ")");
     }
@@ -82,12 +82,12 @@ sip::Share Edge::share_of(proxy::Sender sender, bool in_dialog) const {
     return in_dialog ? sip::Share::party : sip::Share::stranger;
 }
 
-sip::Asker Edge::asker_of(const sip::Message& request, const sip::Flow& flow, Instant now) const {
+sip::Asker Edge::asker_of(const sip::Message& request, const sip::Flow& flow, Now now) const {
     const proxy::Sender kind = kind_of(flow);
     const sip::Binding* binding = kind == proxy::Sender::user ? registrar_.on_flow(flow) : nullptr;
-    return {.share = share_of(kind, kind == proxy::Sender::stranger && in_own_dialog(request, flow)),
+    return {.share = share_of(kind, kind == proxy::Sender::stranger && in_own_dialog(request, flow, now)),
             .spoofable = spoofable(flow),
-            .proven = proven_.knows(flow.remote, now) || (binding != nullptr && binding->authenticated)};
+            .proven = proven_.knows(flow.remote, now.steady) || (binding != nullptr && binding->authenticated)};
 }
 
 /// Whether anybody may have written the source of what comes by this flow. The LAN's comes in by its own interface, or
@@ -98,12 +98,12 @@ bool Edge::spoofable(const sip::Flow& flow) const {
 
 /// Whoever shows what only who received it can know is where its packets come from: the branch of a request of ours,
 /// the To-tag of an answer of ours, the token of a dialog.
-void Edge::learn_proof(const sip::Message& message, const sip::Flow& flow, Instant now) {
-    if (flow.transport != sip::Transport::udp || proven_.knows(flow.remote, now) || !spoofable(flow)) return;
-    const bool proof = message.is_request() ? message.method() == "ACK" &&
-                                                  (message.to_tag() == tag_of(message) || in_own_dialog(message, flow))
+void Edge::learn_proof(const sip::Message& message, const sip::Flow& flow, Now now) {
+    if (flow.transport != sip::Transport::udp || proven_.knows(flow.remote, now.steady) || !spoofable(flow)) return;
+    const bool proof = message.is_request() ? message.method() == "ACK" && (message.to_tag() == tag_of(message) ||
+                                                                            in_own_dialog(message, flow, now))
                                             : layer_.is_answer(message);
-    if (proof) proven_.note(flow.remote, now);
+    if (proof) proven_.note(flow.remote, now.steady);
 }
 
 std::unordered_set<std::uint64_t> Edge::needed_connections() const {

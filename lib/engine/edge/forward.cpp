@@ -29,10 +29,10 @@ bool makes_dialog(const sip::Message& request) {
 }  // namespace
 
 /// Two when the sides differ: each neighbour finds an address of the edge on its own side on top of its route set.
-std::vector<std::string> Edge::record_routes(const sip::Message& request, const sip::Flow& from,
-                                             const sip::Flow& to) const {
+std::vector<std::string> Edge::record_routes(const sip::Message& request, const sip::Flow& from, const sip::Flow& to,
+                                             WallTime now) const {
     const std::string token =
-        sip::encode(sip::DialogToken{.caller = from, .callee = to}, request.call_id(), secrets_.mac);
+        sip::encode(sip::DialogToken{.caller = from, .callee = to, .start = now}, request.call_id(), secrets_.cipher);
     const std::string scheme = text::istarts_with(request.request_uri(), "sips:") ? "sips" : "sip";
     const auto uri = [&](const sip::Flow& flow) {
         const std::string transport = flow.transport == sip::Transport::udp
@@ -56,13 +56,13 @@ std::string Edge::own_via(const sip::Flow& flow, std::string_view branch) const 
 }
 
 sip::Sent Edge::outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
-                         const Stripped& stripped, std::optional<std::string> body) const {
+                         const Stripped& stripped, std::optional<std::string> body, WallTime now) const {
     sip::Edit edit(request);
     edit.set_start_line(std::string(request.method()) + " " + branch.uri + " SIP/2.0");
     std::string own_branch = std::string(branch_prefix) + secrets_.random_hex() + "-" + print_text(stripped.print);
     edit.prepend(sip::Name::via, own_via(branch.flow, own_branch));
     if (makes_dialog(request)) {
-        for (const std::string& route : record_routes(request, from.flow, branch.flow)) {
+        for (const std::string& route : record_routes(request, from.flow, branch.flow, now)) {
             edit.prepend(sip::Name::record_route, route);
         }
     }
@@ -92,7 +92,9 @@ void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out)
     if (!request.to_tag().empty()) {
         context.dialog = media_.find(request.call_id(), request.from_tag(), request.to_tag(),
                                      context.stripped.token ? &*context.stripped.token : nullptr);
-        if (!context.dialog && route.targets.size() == 1) {
+        const auto& token = context.stripped.token;
+        const bool ended = token && media_.has_ended(request.call_id(), *token, {}, now.steady);  // and this is late
+        if (!context.dialog && route.targets.size() == 1 && !ended) {
             adopt(context, route.targets.front(), now);
         } else if (context.dialog && !context.stripped.token && !is_party(context.upstream.flow, *context.dialog)) {
             context.dialog.reset();  // whoever knows a call's tags is not in it
@@ -113,7 +115,8 @@ void Edge::add_branch(Context& context, Target target, Now now) {
     branch.party = target.party;
     branch.uri = target.uri;
     branch.server = target.server;
-    if (!target.server.empty() && request.method() == "REGISTER") branch.registering = plan_register(context, target);
+    if (!target.server.empty() && request.method() == "REGISTER")
+        branch.registering = plan_register(context, target, now);
     branch.others = std::move(target.others);
     branch.host = std::move(target.host);
     if (request.method() == "INVITE" && request.to_tag().empty()) {
@@ -172,7 +175,7 @@ void Edge::send_branch(sip::TransactionId server, std::size_t index, std::option
     }
     if (!branch.others.empty()) branch.body = body;
     if (branch.flow.transport == sip::Transport::tls) keep_name(branch.flow, branch.host);
-    sip::Sent sent = outgoing(context.request, context.upstream, branch, context.stripped, std::move(body));
+    sip::Sent sent = outgoing(context.request, context.upstream, branch, context.stripped, std::move(body), now.wall);
     sip::TransactionOutput produced;
     const auto client = layer_.request(sent, branch.flow, now.steady, produced, patience(branch));
     if (!client) return refuse_branch(server, index, 503, now, out);
@@ -196,10 +199,10 @@ void Edge::refuse_branch(sip::TransactionId server, std::size_t index, int statu
 /// The ACK of a 2xx travels end to end, by the dialog's token (RFC 3261 section 16.11: statelessly).
 void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
     const sip::Message& ack = event.message;
-    const Stripped stripped = strip_routes(ack, event.flow);
+    const Stripped stripped = strip_routes(ack, event.flow, now);
     const auto hops = text::parse_number(ack.value(sip::Name::max_forwards), 255);
     if (ack.to_tag() == tag_of(ack)) return;  // of a failure of our own, which is all over
-    if (stripped.forged || hops == 0 || looped(ack, stripped)) return;
+    if (stripped.forged || stripped.over || hops == 0 || looped(ack, stripped)) return;
     send_ack({.server = 0, .request = ack, .upstream = upstream_of(ack, event.flow, stripped), .stripped = stripped},
              now, out);
 }
@@ -219,18 +222,20 @@ void Edge::send_ack(Parked parked, Now now, Output& out) {
     auto session =
         media_.find(ack.call_id(), ack.from_tag(), ack.to_tag(), stripped.token ? &*stripped.token : nullptr);
     if (session && !stripped.token && !is_party(parked.upstream.flow, *session)) session.reset();
-    if (!session) return pass_ack(parked, branch, std::nullopt, out);
+    if (!session) return pass_ack(parked, branch, std::nullopt, now.wall, out);
     const std::string described = description_of(ack).value_or(std::string());
     with_names(described, parked.upstream, now, out, [this, parked, branch, session](Now then, Output& later) {
         if (!media_.contains(*session)) return;
-        if (auto body = take_ack(parked.request, *session, then, later)) pass_ack(parked, branch, body, later);
+        if (auto body = take_ack(parked.request, *session, then, later))
+            pass_ack(parked, branch, body, then.wall, later);
     });
 }
 
-void Edge::pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, Output& out) const {
+void Edge::pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, WallTime now,
+                    Output& out) const {
     out.packets.push_back(
         {.flow = branch.flow,
-         .bytes = outgoing(parked.request, parked.upstream, branch, parked.stripped, std::move(body)).bytes});
+         .bytes = outgoing(parked.request, parked.upstream, branch, parked.stripped, std::move(body), now).bytes});
 }
 
 }  // namespace natkit::edge

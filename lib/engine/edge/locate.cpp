@@ -245,7 +245,7 @@ bool Edge::try_next(sip::TransactionId server, std::size_t index, Now now, Outpu
     }
     if (branch.registering) {  // its Path names the server that is given it
         branch.registering = plan_register(
-            context, {.flow = branch.flow, .party = branch.party, .uri = branch.uri, .server = branch.server});
+            context, {.flow = branch.flow, .party = branch.party, .uri = branch.uri, .server = branch.server}, now);
     }
     send_branch(server, index, branch.body, now, out);
     return true;

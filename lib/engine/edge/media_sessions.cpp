@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "natkit/engine/edge/media.hpp"
+#include "natkit/sip/registrar.hpp"
 
 /// The life of sessions: found, kept for a repeated INVITE, forked beyond the edge, retired for another answer, ended.
 namespace natkit::edge {
@@ -15,6 +16,13 @@ constexpr std::chrono::seconds late{32};
 
 /// Sessions that wait for their INVITE to come again; the next one gives its ports back at once.
 constexpr std::size_t most_parked = 1'000;
+
+/// A call's token, for the memory of those that have ended.
+std::uint64_t print_of(std::string_view call_id, const sip::DialogToken& token) {
+    std::uint64_t hash = sip::FlowHash()(token.caller) * 31 + sip::FlowHash()(token.callee);
+    for (const char c : call_id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    return hash;
+}
 
 }  // namespace
 
@@ -244,6 +252,17 @@ void Media::retire(SessionId id, Instant now, Output& out) {
     plan(id, now + late, "answered elsewhere", now);
 }
 
+bool Media::has_ended(std::string_view call_id, const sip::DialogToken& token, std::string_view method,
+                      Instant now) const {
+    const auto ended = ended_.find(print_of(call_id, token));
+    if (ended == nullptr) return false;
+    const auto [first, last] = by_call_id_.equal_range(call_id);
+    if (std::any_of(first, last, [&](const auto& entry) { return sessions_.at(entry.second).token == token; }))
+        return false;
+    const bool may_be_late = method == "BYE" || method == "ACK" || method == "NOTIFY";
+    return !may_be_late || now - *ended > late;
+}
+
 void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
@@ -256,6 +275,7 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     const auto [first, last] = by_call_id_.equal_range(ended.call_id);
     by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
     sessions_.erase(found);
+    ended_.touch(print_of(ended.call_id, ended.token)) = now;
     inherit(legs, id, ended.call_id);
     bring_about(now, out);
     out.events.emplace_back(

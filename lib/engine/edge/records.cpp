@@ -68,6 +68,7 @@ Json client_record(const sip::Binding& binding, const char* event, WallTime now)
     json["why"] = nat::why(binding.party, binding.flow.remote.address);
     if (binding.party.claimed) json["claimed"] = to_string(*binding.party.claimed);
     if (!binding.server.empty()) json["server"] = binding.server;
+    if (!binding.reached) json["reached"] = false;
     if (!binding.user_agent.empty()) json["user_agent"] = binding.user_agent;
     return json;
 }
@@ -186,7 +187,8 @@ store::BindingRow to_row(const sip::Binding& binding) {
             .q = binding.q,
             .user_agent = binding.user_agent,
             .authenticated = binding.authenticated,
-            .server = binding.server};
+            .server = binding.server,
+            .reached = binding.reached};
 }
 
 Result<sip::Binding> from_row(const store::BindingRow& row) {
@@ -210,7 +212,8 @@ Result<sip::Binding> from_row(const store::BindingRow& row) {
                         .q = row.q,
                         .user_agent = row.user_agent,
                         .authenticated = row.authenticated,
-                        .server = row.server};
+                        .server = row.server,
+                        .reached = row.reached};
 }
 
 }  // namespace natkit::edge

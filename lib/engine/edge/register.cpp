@@ -93,9 +93,9 @@ bool Edge::may_register(const sip::RequestEvent& event, const Upstream& from, co
         return false;
     }
     using Verdict = sip::Authenticator::Verdict;
-    const Verdict verdict = credentials
-                                ? authenticator_.verify(*credentials, request.method(), *settings_.users, now.wall)
-                                : Verdict::wrong;
+    const Verdict verdict = credentials ? authenticator_.verify(*credentials, request.method(), *settings_.users,
+                                                                site_text(event.flow), now.wall)
+                                        : Verdict::wrong;
     if (verdict != Verdict::good) {
         if (credentials && verdict == Verdict::wrong) {
             out.log(LogLevel::problems, "wrong password for " + text::printable(credentials->username, 60) + " from " +
@@ -124,6 +124,7 @@ void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now
     registration->aor = settings_.address_of_record(*uri);
     registration->flow = event.flow;
     registration->party = from.party;
+    registration->reached = registration->authenticated || event.flow.transport != sip::Transport::udp;
     auto outcome = registrar_.register_contacts(*registration, now.wall);
     if (outcome.status == 423) {
         const std::string least = std::to_string(registrar_.limits().min_expires.count());
@@ -156,6 +157,8 @@ void Edge::apply(std::vector<sip::BindingChange> changes, Output& out) {
                                          nat::to_string(change.binding.party.rule));
         }
         if (change.kind != sip::BindingChange::Kind::removed) media_.follow(change.binding);
+        if (change.kind != sip::BindingChange::Kind::removed) look_for(change.binding, out);
+        if (change.kind == sip::BindingChange::Kind::removed) placed_.erase(change.binding.id);
         out.events.emplace_back(std::move(change));
     }
 }

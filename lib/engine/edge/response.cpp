@@ -40,6 +40,7 @@ void Edge::on_event(const sip::ResponseEvent& event, Now now, Output& out) {
     edit.pop_value(sip::Name::via);
     if (!settings_.open_registrar && !trusted(branch.flow, branch.party)) remove_identities(edit, response);
     remove_own_challenges(edit, response);
+    if (branch.registering) undo_plan(edit, context.request, response, *branch.registering);
     branch_failed(found->first, index, status, edit.finish(), now, out);
 }
 

@@ -29,8 +29,35 @@ std::uint64_t fingerprint(const sip::Message& request, const sip::Flow& flow) {
 
 }  // namespace
 
+/// The client of another server that this token of ours leads to.
+std::optional<sip::ClientToken> Edge::client_token(std::string_view user, WallTime now) const {
+    if (auto token = sip::decode_client_token(user, secrets_.cipher)) return *token;
+    const auto& upgraded = secrets_.encrypts_since;
+    if (!upgraded || now > *upgraded + settings_.max_dialog) return std::nullopt;
+    const auto old = sip::decode_old_client_token(user, secrets_.mac);
+    return old ? std::optional(*old) : std::nullopt;
+}
+
+void Edge::read_token(const std::string& user, const sip::Message& request, Now now, Stripped& stripped) const {
+    auto token = sip::decode_dialog_token(user, request.call_id(), secrets_.cipher);
+    const auto& upgraded = secrets_.encrypts_since;
+    if (!token && upgraded && now.wall <= *upgraded + settings_.max_dialog) {
+        token = sip::decode_old_dialog_token(user, request.call_id(), secrets_.mac);
+        if (token) token->start = *upgraded;
+    }
+    if (token) {
+        stripped.token = *token;
+        const bool old = now.wall > token->start + settings_.max_dialog;
+        if (old || media_.has_ended(request.call_id(), *token, request.method(), now.steady)) stripped.over = true;
+    } else if (const auto client = client_token(user, now.wall)) {
+        stripped.client = *client;
+    } else {
+        stripped.forged = true;
+    }
+}
+
 /// Takes off the routes that name us, up to the next hop that is not ours, and reads their tokens.
-Edge::Stripped Edge::strip_routes(const sip::Message& request, const sip::Flow& flow) const {
+Edge::Stripped Edge::strip_routes(const sip::Message& request, const sip::Flow& flow, Now now) const {
     Stripped stripped;
     stripped.uri = request.request_uri();
     const auto routes = request.values(sip::Name::route);
@@ -40,15 +67,7 @@ Edge::Stripped Edge::strip_routes(const sip::Message& request, const sip::Flow& 
         if (user.size() < shortest_token) return;  // the name of a user, or of an outbound proxy
         if (user == before_it) return;             // a double Record-Route
         before_it = user;
-        const auto token = sip::decode_dialog_token(user, request.call_id(), secrets_.mac);
-        const auto client = token ? fail(Errc::refused, {}) : sip::decode_client_token(user, secrets_.mac);
-        if (token) {
-            stripped.token = *token;
-        } else if (client) {
-            stripped.client = *client;
-        } else {
-            stripped.forged = true;
-        }
+        read_token(user, request, now, stripped);
     };
     if (const auto target = sip::Uri::parse(stripped.uri);
         target && target->user.size() >= shortest_token && settings_.is_own(*target)) {

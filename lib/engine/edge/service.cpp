@@ -13,10 +13,14 @@ namespace {
 
 /// The key of flow tokens. It must outlive this process whatever the configuration, for calls do: they hold tokens, and
 /// end by them. It lies beside the state; with a state in memory, among what natkit keeps as long as it runs.
-Result<store::Secret> flow_key(const std::string& state_path, const std::string& runtime_dir) {
+Result<Secrets> load_secrets(const std::string& state_path, const std::string& runtime_dir, WallTime now) {
     const auto folder =
         state_path.empty() ? std::filesystem::path(runtime_dir) : std::filesystem::path(state_path).parent_path();
-    return store::load_or_make_secret((folder / "secret").string(), crypto::random_bytes);
+    const std::string path = (folder / "secret").string();
+    const auto since = store::used_since(path, now);
+    const auto key = store::load_or_make_secret(path, crypto::random_bytes);
+    if (!key) return std::unexpected(key.error());
+    return secrets_with(*key, since);
 }
 
 /// So many a second, and as many as come in two seconds at once.
@@ -33,13 +37,21 @@ StreamLimits stream_limits(const config::Limits& limits) {
     return result;
 }
 
-Secrets secrets_with(const store::Secret& key) {
+Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_since) {
+    const crypto::Hmac mac(key);
+    constexpr std::string_view purpose = "AES-SIV of flow tokens";
+    const auto cipher_key =
+        mac(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()));
+    const crypto::Siv cipher(cipher_key);
     return {.random_hex = [] { return crypto::random_hex(8); },
-            .mac = crypto::Hmac(key),
+            .mac = mac,
+            .cipher = {.seal = [cipher](auto plain, auto context) { return cipher.seal(plain, context); },
+                       .open = [cipher](auto sealed, auto context) { return cipher.open(sealed, context); }},
             .hash =
                 [](sip::DigestAlgorithm algorithm, std::string_view text) {
                     return algorithm == sip::DigestAlgorithm::md5 ? crypto::md5_hex(text) : crypto::sha256_hex(text);
-                }};
+                },
+            .encrypts_since = encrypts_since};
 }
 
 std::expected<Settings, config::Problems> complete_settings(const config::Config& config) {
@@ -77,6 +89,7 @@ Settings to_settings(const config::Config& config) {
             {.domain = route.domain, .to = route.to, .trunk = route.kind == config::RouteKind::trunk, .path = path});
     }
     settings.open_registrar = config.registrar.open;
+    settings.keeps_open = config.pinger.udp_interval.has_value();
     settings.lan_trusted = config.network.lan_trusted;
     settings.same_nat = config.media_proxy.relay_same_nat;
     settings.relay_for = config.media_proxy.relay_for;
@@ -236,12 +249,12 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config c
     auto server = control::Server::listen(loop, options.runtime_dir + "/sipedge.sock");
     if (!server) return std::unexpected(server.error());
     auto bindings = store::Bindings::open_or_wait(config.registrar.state);
-    const auto key = flow_key(config.registrar.state, options.runtime_dir);
-    if (!key) return std::unexpected(key.error());
+    auto secrets = load_secrets(config.registrar.state, options.runtime_dir, wall_now());
+    if (!secrets) return std::unexpected(secrets.error());
     auto settings = complete_settings(config);
     if (!settings) return std::unexpected(settings.error().front());
     auto impl = std::make_unique<Impl>(loop, config, std::move(*settings), std::move(options), std::move(bindings),
-                                       *key, std::move(*server));
+                                       std::move(*secrets), std::move(*server));
     if (auto loaded = impl->load_tls(config); !loaded) return std::unexpected(loaded.error());
     impl->learn_interfaces();
     impl->restore();

@@ -28,7 +28,7 @@ namespace natkit::edge {
 }
 
 /// What the core needs besides time, with this key for its tokens.
-[[nodiscard]] Secrets secrets_with(const store::Secret& key);
+[[nodiscard]] Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_since);
 
 /// A number that no earlier run has numbered its connections from, small enough for a number in JSON.
 [[nodiscard]] std::uint64_t first_connection();
@@ -37,7 +37,7 @@ namespace natkit::edge {
 
 struct Service::Impl {
     Impl(io::Loop& event_loop, const config::Config& config, Settings settings, ServiceOptions wanted,
-         store::Bindings kept, const store::Secret& key, std::unique_ptr<control::Server> listening)
+         store::Bindings kept, Secrets secrets, std::unique_ptr<control::Server> listening)
         : loop(event_loop),
           options(std::move(wanted)),
           configured(config),
@@ -47,7 +47,7 @@ struct Service::Impl {
           server(std::move(listening)),
           relay(loop, options.runtime_dir + "/mediarelay.sock", control::random_prefix()),
           timer(loop, [this] { on_timer(); }),
-          edge(std::move(settings), secrets_with(key)),
+          edge(std::move(settings), std::move(secrets)),
           started(loop.now()),
           patience(loop, [this] { settle(); }),
           streams(loop, stream_limits(config.limits), first_connection(), stream_handlers()),

@@ -132,11 +132,12 @@ std::optional<Error> Supervisor::Impl::make_folders() {
 std::optional<Error> Supervisor::Impl::drop_privileges() const {
     if (config.daemon.user.empty()) return std::nullopt;
     std::vector<std::string> paths = {runtime_dir, config.control.socket, config.control.socket + ".lock",
-                                      path(token_key_name)};
+                                      path(token_key_name), path(token_key_name) + ".since"};
     if (!config.registrar.state.empty()) {
         paths.push_back(folder_of(config.registrar.state));
         for (const char* suffix : {"", "-wal", "-shm"}) paths.push_back(config.registrar.state + suffix);
-        paths.push_back(folder_of(config.registrar.state) + "/secret");
+        for (const char* suffix : {"", ".since"})
+            paths.push_back(folder_of(config.registrar.state) + "/secret" + suffix);
     }
     if (config.log.target.starts_with('/')) paths.push_back(config.log.target);
     const auto done = io::become(config.daemon.user, paths);
@@ -337,7 +338,8 @@ void Supervisor::Impl::clean_up() {
     const bool alone = std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); });
     workers.clear();
     if (alone && server) {
-        std::vector<std::string> names = {snapshot_name, token_key_name, "natpinger.mark", "mediarelay.journal"};
+        std::vector<std::string> names = {snapshot_name, token_key_name, std::string(token_key_name) + ".since",
+                                          "natpinger.mark", "mediarelay.journal"};
         for (const std::string name : programs) names.push_back(name + ".sock.lock");
         for (const std::string& name : names) ::unlink(path(name).c_str());
         ::unlink((config.control.socket + ".lock").c_str());

@@ -63,6 +63,20 @@ long count(const std::vector<Event>& events, Event::Kind kind) {
 
 }  // namespace
 
+TEST_CASE("Pinger: who has not shown that it receives what is sent to it is not pinged, until it has") {
+    Pinger pinger(every(10s), 1);
+    Client victim = client("victim");
+    victim.reached = false;
+    CHECK(pinger.on_client(victim, start).empty());
+    CHECK(pinger.clients() == 0);
+    victim.reached = true;
+    CHECK(pinger.on_client(victim, start).empty());
+    CHECK(pinger.pinged() == 1);
+    victim.reached = false;  // it has moved, and not shown it there
+    CHECK(pinger.on_client(victim, start).empty());
+    CHECK(pinger.pinged() == 0);
+}
+
 TEST_CASE("ping::Pinger: far-end clients only, and a silent phone is not dead to CRLF") {
     Pinger pinger(every(25s), 1);
     static_cast<void>(pinger.on_client(client("bob"), start));

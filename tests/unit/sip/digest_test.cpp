@@ -42,7 +42,8 @@ struct Gate {
         users.add("bob", "example.com", DigestAlgorithm::md5, hash(DigestAlgorithm::md5, "bob:example.com:secret"));
     }
     std::string nonce(WallTime now, const std::string& salt = "salt") const {
-        const std::string value = authenticator.challenge("example.com", "bob", users, salt, false, now).at(0);
+        const std::string value =
+            authenticator.challenge("example.com", "bob", users, "198.51.100.7", salt, false, now).at(0);
         const std::size_t at = value.find("nonce=\"") + 7;
         return value.substr(at, value.find('"', at) - at);
     }
@@ -69,8 +70,8 @@ struct Gate {
                 .cnonce = "c",
                 .nc = nc};
     }
-    Verdict verify(const Credentials& given, WallTime now = start + 1s) {
-        return authenticator.verify(given, "REGISTER", users, now);
+    Verdict verify(const Credentials& given, WallTime now = start + 1s, std::string_view site = "198.51.100.7") {
+        return authenticator.verify(given, "REGISTER", users, site, now);
     }
 };
 
@@ -104,8 +105,8 @@ TEST_CASE("the response of RFC 2617 section 3.5") {
         "response=\"6629fae49393a05397450978507c4ef1\", opaque=\"5ccc069c403ebaf9f0171e9517f40e41\"");
     REQUIRE(credentials);
     // The password is right, the nonce is not ours.
-    CHECK(authenticator.verify(*credentials, "GET", users, start) == Verdict::stale);
-    CHECK(authenticator.verify(*credentials, "POST", users, start) == Verdict::wrong);
+    CHECK(authenticator.verify(*credentials, "GET", users, "", start) == Verdict::stale);
+    CHECK(authenticator.verify(*credentials, "POST", users, "", start) == Verdict::wrong);
 }
 
 TEST_CASE("Authenticator: each count of a nonce once, in any order within a window") {
@@ -138,9 +139,12 @@ TEST_CASE("Authenticator: what is not accepted") {
     forged[9] = forged[9] == '0' ? '1' : '0';
     CHECK(gate.verify(Gate::credentials(forged, 1)) == Verdict::stale);
     CHECK(gate.verify(Gate::credentials("x", 1)) == Verdict::stale);
+    CHECK(gate.verify(Gate::credentials(nonce, 1), start + 1s, "198.51.100.8") == Verdict::stale);  // not sent there
+    CHECK(gate.verify(Gate::credentials(nonce, 1, "Secret"), start + 1s, "198.51.100.8") == Verdict::wrong);
     CHECK(Gate("another run").verify(Gate::credentials(nonce, 1)) == Verdict::stale);
     CHECK(gate.verify(Gate::credentials(nonce, 1)) == Verdict::good);
-    CHECK(gate.authenticator.verify(Gate::credentials(nonce, 2), "INVITE", gate.users, start) == Verdict::wrong);
+    CHECK(gate.authenticator.verify(Gate::credentials(nonce, 2), "INVITE", gate.users, "198.51.100.7", start) ==
+          Verdict::wrong);
 }
 
 TEST_CASE("Authenticator: memory is bounded, and what is forgotten is not accepted again") {
@@ -166,7 +170,7 @@ TEST_CASE("Authenticator: the algorithms a user is offered") {
     const Authenticator authenticator(mac, hash, "run");
     const auto offered = [&](const char* user) {
         std::string all;
-        for (const std::string& value : authenticator.challenge("r", user, users, "s", false, start)) {
+        for (const std::string& value : authenticator.challenge("r", user, users, "", "s", false, start)) {
             all += value.find("SHA-256") != std::string::npos ? "s" : "m";
         }
         return all;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace natkit;
 using namespace natkit::sip;
 
@@ -16,6 +18,44 @@ Mac fake_mac(std::uint8_t key) {
         for (std::size_t i = 0; i < code.size(); ++i) code[i] = static_cast<std::uint8_t>(hash >> (i % 8 * 8));
         return code;
     };
+}
+
+/// No cryptography either: nothing is hidden, only bound to context and key.
+Cipher fake_cipher(std::uint8_t key) {
+    const auto tag = [mac = fake_mac(key)](std::span<const std::uint8_t> plain, std::span<const std::uint8_t> context) {
+        Cipher::Bytes all(context.begin(), context.end());
+        all.insert(all.end(), plain.begin(), plain.end());
+        const auto code = mac(all);
+        return Cipher::Bytes(code.begin(), code.begin() + 16);
+    };
+    return {.seal =
+                [tag](auto plain, auto context) {
+                    Cipher::Bytes sealed = tag(plain, context);
+                    sealed.insert(sealed.end(), plain.begin(), plain.end());
+                    return sealed;
+                },
+            .open = [tag](auto sealed, auto context) -> std::optional<Cipher::Bytes> {
+                if (sealed.size() < 16 || !std::ranges::equal(tag(sealed.subspan(16), context), sealed.first(16)))
+                    return std::nullopt;
+                return Cipher::Bytes(sealed.begin() + 16, sealed.end());
+            }};
+}
+
+/// As tokens were made once: the content as it is, and 12 bytes of a keyed hash.
+std::string old_token(Cipher::Bytes content, std::string_view call_id, const Mac& mac) {
+    Cipher::Bytes sealed = content;
+    sealed.insert(sealed.end(), call_id.begin(), call_id.end());
+    const auto code = mac(sealed);
+    content.insert(content.end(), code.begin(), code.begin() + 12);
+    constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    std::string text;
+    for (std::size_t bit = 0; bit < content.size() * 8; bit += 6) {
+        unsigned digit = 0;
+        for (std::size_t i = bit; i < bit + 6; ++i)
+            digit = digit << 1 | (i / 8 < content.size() ? content[i / 8] >> (7 - i % 8) & 1U : 0U);
+        text += letters[digit];
+    }
+    return text;
 }
 
 Flow flow(const char* text) {
@@ -40,26 +80,61 @@ TEST_CASE("Flow: text and back") {
 
 TEST_CASE("DialogToken: only what we made, for this Call-ID, with this key") {
     const DialogToken token{.caller = flow("udp:192.168.10.1:5060-192.168.10.20:5060"),
-                            .callee = flow("tcp:[2001:db8::10]:5060-[2001:db8::9]:4000#4711")};
-    const std::string text = encode(token, "call-1", fake_mac(1));
+                            .callee = flow("tcp:[2001:db8::10]:5060-[2001:db8::9]:4000#4711"),
+                            .start = WallTime(std::chrono::seconds(1'700'000'000))};
+    const std::string text = encode(token, "call-1", fake_cipher(1));
     CHECK(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == text.npos);
-    CHECK(decode_dialog_token(text, "call-1", fake_mac(1)).value() == token);
-    CHECK_FALSE(decode_dialog_token(text, "call-2", fake_mac(1)).has_value());
-    CHECK_FALSE(decode_dialog_token(text, "call-1", fake_mac(2)).has_value());
-    CHECK_FALSE(decode_dialog_token("", "call-1", fake_mac(1)).has_value());
-    CHECK_FALSE(decode_dialog_token("alice", "call-1", fake_mac(1)).has_value());
+    CHECK(decode_dialog_token(text, "call-1", fake_cipher(1)).value() == token);
+    CHECK(decode_dialog_token(text, "call-1", fake_cipher(1))->start == token.start);
+    CHECK_FALSE(decode_dialog_token(text, "call-2", fake_cipher(1)).has_value());
+    CHECK_FALSE(decode_dialog_token(text, "call-1", fake_cipher(2)).has_value());
+    CHECK_FALSE(decode_dialog_token("", "call-1", fake_cipher(1)).has_value());
+    CHECK_FALSE(decode_dialog_token("alice", "call-1", fake_cipher(1)).has_value());
     for (std::size_t i = 0; i < text.size(); ++i) {
         std::string forged = text;
         forged[i] = forged[i] == 'A' ? 'B' : 'A';
-        CHECK_FALSE(decode_dialog_token(forged, "call-1", fake_mac(1)).has_value());
+        CHECK_FALSE(decode_dialog_token(forged, "call-1", fake_cipher(1)).has_value());
     }
+}
+
+TEST_CASE("ClientToken: the same text each time, and no dialog's token") {
+    const ClientToken token{.binding = 0x0123456789abcdef, .server = IpAddress::parse("2001:db8::50").value()};
+    const std::string text = encode(token, fake_cipher(1));
+    CHECK(encode(token, fake_cipher(1)) == text);
+    CHECK(decode_client_token(text, fake_cipher(1)).value() == token);
+    CHECK_FALSE(decode_client_token(text, fake_cipher(2)).has_value());
+    CHECK_FALSE(decode_client_token(text + "A", fake_cipher(1)).has_value());
+    CHECK_FALSE(decode_dialog_token(text, "", fake_cipher(1)).has_value());
+    const Flow shortest = flow("udp:192.0.2.1:1-192.0.2.2:2");
+    const std::string dialog = encode(DialogToken{.caller = shortest, .callee = shortest}, "c", fake_cipher(1));
+    CHECK(decode_dialog_token(dialog, "c", fake_cipher(1)).has_value());
+    CHECK_FALSE(decode_client_token(dialog, fake_cipher(1)).has_value());
+}
+
+TEST_CASE("tokens of the version before are read, each as its own kind") {
+    const Cipher::Bytes flow_bytes = {0, 4, 192, 0, 2, 1, 0x13, 0xc4, 4, 192, 0, 2, 9, 0x9c, 0x41};
+    Cipher::Bytes dialog = {1};
+    for (int i = 0; i < 2; ++i) dialog.insert(dialog.end(), flow_bytes.begin(), flow_bytes.end());
+    const std::string text = old_token(dialog, "call-1", fake_mac(1));
+    const auto token = decode_old_dialog_token(text, "call-1", fake_mac(1)).value();
+    CHECK(to_string(token.caller) == "udp:192.0.2.1:5060-192.0.2.9:40001");
+    CHECK(token.callee == token.caller);
+    CHECK_FALSE(decode_old_dialog_token(text, "call-2", fake_mac(1)).has_value());
+    CHECK_FALSE(decode_old_dialog_token(text, "call-1", fake_mac(2)).has_value());
+    CHECK_FALSE(decode_old_client_token(text, fake_mac(1)).has_value());
+    const std::string client = old_token({2, 0, 0, 0, 0, 0, 0, 0, 7, 4, 192, 0, 2, 50, 0, 0}, "", fake_mac(1));
+    CHECK(decode_old_client_token(client, fake_mac(1)).value() ==
+          ClientToken{.binding = 7, .server = IpAddress::parse("192.0.2.50").value()});
+    CHECK_FALSE(decode_old_dialog_token(client, "", fake_mac(1)).has_value());
 }
 
 TEST_CASE("Flow: another connection between the same two is another flow") {
     const Flow first = flow("tcp:203.0.113.10:5060-198.51.100.7:40001#1");
     const Flow second = flow("tcp:203.0.113.10:5060-198.51.100.7:40001#2");
     CHECK(first != second);
-    const auto token = [](const Flow& to) { return encode(DialogToken{.caller = to, .callee = to}, "c", fake_mac(1)); };
+    const auto token = [](const Flow& to) {
+        return encode(DialogToken{.caller = to, .callee = to}, "c", fake_cipher(1));
+    };
     CHECK(token(first) != token(second));
-    CHECK(decode_dialog_token(token(second), "c", fake_mac(1)).value().callee.connection == 2);
+    CHECK(decode_dialog_token(token(second), "c", fake_cipher(1)).value().callee.connection == 2);
 }

@@ -36,7 +36,8 @@ store::BindingRow row(const char* id, std::int64_t expires_ms) {
             .q = 500,
             .user_agent = "phone; \"x\"",
             .authenticated = true,
-            .server = "pbx.example.net"};
+            .server = "pbx.example.net",
+            .reached = true};
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "natkit/proxy/challenges.hpp"
 #include "natkit/proxy/flood.hpp"
 #include "natkit/proxy/proven.hpp"
+#include "natkit/proxy/reply_ports.hpp"
 #include "natkit/proxy/unanswered.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/locate.hpp"
@@ -36,8 +37,11 @@ struct Now {
 /// What the core needs from outside besides time: unguessable text and a keyed hash.
 struct Secrets {
     std::function<std::string()> random_hex;  ///< at least 64 bits
-    sip::Mac mac;                             ///< the key of flow tokens; must outlive a restart
+    sip::Mac mac;                             ///< a key that must outlive a restart
+    sip::Cipher cipher;                       ///< of flow tokens; the same goes for its key
     sip::Hash hash{};                         ///< for passwords; needed where Settings::users is set
+    /// When natkit began to encrypt tokens with this key; those of before hold for one Settings::max_dialog more.
+    std::optional<WallTime> encrypts_since{};
 };
 
 /// A datagram as it arrived.
@@ -103,6 +107,14 @@ class Edge {
         proxy::Sender sender{};
         sip::Share share{};
         bool by_password = false;  ///< which this request has carried
+        bool elsewhere = false;    ///< the packet came from another port than `flow` names
+    };
+    /// Where the sender of a request is answered and called: by the flow that its packet came by, or, where it asks for
+    /// no rport, as its Via says.
+    struct Heard {
+        sip::Flow flow;
+        std::optional<sip::Flow> also{};  ///< for a repetition: the answer goes there too
+        std::optional<sip::Flow> was{};   ///< `flow` has changed since the same request came before
     };
     /// A request without the routes that named us.
     struct Stripped {
@@ -113,6 +125,7 @@ class Edge {
         bool strict = false;      ///< the last Route value is the Request-URI (RFC 3261 section 16.4)
         std::uint64_t print = 0;  ///< what tells a loop from a spiral (RFC 5393 section 4.2)
         bool forged = false;
+        bool over = false;  ///< `token` is that of a dialog that has ended
         std::size_t own_routes = 0;
         std::optional<std::string> next_route;  ///< the first that is somebody else's
     };
@@ -133,13 +146,20 @@ class Edge {
             std::string id;       ///< of the binding it becomes
             std::string shown;    ///< by_contact: what the server is told instead
             std::optional<std::chrono::seconds> expires;
-            bool misplaced = false;  ///< the server has the client's own Contact too, and shall drop it
         };
         std::string aor;
         std::vector<Item> items;
         std::string path;  ///< our Path URI; empty: by_contact
         bool by_contact = false;
         bool remove_all = false;
+        std::vector<std::string> taken_back;  ///< Contacts that the server may have from before: of the same clients
+        std::uint32_t cseq = 0;               ///< in place of the client's; 0: that one
+        bool again = false;                   ///< the client's REGISTER was sent before; it is not sent a third time
+    };
+    /// By what a server reaches a client of it.
+    enum class Placed : std::uint8_t {
+        by_path,     ///< the client's own Contact, with our Path or without
+        by_contact,  ///< a Contact of ours alone
     };
     /// A session description that came back: what is needed to know it again, for who rings may send many and long
     /// ones.
@@ -240,13 +260,21 @@ class Edge {
     [[nodiscard]] static std::size_t weight_of(const sip::Message& message);
     void weigh(sip::TransactionId server);
 
+    void on_request(const sip::Message& request, const sip::Flow& flow, Now now, Output& out);
+
+    // reply_port.cpp: clients that listen on another port than they send from
+    [[nodiscard]] Heard heard_from(const sip::Message& request, const sip::Flow& flow, Instant now);
+    void answer_also(const sip::Flow& flow, const sip::Flow& answered, std::size_t first, Output& out) const;
+    void change_reply_port(const sip::Message& request, const sip::Flow& from, const sip::Flow& to, Now now,
+                           Output& out);
+
     // flows.cpp: connections that are over; who takes how much
-    [[nodiscard]] bool in_own_dialog(const sip::Message& request, const sip::Flow& flow) const;
-    [[nodiscard]] sip::Asker asker_of(const sip::Message& request, const sip::Flow& flow, Instant now) const;
+    [[nodiscard]] bool in_own_dialog(const sip::Message& request, const sip::Flow& flow, Now now) const;
+    [[nodiscard]] sip::Asker asker_of(const sip::Message& request, const sip::Flow& flow, Now now) const;
     [[nodiscard]] sip::Share share_of(proxy::Sender sender, bool in_dialog) const;
     [[nodiscard]] bool spoofable(const sip::Flow& flow) const;
-    void learn_proof(const sip::Message& message, const sip::Flow& flow, Instant now);
-    [[nodiscard]] bool floods(const sip::Message& request, const sip::Flow& flow, Instant now, Output& out);
+    void learn_proof(const sip::Message& message, const sip::Flow& flow, Now now);
+    [[nodiscard]] bool floods(const sip::Message& request, const sip::Flow& flow, Now now, Output& out);
     /// A BYE that cannot reach the other end ends the call all the same.
     void end_without_peer(const Parked& asked, Now now, Output& out);
     void follow_sender(Context& context, Now now, Output& out);
@@ -283,7 +311,9 @@ class Edge {
     static void remove_identities(sip::Edit& edit, const sip::Message& message);
 
     // route.cpp: where a request goes
-    [[nodiscard]] Stripped strip_routes(const sip::Message& request, const sip::Flow& flow) const;
+    [[nodiscard]] Stripped strip_routes(const sip::Message& request, const sip::Flow& flow, Now now) const;
+    void read_token(const std::string& user, const sip::Message& request, Now now, Stripped& stripped) const;
+    [[nodiscard]] std::optional<sip::ClientToken> client_token(std::string_view user, WallTime now) const;
     [[nodiscard]] bool looped(const sip::Message& request, const Stripped& stripped) const;
     [[nodiscard]] Route route_to_client(const Upstream& from, const Stripped& stripped) const;
     [[nodiscard]] Route route_to_server(const Server& server, const std::string& request_uri) const;
@@ -325,10 +355,11 @@ class Edge {
                      Output& out);
     [[nodiscard]] std::string own_via(const sip::Flow& flow, std::string_view branch) const;
     [[nodiscard]] sip::Sent outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
-                                     const Stripped& stripped, std::optional<std::string> body) const;
+                                     const Stripped& stripped, std::optional<std::string> body, WallTime now) const;
     [[nodiscard]] std::vector<std::string> record_routes(const sip::Message& request, const sip::Flow& from,
-                                                         const sip::Flow& to) const;
-    void pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, Output& out) const;
+                                                         const sip::Flow& to, WallTime now) const;
+    void pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, WallTime now,
+                  Output& out) const;
     void branch_failed(sip::TransactionId server, std::size_t branch, int status, std::string bytes, Now now,
                        Output& out);
 
@@ -367,18 +398,31 @@ class Edge {
     void forget_finished(Instant now);
 
     // home.cpp: users of other servers
-    [[nodiscard]] std::shared_ptr<const Registering> plan_register(const Context& context, const Target& target) const;
+    /// `left`: Contacts that the server has shown, and is to take back.
+    [[nodiscard]] std::shared_ptr<const Registering> plan_register(const Context& context, const Target& target,
+                                                                   Now now, std::vector<std::string> left = {}) const;
+    void note_placed(const std::string& id, Placed how);
+    [[nodiscard]] std::vector<std::string> left_behind(const Registering& plan, const sip::Message& response,
+                                                       WallTime now) const;
+    [[nodiscard]] std::vector<std::string> to_take_back(const Registering& plan, const std::string& domain,
+                                                        const sip::Message& response, Now now, Output& out);
     [[nodiscard]] bool registers_elsewhere(const sip::Message& request, const Route& found) const;
     static void apply_plan(sip::Edit& edit, const sip::Message& request, const Registering& plan);
     static void undo_plan(sip::Edit& edit, const sip::Message& request, const sip::Message& response,
                           const Registering& plan);
-    /// True: the server does not know Path, and the REGISTER was sent again without it.
     [[nodiscard]] bool on_registered(sip::TransactionId server, std::size_t branch, const sip::Message& response,
                                      Now now, Output& out);
-    void note_challenge(const Registering& plan, const std::string& domain, const sip::Message& response);
+    void note_challenge(const Registering& plan, const std::string& domain, const sip::Message& response,
+                        const sip::Flow& to);
     [[nodiscard]] bool has_proved(const Context& context, const Branch& branch, const std::string& id) const;
     void learn_registration(const Context& context, const Branch& branch, const sip::Message& response, Now now,
                             Output& out);
+
+    // reach.cpp: whether a client receives what is sent to the address it registers from
+    [[nodiscard]] std::string site_text(const sip::Flow& flow) const;
+    [[nodiscard]] std::string look_branch(const sip::Binding& binding) const;
+    void look_for(const sip::Binding& binding, Output& out) const;
+    [[nodiscard]] bool is_found(const sip::Message& response, const sip::Flow& flow, Output& out);
 
     // register.cpp
     void on_register(const sip::RequestEvent& event, const Upstream& from, Now now, Output& out);
@@ -400,8 +444,9 @@ class Edge {
     std::optional<Instant> servers_due_;                             ///< when the names of servers are looked up again
     std::unordered_map<std::uint64_t, std::string> server_lookups_;  ///< domains by ticket
     proxy::Challenges challenges_;                                   ///< of the servers, to users of theirs
-    std::set<std::string, std::less<>> without_path_;  ///< domains whose server has shown that it knows no Path
-    std::set<std::string, std::less<>> misplaced_;     ///< ids of bindings whose own Contact such a server has kept
+    /// Domains whose server has not shown that it knows Path, and until when that is believed.
+    std::map<std::string, Instant, std::less<>> without_path_;
+    std::unordered_map<std::string, Placed> placed_;  ///< by the id of the binding; bounded as those are
     std::unordered_map<sip::TransactionId, Context> contexts_;
     std::unordered_map<sip::TransactionId, sip::TransactionId> server_of_client_;
     Deadlines<sip::TransactionId> forget_;
@@ -417,6 +462,8 @@ class Edge {
     Deadlines<std::string> unavoid_;
     proxy::FloodGate flood_;
     proxy::Unanswered unanswered_;
+    proxy::ReplyPorts reply_ports_;
+    bool elsewhere_ = false;  ///< while a request is read: its packet came from another port than its sender listens on
     proxy::Proven proven_;
     std::size_t arrived_ = 0;                        ///< bytes of the datagram that is being looked at; 0: of none
     std::size_t kept_ = 0;                           ///< bytes, by contexts

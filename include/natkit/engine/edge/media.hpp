@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "natkit/base/deadlines.hpp"
+#include "natkit/base/recent.hpp"
 #include "natkit/engine/edge/names.hpp"
 #include "natkit/engine/edge/output.hpp"
 #include "natkit/loop/scheme.hpp"
@@ -73,6 +74,10 @@ class Media {
     void set_callee(SessionId session, const sip::Flow& flow, const nat::Verdict& party);
     void set_callee_tag(SessionId session, std::string tag);
     [[nodiscard]] const std::string& callee_tag(SessionId session) const { return sessions_.at(session).ends[1].tag; }
+    /// Whether a call with this token has ended, as far as is known, and no other with it goes on. What may still be on
+    /// its way belongs to it for a while: a BYE that crosses another, and the NOTIFY of a transfer (RFC 5057).
+    [[nodiscard]] bool has_ended(std::string_view call_id, const sip::DialogToken& token, std::string_view method,
+                                 Instant now) const;
     /// The flows that the dialog's token names, where they are not those of its ends any more.
     void set_token(SessionId session, const sip::DialogToken& token) { sessions_.at(session).token = token; }
     void set_established(SessionId session, Output& out);
@@ -343,6 +348,7 @@ class Media {
     Deadlines<loop::LegId> superfluous_;
     std::vector<SessionState> remembered_;
     std::size_t parked_ = 0;
+    Recent<std::uint64_t, Instant> ended_{16'384};  ///< when, by a print of Call-ID and token
     std::function<bool(const sip::Flow&)> is_server_ = [](const sip::Flow&) { return false; };
     bool verbose_ = false;
 };

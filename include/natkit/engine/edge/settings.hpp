@@ -58,6 +58,7 @@ struct Settings {
     std::vector<Server> servers;
     bool open_registrar = false;              ///< REGISTER from anywhere without a password, calls to anywhere
     bool lan_trusted = true;                  ///< false: being on the LAN grants nothing (a single interface)
+    bool keeps_open = false;                  ///< clients over UDP behind NATs are pinged
     std::shared_ptr<const sip::Users> users;  ///< passwords; null: none are kept
     nat::SameNat same_nat = nat::SameNat::never;
     RangeSet relay_for;  ///< parties whose calls are relayed in any case

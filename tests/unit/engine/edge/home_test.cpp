@@ -164,6 +164,132 @@ TEST_CASE("a server that does not know Path is shown a Contact of the edge, the 
     CHECK(world.edge.registrar().size() == 0);
 }
 
+/// A registrar as RFC 3261 section 10.3 says: bindings by Contact, taken back by expires=0, and within one Call-ID only
+/// what comes with a higher CSeq is done. It knows Path and says so, keeps it in silence, or refuses it.
+struct Registrar {
+    enum class Path { echoed, silent, refused } path = Path::silent;
+    std::map<std::string, std::uint32_t> bindings;  ///< the CSeq of each by its Contact
+
+    std::string answer(const std::string& bytes) {
+        const sip::Message request = sip::Message::parse(bytes).value();
+        const bool asks = bytes.find("\r\nPath: ") != std::string::npos;
+        if (asks && path == Path::refused) return sip::make_response(request, 420, "Bad Extension", "srv");
+        const std::uint32_t cseq = request.cseq()->number;
+        for (const std::string_view value : request.values(sip::Name::contact)) {
+            const auto contact = sip::NameAddr::parse(value).value();
+            const auto known = bindings.find(contact.uri);
+            if (known != bindings.end() && cseq <= known->second)
+                return sip::make_response(request, 500, "Old CSeq", "srv");
+            const bool ends =
+                contact.params.get("expires") == "0" || bytes.find("\r\nExpires: 0\r\n") != std::string::npos;
+            if (ends) bindings.erase(contact.uri);
+            if (!ends) bindings[contact.uri] = cseq;
+        }
+        std::string lines;
+        for (const auto& [uri, number] : bindings) lines += "Contact: <" + uri + ">;expires=300\r\n";
+        if (asks && path == Path::echoed) lines += "Path: " + header(bytes, "Path") + "\r\n";
+        return granted(bytes, lines);
+    }
+    /// One REGISTER of the phone's, and how many of them came here.
+    int serve(World& world, const Phone& phone, int cseq, bool end = false) {
+        world.receive(phone, end ? phone.request("REGISTER", "sip:pbx.example.net",
+                                                 "<sip:" + phone.name + "@pbx.example.net>", "Expires: 0\r\n", "", cseq)
+                                 : registering(phone, cseq));
+        int count = 0;
+        std::string final;
+        for (bool more = true; more;) {
+            more = false;
+            for (const sip::Packet& packet : std::exchange(world.sent, {})) {
+                if (packet.flow == server.flow && packet.bytes->starts_with("REGISTER")) {
+                    ++count;
+                    world.receive(server, answer(*packet.bytes));
+                    more = true;
+                } else if (packet.flow == phone.flow && packet.bytes->starts_with("SIP/2.0 ")) {
+                    final = *packet.bytes;
+                }
+            }
+        }
+        CHECK(final.starts_with("SIP/2.0 200"));
+        CHECK(header(final, "CSeq") == std::to_string(cseq) + " REGISTER");
+        const std::string contact = header(final, "Contact");
+        CHECK((end ? contact.empty() : contact.starts_with("<sip:" + phone.name + "@" + phone.address + ">")));
+        return count;
+    }
+    [[nodiscard]] bool by_contact() const {
+        return bindings.size() == 1 && bindings.begin()->first.find("@192.168.10.1:5060") != std::string::npos;
+    }
+    [[nodiscard]] bool by_path() const {
+        return bindings.size() == 1 && bindings.begin()->first == "sip:nora@192.168.1.5:5060";
+    }
+};
+
+TEST_CASE("one binding a phone, whatever a registrar makes of Path") {
+    World world(with_servers());
+    Registrar registrar;
+    SUBCASE("it keeps Path in silence: the first binding is taken back at once, and that is kept to") {
+        CHECK(registrar.serve(world, nat_phone, 1) == 2);
+        CHECK(registrar.by_contact());
+        const std::string shown = registrar.bindings.begin()->first;
+        for (int cseq = 2; cseq < 5; ++cseq) {
+            world.pass(200s);
+            CHECK(registrar.serve(world, nat_phone, cseq) == 1);
+            CHECK(registrar.by_contact());
+            CHECK(registrar.bindings.begin()->first == shown);
+        }
+        CHECK(registrar.serve(world, nat_phone, 5, true) == 1);
+        CHECK(registrar.bindings.empty());
+        CHECK(world.edge.registrar().size() == 0);
+    }
+    SUBCASE("it refuses Path, or knows it") {
+        registrar.path = Registrar::Path::refused;
+        CHECK(registrar.serve(world, nat_phone, 1) == 2);
+        CHECK(registrar.by_contact());
+        World other(with_servers());
+        Registrar knows{.path = Registrar::Path::echoed, .bindings = {}};
+        CHECK(knows.serve(other, nat_phone, 1) == 1);
+        CHECK(knows.serve(other, nat_phone, 2) == 1);
+        CHECK(knows.by_path());
+        CHECK(knows.serve(other, nat_phone, 3, true) == 1);
+        CHECK(knows.bindings.empty());
+    }
+    SUBCASE("it knew Path, and changes its mind: of everybody the old binding is taken back") {
+        registrar.path = Registrar::Path::echoed;
+        CHECK(registrar.serve(world, nat_phone, 1) == 1);
+        Registrar others{.path = Registrar::Path::silent, .bindings = {}};
+        CHECK(others.serve(world, lan_phone, 1) == 2);  // by this it is noticed
+        registrar.path = Registrar::Path::silent;
+        CHECK(registrar.serve(world, nat_phone, 2) == 1);
+        CHECK(registrar.by_contact());
+    }
+    SUBCASE("it kept Path in silence, and says so a day later") {
+        CHECK(registrar.serve(world, nat_phone, 1) == 2);
+        registrar.path = Registrar::Path::echoed;
+        world.pass(25h);
+        CHECK(registrar.serve(world, nat_phone, 2) == 1);
+        CHECK(registrar.by_path());
+    }
+    SUBCASE("restarts of the edge") {
+        CHECK(registrar.serve(world, nat_phone, 1) == 2);
+        World second(with_servers());
+        CHECK(registrar.serve(second, nat_phone, 2) == 2);
+        CHECK(registrar.by_contact());
+        World third(with_servers());
+        registrar.path = Registrar::Path::echoed;  // meanwhile
+        CHECK(registrar.serve(third, nat_phone, 3) == 2);
+        CHECK(registrar.by_path());
+        World fourth(with_servers());
+        registrar.path = Registrar::Path::silent;
+        CHECK(registrar.serve(fourth, nat_phone, 4, true) == 1);
+        CHECK(registrar.bindings.empty());
+    }
+    SUBCASE("a phone that ends its registration first thing after a restart") {
+        CHECK(registrar.serve(world, nat_phone, 1) == 2);
+        World second(with_servers());
+        CHECK(registrar.serve(second, nat_phone, 2, true) == 2);
+        CHECK(registrar.bindings.empty());
+    }
+}
+
 TEST_CASE("path = \"contact\" asks nobody, path = \"path\" gives nothing else") {
     World contact(with_servers(PathMode::contact));
     contact.receive(nat_phone, registering(nat_phone, 1));

@@ -125,11 +125,15 @@ TEST_CASE("an offer in a dialog that the edge does not know: its token makes the
     REQUIRE_FALSE(later.answer(nat_phone, bye, 200).empty());
     CHECK(second.legs.empty());
     SUBCASE("refused: nothing is left") {
-        const std::string offer = later.send(lan_phone, "INVITE", sdp_of(lan_phone, 2));
+        World third;
+        Call last{third, lan_phone, nat_phone};
+        last.invite = call.invite;
+        last.reply = call.reply;
+        const std::string offer = last.send(lan_phone, "INVITE", sdp_of(lan_phone, 2));
         CHECK(clean(offer, lan_phone));
-        REQUIRE_FALSE(later.answer(lan_phone, offer, 488).empty());
-        CHECK(second.edge.media().size() == 0);
-        CHECK(second.legs.empty());
+        REQUIRE_FALSE(last.answer(lan_phone, offer, 488).empty());
+        CHECK(third.edge.media().size() == 0);
+        CHECK(third.legs.empty());
     }
 }
 

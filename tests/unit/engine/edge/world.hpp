@@ -83,9 +83,24 @@ inline const Phone wan_phone{"wendy", "203.0.113.20:5060", flow("udp:203.0.113.1
 inline const Phone nat_phone{"nora", "192.168.1.5:5060", flow("udp:203.0.113.10:5060-198.51.100.7:40001"), Side::wan};
 inline const Phone nat_phone2{"ned", "192.168.1.5:5060", flow("udp:203.0.113.10:5060-198.51.100.8:40009"), Side::wan};
 
+/// No cryptography: something that depends on every byte, as a test needs.
+inline sip::Cipher::Bytes toy_tag(std::span<const std::uint8_t> plain, std::span<const std::uint8_t> context) {
+    std::uint64_t sum = 0xcbf29ce484222325u;
+    for (const auto& part : {context, plain}) {
+        for (const std::uint8_t byte : part) sum = (sum ^ byte) * 0x100000001b3u;
+    }
+    sip::Cipher::Bytes tag(16);
+    for (std::uint8_t& byte : tag) {
+        sum = (sum ^ (sum >> 29)) * 0x100000001b3u + 1;
+        byte = static_cast<std::uint8_t>(sum >> 40);
+    }
+    return tag;
+}
+
 /// The edge, a clock, and a relay that opens whatever leg is asked for.
 struct World {
     explicit World(Settings chosen = settings()) : edge(std::move(chosen), secrets()) {}
+    World(Settings chosen, Secrets own) : edge(std::move(chosen), std::move(own)) {}
 
     static Secrets secrets() {
         return {.random_hex = [n = 0]() mutable { return "r" + std::to_string(n++); },
@@ -100,6 +115,20 @@ struct World {
                         }
                         return code;
                     },
+                .cipher = {.seal =
+                               [](std::span<const std::uint8_t> plain, std::span<const std::uint8_t> context) {
+                                   sip::Cipher::Bytes sealed = toy_tag(plain, context);
+                                   for (const std::uint8_t byte : plain) sealed.push_back(byte ^ 0x5a);
+                                   return sealed;
+                               },
+                           .open = [](std::span<const std::uint8_t> sealed,
+                                      std::span<const std::uint8_t> context) -> std::optional<sip::Cipher::Bytes> {
+                               if (sealed.size() < 16) return std::nullopt;
+                               sip::Cipher::Bytes plain;
+                               for (const std::uint8_t byte : sealed.subspan(16)) plain.push_back(byte ^ 0x5a);
+                               if (!std::ranges::equal(toy_tag(plain, context), sealed.first(16))) return std::nullopt;
+                               return plain;
+                           }},
                 .hash =
                     [](sip::DigestAlgorithm algorithm, std::string_view text) {
                         return std::to_string(std::hash<std::string_view>()(text)) +
