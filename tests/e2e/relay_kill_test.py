@@ -155,5 +155,33 @@ def journals_that_do_not_fit(net):
     thief.socket.close()
 
 
+def without_a_writable_journal(net):
+    """Calls are served all the same; what is lost is said, and taken up again when it can be written."""
+    edge = Edge(net).serve()
+    journal, beside = edge.runtime / "mediarelay.journal", edge.runtime / "mediarelay.journal.new"
+    kept = edge.control().ask("open", side="wan", call_id="before")
+    edge.program.kill()
+    beside.mkdir()  # the rewriting at each start, and so everything, fails
+    edge.serve()
+    edge.program.wait_line("calls would not survive a restart", again=True)
+    control = edge.control()
+    lab.require([leg["leg"] for leg in control.ask("list")["legs"]] == [kept["leg"]], "what could be read is lost")
+    lab.require("mediarelay.journal.new" in control.ask("status")["journal_error"], control.ask("status"))
+    meanwhile = control.ask("open", side="wan", call_id="meanwhile")
+    beside.rmdir()
+    edge.program.wait_line("the journal can be written again")
+    lab.require("journal_error" not in control.ask("status"), "it is written again, and status says otherwise")
+    edge.program.kill()
+    edge.serve()
+    names = {leg["leg"] for leg in edge.control().ask("list")["legs"]}
+    lab.require(names == {kept["leg"], meanwhile["leg"]}, f"after it was written again: {names}")
+    edge.program.kill()
+    journal.unlink()
+    journal.mkdir()  # what is no file is set aside
+    edge.serve()
+    edge.program.wait_line("cannot be opened", again=True)
+    lab.require(journal.is_file() and "journal_error" not in edge.control().ask("status"), "a folder is still in the way")
+
+
 if __name__ == "__main__":
-    lab.main(five_hundred_calls, a_repeated_open_gives_the_same_leg, journals_that_do_not_fit)
+    lab.main(five_hundred_calls, a_repeated_open_gives_the_same_leg, journals_that_do_not_fit, without_a_writable_journal)

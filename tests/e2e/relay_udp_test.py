@@ -285,6 +285,11 @@ def errors_are_clear(net):
     lab.require("4 cooling down" in error["message"], error)
     lab.wait_until(lambda: "ok" in control.answer(control.send("open", side="wan", party=party)), "ports that cooled down")
 
+    bare = edge.config.with_name("bare.toml")
+    bare.write_text(edge.config.read_text().replace(', "fd00:10::1"]', "]"))
+    nowhere = edge.host.run(media.PROGRAM, "run", "--config", bare, "--a", "lan:[fd00:10::5]:4000", "--b", "wan:203.0.113.50:6000")
+    lab.require(nowhere.returncode == 2 and "no ipv6 address on the lan side" in nowhere.stderr and "--bind-a ADDRESS" in nowhere.stderr, nowhere)
+
     second = edge.host.run(media.PROGRAM, "serve", "--config", edge.config, "--runtime", edge.runtime)
     lab.require(second.returncode == 2 and "another process serves" in second.stderr, second)
     edge.config.write_text(edge.config.read_text().replace('"203.0.113.10", "2001', '"203.0.113.99", "2001'))

@@ -95,9 +95,13 @@ class Foreground {
         const bool far = party->place == nat::Place::far_end;
         request.family = far ? party->visible->family() : party->endpoint->address.family();
         request.party = *party;
-        const auto leg = engine_->open(request);
-        if (!leg) return std::unexpected(leg.error());
-        return (*leg)->id;
+        auto leg = engine_->open(request);
+        if (leg) return (*leg)->id;
+        if (leg.error().code == Errc::not_found && !bound) {
+            leg.error().message +=
+                std::string("; give one with ") + (side == relay::Side::lan ? "--bind-a" : "--bind-b") + " ADDRESS";
+        }
+        return std::unexpected(leg.error());
     }
 
     void write(const Json& record) {

@@ -62,6 +62,7 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
                 for (const auto& worker : workers_) worker->flush();
             }),
       late_save_(loop, [this] { write_unsaved(); }),
+      mend_timer_(loop, [this] { mend_journal(); }),
       alive_(std::make_shared<bool>(true)),
       udp_workers_(std::max(1U, options_.workers)) {
     ports_.set_addresses(options_.lan, options_.wan, options_.host);
@@ -112,11 +113,7 @@ Engine::~Engine() {
 Result<std::unique_ptr<Engine>> Engine::start(io::Loop& loop, Options options, OnRecord on_record) {
     std::unique_ptr<Engine> engine(new Engine(loop, std::move(options), std::move(on_record)));
     if (engine->options_.journal.empty()) return engine;
-    auto opened = Journal::open(engine->options_.journal, read_boot_id());
-    if (!opened) return std::unexpected(opened.error());
-    for (const std::string& message : opened->messages) engine->log_.major(message);
-    engine->journal_ = std::move(opened->journal);
-    engine->restore(opened->legs);
+    if (auto opened = engine->open_journal(); !opened) return std::unexpected(opened.error());
     return engine;
 }
 
@@ -228,7 +225,8 @@ Engine::Status Engine::status() const {
             .ports_in_use = ports_.in_use(),
             .ports_cooling = ports_.cooling(),
             .workers = udp_workers_,
-            .journal_bytes = journal_ ? journal_->size() : 0};
+            .journal_bytes = journal_ ? journal_->size() : 0,
+            .journal_error = journal_error_};
 }
 
 }  // namespace natkit::mediarelay

@@ -17,6 +17,7 @@ using relay::LegKey;
 /// The planes look at their joins every second.
 constexpr auto told_again_within = 2500ms;
 constexpr Duration late_save = 1s;
+constexpr Duration mend_every = 5s;
 
 std::string describe(const record::Leg& leg) {
     std::string text = "leg " + leg.id + " (" + to_string(leg.local(Component::rtp));
@@ -117,13 +118,54 @@ void Engine::write_unsaved() {
 
 void Engine::journal(const std::vector<Journal::Change>& changes) {
     if (!journal_) return;
-    const auto written = journal_->write(changes);
-    if (!written && !journal_failed_) {
-        log_.failures("the journal cannot be written, calls would not survive a restart: " +
-                      to_string(written.error()));
+    (void)journal_->write(changes);
+    say_journal(journal_->broken());
+}
+
+/// Told when it begins and when it ends; meanwhile it is tried again, whether or not anything changes.
+void Engine::say_journal(const std::optional<Error>& why) {
+    if (why && journal_error_.empty()) {
+        log_.failures("the journal cannot be written, calls would not survive a restart: " + to_string(*why));
     }
-    if (written && journal_failed_) log_.major("the journal can be written again");
-    journal_failed_ = !written;
+    if (!why && !journal_error_.empty()) log_.major("the journal can be written again");
+    journal_error_ = why ? to_string(*why) : std::string();
+    if (why && !mend_timer_.active()) mend_timer_.start_in(mend_every);
+}
+
+/// Calls are worth more than what a restart would need: without a journal mediarelay serves all the same.
+Result<void> Engine::open_journal() {
+    auto opened = Journal::open(options_.journal, read_boot_id());
+    if (!opened) {
+        if (opened.error().code == Errc::refused) return std::unexpected(opened.error());
+        say_journal(opened.error());
+        return {};
+    }
+    for (const std::string& message : opened->messages) log_.major(message);
+    journal_ = std::move(opened->journal);
+    say_journal(journal_->broken());
+    restore(opened->legs);
+    return {};
+}
+
+void Engine::mend_journal() {
+    if (!journal_) {
+        auto opened = Journal::open(options_.journal, read_boot_id());
+        if (!opened) return say_journal(opened.error());
+        journal_ = std::move(opened->journal);
+        // What it says is from before; what is alive is here.
+        std::vector<Journal::Change> stale;
+        std::vector<std::string> ids;
+        record::ObjectReader reader;
+        for (const std::string& text : opened->legs) {
+            const auto record = reader.read(text);
+            ids.emplace_back(record ? record->string("leg").value_or("") : "");
+        }
+        for (const std::string& id : ids) stale.push_back({.id = id, .record = nullptr});
+        journal(stale);
+    }
+    const Together all(*this);
+    for (auto& [key, entry] : legs_) save({&entry});
+    if (legs_.empty()) journal({});
 }
 
 void Engine::restore(const std::vector<std::string>& records) {

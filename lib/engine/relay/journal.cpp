@@ -120,6 +120,13 @@ std::string judge_header(const Result<record::ObjectView>& header, const std::st
     return {};
 }
 
+/// Puts what is in the way of a journal aside; empty when that cannot be.
+std::string set_aside(const std::string& path) {
+    std::string old = path + ".old";
+    ::unlink(old.c_str());
+    return ::rename(path.c_str(), old.c_str()) == 0 ? old : std::string();
+}
+
 /// Opens and locks; the lock is that of the open file, so it lasts as long as the process keeps it.
 Result<io::Fd> open_locked(const std::string& path, int flags) {
     io::Fd file(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -148,6 +155,13 @@ Result<Journal::Opened> Journal::open(const std::string& path, const std::string
     journal.path_ = path;
     journal.boot_id_ = boot_id;
     auto file = open_locked(path, O_RDWR | O_CREAT | O_APPEND);
+    if (!file && file.error().code != Errc::refused) {
+        // A folder, a link, somebody else's file: no journal of ours.
+        const std::string why = to_string(file.error());
+        if (const std::string old = set_aside(path); !old.empty())
+            opened.messages.push_back("the journal cannot be opened (" + why + ") and is set aside as " + old);
+        file = open_locked(path, O_RDWR | O_CREAT | O_APPEND);
+    }
     if (!file) return std::unexpected(file.error());
     journal.file_ = std::move(*file);
     auto bytes = read_file(journal.file_, path);
@@ -181,20 +195,27 @@ Result<Journal::Opened> Journal::open(const std::string& path, const std::string
     if (!problem.empty() || damaged > 0) {
         const std::string old = path + ".old";
         ::unlink(old.c_str());
-        if (::link(path.c_str(), old.c_str()) != 0) return fail_errno("link " + old, errno);
+        const bool kept = ::link(path.c_str(), old.c_str()) == 0;
         if (problem.empty())
             problem = "has " + std::to_string(damaged) + " torn or damaged lines, which are left out; as it was it";
-        opened.messages.push_back("the journal " + path + " " + problem + " is set aside as " + old);
+        opened.messages.push_back("the journal " + path + " " + problem +
+                                  (kept ? " is set aside as " + old : " could not be set aside as " + old));
     }
     for (const auto& [id, line] : journal.live_) {
         journal.live_size_ += line.size();
         opened.legs.push_back(*unseal(std::string_view(line).substr(0, line.size() - 1)));
     }
-    if (auto done = journal.rewrite(); !done) return std::unexpected(done.error());
+    (void)journal.rewrite();  // broken() tells
     return opened;
 }
 
 Result<void> Journal::rewrite() {
+    auto done = write_anew();
+    broken_ = done ? std::nullopt : std::optional(done.error());
+    return done;
+}
+
+Result<void> Journal::write_anew() {
     const std::string next = path_ + ".new";
     ::unlink(next.c_str());
     auto file = open_locked(next, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
@@ -208,7 +229,6 @@ Result<void> Journal::rewrite() {
     if (::rename(next.c_str(), path_.c_str()) != 0) return fail_errno("rename " + next, errno);
     file_ = std::move(*file);
     size_ = text.size();
-    torn_ = false;
     return {};
 }
 
@@ -249,11 +269,11 @@ Result<void> Journal::write(const std::vector<Change>& changes) {
 
 /// Writes lines that belong together, or the whole journal anew.
 Result<void> Journal::append(const std::string& text) {
-    if (text.empty()) return {};
-    if (torn_ || size_ + text.size() > std::max(smallest_rewrite, 2 * live_size_)) return rewrite();
+    if (text.empty() && !broken_) return {};
+    if (broken_ || size_ + text.size() > std::max(smallest_rewrite, 2 * live_size_)) return rewrite();
     size_ += text.size();
     auto written = write_all(file_, text, path_);
-    torn_ = !written;  // a line may be there in part: the next attempt writes all anew
+    if (!written) broken_ = written.error();  // a line may be there in part: the next attempt writes all anew
     return written;
 }
 

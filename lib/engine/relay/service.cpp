@@ -201,6 +201,7 @@ Service::Answer Service::status(const Json&) {
     reply["ports_cooling"] = status.ports_cooling;
     reply["workers"] = status.workers;
     reply["journal_bytes"] = status.journal_bytes;
+    if (!status.journal_error.empty()) reply["journal_error"] = status.journal_error;
     return reply;
 }
 

@@ -134,6 +134,7 @@ class Engine {
         std::size_t ports_cooling = 0;
         std::size_t workers = 0;
         std::size_t journal_bytes = 0;
+        std::string journal_error;  ///< why calls would not survive a restart; empty: they would
     };
     [[nodiscard]] Status status() const;
     [[nodiscard]] const Options& options() const noexcept { return options_; }
@@ -197,6 +198,10 @@ class Engine {
     /// Runs on the worker's thread after the end of what happens Together.
     void post(unsigned worker, Worker::Task task, Worker::Haste haste = Worker::Haste::now);
     void journal(const std::vector<Journal::Change>& changes);
+    [[nodiscard]] Result<void> open_journal();
+    void say_journal(const std::optional<Error>& why);
+    /// Where nothing can be journalled: tried again, with all that is alive.
+    void mend_journal();
     void close_unclaimed();
     [[nodiscard]] relay::Surroundings surroundings() const;
     [[nodiscard]] relay::LegKey new_key();
@@ -220,12 +225,13 @@ class Engine {
     };
     std::map<std::string, Claim> claims_;
     std::unique_ptr<Journal> journal_;
-    bool journal_failed_ = false;
+    std::string journal_error_;
     std::vector<relay::LegKey> unsaved_;  ///< changed or freed since the last commit()
     unsigned together_ = 0;               ///< how many Together live
     io::Timer claim_timer_;
     io::Timer late_;               ///< for what the workers are told without haste
     io::Timer late_save_;          ///< for what is journalled without haste
+    io::Timer mend_timer_;         ///< while nothing can be
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
     unsigned udp_workers_;
     std::vector<std::unique_ptr<Worker>> workers_;  ///< those of UDP; behind them that of TCP, once it is needed

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,7 +19,8 @@ class Journal {
 
     /// Takes up the journal at `path`, or starts one. A journal of another boot, of another version or of another kind
     /// is set aside as PATH.old; lines that are torn or damaged are left out, and the file as it was is kept as
-    /// PATH.old too. Refused when another process has it.
+    /// PATH.old too, as is what cannot be opened at all. What was read comes back even if nothing can be written now:
+    /// then broken() says why, and write() tries again. Refused when another process has it.
     [[nodiscard]] static Result<Opened> open(const std::string& path, const std::string& boot_id);
 
     struct Change {
@@ -29,11 +31,14 @@ class Journal {
     [[nodiscard]] Result<void> write(const std::vector<Change>& changes);
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Why what was written last is not in the file.
+    [[nodiscard]] const std::optional<Error>& broken() const noexcept { return broken_; }
 
   private:
     Journal() = default;
     [[nodiscard]] Result<void> append(const std::string& text);
     [[nodiscard]] Result<void> rewrite();
+    [[nodiscard]] Result<void> write_anew();
     [[nodiscard]] std::string header() const;
 
     std::string path_;
@@ -42,8 +47,8 @@ class Journal {
     std::unordered_map<std::string, std::string> live_;  ///< leg id → its line
     std::size_t live_size_ = 0;
     std::size_t size_ = 0;
-    std::string written_;  ///< last; its room is used again
-    bool torn_ = false;    ///< the last write failed
+    std::string written_;          ///< last; its room is used again
+    std::optional<Error> broken_;  ///< the last write failed: a line may be there in part
 };
 
 struct Journal::Opened {

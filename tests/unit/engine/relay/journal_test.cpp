@@ -159,6 +159,33 @@ TEST_CASE("mediarelay::Journal: what does not fit is set aside with a message") 
     CHECK(later->messages[0].find("from before the host was started") != std::string::npos);
 }
 
+TEST_CASE(
+    "mediarelay::Journal: what was read comes back though nothing can be written, and is written once it can be") {
+    const Folder folder;
+    {
+        put(*Journal::open(folder.file(), "boot")->journal, leg("a", "open"));
+    }
+    std::filesystem::create_directory(folder.file() + ".new");
+    {
+        const auto opened = Journal::open(folder.file(), "boot");
+        REQUIRE(opened.has_value());
+        CHECK(opened->legs.size() == 1);
+        CHECK(opened->journal->broken().has_value());
+        const std::string text = leg("b", "open").dump();
+        CHECK_FALSE(opened->journal->write({{.id = "b", .record = &text}}).has_value());
+        std::filesystem::remove(folder.file() + ".new");
+        CHECK(opened->journal->write({}).has_value());
+        CHECK_FALSE(opened->journal->broken().has_value());
+    }
+    CHECK(Journal::open(folder.file(), "boot")->legs.size() == 2);
+    std::filesystem::remove(folder.file());
+    std::filesystem::create_directory(folder.file());
+    const auto instead = Journal::open(folder.file(), "boot");
+    REQUIRE(instead.has_value());
+    CHECK(instead->messages.size() == 1);
+    CHECK_FALSE(instead->journal->broken().has_value());
+}
+
 /// A leg as the journal has it.
 void check_text(const record::Leg& leg) {
     Json record = record::to_json(leg);
@@ -200,10 +227,14 @@ TEST_CASE("record::Leg: a leg survives being written and read") {
                              .endpoint = Endpoint::parse("10.0.0.2:6000").value(),
                              .rtcp = Endpoint::parse("10.0.0.2:6005").value(),
                              .visible = IpAddress::parse("203.0.113.65").value(),
-                             .site = IpRange::parse("203.0.113.64-203.0.113.79").value()};
+                             .site = IpRange::parse("203.0.113.64-203.0.113.79").value(),
+                             .direction = sdp::Direction::recvonly,
+                             .unproven = true};
+    leg.party->ssrcs.add(4294967295U);
+    leg.party->ssrcs.add(7);
     leg.joined = "9876543210";
-    leg.latched[0] = {{Endpoint::parse("203.0.113.66:1000").value(), relay::SourceRule::rebind}};
-    leg.latched[1] = {{Endpoint::parse("[2001:db8::1]:1001").value(), relay::SourceRule::latch}};
+    leg.latched[0] = {{Endpoint::parse("203.0.113.66:1000").value(), relay::SourceRule::rebind, false, 7}};
+    leg.latched[1] = {{Endpoint::parse("[2001:db8::1]:1001").value(), relay::SourceRule::latch, true, {}}};
     leg.hold = true;
     leg.owner = "edge";
     leg.owner_state = R"({"n":[1,2,{"x":null}]})";
