@@ -43,10 +43,10 @@ std::size_t lines(const std::filesystem::path& file) {
 
 TEST_CASE("daemon: a configuration is read with what the command line and the host say") {
     const Folder folder;
-    const std::string file =
-        folder.write("natkit.toml",
-                     "[network]\nlan = []\n[sip]\nlog_level = \"problems\"\nlisten = [\"udp:127.0.0.1:5060\"]\n"
-                     "advertise = { \"192.0.2.1\" = \"192.0.2.2\" }\n");
+    const std::string file = folder.write(
+        "natkit.toml",
+        "[network]\nlan = []\n[sip]\nlog_level = \"problems\"\nlisten = [\"udp:127.0.0.1:5060\"]\n"
+        "advertise = { \"192.0.2.1\" = \"192.0.2.2\" }\n[sip.routes]\n\"example.com\" = \"sip:192.0.2.9\"\n");
     const auto plain = of(file).read();
     REQUIRE(plain);
     CHECK(plain->config.sip.log_level == LogLevel::problems);
