@@ -32,7 +32,6 @@ def bad_configuration(net):
         ("not an address", {"network": {"lan": '["192.168.10.0/33"]'}}, r"natkit\.toml:\d+:\d+: \[network\] lan: .*192\.168\.10\.0/33"),
         ("unknown key, with what was meant", {"sip": {"domain": '["example.com"]'}}, r"natkit\.toml:\d+:\d+: \[sip\] domain: .*domains"),
         ("a number where a duration is wanted", {"pinger": {"udp_interval": "25"}}, r"natkit\.toml:\d+:\d+: \[pinger\] udp_interval: "),
-        ("an address the host does not have", {"sip": {"listen": '["udp:203.0.113.99:5060"]'}}, r"203\.0\.113\.99"),
         ("ports upside down", {"media_proxy": {"ports": '"30000-20000"'}}, r"natkit\.toml:\d+:\d+: \[media_proxy\] ports: "),
     ]
     for why, changes, pattern in cases:

@@ -83,11 +83,12 @@ def full_disks(net):
     lab.sh("mount", "-t", "tmpfs", "tmpfs", base)
     logs, state = small_disk(base / "logs", 256), small_disk(base / "state", 1024)
     site = site_of_phones.Site(net)
-    lab.sh("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", site.runtime)
+    lab.sh("mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", site.runtime)
     log = logs / "natkit.log"
     site.start(log={"target": f'"{log}"'}, registrar={"open": "true", "state": f'"sqlite:{state}/state.db"'})
     with crowd.Crowd() as people:
         people.make_calls(site, CALLS)
+        legs = len(site.legs())
         hogs = [fill(folder) for folder in (logs, state, site.runtime)]
         for phone in people.phones[:6]:
             phone.register()
@@ -106,7 +107,7 @@ def full_disks(net):
         people.check_calls("with room again")
         people.calls.pop()
         caller.bye()
-        lab.wait_until(lambda: callee.ended, "the late call to end")
+        lab.wait_until(lambda: callee.ended and len(site.legs()) == legs, "the late call and its legs to end")
         callee.ended = False
         for said in (r"\d+ lines of the log were lost", "the state can be written again", "the journal can be written again"):
             lab.wait_until(lambda said=said: re.search(said, log.read_text(errors="replace")), f"the log to say {said!r}")

@@ -95,7 +95,8 @@ void Runner::reload(const ping::Options& options) {
 
 void Runner::set_sockets(std::map<std::string, io::Fd> sockets) {
     sockets_ = std::move(sockets);
-    unable_.clear();
+    // What could not send is told again only if it is another socket's name.
+    std::erase_if(unable_, [this](const std::string& name) { return !sockets_.contains(name); });
 }
 
 void Runner::add_socket(const std::string& name, io::Fd socket) {

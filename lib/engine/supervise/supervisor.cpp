@@ -72,10 +72,12 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
         if (const auto taken = impl.listeners.offer(std::move(socket)); !taken)
             impl.log.problems(to_string(taken.error()));
     }
-    for (auto& worker : impl.workers) static_cast<void>(worker->adopt());
+    bool survivors = false;
+    for (auto& worker : impl.workers) survivors = worker->adopt() || survivors;
     impl.take_sockets_back();
     auto problems = impl.listeners.open(impl.config.sip.listen);
     if (auto problem = impl.serve_metrics()) problems.push_back(std::move(*problem));
+    if (auto problem = impl.check_state(); problem && !survivors) problems.push_back(std::move(*problem));
     if (problems.empty()) {
         if (auto problem = impl.drop_privileges()) problems.push_back(std::move(*problem));
     }
@@ -127,6 +129,16 @@ std::optional<Error> Supervisor::Impl::make_folders() {
         }
     }
     return std::nullopt;
+}
+
+/// A state that may never be written is a mistake, and told before anything is started. What happens to it later, or
+/// while calls of an earlier natkit go on, ends nothing: sipedge does without.
+std::optional<Error> Supervisor::Impl::check_state() const {
+    if (config.registrar.state.empty() || !config::wants_sip(written)) return std::nullopt;
+    const bool there = ::access(config.registrar.state.c_str(), F_OK) == 0;
+    const std::string path = there ? config.registrar.state : folder_of(config.registrar.state);
+    if (::access(path.c_str(), W_OK) == 0) return std::nullopt;
+    return Error{Errc::system, "", "[registrar] state: " + fail_errno(config.registrar.state, errno).error().message};
 }
 
 std::optional<Error> Supervisor::Impl::drop_privileges() const {

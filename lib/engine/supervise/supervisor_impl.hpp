@@ -70,6 +70,7 @@ struct Supervisor::Impl {
 
     [[nodiscard]] std::string path(const std::string& name) const { return runtime_dir + "/" + name; }
     [[nodiscard]] std::optional<Error> make_folders();
+    [[nodiscard]] std::optional<Error> check_state() const;
     /// [daemon] user: sockets are open by now, and the folders become that user's.
     [[nodiscard]] std::optional<Error> drop_privileges() const;
     /// The configuration for the workers, under another name until put_snapshot().
