@@ -175,7 +175,7 @@ def guessed_port(net):
     calling = phones.sipp(thief, "refused-uac", "-s", "alice", remote=f"{sites.WAN_EDGE}:5060", audio_port=port, media_ip=sites.WAN_EDGE)
     lab.require(calling.wait_exit() == 0, "the offer of a guessed port was not refused with 488")
     named = rf"{re.escape(sites.WAN_EDGE)}:{port} is a media port of this edge that {re.escape(thief.address)}:\d+ was not shown"
-    site.natkit.wait_line(rf"problems LOOP call \S+: 488: .*{named}")
+    site.natkit.wait_line(rf"problems LOOP call \S+ from {re.escape(thief.address)}: 488: .*{named}")
     phones.hang_up(a, b)
     site.check_wan()
 

@@ -35,8 +35,7 @@ def natkit(site, *arguments, status=0):
 def a_reload_tried_dry(net):
     site = site_of_phones.Site(net).start()
     far, near = site.wan_host(), site.lan_host()
-    for i in range(14):
-        register(site, far, f"far{i}", 5060 + i)
+    talkers = [register(far, f"far{i}", 5060 + i) for i in range(14)]
     site.phone(near, "near")
     lab.wait_until(lambda: site.status()["clients"] == 15, "15 clients")
     before = {c["aor"]: c["place"] for c in site.ask("sipedge", "clients")["clients"]}
@@ -68,14 +67,16 @@ def a_reload_tried_dry(net):
     natkit(site, "reload")
     places = [c["place"] for c in site.ask("sipedge", "clients")["clients"]]
     lab.require(sorted(places) == ["far-end"] * 14 + ["lan"], str(places))
+    for talker in talkers:
+        show_presence(talker)
     lab.wait_until(lambda: site.ask("natpinger", "status")["pinged"] == 14, "natpinger to ping them")
     said = natkit(site, "reload", "--dry-run", "--format", "text").stdout
     lab.require("no key would change" in said and "0 registered clients of 15" in said, said)
     site.natkit.stop()
 
 
-def register(site, host, user, port):
-    """A REGISTER by hand: a client that does nothing else."""
+def register(host, user, port):
+    """A REGISTER by hand: the socket of a client that does nothing else by itself."""
     talker = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
     talker.bind((host.address, port))
     talker.settimeout(lab.PATIENCE)
@@ -84,7 +85,15 @@ def register(site, host, user, port):
                    f"Contact: <sip:{user}@{host.address}:{port}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode(),
                   (site_of_phones.WAN_EDGE, 5060))
     lab.require(talker.recv(2000).startswith(b"SIP/2.0 200"), f"{user} was not registered")
-    talker.close()
+    return talker
+
+
+def show_presence(talker):
+    """Answers the OPTIONS by which the edge finds out that who registered is there."""
+    asked, edge = talker.recvfrom(2000)
+    lab.require(asked.startswith(b"OPTIONS "), f"no OPTIONS: {asked}")
+    fields = [line for line in asked.decode().split("\r\n") if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))]
+    talker.sendto("\r\n".join(["SIP/2.0 200 OK", *fields, "Content-Length: 0", "", ""]).encode(), edge)
 
 
 class Terminal:
@@ -121,7 +130,7 @@ class Terminal:
 def top_on_a_terminal(net):
     site = site_of_phones.Site(net).start()
     for i in range(30):
-        register(site, net.hosts.get("wan0") or site.wan_host(), f"user{i}", 6000 + i)
+        register(net.hosts.get("wan0") or site.wan_host(), f"user{i}", 6000 + i).close()
     terminal = Terminal(site, "top", rows=24, columns=80)
     frame = terminal.read_frame("clients 30")
     lab.require(len(frame) <= 24 and all(len(line) <= 80 for line in frame), f"{len(frame)} rows, {max(map(len, frame))} columns")
@@ -132,7 +141,7 @@ def top_on_a_terminal(net):
     os.kill(terminal.process.pid, signal.SIGWINCH)
     frame = terminal.read_frame(r"(?s)clients 30.*user9")
     lab.require(24 < len(frame) <= 50, f"{len(frame)} rows after a resize to 50")
-    register(site, net.hosts["wan0"], "late", 7000)
+    register(net.hosts["wan0"], "late", 7000).close()
     terminal.read_frame("clients 31")
     for rows, columns in ((1, 1), (3, 10)):
         terminal.resize(rows, columns)
@@ -145,7 +154,7 @@ def top_on_a_terminal(net):
     terminal = Terminal(site, "top")
     terminal.read_frame("natkit running")
     os.write(terminal.master, b"\x1b[A")
-    register(site, net.hosts["wan0"], "later", 7001)
+    register(net.hosts["wan0"], "later", 7001).close()
     terminal.read_frame("clients 32")
     os.write(terminal.master, b"\x1b")
     lab.require(terminal.process.wait(lab.PATIENCE) == 0, f"Escape: exit {terminal.process.returncode}")

@@ -56,7 +56,7 @@ def sipedge_records(net):
         if record["type"] == "decision":  # natclassify's, which knows more
             continue
         examples = [e for e in known if e["type"] == record["type"]]
-        optional = {"claimed", "user_agent"}
+        optional = {"claimed", "user_agent", "reached"}
         fits = any(set(shape(record)) - optional == set(shape(e)) - optional and
                    all(shape(record[key]) == shape(e[key]) for key in set(record) & set(e)) for e in examples)
         lab.require(fits, f"natkit-records(7) has no example like {json.dumps(record)}")

@@ -42,6 +42,8 @@ void Edge::set_settings(Settings settings, Output& out) {
                                      ": " + nat::to_string(change.binding.party.place) + " before, now " +
                                      nat::to_string(change.now.place) + " by rule " + nat::to_string(change.now.rule));
         apply(registrar_.set_party(change.binding.id, std::move(change.now)), out);
+        // Who is behind a NAT now is pinged once it has shown that it is there.
+        if (const sip::Binding* moved = registrar_.by_id(change.binding.id)) look_for(*moved, out);
     }
 }
 
