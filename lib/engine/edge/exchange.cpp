@@ -91,6 +91,8 @@ void Edge::adopt(Context& context, const Target& target, Now now) {
                                : media_.create(std::string(request.call_id()), receiver, sender, now.steady);
     media_.set_token(*context.dialog, token);
     media_.set_payer(*context.dialog, payer_of(request, context.upstream));
+    Output nothing;  // of a session without legs
+    media_.prove_caller(*context.dialog, nothing);
     context.adopted = true;
 }
 

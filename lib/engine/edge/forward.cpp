@@ -101,6 +101,7 @@ void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out)
         }
         if (context.dialog) {
             context.from = media_.end_of(*context.dialog, request.from_tag());
+            if (token && context.from == End::caller) media_.prove_caller(*context.dialog, out);
             follow_sender(context, now, out);
         }
     }
@@ -223,6 +224,7 @@ void Edge::send_ack(Parked parked, Now now, Output& out) {
         media_.find(ack.call_id(), ack.from_tag(), ack.to_tag(), stripped.token ? &*stripped.token : nullptr);
     if (session && !stripped.token && !is_party(parked.upstream.flow, *session)) session.reset();
     if (!session) return pass_ack(parked, branch, std::nullopt, now.wall, out);
+    if (stripped.token && media_.end_of(*session, ack.from_tag()) == End::caller) media_.prove_caller(*session, out);
     const std::string described = description_of(ack).value_or(std::string());
     with_names(described, parked.upstream, now, out, [this, parked, branch, session](Now then, Output& later) {
         if (!media_.contains(*session)) return;

@@ -74,6 +74,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         if (media.bundled_with) {  // what it had of its own goes when the exchange is closed
             stream = {};
             stream.shares = media.bundled_with;
+            stream.offered_as = described_in(sdp, media);
             continue;
         }
         stream.shares.reset();
@@ -84,6 +85,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         if (!said) return std::unexpected(said.error());
         stream.offered_hold = sdp.on_hold(media);
         stream.offered_mux = media.rtcp_mux;
+        stream.offered_as = described_in(sdp, media);
         open_stream(session, i, kind_of(media));
         shown[i] = scheme_.offer(stream.pass, from, *said);
         (void)scheme_.prepare(stream.pass);
@@ -183,6 +185,7 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         if (by != i) stream.bundled = by;
         if (const sdp::Media* before = std::exchange(answers[by], media); before != nullptr) {
             answers[by] = before;
+            share_port(carrier, from, stream.offered_as, described_in(sdp, *media));
             shown[i] = shown[static_cast<std::size_t>(before - sdp.media().data())];
             if (before->port != media->port) warn_not_bundled(session, out);
             continue;
@@ -195,6 +198,7 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         if (!said) return std::unexpected(said.error());
         carrier.hold = carrier.offered_hold || sdp.on_hold(*media);
         carrier.mux = carrier.offered_mux && media->rtcp_mux;
+        agree(carrier, from, described_in(sdp, *media));
         if (answered->rtp) carrier.said[index(from)] = *answered;
         if (carrier.offered.rtp) carrier.said[index(other(from))] = carrier.offered;
         shown[i] = scheme_.answer(carrier.pass, *said);

@@ -129,7 +129,7 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
                                    .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
                                    .family = where.family,
                                    .party = own != nullptr
-                                                ? media_party(*own)
+                                                ? faced(leg, known, *own)
                                                 : media_party({.endpoint = {}, .rtcp = {}, .where = where, .told = {}}),
                                    .call_id = session.call_id});
     return true;
@@ -250,7 +250,7 @@ void Media::face(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
 void Media::tell_party(loop::LegId id, LiveLeg& leg, Output& out) {
     const loop::Party* remote = scheme_.party(scheme_.remote(id));
     if (remote == nullptr || (remote->pending && leg.told_party)) return;  // an offer without answer changes nothing
-    const MediaParty party = media_party(*remote);
+    const MediaParty party = faced(id, leg, *remote);
     const Stream* stream = stream_of(leg);
     const bool hold = stream != nullptr && stream->hold;
     const bool mux = stream == nullptr ? leg.told_mux : stream->mux;

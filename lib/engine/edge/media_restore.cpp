@@ -17,7 +17,7 @@ constexpr std::size_t index(End end) noexcept {
 SessionId Media::recreate(const SessionState& state, Instant now) {
     const SessionId id = create(state.call_id, state.ends[0], state.ends[1], now);
     Session& session = sessions_.at(id);
-    session.established = session.announced = true;
+    session.established = session.announced = session.caller_proven = true;
     session.reasons = state.reasons;
     session.token = state.token;
     session.payer = state.payer;

@@ -18,6 +18,14 @@ std::string party_text(const MediaParty& party) {
     object.text("visible", to_string(party.visible));
     object.text("site", to_string(party.site));
     if (party.setup) object.text("setup", sdp::to_string(*party.setup));
+    if (party.direction != sdp::Direction::sendrecv) object.text("direction", sdp::to_string(party.direction));
+    if (party.ssrcs.count != 0) {
+        std::string list;
+        for (std::size_t i = 0; i < party.ssrcs.count; ++i)
+            (list += list.empty() ? "[" : ",") += std::to_string(party.ssrcs.values[i]);
+        object.raw("ssrc", list + "]");
+    }
+    if (party.unproven) object.flag("unproven", true);
     return object.close();
 }
 

@@ -18,12 +18,23 @@ std::string list_text(const std::vector<std::string>& legs) {
 
 }  // namespace
 
+/// Ports that nobody needs any more, and news that changes nothing for a while, can wait for the next call's requests.
+bool Service::Impl::can_wait(const MediaRequest& request) {
+    const auto* update = std::get_if<UpdateLeg>(&request);
+    return std::holds_alternative<FreeLegs>(request) || (update != nullptr && update->can_wait);
+}
+
 /// What an answered call wants kept travels with the news of a leg's party, where both are for the same leg.
 void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
-    // Ports that nobody needs any more can wait for the next call's requests.
-    if (std::ranges::all_of(requests, [](const auto& one) { return std::holds_alternative<FreeLegs>(one); })) {
-        for (const MediaRequest& request : requests)
-            free_legs(std::get<FreeLegs>(request), control::Client::Haste::later);
+    if (std::ranges::all_of(requests, can_wait)) {
+        constexpr auto later = control::Client::Haste::later;
+        for (const MediaRequest& request : requests) {
+            if (const auto* update = std::get_if<UpdateLeg>(&request)) {
+                tell_relay("update", update_request(*update), later);
+            } else {
+                free_legs(std::get<FreeLegs>(request), later);
+            }
+        }
         return;
     }
     relay.gather();

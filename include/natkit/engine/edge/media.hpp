@@ -82,6 +82,9 @@ class Media {
     void set_token(SessionId session, const sip::DialogToken& token) { sessions_.at(session).token = token; }
     void set_established(SessionId session, Output& out);
     /// Whom the session's media ports are counted for; else nobody, as for the LAN.
+    /// A request of the caller has come that has the dialog's token: it receives what is sent to its signalling
+    /// address. Its media there need no other proof.
+    void prove_caller(SessionId session, Output& out);
     void set_payer(SessionId session, proxy::Payer payer) { sessions_.at(session).payer = std::move(payer); }
     /// The servers that calls are routed to: one may bring back what another was shown.
     void set_servers(std::function<bool(const sip::Flow&)> is_server) { is_server_ = std::move(is_server); }
@@ -170,6 +173,10 @@ class Media {
         std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream, always
         bool renew = false;                              ///< likewise: it is to be connected anew
     };
+    struct Described {  ///< what an end's description says of a stream besides where
+        sdp::Direction direction = sdp::Direction::sendrecv;  ///< once it is answered: as both ends have agreed
+        relay::Ssrcs ssrcs = {};
+    };
     struct Stream {
         loop::PassId pass = 0;  ///< 0: no such stream, or it was rejected
         relay::Stream kind{};
@@ -182,6 +189,8 @@ class Media {
         std::optional<std::size_t> bundled{};  ///< likewise, by the answer so far
         std::array<Said, 2> said;              ///< what each end's description names
         Said offered;                          ///< in the open or last offer
+        std::array<Described, 2> described;    ///< by the ends, in the last exchange
+        Described offered_as;                  ///< in the open or last offer
     };
     struct Acknowledged {  ///< the last answer in an ACK: a repeated ACK gets the same
         std::uint32_t cseq = 0;
@@ -207,7 +216,8 @@ class Media {
         bool retired = false;
         bool established = false;
         bool announced = false;
-        bool one_sided = false;  ///< a neighbour that anchors one direction was told of
+        bool caller_proven = false;  ///< what was sent to the caller's signalling address has arrived there
+        bool one_sided = false;      ///< a neighbour that anchors one direction was told of
     };
     /// What a leg is counted as.
     struct Charge {
@@ -310,6 +320,13 @@ class Media {
     void forget(loop::LegId leg);
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
     [[nodiscard]] MediaParty media_party(const loop::Party& party) const;
+
+    // media_facing.cpp: what a leg is told of the party that it faces
+    [[nodiscard]] MediaParty faced(loop::LegId id, const LiveLeg& leg, const loop::Party& party) const;
+    [[nodiscard]] bool unproven(const Session& session, End end, const loop::Party& party) const;
+    [[nodiscard]] static Described described_in(const sdp::Document& sdp, const sdp::Media& media);
+    static void agree(Stream& stream, End answerer, const Described& answered);
+    static void share_port(Stream& carrier, End answerer, const Described& offered, const Described& answered);
     [[nodiscard]] std::string call_id_of(const LiveLeg& leg) const;
     [[nodiscard]] const Stream* stream_of(const LiveLeg& leg) const;
     void bring_about(Instant now, Output& out);

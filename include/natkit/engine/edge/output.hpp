@@ -25,8 +25,11 @@ struct MediaParty {
     std::optional<Endpoint> rtcp;
     IpAddress visible;  ///< where its signalling comes from
     IpRange site;
-    std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream
-    unsigned renewals = 0;                           ///< how often it has asked for new connections
+    std::optional<sdp::Setup> setup = std::nullopt;       ///< of a TCP stream
+    unsigned renewals = 0;                                ///< how often it has asked for new connections
+    sdp::Direction direction = sdp::Direction::sendrecv;  ///< of its description, as both ends have agreed on it
+    relay::Ssrcs ssrcs = {};                              ///< that its description announces (RFC 5576)
+    bool unproven = false;  ///< a stranger's endpoint, which nothing but its description says is its own
 
     friend bool operator==(const MediaParty&, const MediaParty&) = default;
 };
@@ -56,6 +59,7 @@ struct UpdateLeg {
     bool hold = false;
     std::optional<bool> mux;  ///< where it changes
     bool renew = false;       ///< TCP: the next connection takes the place of one that is open
+    bool can_wait = false;    ///< it may go with the next request
 };
 struct JoinLegs {
     std::string a;
