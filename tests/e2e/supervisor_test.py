@@ -273,7 +273,7 @@ def a_worker_that_keeps_dying_is_tried_again_for_ever(net):
             return statuses
     site.natkit = site.edge.start("natkit", programs / "natkit", "run", "--config", site.config,
                                   env={"NOTIFY_SOCKET": str(net.folder / "notify")})
-    site.wait_up()
+    site.natkit.wait_line("major NATKIT running:")
     good = (programs / "natpinger").rename(programs / "good")
     (programs / "natpinger").write_text("#!/bin/sh\necho 'natpinger: no luck' >&2\nexit 1\n")
     (programs / "natpinger").chmod(0o755)
@@ -285,7 +285,7 @@ def a_worker_that_keeps_dying_is_tried_again_for_ever(net):
     lab.require(status["state"] == "degraded" and re.search(r"natpinger .*exited with status 1; not back yet", status["degraded"][0]), f"{status}")
     done = site.edge.run("python3", "-c", "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())")
     lab.require("natkit_troubles 1" in done.stdout, done.stdout + done.stderr)
-    lab.require(any("STATUS=degraded: natpinger" in line for line in told()), "systemd was not told")
+    lab.require(any("STATUS=degraded: natpinger" in line for line in told()), f"systemd was not told: {told()}")
     good.rename(programs / "natpinger")
     # By itself, within a minute; here nobody waits for that.
     done = site.edge.run(lab.PROGRAMS / "natkit", "reload", "--config", site.config)

@@ -283,7 +283,7 @@ std::string Supervisor::Impl::summary() const {
 }
 
 void Supervisor::Impl::tell_state() {
-    if (!announced || stopping) return;
+    if (stopping || (!announced && troubles().empty())) return;  // the first good word is that all run
     std::string text = summary();
     if (text == told_state) return;
     notifier.status(text);
