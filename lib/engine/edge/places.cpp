@@ -21,10 +21,10 @@ nat::Verdict judge(const sip::Binding& binding, const nat::Networks& networks) {
 std::vector<PlaceChange> Edge::place_changes(const nat::Networks& networks) const {
     std::vector<PlaceChange> changes;
     for (sip::Binding& binding : registrar_.all()) {
-        nat::Verdict now = judge(binding, networks);
+        const nat::Verdict now = judge(binding, networks);
         if (now.place == binding.party.place && now.rule == binding.party.rule && now.site == binding.party.site)
             continue;
-        changes.push_back({.binding = std::move(binding), .now = std::move(now)});
+        changes.push_back({.binding = std::move(binding), .now = now});
     }
     return changes;
 }
@@ -37,11 +37,11 @@ void Edge::set_settings(Settings settings, Output& out) {
     flood_.set_limits(settings_.flood);
     layer_.set_limits(settings_.transactions);
     learn_servers(before);
-    for (PlaceChange& change : place_changes(settings_.networks)) {
+    for (const PlaceChange& change : place_changes(settings_.networks)) {
         out.log(LogLevel::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +
                                      ": " + nat::to_string(change.binding.party.place) + " before, now " +
                                      nat::to_string(change.now.place) + " by rule " + nat::to_string(change.now.rule));
-        apply(registrar_.set_party(change.binding.id, std::move(change.now)), out);
+        apply(registrar_.set_party(change.binding.id, change.now), out);
         // Who is behind a NAT now is pinged once it has shown that it is there.
         if (const sip::Binding* moved = registrar_.by_id(change.binding.id)) look_for(*moved, out);
     }
