@@ -38,19 +38,20 @@ struct Supervisor::Impl {
     config::Config written;  ///< the same before it was fitted to this host
     log::Logger log;
     std::string runtime_dir;
-    bool made_runtime_dir = false;
     Instant started;
     std::unique_ptr<control::Server> server;
     Listeners listeners;
     Notifier notifier;
     Tally tally;
     std::unique_ptr<io::HttpServer> metrics_server;
-    bool counting = false;                         ///< the workers' records, since there are metrics
     std::vector<std::unique_ptr<Worker>> workers;  ///< in the order of their start
-    bool sockets_open = false;
     std::vector<std::pair<Worker*, std::function<void(bool)>>> waiting_for_sockets;
-    bool draining = false;
     io::Timer drain_timer;
+    bool made_runtime_dir = false;
+    bool sockets_open = false;
+    bool counting = false;  ///< the workers' records, since there are metrics
+    bool retell = false;    ///< not all workers know the addresses of now
+    bool draining = false;
     bool stopping = false;
     bool stopped = false;
     bool good = true;
@@ -59,7 +60,6 @@ struct Supervisor::Impl {
     Presence presence;
     std::unique_ptr<io::AddressWatch> address_watch;
     io::Timer address_timer;
-    bool retell = false;                    ///< not all workers know the addresses of now
     std::set<std::string> unopened;         ///< listeners that cannot be opened, and were said to be so
     std::optional<std::string> told_state;  ///< what systemd was told last
     io::Timer workers_timer;                ///< to put away those that have ended
