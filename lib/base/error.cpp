@@ -7,7 +7,8 @@ namespace natkit {
 std::unexpected<Error> fail_errno(std::string what, int errno_value) {
     std::string reason = std::generic_category().message(errno_value);
     if (!reason.empty() && reason[0] >= 'A' && reason[0] <= 'Z') reason[0] = static_cast<char>(reason[0] - 'A' + 'a');
-    return fail(Errc::system, std::move(what) + ": " + reason);
+    return std::unexpected(Error{
+        .code = Errc::system, .where = {}, .message = std::move(what) + ": " + reason, .error_number = errno_value});
 }
 
 const char* to_string(Errc code) noexcept {

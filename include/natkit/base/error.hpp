@@ -21,9 +21,10 @@ enum class Errc : std::uint8_t {
 
 /// One failure, written for the person who must fix it.
 struct Error {
-    Errc code{};          ///< decides exit status and SIP status
-    std::string where;    ///< "edge.toml:3:14", "stdin:12", "sdp:4"; may be empty
-    std::string message;  ///< lower case, no full stop, quotes the offending text
+    Errc code{};           ///< decides exit status and SIP status
+    std::string where;     ///< "edge.toml:3:14", "stdin:12", "sdp:4"; may be empty
+    std::string message;   ///< lower case, no full stop, quotes the offending text
+    int error_number = 0;  ///< errno, of Errc::system; 0: not known
 
     friend bool operator==(const Error&, const Error&) = default;
 };

@@ -126,8 +126,7 @@ nat::Decision Media::decide(const Session& session, const Stream& stream, End fr
     }
     nat::Party listener = neighbour(session, other(from));
     if (const loop::Party* known = scheme_.party(scheme_.speaks_at(stream.pass, other(from)))) listener = known->where;
-    const bool asked = settings_.relay_for.contains(origin.visible) || settings_.relay_for.contains(listener.visible);
-    return nat::decide(origin, listener, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks);
+    return decide_between(origin, listener);
 }
 
 void Media::announce(Session& session, const nat::Decision& told, Output& out) const {

@@ -1,6 +1,7 @@
 #include "natkit/base/text.hpp"
 #include "natkit/engine/edge/edge.hpp"
 #include "natkit/nat/networks.hpp"
+#include "print.hpp"
 
 /// Return-routability: nobody is sent pings whom somebody else has registered from a forged source. A client over TCP
 /// or TLS, or one that has answered a challenge, receives what is sent to it; any other is asked once.
@@ -23,14 +24,11 @@ std::string Edge::site_text(const sip::Flow& flow) const {
 
 /// The binding and a proof that we have asked this one, at this flow, after this REGISTER. Nothing is remembered.
 std::string Edge::look_branch(const sip::Binding& binding) const {
-    constexpr char digits[] = "0123456789abcdef";
     const std::string text = "look\n" + binding.id + '\n' + to_string(binding.flow) + '\n' + binding.call_id + '\n' +
                              std::to_string(binding.cseq);
     const auto code =
         secrets_.mac(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
-    std::string branch = std::string(look_prefix) + binding.id + '-';
-    for (std::size_t i = 0; i < 12; ++i) branch += {digits[code[i] >> 4], digits[code[i] & 15]};
-    return branch;
+    return std::string(look_prefix) + binding.id + '-' + print_text(print_of(code));
 }
 
 /// One OPTIONS, never repeated: the next REGISTER asks anew.

@@ -1,20 +1,16 @@
 #include "natkit/engine/edge/edge.hpp"
+#include "print.hpp"
 
 /// Clients that send by UDP from one port and listen on the one that their Via names (RFC 3261 section 18.2.2).
 namespace natkit::edge {
 namespace {
 
 /// RFC 3261 section 17.2.3: what a request has in common with its repetitions, and with no other of its sender.
-std::uint64_t print_of(const sip::Message& request) {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    const auto mix = [&hash](std::string_view text) {
-        for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-        hash = (hash ^ 0xff) * 0x100000001b3U;
-    };
-    mix(request.method());
-    mix(request.top_via()->branch);
-    mix(request.call_id());
-    mix(request.value(sip::Name::cseq));
+std::uint64_t identity_of(const sip::Message& request) {
+    std::uint64_t hash = 0;
+    for (const std::string_view text : {std::string_view(request.method()), std::string_view(request.top_via()->branch),
+                                        std::string_view(request.call_id()), request.value(sip::Name::cseq)})
+        hash = mixed(hash, text);
     return hash;
 }
 
@@ -34,7 +30,7 @@ Edge::Heard Edge::heard_from(const sip::Message& request, const sip::Flow& flow,
         return other;
     };
     if (request.method() == "ACK") return {.flow = by(reply_ports_.known(flow.remote, port))};
-    const auto where = reply_ports_.on_request(flow.remote, port, print_of(request), now);
+    const auto where = reply_ports_.on_request(flow.remote, port, identity_of(request), now);
     Heard heard{.flow = by(where.to)};
     if (where.also) heard.also = by(*where.also);
     if (where.was) heard.was = by(*where.was);

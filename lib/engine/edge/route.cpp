@@ -12,10 +12,7 @@ constexpr std::size_t shortest_token = 32;  ///< no token has fewer letters
 /// All that decides where a request goes: with its Request-URI and routes the flow it came by.
 std::uint64_t fingerprint(const sip::Message& request, const sip::Flow& flow) {
     std::uint64_t hash = sip::FlowHash()(flow);
-    const auto mix = [&hash](std::string_view text) {
-        for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-        hash = (hash ^ 0xff) * 0x100000001b3u;
-    };
+    const auto mix = [&hash](std::string_view text) { hash = mixed(hash, text); };
     mix(request.request_uri());
     mix(request.call_id());
     mix(request.value(sip::Name::from));

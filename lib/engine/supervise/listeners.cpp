@@ -14,18 +14,18 @@ Error explain(const config::Listen& listen, const Error& error) {
     const std::string port = std::to_string(listen.endpoint.port);
     const char* tool = listen.transport == config::Transport::udp ? "ss -ulpn" : "ss -tlpn";
     std::string hint;
-    if (error.message.find("address already in use") != std::string::npos) {
+    if (error.error_number == EADDRINUSE) {
         hint = std::string("; end the program that has it (") + tool + " 'sport = :" + port +
                "' names it), or change the port";
-    } else if (error.message.find("permission denied") != std::string::npos) {
+    } else if (error.error_number == EACCES) {
         hint = "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE";
     }
-    return {error.code, "", "[sip] listen: " + error.message + hint};
+    return {error.code, "", "[sip] listen: " + error.message + hint, error.error_number};
 }
 
 /// EADDRNOTAVAIL: the address is not the host's, or is not yet known to be nobody else's (IPv6, RFC 4862).
 bool is_absent(const Error& error) {
-    return error.message.find("cannot assign") != std::string::npos;
+    return error.error_number == EADDRNOTAVAIL;
 }
 
 /// What a SIP socket may hold while its process waits for a processor: a burst of some thousand messages.

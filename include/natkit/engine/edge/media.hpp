@@ -82,10 +82,10 @@ class Media {
     void set_token(SessionId session, const sip::DialogToken& token) { sessions_.at(session).token = token; }
     void set_established(SessionId session, Output& out);
     /// Whom the session's media ports are counted for; else nobody, as for the LAN.
+    void set_payer(SessionId session, proxy::Payer payer) { sessions_.at(session).payer = std::move(payer); }
     /// A request of the caller has come that has the dialog's token: it receives what is sent to its signalling
     /// address. Its media there need no other proof.
     void prove_caller(SessionId session, Output& out);
-    void set_payer(SessionId session, proxy::Payer payer) { sessions_.at(session).payer = std::move(payer); }
     /// The servers that calls are routed to: one may bring back what another was shown.
     void set_servers(std::function<bool(const sip::Flow&)> is_server) { is_server_ = std::move(is_server); }
     [[nodiscard]] const EndInfo& end_info(SessionId session, End end) const {
@@ -161,9 +161,9 @@ class Media {
     [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
     /// The connections by which an end of a session is reached.
     void add_connections(std::unordered_set<std::uint64_t>& connections) const;
-    /// Collect RewriteEvents too (they cost two copies of each SDP).
     /// What names in descriptions stand for: those that unknown() names must be learned before offer() or answer().
     [[nodiscard]] HostNames& names() noexcept { return names_; }
+    /// Collect RewriteEvents too (they cost two copies of each SDP).
     void set_verbose(bool on) noexcept { verbose_ = on; }
 
   private:
