@@ -259,60 +259,6 @@ def media_ports(net):
     lab.require(0 < len(told) <= 4, f"not a line a minute for each source: {told}")
 
 
-def voice_hammer(net):
-    """A callee's media for who only says that it is there end after unproven_media; a packet, or the ACK, lifts that."""
-    field = Field(net, sections={"media_proxy": {"unproven_media": '"1s"'}})
-    field.register(field.alice)
-    victim = field.site.wan_host()
-    for named, proof in ((victim.address, "packet"), (field.stranger.host.address, "ACK")):
-        host = victim if proof == "packet" else field.stranger.host
-        heard = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        heard.bind((named, 4000))
-        heard.settimeout(0)
-        stranger, alice = field.stranger, field.alice
-        body = stranger.sdp().replace(stranger.host.address, named)
-        stranger.send(stranger.request("INVITE", "sip:alice@example.com", call_id=f"hammer-{proof}", body=body))
-        invite = alice.wait("INVITE")
-        leg = (re.search(r"c=IN IP4 (\S+)", invite)[1], int(re.search(r"m=audio (\d+)", invite)[1]))
-        alice.answer(invite, 200, body=alice.sdp())
-        ok = stranger.wait("SIP/2.0 200")
-        speaks = alice.host.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        speaks.bind((alice.host.address, 4000))
-        sent = 0
-
-        def speak(until, speaks=speaks, leg=leg, heard=heard):
-            """20 ms a packet; how many arrive until it is so."""
-            nonlocal sent
-            came, end = 0, time.monotonic() + lab.PATIENCE
-            while not until(came):
-                lab.require(time.monotonic() < end, f"{proof}: {came} of {sent} packets arrived")
-                speaks.sendto(struct.pack("!BBHII", 0x80, 0, sent & 0xffff, sent * 160, 7) + bytes(160), leg)
-                sent += 1
-                time.sleep(0.02)
-                while True:
-                    try:
-                        heard.recv(2000)
-                        came += 1
-                    except BlockingIOError:
-                        break
-            return came
-        began = time.monotonic()
-        cut = f"call hammer-{proof}.*sends no more media to {re.escape(named)}"
-        early = speak(lambda came, cut=cut: re.search(cut, field.site.natkit.output))
-        lab.require(10 <= early and time.monotonic() - began < lab.PATIENCE, f"{proof}: {early} packets before the cut")
-        for _ in range(25):
-            lab.require(speak(lambda came, n=[0]: n.append(0) or len(n) > 3) == 0, f"{proof}: media after the cut")
-        if proof == "packet":
-            heard.sendto(struct.pack("!BBHII", 0x80, 0, 1, 160, 9) + bytes(160), (sites.WAN_EDGE, int(re.search(r"m=audio (\d+)", ok)[1])))
-        else:
-            routes = [f"Route: {v}" for line in reversed(raw_sip.fields(ok, "Record-Route")) for v in reversed(line.split(", "))]
-            stranger.send(stranger.request("ACK", "sip:alice@192.168.10.20", to=raw_sip.field(ok, "To"), call_id=f"hammer-{proof}",
-                                           headers=routes))
-        speak(lambda came: came >= 50)
-        for one in (heard, speaks):
-            one.close()
-
-
 def scanners(net):
     """They learn neither who exists nor what runs here."""
     field = Field(net)
@@ -332,4 +278,4 @@ def scanners(net):
 
 
 if __name__ == "__main__":
-    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, control_bytes, media_ports, voice_hammer, scanners)
+    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, control_bytes, media_ports, scanners)
