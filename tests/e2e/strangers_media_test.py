@@ -3,8 +3,8 @@
 to a victim for a moment only; honest callers are connected to, and hear early media however long it is."""
 import pathlib
 import re
-import socket
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -42,8 +42,8 @@ class Mail:
 
 
 def tcp_call(field, at, line):
-    """The stranger offers a TCP stream where it waits to be connected to, at port 25 of `at`; alice takes the call and connects to the
-    relay. Her connection."""
+    """The stranger offers a TCP stream where it waits to be connected to, at port 25 of `at`; alice takes the call. Where she is to connect
+    to, which makes the relay connect to the stranger's end."""
     stranger, alice = field.stranger, field.alice
     body = stranger.sdp().replace(stranger.host.address, at.address).replace("m=audio 4000 RTP/AVP 0\r\n", line.format(port=25))
     stranger.send(stranger.request("INVITE", "sip:alice@example.com", body=body))
@@ -54,7 +54,7 @@ def tcp_call(field, at, line):
     ok = stranger.wait("SIP/2.0 200")
     stranger.send(stranger.request("ACK", "sip:alice@192.168.10.20", to=raw_sip.field(ok, "To"), call_id=raw_sip.field(ok, "Call-ID"),
                                    headers=routes_of(ok)))
-    return streams.connect(alice.host, "{}:{}".format(*told_in(invite)))
+    return "{}:{}".format(*told_in(invite))
 
 
 PASSIVE, T120 = "m=application {port} TCP/BFCP *\r\na=setup:passive\r\na=connection:new\r\n", "m=application {port} TCP t120\r\n"
@@ -65,22 +65,26 @@ def a_third_host(net):
     the third host once [media_proxy] dial_for has it."""
     field = attacks.Field(net)
     field.register(field.alice)
-    mail, own, natkit = Mail(field.site.wan_host()), Mail(field.stranger.host), field.site.natkit
+    mail, own, natkit, alice = Mail(field.site.wan_host()), Mail(field.stranger.host), field.site.natkit, field.alice.host
     there = mail.host.address
     for line in (PASSIVE, T120):
-        with tcp_call(field, mail.host, line):
-            refused = rf"does not connect to {re.escape(there)}:25: .*signalling comes from {re.escape(own.host.address)}.*dial_for"
-            lab.wait_until(lambda: mail.tried() or re.search(refused, natkit.output), "the refusal, or a connection")
-            lab.require(mail.tried() == 0, f"a stranger's word made the relay connect to {there}:25")
-            natkit.wait_line(refused)
-        with tcp_call(field, own.host, line) as at_alice, own.server.take() as at_stranger:
+        at_relay = tcp_call(field, mail.host, line)
+        away = threading.Thread(target=streams.sent_away, args=(alice, at_relay), daemon=True)
+        away.start()
+        refused = rf"does not connect to {re.escape(there)}:25: .*signalling comes from {re.escape(own.host.address)}.*dial_for"
+        lab.wait_until(lambda: mail.tried() or re.search(refused, natkit.output), "the refusal, or a connection")
+        lab.require(mail.tried() == 0, f"a stranger's word made the relay connect to {there}:25")
+        natkit.wait_line(refused)
+        away.join(lab.PATIENCE)
+        lab.require(not away.is_alive(), "alice is not sent away")
+        with streams.connect(alice, tcp_call(field, own.host, line)) as at_alice, own.server.take() as at_stranger:
             at_alice.sendall(b"as it was told")
             lab.require(streams.read(at_stranger, 14) == b"as it was told", "nothing came to the stranger's own port")
     lab.require(mail.tried() == 0, f"{mail.tried()} tries to connect to {there}:25")
     field.site.write_config(registrar={"open": "false", "users": '"users"'}, media_proxy={"dial_for": f'["{there}"]'})
     done = field.site.edge.run(lab.PROGRAMS / "natkit", "reload", "--config", field.site.config)
     lab.require(done.returncode == 0, f"reload: {done}")
-    with tcp_call(field, mail.host, PASSIVE) as at_alice, mail.server.take() as at_mail:
+    with streams.connect(alice, tcp_call(field, mail.host, PASSIVE)) as at_alice, mail.server.take() as at_mail:
         at_alice.sendall(b"by configuration")
         lab.require(streams.read(at_mail, 16) == b"by configuration", "dial_for lets nothing through")
     lab.require(mail.tried() == 1, f"{mail.tried()} connections where one was asked for")
