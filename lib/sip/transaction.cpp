@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "natkit/base/text.hpp"
+#include "natkit/nat/networks.hpp"
 #include "natkit/sip/serialize.hpp"
 
 namespace natkit::sip {
@@ -36,7 +37,7 @@ constexpr std::size_t mark(Share share) {
 /// Besides its texts: the entries of the maps that it is in, and of the timers.
 constexpr std::size_t bare_size = 600;
 
-/// What an address that has proved nothing is sent again, all transactions together.
+/// What an address (IPv6: a /64) that has proved nothing is sent again, all transactions together.
 constexpr proxy::Rate copies_a_second{.per_second = 4, .burst = 4};
 
 }  // namespace
@@ -55,7 +56,7 @@ void TransactionLayer::weigh(Transaction& transaction) {
 /// Whether what was sent may be sent again: who is named as the source of a spoofed request gets little of it.
 bool TransactionLayer::may_copy(const Transaction& transaction, Instant now) {
     if (!transaction.asker.spoofable || transaction.asker.proven) return true;
-    const Endpoint address{.address = transaction.flow.remote.address, .port = 0};
+    const Endpoint address{.address = nat::source_of(transaction.flow.remote.address), .port = 0};
     return copies_.take({.remote = address, .connection = 0}, copies_a_second, now);
 }
 
@@ -178,6 +179,7 @@ Result<TransactionId> TransactionLayer::request(const Sent& sent, const Flow& fl
     transaction.flow = flow;
     transaction.key = client_key(sent.branch, sent.method);
     transaction.last = sent.bytes;
+    transaction.asker = {.share = sent.share, .spoofable = sent.unproven};
     weigh(transaction);
     client_keys_.emplace(transaction.key, id);
     if (reliable(transaction)) clients_of_flow_.emplace(to_string(flow), id);

@@ -63,6 +63,7 @@ struct Sent {
     std::string method;
     std::string branch;        ///< of its top Via
     Share share = Share::lan;  ///< whose request it is
+    bool unproven = false;     ///< who gets it may be another than who is meant: few copies
 };
 
 /// What the layer tells its user.
@@ -175,7 +176,7 @@ class TransactionLayer {
         std::optional<Instant> repeat_at;
         Instant end_at{};
         bool given_up = false;  ///< invite_client: cancelled, or timer C has fired; nothing gives it more time
-        Asker asker{};          ///< of a server transaction
+        Asker asker{};          ///< of a server transaction; a client's may get few copies
         std::size_t size = 0;   ///< as counted in bytes_
     };
 
@@ -200,7 +201,7 @@ class TransactionLayer {
     TransactionLimits limits_;
     std::size_t bytes_ = 0;
     std::size_t besides_ = 0;
-    proxy::Buckets copies_;  ///< to addresses that have proved nothing
+    proxy::Buckets copies_;  ///< to sources (nat::source_of) that have proved nothing
     TransactionId next_id_ = 2;
     std::unordered_map<TransactionId, Transaction> transactions_;
     std::unordered_map<std::string, TransactionId> server_keys_;

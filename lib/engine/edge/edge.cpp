@@ -81,7 +81,7 @@ void Edge::take(const sip::Message& message, const sip::Flow& flow, Now now, Out
         }
         return on_request(message, flow, now, out);
     }
-    if (is_found(message, flow, out)) return;
+    note_found(message, flow, now, out);
     layer_.on_message(message, flow, now.steady, produced);
     absorb(produced, now, out);
 }
@@ -227,13 +227,13 @@ void Edge::on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Now now, Output&
     media_.on_leg_opened(ticket, std::move(leg), now.steady, out);
 }
 
-void Edge::on_client_dead(std::string_view binding_id, std::string_view reason, Output& out) {
+void Edge::on_client_dead(std::string_view binding_id, std::string_view reason, Now now, Output& out) {
     auto changes = registrar_.remove(binding_id);
     for (const auto& change : changes) {
         out.log(LogLevel::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +
                                      " removed: " + text::printable(reason));
     }
-    apply(std::move(changes), out);
+    apply(std::move(changes), now, out);
 }
 
 void Edge::on_time(Now now, Output& out) {
@@ -241,7 +241,7 @@ void Edge::on_time(Now now, Output& out) {
     layer_.on_time(now.steady, produced);
     absorb(produced, now, out);
     media_.on_time(now.steady, out);
-    apply(registrar_.expire(now.wall), out);
+    apply(registrar_.expire(now.wall), now, out);
     while (const auto server = no_answer_.pop_due(now.steady)) start_next(*server, now, out);
     forget_finished(now.steady);
     while (const auto flow = unavoid_.pop_due(now.steady)) avoided_.erase(*flow);

@@ -18,7 +18,7 @@ void Edge::on_flow_closed(const sip::Flow& flow, std::string_view reason, Now no
         out.log(LogLevel::major, "client " + text::printable(change.binding.aor, 80) + " at " + to_string(flow.remote) +
                                      ": its connection is over: " + text::printable(reason));
     }
-    apply(std::move(changes), out);
+    apply(std::move(changes), now, out);
     sip::TransactionOutput produced;
     layer_.on_flow_failed(flow, produced);
     absorb(produced, now, out);

@@ -283,7 +283,7 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
                            });
         if (!there) note_placed(item.id, plan.by_contact ? Placed::by_contact : Placed::by_path);
     }
-    if (plan.remove_all) return apply(registrar_.forget(plan.aor), out);
+    if (plan.remove_all) return apply(registrar_.forget(plan.aor), now, out);
     const auto& cseq = request.cseq();
     const auto granted_to_all =
         response.find(sip::Name::expires) == nullptr ? std::nullopt : seconds_of(response.value(sip::Name::expires));
@@ -301,7 +301,7 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
             apply(registrar_.forget(plan.aor, sip::ClientName{.contact = item.contact,
                                                               .party = context.upstream.party,
                                                               .call_id = request.call_id()}),
-                  out);
+                  now, out);
             continue;
         }
         const bool proved = has_proved(context, branch, item.id);
@@ -319,7 +319,7 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
                                 .authenticated = proved,
                                 .server = branch.server,
                                 .reached = proved || flow.transport != sip::Transport::udp}),
-              out);
+              now, out);
     }
 }
 

@@ -29,7 +29,7 @@ std::vector<PlaceChange> Edge::place_changes(const nat::Networks& networks) cons
     return changes;
 }
 
-void Edge::set_settings(Settings settings, Output& out) {
+void Edge::set_settings(Settings settings, Now now, Output& out) {
     const std::vector<Server> before = std::move(settings_.servers);
     settings_ = std::move(settings);
     registrar_.set_limits(settings_.registrar);
@@ -41,9 +41,9 @@ void Edge::set_settings(Settings settings, Output& out) {
         out.log(LogLevel::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +
                                      ": " + nat::to_string(change.binding.party.place) + " before, now " +
                                      nat::to_string(change.now.place) + " by rule " + nat::to_string(change.now.rule));
-        apply(registrar_.set_party(change.binding.id, change.now), out);
+        apply(registrar_.set_party(change.binding.id, change.now), now, out);
         // Who is behind a NAT now is pinged once it has shown that it is there.
-        if (const sip::Binding* moved = registrar_.by_id(change.binding.id)) look_for(*moved, out);
+        if (const sip::Binding* moved = registrar_.by_id(change.binding.id)) look_for(*moved, now, out);
     }
 }
 

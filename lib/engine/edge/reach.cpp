@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "natkit/base/text.hpp"
 #include "natkit/engine/edge/edge.hpp"
 #include "natkit/nat/networks.hpp"
@@ -10,6 +12,8 @@ namespace {
 
 constexpr std::string_view look_prefix = "z9hG4bK-natkit-look-";
 constexpr std::size_t id_size = 16;
+/// Time for the request and three copies of it.
+constexpr std::chrono::seconds looks_for{4};
 
 }  // namespace
 
@@ -31,8 +35,9 @@ std::string Edge::look_branch(const sip::Binding& binding) const {
     return std::string(look_prefix) + binding.id + '-' + print_text(print_of(code));
 }
 
-/// One OPTIONS, never repeated: the next REGISTER asks anew.
-void Edge::look_for(const sip::Binding& binding, Output& out) const {
+/// One OPTIONS, repeated as one over UDP is (RFC 3261 section 17.1.2), but not for long: its address may be somebody
+/// else's. The next REGISTER asks anew.
+void Edge::look_for(const sip::Binding& binding, Now now, Output& out) {
     const bool wanted = settings_.keeps_open && !binding.reached && binding.party.place == nat::Place::far_end &&
                         binding.flow.transport == sip::Transport::udp && binding.id.size() == id_size;
     if (!wanted) return;
@@ -45,18 +50,25 @@ void Edge::look_for(const sip::Binding& binding, Output& out) const {
     text += "Max-Forwards: 1\r\nFrom: <sip:look@" + own + ">;tag=" + mark + "\r\n";
     text += "To: <sip:" + remote + ">\r\nCall-ID: natkit-look-" + mark + "\r\n";
     text += "CSeq: 1 OPTIONS\r\nUser-Agent: natkit\r\nContent-Length: 0\r\n\r\n";
-    out.packets.push_back({.flow = binding.flow, .bytes = std::make_shared<const std::string>(std::move(text))});
+    const sip::Sent sent{.bytes = std::make_shared<const std::string>(std::move(text)),
+                         .method = "OPTIONS",
+                         .branch = branch,
+                         .share = sip::Share::stranger,
+                         .unproven = true};
+    sip::TransactionOutput produced;
+    // Where there are too many transactions already it goes once.
+    if (!layer_.request(sent, binding.flow, now.steady, produced, looks_for))
+        produced.packets.push_back({.flow = binding.flow, .bytes = sent.bytes});
+    std::ranges::move(produced.packets, std::back_inserter(out.packets));
 }
 
-/// True: the response is for look_for(), or pretends to be.
-bool Edge::is_found(const sip::Message& response, const sip::Flow& flow, Output& out) {
+/// The response to an OPTIONS of look_for(), also to one of before a restart.
+void Edge::note_found(const sip::Message& response, const sip::Flow& flow, Now now, Output& out) {
     const auto& via = response.top_via();
-    if (!via || !via->branch.starts_with(look_prefix)) return false;
+    if (!via || !via->branch.starts_with(look_prefix)) return;
     const sip::Binding* binding = registrar_.by_id(std::string_view(via->branch).substr(look_prefix.size(), id_size));
-    if (binding == nullptr || binding->reached || binding->flow != flow || look_branch(*binding) != via->branch)
-        return true;
-    apply(registrar_.set_reached(binding->id), out);
-    return true;
+    if (binding == nullptr || binding->reached || binding->flow != flow || look_branch(*binding) != via->branch) return;
+    apply(registrar_.set_reached(binding->id), now, out);
 }
 
 }  // namespace natkit::edge

@@ -131,7 +131,7 @@ void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now
         return reject(event.server, request, 423, {}, now, out, {{"Min-Expires", least}});
     }
     if (outcome.status != 200) return reject(event.server, request, outcome.status, {}, now, out);
-    apply(std::move(outcome.changes), out);
+    apply(std::move(outcome.changes), now, out);
     std::vector<std::pair<std::string, std::string>> contacts;
     const auto bindings = registrar_.lookup(registration->aor, now.wall);
     for (const sip::Binding& binding : bindings) {
@@ -147,7 +147,7 @@ void Edge::on_register(const sip::RequestEvent& event, const Upstream& from, Now
     reject(event.server, request, 200, {}, now, out, contacts);
 }
 
-void Edge::apply(std::vector<sip::BindingChange> changes, Output& out) {
+void Edge::apply(std::vector<sip::BindingChange> changes, Now now, Output& out) {
     for (sip::BindingChange& change : changes) {
         const char* what = change.kind == sip::BindingChange::Kind::added ? "registered" : "gone";
         if (change.kind != sip::BindingChange::Kind::updated) {
@@ -157,7 +157,7 @@ void Edge::apply(std::vector<sip::BindingChange> changes, Output& out) {
                                          nat::to_string(change.binding.party.rule));
         }
         if (change.kind != sip::BindingChange::Kind::removed) media_.follow(change.binding);
-        if (change.kind != sip::BindingChange::Kind::removed) look_for(change.binding, out);
+        if (change.kind != sip::BindingChange::Kind::removed) look_for(change.binding, now, out);
         if (change.kind == sip::BindingChange::Kind::removed) placed_.erase(change.binding.id);
         out.events.emplace_back(std::move(change));
     }

@@ -55,7 +55,8 @@ void Edge::change_reply_port(const sip::Message& request, const sip::Flow& from,
                              Output& out) {
     out.log(LogLevel::low_level, "no answer reaches " + to_string(from.remote) + ": now by " + to_string(to.remote));
     const auto& cseq = request.cseq();
-    if (request.method() == "REGISTER" && cseq) apply(registrar_.move(from, to, request.call_id(), cseq->number), out);
+    if (request.method() == "REGISTER" && cseq)
+        apply(registrar_.move(from, to, request.call_id(), cseq->number), now, out);
     const auto server = layer_.find(request);
     const auto found = server ? contexts_.find(*server) : contexts_.end();
     if (found == contexts_.end() || found->second.upstream.flow != from) return;

@@ -174,7 +174,7 @@ Result<void> Service::Impl::reload() {
     log.set_level(config->sip.log_level);
     loop_log.set_level(config->sip.log_level);
     Output out;
-    edge.set_settings(std::move(*settings), out);
+    edge.set_settings(std::move(*settings), now(), out);
     configured = std::move(*config);
     learn_interfaces();
     resolver.reload();
@@ -197,7 +197,7 @@ void Service::Impl::follow_adopted() {
     if (const auto host = io::host_addresses()) settings.set_networks(*host);
     settings.users = edge.settings().users;
     Output out;
-    edge.set_settings(std::move(settings), out);
+    edge.set_settings(std::move(settings), now(), out);
     learn_interfaces();
     carry_out(out);
 }

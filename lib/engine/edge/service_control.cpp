@@ -123,7 +123,7 @@ void Service::Impl::serve() {
     });
     server->on("client-dead", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
         Output out;
-        edge.on_client_dead(request.value("client", ""), request.value("reason", ""), out);
+        edge.on_client_dead(request.value("client", ""), request.value("reason", ""), now(), out);
         carry_out(out);
         reply.ok(Json::object());
     });

@@ -344,3 +344,39 @@ TEST_CASE("an address that has proved nothing gets at most four copies a second 
         CHECK(bench.layer.server_count() == 0);
     }
 }
+
+TEST_CASE("copies are counted for an address, for IPv6 its /64; a request to who may be another gets few, too") {
+    struct Case {
+        const char* why;
+        const char* other;  ///< where every other request goes
+        bool requests;      ///< of ours; else failures are sent
+        std::size_t most;   ///< copies in the first second
+    };
+    constexpr Case cases[] = {
+        {"one /64", "[2001:db8:1:2:9::7]:5062", false, 4},
+        {"two of them", "[2001:db8:1:3::7]:5060", false, 8},
+        {"one /64, asked by us", "[2001:db8:1:2:9::7]:5062", true, 4},
+        {"two of them, asked by us", "[2001:db8:1:3::7]:5060", true, 8},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        Bench bench;
+        for (int n = 0; n < 40; ++n) {
+            const std::string remote = n % 2 == 0 ? "[2001:db8:1:2::7]:5060" : c.other;
+            const Flow there = parse_flow("udp:[2001:db8::10]:5060-" + remote).value();
+            const std::string branch = "z9hG4bK" + std::to_string(n);
+            if (c.requests) {
+                const auto bytes = std::make_shared<const std::string>(request_bytes("OPTIONS", branch));
+                const Sent sent{.bytes = bytes, .method = "OPTIONS", .branch = branch, .unproven = true};
+                CHECK(bench.layer.request(sent, there, bench.now, bench.out));
+            } else {
+                bench.out = {};
+                bench.layer.on_message(message(request_bytes("INVITE", branch)), there, bench.now, bench.out,
+                                       {.share = Share::stranger, .spoofable = true});
+                CHECK(bench.answer(std::get<RequestEvent>(bench.out.events.at(0)).server, "INVITE", 486));
+            }
+        }
+        bench.pass(900ms);
+        CHECK(bench.out.packets.size() == c.most);
+    }
+}

@@ -73,14 +73,14 @@ class Edge {
     void on_legs_lost(const std::vector<std::string>& legs, Now now, Output& out) {
         media_.on_legs_lost(legs, now.steady, out);
     }
-    void on_client_dead(std::string_view binding_id, std::string_view reason, Output& out);
+    void on_client_dead(std::string_view binding_id, std::string_view reason, Now now, Output& out);
     void on_time(Now now, Output& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] std::optional<WallTime> next_expiry() const { return registrar_.next_expiry(); }
 
     void restore(sip::Binding binding, WallTime now) { registrar_.restore(std::move(binding), now); }
     /// New lists, policies and limits; calls and registrations go on. Registered clients are judged anew.
-    void set_settings(Settings settings, Output& out);
+    void set_settings(Settings settings, Now now, Output& out);
     /// The registered clients that other lists would put elsewhere.
     [[nodiscard]] std::vector<PlaceChange> place_changes(const nat::Networks& networks) const;
     /// No new calls from now on: 503 with Retry-After. What goes on inside dialogs is not touched.
@@ -421,14 +421,14 @@ class Edge {
     // reach.cpp: whether a client receives what is sent to the address it registers from
     [[nodiscard]] std::string site_text(const sip::Flow& flow) const;
     [[nodiscard]] std::string look_branch(const sip::Binding& binding) const;
-    void look_for(const sip::Binding& binding, Output& out) const;
-    [[nodiscard]] bool is_found(const sip::Message& response, const sip::Flow& flow, Output& out);
+    void look_for(const sip::Binding& binding, Now now, Output& out);
+    void note_found(const sip::Message& response, const sip::Flow& flow, Now now, Output& out);
 
     // register.cpp
     void on_register(const sip::RequestEvent& event, const Upstream& from, Now now, Output& out);
     [[nodiscard]] bool may_register(const sip::RequestEvent& event, const Upstream& from, const sip::Uri& user,
                                     sip::Registration& registration, Now now, Output& out);
-    void apply(std::vector<sip::BindingChange> changes, Output& out);
+    void apply(std::vector<sip::BindingChange> changes, Now now, Output& out);
 
     [[nodiscard]] std::string host_port(const sip::Flow& flow) const;  ///< what a neighbour on this flow is told of us
 

@@ -225,14 +225,14 @@ TEST_CASE("other lists put registered clients elsewhere, without a new REGISTER"
     CHECK(changes[0].binding.party.rule == nat::Rule::wan);
     CHECK(changes[0].now.rule == nat::Rule::nat_server);
     Output out;
-    world.edge.set_settings(other, out);
+    world.edge.set_settings(other, world.now, out);
     REQUIRE(out.events.size() == 2);  // a line in the log, and what natpinger and the state are told
     const auto& change = std::get<sip::BindingChange>(out.events[1]);
     CHECK(change.kind == sip::BindingChange::Kind::updated);
     CHECK(change.binding.aor == "wendy@example.com");
     CHECK(change.binding.party.place == nat::Place::far_end);
     Output back;
-    world.edge.set_settings(settings(), back);
+    world.edge.set_settings(settings(), world.now, back);
     CHECK(back.events.size() == 2);
     // A client behind a NAT stays there when its evidence was forgotten in a restart.
     sip::Binding forgetful = world.edge.registrar().lookup("nora@example.com", {}).front();
@@ -254,7 +254,7 @@ TEST_CASE("a registration survives by restore(), a dead client goes") {
     CHECK_FALSE(second.invite(lan_phone, nat_phone).empty());
     Output out;
     second.edge.on_client_dead(second.edge.registrar().lookup("nora@example.com", second.now.wall).at(0).id, "test",
-                               out);
+                               second.now, out);
     CHECK_FALSE(second.edge.registrar().knows("nora@example.com"));
 }
 

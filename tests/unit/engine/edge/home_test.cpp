@@ -101,7 +101,7 @@ TEST_CASE("a user of another server, by Path: digest untouched, bindings learned
     }
     SUBCASE("the flow is gone: 430") {
         Output out;
-        world.edge.on_client_dead(binding.id, "test", out);
+        world.edge.on_client_dead(binding.id, "test", world.now, out);
         world.receive(server, call(server, contact, route));
         CHECK_FALSE(world.to(server, "SIP/2.0 430").empty());
     }

@@ -190,7 +190,7 @@ TEST_CASE("names: strangers cannot have everything looked up, and others still c
     Settings guarded = chosen;
     guarded.open_registrar = false;
     Output out;
-    stage.world.edge.set_settings(guarded, out);
+    stage.world.edge.set_settings(guarded, stage.world.now, out);
     stage.take(out);
     Phone stranger = wan_phone;
     stranger.name = "mallory";

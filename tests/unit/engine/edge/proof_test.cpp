@@ -281,7 +281,7 @@ TEST_CASE("a server that is named is known before anything was sent there, and f
     }
     SUBCASE("another name") {
         chosen.servers[1].to = "sip:other.example";
-        world.edge.set_settings(chosen, later);
+        world.edge.set_settings(chosen, world.now, later);
         CHECK_FALSE(known(world.edge));
     }
 }

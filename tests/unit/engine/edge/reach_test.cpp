@@ -86,14 +86,65 @@ TEST_CASE("nonces are the site's: an answer from elsewhere is stale, and registe
     }
 }
 
-TEST_CASE("who has proved nothing is asked once by OPTIONS, and is reached when it answers") {
+TEST_CASE("the OPTIONS that asks a client is repeated while it is not answered, four times in all") {
+    struct Case {
+        const char* why;
+        unsigned lost;  ///< of the copies, before one is answered
+        std::vector<std::chrono::milliseconds> at;
+    };
+    const Case cases[] = {
+        {"none", 0, {0ms}},
+        {"the first", 1, {0ms, 500ms}},
+        {"three", 3, {0ms, 500ms, 1500ms, 3500ms}},
+        {"all: the next REGISTER asks anew", 9, {0ms, 500ms, 1500ms, 3500ms}},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        World world(pinging(true));
+        world.receive(nat_phone, registering(nat_phone, 1));
+        std::vector<std::chrono::milliseconds> at;
+        std::string first;
+        for (auto time = 0ms; time <= 60s; time += 100ms, world.pass(100ms)) {
+            const std::string options = world.to(nat_phone, "OPTIONS");
+            if (options.empty()) continue;
+            if (at.empty()) first = options;
+            CHECK(options == first);
+            at.push_back(time);
+            if (at.size() > c.lost) world.receive(nat_phone, nat_phone.response(options, 200, ""));
+        }
+        CHECK(at == c.at);
+        CHECK(reached(world) == (c.lost < 4));
+        CHECK(world.edge.transactions() == 0);
+        world.receive(nat_phone, registering(nat_phone, 2));
+        const std::string again = world.to(nat_phone, "OPTIONS");
+        CHECK(again.empty() == reached(world));
+        CHECK(again != first);
+    }
+}
+
+TEST_CASE("however many register in somebody else's name, few copies of what asks go there") {
+    World world(pinging(true));
+    for (int n = 0; n < 200; ++n) {
+        const Phone spoofed = at(nat_phone, "198.51.100.7:" + std::to_string(20'000 + n));
+        world.receive(spoofed, spoofed.request("REGISTER", "sip:example.com",
+                                               "<sip:nora" + std::to_string(n) + "@example.com>", "", "", n + 1));
+    }
+    const auto asked = [&] {
+        const auto count = std::ranges::count_if(world.sent, [](const auto& p) { return p.bytes->starts_with("OPT"); });
+        world.sent.clear();
+        return count;
+    };
+    CHECK(asked() == 200);  // one for each that they have sent
+    world.pass(60s);
+    CHECK(asked() <= 20);  // four a second, for four seconds
+}
+
+TEST_CASE("who has proved nothing is asked by OPTIONS, and is reached when it answers") {
     World world(pinging(true));
     world.receive(nat_phone, registering(nat_phone, 1));
     CHECK_FALSE(reached(world));
     const std::string options = world.to(nat_phone, "OPTIONS sip:198.51.100.7:40001 SIP/2.0");
     REQUIRE_FALSE(options.empty());
-    world.pass(60s);
-    CHECK(world.to(nat_phone, "OPTIONS").empty());
     SUBCASE("it answers, whatever it says") {
         world.receive(nat_phone, nat_phone.response(options, 405, ""));
         CHECK(reached(world));
