@@ -19,10 +19,12 @@ METHODS = ("INVITE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "REFER", "NOTIFY", "PUBL
 
 class Field:
     """The edge with users, a PBX on the LAN, a trunk on the WAN, a phone on each side, a stranger."""
+    users = ("alice", "bob", "eve")
 
     def __init__(self, net, more=None, sections=None, **registrar):
         self.site = sites.Site(net)
-        raw_sip.users_file(self.site.folder / "users", "alice", "bob", "eve")
+        self.prepare()
+        raw_sip.users_file(self.site.folder / "users", *self.users)
         registrar = registrar or {"open": "false", "users": '"users"'}
         self.site.start(registrar=registrar, **(sections or {}), **{"sip.routes": {
             '"pbx.example.net"': f'"sip:{PBX}:5060"', '"carrier.example"': f'{{ to = "sip:{TRUNK}", kind = "trunk" }}', **(more or {})}})
@@ -34,6 +36,9 @@ class Field:
         self.bob = raw_sip.Party(self.site.wan_host(), sites.WAN_EDGE, user="bob")
         self.stranger = raw_sip.Party(self.site.wan_host(), sites.WAN_EDGE, user="mallory", domain="elsewhere.example")
         self.victims = (self.pbx, self.trunk, self.alice)
+
+    def prepare(self):
+        """What the edge's host has before natkit starts: more addresses, say."""
 
     def register(self, *who):
         for one in who:
@@ -157,15 +162,10 @@ def spoofed_lan(net):
     """A LAN source that comes in by the WAN interface is dropped; the edge says so."""
     field = Field(net)
     field.register(field.alice, field.bob)
-    host = field.stranger.host
-    payload = field.alice.request("INVITE", "sip:+1900@carrier.example").encode()
-    raw = host.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    udp = struct.pack("!HHHH", 5060, 5060, 8 + len(payload), 0) + payload
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0, socket.inet_aton("192.168.10.20"),
-                         socket.inet_aton(sites.WAN_EDGE))
     for interface in ("all", "default", "wan0"):
         field.site.edge.sysctl(f"net.ipv4.conf.{interface}.rp_filter", 0)
-    raw.sendto(header + udp, (sites.WAN_EDGE, 0))
+    raw_sip.spoof(field.stranger.host, ("192.168.10.20", 5060), (sites.WAN_EDGE, 5060),
+                  field.alice.request("INVITE", "sip:+1900@carrier.example"))
     field.site.natkit.wait_line(r"dropped: LAN source 192\.168\.10\.20:5060 on a WAN interface")
     field.untouched()
 

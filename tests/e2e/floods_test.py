@@ -7,7 +7,6 @@ import random
 import re
 import resource
 import socket
-import struct
 import sys
 import threading
 import time
@@ -138,7 +137,6 @@ class Enemy:
     def __init__(self, site):
         self.host = site.wan_host()
         self.party = raw_sip.Party(self.host, sites.WAN_EDGE, user="mallory", domain="elsewhere.example")
-        self.raw = self.host.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self.ports = [self.host.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(100)]
 
     def by_ports(self, payload):
@@ -146,13 +144,8 @@ class Enemy:
 
     def as_if_from(self, address):
         """Sends by raw IP with another's source."""
-        def send(payload):
-            source = address() if callable(address) else address
-            udp = struct.pack("!HHHH", 5060, 5060, 8 + len(payload), 0) + payload
-            header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0, socket.inet_aton(source),
-                                 socket.inet_aton(sites.WAN_EDGE))
-            self.raw.sendto(header + udp, (sites.WAN_EDGE, 0))
-        return send
+        raw = self.host.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        return lambda payload: raw_sip.spoof(raw, (address() if callable(address) else address, 5060), TARGET, payload)
 
     def token(self, phone):
         """A call to a phone, given up when it rang; the dialog's token that its 180 carried, as a Route, and its tags."""

@@ -1,7 +1,8 @@
-"""A SIP party made of one UDP socket: says exactly what a test wants it to say, tells what came back."""
+"""A SIP party made of one socket: says exactly what a test wants it to say, tells what came back."""
 import hashlib
 import re
 import socket
+import struct
 import time
 
 import lab
@@ -10,13 +11,16 @@ _count = 0
 
 
 class Party:
-    """`side` is where it sends to: the address and port of the edge, or of anything else."""
+    """`edge` is where it sends to: the address and port of the edge, or of anything else; `own` its address, else its host's first."""
+    transport, kind = "UDP", socket.SOCK_DGRAM
 
-    def __init__(self, host, edge, port=5060, user="mallory", domain="example.com"):
+    def __init__(self, host, edge, port=5060, user="mallory", domain="example.com", own=None):
         self.host, self.edge, self.user, self.domain = host, edge, user, domain
-        self.socket = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((host.address, port))
-        self.address = f"{host.address}:{port}"
+        own = own or host.address
+        self.socket = host.socket(socket.AF_INET6 if ":" in own else socket.AF_INET, self.kind)
+        self.socket.bind((own, port))
+        self.own = f"[{own}]" if ":" in own else own
+        self.address = f"{self.own}:{self.socket.getsockname()[1]}"
         self.contact = f"sip:{user}@{self.address}"
         self.aor = f"sip:{user}@{domain}"
         self._seen, self._copied = set(), False
@@ -28,7 +32,7 @@ class Party:
                 contact=None):
         global _count
         _count += 1
-        lines = [f"{method} {uri} SIP/2.0", f"Via: SIP/2.0/UDP {self.address};branch={branch or f'z9hG4bKraw{_count}'};rport",
+        lines = [f"{method} {uri} SIP/2.0", f"Via: SIP/2.0/{self.transport} {self.address};branch={branch or f'z9hG4bKraw{_count}'};rport",
                  "Max-Forwards: 70", f"From: <{from_uri or self.aor}>;tag={from_tag or f'f{self.user}'}", f"To: {to or f'<{uri}>'}",
                  f"Call-ID: {call_id or f'raw-{_count}-{self.user}'}", f"CSeq: {cseq} {method}", f"Contact: {contact or f'<{self.contact}>'}",
                  *headers]
@@ -37,20 +41,22 @@ class Party:
         return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])
 
     def sdp(self):
-        host = self.address.partition(":")[0]
-        return f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+        host = f"IN IP6 {self.own[1:-1]}" if self.own[0] == "[" else f"IN IP4 {self.own}"
+        return f"v=0\r\no=- 1 1 {host}\r\ns=-\r\nc={host}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 
     def send(self, text):
-        address, _, port = self.edge.partition(":")
-        self.socket.sendto(text.encode(), (address, int(port or 5060)))
+        self.socket.sendto(text.encode(), endpoint(self.edge))
         return text
+
+    def _next(self):
+        return self.socket.recv(65535).decode()
 
     def receive(self, seconds=lab.PATIENCE):
         """The next message; None when none comes."""
         self.socket.settimeout(seconds)
         try:
-            text = self.socket.recv(65535).decode()
-        except TimeoutError:
+            text = self._next()
+        except (TimeoutError, BlockingIOError):
             return None
         self._copied = text in self._seen
         self._seen.add(text)
@@ -118,6 +124,67 @@ class Party:
         if text.startswith("SIP/2.0 401") and password is not None:
             text = once(cseq + 1, [credentials(text, "REGISTER", uri, self.user, password, algorithm, count)])
         return text
+
+
+class StreamParty(Party):
+    """The same over a TCP connection, which it makes at once."""
+    transport, kind = "TCP", socket.SOCK_STREAM
+
+    def __init__(self, host, edge, port=0, **options):
+        super().__init__(host, edge, port, **options)
+        self.socket.settimeout(lab.PATIENCE)
+        self.socket.connect(endpoint(edge))
+        self._held = b""
+
+    def send(self, text):
+        self.socket.settimeout(lab.PATIENCE)
+        self.socket.sendall(text.encode())
+        return text
+
+    def _next(self):
+        while True:
+            head, end, rest = self._held.partition(b"\r\n\r\n")
+            length = int(field(head.decode(), "Content-Length") or 0) if end else 0
+            if end and len(rest) >= length:
+                self._held = rest[length:]
+                return (head + end + rest[:length]).decode()
+            more = self.socket.recv(65535)
+            if not more:
+                raise lab.Failure(f"{self.user}: the edge has closed its connection")
+            self._held += more
+
+    def is_open(self):
+        """Whether the edge has not closed it; what it has sent stays to be received."""
+        self.socket.settimeout(0)
+        try:
+            more = self.socket.recv(65535)
+        except BlockingIOError:
+            return True
+        except ConnectionResetError:
+            return False
+        self._held += more
+        return bool(more)
+
+
+def endpoint(text):
+    """What a socket is told: "203.0.113.10", "203.0.113.10:5070" and "2001:db8::10" are addresses; 5060 is the port that goes without
+    saying."""
+    if text.count(":") > 1:
+        return text, 5060
+    address, _, port = text.partition(":")
+    return address, int(port or 5060)
+
+
+def spoof(raw, source, target, text):
+    """Sends a datagram with somebody else's address and port, (address, port) as `target` is, by a raw socket or one made on that host for
+    it. IPv4."""
+    if isinstance(raw, lab.Host):
+        with raw.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as made:
+            return spoof(made, source, target, text)
+    payload = text.encode() if isinstance(text, str) else text
+    udp = struct.pack("!HHHH", source[1], target[1], 8 + len(payload), 0) + payload
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0, socket.inet_aton(source[0]), socket.inet_aton(target[0]))
+    return raw.sendto(header + udp, (target[0], 0))
 
 
 def field(text, name):
