@@ -201,7 +201,12 @@ Service::Answer Service::status(const Json&) {
     reply["ports_cooling"] = status.ports_cooling;
     reply["workers"] = status.workers;
     reply["journal_bytes"] = status.journal_bytes;
-    if (!status.journal_error.empty()) reply["journal_error"] = status.journal_error;
+    reply["degraded"] = Json::array();
+    if (!status.journal_error.empty()) {
+        reply["journal_error"] = status.journal_error;
+        reply["degraded"].push_back("the journal cannot be written, calls would not survive a restart: " +
+                                    status.journal_error);
+    }
     return reply;
 }
 
