@@ -337,7 +337,9 @@ void Media::keep(Session& session, Output& out) {
             kept.sides[i] = {.leg = {},
                              .said = stream.said[i].rtp,
                              .rtcp = stream.said[i].rtcp,
-                             .setup = own == nullptr ? stream.said[i].setup : own->setup};
+                             .setup = own == nullptr ? stream.said[i].setup : own->setup,
+                             .direction = stream.described[i].direction,
+                             .ssrcs = stream.described[i].ssrcs};
             if (leg == nullptr || !leg->opened) continue;
             kept.sides[i].leg = leg->opened;
             if (keeper == 0 || id == session.keeper) keeper = id;

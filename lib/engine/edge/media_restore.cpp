@@ -27,8 +27,11 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
         stream.kind = known.kind;
         stream.mux = known.mux;
         stream.hold = known.hold;
-        for (std::size_t i = 0; i < 2; ++i)
-            stream.said[i] = {.rtp = known.sides[i].said, .rtcp = known.sides[i].rtcp, .setup = known.sides[i].setup};
+        for (std::size_t i = 0; i < 2; ++i) {
+            const SessionState::Side& side = known.sides[i];
+            stream.said[i] = {.rtp = side.said, .rtcp = side.rtcp, .setup = side.setup};
+            stream.described[i] = {.direction = side.direction, .ssrcs = side.ssrcs};
+        }
     }
     return id;
 }
@@ -95,7 +98,7 @@ std::vector<std::string> Media::claimed() {
         claimed.push_back(leg->opened->id);
         leg->joined = scheme_.mate(id);
         leg->parted = !scheme_.needed(id);
-        if (const loop::Party* remote = scheme_.party(scheme_.remote(id))) leg->told_party = media_party(*remote);
+        if (const loop::Party* remote = scheme_.party(scheme_.remote(id))) leg->told_party = faced(id, *leg, *remote);
         if (const Stream* stream = stream_of(*leg)) {
             leg->told_hold = stream->hold;
             leg->told_mux = stream->mux;

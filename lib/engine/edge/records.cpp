@@ -18,13 +18,7 @@ std::string party_text(const MediaParty& party) {
     object.text("visible", to_string(party.visible));
     object.text("site", to_string(party.site));
     if (party.setup) object.text("setup", sdp::to_string(*party.setup));
-    if (party.direction != sdp::Direction::sendrecv) object.text("direction", sdp::to_string(party.direction));
-    if (party.ssrcs.count != 0) {
-        std::string list;
-        for (std::size_t i = 0; i < party.ssrcs.count; ++i)
-            (list += list.empty() ? "[" : ",") += std::to_string(party.ssrcs.values[i]);
-        object.raw("ssrc", list + "]");
-    }
+    add_described(object, party.direction, party.ssrcs);
     if (party.unproven) object.flag("unproven", true);
     return object.close();
 }
@@ -48,6 +42,14 @@ const char* kind_word(CallEvent::Kind kind) {
 }
 
 }  // namespace
+
+void add_described(record::ObjectText& object, sdp::Direction direction, const relay::Ssrcs& ssrcs) {
+    if (direction != sdp::Direction::sendrecv) object.text("direction", sdp::to_string(direction));
+    if (ssrcs.count == 0) return;
+    std::string list;
+    for (std::size_t i = 0; i < ssrcs.count; ++i) (list += list.empty() ? "[" : ",") += std::to_string(ssrcs.values[i]);
+    object.raw("ssrc", list + "]");
+}
 
 Json reasons_json(const std::vector<nat::Reason>& reasons) {
     Json list = Json::array();

@@ -30,9 +30,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] record::ObjectText update_request(const UpdateLeg& request);
 [[nodiscard]] Result<Leg> read_leg(const record::ObjectView& reply);
 
-/// The `owner_state` that mediarelay keeps for a call: the text of an object.
-[[nodiscard]] std::string state_text(const SessionState& state);
-[[nodiscard]] Result<SessionState> read_state(const Json& json);
+/// `direction` and `ssrc` of an end of a stream, where they say something.
+void add_described(record::ObjectText& object, sdp::Direction direction, const relay::Ssrcs& ssrcs);
 
 [[nodiscard]] store::BindingRow to_row(const sip::Binding& binding);
 [[nodiscard]] Result<sip::Binding> from_row(const store::BindingRow& row);

@@ -103,6 +103,7 @@ struct Service::Impl {
     void ask_relay(const OpenLeg& open);
     void free_legs(const FreeLegs& free, control::Client::Haste haste);
     [[nodiscard]] static bool can_wait(const MediaRequest& request);
+    [[nodiscard]] std::string kept_text(const KeepState& keep) const;
     void tell_relay(const char* what, record::ObjectText request,
                     control::Client::Haste haste = control::Client::Haste::now);
     void tell(const Event& event);

@@ -1,14 +1,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "natkit/engine/edge/state.hpp"
 #include "service_impl.hpp"
 
 namespace natkit::edge {
 namespace {
 
-std::string kept_text(const KeepState& keep) {
-    return keep.state ? state_text(*keep.state) : std::string("{}");
-}
+constexpr const char* nothing = "{}";
 
 std::string list_text(const std::vector<std::string>& legs) {
     std::string text = "[";
@@ -22,6 +21,15 @@ std::string list_text(const std::vector<std::string>& legs) {
 bool Service::Impl::can_wait(const MediaRequest& request) {
     const auto* update = std::get_if<UpdateLeg>(&request);
     return std::holds_alternative<FreeLegs>(request) || (update != nullptr && update->can_wait);
+}
+
+/// A call that cannot be kept is told of, and nothing of it is kept: mediarelay would refuse what comes with it.
+std::string Service::Impl::kept_text(const KeepState& keep) const {
+    if (!keep.state) return nothing;
+    auto text = state_text(*keep.state);
+    if (text) return std::move(*text);
+    log.problems(text.error().message);
+    return nothing;
 }
 
 /// What an answered call wants kept travels with the news of a leg's party, where both are for the same leg.

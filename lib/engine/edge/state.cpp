@@ -1,10 +1,10 @@
+#include "natkit/engine/edge/state.hpp"
+
 #include <limits>
 
 #include "natkit/base/text.hpp"
 #include "records.hpp"
 
-/// The state of an established call as mediarelay keeps it for the edge: `owner_state` of one of its legs, 8 kB at
-/// most.
 namespace natkit::edge {
 namespace {
 
@@ -21,12 +21,15 @@ std::string leg_text(const Leg& leg) {
     return object.close();
 }
 
-std::string side_text(const SessionState::Side& side) {
+enum class Announced { kept, left_out };
+
+std::string side_text(const SessionState::Side& side, Announced ssrcs) {
     record::ObjectText object;
     if (side.leg) object.raw("leg", leg_text(*side.leg));
     if (side.said) object.text("said", to_string(*side.said));
     if (side.rtcp) object.text("rtcp", to_string(*side.rtcp));
     if (side.setup) object.text("setup", sdp::to_string(*side.setup));
+    add_described(object, side.direction, ssrcs == Announced::kept ? side.ssrcs : relay::Ssrcs{});
     return object.close();
 }
 
@@ -54,10 +57,10 @@ std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered&
     return object.close();
 }
 
-std::string stream_text(const SessionState::Stream& stream) {
+std::string stream_text(const SessionState::Stream& stream, Announced ssrcs) {
     record::ObjectText object;
-    object.raw("caller", side_text(stream.sides[0]));
-    object.raw("callee", side_text(stream.sides[1]));
+    object.raw("caller", side_text(stream.sides[0], ssrcs));
+    object.raw("callee", side_text(stream.sides[1], ssrcs));
     object.text("stream", relay::to_string(stream.kind));
     object.flag("mux", stream.mux);
     object.flag("hold", stream.hold);
@@ -70,10 +73,18 @@ std::optional<Endpoint> endpoint_of(const Json& json, const char* key) {
 }
 
 Result<SessionState::Side> read_side(const Json& json) {
-    SessionState::Side side{.leg = {},
-                            .said = endpoint_of(json, "said"),
-                            .rtcp = endpoint_of(json, "rtcp"),
-                            .setup = sdp::parse_setup(text_of(json, "setup"))};
+    SessionState::Side side{
+        .leg = {},
+        .said = endpoint_of(json, "said"),
+        .rtcp = endpoint_of(json, "rtcp"),
+        .setup = sdp::parse_setup(text_of(json, "setup")),
+        .direction = sdp::parse_direction(text_of(json, "direction")).value_or(sdp::Direction::sendrecv)};
+    if (const auto list = json.find("ssrc"); list != json.end() && list->is_array()) {
+        for (const Json& each : *list) {
+            if (each.is_number_unsigned() && each.get<std::uint64_t>() <= 0xffffffffU)
+                side.ssrcs.add(each.get<std::uint32_t>());
+        }
+    }
     const auto leg = json.find("leg");
     if (leg == json.end()) return side;
     record::ObjectReader reader;  // where replies are read, too
@@ -114,13 +125,11 @@ bool flag_of(const Json& json, const char* key) {
     return found != json.end() && found->is_boolean() && found->get<bool>();
 }
 
-}  // namespace
-
-std::string state_text(const SessionState& state) {
+std::string whole_text(const SessionState& state, Announced ssrcs) {
     std::string streams = "[";
     for (const SessionState::Stream& stream : state.streams) {
         if (streams.size() > 1) streams += ',';
-        streams += stream_text(stream);
+        streams += stream_text(stream, ssrcs);
     }
     record::ObjectText object;
     object.text("call_id", state.call_id);
@@ -133,6 +142,18 @@ std::string state_text(const SessionState& state) {
         (reasons += reasons.empty() ? "\"" : ",\"") += nat::to_string(reason) + std::string("\"");
     object.raw("reasons", "[" + reasons + "]");
     return object.close();
+}
+
+}  // namespace
+
+Result<std::string> state_text(const SessionState& state) {
+    for (const Announced ssrcs : {Announced::kept, Announced::left_out}) {
+        std::string text = whole_text(state, ssrcs);
+        if (text.size() <= largest_state) return text;
+    }
+    return fail(Errc::exhausted, "call " + text::printable(state.call_id, 80) + ": " +
+                                     std::to_string(state.streams.size()) +
+                                     " streams are too many to be kept: it will not survive a restart of sipedge");
 }
 
 Result<SessionState> read_state(const Json& json) {

@@ -97,7 +97,9 @@ struct SessionState {
         std::optional<Leg> leg;        ///< shown to this neighbour
         std::optional<Endpoint> said;  ///< what its session description names, a leg of ours perhaps
         std::optional<Endpoint> rtcp;
-        std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream: what this end does
+        std::optional<sdp::Setup> setup = std::nullopt;       ///< of a TCP stream: what this end does
+        sdp::Direction direction = sdp::Direction::sendrecv;  ///< of this end, as both have agreed on it
+        relay::Ssrcs ssrcs = {};                              ///< that it announces
     };
     struct Stream {
         std::array<Side, 2> sides;  ///< of the caller, of the callee

@@ -1,6 +1,9 @@
 // What mediarelay is told of a party besides where it is: whether it sends, its SSRCs, and whether a stranger's
 // endpoint is known to be its own.
+#include <nlohmann/json.hpp>
+
 #include "natkit/engine/edge/media.hpp"
+#include "natkit/engine/edge/state.hpp"
 #include "world.hpp"
 
 using namespace natkit;
@@ -17,6 +20,7 @@ struct Call {
     SessionId id;
     std::optional<MediaParty> told;  ///< of the caller, last
     std::vector<bool> can_wait;      ///< by update of the caller's leg
+    std::optional<SessionState> kept;
     int next_port = 20000;
 
     explicit Call(proxy::Sender sender, const char* caller_flow = "udp:203.0.113.10:5060-203.0.113.20:5060")
@@ -43,6 +47,8 @@ struct Call {
             } else if (const auto* update = std::get_if<UpdateLeg>(&request); update && update->leg == "wan") {
                 told = update->party;
                 can_wait.push_back(update->can_wait);
+            } else if (const auto* keep = std::get_if<KeepState>(&request)) {
+                kept = keep->state;
             }
         }
         if (!out.media.empty()) take(out);
@@ -60,6 +66,12 @@ struct Call {
         media.close_exchange(id, now, out);
         take(out);
         REQUIRE(told);
+    }
+    void establish() {
+        Output out;
+        media.set_callee_tag(id, "b");
+        media.set_established(id, out);
+        take(out);
     }
     void prove() {
         Output out;
@@ -136,4 +148,77 @@ TEST_CASE("Media: announced SSRCs are told, four at most, whatever else their li
                   "a=ssrc:\r\na=ssrc:-1 a\r\na=ssrc:8 a\r\na=ssrc:9 a\r\na=ssrc:10 a\r\n");
     CHECK(call.told->ssrcs.count == 4);
     for (const std::uint32_t ssrc : {4294967295U, 7U, 8U, 9U}) CHECK(call.told->ssrcs.contains(ssrc));
+}
+
+TEST_CASE("Media: what ends have agreed on, and the SSRCs that they announced, outlive a restart of the edge") {
+    Call before(proxy::Sender::user);
+    before.exchange("203.0.113.20", "a=sendonly\r\na=ssrc:7 cname:x\r\n",
+                    "a=recvonly\r\na=ssrc:4294967295 cname:y\r\n");
+    before.establish();
+    REQUIRE(before.kept);
+    auto json = nlohmann::ordered_json::parse(state_text(*before.kept).value());
+    bool as_before = true;
+    SUBCASE("as it was kept") {}
+    SUBCASE("kept by the version before") {
+        as_before = false;
+        for (const char* end : {"caller", "callee"}) {
+            json["streams"][0][end].erase("direction");
+            json["streams"][0][end].erase("ssrc");
+        }
+    }
+    Media after(before.chosen);
+    after.remember(read_state(json).value());
+    REQUIRE(after.restore(before.now).size() == 2);
+    const SessionId id = after.find("c", "a", "b").value();
+    Output out;  // both have other addresses now: mediarelay is told of its parties anew
+    for (const auto& [end, by] : {std::pair(End::caller, flow("udp:203.0.113.10:5060-203.0.113.21:5060")),
+                                  std::pair(End::callee, flow("udp:192.168.10.1:5060-192.168.10.21:5060"))})
+        after.set_flow(id, end, by, nat::classify_address(by.remote.address, before.chosen.networks), before.now, out);
+    std::map<std::string, MediaParty> told;
+    for (const MediaRequest& request : out.media) {
+        if (const auto* update = std::get_if<UpdateLeg>(&request)) told[update->leg] = update->party;
+        if (const auto* keep = std::get_if<KeepState>(&request); keep && as_before)
+            CHECK(keep->state->streams[0].sides[0].direction == sdp::Direction::sendonly);
+    }
+    REQUIRE(told.size() == 2);
+    CHECK(told["wan"].direction == (as_before ? sdp::Direction::sendonly : sdp::Direction::sendrecv));
+    CHECK(told["lan"].direction == (as_before ? sdp::Direction::recvonly : sdp::Direction::sendrecv));
+    CHECK(told["wan"].ssrcs.contains(7) == as_before);
+    CHECK(told["lan"].ssrcs.contains(4294967295U) == as_before);
+}
+
+TEST_CASE("the state of a call is never larger than what mediarelay keeps") {
+    Call call(proxy::Sender::user);
+    call.exchange("203.0.113.20");
+    call.establish();
+    SessionState state = *call.kept;
+    const auto fill = [&](std::size_t streams, const char* address) {
+        state.streams.resize(streams);
+        for (auto& stream : state.streams) {
+            for (auto& side : stream.sides) {
+                const Endpoint where = endpoint(std::string(address) + ":30000");
+                side = {.leg = Leg{.id = "123456-7", .local = where, .rtcp = where},
+                        .said = where,
+                        .rtcp = where,
+                        .direction = sdp::Direction::sendonly};
+                for (const std::uint32_t ssrc : {4294967291U, 4294967292U, 4294967293U, 4294967294U})
+                    side.ssrcs.add(ssrc);
+            }
+        }
+    };
+    const auto ssrcs_after = [&]() -> std::optional<std::size_t> {
+        const auto text = state_text(state);
+        if (!text) return std::nullopt;
+        CHECK(text->size() <= largest_state);
+        const auto read = read_state(nlohmann::ordered_json::parse(*text)).value();
+        CHECK(read.streams.size() == state.streams.size());
+        CHECK(read.streams.back().sides[1].direction == sdp::Direction::sendonly);
+        return read.streams.back().sides[1].ssrcs.count;
+    };
+    fill(1, "203.0.113.200");
+    CHECK(ssrcs_after() == 4);
+    fill(16, "203.0.113.200");
+    CHECK(ssrcs_after() == 0);
+    fill(16, "[2001:db8:1111:2222:3333:4444:5555:6666]");
+    CHECK(ssrcs_after() == std::nullopt);
 }
