@@ -195,6 +195,25 @@ def identities(net):
         lab.require("boss" not in text, f"passed on: {text}")
 
 
+def privacy(net):
+    """Who asks for it is not told of, but to those who are trusted; in requests and in answers."""
+    field = Field(net)
+    field.register(field.bob)
+    said = ["P-Asserted-Identity: <sip:boss@carrier.example>", "Remote-Party-ID: <sip:boss@carrier.example>;party=calling"]
+    for asked, callee, told in (([], field.bob, True), (["Privacy: id"], field.bob, False), (["Privacy: user; ID"], field.bob, False),
+                                (["Privacy: none"], field.bob, True), (["Privacy: id"], field.pbx, True)):
+        uri = f"sip:{'bob@example.com' if callee is field.bob else '100@pbx.example.net'}"
+        field.trunk.send(field.trunk.request("INVITE", uri, headers=[*said, *asked]))
+        invite = callee.wait("INVITE")
+        lab.require(invite.count("boss") == (2 if told else 0), f"{asked} to {callee.user}: {invite}")
+        lab.require(all(line in invite for line in asked), f"the wish itself is gone: {invite}")
+        callee.answer(invite, 486)
+    field.bob.send(field.bob.request("INVITE", "sip:100@pbx.example.net"))
+    field.pbx.answer(field.pbx.wait("INVITE"), 180, [*said, "Privacy: id"])
+    ringing = field.bob.wait("SIP/2.0 180")
+    lab.require("boss" not in ringing, f"an answer told it: {ringing}")
+
+
 def control_bytes(net):
     """A bare CR makes one header field two to the PBX's reader; neither a request nor an answer takes it there, by UDP or TCP."""
     field = Field(net)
@@ -278,4 +297,4 @@ def scanners(net):
 
 
 if __name__ == "__main__":
-    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, control_bytes, media_ports, scanners)
+    lab.main(open_relay, toll_calls, forged_routes, forged_tags_and_replayed_tokens, spoofed_lan, identities, privacy, control_bytes, media_ports, scanners)

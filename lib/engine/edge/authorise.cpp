@@ -293,10 +293,19 @@ void Edge::challenge(const sip::RequestEvent& event, int status, std::string_vie
     reject(event.server, event.message, status, {}, now, out, fields);
 }
 
-/// What only trusted neighbours may say (RFC 3325 section 5), in requests and responses of every method.
-void Edge::remove_identities(sip::Edit& edit, const sip::Message& message) {
+/// What only trusted neighbours may say (RFC 3325 section 5), in requests and responses of every method; and what they
+/// say, where its subject wants it to go to nobody else (section 7).
+void Edge::remove_identities(sip::Edit& edit, const sip::Message& message, bool from_trusted, bool to_trusted) const {
+    const bool told = from_trusted || settings_.open_registrar;
+    sip::Privacy privacy;
     for (const sip::Header& header : message.headers()) {
-        if (header.name == sip::Name::other && sip::is_identity(header.name_text)) edit.remove(header);
+        if (text::iequals(header.name_text, "Privacy")) privacy.add(header.value);
+    }
+    for (const sip::Header& header : message.headers()) {
+        const sip::IdentityField* field =
+            header.name == sip::Name::other ? sip::identity_field(header.name_text) : nullptr;
+        if (field == nullptr) continue;
+        if (!told || (!to_trusted && privacy.withholds(*field, header.value))) edit.remove(header);
     }
 }
 

@@ -75,7 +75,7 @@ sip::Sent Edge::outgoing(const sip::Message& request, const Upstream& from, cons
         edit.set_start_line(std::string(request.method()) + " " + *strict + " SIP/2.0");
     }
     if (branch.registering) apply_plan(edit, request, *branch.registering);
-    if (!settings_.open_registrar && !proxy::identities_trusted(from.sender)) remove_identities(edit, request);
+    remove_identities(edit, request, proxy::identities_trusted(from.sender), trusted(branch.flow, branch.party));
     remove_own_passwords(edit, request);
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     edit.set(sip::Name::max_forwards, std::to_string(hops ? *hops - 1 : 69));
@@ -219,6 +219,7 @@ void Edge::send_ack(Parked parked, Now now, Output& out) {
     if (found.status != 0 || found.targets.empty()) return;
     Branch branch;
     branch.flow = found.targets.front().flow;
+    branch.party = found.targets.front().party;
     branch.uri = found.targets.front().uri;
     auto session =
         media_.find(ack.call_id(), ack.from_tag(), ack.to_tag(), stripped.token ? &*stripped.token : nullptr);

@@ -38,7 +38,8 @@ void Edge::on_event(const sip::ResponseEvent& event, Now now, Output& out) {
     if (status == 503 && try_next(found->first, index, now, out)) return;
     sip::Edit edit(response);
     edit.pop_value(sip::Name::via);
-    if (!settings_.open_registrar && !trusted(branch.flow, branch.party)) remove_identities(edit, response);
+    remove_identities(edit, response, trusted(branch.flow, branch.party),
+                      trusted(context.upstream.flow, context.upstream.party));
     remove_own_challenges(edit, response);
     if (branch.registering) undo_plan(edit, context.request, response, *branch.registering);
     branch_failed(found->first, index, status, edit.finish(), now, out);
@@ -64,7 +65,8 @@ void Edge::pass_back(sip::TransactionId server, std::size_t index, const sip::Me
     const int status = response.status();
     sip::Edit edit(response);
     edit.pop_value(sip::Name::via);
-    if (!settings_.open_registrar && !trusted(branch.flow, branch.party)) remove_identities(edit, response);
+    remove_identities(edit, response, trusted(branch.flow, branch.party),
+                      trusted(context.upstream.flow, context.upstream.party));
     if (body) edit.set_body(std::move(*body));
     if (branch.registering) undo_plan(edit, context.request, response, *branch.registering);
     if (status >= 200) {

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "natkit/sip/identity.hpp"
 #include "natkit/sip/message.hpp"
 #include "natkit/sip/serialize.hpp"
 
@@ -72,12 +71,4 @@ TEST_CASE("Message: with a control byte there is none to pass on, but one to ans
     REQUIRE_FALSE(checked.has_value());
     CHECK(checked.error().message == "a CR without LF in the header section");
     CHECK_FALSE(sip::find_control(sip::make_response(*read, 400, checked.error().message, "t")));
-}
-
-TEST_CASE("identity fields: by any spelling, and no others") {
-    for (const auto& field : sip::identity_fields()) CHECK(sip::is_identity(field.name));
-    for (const char* name : {"history-INFO", "P-ASSERTED-IDENTITY", "p-charging-vector"}) CHECK(sip::is_identity(name));
-    for (const char* name : {"", "P-", "Privacy", "From", "P-Asserted-Identity2", "Identity", "Reply-To"}) {
-        CHECK_FALSE(sip::is_identity(name));
-    }
 }

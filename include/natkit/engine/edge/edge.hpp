@@ -308,7 +308,7 @@ class Edge {
     [[nodiscard]] proxy::Payer payer_of(const sip::Message& request, const Upstream& from) const;
     [[nodiscard]] bool has_too_many(const Parked& asked, const Route& found, Now now, Output& out);
     [[nodiscard]] bool trusted(const sip::Flow& flow, const nat::Verdict& party) const;
-    static void remove_identities(sip::Edit& edit, const sip::Message& message);
+    void remove_identities(sip::Edit& edit, const sip::Message& message, bool from_trusted, bool to_trusted) const;
 
     // route.cpp: where a request goes
     [[nodiscard]] Stripped strip_routes(const sip::Message& request, const sip::Flow& flow, Now now) const;
