@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""natkit-internals(7) names real files and functions; natkit-migrating(7) real keys; every key of the configuration has a bad value
-among the tests and stands in natkit.toml(5), and every metric in natkit(1) with what to do when it rises."""
+"""natkit-internals(7) names real files, folders, functions, types and layers, natkit-migrating(7) real keys; every key of the
+configuration has a bad value among the tests and stands in natkit.toml(5), and every metric in natkit(1) with what to do when it
+rises."""
 import pathlib
 import re
 import sys
@@ -10,23 +11,73 @@ problems = []
 
 
 def sources():
-    return "\n".join(p.read_text(errors="replace") for folder in ("lib", "include", "tools") for p in (TOP / folder).rglob("*.[ch]pp"))
+    """Text of each source file, by its path."""
+    paths = [p for folder in ("lib", "include", "tools") for p in (TOP / folder).rglob("*.[ch]pp")]
+    return {p.relative_to(TOP).as_posix(): p.read_text(errors="replace") for p in paths}
+
+
+def defines(text, name):
+    """Whether that text declares or defines the function: Class::method and a.b::function are looked for as they are written, and
+    a method also in the body of its class."""
+    scope, _, last = name.rpartition("::")
+    if scope and re.search(rf"\b{name}\(", text):
+        return True
+    if scope and not re.search(rf"\b(struct|class) (\w+::)*{scope.rpartition('::')[2]}\b[^;]*?{{", text):
+        return False
+    # What stands before a declared name is a type, not "return", an operator or a parenthesis.
+    return any(m[1] not in ("return", "co_return", "else", "throw") for m in re.finditer(rf"(\w+|>)[ &*]+{last}\(", text))
+
+
+def is_type(name):
+    """Whether a file of that namespace (nat::Rule: natkit::nat) declares the type."""
+    scope, _, last = name.rpartition("::")
+    return any(re.search(rf"\b(struct|class|enum class) {last}\b[^;]*?{{", text)
+               and (not scope or re.search(rf"namespace natkit::{scope}\b", text)) for text in code.values())
+
+
+def exists(path):
+    """A file or folder of the tree, or one that a page names without its folder, as it does where the folder is plain."""
+    if path.startswith(("include/natkit/X/", "lib/X/", "tests/unit/X/")):
+        return True  # how names are formed
+    near = ("lib/engine/supervise", "tests/support", "tools/natkit") if "/" not in path else ()
+    return any(TOP.glob(path)) or any((TOP / folder / path).exists() for folder in near)
 
 
 internals = (TOP / "man/natkit-internals.7").read_text()
 code = sources()
-for words in re.findall(r"\.Pa ([^\n]*)|Pa ([^\n]*)", internals):
-    for word in (words[0] or words[1]).split():
-        if re.fullmatch(r"[\w./-]+\.(cpp|hpp|py|inc|txt)", word) and "X/y" not in word:
-            at = (TOP, TOP / "lib/engine/supervise", TOP / "tests/support", TOP / "tools/natkit")
-            if not any((folder / word).exists() for folder in at):
-                problems.append(f"natkit-internals(7): no file {word}")
-for name in re.findall(r"\.Fn (\S+)", internals):
-    if not re.search(rf"\b{re.escape(name.rpartition('::')[2])}\(", code) and name != "main":
+names = 0
+for words in re.findall(r"\bPa ([^\n]*?)(?: No .*)?$", internals, re.M):
+    for word in words.split():
+        if re.fullmatch(r"[\w./*-]*\w[\w./*-]*", word):
+            names += 1
+            if not exists(word):
+                problems.append(f"natkit-internals(7): no file or folder {word}")
+for name in re.findall(r"\bFn (\S+)", internals):
+    names += 1
+    if not any(defines(text, name) for text in code.values()):
         problems.append(f"natkit-internals(7): no function {name}")
-for name in re.findall(r"\.Vt (?:\w+::)?(\w+)", internals):
-    if not re.search(rf"\b(struct|class|enum class) {name}\b", code):
+# A function with its file behind it, in parentheses or after "in", is in that file.
+for name, path in re.findall(r"\bFn (\S+)\n(?:in\n\.|\.Pq )Pa (\S+)", internals):
+    if path in code and not defines(code[path], name):
+        problems.append(f"natkit-internals(7): {name} is not in {path}")
+for name in re.findall(r"\bVt (\S+)", internals):
+    names += 1
+    if not is_type(name):
         problems.append(f"natkit-internals(7): no type {name}")
+for word in re.findall(r"\bLi (\w+)", internals):
+    names += 1
+    if not any(re.search(rf"\b{word}\b", text) for text in code.values()):
+        problems.append(f"natkit-internals(7): no {word}")
+# The layers it lists are the rows of CMakeLists.txt: the folders of the core, then libraries.
+rows = dict(re.findall(r"^natkit_library\((\w+) +FOLDERS ([\w/ .]+?)(?: +LINKS.*)?\)", (TOP / "CMakeLists.txt").read_text(), re.M))
+core = re.search(r"\.It core : ([\w ]+)$", internals, re.M)[1].split()
+if core != [folder for folder in rows["core"].split() if (TOP / "lib" / folder).is_dir()]:
+    problems.append(f"natkit-internals(7): the core's folders are {rows['core']}")
+for library in re.search(r"\.It (sip ,[\w ,]+)$", internals, re.M)[1].replace(",", "").split():
+    if library not in rows:
+        problems.append(f"natkit-internals(7): no library {library}")
+if names < 80:
+    problems.append(f"natkit-internals(7): only {names} names were found in it")
 
 # Keys as lib/config/schema.cpp reads them: section → keys.
 schema = (TOP / "lib/config/schema.cpp").read_text()
