@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Keeps the layers honest: who includes whom, and that the core stays pure.
+"""Keeps the layers honest: who includes whom, that the core stays pure, that no folder outgrows a reader, and that a header is
+public only when another folder needs it.
 
 What a library may include is read from the table in CMakeLists.txt, so the table, the linking and the includes cannot part.
 """
@@ -45,6 +46,17 @@ IMPURE_SYMBOLS = re.compile(
     r"|std::chrono::_V2::\w+_clock::now\(\)|std::random_device.*|std::basic_[io]?fstream.*|std::basic_filebuf.*"
     r"|std::(cout|cerr|clog|cin)|std::filesystem::.*)(@.*)?$")
 
+# What a folder of lib may hold by itself; a part that is larger is divided into rooms (sub-folders).
+LINES_OF_A_FOLDER = 2500
+# Folders that are larger today, each with the lines it may not outgrow: known, to be taken apart.
+LARGE_FOLDERS = {
+    "engine/edge": 6700,
+    "engine/explain": 3000,
+    "engine/relay": 2700,
+    "io": 2900,
+    "sip": 2800,
+}
+
 problems = []
 
 
@@ -86,10 +98,22 @@ def includes(path):
             yield number, found[2]
 
 
+def directory_of(path):
+    """The folder of a file of lib or include/natkit, without these: headers and sources are one folder."""
+    return re.sub(r"^(include/natkit|lib)/", "", path).rpartition("/")[0]
+
+
 def folder_of(path, folders):
     """The longest folder of the table that holds this path (engine/relay before engine)."""
     fits = [f for f in folders if path == f or path.startswith(f + "/")]
     return max(fits, key=len) if fits else None
+
+
+def add_edge(edges, relative, target, where):
+    """Notes that the folder of this file includes a header of the folder `target`; rooms are folders of their own."""
+    here = directory_of(relative)
+    if not relative.startswith("tools/") and here != target:
+        edges.setdefault(here, {}).setdefault(target, where)
 
 
 def check_file(path, own, allowed, folders, libraries, edges):
@@ -104,10 +128,11 @@ def check_file(path, own, allowed, folders, libraries, edges):
                 problem(f"{where}: <{header}> belongs to no library of CMakeLists.txt")
             elif folders[target] not in allowed:
                 problem(f"{where}: {own} may not include {header}: it does not link {folders[target]}")
-            else:
-                here = folder_of(re.sub(r"^(include/natkit|lib)/", "", relative).rpartition("/")[0], folders)
-                if here and here != target:
-                    edges.setdefault(here, {}).setdefault(target, where)
+            add_edge(edges, relative, header.removeprefix("natkit/").rpartition("/")[0], where)
+            continue
+        beside = os.path.normpath(path.parent / header)
+        if os.path.exists(beside):
+            add_edge(edges, relative, directory_of(os.path.relpath(beside, TOP)), where)
             continue
         for package, pattern in PACKAGES.items():
             if not re.fullmatch(pattern, header):
@@ -143,6 +168,49 @@ def check_cycles(edges):
 
     for folder in sorted(edges):
         visit(folder, [])
+
+
+def check_sizes():
+    lines = {}
+    for path in (TOP / "lib").rglob("*.[ch]pp"):
+        folder = directory_of(path.relative_to(TOP).as_posix())
+        lines[folder] = lines.get(folder, 0) + path.read_text(errors="replace").count("\n")
+    for folder, count in sorted(lines.items()):
+        ceiling = LARGE_FOLDERS.get(folder)
+        if ceiling is None and count > LINES_OF_A_FOLDER:
+            problem(f"lib/{folder} has {count} lines: more than {LINES_OF_A_FOLDER}; divide it into rooms")
+        elif ceiling is not None and count > ceiling:
+            problem(f"lib/{folder} has {count} lines: more than {ceiling}, and it is to be taken apart")
+    for folder in LARGE_FOLDERS:
+        if lines.get(folder, 0) <= LINES_OF_A_FOLDER:
+            problem(f"lib/{folder} has {lines.get(folder, 0)} lines: its row in LARGE_FOLDERS is no longer needed")
+    return len(lines)
+
+
+def check_public_headers():
+    """A header in include/natkit/engine is used by another folder, or by a header there that is. Those of engine/edge excepted:
+    it is being taken apart. Unit tests see the headers beside the .cpp files of their folder, and make no header public."""
+    users = {}
+    for path in [p for top in ("lib", "include", "tools", "tests") for p in (TOP / top).rglob("*.[ch]pp")]:
+        relative = path.relative_to(TOP).as_posix()
+        for _, header in includes(path):
+            users.setdefault(header, set()).add(relative)
+    headers = {p.relative_to(TOP / "include").as_posix() for p in (TOP / "include/natkit/engine").rglob("*.hpp")}
+    headers = {header for header in headers if not header.startswith("natkit/engine/edge/")}
+
+    def from_outside(header):
+        folder = header.removeprefix("natkit/").rpartition("/")[0]
+        inside = re.compile(rf"(lib|include/natkit|tests/unit)/{folder}/")
+        return any(not inside.match(user) for user in users.get(header, ()))
+
+    needed, todo = set(), [header for header in headers if from_outside(header)]
+    while todo:
+        header = todo.pop()
+        if header not in needed:
+            needed.add(header)
+            todo += [other for other in headers if f"include/{header}" in users.get(other, ())]
+    for header in sorted(headers - needed):
+        problem(f"include/{header}: no other folder uses it; its place is beside its .cpp")
 
 
 def check_core_symbols():
@@ -181,7 +249,7 @@ def main():
                 problem(f"{relative}: no program of CMakeLists.txt")
                 continue
         else:
-            folder = folder_of(re.sub(r"^(include/natkit|lib)/", "", relative).rpartition("/")[0], folders)
+            folder = folder_of(directory_of(relative), folders)
             if folder is None:
                 problem(f"{relative}: its folder belongs to no library of CMakeLists.txt")
                 continue
@@ -189,12 +257,14 @@ def main():
             links = [own]
         check_file(path, own, closure(libraries, links), folders, libraries, edges)
     check_cycles(edges)
+    check_public_headers()
+    sizes = check_sizes()
     for name, row in programs.items():
         if name in ("natclassify", "looptrace") and "io" in closure(libraries, row["LINKS"]):
             problem(f"{name} is an offline tool and may not link io")
     symbols = check_core_symbols()
-    print(f"layers: {count} files, {symbols} symbols the core asks for, {len(problems)} problems")
-    if not count or not symbols:
+    print(f"layers: {count} files, {sizes} folders, {symbols} symbols the core asks for, {len(problems)} problems")
+    if not count or not symbols or not sizes:
         problem("nothing was looked at")
     return 1 if problems else 0
 

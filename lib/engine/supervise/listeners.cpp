@@ -1,4 +1,4 @@
-#include "natkit/engine/supervise/listeners.hpp"
+#include "listeners.hpp"
 
 #include <cerrno>
 #include <set>

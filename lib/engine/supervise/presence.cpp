@@ -1,4 +1,4 @@
-#include "natkit/engine/supervise/presence.hpp"
+#include "presence.hpp"
 
 #include <algorithm>
 #include <set>

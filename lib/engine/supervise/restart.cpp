@@ -1,4 +1,4 @@
-#include "natkit/engine/supervise/restart.hpp"
+#include "restart.hpp"
 
 #include <algorithm>
 

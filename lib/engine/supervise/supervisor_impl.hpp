@@ -5,15 +5,15 @@
 #include <set>
 #include <vector>
 
+#include "listeners.hpp"
 #include "natkit/engine/control/server.hpp"
-#include "natkit/engine/supervise/listeners.hpp"
-#include "natkit/engine/supervise/presence.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
-#include "natkit/engine/supervise/worker.hpp"
 #include "natkit/io/address_watch.hpp"
 #include "natkit/io/http.hpp"
 #include "notify.hpp"
+#include "presence.hpp"
 #include "tally.hpp"
+#include "worker.hpp"
 
 namespace natkit::supervise {
 

@@ -1,4 +1,4 @@
-#include "natkit/engine/supervise/worker.hpp"
+#include "worker.hpp"
 
 #include <csignal>
 #include <nlohmann/json.hpp>

@@ -8,9 +8,9 @@
 
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/log/log.hpp"
-#include "natkit/engine/supervise/restart.hpp"
 #include "natkit/io/loop.hpp"
 #include "natkit/io/process.hpp"
+#include "restart.hpp"
 
 namespace natkit::supervise {
 
