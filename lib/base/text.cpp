@@ -47,6 +47,12 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     }
 }
 
+// Two searches for one byte each are faster than one for two.
+std::size_t line_end(std::string_view text, std::size_t start) noexcept {
+    const std::size_t feed = std::min(text.find('\n', start), text.size());
+    return start >= feed ? feed : std::min(text.substr(0, feed).find('\r', start), feed);
+}
+
 char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

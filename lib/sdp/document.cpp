@@ -13,7 +13,7 @@ std::vector<Line> split_lines(std::string_view text) {
     std::vector<Line> lines;
     std::size_t start = 0;
     while (start < text.size()) {
-        const std::size_t stop = std::min(text.find_first_of("\r\n", start), text.size());
+        const std::size_t stop = text::line_end(text, start);
         std::size_t next = stop;
         if (next < text.size()) next += text.substr(next, 2) == "\r\n" ? 2 : 1;
         Line line{.type = 0, .value = {start, stop - start}, .whole = {start, next - start}};

@@ -1,37 +1,58 @@
 #include "natkit/sip/controls.hpp"
 
 #include <algorithm>
-#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
 
 #include "natkit/base/text.hpp"
 
 namespace natkit::sip {
 namespace {
 
-/// What needs a second look: line ends, and what may not be there. Every byte of every header section is looked up.
-constexpr auto remarkable = [] {
-    std::array<bool, 256> marked{};
-    for (unsigned c = 0; c < 0x20; ++c) marked[c] = c != '\t';
-    marked[0x7f] = true;
-    return marked;
-}();
+/// The top bit of each byte that is a control byte (HTAB and line ends too), the first byte lowest. Above the first one
+/// there may be bits too many.
+std::uint64_t controls_in(const char* eight) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101u;
+    constexpr std::uint64_t tops = 0x80 * ones;
+    std::uint64_t word = 0;
+    std::memcpy(&word, eight, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = std::byteswap(word);
+    const auto below = [](std::uint64_t bytes, std::uint64_t limit) { return (bytes - limit * ones) & ~bytes & tops; };
+    return below(word, 0x20) | below(word ^ 0x7f * ones, 1);
+}
 
-/// Calls `found(position, Control)` for each.
+constexpr bool is_control(char c) noexcept {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+/// The first control byte from `at` on, or the end. Every byte of every header section is looked at: eight at once.
+std::size_t next_control(std::string_view message, std::size_t at) noexcept {
+    for (; at + 8 <= message.size(); at += 8) {
+        if (const std::uint64_t found = controls_in(message.data() + at); found != 0)
+            return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+    }
+    while (at < message.size() && !is_control(message[at])) ++at;
+    return at;
+}
+
+/// Calls `found(position, Control)` for each that may not be there.
 template <class Found>
 void each_control(std::string_view message, Found found) {
     std::size_t line = 1;
     std::size_t begin = std::min(message.find_first_not_of("\r\n"), message.size());
-    for (std::size_t at = begin; at < message.size(); ++at) {
+    for (std::size_t at = next_control(message, begin); at < message.size(); at = next_control(message, at + 1)) {
         const char c = message[at];
-        if (!remarkable[static_cast<unsigned char>(c)]) continue;
-        if (c == '\r' && at + 1 < message.size() && message[at + 1] == '\n') continue;
-        if (c != '\n') {
+        if (c == '\t') continue;
+        const std::size_t length = at - begin;
+        if (c == '\r' && at + 1 < message.size() && message[at + 1] == '\n') {
+            ++at;
+        } else if (c != '\n') {
             const bool escaped = c != '\r' && at > begin && message[at - 1] == '\\';
             found(at, Control{.line = line, .byte = c, .escaped = escaped});
             continue;
         }
-        const std::size_t length = at - begin;
-        if (length == 0 || (length == 1 && message[begin] == '\r')) return;  // the empty line
+        if (length == 0) return;  // the empty line
         begin = at + 1;
         ++line;
     }

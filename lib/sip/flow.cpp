@@ -1,6 +1,8 @@
 #include "natkit/sip/flow.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "natkit/base/text.hpp"
@@ -43,6 +45,7 @@ std::string to_base64url(const Bytes& bytes) {
     return text;
 }
 
+/// The bytes that exactly this text stands for.
 std::optional<Bytes> from_base64url(std::string_view text) {
     static constexpr auto digits = make_digits();
     Bytes bytes;
@@ -58,7 +61,8 @@ std::optional<Bytes> from_base64url(std::string_view text) {
         count -= 8;
         bytes.push_back(static_cast<std::uint8_t>(bits >> count & 255));
     }
-    return bytes;
+    const bool exact = count < 6 && (bits & ((1U << count) - 1)) == 0;  // no letter too many, and no bit
+    return exact ? std::optional(std::move(bytes)) : std::nullopt;
 }
 
 void put(Bytes& out, const Endpoint& endpoint) {
@@ -139,12 +143,8 @@ Bytes context_of(std::string_view kind, std::string_view call_id = {}) {
 constexpr std::string_view dialog_kind = "dialog token";
 constexpr std::string_view client_kind = "client token";
 
-/// The bytes of a token, if this is the one text that stands for them.
 std::optional<Bytes> token_bytes(std::string_view text) {
-    if (text.size() > longest_token) return std::nullopt;
-    auto bytes = from_base64url(text);
-    if (!bytes || to_base64url(*bytes) != text) return std::nullopt;
-    return bytes;
+    return text.size() > longest_token ? std::nullopt : from_base64url(text);
 }
 
 /// The content of an old token of that kind, without the byte that says so.
@@ -184,6 +184,62 @@ Result<Token> or_refused(const std::optional<Token>& token) {
 }
 
 }  // namespace
+
+namespace {
+
+/// What was sealed or opened, each in the one place that its hash gives it: a newer one takes that.
+class SealedMemory {
+  public:
+    explicit SealedMemory(std::size_t places) : places_(places) {}
+
+    [[nodiscard]] const Bytes* find(std::string_view key) const {
+        const Known& known = places_[place_of(key)];
+        return known.key == key ? &known.plain : nullptr;
+    }
+    void note(std::string_view key, std::span<const std::uint8_t> plain) {
+        Known& known = places_[place_of(key)];
+        known.key = key;
+        known.plain.assign(plain.begin(), plain.end());
+    }
+    /// Of two texts, so that neither can be taken for part of the other. Valid until the next one.
+    [[nodiscard]] std::string_view key_of(std::span<const std::uint8_t> sealed, std::span<const std::uint8_t> context) {
+        key_.assign(1, static_cast<char>(sealed.size() & 255));
+        key_.append(sealed.begin(), sealed.end());
+        return key_.append(context.begin(), context.end());
+    }
+
+  private:
+    struct Known {
+        std::string key;  ///< empty: nothing yet
+        Bytes plain;
+    };
+
+    [[nodiscard]] std::size_t place_of(std::string_view key) const {
+        return std::hash<std::string_view>()(key) % places_.size();
+    }
+
+    std::vector<Known> places_;
+    std::string key_;
+};
+
+}  // namespace
+
+Cipher remembering(Cipher cipher, std::size_t most) {
+    const auto memory = std::make_shared<SealedMemory>(most);
+    return {.seal =
+                [memory, seal = std::move(cipher.seal)](auto plain, auto context) {
+                    Bytes sealed = seal(plain, context);
+                    memory->note(memory->key_of(sealed, context), plain);
+                    return sealed;
+                },
+            .open = [memory, open = std::move(cipher.open)](auto sealed, auto context) -> std::optional<Bytes> {
+                const std::string_view key = memory->key_of(sealed, context);
+                if (const Bytes* known = memory->find(key)) return *known;
+                auto plain = open(sealed, context);
+                if (plain) memory->note(key, *plain);
+                return plain;
+            }};
+}
 
 std::string to_string(const Flow& flow) {
     std::string text =

@@ -14,6 +14,9 @@ namespace natkit::text {
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;  ///< spaces, tabs, CR, LF at both ends
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
 
+/// Where the first CR or LF from `start` on is; the text's length where there is none.
+[[nodiscard]] std::size_t line_end(std::string_view text, std::size_t start) noexcept;
+
 [[nodiscard]] char lower(char c) noexcept;
 [[nodiscard]] std::string lower(std::string_view text);
 [[nodiscard]] bool iequals(std::string_view a, std::string_view b) noexcept;

@@ -224,7 +224,7 @@ bool Edge::admit(const sip::RequestEvent& event, const Stripped& stripped, Upstr
 bool Edge::lacks_proof(Parked& asked, const Route& found, Now now, Output& out) {
     if (settings_.users == nullptr || settings_.open_registrar) return false;
     const Upstream& from = asked.upstream;
-    const bool needed = !from.by_password && !asked.stripped.token && spoofable(from.flow) &&
+    const bool needed = !from.by_password && !asked.stripped.token && spoofable(from.flow, kind_of(from.flow)) &&
                         proxy::needs_password(from.sender, found.destination);
     if (!needed) return false;
     const auto user = claimed_user(asked.request);
@@ -285,7 +285,7 @@ void Edge::challenge(const sip::RequestEvent& event, int status, std::string_vie
     }
     // What is too long an answer for its question is not sent to who may be somebody else: of several ways to prove it
     // the last is left, which all phones know.
-    if (fields.size() > 1 && arrived_ != 0 && spoofable(event.flow)) {
+    if (fields.size() > 1 && arrived_ != 0 && spoofable(event.flow, kind_of(event.flow))) {
         const auto answer =
             sip::make_response(event.message, status, sip::reason_of(status), tag_of(event.message), fields);
         if (answer.size() > 3 * arrived_) fields.erase(fields.begin(), fields.end() - 1);

@@ -26,21 +26,24 @@ bool two_in_one(std::string_view text) {
         for (std::size_t i = 0; i < 2; ++i) {
             if (line.starts_with(i == 0 ? "v=" : "o=") && ++seen[i] > 1) return true;
         }
-        const std::size_t end = text.find_first_of("\r\n", at);
-        if (end == std::string_view::npos) break;
-        at = end + 1;
+        at = text::line_end(text, at) + 1;
     }
     return false;
+}
+
+/// The descriptions that are there, whether they can be rewritten or not.
+sdp::Bodies bodies_of(const sip::Message& message) {
+    if (message.body().empty() || message.content_type().empty()) return {};
+    sdp::Bodies found = sdp::find_descriptions(message.value(sip::Name::content_type), message.body());
+    std::erase_if(found.descriptions, [](const sdp::Span& span) { return span.empty(); });
+    return found;
 }
 
 }  // namespace
 
 Carried carried_by(const sip::Message& message) {
-    const std::string type = message.content_type();
-    if (message.body().empty() || type.empty()) return {};
-    sdp::Bodies found = sdp::find_descriptions(message.value(sip::Name::content_type), message.body());
+    const sdp::Bodies found = bodies_of(message);
     if (!found.sealed.empty()) return {.description = {}, .why_not = "it is of type " + found.sealed.front().type};
-    std::erase_if(found.descriptions, [](const sdp::Span& span) { return span.empty(); });
     if (found.descriptions.empty()) return {};
     if (found.descriptions.size() > 1) {
         return {.description = {}, .why_not = "it has several session descriptions"};
@@ -64,7 +67,9 @@ std::optional<std::string> description_of(const sip::Message& message) {
 
 std::string with_description(const sip::Message& message, std::string_view text) {
     std::string body(message.body());
-    if (const auto found = carried_by(message).description) body.replace(found->offset, found->length, text);
+    const sdp::Bodies found = bodies_of(message);
+    if (found.descriptions.size() == 1)
+        body.replace(found.descriptions.front().offset, found.descriptions.front().length, text);
     return body;
 }
 

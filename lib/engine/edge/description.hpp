@@ -20,7 +20,7 @@ struct Carried {
 /// Where the message carries one that can be rewritten: its text.
 [[nodiscard]] std::optional<std::string> description_of(const sip::Message& message);
 
-/// The message's body with another text in the place of its description.
+/// The message's body with another text in the place of its description, which description_of() has found.
 [[nodiscard]] std::string with_description(const sip::Message& message, std::string_view text);
 
 }  // namespace natkit::edge

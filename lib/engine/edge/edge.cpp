@@ -126,7 +126,8 @@ void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     if (hops == 0) return reject(event.server, request, 483, {}, now, out);
     if (has_extensions(event, sip::Name::proxy_require, now, out)) return;
-    const Stripped stripped = strip_routes(request, event.flow, now);
+    Stripped stripped = strip_routes(request, now);
+    stripped.print = fingerprint(request, event.flow);
     if (looped(request, stripped)) return reject(event.server, request, 482, {}, now, out);
     if (stripped.forged && is_server(event.flow)) return reject(event.server, request, 430, {}, now, out);
     if (stripped.forged) {
@@ -151,7 +152,7 @@ void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
         return reject(event.server, request, 503, "Draining", now, out, {{"Retry-After", "60"}});
     }
     if (!admit(event, stripped, from, now, out)) return;
-    proceed({.server = event.server, .request = request, .upstream = from, .stripped = stripped}, now, out);
+    proceed({.server = event.server, .request = request, .upstream = from, .stripped = std::move(stripped)}, now, out);
 }
 
 /// A request whose sender may go on with it: to where it goes, once that is known.
@@ -198,6 +199,12 @@ std::string Edge::tag_of(const sip::Message& request) const {
     ((text += request.from_tag()) += '\n') += std::to_string(cseq ? cseq->number : 0);
     const auto code = secrets_.mac({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     return print_text(print_of(code));
+}
+
+/// Whether it is the ACK of an answer of our own, or belongs to one otherwise.
+bool Edge::has_own_tag(const sip::Message& request) const {
+    const std::string tag = request.to_tag();
+    return is_print_text(tag) && tag == tag_of(request);  // other tags cost no cryptography
 }
 
 /// A failure of our own to who may not be where its packets come from: one answer to each copy, and nothing is kept

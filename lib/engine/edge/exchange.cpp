@@ -182,8 +182,7 @@ void Edge::read_response(sip::TransactionId server, std::size_t index, const sip
     const Upstream from{.flow = branch.flow,
                         .party = branch.party,
                         .sender = trusted(branch.flow, branch.party) ? proxy::Sender::lan : proxy::Sender::user};
-    if (media_.names().unknown(body, now.steady).empty())
-        return take_response(server, index, response, session, std::move(body), now, out);
+    if (names_known(body, now)) return take_response(server, index, response, session, std::move(body), now, out);
     with_names(body, from, now, out, [this, server, index, response, session, body](Now then, Output& later) {
         const auto found = contexts_.find(server);
         if (found == contexts_.end() || !media_.contains(session)) return;
@@ -213,10 +212,10 @@ void Edge::take_response(sip::TransactionId server, std::size_t index, const sip
     branch.copies.push_back({.print = print, .final = final, .passed = false, .after = {}});
     const Exchange* open = media_.exchange(session);
     const bool own = open != nullptr && open->owner == server;
-    const Carried asked = carried_by(context.request);
-    const bool late_offer = context.request.method() == "INVITE" && !asked.description && asked.why_not.empty() &&
-                            std::ranges::find(branch.offered, tag) == branch.offered.end();
-    if (late_offer && (open == nullptr || (own && open->in_response))) {
+    const bool may_offer = (open == nullptr || (own && open->in_response)) && context.request.method() == "INVITE" &&
+                           std::ranges::find(branch.offered, tag) == branch.offered.end();
+    const Carried asked = may_offer ? carried_by(context.request) : Carried();
+    if (may_offer && !asked.description && asked.why_not.empty()) {
         return take_late_offer(server, index, response, session, std::move(body), now, out);
     }
     const bool answers = own && open->offerer == other(end);

@@ -43,7 +43,7 @@ proxy::Sender Edge::kind_of(const sip::Flow& flow) const {
 /// Whether a request carries the token of a dialog, which cannot be made up, and comes from where one of its ends is.
 bool Edge::in_own_dialog(const sip::Message& request, const sip::Flow& flow, Now now) const {
     if (request.call_id().empty() || request.to_tag().empty()) return false;
-    const Stripped stripped = strip_routes(request, flow, now);
+    const Stripped stripped = strip_routes(request, now);
     if (!stripped.token || stripped.forged || stripped.over) return false;
     for (const sip::Flow* end : {&stripped.token->caller, &stripped.token->callee}) {
         if (nat::same_site(end->remote.address, flow.remote.address, settings_.networks)) return true;
@@ -85,24 +85,26 @@ sip::Share Edge::share_of(proxy::Sender sender, bool in_dialog) const {
 sip::Asker Edge::asker_of(const sip::Message& request, const sip::Flow& flow, Now now) const {
     const proxy::Sender kind = kind_of(flow);
     const sip::Binding* binding = kind == proxy::Sender::user ? registrar_.on_flow(flow) : nullptr;
-    return {.share = share_of(kind, kind == proxy::Sender::stranger && in_own_dialog(request, flow, now)),
-            .spoofable = spoofable(flow),
+    const bool asks_in_dialog = kind == proxy::Sender::stranger && !settings_.open_registrar;
+    return {.share = share_of(kind, asks_in_dialog && in_own_dialog(request, flow, now)),
+            .spoofable = spoofable(flow, kind),
             .proven = proven_.knows(flow.remote, now.steady) || (binding != nullptr && binding->authenticated)};
 }
 
 /// Whether anybody may have written the source of what comes by this flow. The LAN's comes in by its own interface, or
 /// is dropped.
-bool Edge::spoofable(const sip::Flow& flow) const {
-    return flow.transport == sip::Transport::udp && kind_of(flow) != proxy::Sender::lan;
+bool Edge::spoofable(const sip::Flow& flow, proxy::Sender kind) {
+    return flow.transport == sip::Transport::udp && kind != proxy::Sender::lan;
 }
 
 /// Whoever shows what only who received it can know is where its packets come from: the branch of a request of ours,
 /// the To-tag of an answer of ours, the token of a dialog.
 void Edge::learn_proof(const sip::Message& message, const sip::Flow& flow, Now now) {
-    if (flow.transport != sip::Transport::udp || proven_.knows(flow.remote, now.steady) || !spoofable(flow)) return;
-    const bool proof = message.is_request() ? message.method() == "ACK" && (message.to_tag() == tag_of(message) ||
-                                                                            in_own_dialog(message, flow, now))
-                                            : layer_.is_answer(message);
+    if (flow.transport != sip::Transport::udp) return;
+    if (proven_.knows(flow.remote, now.steady) || !spoofable(flow, kind_of(flow))) return;
+    const bool proof = message.is_request()
+                           ? message.method() == "ACK" && (has_own_tag(message) || in_own_dialog(message, flow, now))
+                           : layer_.is_answer(message);
     if (proof) proven_.note(flow.remote, now.steady);
 }
 

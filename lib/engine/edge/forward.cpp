@@ -93,8 +93,8 @@ void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out)
         context.dialog = media_.find(request.call_id(), request.from_tag(), request.to_tag(),
                                      context.stripped.token ? &*context.stripped.token : nullptr);
         const auto& token = context.stripped.token;
-        const bool ended = token && media_.has_ended(request.call_id(), *token, {}, now.steady);  // and this is late
-        if (!context.dialog && route.targets.size() == 1 && !ended) {
+        const auto ended = [&] { return token && media_.has_ended(request.call_id(), *token, {}, now.steady); };
+        if (!context.dialog && route.targets.size() == 1 && !ended()) {  // else this is late
             adopt(context, route.targets.front(), now);
         } else if (context.dialog && !context.stripped.token && !is_party(context.upstream.flow, *context.dialog)) {
             context.dialog.reset();  // whoever knows a call's tags is not in it
@@ -159,6 +159,7 @@ void Edge::start_branch(sip::TransactionId server, std::size_t index, Now now, O
     const auto session = context.branches[index].session;
     if (!session) return send_branch(server, index, std::nullopt, now, out);
     if (auto body = description_of(context.request)) {
+        if (names_known(*body, now)) return take_request(server, index, *body, now, out);
         return with_names(*body, context.upstream, now, out, [this, server, index, body](Now then, Output& later) {
             if (contexts_.contains(server)) take_request(server, index, *body, then, later);
         });
@@ -200,12 +201,13 @@ void Edge::refuse_branch(sip::TransactionId server, std::size_t index, int statu
 /// The ACK of a 2xx travels end to end, by the dialog's token (RFC 3261 section 16.11: statelessly).
 void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
     const sip::Message& ack = event.message;
-    const Stripped stripped = strip_routes(ack, event.flow, now);
+    if (has_own_tag(ack)) return;  // of a failure of our own, which is all over
+    Stripped stripped = strip_routes(ack, now);
+    stripped.print = fingerprint(ack, event.flow);
     const auto hops = text::parse_number(ack.value(sip::Name::max_forwards), 255);
-    if (ack.to_tag() == tag_of(ack)) return;  // of a failure of our own, which is all over
     if (stripped.forged || stripped.over || hops == 0 || looped(ack, stripped)) return;
-    send_ack({.server = 0, .request = ack, .upstream = upstream_of(ack, event.flow, stripped), .stripped = stripped},
-             now, out);
+    const Upstream from = upstream_of(ack, event.flow, stripped);
+    send_ack({.server = 0, .request = ack, .upstream = from, .stripped = std::move(stripped)}, now, out);
 }
 
 void Edge::send_ack(Parked parked, Now now, Output& out) {
@@ -227,11 +229,16 @@ void Edge::send_ack(Parked parked, Now now, Output& out) {
     if (!session) return pass_ack(parked, branch, std::nullopt, now.wall, out);
     if (stripped.token && media_.end_of(*session, ack.from_tag()) == End::caller) media_.prove_caller(*session, out);
     const std::string described = description_of(ack).value_or(std::string());
+    if (names_known(described, now)) return take_and_pass_ack(parked, branch, *session, now, out);
     with_names(described, parked.upstream, now, out, [this, parked, branch, session](Now then, Output& later) {
-        if (!media_.contains(*session)) return;
-        if (auto body = take_ack(parked.request, *session, then, later))
-            pass_ack(parked, branch, body, then.wall, later);
+        take_and_pass_ack(parked, branch, *session, then, later);
     });
+}
+
+void Edge::take_and_pass_ack(const Parked& parked, const Branch& branch, SessionId session, Now now, Output& out) {
+    if (!media_.contains(session)) return;
+    if (auto body = take_ack(parked.request, session, now, out))
+        pass_ack(parked, branch, std::move(body), now.wall, out);
 }
 
 void Edge::pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, WallTime now,

@@ -5,6 +5,7 @@
 #include "natkit/base/text.hpp"
 #include "natkit/engine/edge/media.hpp"
 #include "natkit/sdp/rewrite.hpp"
+#include "print.hpp"
 
 /// Offers and answers (RFC 3264): what an open exchange changes is pending; close_exchange() makes it count, reject()
 /// takes it back.
@@ -340,10 +341,8 @@ void Media::number(Numbered& told, std::string& text, const sdp::Span& span) {
     const auto own = text::parse_number(std::string_view(text).substr(span.offset, span.length),
                                         std::numeric_limits<std::uint64_t>::max());
     if (!own) return;
-    std::uint64_t print = 0xcbf29ce484222325u;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (i < span.offset || i >= span.end()) print = (print ^ static_cast<unsigned char>(text[i])) * 0x100000001b3u;
-    }
+    const std::string_view all = text;
+    const std::uint64_t print = mixed(mixed(0, all.substr(0, span.offset)), all.substr(span.end()));
     std::uint64_t version = *own;
     if (told.version) version = std::max(version, told.print == print ? *told.version : *told.version + 1);
     told = {.version = version, .print = print};

@@ -2,6 +2,7 @@
 
 #include "natkit/engine/edge/media.hpp"
 #include "natkit/sip/registrar.hpp"
+#include "print.hpp"
 
 /// The life of sessions: found, kept for a repeated INVITE, forked beyond the edge, retired for another answer, ended.
 namespace natkit::edge {
@@ -19,9 +20,7 @@ constexpr std::size_t most_parked = 1'000;
 
 /// A call's token, for the memory of those that have ended.
 std::uint64_t print_of(std::string_view call_id, const sip::DialogToken& token) {
-    std::uint64_t hash = sip::FlowHash()(token.caller) * 31 + sip::FlowHash()(token.callee);
-    for (const char c : call_id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-    return hash;
+    return mixed(sip::FlowHash()(token.caller) * 31 + sip::FlowHash()(token.callee), call_id);
 }
 
 }  // namespace

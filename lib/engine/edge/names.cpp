@@ -18,7 +18,7 @@ constexpr std::size_t most_waiting = 512;  ///< messages that wait for them
 /// Whether there may be a name in a c= line: seen without reading the description.
 bool may_name(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find_first_of("\r\n", at), text.size());
+        const std::size_t end = text::line_end(text, at);
         const std::string_view line = text.substr(at, end - at);
         at = end + 1;
         if (!line.starts_with("c=")) continue;
@@ -78,6 +78,11 @@ proxy::FloodLimits Edge::name_limits(const Settings& settings) {
             .source = {.per_second = each / 60, .burst = each},
             .strangers = {.per_second = each / 6, .burst = 10 * each},
             .remembered = 2'000};
+}
+
+/// Whether a description has no name that is to be looked up, as nearly all have none.
+bool Edge::names_known(std::string_view description, Now now) {
+    return media_.names().unknown(description, now.steady).empty();
 }
 
 /// Calls `then` when all names of a description have been looked up, or cannot be: at once where there are none.

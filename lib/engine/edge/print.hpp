@@ -10,10 +10,22 @@ namespace natkit::edge {
 /// The branches of our Vias begin with this.
 inline constexpr std::string_view branch_prefix = "z9hG4bKne";
 
-/// A hash with one more text in it (FNV-1a): of "ab", "c" another one than of "a", "bc".
-[[nodiscard]] constexpr std::uint64_t mixed(std::uint64_t hash, std::string_view text) noexcept {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-    return (hash ^ 0xff) * 0x100000001b3U;
+/// A hash with one more text in it: of "ab", "c" another one than of "a", "bc". No secret, and not for tables that a
+/// stranger fills: texts of the same hash can be found.
+[[nodiscard]] inline std::uint64_t mixed(std::uint64_t hash, std::string_view text) noexcept {
+    constexpr std::uint64_t factor = 0x9e3779b97f4a7c15U;
+    const auto mix = [&hash](std::uint64_t word) {
+        hash = (hash ^ word) * factor;
+        hash ^= hash >> 32;
+    };
+    mix(text.size());
+    while (!text.empty()) {
+        std::uint64_t word = 0;
+        const std::size_t count = text.copy(reinterpret_cast<char*>(&word), sizeof word);
+        mix(word);
+        text.remove_prefix(count);
+    }
+    return hash;
 }
 
 /// A number as sixteen hexadecimal digits.
@@ -22,6 +34,11 @@ inline constexpr std::string_view branch_prefix = "z9hG4bKne";
     std::string text;
     for (unsigned shift = 64; shift > 0; shift -= 4) text += digits[print >> (shift - 4) & 15];
     return text;
+}
+
+/// Whether a text may have come from print_text().
+[[nodiscard]] inline bool is_print_text(std::string_view text) {
+    return text.size() == 16 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 /// The beginning of a keyed hash as such a number.

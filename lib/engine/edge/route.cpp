@@ -9,8 +9,10 @@ namespace {
 
 constexpr std::size_t shortest_token = 32;  ///< no token has fewer letters
 
+}  // namespace
+
 /// All that decides where a request goes: with its Request-URI and routes the flow it came by.
-std::uint64_t fingerprint(const sip::Message& request, const sip::Flow& flow) {
+std::uint64_t Edge::fingerprint(const sip::Message& request, const sip::Flow& flow) {
     std::uint64_t hash = sip::FlowHash()(flow);
     const auto mix = [&hash](std::string_view text) { hash = mixed(hash, text); };
     mix(request.request_uri());
@@ -23,8 +25,6 @@ std::uint64_t fingerprint(const sip::Message& request, const sip::Flow& flow) {
     }
     return hash;
 }
-
-}  // namespace
 
 /// The client of another server that this token of ours leads to.
 std::optional<sip::ClientToken> Edge::client_token(std::string_view user, WallTime now) const {
@@ -54,7 +54,7 @@ void Edge::read_token(const std::string& user, const sip::Message& request, Now 
 }
 
 /// Takes off the routes that name us, up to the next hop that is not ours, and reads their tokens.
-Edge::Stripped Edge::strip_routes(const sip::Message& request, const sip::Flow& flow, Now now) const {
+Edge::Stripped Edge::strip_routes(const sip::Message& request, Now now) const {
     Stripped stripped;
     stripped.uri = request.request_uri();
     const auto routes = request.values(sip::Name::route);
@@ -97,7 +97,6 @@ Edge::Stripped Edge::strip_routes(const sip::Message& request, const sip::Flow& 
     }
     // A token lets one into a dialog that exists, not into a new one.
     if (stripped.token && request.to_tag().empty()) stripped.forged = true;
-    stripped.print = fingerprint(request, flow);
     return stripped;
 }
 

@@ -37,6 +37,9 @@ StreamLimits stream_limits(const config::Limits& limits) {
     return result;
 }
 
+/// Some 300 bytes each.
+constexpr std::size_t remembered_tokens = 256;
+
 Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_since) {
     const crypto::Hmac mac(key);
     constexpr std::string_view purpose = "AES-SIV of flow tokens";
@@ -45,8 +48,10 @@ Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_
     const crypto::Siv cipher(cipher_key);
     return {.random_hex = [] { return crypto::random_hex(8); },
             .mac = mac,
-            .cipher = {.seal = [cipher](auto plain, auto context) { return cipher.seal(plain, context); },
-                       .open = [cipher](auto sealed, auto context) { return cipher.open(sealed, context); }},
+            .cipher =
+                sip::remembering({.seal = [cipher](auto plain, auto context) { return cipher.seal(plain, context); },
+                                  .open = [cipher](auto sealed, auto context) { return cipher.open(sealed, context); }},
+                                 remembered_tokens),
             .hash =
                 [](sip::DigestAlgorithm algorithm, std::string_view text) {
                     return algorithm == sip::DigestAlgorithm::md5 ? crypto::md5_hex(text) : crypto::sha256_hex(text);

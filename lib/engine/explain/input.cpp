@@ -60,7 +60,7 @@ InputKind recognise(std::string_view head) noexcept {
 }
 
 bool starts_message(std::string_view text) noexcept {
-    const std::string_view line = text.substr(0, std::min(text.find_first_of("\r\n"), longest_start_line));
+    const std::string_view line = text.substr(0, std::min(text::line_end(text, 0), longest_start_line));
     if (line.size() >= 11 && text::istarts_with(line, "SIP/2.0 ")) {
         return std::ranges::all_of(line.substr(8, 3), [](char c) { return c >= '0' && c <= '9'; });
     }

@@ -6,6 +6,17 @@
 
 using namespace natkit;
 
+TEST_CASE("line_end: at CR or LF, whichever is first") {
+    CHECK(text::line_end("ab\r\ncd", 0) == 2);
+    CHECK(text::line_end("ab\ncd\r", 0) == 2);
+    CHECK(text::line_end("ab\rcd\n", 0) == 2);
+    CHECK(text::line_end("ab\ncd\r", 3) == 5);
+    CHECK(text::line_end("abcd", 1) == 4);
+    CHECK(text::line_end("ab\n", 3) == 3);
+    CHECK(text::line_end("", 0) == 0);
+    CHECK(text::line_end("ab", 5) == 2);
+}
+
 TEST_CASE("text::printable: untrusted bytes cannot move the cursor or fill the log") {
     CHECK(text::printable("plain 'text'") == "plain 'text'");
     CHECK(text::printable("a\r\nb\x1b[2J\xff") == "a\\x0d\\x0ab\\x1b[2J\\xff");

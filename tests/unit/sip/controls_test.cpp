@@ -55,6 +55,20 @@ TEST_CASE("find_control: what a header section may not hold") {
     }
 }
 
+TEST_CASE("find_control: wherever it stands among others") {
+    for (std::size_t length = 1; length < 40; ++length) {
+        for (std::size_t at = 0; at < length; ++at) {
+            for (const char c : {'\0', '\x01', '\x1f', '\x7f', '\r'}) {
+                std::string message(length, at % 2 == 0 ? 'a' : '\xff');
+                CHECK_FALSE(sip::find_control(message));
+                message[at] = c;
+                const bool leads = c == '\r' && at == 0;  // line ends before a message are none of it
+                CHECK(sip::find_control(message).has_value() != leads);
+            }
+        }
+    }
+}
+
 TEST_CASE("Message: with a control byte there is none to pass on, but one to answer") {
     const std::string bytes =
         "MESSAGE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@h>;tag=1\r\n"

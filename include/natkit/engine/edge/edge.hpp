@@ -254,6 +254,7 @@ class Edge {
     void respond(sip::TransactionId server, int status, std::string bytes, Now now, Output& out);
     void absorb(sip::TransactionOutput& produced, Now now, Output& out);
     [[nodiscard]] std::string tag_of(const sip::Message& request) const;
+    [[nodiscard]] bool has_own_tag(const sip::Message& request) const;
     [[nodiscard]] bool refuse(sip::TransactionId server, const sip::Message& request, int status, std::string bytes,
                               Output& out);
     void keep(std::ptrdiff_t bytes);
@@ -272,7 +273,7 @@ class Edge {
     [[nodiscard]] bool in_own_dialog(const sip::Message& request, const sip::Flow& flow, Now now) const;
     [[nodiscard]] sip::Asker asker_of(const sip::Message& request, const sip::Flow& flow, Now now) const;
     [[nodiscard]] sip::Share share_of(proxy::Sender sender, bool in_dialog) const;
-    [[nodiscard]] bool spoofable(const sip::Flow& flow) const;
+    [[nodiscard]] static bool spoofable(const sip::Flow& flow, proxy::Sender kind);
     void learn_proof(const sip::Message& message, const sip::Flow& flow, Now now);
     [[nodiscard]] bool floods(const sip::Message& request, const sip::Flow& flow, Now now, Output& out);
     /// A BYE that cannot reach the other end ends the call all the same.
@@ -311,7 +312,8 @@ class Edge {
     void remove_identities(sip::Edit& edit, const sip::Message& message, bool from_trusted, bool to_trusted) const;
 
     // route.cpp: where a request goes
-    [[nodiscard]] Stripped strip_routes(const sip::Message& request, const sip::Flow& flow, Now now) const;
+    [[nodiscard]] Stripped strip_routes(const sip::Message& request, Now now) const;
+    [[nodiscard]] static std::uint64_t fingerprint(const sip::Message& request, const sip::Flow& flow);
     void read_token(const std::string& user, const sip::Message& request, Now now, Stripped& stripped) const;
     [[nodiscard]] std::optional<sip::ClientToken> client_token(std::string_view user, WallTime now) const;
     [[nodiscard]] bool looped(const sip::Message& request, const Stripped& stripped) const;
@@ -338,6 +340,7 @@ class Edge {
     [[nodiscard]] bool try_next(sip::TransactionId server, std::size_t branch, Now now, Output& out);
 
     // names.cpp: names in descriptions
+    [[nodiscard]] bool names_known(std::string_view description, Now now);
     void with_names(std::string_view description, const Upstream& from, Now now, Output& out, Continue then);
     [[nodiscard]] bool look_up(const HostName& name, const Upstream& from, Now now, Output& out);
     [[nodiscard]] bool on_name_located(std::uint64_t ticket, const sip::Location& location, Now now, Output& out);
@@ -358,6 +361,7 @@ class Edge {
                                      const Stripped& stripped, std::optional<std::string> body, WallTime now) const;
     [[nodiscard]] std::vector<std::string> record_routes(const sip::Message& request, const sip::Flow& from,
                                                          const sip::Flow& to, WallTime now) const;
+    void take_and_pass_ack(const Parked& parked, const Branch& branch, SessionId session, Now now, Output& out);
     void pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, WallTime now,
                   Output& out) const;
     void branch_failed(sip::TransactionId server, std::size_t branch, int status, std::string bytes, Now now,
