@@ -96,12 +96,13 @@ void write_media_proxy(Writer& out, const MediaProxy& media) {
         out.text("tos", "os-default");
     }
     out.flag("source_port_restriction", media.source_port_restriction);
-    out.text("relay_same_nat", word_of(same_nat_policies, media.relay_same_nat));
+    out.text("relay_same_nat", word_of(same_nat_policies, media.policy.same_nat));
     out.time("timeout", media.timeout);
     out.time("hold_timeout", media.hold_timeout);
     std::vector<std::string> relay_for;
-    for (const IpRange& range : media.relay_for.ranges()) relay_for.push_back(to_string(range));
-    relay_for.insert(relay_for.end(), media.relay_for_domains.begin(), media.relay_for_domains.end());
+    const nat::RelayFor& asked_for = media.policy.relay_for;
+    for (const IpRange& range : asked_for.ranges.ranges()) relay_for.push_back(to_string(range));
+    relay_for.insert(relay_for.end(), asked_for.domains.begin(), asked_for.domains.end());
     out.raw("relay_for", list(relay_for));
     out.raw("dial_for", list(media.dial_for.ranges()));
     out.time("unproven_media", media.unproven_media);

@@ -215,7 +215,7 @@ MediaProxy read_media_proxy(Section section) {
     section.value("ports", media.ports, parse_ports, "write \"FIRST-LAST\", such as \"16384-32767\"");
     read_tos(section, media);
     section.boolean("source_port_restriction", media.source_port_restriction);
-    section.value("relay_same_nat", media.relay_same_nat, word_parser(same_nat_policies, "policy"),
+    section.value("relay_same_nat", media.policy.same_nat, word_parser(same_nat_policies, "policy"),
                   choices(same_nat_policies));
     const auto silence = duration_parser(seconds(1), std::chrono::hours(24 * 7));
     section.value("timeout", media.timeout, silence, write_duration);
@@ -224,9 +224,9 @@ MediaProxy read_media_proxy(Section section) {
     section.list("relay_for", relay_for, parse_relay_for, "write ranges such as \"198.51.100.0/24\" or domains");
     for (const RelayFor& item : relay_for) {
         if (const auto* range = std::get_if<IpRange>(&item)) {
-            media.relay_for.add(*range);
+            media.policy.relay_for.ranges.add(*range);
         } else {
-            media.relay_for_domains.push_back(std::get<std::string>(item));
+            media.policy.relay_for.domains.push_back(std::get<std::string>(item));
         }
     }
     std::vector<IpRange> dial_for;

@@ -90,9 +90,10 @@ Verdict classify_address(const IpAddress& address, const Networks& networks) noe
     return verdict;
 }
 
-Place media_place(const Verdict& party, const IpAddress& sdp_address, const Networks& networks) noexcept {
+Place media_place(Place party, const IpAddress& visible, const IpAddress& sdp_address,
+                  const Networks& networks) noexcept {
     const bool private_media = networks.nated.contains(sdp_address) || networks.lan.contains(sdp_address);
-    return party.place == Place::wan && private_media ? Place::far_end : party.place;
+    return party == Place::wan && private_media && sdp_address != visible ? Place::far_end : party;
 }
 
 }  // namespace natkit::nat

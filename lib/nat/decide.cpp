@@ -1,5 +1,9 @@
 #include "natkit/nat/decide.hpp"
 
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+
 namespace natkit::nat {
 
 const char* to_string(SameNat policy) noexcept {
@@ -49,6 +53,16 @@ const char* why(Reason reason) noexcept {
     return "";
 }
 
+Party party_of(Place place, const IpAddress& visible, const std::optional<IpAddress>& media,
+               const Networks& networks) noexcept {
+    if (!media) return {.place = place, .visible = visible, .family = visible.family()};
+    return {.place = media_place(place, visible, *media, networks), .visible = visible, .family = media->family()};
+}
+
+bool RelayFor::names(std::string_view host) const noexcept {
+    return std::ranges::any_of(domains, [&](const std::string& domain) { return text::iequals(domain, host); });
+}
+
 Decision decide(const Party& a, const Party& b, const Policy& policy, const Networks& networks) {
     Decision decision;
     const auto relay = [&decision](Reason reason) {
@@ -66,7 +80,10 @@ Decision decide(const Party& a, const Party& b, const Policy& policy, const Netw
         relay(Reason::same_nat);
     }
     if (a.family != b.family) relay(Reason::families_differ);
-    if (policy.asked_for) relay(Reason::asked_for);
+    const auto asked_for = [&](const Party& one) {
+        return one.asked_for || policy.relay_for.ranges.contains(one.visible);
+    };
+    if (asked_for(a) || asked_for(b)) relay(Reason::asked_for);
     if (!decision.relay) decision.reasons.push_back(same_nat ? Reason::same_nat_direct : Reason::same_side_direct);
     return decision;
 }

@@ -46,15 +46,13 @@ bool prepare(Options& options) {
     const auto config = tool::load_config(program, options.common);
     if (!config) return false;
     looptrace::Settings& settings = options.settings;
-    settings.rules = {.networks = config->network.lists,
-                      .same_nat = config->media_proxy.relay_same_nat,
-                      .relay_for = config->media_proxy.relay_for};
+    settings.rules = {.networks = config->network.lists, .policy = config->media_proxy.policy};
     settings.format = options.common.format;
     if (settings.format == tool::Format::automatic)
         settings.format = tool::wants_json(settings.format) ? tool::Format::json : tool::Format::text;
     settings.colour = tool::wants_colour();
     settings.show_progress = ::isatty(STDERR_FILENO) != 0 && ::isatty(STDOUT_FILENO) == 0;
-    return tool::apply(program, options.networks, settings.rules.networks, settings.rules.same_nat);
+    return tool::apply(program, options.networks, settings.rules.networks, settings.rules.policy.same_nat);
 }
 
 tool::Exit run(Options& options) {

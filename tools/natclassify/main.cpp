@@ -68,9 +68,8 @@ bool prepare(Options& options) {
     if (!config) return false;
     explain::Rules& rules = options.settings.rules;
     rules.networks = config->network.lists;
-    rules.same_nat = config->media_proxy.relay_same_nat;
-    rules.relay_for = config->media_proxy.relay_for;
-    if (!tool::apply(program, options.networks, rules.networks, rules.same_nat)) return false;
+    rules.policy = config->media_proxy.policy;
+    if (!tool::apply(program, options.networks, rules.networks, rules.policy.same_nat)) return false;
     if (!options.source.empty()) {
         const auto source = Endpoint::parse(options.source, 5060);
         if (!source) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "natkit/base/text.hpp"
+#include "natkit/dialog/stream_kind.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/io/loop.hpp"
 #include "natkit/nat/classify.hpp"
@@ -23,16 +24,6 @@ Result<Endpoint> endpoint_at(const Json& reply, const char* key) {
     if (found == reply.end() || !found->is_string())
         return fail(Errc::bad_input, std::string("the relay's answer has no ") + key);
     return Endpoint::parse(found->get<std::string>());
-}
-
-/// What the relay has to do for a stream: T.120 is told by its format, "m=application 1503 TCP t120".
-relay::Stream kind_of(const sdp::Media& media) {
-    if (media.rtp()) return relay::Stream::rtp;
-    if (!media.tcp()) return relay::Stream::udp;
-    for (const std::string_view format : text::split(media.formats, ' ')) {
-        if (text::iequals(format, "t120")) return relay::Stream::t120;
-    }
-    return relay::Stream::tcp;
 }
 
 std::string branch_of(const sip::Message& message) {
@@ -198,11 +189,8 @@ Json Relay::party_of(const sdp::Document& document, const sdp::Media& media) con
     const auto rtp = document.rtp_endpoint(media);
     Json party = Json::object();
     std::string place = sender_.place;
-    // A party on the WAN that names a private address is behind a NAT for its media.
-    if (place == "wan" && rtp && sender_.source && rtp->address != sender_.source->address &&
-        (networks_.nated.contains(rtp->address) || networks_.lan.contains(rtp->address))) {
-        place = "far-end";
-    }
+    if (const auto known = nat::parse_place(place); known && rtp && sender_.source)
+        place = nat::to_string(nat::media_place(*known, sender_.source->address, rtp->address, networks_));
     if (!place.empty()) party["place"] = place;
     if (rtp && !rtp->address.is_unspecified()) {
         party["endpoint"] = to_string(*rtp);
@@ -241,8 +229,8 @@ Result<Relay::Leg> Relay::open(const sdp::Document& document, const sdp::Media& 
 
 /// RFC 4145 section 4: what the offer leaves open, the answer decides, also for who made the offer.
 void Relay::agree_who_connects(Pair& pair, const sdp::Media& media) {
-    if (!relay::is_tcp(pair.kind)) return;
-    const sdp::Setup said = media.setup.value_or(relay::default_setup(pair.kind, offers_));
+    const auto said = dialog::role_in(media, offers_);
+    if (!said) return;
     pair.setup[side_] = said;
     auto& other = pair.setup[1 - side_];
     if (offers_ || (other && *other != sdp::Setup::actpass)) return;
@@ -312,7 +300,7 @@ Result<std::optional<sdp::MediaTarget>> Relay::target(Stream& stream, const sdp:
     if (media.port_count != 1)
         return fail(Errc::refused,
                     "the relay has one port for each stream, and this one wants " + std::to_string(media.port_count));
-    const relay::Stream kind = kind_of(media);
+    const relay::Stream kind = dialog::kind_of(media);
     if (has_legs(stream.now) && stream.now.kind != kind) {
         const bool kept = stream.agreed && same_legs(*stream.agreed, stream.now);
         if (!kept) {

@@ -100,11 +100,9 @@ struct MediaProxy {
     PortRange ports{.first = 16384, .last = 32767};
     std::optional<std::uint8_t> tos;  ///< the whole TOS byte (DSCP shifted by two); absent: "os-default"
     bool source_port_restriction = true;
-    nat::SameNat relay_same_nat = nat::SameNat::never;
+    nat::Policy policy;  ///< relay_same_nat, relay_for
     Milliseconds timeout = std::chrono::seconds(60);
     Milliseconds hold_timeout = std::chrono::hours(2);
-    RangeSet relay_for;                          ///< the ranges of `relay_for`
-    std::vector<std::string> relay_for_domains;  ///< the domains of `relay_for`, lower case
     RangeSet dial_for;  ///< TCP media: where parties may be connected to though their signalling comes from elsewhere
     Milliseconds unproven_media = std::chrono::seconds(5);  ///< what a stranger's silent endpoint is sent at most
     std::vector<IpAddress> lan_addresses;  ///< bound addresses; a side that is empty: from [sip] listen (apply_host)

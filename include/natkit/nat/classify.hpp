@@ -60,7 +60,9 @@ struct Verdict {
 [[nodiscard]] Verdict classify_address(const IpAddress& address, const Networks& networks) noexcept;
 
 /// Where a party is for one of its media streams: a `wan` party whose SDP names an address in `nated` or `lan` is
-/// behind a NAT for its media, whatever its signalling looked like.
-[[nodiscard]] Place media_place(const Verdict& party, const IpAddress& sdp_address, const Networks& networks) noexcept;
+/// behind a NAT for its media, whatever its signalling looked like; not one that is seen at that very address, for
+/// there is nothing between.
+[[nodiscard]] Place media_place(Place party, const IpAddress& visible, const IpAddress& sdp_address,
+                                const Networks& networks) noexcept;
 
 }  // namespace natkit::nat

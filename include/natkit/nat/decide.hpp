@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,7 +23,7 @@ enum class Reason : std::uint8_t {
     far_end_nat,       ///< one is behind a far-end NAT and the other is not behind the same one
     same_nat,          ///< both behind the same far-end NAT, and `relay_same_nat` wants a proxy there
     families_differ,   ///< one side is IPv4, the other IPv6
-    asked_for,         ///< `relay_for`, or the control socket
+    asked_for,         ///< `relay_for` names one of them, or an operator asks for it
     same_nat_direct,   ///< (no proxy) both behind the same far-end NAT
     same_side_direct,  ///< (no proxy) both on the LAN, or both on the WAN
 };
@@ -43,11 +44,29 @@ struct Party {
     Place place{};
     IpAddress visible;             ///< where its packets are seen to come from
     Family family = Family::ipv4;  ///< of the media address it gave, judged per m= line
+    bool asked_for = false;        ///< its media are relayed in any case: `relay_for` names its domain
+};
+
+/// Where a party is for one of its streams. `media`: the address that its description names for it; nothing: none that
+/// can be known (hold as RFC 2543 had it, a name, a description that has not come yet).
+[[nodiscard]] Party party_of(Place place, const IpAddress& visible, const std::optional<IpAddress>& media,
+                             const Networks& networks) noexcept;
+
+/// `relay_for`: whose calls are relayed in any case.
+struct RelayFor {
+    RangeSet ranges;                   ///< of visible addresses
+    std::vector<std::string> domains;  ///< lower case; of the URIs in From and To
+
+    [[nodiscard]] bool names(std::string_view host) const noexcept;  ///< in any case
+
+    friend bool operator==(const RelayFor&, const RelayFor&) = default;
 };
 
 struct Policy {
     SameNat same_nat = SameNat::never;
-    bool asked_for = false;  ///< by `relay_for` or by an operator
+    RelayFor relay_for = {};
+
+    friend bool operator==(const Policy&, const Policy&) = default;
 };
 
 struct Decision {

@@ -12,6 +12,7 @@
 #include "natkit/nat/classify.hpp"
 #include "natkit/relay/latch.hpp"
 #include "natkit/relay/proof.hpp"
+#include "natkit/relay/stream.hpp"
 #include "natkit/relay/target.hpp"
 #include "natkit/rtp/statistics.hpp"
 #include "natkit/sdp/direction.hpp"
@@ -19,27 +20,6 @@
 /// Legs and joins: who may send to which local port, and where it goes from there. Pure: packets and time come in,
 /// decisions come out. One object serves one thread.
 namespace natkit::relay {
-
-enum class Stream : std::uint8_t {
-    rtp,   ///< RTP and RTCP, on two ports or one
-    udp,   ///< one port, anything (T.38 and others)
-    tcp,   ///< TCP connections (RFC 4145)
-    t120,  ///< the same; without a=setup its offerer listens and its answerer connects, at port 1503
-};
-inline constexpr std::uint16_t t120_port = 1503;
-
-[[nodiscard]] constexpr bool is_tcp(Stream stream) noexcept {
-    return stream == Stream::tcp || stream == Stream::t120;
-}
-
-enum class Component : std::uint8_t {
-    rtp,  ///< also the only port of a `udp` stream and of muxed RTP
-    rtcp,
-};
-
-[[nodiscard]] const char* to_string(Stream stream) noexcept;  ///< "rtp", "udp", "tcp", "t120"
-[[nodiscard]] std::optional<Stream> parse_stream(std::string_view word) noexcept;
-[[nodiscard]] const char* to_string(Component component) noexcept;  ///< "rtp", "rtcp"
 
 /// The neighbour for whom a leg was opened, as signalling describes it.
 struct Party {
@@ -55,12 +35,6 @@ struct Party {
 
     friend bool operator==(const Party&, const Party&) = default;
 };
-
-/// Who connects where SDP does not say. RFC 4145 section 4: the offerer connects, the answerer listens. T.120 knows no
-/// a=setup: the offerer listens, at port 1503.
-[[nodiscard]] constexpr sdp::Setup default_setup(Stream stream, bool offerer) noexcept {
-    return offerer == (stream == Stream::t120) ? sdp::Setup::passive : sdp::Setup::active;
-}
 
 /// The source rule for a place (design: mediarelay, Sources).
 [[nodiscard]] SourcePolicy source_policy(nat::Place place, bool source_port_restriction) noexcept;

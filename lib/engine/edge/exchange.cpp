@@ -83,8 +83,12 @@ void Edge::adopt(Context& context, const Target& target, Now now) {
     const sip::Message& request = context.request;
     const std::string_view method = request.method();
     if (!context.stripped.token || (method != "INVITE" && method != "UPDATE")) return;
-    const EndInfo sender{.flow = context.upstream.flow, .party = context.upstream.party, .tag = request.from_tag()};
-    const EndInfo receiver{.flow = target.flow, .party = target.party, .tag = request.to_tag()};
+    const EndInfo sender{.flow = context.upstream.flow,
+                         .party = context.upstream.party,
+                         .tag = request.from_tag(),
+                         .asked_for = asks_for_relay(request.from())};
+    const EndInfo receiver{
+        .flow = target.flow, .party = target.party, .tag = request.to_tag(), .asked_for = asks_for_relay(request.to())};
     const sip::DialogToken& token = *context.stripped.token;
     const bool to_callee = target.flow == token.callee || sender.flow == token.caller;
     context.dialog = to_callee ? media_.create(std::string(request.call_id()), sender, receiver, now.steady)

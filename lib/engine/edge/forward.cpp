@@ -109,6 +109,14 @@ void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out)
     start_next(server, now, out);
 }
 
+/// Whether [media_proxy] relay_for names the domain of this party.
+bool Edge::asks_for_relay(const Result<sip::NameAddr>& party) const {
+    const nat::RelayFor& relay_for = settings_.media_policy.relay_for;
+    if (relay_for.domains.empty() || !party) return false;
+    const auto uri = sip::Uri::parse(party->uri);
+    return uri && relay_for.names(uri->host);
+}
+
 void Edge::add_branch(Context& context, Target target, Now now) {
     const sip::Message& request = context.request;
     Branch branch;
@@ -125,8 +133,13 @@ void Edge::add_branch(Context& context, Target target, Now now) {
         const EndInfo caller{.flow = context.upstream.flow,
                              .party = context.upstream.party,
                              .tag = request.from_tag(),
-                             .binding = registered == nullptr ? std::string() : registered->id};
-        const EndInfo callee{.flow = target.flow, .party = target.party, .tag = {}, .binding = target.binding};
+                             .binding = registered == nullptr ? std::string() : registered->id,
+                             .asked_for = asks_for_relay(request.from())};
+        const EndInfo callee{.flow = target.flow,
+                             .party = target.party,
+                             .tag = {},
+                             .binding = target.binding,
+                             .asked_for = asks_for_relay(request.to())};
         branch.session = media_.resume(request.call_id(), caller, callee, now.steady);
         if (!branch.session) branch.session = media_.create(std::string(request.call_id()), caller, callee, now.steady);
         media_.set_payer(*branch.session, payer_of(request, context.upstream));

@@ -51,22 +51,19 @@ void Media::set_established(SessionId id, Output& out) {
 // ------------------------------------------------------------------------------------------------------
 
 nat::Party Media::neighbour(const Session& session, End end) const {
-    const EndInfo& info = session.ends[index(end)];
-    const IpAddress& visible = info.flow.remote.address;
-    return {.place = info.party.place, .visible = visible, .family = visible.family()};
+    return speaker(session, end, std::nullopt);
 }
 
 nat::Party Media::speaker(const Session& session, End end, const std::optional<Endpoint>& said) const {
-    nat::Party party = neighbour(session, end);
-    if (!said) return party;
-    party.place = nat::media_place(session.ends[index(end)].party, said->address, settings_.networks);
-    party.family = said->address.family();
+    const EndInfo& info = session.ends[index(end)];
+    nat::Party party = nat::party_of(info.party.place, info.flow.remote.address,
+                                     said ? std::optional(said->address) : std::nullopt, settings_.networks);
+    party.asked_for = info.asked_for;
     return party;
 }
 
 nat::Decision Media::decide_between(const nat::Party& a, const nat::Party& b) const {
-    const bool asked = settings_.relay_for.contains(a.visible) || settings_.relay_for.contains(b.visible);
-    return nat::decide(a, b, {.same_nat = settings_.same_nat, .asked_for = asked}, settings_.networks);
+    return nat::decide(a, b, settings_.media_policy, settings_.networks);
 }
 
 /// Whether it is one of the media addresses of this host. Loopback is everybody's on a host that tries everything by

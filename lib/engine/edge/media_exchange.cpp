@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "natkit/base/text.hpp"
+#include "natkit/dialog/stream_kind.hpp"
 #include "natkit/engine/edge/media.hpp"
 #include "natkit/sdp/rewrite.hpp"
 #include "print.hpp"
@@ -87,7 +88,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         stream.offered_hold = sdp.on_hold(media);
         stream.offered_mux = media.rtcp_mux;
         stream.offered_as = described_in(sdp, media);
-        open_stream(session, i, kind_of(media));
+        open_stream(session, i, dialog::kind_of(media));
         shown[i] = scheme_.offer(stream.pass, from, *said);
         (void)scheme_.prepare(stream.pass);
         note_shown(shown[i]->leg, session, other(from));

@@ -1,4 +1,5 @@
 #include "natkit/base/text.hpp"
+#include "natkit/dialog/stream_kind.hpp"
 #include "natkit/engine/edge/media.hpp"
 #include "natkit/sdp/rewrite.hpp"
 
@@ -7,26 +8,13 @@
 namespace natkit::edge {
 namespace {
 
-/// a=setup, or what its absence means: RFC 4145 section 4; T.120 knows none.
-std::optional<sdp::Setup> role_in(const sdp::Media& media, bool offers) {
-    const relay::Stream kind = Media::kind_of(media);
-    if (!relay::is_tcp(kind)) return std::nullopt;
-    return media.setup.value_or(relay::default_setup(kind, offers));
-}
-
 /// RFC 4145 section 5: `new` is what silence means too; but a T.120 phone that knows no a=setup means nothing by it.
 bool asks_for_new(const sdp::Document& sdp, const sdp::Media& media) {
-    if (media.connection_existing || !relay::is_tcp(Media::kind_of(media))) return false;
+    if (media.connection_existing || !relay::is_tcp(dialog::kind_of(media))) return false;
     return media.setup.has_value() || sdp.attribute(media.line, media.end, "connection") == "new";
 }
 
 }  // namespace
-
-relay::Stream Media::kind_of(const sdp::Media& media) {
-    if (media.t120()) return relay::Stream::t120;
-    if (media.tcp()) return relay::Stream::tcp;
-    return media.rtp() ? relay::Stream::rtp : relay::Stream::udp;
-}
 
 /// A name that nobody knows (multicast DNS) is no endpoint; one that leads nowhere is an error.
 Result<std::optional<Endpoint>> Media::endpoint_in(const sdp::Document& sdp, const sdp::Media& media) const {
@@ -46,7 +34,7 @@ Result<std::optional<Endpoint>> Media::endpoint_in(const sdp::Document& sdp, con
 }
 
 Result<Media::Said> Media::said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) const {
-    Said said{.rtp = {}, .rtcp = {}, .setup = role_in(media, offers), .renew = asks_for_new(sdp, media)};
+    Said said{.rtp = {}, .rtcp = {}, .setup = dialog::role_in(media, offers), .renew = asks_for_new(sdp, media)};
     // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
     if (sdp.zero_address_hold(media)) return said;
     const auto rtp = endpoint_in(sdp, media);
@@ -59,7 +47,7 @@ Result<Media::Said> Media::said_in(const sdp::Document& sdp, const sdp::Media& m
 /// Nothing: the stream may stay as it is.
 Result<std::optional<sdp::MediaTarget>> Media::target(const sdp::Document& sdp, const sdp::Media& media,
                                                       const loop::Shown& shown, bool offers) const {
-    const bool same_role = shown.setup == role_in(media, offers);
+    const bool same_role = shown.setup == dialog::role_in(media, offers);
     sdp::MediaTarget target;
     if (!same_role) target.setup = shown.setup;
     if (shown.leg != 0) {

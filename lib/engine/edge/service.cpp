@@ -96,8 +96,7 @@ Settings to_settings(const config::Config& config) {
     settings.open_registrar = config.registrar.open;
     settings.keeps_open = config.pinger.udp_interval.has_value();
     settings.lan_trusted = config.network.lan_trusted;
-    settings.same_nat = config.media_proxy.relay_same_nat;
-    settings.relay_for = config.media_proxy.relay_for;
+    settings.media_policy = config.media_proxy.policy;
     const auto seconds = [](config::Milliseconds time) {
         return std::chrono::duration_cast<std::chrono::seconds>(time);
     };

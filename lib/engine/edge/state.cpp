@@ -52,6 +52,7 @@ std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered&
     object.text("tag", end.tag);
     if (end.party.claimed) object.text("claimed", to_string(*end.party.claimed));
     if (!end.binding.empty()) object.text("binding", end.binding);
+    if (end.asked_for) object.flag("asked_for", true);
     if (named != end.flow) object.text("token", sip::to_string(named));
     object.raw("told", number_text(told));
     return object.close();
@@ -109,7 +110,8 @@ Result<EndInfo> read_end(const Json& json) {
                              .site = *site,
                              .claimed = claimed ? std::optional(*claimed) : std::nullopt},
                    .tag = text_of(json, "tag"),
-                   .binding = text_of(json, "binding")};
+                   .binding = text_of(json, "binding"),
+                   .asked_for = json.value("asked_for", Json()) == true};
 }
 
 Numbered read_number(const Json& json) {

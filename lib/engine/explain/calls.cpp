@@ -12,6 +12,7 @@ constexpr std::size_t most_calls = 4096;
 constexpr std::size_t most_notes = 64;
 constexpr std::size_t most_bytes = 24 * 1024 * 1024;
 constexpr std::size_t longest_tag = 128;
+constexpr std::size_t longest_host = 253;  // RFC 1035
 constexpr std::size_t most_evidence = 12;
 constexpr std::size_t longest_value = 200;
 constexpr std::int64_t linger_ns = 10'000'000'000;
@@ -67,7 +68,8 @@ std::size_t bytes_of(const std::optional<record::Nat>& nat) {
 
 /// About what a call takes, from above.
 std::size_t bytes_of(const Call& call) {
-    std::size_t bytes = 1024 + call.call_id.size() * 3 + call.descriptions.capacity() * sizeof(DescriptionSeen) +
+    std::size_t bytes = 1024 + call.call_id.size() * 3 + call.hosts[0].size() + call.hosts[1].size() +
+                        call.descriptions.capacity() * sizeof(DescriptionSeen) +
                         call.requests.capacity() * sizeof(RequestSeen) + bytes_of(call.caller) + bytes_of(call.callee);
     for (const DescriptionSeen& one : call.descriptions) {
         bytes += one.streams.capacity() * sizeof(StreamSeen) + one.tag.size();
@@ -116,6 +118,14 @@ const DescriptionSeen* Call::delivered(Side side) const {
     });
 }
 
+std::array<std::string, 2> hosts_of(const sip::Message& message) {
+    const auto host = [](const Result<sip::NameAddr>& address) {
+        const auto uri = address ? sip::Uri::parse(address->uri) : sip::Uri::parse("");
+        return uri ? uri->host.substr(0, longest_host) : std::string();
+    };
+    return {host(message.from()), host(message.to())};
+}
+
 bool Call::several_hops() const {
     const DescriptionSeen* first = written(Side::caller);
     const DescriptionSeen* last = delivered(Side::caller);
@@ -130,6 +140,7 @@ CallTracker::Open* CallTracker::find_or_make(const MessageSeen& seen) {
     if (!starts || id.empty() || id.size() > 1024) return nullptr;
     if (calls_.size() >= most_calls) hand_out(calls_.begin());
     Call call{.call_id = id,
+              .hosts = hosts_of(seen.message),
               .caller_tag = short_tag(seen.message.from_tag()),
               .first_frame = seen.frame,
               .first_ns = seen.time_ns,

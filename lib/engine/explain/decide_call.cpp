@@ -22,13 +22,13 @@ record::Nat nat_of(const IpAddress& address, const nat::Networks& networks) {
             .alg = {}};
 }
 
-nat::Party party(const record::Nat& nat, const StreamSeen* stream, const nat::Networks& networks) {
-    nat::Party party{.place = nat.verdict.place, .visible = nat.received, .family = nat.received.family()};
-    if (stream != nullptr && (stream->rtp || !stream->rejected)) party.family = stream->family;
-    // Who is seen at the very address its SDP names has nothing between, private or not.
-    const bool as_seen = stream != nullptr && stream->rtp && stream->rtp->address == nat.received;
-    if (stream != nullptr && stream->rtp && !as_seen)
-        party.place = nat::media_place(nat.verdict, stream->rtp->address, networks);
+/// `host`: of its URI in From or To.
+nat::Party party(const record::Nat& nat, const std::string& host, const StreamSeen* stream, const Rules& rules) {
+    const bool named = stream != nullptr && stream->rtp;
+    nat::Party party = nat::party_of(nat.verdict.place, nat.received,
+                                     named ? std::optional(stream->rtp->address) : std::nullopt, rules.networks);
+    if (stream != nullptr && !stream->rejected) party.family = stream->family;  // of a name, too
+    party.asked_for = rules.policy.relay_for.names(host);
     return party;
 }
 
@@ -58,8 +58,10 @@ std::optional<record::Decision> decide_call(const Call& call, const Rules& rules
         if (!result.a && one.writer == Side::callee) result.a = nat_of(one.destination.address, rules.networks);
     }
     if (!result.a || !result.b) return std::nullopt;
-    const bool asked = rules.relay_for.contains(result.a->received) || rules.relay_for.contains(result.b->received);
-    const nat::Policy policy{.same_nat = rules.same_nat, .asked_for = asked};
+    const auto decide = [&](const StreamSeen* a, const StreamSeen* b) {
+        return nat::decide(party(*result.a, call.hosts[0], a, rules), party(*result.b, call.hosts[1], b, rules),
+                           rules.policy, rules.networks);
+    };
     const DescriptionSeen* offer = call.written(Side::caller);
     const DescriptionSeen* answer = call.written(Side::callee);
     const std::size_t streams =
@@ -73,8 +75,7 @@ std::optional<record::Decision> decide_call(const Call& call, const Rules& rules
         record::StreamDecision one{.kind = known->kind};
         if (a.written != nullptr) one.a = a.written->rtp;
         if (b.written != nullptr) one.b = b.written->rtp;
-        one.decision = nat::decide(party(*result.a, a.written, rules.networks),
-                                   party(*result.b, b.written, rules.networks), policy, rules.networks);
+        one.decision = decide(a.written, b.written);
         if (call.several_hops()) {
             const bool seen = (a.written != nullptr && a.delivered != nullptr && a.written->rtp != a.delivered->rtp) ||
                               (b.written != nullptr && b.delivered != nullptr && b.written->rtp != b.delivered->rtp);
@@ -84,10 +85,7 @@ std::optional<record::Decision> decide_call(const Call& call, const Rules& rules
         merge(result.decision, one.decision);
         result.streams.push_back(std::move(one));
     }
-    if (result.streams.empty()) {
-        result.decision = nat::decide(party(*result.a, nullptr, rules.networks),
-                                      party(*result.b, nullptr, rules.networks), policy, rules.networks);
-    }
+    if (result.streams.empty()) result.decision = decide(nullptr, nullptr);
     return result;
 }
 
@@ -98,9 +96,8 @@ record::Decision decide_pair(const IpAddress& a, const IpAddress& b, const Rules
                             .b = nat_of(b, rules.networks),
                             .streams = {},
                             .relay_seen = {}};
-    const bool asked = rules.relay_for.contains(a) || rules.relay_for.contains(b);
-    result.decision = nat::decide(party(*result.a, nullptr, rules.networks), party(*result.b, nullptr, rules.networks),
-                                  {.same_nat = rules.same_nat, .asked_for = asked}, rules.networks);
+    result.decision = nat::decide(party(*result.a, {}, nullptr, rules), party(*result.b, {}, nullptr, rules),
+                                  rules.policy, rules.networks);
     return result;
 }
 

@@ -85,7 +85,8 @@ void HopTracker::on_request(CallSeen& call, const MessageSeen& seen, const std::
         call.open = {.call_id = std::string(seen.message.call_id()),
                      .first_ns = seen.time_ns,
                      .last_ns = seen.time_ns,
-                     .hops = {}};
+                     .hops = {},
+                     .hosts = hosts_of(seen.message)};
         call.open_key = key;
     }
     call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);

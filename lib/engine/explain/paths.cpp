@@ -16,7 +16,8 @@ struct Chain {
     std::vector<std::string> call_ids;
     std::vector<const Hop*> hops;
     std::int64_t first_ns = 0, last_ns = 0;
-    bool pass = false;  ///< see Exchange
+    std::array<std::string, 2> hosts;  ///< see Exchange
+    bool pass = false;                 ///< likewise
 };
 
 /// The ways an INVITE took: each ends where nobody sent it on. Of a fork only branches that were answered count.
@@ -44,6 +45,7 @@ std::vector<Chain> chains_of(const Exchange& exchange) {
                 .hops = {},
                 .first_ns = exchange.first_ns,
                 .last_ns = exchange.last_ns,
+                .hosts = exchange.hosts,
                 .pass = exchange.pass},
                chains);
     }
@@ -161,15 +163,8 @@ std::optional<MediaPath> Analysis::run() {
     return path_;
 }
 
-/// A party seen at the very address that its description names has nothing between.
 nat::Party Analysis::end(const IpAddress& visible, nat::Place place, const std::optional<Endpoint>& media) const {
-    nat::Party party{.place = place, .visible = visible, .family = visible.family()};
-    if (!media) return party;
-    party.family = media->address.family();
-    if (place == nat::Place::wan && media->address != visible)
-        party.place =
-            nat::media_place(nat::classify_address(visible, rules_.networks), media->address, rules_.networks);
-    return party;
+    return nat::party_of(place, visible, media ? std::optional(media->address) : std::nullopt, rules_.networks);
 }
 
 void Analysis::add_nodes() {
@@ -202,8 +197,10 @@ void Analysis::add_nodes() {
 /// A host of the path as the scheme sees a neighbour.
 nat::Party Analysis::neighbour(std::size_t node) const {
     const PathNode& one = path_.nodes[node];
-    if (one.media) return end(one.addresses.front(), one.place, one.media);
-    return {.place = one.place, .visible = one.addresses.front(), .family = one.addresses.front().family()};
+    nat::Party party = end(one.addresses.front(), one.place, one.media);
+    if (node == 0) party.asked_for = rules_.policy.relay_for.names(chain_.hosts[0]);
+    if (node + 1 == path_.nodes.size()) party.asked_for = rules_.policy.relay_for.names(chain_.hosts[1]);
+    return party;
 }
 
 void Analysis::ask_scheme() {
@@ -226,8 +223,7 @@ void Analysis::ask_scheme() {
 /// The same offer and answer through the scheme: which legs of this host's passes stay joined.
 void Analysis::simulate(const std::vector<std::size_t>& passes) {
     loop::Scheme scheme([&](const nat::Party& a, const nat::Party& b) {
-        const bool asked = rules_.relay_for.contains(a.visible) || rules_.relay_for.contains(b.visible);
-        return nat::decide(a, b, {.same_nat = rules_.same_nat, .asked_for = asked}, rules_.networks).relay;
+        return nat::decide(a, b, rules_.policy, rules_.networks).relay;
     });
     std::vector<loop::PassId> ids;
     std::vector<loop::Shown> shown;

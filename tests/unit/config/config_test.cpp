@@ -72,9 +72,9 @@ metrics = ""
     CHECK(c.registrar.users == "/etc/natkit/users.htdigest");
     CHECK(c.registrar.state == "/etc/natkit/db/state.db");
     CHECK(c.media_proxy.tos == std::uint8_t{184});
-    CHECK(c.media_proxy.relay_same_nat == nat::SameNat::nat_sites);
-    CHECK(c.media_proxy.relay_for.ranges().size() == 1);
-    CHECK(c.media_proxy.relay_for_domains == std::vector<std::string>{"conf.example.com"});
+    CHECK(c.media_proxy.policy.same_nat == nat::SameNat::nat_sites);
+    CHECK(c.media_proxy.policy.relay_for.ranges.ranges().size() == 1);
+    CHECK(c.media_proxy.policy.relay_for.domains == std::vector<std::string>{"conf.example.com"});
     CHECK_FALSE(c.pinger.udp_interval);
     CHECK_FALSE(c.control.metrics);
     const auto trunk = std::ranges::find(c.sip.routes, "carrier.example", &config::Route::domain);

@@ -98,10 +98,15 @@ TEST_CASE("nat::site_of: a multihomed NAT is one site") {
 }
 
 TEST_CASE("nat::media_place: a public party with a private SDP address is behind a NAT for its media") {
-    const nat::Verdict wan = nat::classify_address(ip("203.0.113.9"), networks);
-    const nat::Verdict lan = nat::classify_address(ip("192.168.10.9"), networks);
-    CHECK(nat::media_place(wan, ip("203.0.113.9"), networks) == Place::wan);
-    CHECK(nat::media_place(wan, ip("10.0.0.9"), networks) == Place::far_end);
-    CHECK(nat::media_place(wan, ip("192.168.10.9"), networks) == Place::far_end);
-    CHECK(nat::media_place(lan, ip("192.168.10.9"), networks) == Place::lan);
+    const auto place = [&](const char* visible, const char* media) {
+        return nat::media_place(nat::classify_address(ip(visible), networks).place, ip(visible), ip(media), networks);
+    };
+    CHECK(place("203.0.113.9", "203.0.113.9") == Place::wan);
+    CHECK(place("203.0.113.9", "203.0.113.10") == Place::wan);
+    CHECK(place("203.0.113.9", "10.0.0.9") == Place::far_end);
+    CHECK(place("203.0.113.9", "192.168.10.9") == Place::far_end);
+    CHECK(place("10.0.0.9", "10.0.0.9") == Place::wan);  // seen as it says: there is nothing between
+    CHECK(place("10.0.0.9", "10.0.0.8") == Place::far_end);
+    CHECK(place("192.168.10.9", "192.168.10.9") == Place::lan);
+    CHECK(place("192.168.10.9", "10.0.0.9") == Place::lan);
 }

@@ -350,6 +350,7 @@ class Edge {
     // forward.cpp: requests on their way out
     void forward(sip::TransactionId server, Route route, Now now, Output& out);
     void start_next(sip::TransactionId server, Now now, Output& out);
+    [[nodiscard]] bool asks_for_relay(const Result<sip::NameAddr>& party) const;
     void add_branch(Context& context, Target target, Now now);
     void start_branch(sip::TransactionId server, std::size_t branch, Now now, Output& out);
     void refuse_branch(sip::TransactionId server, std::size_t branch, int status, Now now, Output& out,

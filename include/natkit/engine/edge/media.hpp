@@ -60,8 +60,6 @@ class Media {
 
     explicit Media(const Settings& settings);
 
-    [[nodiscard]] static relay::Stream kind_of(const sdp::Media& media);
-
     [[nodiscard]] SessionId create(std::string call_id, EndInfo caller, EndInfo callee, Instant now);
     /// The session of a dialog, whichever end speaks; `to_tag` may be unknown to us yet.
     /// A call that comes through the edge twice (by another server) has two sessions of the same tags: `flows`, the

@@ -81,7 +81,8 @@ struct EndInfo {
     sip::Flow flow;
     nat::Verdict party;
     std::string tag;
-    std::string binding{};  ///< the id of its registration, where it has one: its flow follows that
+    std::string binding{};   ///< the id of its registration, where it has one: its flow follows that
+    bool asked_for = false;  ///< [media_proxy] relay_for names its domain
 };
 /// The number in the o= line of what one end is sent (RFC 3264 section 8): raised whenever anything else differs.
 struct Numbered {

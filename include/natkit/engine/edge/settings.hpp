@@ -60,8 +60,7 @@ struct Settings {
     bool lan_trusted = true;                  ///< false: being on the LAN grants nothing (a single interface)
     bool keeps_open = false;                  ///< clients over UDP behind NATs are pinged
     std::shared_ptr<const sip::Users> users;  ///< passwords; null: none are kept
-    nat::SameNat same_nat = nat::SameNat::never;
-    RangeSet relay_for;  ///< parties whose calls are relayed in any case
+    nat::Policy media_policy;                 ///< which calls are relayed
     sip::Registrar::Limits registrar;
     std::chrono::seconds max_dialog{12 * 3600};
     std::size_t most_streams = 16;  ///< of a session description

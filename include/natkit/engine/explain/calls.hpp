@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -62,6 +63,7 @@ struct RequestSeen {
 
 struct Call {
     std::string call_id;
+    std::array<std::string, 2> hosts;  ///< of the URIs of caller and callee, as the first message names them
     std::string caller_tag;
     std::string callee_tag;  ///< of the first 2xx to the INVITE: the branch of a fork that answered
     std::uint64_t first_frame = 0;
@@ -97,6 +99,9 @@ struct MessageSeen {
     std::int64_t time_ns = 0;
     bool copy = false;  ///< the same packet on the other side of a NAT: only tells more about who sent it
 };
+
+/// The hosts of the URIs in From and To, in that order; empty where there is none that can be read.
+[[nodiscard]] std::array<std::string, 2> hosts_of(const sip::Message& message);
 
 /// Gathers messages into calls (dialogs by INVITE with SDP). Bounded: at most 4096 calls are open, and they hold 24 MB
 /// at most; one that ended more than 10 s ago, or the oldest, is handed out to make room.

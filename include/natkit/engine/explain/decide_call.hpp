@@ -10,8 +10,7 @@ namespace natkit::explain {
 /// The lists and policies that decide: [network] and [media_proxy] of natkit.toml.
 struct Rules {
     nat::Networks networks;
-    nat::SameNat same_nat = nat::SameNat::never;
-    RangeSet relay_for = {};
+    nat::Policy policy = {};
 };
 
 /// Whether a call needed a media proxy, and whether its session descriptions show one. Nothing when only one party is

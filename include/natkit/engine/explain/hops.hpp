@@ -26,7 +26,8 @@ struct Hop {
 struct Exchange {
     std::string call_id;
     std::int64_t first_ns = 0, last_ns = 0;
-    std::vector<Hop> hops;  ///< at most 64
+    std::vector<Hop> hops;                  ///< at most 64
+    std::array<std::string, 2> hosts = {};  ///< of the URIs of caller and callee
     bool pass = false;  ///< one pass through an edge, as that tells it: the same call's others are told apart from it
 
     [[nodiscard]] bool answered() const;
