@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "natkit/engine/explain/decide_call.hpp"
+
 using namespace natkit;
 using namespace natkit::explain;
 
@@ -138,6 +140,18 @@ TEST_CASE("explain::Call: of a fork the branch that answered counts") {
     CHECK(call.delivered(Side::callee)->streams == call.written(Side::callee)->streams);
     CHECK(call.callee_source == *Endpoint::parse(y));
     CHECK(call.several_hops());
+}
+
+TEST_CASE("decide_call: relay_for names the domain of a call") {
+    Wire wire;
+    wire.message(caller, x, "INVITE sip:b@x SIP/2.0", 1, {}, "1 INVITE", description("203.0.113.9"));
+    wire.message(x, caller, "SIP/2.0 200 OK", 1, "b", "1 INVITE", description("203.0.113.20"));
+    const Call& call = wire.only_call();
+    CHECK(call.hosts == std::array<std::string, 2>{"x", "x"});
+    Rules rules{.networks = networks};
+    CHECK_FALSE(decide_call(call, rules)->decision.relay);
+    rules.policy.relay_for.domains = {"x"};
+    CHECK(decide_call(call, rules)->decision.reasons == std::vector{nat::Reason::asked_for});
 }
 
 TEST_CASE("explain::CallTracker: bounded by what the calls hold, not by their number alone") {
