@@ -1,8 +1,6 @@
 #include "natkit/sip/flow.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <memory>
 #include <vector>
 
 #include "natkit/base/text.hpp"
@@ -184,62 +182,6 @@ Result<Token> or_refused(const std::optional<Token>& token) {
 }
 
 }  // namespace
-
-namespace {
-
-/// What was sealed or opened, each in the one place that its hash gives it: a newer one takes that.
-class SealedMemory {
-  public:
-    explicit SealedMemory(std::size_t places) : places_(places) {}
-
-    [[nodiscard]] const Bytes* find(std::string_view key) const {
-        const Known& known = places_[place_of(key)];
-        return known.key == key ? &known.plain : nullptr;
-    }
-    void note(std::string_view key, std::span<const std::uint8_t> plain) {
-        Known& known = places_[place_of(key)];
-        known.key = key;
-        known.plain.assign(plain.begin(), plain.end());
-    }
-    /// Of two texts, so that neither can be taken for part of the other. Valid until the next one.
-    [[nodiscard]] std::string_view key_of(std::span<const std::uint8_t> sealed, std::span<const std::uint8_t> context) {
-        key_.assign(1, static_cast<char>(sealed.size() & 255));
-        key_.append(sealed.begin(), sealed.end());
-        return key_.append(context.begin(), context.end());
-    }
-
-  private:
-    struct Known {
-        std::string key;  ///< empty: nothing yet
-        Bytes plain;
-    };
-
-    [[nodiscard]] std::size_t place_of(std::string_view key) const {
-        return std::hash<std::string_view>()(key) % places_.size();
-    }
-
-    std::vector<Known> places_;
-    std::string key_;
-};
-
-}  // namespace
-
-Cipher remembering(Cipher cipher, std::size_t most) {
-    const auto memory = std::make_shared<SealedMemory>(most);
-    return {.seal =
-                [memory, seal = std::move(cipher.seal)](auto plain, auto context) {
-                    Bytes sealed = seal(plain, context);
-                    memory->note(memory->key_of(sealed, context), plain);
-                    return sealed;
-                },
-            .open = [memory, open = std::move(cipher.open)](auto sealed, auto context) -> std::optional<Bytes> {
-                const std::string_view key = memory->key_of(sealed, context);
-                if (const Bytes* known = memory->find(key)) return *known;
-                auto plain = open(sealed, context);
-                if (plain) memory->note(key, *plain);
-                return plain;
-            }};
-}
 
 std::string to_string(const Flow& flow) {
     std::string text =

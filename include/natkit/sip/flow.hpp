@@ -48,10 +48,6 @@ struct Cipher {
         open;
 };
 
-/// The same cipher, which knows at once what it has sealed or opened lately, at most so many texts (more than none): a
-/// dialog's token comes back with each of its requests, and is read more than once with each.
-[[nodiscard]] Cipher remembering(Cipher cipher, std::size_t most);
-
 /// The two flows of a dialog: carried in the user part of our Record-Route URIs, so that requests inside the dialog
 /// reach the very flow they came from, also after a restart (RFC 5626 section 5.3).
 struct DialogToken {

@@ -5,6 +5,7 @@
 
 #include "natkit/config/users.hpp"
 #include "natkit/crypto/crypto.hpp"
+#include "natkit/crypto/sealed_memory.hpp"
 #include "natkit/io/host.hpp"
 #include "service_impl.hpp"
 
@@ -28,6 +29,26 @@ proxy::Rate rate(unsigned per_second) {
     return {.per_second = static_cast<double>(per_second), .burst = 2.0 * per_second};
 }
 
+constexpr std::size_t remembered_tokens = 256;  ///< some 300 bytes each
+
+sip::Cipher cipher_with(std::span<const std::uint8_t, 32> key) {
+    const crypto::Siv siv(key);
+    const auto memory = std::make_shared<crypto::SealedMemory>(remembered_tokens);
+    return {.seal =
+                [siv, memory](auto plain, auto context) {
+                    auto sealed = siv.seal(plain, context);
+                    memory->note(sealed, context, plain);
+                    return sealed;
+                },
+            .open =
+                [siv, memory](auto sealed, auto context) {
+                    if (auto known = memory->find(sealed, context)) return known;
+                    auto plain = siv.open(sealed, context);
+                    if (plain) memory->note(sealed, context, *plain);
+                    return plain;
+                }};
+}
+
 }  // namespace
 
 StreamLimits stream_limits(const config::Limits& limits) {
@@ -37,21 +58,14 @@ StreamLimits stream_limits(const config::Limits& limits) {
     return result;
 }
 
-/// Some 300 bytes each.
-constexpr std::size_t remembered_tokens = 256;
-
 Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_since) {
     const crypto::Hmac mac(key);
     constexpr std::string_view purpose = "AES-SIV of flow tokens";
     const auto cipher_key =
         mac(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()));
-    const crypto::Siv cipher(cipher_key);
     return {.random_hex = [] { return crypto::random_hex(8); },
             .mac = mac,
-            .cipher =
-                sip::remembering({.seal = [cipher](auto plain, auto context) { return cipher.seal(plain, context); },
-                                  .open = [cipher](auto sealed, auto context) { return cipher.open(sealed, context); }},
-                                 remembered_tokens),
+            .cipher = cipher_with(cipher_key),
             .hash =
                 [](sip::DigestAlgorithm algorithm, std::string_view text) {
                     return algorithm == sip::DigestAlgorithm::md5 ? crypto::md5_hex(text) : crypto::sha256_hex(text);

@@ -97,30 +97,6 @@ TEST_CASE("DialogToken: only what we made, for this Call-ID, with this key") {
     }
 }
 
-TEST_CASE("remembering: what was sealed or opened lately needs no work, and nothing else is let through") {
-    std::size_t opened = 0;
-    Cipher counted = fake_cipher(1);
-    counted.open = [&opened, open = counted.open](auto sealed, auto context) {
-        ++opened;
-        return open(sealed, context);
-    };
-    const Cipher cipher = remembering(counted, 1);
-    const Flow end = flow("udp:192.0.2.1:5060-192.0.2.9:40001");
-    const DialogToken token{.caller = end, .callee = end};
-    const std::string text = encode(token, "call-1", cipher);
-    CHECK(text == encode(token, "call-1", fake_cipher(1)));
-    for (int i = 0; i < 3; ++i) CHECK(decode_dialog_token(text, "call-1", cipher).value() == token);
-    CHECK(opened == 0);
-    for (int i = 0; i < 2; ++i) CHECK_FALSE(decode_dialog_token(text, "call-2", cipher).has_value());
-    CHECK(opened == 2);  // what is refused is not remembered
-    const std::string other = encode(token, "call-3", fake_cipher(1));
-    for (int i = 0; i < 2; ++i) CHECK(decode_dialog_token(other, "call-3", cipher).has_value());
-    CHECK(opened == 3);
-    (void)encode(token, "call-4", cipher);
-    CHECK(decode_dialog_token(text, "call-1", cipher).value() == token);
-    CHECK(opened == 4);  // others were newer
-}
-
 TEST_CASE("ClientToken: the same text each time, and no dialog's token") {
     const ClientToken token{.binding = 0x0123456789abcdef, .server = IpAddress::parse("2001:db8::50").value()};
     const std::string text = encode(token, fake_cipher(1));
