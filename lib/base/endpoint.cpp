@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "natkit/base/hash.hpp"
 #include "natkit/base/text.hpp"
 
 namespace natkit {
@@ -41,8 +42,8 @@ char* write(char* out, const Endpoint& endpoint) noexcept {
 }
 
 std::size_t EndpointHash::operator()(const Endpoint& endpoint) const noexcept {
-    std::uint64_t hash = 0xcbf29ce484222325u ^ endpoint.port;
-    for (const std::uint8_t byte : endpoint.address.bytes()) hash = (hash ^ byte) * 0x100000001b3u;
+    std::uint64_t hash = hash::fnv_basis ^ endpoint.port;
+    for (const std::uint8_t byte : endpoint.address.bytes()) hash = hash::fnv(hash, byte);
     return static_cast<std::size_t>(hash ^ hash >> 32);
 }
 

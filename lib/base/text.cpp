@@ -80,15 +80,38 @@ std::optional<std::uint64_t> parse_number(std::string_view digits, std::uint64_t
     return value;
 }
 
+std::string hex(std::span<const std::uint8_t> bytes) {
+    std::string text;
+    text.reserve(2 * bytes.size());
+    for (const std::uint8_t byte : bytes) text += {hex_digits[byte >> 4], hex_digits[byte & 15]};
+    return text;
+}
+
+std::string hex(std::uint64_t number, std::size_t width) {
+    std::string text(width, '0');
+    for (std::size_t i = width; i-- > 0; number >>= 4) text[i] = hex_digits[number & 15];
+    return text;
+}
+
+std::optional<std::uint64_t> parse_hex(std::string_view digits) noexcept {
+    if (digits.empty() || digits.size() > 16) return std::nullopt;
+    std::uint64_t number = 0;
+    for (const char c : digits) {
+        const std::size_t digit = hex_digits.find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        number = number << 4 | digit;
+    }
+    return number;
+}
+
 std::string printable(std::string_view bytes, std::size_t limit) {
-    constexpr std::string_view hex = "0123456789abcdef";
     std::string text;
     for (const char c : bytes.substr(0, limit)) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte >= 0x20 && byte < 0x7f) {
             text += c;
         } else {
-            text += {'\\', 'x', hex[byte >> 4], hex[byte & 15]};
+            text += {'\\', 'x', hex_digits[byte >> 4], hex_digits[byte & 15]};
         }
     }
     if (bytes.size() > limit) text += "…";

@@ -6,14 +6,13 @@ namespace {
 
 /// A TOML basic string.
 std::string quote(std::string_view text) {
-    constexpr std::string_view hex = "0123456789abcdef";
     std::string result = "\"";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\') {
             result += {'\\', c};
         } else if (byte < 0x20 || byte == 0x7f) {
-            result += {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
+            result += {'\\', 'u', '0', '0', text::hex_digits[byte >> 4], text::hex_digits[byte & 15]};
         } else {
             result += c;
         }

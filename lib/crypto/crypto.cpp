@@ -10,22 +10,16 @@
 #include <cstdlib>
 #include <vector>
 
+#include "natkit/base/text.hpp"
+
 namespace natkit::crypto {
 namespace {
-
-std::string hex(std::span<const std::uint8_t> bytes) {
-    constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(2 * bytes.size());
-    for (const std::uint8_t byte : bytes) text += {digits[byte >> 4], digits[byte & 15]};
-    return text;
-}
 
 std::string digest(const EVP_MD* kind, std::string_view text) {
     std::array<std::uint8_t, EVP_MAX_MD_SIZE> code{};
     unsigned size = 0;
     if (EVP_Digest(text.data(), text.size(), code.data(), &size, kind, nullptr) != 1) std::abort();
-    return hex(std::span(code).first(size));
+    return text::hex(std::span(code).first(size));
 }
 
 }  // namespace
@@ -138,7 +132,7 @@ void random_bytes(std::span<std::uint8_t> out) {
 std::string random_hex(std::size_t bytes) {
     std::vector<std::uint8_t> raw(bytes);
     random_bytes(raw);
-    return hex(raw);
+    return text::hex(raw);
 }
 
 }  // namespace natkit::crypto

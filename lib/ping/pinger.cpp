@@ -17,13 +17,6 @@ constexpr Duration busy_retry = std::chrono::milliseconds(50);
 constexpr unsigned busy_retries = 20;  ///< for a second; the next moment is not far then
 constexpr std::string_view crlf_ping = "\r\n\r\n";
 
-std::string hex(std::uint64_t value) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text(16, '0');
-    for (std::size_t i = 16; i-- > 0; value >>= 4) text[i] = digits[value & 15];
-    return text;
-}
-
 std::uint64_t scramble(std::uint64_t secret, std::uint64_t hash, std::uint64_t round) {
     std::array<char, 24> bytes{};
     for (std::size_t i = 0; i < 8; ++i) {
@@ -251,7 +244,7 @@ std::vector<Event> Pinger::on_sent(const ClientId& id, SendOutcome outcome, std:
 
 std::string Pinger::branch_of(const State& state) const {
     const std::uint64_t hash = stable_hash(state.client.id);
-    return std::string(branch_prefix) + hex(hash) + "-" + hex(scramble(secret_, hash, state.round));
+    return std::string(branch_prefix) + text::hex(hash, 16) + "-" + text::hex(scramble(secret_, hash, state.round), 16);
 }
 
 std::vector<Event> Pinger::on_answer(std::string_view branch, const Endpoint& source) {
@@ -261,13 +254,9 @@ std::vector<Event> Pinger::on_answer(std::string_view branch, const Endpoint& so
         return events;
     };
     if (!branch.starts_with(branch_prefix) || branch.size() != branch_prefix.size() + 33) return stranger();
-    std::uint64_t hash = 0;
-    for (const char c : branch.substr(branch_prefix.size(), 16)) {
-        const bool digit = c >= '0' && c <= '9';
-        if (!digit && (c < 'a' || c > 'f')) return stranger();
-        hash = hash << 4 | static_cast<std::uint64_t>(digit ? c - '0' : c - 'a' + 10);
-    }
-    const auto id = by_hash_.find(hash);
+    const auto hash = text::parse_hex(branch.substr(branch_prefix.size(), 16));
+    if (!hash) return stranger();
+    const auto id = by_hash_.find(*hash);
     if (id == by_hash_.end()) return stranger();
     const auto found = states_.find(id->second);
     if (found == states_.end() || found->second.client.remote != source || branch_of(found->second) != branch) {
@@ -285,7 +274,7 @@ std::string Pinger::options_request(const State& state) const {
     const Client& client = state.client;
     const std::string local = natkit::to_string(client.local);
     const std::string remote = natkit::to_string(client.remote);
-    const std::string mark = hex(scramble(secret_, stable_hash(client.id), 0));
+    const std::string mark = text::hex(scramble(secret_, stable_hash(client.id), 0), 16);
     const std::string round = std::to_string(state.round % 0x7fffffff);
     std::string text = "OPTIONS sip:" + remote + " SIP/2.0\r\n";
     text += "Via: SIP/2.0/UDP " + local + ";branch=" + branch_of(state) + ";rport\r\n";

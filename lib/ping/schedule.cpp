@@ -2,22 +2,12 @@
 
 #include <algorithm>
 
+#include "natkit/base/hash.hpp"
+
 namespace natkit::ping {
-namespace {
-
-/// splitmix64's last step: every input bit reaches every output bit.
-std::uint64_t mix(std::uint64_t x) noexcept {
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-    return x ^ (x >> 31);
-}
-
-}  // namespace
 
 std::uint64_t stable_hash(std::string_view text) noexcept {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    return mix(hash);
+    return hash::mix(hash::fnv(hash::fnv_basis, text));
 }
 
 Grid::Grid(Duration interval) noexcept
@@ -27,7 +17,7 @@ Grid::Grid(Duration interval) noexcept
 
 Instant Grid::moment(std::uint64_t client_hash, std::int64_t round) const noexcept {
     const auto offset = static_cast<std::int64_t>(client_hash % static_cast<std::uint64_t>(period_.count()));
-    const std::uint64_t random = mix(client_hash + static_cast<std::uint64_t>(round) * 0x9e3779b97f4a7c15ULL);
+    const std::uint64_t random = hash::mix(client_hash + static_cast<std::uint64_t>(round) * hash::golden);
     const auto jitter = static_cast<std::int64_t>(random % static_cast<std::uint64_t>(jitter_.count() + 1));
     return Instant(period_ * round + Duration(offset + jitter));
 }

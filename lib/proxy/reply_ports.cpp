@@ -12,12 +12,6 @@ constexpr unsigned misses_of_proved = 2;
 
 }  // namespace
 
-std::size_t ReplyPorts::Hash::operator()(const Endpoint& endpoint) const noexcept {
-    std::size_t hash = endpoint.port;
-    for (const std::uint8_t byte : endpoint.address.bytes()) hash = (hash ^ byte) * 0x100000001b3u;
-    return hash;
-}
-
 ReplyPorts::Where ReplyPorts::on_request(const Endpoint& source, std::uint16_t via_port, std::uint64_t request,
                                          Instant now) {
     const Endpoint listening{.address = source.address, .port = via_port};

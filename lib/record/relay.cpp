@@ -159,7 +159,7 @@ Json to_json(const Leg& leg) {
     if (!leg.call_id.empty()) record["call_id"] = leg.call_id;
     record["state"] = to_string(leg.state);
     record["stream"] = relay::to_string(leg.stream);
-    record["side"] = relay::to_string(leg.side);
+    record["side"] = to_string(leg.side);
     record["family"] = natkit::to_string(leg.bound.address.family());
     record["local"] = natkit::to_string(leg.local(Component::rtp));
     if (leg.has_rtcp()) record["rtcp"] = natkit::to_string(leg.local(Component::rtcp));

@@ -51,7 +51,7 @@ std::string journal_text(const Leg& leg) {
     if (!leg.call_id.empty()) record.text("call_id", leg.call_id);
     record.text("state", to_string(leg.state));
     record.text("stream", relay::to_string(leg.stream));
-    record.text("side", relay::to_string(leg.side));
+    record.text("side", to_string(leg.side));
     record.text("family", natkit::to_string(leg.bound.address.family()));
     record.text("local", leg.local(Component::rtp));
     if (leg.has_rtcp()) record.text("rtcp", leg.local(Component::rtcp));

@@ -28,10 +28,6 @@ const char* why_not(const Endpoint& target, nat::Place place, Side side, const S
 
 }  // namespace
 
-const char* to_string(Side side) noexcept {
-    return side == Side::lan ? "lan" : "wan";
-}
-
 Result<void> check_target(const Endpoint& target, nat::Place place, Side side, const Surroundings& surroundings) {
     if (const char* reason = why_not(target, place, side, surroundings)) {
         return fail(Errc::refused, "nothing is relayed to " + to_string(target) + ": it is " + reason);

@@ -8,26 +8,8 @@
 namespace natkit::sip {
 namespace {
 
-constexpr std::string_view digits = "0123456789abcdef";
 constexpr std::size_t stamp_size = 10;  ///< seconds since 1970, hexadecimal, so that nonces sort by age
 constexpr std::size_t seal_size = 24;   ///< 96 bits
-
-std::string hex(std::uint64_t number, std::size_t width) {
-    std::string text(width, '0');
-    for (std::size_t i = width; i-- > 0; number >>= 4) text[i] = digits[number & 15];
-    return text;
-}
-
-std::optional<std::uint64_t> parse_hex(std::string_view text) {
-    std::uint64_t number = 0;
-    if (text.empty() || text.size() > 16) return std::nullopt;
-    for (const char c : text) {
-        const std::size_t digit = digits.find(text::lower(c));
-        if (digit == std::string_view::npos) return std::nullopt;
-        number = number << 4 | digit;
-    }
-    return number;
-}
 
 /// The time this takes tells nothing of where they differ.
 bool same(std::string_view a, std::string_view b) {
@@ -174,15 +156,13 @@ std::string Authenticator::seal(std::string_view stamp_and_salt, std::string_vie
     content += site;
     const auto code =
         mac_(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(content.data()), content.size()));
-    std::string text;
-    for (std::size_t i = 0; i < seal_size / 2; ++i) text += {digits[code[i] >> 4], digits[code[i] & 15]};
-    return text;
+    return text::hex(std::span(code).first(seal_size / 2));
 }
 
 std::vector<std::string> Authenticator::challenge(std::string_view realm, std::string_view user, const Users& users,
                                                   std::string_view site, std::string_view salt, bool stale,
                                                   WallTime now) const {
-    std::string nonce = hex(static_cast<std::uint64_t>(seconds_of(now)), stamp_size) + std::string(salt);
+    std::string nonce = text::hex(static_cast<std::uint64_t>(seconds_of(now)), stamp_size) + std::string(salt);
     nonce += seal(nonce, realm, site);
     std::vector<std::string> values;
     const std::string name = "user\n" + std::string(user);
@@ -202,14 +182,14 @@ std::optional<std::int64_t> Authenticator::made_at(std::string_view nonce, std::
     if (nonce.size() <= stamp_size + seal_size || nonce.size() > 200) return std::nullopt;
     const std::string_view content = nonce.substr(0, nonce.size() - seal_size);
     if (!same(nonce.substr(content.size()), seal(content, realm, site))) return std::nullopt;
-    const auto stamp = parse_hex(content.substr(0, stamp_size));
+    const auto stamp = text::parse_hex(content.substr(0, stamp_size));
     return stamp ? std::optional(static_cast<std::int64_t>(*stamp)) : std::nullopt;
 }
 
 bool Authenticator::use(const std::string& nonce, std::int64_t made, std::uint32_t count, WallTime now) {
     constexpr std::uint32_t width = 64;
     const std::int64_t oldest = seconds_of(now) - limits_.nonce_life.count();
-    while (!used_.empty() && used_.begin()->first < hex(static_cast<std::uint64_t>(oldest), stamp_size)) {
+    while (!used_.empty() && used_.begin()->first < text::hex(static_cast<std::uint64_t>(oldest), stamp_size)) {
         used_.erase(used_.begin());
     }
     if (made < oldest || made <= forgotten_) return false;
@@ -217,8 +197,8 @@ bool Authenticator::use(const std::string& nonce, std::int64_t made, std::uint32
     if (fresh) {
         if (used_.size() > limits_.nonces) {
             const auto first = used_.begin();
-            forgotten_ =
-                static_cast<std::int64_t>(parse_hex(std::string_view(first->first).substr(0, stamp_size)).value_or(0));
+            forgotten_ = static_cast<std::int64_t>(
+                text::parse_hex(std::string_view(first->first).substr(0, stamp_size)).value_or(0));
             used_.erase(first);
         }
         return true;
@@ -241,7 +221,7 @@ Authenticator::Verdict Authenticator::verify(const Credentials& credentials, std
     const std::string* ha1 = users.find(credentials.username, credentials.realm, credentials.algorithm);
     const bool counted = !credentials.qop.empty();
     if (counted && !text::iequals(credentials.qop, "auth")) return Verdict::wrong;
-    const auto count = counted ? parse_hex(credentials.nc) : std::optional<std::uint64_t>(0);
+    const auto count = counted ? text::parse_hex(text::lower(credentials.nc)) : std::optional<std::uint64_t>(0);
     // The work is the same for somebody who does not exist.
     const std::string key = ha1 == nullptr ? std::string(32, '0') : *ha1;
     const std::string ha2 = hash_(credentials.algorithm, std::string(method) + ':' + credentials.uri);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "natkit/base/hash.hpp"
 #include "natkit/base/text.hpp"
 
 namespace natkit::sip {
@@ -14,11 +15,8 @@ constexpr std::array transports = {Transport::udp, Transport::tcp, Transport::tl
 
 /// A number that looks random, made of the seed (splitmix64).
 std::uint64_t next_random(std::uint64_t& seed) {
-    seed += 0x9e3779b97f4a7c15ULL;
-    std::uint64_t x = seed;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-    return x ^ (x >> 31);
+    seed += hash::golden;
+    return hash::mix(seed);
 }
 
 std::string plain(std::string_view name) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "natkit/base/hash.hpp"
+#include "natkit/base/text.hpp"
+
 namespace natkit::sip {
 namespace {
 
@@ -17,7 +20,6 @@ bool ClientName::names(const Binding& binding) const {
 }
 
 std::string binding_id(std::string_view aor, std::string_view contact, std::string_view where, const Mac& mac) {
-    constexpr char digits[] = "0123456789abcdef";
     std::string text = "binding\n";
     text += aor;
     text += '\n';  // in no address of record, and in no URI
@@ -25,9 +27,7 @@ std::string binding_id(std::string_view aor, std::string_view contact, std::stri
     if (!where.empty()) (text += '\n') += where;
     const auto code =
         mac(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
-    std::string id;
-    for (std::size_t i = 0; i < 8; ++i) id += {digits[code[i] >> 4], digits[code[i] & 15]};
-    return id;
+    return text::hex(std::span(code).first(8));
 }
 
 std::string Registrar::id_for(std::string_view aor, const ClientName& client) const {
@@ -51,12 +51,8 @@ bool Registrar::is_foreign(const std::string& id, const std::string& aor) const 
 }
 
 std::size_t FlowHash::operator()(const Flow& flow) const noexcept {
-    std::size_t hash = static_cast<std::size_t>(flow.transport) + flow.connection;
-    const auto mix = [&hash](std::size_t value) { hash = (hash ^ value) * 0x100000001b3u; };
-    for (const Endpoint* endpoint : {&flow.local, &flow.remote}) {
-        for (const std::uint8_t byte : endpoint->address.bytes()) mix(byte);
-        mix(endpoint->port);
-    }
+    std::uint64_t hash = hash::fnv(hash::fnv_basis, static_cast<std::uint64_t>(flow.transport) + flow.connection);
+    for (const Endpoint* endpoint : {&flow.local, &flow.remote}) hash = hash::fnv(hash, EndpointHash()(*endpoint));
     return hash;
 }
 

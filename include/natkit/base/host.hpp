@@ -1,10 +1,18 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "natkit/base/ip.hpp"
 
 namespace natkit {
+
+/// A side of this host: towards the LAN, or towards everything else.
+enum class Side : std::uint8_t { lan, wan };
+
+[[nodiscard]] constexpr const char* to_string(Side side) noexcept {
+    return side == Side::lan ? "lan" : "wan";
+}
 
 /// One address of this host, as the system lists it. Plain value; read by io::host_addresses().
 struct HostAddress {

@@ -25,6 +25,14 @@ namespace natkit::text {
 /// Decimal digits only, at most `max`; nothing for anything else.
 [[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view digits, std::uint64_t max) noexcept;
 
+inline constexpr std::string_view hex_digits = "0123456789abcdef";
+/// Two of them for each byte.
+[[nodiscard]] std::string hex(std::span<const std::uint8_t> bytes);
+/// The last `width` digits of the number, with zeros before it.
+[[nodiscard]] std::string hex(std::uint64_t number, std::size_t width);
+/// At most 16 digits, as hex() writes them: nothing for capital letters, or no digit.
+[[nodiscard]] std::optional<std::uint64_t> parse_hex(std::string_view digits) noexcept;
+
 /// Untrusted bytes for a log or a message: control and non-ASCII bytes as \xHH, cut at `limit` bytes with "…".
 [[nodiscard]] std::string printable(std::string_view bytes, std::size_t limit = 200);
 

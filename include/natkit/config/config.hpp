@@ -17,6 +17,8 @@
 #include "natkit/base/transport.hpp"
 #include "natkit/nat/decide.hpp"
 #include "natkit/nat/networks.hpp"
+#include "natkit/proxy/path_mode.hpp"
+#include "natkit/relay/ports.hpp"
 
 /// The configuration file natkit.toml as plain values: natkit.toml(5) documents each key.
 namespace natkit::config {
@@ -48,11 +50,7 @@ enum class RouteKind : std::uint8_t {
     home,   ///< users register there: anybody may call in
     trunk,  ///< LAN and authenticated users may call out
 };
-enum class PathMode : std::uint8_t {
-    automatic,  ///< "auto": Path until a 420 or a 200 without Path, then Contact
-    path,       ///< RFC 3327
-    contact,    ///< a token URI of the edge in place of the Contact
-};
+using proxy::PathMode;
 
 /// One entry of [sip.routes].
 struct Route {
@@ -88,11 +86,7 @@ struct Registrar {
 enum class FastPath : std::uint8_t { automatic, off };
 enum class Receive : std::uint8_t { automatic, sockets, steered };
 
-struct PortRange {
-    std::uint16_t first = 0;
-    std::uint16_t last = 0;  ///< included
-    friend bool operator==(const PortRange&, const PortRange&) = default;
-};
+using relay::PortRange;
 
 /// [media_proxy]
 struct MediaProxy {

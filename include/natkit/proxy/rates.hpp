@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/base/hash.hpp"
 #include "natkit/base/time.hpp"
 
 namespace natkit::proxy {
@@ -51,7 +52,7 @@ class Buckets {
   private:
     struct KeyHash {
         std::size_t operator()(const Key& key) const noexcept {
-            return EndpointHash()(key.remote) ^ static_cast<std::size_t>(key.connection * 0x9e3779b97f4a7c15ULL);
+            return EndpointHash()(key.remote) ^ static_cast<std::size_t>(key.connection * hash::golden);
         }
     };
 

@@ -47,11 +47,8 @@ class ReplyPorts {
         std::uint8_t next = 0;
         std::optional<Instant> newest;
     };
-    struct Hash {
-        [[nodiscard]] std::size_t operator()(const Endpoint& endpoint) const noexcept;
-    };
 
-    Recent<Endpoint, Client, Hash> clients_;  ///< by address, and the port of the Via
+    Recent<Endpoint, Client, EndpointHash> clients_;  ///< by address, and the port of the Via
 };
 
 }  // namespace natkit::proxy

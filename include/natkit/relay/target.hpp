@@ -4,16 +4,15 @@
 #include <vector>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/base/host.hpp"
 #include "natkit/nat/classify.hpp"
 #include "natkit/nat/networks.hpp"
 #include "natkit/relay/ports.hpp"
 
 namespace natkit::relay {
 
-/// The side of the edge on which a leg's local address lies.
-enum class Side : std::uint8_t { lan, wan };
-
-[[nodiscard]] const char* to_string(Side side) noexcept;  ///< "lan", "wan"
+/// On which a leg's local address lies.
+using natkit::Side;
 
 /// What the relay knows of the host it runs on.
 struct Surroundings {

@@ -288,13 +288,7 @@ std::size_t Client::waiting() const noexcept {
 
 std::string random_prefix() {
     std::random_device source;  // getrandom() with libstdc++ on Linux
-    std::string text;
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (int word = 0; word < 2; ++word) {
-        std::uint32_t value = source();
-        for (int i = 0; i < 8; ++i, value >>= 4) text.push_back(digits[value & 15]);
-    }
-    return text;
+    return text::hex(source(), 8) + text::hex(source(), 8);
 }
 
 }  // namespace natkit::control

@@ -101,11 +101,10 @@ Settings to_settings(const config::Config& config) {
     }
     settings.domains = config.sip.domains;
     for (const config::Route& route : config.sip.routes) {
-        const auto path = route.path == config::PathMode::path      ? PathMode::path
-                          : route.path == config::PathMode::contact ? PathMode::contact
-                                                                    : PathMode::automatic;
-        settings.servers.push_back(
-            {.domain = route.domain, .to = route.to, .trunk = route.kind == config::RouteKind::trunk, .path = path});
+        settings.servers.push_back({.domain = route.domain,
+                                    .to = route.to,
+                                    .trunk = route.kind == config::RouteKind::trunk,
+                                    .path = route.path});
     }
     settings.open_registrar = config.registrar.open;
     settings.keeps_open = config.pinger.udp_interval.has_value();

@@ -6,10 +6,6 @@
 
 namespace natkit::edge {
 
-const char* to_string(Side side) noexcept {
-    return side == Side::lan ? "lan" : "wan";
-}
-
 const Listener* Settings::find(sip::Transport transport, const Endpoint& bound) const noexcept {
     const auto found = std::ranges::find_if(
         listeners, [&](const Listener& l) { return l.transport == transport && l.bound == bound; });

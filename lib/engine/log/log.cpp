@@ -15,6 +15,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "natkit/base/text.hpp"
 #include "repeats.hpp"
 
 namespace natkit::log {
@@ -113,7 +114,6 @@ std::size_t character_length(std::string_view text) {
 
 /// Escapes what could move a cursor or start a line (C0, DEL, and C1 as UTF-8), and what is not UTF-8.
 std::string escaped(std::string_view text) {
-    constexpr std::string_view hex = "0123456789abcdef";
     std::string result;
     std::string_view rest = text.substr(0, max_text);
     while (!rest.empty()) {
@@ -121,7 +121,7 @@ std::string escaped(std::string_view text) {
         const auto byte = static_cast<unsigned char>(rest[0]);
         const bool c1 = length == 2 && byte == 0xc2 && static_cast<unsigned char>(rest[1]) < 0xa0;
         if (length == 0 || c1 || byte < 0x20 || byte == 0x7f) {
-            result += {'\\', 'x', hex[byte >> 4], hex[byte & 15]};
+            result += {'\\', 'x', text::hex_digits[byte >> 4], text::hex_digits[byte & 15]};
             rest.remove_prefix(1);
         } else {
             result += rest.substr(0, length);

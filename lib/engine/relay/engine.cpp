@@ -26,20 +26,11 @@ std::optional<IpAddress> broadcast_of(const HostAddress& address) noexcept {
 }
 
 LegKey Engine::key_of(const std::string& leg) noexcept {
-    if (leg.size() != id_digits) return 0;
-    LegKey key = 0;
-    for (const char c : leg) {
-        const bool digit = c >= '0' && c <= '9';
-        if (!digit && (c < 'a' || c > 'f')) return 0;
-        key = key << 4 | static_cast<LegKey>(digit ? c - '0' : c - 'a' + 10);
-    }
-    return key;
+    return leg.size() == id_digits ? text::parse_hex(leg).value_or(0) : 0;
 }
 
 std::string Engine::id_of(LegKey key) {
-    std::string id(id_digits, '0');
-    for (auto digit = id.rbegin(); digit != id.rend(); ++digit, key >>= 4) *digit = "0123456789abcdef"[key & 15];
-    return id;
+    return text::hex(key, id_digits);
 }
 
 LegKey Engine::new_key() {

@@ -68,7 +68,7 @@ Seal seal_of(std::string_view object) {
     Seal seal{};
     shape.copy(seal.data(), seal.size());
     std::uint32_t sum = crc32(object);
-    for (std::size_t i = seal_size - 3; sum != 0; --i, sum >>= 4) seal[i] = "0123456789abcdef"[sum & 15];
+    for (std::size_t i = seal_size - 3; sum != 0; --i, sum >>= 4) seal[i] = text::hex_digits[sum & 15];
     return seal;
 }
 

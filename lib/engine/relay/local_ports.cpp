@@ -41,7 +41,7 @@ Result<IpAddress> LocalPorts::address_for(relay::Side side, Family family) const
     const auto found = std::find_if(addresses.begin(), addresses.end(),
                                     [&](const IpAddress& address) { return address.family() == family; });
     if (found != addresses.end()) return *found;
-    return fail(Errc::not_found, std::string("no ") + to_string(family) + " address on the " + relay::to_string(side) +
+    return fail(Errc::not_found, std::string("no ") + to_string(family) + " address on the " + to_string(side) +
                                      " side; name one in [media_proxy.addresses]");
 }
 

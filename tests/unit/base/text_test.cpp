@@ -41,6 +41,19 @@ TEST_CASE("text::parse_number: digits only, bounded") {
     CHECK_FALSE(text::parse_number("99999999999999999999999", ~std::uint64_t{0}));
 }
 
+TEST_CASE("text::hex and back: lower case, no sign, 64 bits at most") {
+    CHECK(text::hex(0xcafe, 8) == "0000cafe");
+    CHECK(text::hex(0x1cafe, 4) == "cafe");
+    const std::uint8_t bytes[] = {0x00, 0x9f, 0xff};
+    CHECK(text::hex(bytes) == "009fff");
+    CHECK(text::parse_hex("009fff") == 0x9fff);
+    CHECK(text::parse_hex("ffffffffffffffff") == ~std::uint64_t{0});
+    for (const char* wrong : {"", "CAFE", "-1", "0x1", "10000000000000000"}) {
+        CAPTURE(wrong);
+        CHECK_FALSE(text::parse_hex(wrong));
+    }
+}
+
 TEST_CASE("parse_duration and its text") {
     using std::chrono::milliseconds;
     CHECK(parse_duration("25s") == milliseconds(25'000));

@@ -12,6 +12,7 @@
 #include "natkit/nat/decide.hpp"
 #include "natkit/proxy/flood.hpp"
 #include "natkit/proxy/media_shares.hpp"
+#include "natkit/proxy/path_mode.hpp"
 #include "natkit/sip/digest.hpp"
 #include "natkit/sip/flow.hpp"
 #include "natkit/sip/grammar.hpp"
@@ -20,11 +21,6 @@
 
 /// sipedge: the SIP side of the system, as a sans-I/O core (Edge, Media) under a thin service.
 namespace natkit::edge {
-
-/// A side of the host: towards the LAN, or towards everything else.
-enum class Side : std::uint8_t { lan, wan };
-
-[[nodiscard]] const char* to_string(Side side) noexcept;  ///< "lan", "wan"
 
 /// A socket the edge listens on.
 struct Listener {
@@ -36,11 +32,7 @@ struct Listener {
     bool here = true;                     ///< false while its address is not the host's: nothing can be sent from it
 };
 
-enum class PathMode : std::uint8_t {
-    automatic,  ///< Path until the server has shown that it does not know it
-    path,       ///< RFC 3327
-    contact,    ///< a token URI of the edge in place of the Contact
-};
+using proxy::PathMode;
 
 /// The server of a domain whose users do not register here.
 struct Server {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/base/hash.hpp"
 
 namespace natkit::explain {
 
@@ -59,7 +60,7 @@ class FlowTable {
     };
     struct KeyHash {
         std::size_t operator()(const Key& key) const noexcept {
-            return EndpointHash()(key.source) * 0x9e3779b97f4a7c15U + EndpointHash()(key.destination);
+            return EndpointHash()(key.source) * hash::golden + EndpointHash()(key.destination);
         }
     };
     /// Flows of one source, one destination or one pair of hosts, newest first: each knows the one before it.
