@@ -5,6 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "natkit/base/hash.hpp"
+#include "natkit/base/text.hpp"
+
 namespace natkit::edge {
 
 /// The branches of our Vias begin with this.
@@ -13,9 +16,8 @@ inline constexpr std::string_view branch_prefix = "z9hG4bKne";
 /// A hash with one more text in it: of "ab", "c" another one than of "a", "bc". No secret, and not for tables that a
 /// stranger fills: texts of the same hash can be found.
 [[nodiscard]] inline std::uint64_t mixed(std::uint64_t hash, std::string_view text) noexcept {
-    constexpr std::uint64_t factor = 0x9e3779b97f4a7c15U;
     const auto mix = [&hash](std::uint64_t word) {
-        hash = (hash ^ word) * factor;
+        hash = (hash ^ word) * natkit::hash::golden;
         hash ^= hash >> 32;
     };
     mix(text.size());
@@ -30,15 +32,12 @@ inline constexpr std::string_view branch_prefix = "z9hG4bKne";
 
 /// A number as sixteen hexadecimal digits.
 [[nodiscard]] inline std::string print_text(std::uint64_t print) {
-    constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (unsigned shift = 64; shift > 0; shift -= 4) text += digits[print >> (shift - 4) & 15];
-    return text;
+    return text::hex(print, 16);
 }
 
 /// Whether a text may have come from print_text().
-[[nodiscard]] inline bool is_print_text(std::string_view text) {
-    return text.size() == 16 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+[[nodiscard]] inline bool is_print_text(std::string_view tag) {
+    return tag.size() == 16 && tag.find_first_not_of(text::hex_digits) == std::string_view::npos;
 }
 
 /// The beginning of a keyed hash as such a number.
