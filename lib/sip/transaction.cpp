@@ -213,7 +213,12 @@ bool TransactionLayer::is_answer(const Message& response) const {
 }
 
 void TransactionLayer::add_connections(std::unordered_set<std::uint64_t>& connections) const {
-    for (const auto& [id, transaction] : transactions_) connections.insert(transaction.flow.connection);
+    for (const auto& [id, transaction] : transactions_) {
+        // Over a connection, an answered request only waits to be forgotten; but an INVITE's failure waits for its ACK.
+        const bool waits_for_ack = transaction.kind == Kind::invite_server && transaction.state == State::completed;
+        const bool over = transaction.state == State::completed || transaction.state == State::confirmed;
+        if (!over || waits_for_ack) connections.insert(transaction.flow.connection);
+    }
 }
 
 void TransactionLayer::on_response(const Message& message, Instant now, TransactionOutput& out) {

@@ -86,8 +86,6 @@ struct Service::Impl {
     /// `at` is what the configuration calls the socket.
     [[nodiscard]] Result<void> add_socket(const config::Listen& at, io::Fd fd);
     [[nodiscard]] Streams::Handlers stream_handlers();
-    /// Whether a connection must not make room for another.
-    [[nodiscard]] bool keeps(const sip::Flow& flow);
     void send(const sip::Packet& packet);
     void tell_unsent(const Endpoint& remote, int error_number);
     void look_up(const Lookup& lookup);
@@ -135,8 +133,6 @@ struct Service::Impl {
     const std::string owner = "sipedge";  ///< of our legs, from one start to the next
     std::map<std::uint32_t, Side> sides;  ///< by interface index
     Instant sides_learned{};
-    std::unordered_set<std::uint64_t> needed_connections;  ///< as it was at needed_at
-    std::optional<Instant> needed_at;
     std::optional<Instant> unsent_told;
     std::size_t unsent_since = 0;  ///< datagrams that could not be sent since
 };

@@ -56,20 +56,10 @@ Streams::Handlers Service::Impl::stream_handlers() {
                     carry_out(out);
                 },
             .needed = [this](const sip::Flow& flow) { return edge.registrar().on_flow(flow) != nullptr; },
-            .keeps = [this](const sip::Flow& flow) { return keeps(flow); },
+            .keeps = [this](const sip::Flow& flow) { return edge.kind_of(flow) != proxy::Sender::stranger; },
+            .in_use = [this] { return edge.needed_connections(); },
             .name_of = [this](const sip::Flow& flow) { return edge.name_of(flow); },
             .on_problem = [this](const std::string& text) { log.problems(text); }};
-}
-
-bool Service::Impl::keeps(const sip::Flow& flow) {
-    if (edge.kind_of(flow) != proxy::Sender::stranger) return true;
-    // Who has begun within this time is not among those that have been silent for longest.
-    constexpr std::chrono::seconds good_for{1};
-    if (!needed_at || loop.now() - *needed_at >= good_for) {
-        needed_connections = edge.needed_connections();
-        needed_at = loop.now();
-    }
-    return needed_connections.contains(flow.connection);
 }
 
 Result<void> Service::Impl::add_socket(const config::Listen& at, io::Fd fd) {

@@ -12,6 +12,8 @@ namespace {
 /// next search begins behind them.
 constexpr std::size_t most_looked_at = 64;
 
+constexpr std::chrono::seconds in_use_holds{1};
+
 }  // namespace
 
 Streams::Streams(io::Loop& loop, const StreamLimits& limits, std::uint64_t first_connection, Handlers handlers)
@@ -103,12 +105,25 @@ void Streams::to_the_end(Connection& connection) {
     source.splice(source.end(), source, connection.in_source);
 }
 
+/// What uses connections is reckoned once a second. A message that came since may have begun something new, so a
+/// connection that spoke after the reckoning stays until the next one.
+bool Streams::stays(const Connection& connection) {
+    if (handlers_.keeps(connection.flow)) return true;
+    if (!connection.spoke) return false;
+    const Instant now = loop_.now();
+    if (!in_use_at_ || now - *in_use_at_ >= in_use_holds) {
+        in_use_ = handlers_.in_use();
+        in_use_at_ = now;
+    }
+    return *connection.spoke >= *in_use_at_ || in_use_.contains(connection.flow.connection);
+}
+
 /// Ends the connection that has been silent for longest, of those that may go. False: none of the first ones may.
 bool Streams::make_room(Order& order) {
     for (std::size_t looked = 0; looked < most_looked_at && !order.empty(); ++looked) {
         const std::uint64_t id = order.front();
         Connection& connection = connections_.at(id);
-        if (!handlers_.keeps(connection.flow)) {
+        if (!stays(connection)) {
             ++counters_.displaced;
             end(id, "others wait for a connection, and it has been silent for longest");
             return true;
@@ -211,7 +226,7 @@ void Streams::on_bytes(std::uint64_t id, std::string_view bytes) {
             ++counters_.pings;
             pinged = true;
         } else {
-            if (const auto at = connections_.find(id); at != connections_.end()) at->second.spoke = true;
+            if (const auto at = connections_.find(id); at != connections_.end()) at->second.spoke = at->second.heard;
             handlers_.on_message(flow, std::move(item.bytes));
         }
     }

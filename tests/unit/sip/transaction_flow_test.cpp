@@ -77,6 +77,36 @@ TEST_CASE("over a connection a request is sent once, and its timer still ends it
     }
 }
 
+TEST_CASE("a connection is needed until the answer, after an INVITE's failure until its ACK") {
+    const auto needed = [](const Bench& bench) {
+        std::unordered_set<std::uint64_t> connections;
+        bench.layer.add_connections(connections);
+        return connections.contains(17);
+    };
+    for (const char* method : {"INVITE", "OPTIONS"}) {
+        CAPTURE(method);
+        Bench asking;
+        (void)asking.start(method, client_flow, "a");
+        CHECK(needed(asking));
+        asking.answer(method, "a", 486);
+        CHECK_FALSE(needed(asking));
+
+        Bench asked;
+        const Message request = Message::parse(request_bytes(method, "b")).value();
+        asked.layer.on_message(request, client_flow, asked.now, asked.out);
+        const TransactionId id = asked.layer.find(request).value();
+        CHECK(needed(asked));
+        const std::string refusal = make_response(request, 486, reason_of(486), "t");
+        CHECK(asked.layer.respond(id, 486, refusal, asked.now, asked.out));
+        const bool invite = std::string_view(method) == "INVITE";
+        CHECK(needed(asked) == invite);
+        if (!invite) continue;
+        const std::string ack = make_ack(request, Message::parse(refusal).value());
+        asked.layer.on_message(Message::parse(ack).value(), client_flow, asked.now, asked.out);
+        CHECK_FALSE(needed(asked));
+    }
+}
+
 TEST_CASE("over a connection nothing waits for retransmissions (timers D, I, J, K)") {
     Bench bench;
     (void)bench.start("INVITE", client_flow, "a");

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -42,9 +43,11 @@ class Streams {
         std::function<void(const sip::Flow& flow, const std::string& why)> on_unreachable;
         /// Whether a silent connection must stay: a client is registered on it.
         std::function<bool(const sip::Flow& flow)> needed;
-        /// Whether a connection must not make room for another: it is a server's or of the LAN, somebody is registered
-        /// by it, or a dialog or a transaction needs it.
+        /// Whether a connection never makes room for another: it is a server's or of the LAN, or somebody is registered
+        /// by it.
         std::function<bool(const sip::Flow& flow)> keeps;
+        /// The connections that a dialog or a transaction needs; they make no room either. Asked once a second at most.
+        std::function<std::unordered_set<std::uint64_t>()> in_use;
         /// What the certificate of a server at the end of this flow must be for: a host name or an address.
         std::function<std::string(const sip::Flow& flow)> name_of;
         /// Something an operator should hear of.
@@ -94,7 +97,7 @@ class Streams {
         sip::Flow flow;
         bool ours = false;  ///< made by us
         bool connected = true;
-        bool spoke = false;  ///< a whole message has come
+        std::optional<Instant> spoke;  ///< when the last whole message came
         Instant opened{};
         Instant heard{};    ///< last byte, or its beginning
         Instant began{};    ///< first byte of the message that is not whole yet
@@ -113,6 +116,7 @@ class Streams {
     [[nodiscard]] io::TcpStream::Handlers handlers_of(std::uint64_t id);
     Connection& add(const sip::Flow& flow, bool ours);
     void to_the_end(Connection& connection);
+    [[nodiscard]] bool stays(const Connection& connection);
     [[nodiscard]] bool make_room(Order& order);
     [[nodiscard]] bool has_room(const IpAddress& address);
     void on_connected(std::uint64_t id);
@@ -132,7 +136,9 @@ class Streams {
     std::unordered_map<std::uint64_t, Connection> connections_;
     std::map<Target, std::uint64_t> made_;  ///< by us: which connection leads where
     Order all_;
-    std::map<IpAddress, Order> of_source_;  ///< the same by nat::source_of()
+    std::map<IpAddress, Order> of_source_;      ///< the same by nat::source_of()
+    std::unordered_set<std::uint64_t> in_use_;  ///< by dialogs and transactions, at in_use_at_
+    std::optional<Instant> in_use_at_;
     Deadlines<std::uint64_t> deadlines_;
     io::Timer timer_;
     Counters counters_;

@@ -35,6 +35,7 @@ struct Bench {
                    .on_unreachable = [this](const sip::Flow&, const std::string& why) { unreachable.push_back(why); },
                    .needed = [this](const sip::Flow&) { return needed; },
                    .keeps = [this](const sip::Flow&) { return kept; },
+                   .in_use = [this] { return ++reckoned, in_use; },
                    .name_of = [](const sip::Flow&) { return std::string(); },
                    .on_problem = [this](const std::string& text) { problems.push_back(text); }}) {
         auto socket = io::open_tcp_listener({loopback, 0});
@@ -64,6 +65,8 @@ struct Bench {
     std::vector<sip::Flow> flows;
     bool needed = false;
     bool kept = false;
+    std::unordered_set<std::uint64_t> in_use;
+    int reckoned = 0;  ///< how often in_use was asked for
     std::vector<std::unique_ptr<Peer>> peers;
     Endpoint local;
     Streams streams;
@@ -153,6 +156,39 @@ TEST_CASE("Streams: when there are too many, the one that has been silent for lo
     CHECK(bench.streams.size() == 3);
     CHECK(bench.streams.counters().displaced == 2);
     CHECK(bench.streams.counters().refused == 0);
+    bench.peers.clear();
+    CHECK(turn_until(bench.loop, [&] { return bench.streams.size() == 0; }));
+}
+
+TEST_CASE("Streams: a connection in use makes no room, nor one that spoke after the use was reckoned") {
+    StreamLimits limits;
+    limits.connections = 3;
+    Bench bench(limits);
+    const auto say = [&](Bench::Peer& peer) {
+        const std::size_t messages = bench.messages.size();
+        peer.stream->send(bye);
+        CHECK(turn_until(bench.loop, [&] { return bench.messages.size() > messages; }));
+    };
+    Bench::Peer& in_dialog = bench.peer();
+    say(in_dialog);
+    bench.in_use = {bench.flows.back().connection};
+    Bench::Peer& silent = bench.peer();
+    say(silent);
+    Bench::Peer& mute = bench.peer();  // has never said anything
+    CHECK(turn_until(bench.loop, [&] { return bench.streams.size() == 3; }));
+
+    Bench::Peer& late = bench.peer();
+    CHECK(turn_until(bench.loop, [&] { return silent.closed; }));
+    CHECK(bench.reckoned == 1);
+    say(late);  // it may have begun a dialog
+    bench.peer();
+    CHECK(turn_until(bench.loop, [&] { return mute.closed; }));
+    bench.peer();
+    bench.peer();
+    CHECK(turn_until(bench.loop, [&] { return bench.streams.counters().displaced == 4; }));
+    CHECK_FALSE(in_dialog.closed);
+    CHECK_FALSE(late.closed);
+    CHECK(bench.reckoned == 1);
     bench.peers.clear();
     CHECK(turn_until(bench.loop, [&] { return bench.streams.size() == 0; }));
 }
