@@ -81,7 +81,8 @@ void read_advertise(const toml::node& node, Sip& sip, Section& section) {
         const auto bound = IpAddress::parse(key.str());
         const auto* text = value.as_string();
         const auto shown = text == nullptr ? fail(Errc::bad_config, "") : IpAddress::parse(text->get());
-        const std::string pair = quoted(key.str()) + (text == nullptr ? "" : " = " + quoted(text->get()));
+        const std::string pair =
+            quoted(std::string_view(key.str())) + (text == nullptr ? "" : " = " + quoted(text->get()));
         if (!bound || !shown) {
             section.error(value, "advertise", "not a pair of addresses: " + pair + "; " + std::string(instead));
         } else if (bound->family() != shown->family()) {

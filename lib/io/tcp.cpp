@@ -14,11 +14,11 @@
 namespace natkit::io {
 namespace {
 
-constexpr std::size_t read_chunk = 65536;
+constexpr std::size_t tcp_read_chunk = 65536;
 constexpr unsigned unacknowledged_ms = 20'000;  ///< after that the other end is taken for dead
 
 /// Best effort: a connection works without them.
-void set_stream_options(const Fd& socket) {
+void set_connection_options(const Fd& socket) {
     const int on = 1;
     const unsigned dead_after = unacknowledged_ms;
     static_cast<void>(::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
@@ -37,7 +37,7 @@ TcpListener::TcpListener(Loop& loop, Fd socket, Handlers handlers)
                          socklen_t length = sizeof name;
                          // One that was reset meanwhile has no other end any more.
                          if (::getpeername(accepted.get(), reinterpret_cast<sockaddr*>(&name), &length) != 0) return;
-                         set_stream_options(accepted);
+                         set_connection_options(accepted);
                          take(std::move(accepted), from_sockaddr(&name));
                      },
                  .on_exhausted = std::move(handlers.on_exhausted)}) {}
@@ -95,7 +95,7 @@ struct TcpStream::Impl : std::enable_shared_from_this<TcpStream::Impl> {
     }
 
     void read() {
-        static thread_local std::array<char, read_chunk> chunk;
+        static thread_local std::array<char, tcp_read_chunk> chunk;
         const ssize_t got = ::recv(socket.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
         if (got > 0) {
             if (handlers.on_bytes) handlers.on_bytes({chunk.data(), static_cast<std::size_t>(got)});
@@ -118,7 +118,7 @@ struct TcpStream::Impl : std::enable_shared_from_this<TcpStream::Impl> {
         }
         if (sent == output.size()) {
             output.clear();
-            if (output.capacity() > read_chunk) output.shrink_to_fit();
+            if (output.capacity() > tcp_read_chunk) output.shrink_to_fit();
             sent = 0;
         }
         watch();
@@ -139,7 +139,7 @@ Result<std::unique_ptr<TcpStream>> TcpStream::connect(Loop& loop, const Endpoint
     const int family = remote.address.is_v4() ? AF_INET : AF_INET6;
     Fd socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return fail_errno(name, errno);
-    set_stream_options(socket);
+    set_connection_options(socket);
     const SockAddr here = to_sockaddr(local);
     if (::bind(socket.get(), here.get(), here.length) != 0) return fail_errno(name, errno);
     const SockAddr there = to_sockaddr(remote);

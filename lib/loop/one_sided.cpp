@@ -1,4 +1,3 @@
-#include "index.hpp"
 #include "natkit/loop/scheme.hpp"
 
 /// Neighbours between two passes that anchor the media of one direction alone (loops.md, the limit of the scheme).

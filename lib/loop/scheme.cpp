@@ -1,6 +1,5 @@
 #include "natkit/loop/scheme.hpp"
 
-#include "index.hpp"
 #include "natkit/loop/roles.hpp"
 
 namespace natkit::loop {

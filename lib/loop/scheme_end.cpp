@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "index.hpp"
-
 /// How an exchange ends: it counts, or all is as before it.
 namespace natkit::loop {
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "index.hpp"
-
 /// Who refers to which legs and parties: they are gone with the last one. And what has changed.
 namespace natkit::loop {
 

@@ -1,7 +1,5 @@
 #include "natkit/loop/scheme.hpp"
 
-#include "index.hpp"
-
 /// What the scheme tells; which legs are joined follows from who stands for whom and who was told what.
 namespace natkit::loop {
 

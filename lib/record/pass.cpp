@@ -17,7 +17,7 @@ constexpr std::array<std::pair<const char*, std::optional<Endpoint> PassMedia::*
      {"leg", &PassMedia::leg},
      {"joined", &PassMedia::joined}}};
 
-std::string text_at(const Json& object, const char* key) {
+std::string text_or_none(const Json& object, const char* key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
     return object.is_object() && found != object.end() && found->is_string() ? found->get<std::string>()
                                                                              : std::string();
@@ -31,15 +31,15 @@ Result<Value> at_key(Result<Value> value, const std::string& key) {
 
 Result<PassEnd> read_end(const Json& json, const std::string& name) {
     PassEnd end;
-    end.tag = text_at(json, "tag");
+    end.tag = text_or_none(json, "tag");
     for (const auto& [key, member] : {std::pair("neighbour", &PassEnd::neighbour), std::pair("edge", &PassEnd::edge)}) {
-        const auto endpoint = at_key(Endpoint::parse(text_at(json, key)), name + "." + key);
+        const auto endpoint = at_key(Endpoint::parse(text_or_none(json, key)), name + "." + key);
         if (!endpoint) return std::unexpected(endpoint.error());
         end.*member = *endpoint;
     }
-    const auto place = at_key(nat::parse_place(text_at(json, "place")), name + ".place");
+    const auto place = at_key(nat::parse_place(text_or_none(json, "place")), name + ".place");
     if (!place) return std::unexpected(place.error());
-    const auto site = at_key(IpRange::parse(text_at(json, "site")), name + ".site");
+    const auto site = at_key(IpRange::parse(text_or_none(json, "site")), name + ".site");
     if (!site) return std::unexpected(site.error());
     end.place = *place;
     end.site = *site;
@@ -47,13 +47,13 @@ Result<PassEnd> read_end(const Json& json, const std::string& name) {
 }
 
 Result<PassStream> read_stream(const Json& json, const std::string& name) {
-    PassStream stream{.kind = text_at(json, "kind"), .ends = {}};
+    PassStream stream{.kind = text_or_none(json, "kind"), .ends = {}};
     for (std::size_t i = 0; i < names.size(); ++i) {
         const auto end = json.is_object() ? json.find(names[i]) : json.end();
         if (!json.is_object() || end == json.end()) continue;
         for (const auto& [key, member] : endpoints) {
             if (!end->is_object() || !end->contains(key)) continue;
-            const auto endpoint = at_key(Endpoint::parse(text_at(*end, key)), name + "." + names[i] + "." + key);
+            const auto endpoint = at_key(Endpoint::parse(text_or_none(*end, key)), name + "." + names[i] + "." + key);
             if (!endpoint) return std::unexpected(endpoint.error());
             stream.ends[i].*member = *endpoint;
         }
@@ -89,7 +89,7 @@ Json to_json(const Pass& pass) {
 }
 
 Result<Pass> read_pass(const Json& json) {
-    Pass pass{.call_id = text_at(json, "call_id"), .ends = {}, .streams = {}};
+    Pass pass{.call_id = text_or_none(json, "call_id"), .ends = {}, .streams = {}};
     if (pass.call_id.empty()) return fail(Errc::bad_input, "missing", "call_id");
     for (std::size_t i = 0; i < names.size(); ++i) {
         const auto found = json.find(names[i]);

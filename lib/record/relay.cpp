@@ -24,7 +24,7 @@ std::optional<std::string_view> string_at(const ObjectView& object, const char* 
     return found->string().value_or("\x01");  // no value has this
 }
 
-std::string text_at(const ObjectView& object, const char* key) {
+std::string view_text(const ObjectView& object, const char* key) {
     return std::string(string_at(object, key).value_or(""));
 }
 
@@ -202,8 +202,8 @@ Result<std::optional<Leg::Latched>> parse_latched(const ObjectView& entry) {
 
 Result<Leg> parse_leg(const ObjectView& record) {
     Leg leg;
-    leg.id = text_at(record, "leg");
-    leg.call_id = text_at(record, "call_id");
+    leg.id = view_text(record, "leg");
+    leg.call_id = view_text(record, "call_id");
     const auto state = word(record, "state", states);
     const auto stream = word(record, "stream", streams);
     const auto side = word(record, "side", std::array{relay::Side::lan, relay::Side::wan});
@@ -233,7 +233,7 @@ Result<Leg> parse_leg(const ObjectView& record) {
         if (!parsed) return std::unexpected(parsed.error());
         leg.party = *parsed;
     }
-    leg.joined = text_at(record, "joined");
+    leg.joined = view_text(record, "joined");
     const auto latched = record.find("latched");
     if (const auto both = latched ? latched->object() : std::nullopt) {
         for (const Component component : components) {
@@ -245,9 +245,9 @@ Result<Leg> parse_leg(const ObjectView& record) {
             leg.latched[static_cast<std::size_t>(component)] = *parsed;
         }
     }
-    leg.owner = text_at(record, "owner");
+    leg.owner = view_text(record, "owner");
     if (const auto kept = record.find("owner_state")) leg.owner_state = kept->text();
-    leg.request = text_at(record, "request");
+    leg.request = view_text(record, "request");
     if (const auto opened = record.find("opened_ms"); opened && opened->whole_number()) {
         leg.opened = WallTime(std::chrono::milliseconds(*opened->whole_number()));
     }

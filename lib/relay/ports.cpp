@@ -116,7 +116,7 @@ Result<std::uint16_t> Ports::take(Kind kind, Instant now, const Random& random) 
                 std::chrono::ceil<std::chrono::milliseconds>(cooling_.front().since + short_cool_down - now);
             message = "no port is free: " + std::to_string(in_use()) + " of " + std::to_string(total()) + " in use, " +
                       std::to_string(cooling()) + " cooling down, the first for another " +
-                      to_string(std::max(wait, std::chrono::milliseconds(1)));
+                      natkit::to_string(std::max(wait, std::chrono::milliseconds(1)));
         }
         return fail(Errc::exhausted, std::move(message));
     }

@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <cassert>
 
+#include "told.hpp"
+
 namespace natkit::relay {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Duration sweep_every = 1s;
-constexpr std::size_t max_events = 65536;
-
-constexpr std::uint32_t bit(Drop reason) noexcept {
-    return 1U << static_cast<unsigned>(reason);
-}
 
 /// The silence of a party that may not send says nothing. Where only a hold is told of, that goes for both ends.
 bool may_send(const Leg& leg) noexcept {

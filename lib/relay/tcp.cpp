@@ -4,19 +4,15 @@
 #include <cassert>
 #include <utility>
 
+#include "told.hpp"
+
 namespace natkit::relay {
 namespace {
 
 using namespace std::chrono_literals;
 using State = TcpConnection::State;
 
-constexpr Duration sweep_every = 1s;
-constexpr std::size_t max_events = 65536;
 constexpr std::uint16_t discard_port = 9;  ///< of an active party: RFC 4145 section 4.1
-
-constexpr std::uint32_t bit(Drop reason) noexcept {
-    return 1U << static_cast<unsigned>(reason);
-}
 
 bool on_hold(const TcpLeg& leg) {
     return leg.hold || (leg.party && leg.party->setup == sdp::Setup::holdconn);

@@ -12,13 +12,13 @@ namespace {
 
 constexpr unsigned most_levels = 8;
 
-struct Line {
+struct TextLine {
     std::size_t start;
     std::size_t stop;  ///< without the line end
     std::size_t next;
 };
 
-Line line_at(std::string_view text, std::size_t start) {
+TextLine line_at(std::string_view text, std::size_t start) {
     const std::size_t feed = std::min(text.find('\n', start), text.size());
     std::size_t stop = feed;
     if (stop > start && text[stop - 1] == '\r') --stop;
@@ -117,7 +117,7 @@ class Finder {
         const std::string_view text = body_.substr(0, span.end());
         std::optional<std::size_t> open;
         for (std::size_t at = span.offset; at < span.end();) {
-            const Line line = line_at(text, at);
+            const TextLine line = line_at(text, at);
             const std::string_view words = text.substr(line.start, line.stop - line.start);
             if (words.starts_with(delimiter)) {
                 const std::string_view tail = text::trim(words.substr(delimiter.size()));
@@ -161,7 +161,7 @@ class Finder {
         std::string* folded = nullptr;
         header.end = span.offset;
         while (header.end < span.end()) {
-            const Line line = line_at(text, header.end);
+            const TextLine line = line_at(text, header.end);
             header.end = line.next;
             const std::string_view words = text.substr(line.start, line.stop - line.start);
             if (words.empty()) break;

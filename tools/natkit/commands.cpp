@@ -15,8 +15,6 @@ using namespace natkit;
 namespace natkit_tool {
 namespace {
 
-constexpr const char* program = "natkit";
-
 std::string dump(const Json& value) {
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

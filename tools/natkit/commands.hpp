@@ -9,6 +9,8 @@
 /// The subcommands that ask a running natkit.
 namespace natkit_tool {
 
+inline constexpr const char* program = "natkit";
+
 /// Where natkit listens; problems of the configuration are told.
 [[nodiscard]] std::optional<std::string> control_socket(const natkit::tool::CommonOptions& common);
 [[nodiscard]] natkit::tool::Exit status(const natkit::tool::CommonOptions& common);

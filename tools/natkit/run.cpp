@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "commands.hpp"
 #include "natkit/engine/daemon/daemon.hpp"
 #include "natkit/engine/supervise/check.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
@@ -23,7 +24,6 @@ using namespace natkit;
 namespace natkit_tool {
 namespace {
 
-constexpr const char* program = "natkit";
 constexpr const char* renewal_variable = "NATKIT_RENEWAL";
 
 std::string absolute(const std::string& path) {

@@ -21,8 +21,6 @@ using namespace natkit;
 namespace natkit_tool {
 namespace {
 
-constexpr const char* program = "natkit";
-
 struct Size {
     std::size_t rows = 24;
     std::size_t columns = 80;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,6 +26,10 @@ namespace natkit::loop {
 /// The two ends of a pass: towards who sent the first INVITE, and towards who was called.
 enum class End : std::uint8_t { caller = 0, callee = 1 };
 
+/// Where that end's part stands in an array of both.
+[[nodiscard]] constexpr std::size_t index(End end) noexcept {
+    return static_cast<std::size_t>(end);
+}
 [[nodiscard]] constexpr End other(End end) noexcept {
     return end == End::caller ? End::callee : End::caller;
 }

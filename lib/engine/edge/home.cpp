@@ -12,7 +12,7 @@ namespace {
 /// How long a server that has not shown that it knows Path is not asked again. It is served all the same.
 constexpr std::chrono::hours path_is_tried_again{24};
 
-std::optional<std::chrono::seconds> seconds_of(std::optional<std::string_view> digits) {
+std::optional<std::chrono::seconds> granted_seconds(std::optional<std::string_view> digits) {
     const auto number = digits ? text::parse_number(text::trim(*digits), 7 * 24 * 3600) : std::nullopt;
     if (!number) return std::nullopt;
     return std::chrono::seconds(static_cast<std::int64_t>(*number));
@@ -99,7 +99,7 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
         const sip::ClientToken token{.binding = number_of(id), .server = target.flow.remote.address};
         return "sip:" + sip::encode(token, secrets_.cipher) + "@" + host_port(target.flow) + transport + end;
     };
-    const auto expires = seconds_of(
+    const auto expires = granted_seconds(
         request.find(sip::Name::expires) == nullptr ? std::nullopt : std::optional(request.value(sip::Name::expires)));
     for (const std::string_view value : request.values(sip::Name::contact)) {
         const auto contact = sip::NameAddr::parse(value);
@@ -108,7 +108,7 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
             plan->remove_all = true;
             continue;
         }
-        const auto own = seconds_of(contact->params.get("expires"));
+        const auto own = granted_seconds(contact->params.get("expires"));
         const std::string id = registrar_.id_for(
             plan->aor, {.contact = contact->uri, .party = context.upstream.party, .call_id = request.call_id()});
         plan->items.push_back(
@@ -285,15 +285,16 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
     }
     if (plan.remove_all) return apply(registrar_.forget(plan.aor), now, out);
     const auto& cseq = request.cseq();
-    const auto granted_to_all =
-        response.find(sip::Name::expires) == nullptr ? std::nullopt : seconds_of(response.value(sip::Name::expires));
+    const auto granted_to_all = response.find(sip::Name::expires) == nullptr
+                                    ? std::nullopt
+                                    : granted_seconds(response.value(sip::Name::expires));
     const sip::Flow& flow = context.upstream.flow;
     for (const Registering::Item& item : plan.items) {
         std::optional<std::chrono::seconds> granted;
         for (const std::string_view value : response.values(sip::Name::contact)) {
             const auto contact = sip::NameAddr::parse(value);
             if (!contact || !same_contact(contact->uri, plan.by_contact ? item.shown : item.contact)) continue;
-            granted = seconds_of(contact->params.get("expires"));
+            granted = granted_seconds(contact->params.get("expires"));
             if (!granted) granted = granted_to_all ? granted_to_all : item.expires;
             if (!granted) granted = std::chrono::hours(1);
         }

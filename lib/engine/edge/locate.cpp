@@ -14,9 +14,10 @@ constexpr unsigned max_lookups = 2;            ///< for one request
 constexpr std::chrono::seconds try_for{4};     ///< a place that has others after it
 constexpr std::chrono::seconds avoid_for{60};  ///< one that did not answer, as long as there are others
 constexpr std::size_t max_avoided = 1'000;
-constexpr std::chrono::minutes look_again{1};  ///< for the names of servers
-constexpr std::chrono::minutes known_for{10};  ///< an address of a server: the name may stand for several in turn
-constexpr std::size_t max_addresses = 32;      ///< of one server
+constexpr std::chrono::minutes server_names_again{1};  ///< for the names of servers
+constexpr std::chrono::minutes server_known_for{
+    10};                                   ///< an address of a server: the name may stand for several in turn
+constexpr std::size_t max_addresses = 32;  ///< of one server
 
 bool is_nobody(const IpAddress& address, bool in_lan) {
     return address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_link_local() ||
@@ -128,7 +129,7 @@ void Edge::learn_servers(const std::vector<Server>& before) {
 
 void Edge::look_up_servers(Now now, Output& out) {
     if (!servers_due_ || *servers_due_ > now.steady) return;
-    servers_due_ = now.steady + look_again;
+    servers_due_ = now.steady + server_names_again;
     for (const Server& server : settings_.servers) {
         const auto uri = sip::Uri::parse(server.to);
         if (!uri || uri->address()) continue;
@@ -157,7 +158,7 @@ void Edge::learn_server(const std::string& domain, const IpAddress& address, Now
         known.erase(std::ranges::min_element(known, {}, [](const auto& one) { return one.second; }));
     }
     Instant& until = known[address];
-    until = std::max(until, now.steady + known_for);
+    until = std::max(until, now.steady + server_known_for);
 }
 
 bool Edge::park(Parked parked, std::string next_hop, Output& out) {

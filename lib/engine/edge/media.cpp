@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace natkit::edge {
-namespace {
-
-constexpr std::size_t index(End end) noexcept {
-    return static_cast<std::size_t>(end);
-}
-
-}  // namespace
-
 Media::Media(const Settings& settings)
     : settings_(settings),
       scheme_([this](const nat::Party& a, const nat::Party& b) { return decide_between(a, b).relay; }) {}

@@ -11,14 +11,6 @@
 /// Offers and answers (RFC 3264): what an open exchange changes is pending; close_exchange() makes it count, reject()
 /// takes it back.
 namespace natkit::edge {
-namespace {
-
-constexpr std::size_t index(End end) noexcept {
-    return static_cast<std::size_t>(end);
-}
-
-}  // namespace
-
 const Exchange* Media::exchange(SessionId id) const {
     const auto found = sessions_.find(id);
     return found == sessions_.end() || !found->second.exchange ? nullptr : &*found->second.exchange;

@@ -6,10 +6,6 @@
 namespace natkit::edge {
 namespace {
 
-constexpr std::size_t index(End end) noexcept {
-    return static_cast<std::size_t>(end);
-}
-
 sdp::Direction direction_of(bool sends, bool receives) noexcept {
     if (sends) return receives ? sdp::Direction::sendrecv : sdp::Direction::sendonly;
     return receives ? sdp::Direction::recvonly : sdp::Direction::inactive;

@@ -4,14 +4,6 @@
 /// A server between two passes that anchors the media of one direction alone. Each pass keeps its relay then: what the
 /// server is sent comes on through the pass beyond, though the end there may have been told the other end itself.
 namespace natkit::edge {
-namespace {
-
-constexpr std::size_t index(End end) noexcept {
-    return static_cast<std::size_t>(end);
-}
-
-}  // namespace
-
 /// After an answer from that end: whether its neighbour is such a one.
 void Media::bridge_one_sided(SessionId id, End from, Output& out) {
     Session& session = sessions_.at(id);

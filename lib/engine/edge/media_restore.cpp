@@ -6,14 +6,6 @@
 /// Established calls from before a restart: what their ends said goes through the scheme once more, and gives the same
 /// parties, legs and joins. Nothing is asked of mediarelay, which has them all.
 namespace natkit::edge {
-namespace {
-
-constexpr std::size_t index(End end) noexcept {
-    return static_cast<std::size_t>(end);
-}
-
-}  // namespace
-
 SessionId Media::recreate(const SessionState& state, Instant now) {
     const SessionId id = create(state.call_id, state.ends[0], state.ends[1], now);
     Session& session = sessions_.at(id);

@@ -10,7 +10,7 @@ namespace natkit::edge {
 namespace {
 
 constexpr std::size_t most_known = 1'000;
-constexpr std::chrono::seconds known_for{60};
+constexpr std::chrono::seconds name_known_for{60};
 constexpr std::chrono::seconds failed_for{10};
 constexpr std::size_t most_asked = 256;    ///< that are being looked up
 constexpr std::size_t most_waiting = 512;  ///< messages that wait for them
@@ -64,7 +64,7 @@ std::vector<HostName> HostNames::unknown(std::string_view description, Instant n
 void HostNames::learn(const HostName& name, std::optional<IpAddress> address, Instant now) {
     if (known_.size() >= most_known) std::erase_if(known_, [now](const auto& one) { return one.second.until <= now; });
     if (known_.size() >= most_known) known_.clear();
-    known_[name] = {.address = address, .until = now + (address ? known_for : failed_for)};
+    known_[name] = {.address = address, .until = now + (address ? name_known_for : failed_for)};
 }
 
 const std::optional<IpAddress>* HostNames::find(const HostName& name) const {

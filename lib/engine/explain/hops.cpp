@@ -6,16 +6,16 @@
 namespace natkit::explain {
 namespace {
 
-constexpr std::size_t most_calls = 4096;
+constexpr std::size_t most_paths = 4096;
 constexpr std::size_t most_hops = 64;
-constexpr std::size_t most_streams = 16;
+constexpr std::size_t most_streams_of_call = 16;
 
 std::vector<StreamSeen> streams_of(const Facts& facts) {
     std::vector<StreamSeen> streams;
     if (facts.descriptions.empty()) return streams;
     const sdp::Document& document = facts.descriptions.front();
     for (const sdp::Media& media : document.media()) {
-        if (streams.size() >= most_streams) break;
+        if (streams.size() >= most_streams_of_call) break;
         streams.push_back(stream_of(document, media));
     }
     return streams;
@@ -45,7 +45,7 @@ void HopTracker::on_message(const MessageSeen& seen) {
     auto found = calls_.find(id);
     if (found == calls_.end()) {
         if (!seen.message.is_request() || cseq->method != "INVITE") return;
-        if (calls_.size() >= most_calls) hand_out(most_calls / 2);
+        if (calls_.size() >= most_paths) hand_out(most_paths / 2);
         found = calls_.emplace(id, CallSeen{}).first;
         order_.push_back(id);
     }

@@ -12,7 +12,7 @@ constexpr std::size_t most_streams = 1024;
 constexpr std::size_t most_buffered = 256 * 1024;
 constexpr std::size_t most_later = 64;
 constexpr std::size_t longest_start = 4096;  ///< of a start line
-constexpr std::size_t most_bytes = 12 * 1024 * 1024;
+constexpr std::size_t most_stream_bytes = 12 * 1024 * 1024;
 constexpr std::size_t segment_cost = 64;  ///< of a segment that waits, besides its bytes
 
 std::string_view as_text(std::span<const std::uint8_t> bytes) {
@@ -58,7 +58,7 @@ void SipStreams::drop(Streams::iterator stream) {
 void SipStreams::weigh(Streams::iterator stream, std::size_t before) {
     bytes_ += stream->second.bytes();
     bytes_ -= before;
-    while (bytes_ > most_bytes && !streams_.empty())
+    while (bytes_ > most_stream_bytes && !streams_.empty())
         drop(std::ranges::min_element(streams_, {}, [](const auto& entry) { return entry.second.frame; }));
 }
 

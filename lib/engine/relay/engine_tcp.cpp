@@ -13,7 +13,7 @@ using record::LegState;
 using relay::Drop;
 using relay::Event;
 
-std::string describe(const record::Leg& leg) {
+std::string describe_tcp(const record::Leg& leg) {
     std::string text = "leg " + leg.id + " (tcp " + to_string(leg.local(relay::Component::rtp));
     if (!leg.call_id.empty()) text += ", call " + text::printable(leg.call_id, 80);
     return text + ")";
@@ -60,7 +60,7 @@ void Engine::on_connection(const Event& event) {
     if (up) a->second.connected = b->second.connected = true;
     if (log_.on(first ? LogLevel::major : LogLevel::low_level)) {
         const std::string ends = to_string(event.endpoint) + " and " + to_string(*event.before);
-        const std::string text = describe(a->second.leg) + " and leg " + b->second.leg.id + ": " + ends;
+        const std::string text = describe_tcp(a->second.leg) + " and leg " + b->second.leg.id + ": " + ends;
         const std::string news = up ? text + " are connected, by rules " + relay::to_string(event.rule) + " and " +
                                           relay::to_string(event.other_rule)
                                     : text + " are no longer connected (" + relay::to_string(event.ending) + ")";
@@ -86,7 +86,7 @@ void Engine::on_connection_refused(const Entry& entry, const Event& event) {
         record["cause"] = relay::to_string(*event.failure);
     }
     if (log_.on(LogLevel::problems)) {
-        const std::string who = describe(leg) + ": ";
+        const std::string who = describe_tcp(leg) + ": ";
         if (event.failure) {
             log_.problems(who + "cannot connect to " + to_string(event.endpoint) + ": " +
                           relay::to_string(*event.failure) + (forwarded ? std::string("; ") + remedies : ""));

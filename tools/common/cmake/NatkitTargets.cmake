@@ -29,6 +29,17 @@ function(natkit_package name)
     target_link_libraries(pkg::${name} INTERFACE ${${name}_LINK_LIBRARIES})
 endfunction()
 
+# natkit_unity(TARGET): with NATKIT_UNITY its sources are compiled in lots of up to 16. Most of what a file costs is the
+# headers it includes and what it instantiates of them, which a lot pays for once. A single source that is edited costs its
+# whole lot, so the builds that one works with are without it; and so is clang's, in which each source must compile alone.
+function(natkit_unity target)
+    if(NATKIT_UNITY)
+        set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
+        # True of a header with an anonymous namespace, which a source is not; and what shadows across sources is no fault.
+        target_compile_options(${target} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+    endif()
+endfunction()
+
 # natkit_library(NAME FOLDERS … LINKS … PKG …): one static library of the .cpp files in lib/FOLDERS.
 # A library whose folders hold nothing yet is not made.
 function(natkit_library name)
@@ -43,6 +54,7 @@ function(natkit_library name)
     endif()
     add_library(natkit_${name} STATIC ${sources})
     target_link_libraries(natkit_${name} PUBLIC natkit_options)
+    natkit_unity(natkit_${name})
     foreach(link IN LISTS arg_LINKS)
         if(TARGET natkit_${link})
             target_link_libraries(natkit_${name} PUBLIC natkit_${link})
@@ -70,6 +82,7 @@ function(natkit_program name)
     endif()
     add_executable(${name} ${sources})
     add_dependencies(programs ${name})
+    natkit_unity(${name})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
     target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tools")
     foreach(link IN LISTS arg_LINKS)
