@@ -120,7 +120,7 @@ void Section::done() {
         if (std::ranges::find(known, key.str()) != known.end()) continue;
         std::string message = name_.empty() && node.is_table() ? "unknown section" : "unknown key";
         if (const auto near = text::suggest(key.str(), known)) {
-            message += "; did you mean " + quoted(*near) + "?";
+            message += "; did you mean " + in_quotes(*near) + "?";
         } else {
             message += "; take it out (known here: ";
             for (std::size_t i = 0; i < known.size(); ++i) message += (i == 0 ? "" : ", ") + std::string(known[i]);

@@ -123,7 +123,7 @@ class Section {
 };
 
 /// A key as it can stand in a message.
-[[nodiscard]] inline std::string quoted(std::string_view text) {
+[[nodiscard]] inline std::string in_quotes(std::string_view text) {
     return "'" + text::printable(text, 80) + "'";
 }
 

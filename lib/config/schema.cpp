@@ -21,10 +21,10 @@ constexpr std::string_view write_domain = "write a name such as \"example.com\""
 auto duration_parser(Milliseconds min, Milliseconds max) {
     return [min, max](std::string_view text) -> Result<Milliseconds> {
         const auto duration = parse_duration(text);
-        if (!duration) return fail(Errc::bad_config, "not a time: " + quoted(text));
+        if (!duration) return fail(Errc::bad_config, "not a time: " + in_quotes(text));
         if (*duration < min || *duration > max) {
             return fail(Errc::bad_config,
-                        "out of range (" + to_string(min) + " to " + to_string(max) + "): " + quoted(text));
+                        "out of range (" + to_string(min) + " to " + to_string(max) + "): " + in_quotes(text));
         }
         return *duration;
     };
@@ -34,7 +34,7 @@ auto duration_parser(Milliseconds min, Milliseconds max) {
 Result<std::optional<Milliseconds>> ping_interval(std::string_view text) {
     auto interval = parse_interval(text);
     if (interval && *interval && (**interval < seconds(1) || **interval > std::chrono::hours(24))) {
-        return fail(Errc::bad_config, "out of range (1s to 24h): " + quoted(text));
+        return fail(Errc::bad_config, "out of range (1s to 24h): " + in_quotes(text));
     }
     return interval;
 }
@@ -42,7 +42,7 @@ Result<std::optional<Milliseconds>> ping_interval(std::string_view text) {
 /// A path, made absolute.
 auto path_parser(const Paths& paths) {
     return [&paths](std::string_view text) -> Result<std::string> {
-        if (text.find('\0') != std::string_view::npos) return fail(Errc::bad_config, "not a path: " + quoted(text));
+        if (text.find('\0') != std::string_view::npos) return fail(Errc::bad_config, "not a path: " + in_quotes(text));
         if (text.empty() || text.front() == '/' || paths.base_dir.empty()) return std::string(text);
         return paths.base_dir + (paths.base_dir.back() == '/' ? "" : "/") + std::string(text);
     };
@@ -81,8 +81,7 @@ void read_advertise(const toml::node& node, Sip& sip, Section& section) {
         const auto bound = IpAddress::parse(key.str());
         const auto* text = value.as_string();
         const auto shown = text == nullptr ? fail(Errc::bad_config, "") : IpAddress::parse(text->get());
-        const std::string pair =
-            quoted(std::string_view(key.str())) + (text == nullptr ? "" : " = " + quoted(text->get()));
+        const std::string pair = in_quotes(key.str()) + (text == nullptr ? "" : " = " + in_quotes(text->get()));
         if (!bound || !shown) {
             section.error(value, "advertise", "not a pair of addresses: " + pair + "; " + std::string(instead));
         } else if (bound->family() != shown->family()) {
@@ -170,7 +169,7 @@ Registrar read_registrar(Section section, const Paths& paths) {
     const auto state = [&paths](std::string_view text) -> Result<std::string> {
         if (text == "memory") return std::string();
         if (text.starts_with("sqlite:") && text.size() > 7) return filled_path_parser(paths)(text.substr(7));
-        return fail(Errc::bad_config, "not a place for registrations: " + quoted(text));
+        return fail(Errc::bad_config, "not a place for registrations: " + in_quotes(text));
     };
     section.value("state", registrar.state, state, "write \"sqlite:PATH\" or \"memory\"");
     const auto expiry = duration_parser(seconds(10), std::chrono::hours(24 * 7));
@@ -292,7 +291,7 @@ Control read_control(Section section, const Paths& paths) {
     const auto socket = [&paths](std::string_view text) -> Result<std::string> {
         auto path = filled_path_parser(paths)(text);
         // sockaddr_un holds 108 bytes; the longest name beside it is mediarelay.sock.
-        if (path && path->size() > 100) return fail(Errc::bad_config, "longer than 100 bytes: " + quoted(text));
+        if (path && path->size() > 100) return fail(Errc::bad_config, "longer than 100 bytes: " + in_quotes(text));
         return path;
     };
     section.value("socket", control.socket, socket, "write a path such as \"/run/natkit/natkit.sock\"");
@@ -323,7 +322,7 @@ Daemon read_daemon(Section section) {
         const bool good =
             text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-$") ==
             std::string_view::npos;
-        if (!good || text.size() > 32) return fail(Errc::bad_config, "not a user name: " + quoted(text));
+        if (!good || text.size() > 32) return fail(Errc::bad_config, "not a user name: " + in_quotes(text));
         return std::string(text);
     };
     section.value("user", daemon.user, user, "write the name of a user of this host, or \"\"");

@@ -225,6 +225,8 @@ class Show:
             metrics = ""
             """))
         title("What to try next (this laboratory stays until Ctrl-C; alice and bob go on talking)")
+        missing = "" if (lab.PROGRAMS / "sdprewrite").exists() else \
+            f"     cmake --build {shown(lab.PROGRAMS.parent)} --target sdprewrite\n"
         say(f"""\
 1. On your own network: this host is {address}.
      cp {own} natkit.toml
@@ -236,7 +238,7 @@ class Show:
      {programs}/mediarelay list --config {config}
 3. Ask the filters about the messages that were just seen:
      {programs}/natclassify --config {config} --source 203.0.113.30:5060 < {folder}/register-bob.sip
-     {programs}/sdprewrite --to 203.0.113.10:40000 < {folder}/invite-alice-bob.sip
+{missing}     {programs}/sdprewrite --to 203.0.113.10:40000 < {folder}/invite-alice-bob.sip
 4. Kill a worker and watch it come back: kill -9 $(pgrep -f "mediarelay serve"), then status again.""")
 
     def run(self):
