@@ -1,5 +1,5 @@
 // Captures: any bytes are read to their end; what comes out lies within bounds. Then what natclassify
-// does with it: messages, calls, flows and the doctor.
+// does with it: messages, calls, RTP streams and the doctor.
 //
 // links: explain_engine
 #include <cstddef>
@@ -7,10 +7,11 @@
 #include <cstdlib>
 #include <string>
 
+#include "natkit/diagnose/diagnose.hpp"
+#include "natkit/engine/explain/call_facts.hpp"
 #include "natkit/engine/explain/capture_messages.hpp"
 #include "natkit/engine/explain/compare.hpp"
 #include "natkit/engine/explain/copies.hpp"
-#include "natkit/engine/explain/doctor.hpp"
 #include "natkit/engine/explain/paths.hpp"
 
 using namespace natkit;
@@ -21,14 +22,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!reader) return 0;
     const explain::Rules rules{.networks = {.lan = {}, .nated = nat::default_nated(), .nat_servers = {}}};
     explain::CallTracker calls;
-    explain::FlowTable flows;
+    explain::RtpStreams rtp;
     calls.on_call = [&](const explain::Call& call) {
         (void)explain::decide_call(call, rules);
-        (void)explain::diagnose(call, flows, rules);
+        (void)diagnose::diagnose(explain::facts_of(call, rtp, rules.networks));
     };
     explain::HopTracker hops;
     hops.on_exchanges = [&](const std::vector<explain::Exchange>& exchanges) {
-        for (const explain::MediaPath& path : explain::find_paths(exchanges, flows, rules)) {
+        for (const explain::MediaPath& path : explain::find_paths(exchanges, rtp, rules)) {
             if (path.nodes.size() < 2 || path.relays_needed > path.nodes.size()) std::abort();
         }
     };
@@ -61,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         hops.on_message(seen);
     };
     messages.on_media = [&](const explain::CapturedMedia& media) {
-        flows.on_packet(media.source, media.destination, media.time_ns, media.payload);
+        rtp.on_packet(media.source, media.destination, media.time_ns, media.payload);
     };
     (void)messages.run(*reader);
     calls.finish();

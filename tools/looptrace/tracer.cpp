@@ -22,7 +22,7 @@ Tracer::Tracer(const Settings& settings) : settings_(settings), output_(program)
     };
     reader_.on_other = [this](const std::string& line) { on_other(line); };
     reader_.on_media = [this](const explain::CapturedMedia& media) {
-        flows_.on_packet(media.source, media.destination, media.time_ns, media.payload);
+        rtp_.on_packet(media.source, media.destination, media.time_ns, media.payload);
     };
     reader_.on_bad = [this](const std::string& where, const Error& error) { bad(where, error); };
     if (settings.show_progress) reader_.on_progress = tool::show_progress;
@@ -77,7 +77,7 @@ void Tracer::on_other(const std::string& line) {
 }
 
 void Tracer::on_exchanges(const std::vector<explain::Exchange>& exchanges) {
-    for (explain::MediaPath& path : explain::find_paths(exchanges, flows_, settings_.rules)) {
+    for (explain::MediaPath& path : explain::find_paths(exchanges, rtp_, settings_.rules)) {
         if (settings_.loops_only && !path.loop) continue;
         switch (settings_.format) {
             case tool::Format::json:
@@ -96,9 +96,9 @@ bool Tracer::finish() {
     hops_.finish();
     passes_.finish();
     const bool json = settings_.format == tool::Format::json;
-    for (const explain::MediaFlow* flow : flows_.repeating(least_repeats)) {
+    for (const diagnose::RtpStream* stream : rtp_.repeating(least_repeats)) {
         const Circle circle{
-            .from = flow->source, .to = flow->destination, .packets = flow->rtp, .repeats = flow->repeats};
+            .from = stream->source, .to = stream->destination, .packets = stream->rtp, .repeats = stream->repeats};
         if (json) output_.write(to_json(circle).dump() + "\n");
         if (settings_.format == tool::Format::text) output_.write(to_text(circle, settings_.colour));
     }

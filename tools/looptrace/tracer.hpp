@@ -48,7 +48,7 @@ class Tracer {
     explain::Reader reader_;
     explain::HopTracker hops_;
     explain::PassTracker passes_;
-    explain::FlowTable flows_;
+    explain::RtpStreams rtp_;
     explain::CopyFinder copies_;
     std::vector<explain::MediaPath> drawn_;  ///< of a picture, which is one document; at most 200
     tool::LanHint hint_;

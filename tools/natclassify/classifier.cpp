@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "natkit/base/text.hpp"
+#include "natkit/diagnose/table.hpp"
+#include "natkit/engine/explain/call_facts.hpp"
 
 namespace natkit::natclassify {
 namespace {
@@ -20,31 +22,32 @@ nlohmann::ordered_json to_json(const explain::PeerVerdict& peer) {
     return json;
 }
 
-nlohmann::ordered_json to_json(const explain::Way& way) {
+nlohmann::ordered_json to_json(const diagnose::Traffic& traffic) {
     nlohmann::ordered_json json = nlohmann::ordered_json::object();
-    if (way.told) json["told"] = to_string(*way.told);
-    json["relayed"] = way.relayed;
-    json["sent_packets"] = way.sent;
-    json["arrived_packets"] = way.arrived;
+    if (traffic.told) json["told"] = to_string(*traffic.told);
+    json["relayed"] = traffic.relayed;
+    json["sent_packets"] = traffic.sent;
+    json["arrived_packets"] = traffic.arrived;
     json["sources"] = nlohmann::ordered_json::array();
-    for (const Endpoint& source : way.sources) json["sources"].push_back(to_string(source));
+    for (const Endpoint& source : traffic.sources) json["sources"].push_back(to_string(source));
     return json;
 }
 
-nlohmann::ordered_json to_json(const explain::Explanation& explanation) {
+nlohmann::ordered_json to_json(const diagnose::Diagnosis& diagnosis) {
     nlohmann::ordered_json json = {
-        {"type", "explanation"}, {"call_id", explanation.call_id}, {"frame", explanation.first_frame}};
-    if (explanation.cut) json["cut"] = true;
+        {"type", "explanation"}, {"call_id", diagnosis.call_id}, {"frame", diagnosis.first_frame}};
+    if (diagnosis.cut) json["cut"] = true;
     json["streams"] = nlohmann::ordered_json::array();
-    for (const explain::StreamReport& stream : explanation.streams) {
+    for (const diagnose::StreamReport& stream : diagnosis.streams) {
         json["streams"].push_back({{"kind", stream.kind},
                                    {"to_callee", to_json(stream.to_callee)},
                                    {"to_caller", to_json(stream.to_caller)}});
     }
     json["findings"] = nlohmann::ordered_json::array();
-    for (const explain::Finding& finding : explanation.findings) {
-        nlohmann::ordered_json one = {{"cause", explain::to_string(finding.cause)}};
-        if (finding.silent) one["hears_nothing"] = *finding.silent == explain::Side::caller ? "caller" : "callee";
+    for (const diagnose::Finding& finding : diagnosis.findings) {
+        nlohmann::ordered_json one = {{"cause", diagnose::to_string(finding.cause)}};
+        if (finding.hears_nothing)
+            one["hears_nothing"] = *finding.hears_nothing == diagnose::Party::caller ? "caller" : "callee";
         one["sentence"] = finding.sentence;
         one["change"] = finding.change;
         json["findings"].push_back(std::move(one));
@@ -68,7 +71,7 @@ Classifier::Classifier(const Settings& settings) : settings_(settings), output_(
     if (settings.show_progress) reader_.on_progress = tool::show_progress;
     if (!settings.explain) return;
     reader_.on_media = [this](const explain::CapturedMedia& media) {
-        flows_.on_packet(media.source, media.destination, media.time_ns, media.payload);
+        rtp_.on_packet(media.source, media.destination, media.time_ns, media.payload);
     };
 }
 
@@ -106,7 +109,7 @@ Result<void> Classifier::on_description(const std::string& text) {
     return {};
 }
 
-/// A progress line on the same terminal gives way.
+/// A progress line on the same terminal gives traffic.
 void Classifier::write(const std::string& text) {
     if (settings_.one_terminal) tool::end_progress();
     output_.write(text);
@@ -192,9 +195,9 @@ void Classifier::on_call(const explain::Call& call) {
     const bool known = decision && !decision->streams.empty();
     if (known) write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
     if (!settings_.explain) return;
-    const explain::Explanation explanation = explain::diagnose(call, flows_, settings_.rules);
-    if (!known && explanation.findings.empty()) return;
-    write(settings_.json ? record::to_line(to_json(explanation)) : text_.explanation(explanation, known));
+    const diagnose::Diagnosis diagnosis = diagnose::diagnose(explain::facts_of(call, rtp_, settings_.rules.networks));
+    if (!known && diagnosis.findings.empty()) return;
+    write(settings_.json ? record::to_line(to_json(diagnosis)) : text_.explanation(diagnosis, known));
 }
 
 }  // namespace natkit::natclassify

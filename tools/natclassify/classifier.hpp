@@ -12,8 +12,8 @@
 #include "natkit/engine/explain/calls.hpp"
 #include "natkit/engine/explain/copies.hpp"
 #include "natkit/engine/explain/decide_call.hpp"
-#include "natkit/engine/explain/doctor.hpp"
 #include "natkit/engine/explain/reader.hpp"
+#include "natkit/engine/explain/rtp_streams.hpp"
 #include "natkit/record/sip.hpp"
 
 namespace natkit::natclassify {
@@ -57,7 +57,7 @@ class Classifier {
     tool::Output output_;
     Text text_;
     explain::CallTracker calls_;
-    explain::FlowTable flows_;
+    explain::RtpStreams rtp_;
     explain::CopyFinder copies_;
     std::optional<explain::Copy> copy_;                     ///< what the message in hand is a copy of
     Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by flow

@@ -3,9 +3,9 @@
 #include <span>
 #include <string>
 
+#include "natkit/diagnose/diagnose.hpp"
 #include "natkit/engine/explain/compare.hpp"
 #include "natkit/engine/explain/copies.hpp"
-#include "natkit/engine/explain/doctor.hpp"
 #include "natkit/record/decision.hpp"
 #include "natkit/record/sip.hpp"
 
@@ -22,7 +22,7 @@ class Text {
     [[nodiscard]] std::string description(const Endpoint& source, const record::Nat& nat) const;
     [[nodiscard]] std::string decision(const record::Decision& decision) const;
     /// `after_decision`: the call's name stands above already.
-    [[nodiscard]] std::string explanation(const explain::Explanation& explanation, bool after_decision) const;
+    [[nodiscard]] std::string explanation(const diagnose::Diagnosis& diagnosis, bool after_decision) const;
     /// For --same.
     [[nodiscard]] std::string pair(const record::Decision& decision, bool same) const;
 
@@ -32,7 +32,7 @@ class Text {
   private:
     [[nodiscard]] std::string place(const nat::Verdict& verdict) const;
     [[nodiscard]] std::string verdict(const record::Nat& nat) const;
-    [[nodiscard]] std::string way(const explain::StreamReport& stream, const explain::Way& way) const;
+    [[nodiscard]] std::string traffic(const diagnose::StreamReport& stream, const diagnose::Traffic& traffic) const;
     [[nodiscard]] std::string party(const char* name, const record::Nat& nat) const;
 
     bool colour_;

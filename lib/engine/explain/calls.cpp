@@ -18,26 +18,11 @@ constexpr std::size_t longest_value = 200;
 constexpr std::int64_t linger_ns = 10'000'000'000;
 constexpr std::uint64_t sweep_every = 256;
 
-/// The best of a party's newest descriptions: of one offer or answer seen on several hops, the first or the last hop.
-/// What another branch of a fork said does not count once one has answered.
-template <class Better>
-const DescriptionSeen* pick(const Call& call, Side writer, Better better) {
-    const DescriptionSeen* best = nullptr;
-    for (const DescriptionSeen& one : call.descriptions) {
-        if (one.writer != writer || one.streams.empty()) continue;
-        if (!call.callee_tag.empty() && !one.tag.empty() && one.tag != call.callee_tag) continue;
-        const bool same = best != nullptr && one.cseq == best->cseq && one.request == best->request &&
-                          one.method == best->method && one.tag == best->tag;
-        if (!same || better(one, *best)) best = &one;
-    }
-    return best;
-}
-
 /// Whether no branch of an INVITE is open. Once the hop nearest to the caller has a refusal, those behind it do not
 /// count; hops that start at one place are the branches of a fork.
 bool refused_everywhere(const Call& call, std::uint32_t cseq) {
-    const RequestSeen* first = nullptr;
-    for (const RequestSeen& one : call.requests) {
+    const diagnose::Request* first = nullptr;
+    for (const diagnose::Request& one : call.requests) {
         if (one.method != "INVITE" || one.cseq != cseq) continue;
         if (first == nullptr) first = &one;
         if (one.status < 300 && (first->status < 300 || one.source == first->source)) return false;
@@ -69,17 +54,18 @@ std::size_t bytes_of(const std::optional<record::Nat>& nat) {
 /// About what a call takes, from above.
 std::size_t bytes_of(const Call& call) {
     std::size_t bytes = 1024 + call.call_id.size() * 3 + call.hosts[0].size() + call.hosts[1].size() +
-                        call.descriptions.capacity() * sizeof(DescriptionSeen) +
-                        call.requests.capacity() * sizeof(RequestSeen) + bytes_of(call.caller) + bytes_of(call.callee);
-    for (const DescriptionSeen& one : call.descriptions) {
-        bytes += one.streams.capacity() * sizeof(StreamSeen) + one.tag.size();
-        for (const StreamSeen& stream : one.streams)
+                        call.descriptions.capacity() * sizeof(SessionDescription) +
+                        call.requests.capacity() * sizeof(diagnose::Request) + bytes_of(call.caller) +
+                        bytes_of(call.callee);
+    for (const SessionDescription& one : call.descriptions) {
+        bytes += one.streams.capacity() * sizeof(MediaDescription) + one.tag.size();
+        for (const MediaDescription& stream : one.streams)
             bytes += stream.candidates.capacity() * sizeof(IpAddress) + stream.kind.size();
     }
     return bytes;
 }
 
-void read_candidates(const sdp::Document& document, const sdp::Media& media, StreamSeen& stream) {
+void read_candidates(const sdp::Document& document, const sdp::Media& media, MediaDescription& stream) {
     for (const sdp::Field& field : document.fields()) {
         if (field.kind != sdp::FieldKind::candidate || field.line < media.line || field.line >= media.end) continue;
         const auto address = document.address(field);
@@ -92,10 +78,10 @@ void read_candidates(const sdp::Document& document, const sdp::Media& media, Str
 
 }  // namespace
 
-StreamSeen stream_of(const sdp::Document& document, const sdp::Media& media) {
-    StreamSeen stream{.kind = text::printable(media.kind, 40),
-                      .rtp = document.rtp_endpoint(media),
-                      .rtcp = document.rtcp_endpoint(media)};
+MediaDescription media_description(const sdp::Document& document, const sdp::Media& media) {
+    MediaDescription stream{.kind = text::printable(media.kind, 40),
+                            .rtp = document.rtp_endpoint(media),
+                            .rtcp = document.rtcp_endpoint(media)};
     stream.direction = media.direction;
     stream.rejected = media.rejected();
     stream.hold = !media.rejected() && document.on_hold(media);
@@ -103,19 +89,6 @@ StreamSeen stream_of(const sdp::Document& document, const sdp::Media& media) {
     if (stream.rtp) stream.family = stream.rtp->address.family();
     read_candidates(document, media, stream);
     return stream;
-}
-
-const DescriptionSeen* Call::written(Side side) const {
-    // A request gathers Vias on its way; a response loses them.
-    return pick(*this, side, [](const DescriptionSeen& one, const DescriptionSeen& best) {
-        return one.request ? one.vias < best.vias : one.vias > best.vias;
-    });
-}
-
-const DescriptionSeen* Call::delivered(Side side) const {
-    return pick(*this, side, [](const DescriptionSeen& one, const DescriptionSeen& best) {
-        return one.request ? one.vias > best.vias : one.vias < best.vias;
-    });
 }
 
 std::array<std::string, 2> hosts_of(const sip::Message& message) {
@@ -126,12 +99,6 @@ std::array<std::string, 2> hosts_of(const sip::Message& message) {
     return {host(message.from()), host(message.to())};
 }
 
-bool Call::several_hops() const {
-    const DescriptionSeen* first = written(Side::caller);
-    const DescriptionSeen* last = delivered(Side::caller);
-    return first != nullptr && first != last;
-}
-
 CallTracker::Open* CallTracker::find_or_make(const MessageSeen& seen) {
     const std::string id(seen.message.call_id());
     if (const auto found = by_id_.find(id); found != by_id_.end()) return &*found->second;
@@ -139,12 +106,12 @@ CallTracker::Open* CallTracker::find_or_make(const MessageSeen& seen) {
         seen.message.is_request() ? seen.message.method() == "INVITE" : !seen.facts.descriptions.empty();
     if (!starts || id.empty() || id.size() > 1024) return nullptr;
     if (calls_.size() >= most_calls) hand_out(calls_.begin());
-    Call call{.call_id = id,
-              .hosts = hosts_of(seen.message),
-              .caller_tag = short_tag(seen.message.from_tag()),
-              .first_frame = seen.frame,
-              .first_ns = seen.time_ns,
-              .last_ns = seen.time_ns};
+    Call call;
+    call.call_id = id;
+    call.hosts = hosts_of(seen.message);
+    call.caller_tag = short_tag(seen.message.from_tag());
+    call.first_frame = seen.frame;
+    call.first_ns = call.last_ns = seen.time_ns;
     by_id_[id] = calls_.insert(calls_.end(), {.call = std::move(call)});
     return &calls_.back();
 }
@@ -168,9 +135,12 @@ void CallTracker::on_message(const MessageSeen& seen) {
     call.last_ns = std::max(call.last_ns, seen.time_ns);
     call.cut = call.cut || seen.arrival.cut;
     const bool from_caller_tag = short_tag(seen.message.from_tag()) == call.caller_tag;
-    const Side sender = seen.message.is_request() == from_caller_tag ? Side::caller : Side::callee;
+    const Party sender = seen.message.is_request() == from_caller_tag ? Party::caller : Party::callee;
     const std::string tag = short_tag(from_caller_tag ? seen.message.to_tag() : seen.message.from_tag());
-    if (call.alg.empty() && !seen.nat.alg.empty()) call.alg = slim(seen.nat).alg;
+    if (call.contradictions.empty() && !seen.nat.alg.empty()) {
+        for (const record::Evidence& one : slim(seen.nat).alg)
+            call.contradictions.push_back({.field = one.field, .value = one.value});
+    }
     if (!seen.copy) note_request(call, seen, *cseq);
     note_progress(*open, seen, *cseq, tag);
     if (cseq->method == "INVITE") note_party(*open, seen, sender, tag);
@@ -185,7 +155,6 @@ void CallTracker::note_progress(Open& open, const MessageSeen& seen, const sip::
     const bool ours = call.callee_tag.empty() || tag.empty() || tag == call.callee_tag;
     if (seen.message.is_request()) {
         const bool invite = seen.message.method() == "INVITE";
-        call.invited = call.invited || invite;
         call.ended = call.ended || (seen.message.method() == "BYE" && ours);
         if (invite && call.failure != 0 && !call.answered) {  // tried again: redirected, or after 422
             call.failure = 0;
@@ -211,15 +180,15 @@ void CallTracker::note_progress(Open& open, const MessageSeen& seen, const sip::
 
 /// The message nearest to a party tells best where it is: its own request before any proxy, its own response before any
 /// proxy took a Via off.
-void CallTracker::note_party(Open& open, const MessageSeen& seen, Side sender, const std::string& tag) {
+void CallTracker::note_party(Open& open, const MessageSeen& seen, Party sender, const std::string& tag) {
     Call& call = open.call;
     const bool request = seen.message.is_request();
     if (!request && seen.message.status() == 100) return;  // hop by hop
-    const bool other_branch = sender == Side::callee && call.answered && !tag.empty() && tag != call.callee_tag;
+    const bool other_branch = sender == Party::callee && call.answered && !tag.empty() && tag != call.callee_tag;
     if (other_branch) return;
-    std::optional<record::Nat>& nat = sender == Side::caller ? call.caller : call.callee;
-    std::optional<Endpoint>& source = sender == Side::caller ? call.caller_source : call.callee_source;
-    unsigned& vias = sender == Side::caller ? call.caller_vias : call.callee_vias;
+    std::optional<record::Nat>& nat = sender == Party::caller ? call.caller : call.callee;
+    std::optional<Endpoint>& source = sender == Party::caller ? call.caller_source : call.callee_source;
+    unsigned& vias = sender == Party::caller ? call.caller_vias : call.callee_vias;
     const bool nearer = !nat || (request ? seen.facts.via_count < vias : seen.facts.via_count > vias);
     const bool outside = seen.copy && seen.nat.verdict.place == nat::Place::far_end && seen.facts.via_count == vias;
     if (!nearer && !outside) return;
@@ -230,14 +199,14 @@ void CallTracker::note_party(Open& open, const MessageSeen& seen, Side sender, c
         nat = known->nat;
     vias = seen.facts.via_count;
     source = seen.arrival.source;
-    if (sender == Side::callee) open.heard_tag = tag;
+    if (sender == Party::callee) open.heard_tag = tag;
 }
 
 void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::CSeq& cseq) {
     const bool request = seen.message.is_request();
     const Endpoint source = request ? seen.arrival.source : seen.arrival.destination.value_or(Endpoint{});
     const Endpoint destination = request ? seen.arrival.destination.value_or(Endpoint{}) : seen.arrival.source;
-    for (RequestSeen& one : call.requests) {
+    for (diagnose::Request& one : call.requests) {
         if (one.cseq != cseq.number || one.method != cseq.method || one.source != source ||
             one.destination != destination)
             continue;
@@ -262,27 +231,27 @@ void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::C
                              .heard_ns = known == nullptr ? std::nullopt : std::optional(known->heard_ns)});
 }
 
-void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Side sender,
+void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Party sender,
                                     const std::string& tag) {
     if (seen.facts.descriptions.empty() || call.descriptions.size() >= most_notes) return;
     const sdp::Document& document = seen.facts.descriptions.front();
-    DescriptionSeen description{.frame = seen.frame,
-                                .time_ns = seen.time_ns,
-                                .writer = sender,
-                                .source = seen.arrival.source,
-                                .destination = seen.arrival.destination.value_or(Endpoint{}),
-                                .request = seen.message.is_request(),
-                                .status = seen.message.status(),
-                                .cseq = cseq.number,
-                                .method = short_tag(cseq.method),
-                                .tag = tag,
-                                .vias = seen.facts.via_count,
-                                .streams = {}};
+    SessionDescription description{.frame = seen.frame,
+                                   .time_ns = seen.time_ns,
+                                   .writer = sender,
+                                   .source = seen.arrival.source,
+                                   .destination = seen.arrival.destination.value_or(Endpoint{}),
+                                   .request = seen.message.is_request(),
+                                   .status = seen.message.status(),
+                                   .cseq = cseq.number,
+                                   .method = short_tag(cseq.method),
+                                   .tag = tag,
+                                   .vias = seen.facts.via_count,
+                                   .streams = {}};
     for (const sdp::Media& media : document.media()) {
         if (description.streams.size() >= 16) break;
-        description.streams.push_back(stream_of(document, media));
+        description.streams.push_back(media_description(document, media));
     }
-    for (const DescriptionSeen& old : call.descriptions) {  // a retransmission tells nothing new
+    for (const SessionDescription& old : call.descriptions) {  // a retransmission tells nothing new
         if (old.source == description.source && old.destination == description.destination &&
             old.cseq == description.cseq && old.method == description.method && old.status == description.status &&
             old.tag == description.tag && old.streams == description.streams) {

@@ -23,7 +23,7 @@ record::Nat nat_of(const IpAddress& address, const nat::Networks& networks) {
 }
 
 /// `host`: of its URI in From or To.
-nat::Party party(const record::Nat& nat, const std::string& host, const StreamSeen* stream, const Rules& rules) {
+nat::Party party(const record::Nat& nat, const std::string& host, const MediaDescription* stream, const Rules& rules) {
     const bool named = stream != nullptr && stream->rtp;
     nat::Party party = nat::party_of(nat.verdict.place, nat.received,
                                      named ? std::optional(stream->rtp->address) : std::nullopt, rules.networks);
@@ -34,12 +34,12 @@ nat::Party party(const record::Nat& nat, const std::string& host, const StreamSe
 
 /// The stream number `i` of a party as it wrote it and as it came to the other.
 struct StreamPair {
-    const StreamSeen* written = nullptr;
-    const StreamSeen* delivered = nullptr;
+    const MediaDescription* written = nullptr;
+    const MediaDescription* delivered = nullptr;
 };
 
-StreamPair stream(const Call& call, Side side, std::size_t i) {
-    const auto at = [&](const DescriptionSeen* description) {
+StreamPair stream(const Call& call, Party side, std::size_t i) {
+    const auto at = [&](const SessionDescription* description) {
         return description != nullptr && i < description->streams.size() ? &description->streams[i] : nullptr;
     };
     return {.written = at(call.written(side)), .delivered = at(call.delivered(side))};
@@ -52,23 +52,23 @@ std::optional<record::Decision> decide_call(const Call& call, const Rules& rules
     record::Decision result{
         .call_id = call.call_id, .decision = {}, .a = call.caller, .b = call.callee, .streams = {}, .relay_seen = {}};
     // Who never spoke is judged by the address he was called at.
-    for (const DescriptionSeen& one : call.descriptions) {
+    for (const SessionDescription& one : call.descriptions) {
         if (one.destination.address.is_unspecified()) continue;  // not even that is known
-        if (!result.b && one.writer == Side::caller) result.b = nat_of(one.destination.address, rules.networks);
-        if (!result.a && one.writer == Side::callee) result.a = nat_of(one.destination.address, rules.networks);
+        if (!result.b && one.writer == Party::caller) result.b = nat_of(one.destination.address, rules.networks);
+        if (!result.a && one.writer == Party::callee) result.a = nat_of(one.destination.address, rules.networks);
     }
     if (!result.a || !result.b) return std::nullopt;
-    const auto decide = [&](const StreamSeen* a, const StreamSeen* b) {
+    const auto decide = [&](const MediaDescription* a, const MediaDescription* b) {
         return nat::decide(party(*result.a, call.hosts[0], a, rules), party(*result.b, call.hosts[1], b, rules),
                            rules.policy, rules.networks);
     };
-    const DescriptionSeen* offer = call.written(Side::caller);
-    const DescriptionSeen* answer = call.written(Side::callee);
+    const SessionDescription* offer = call.written(Party::caller);
+    const SessionDescription* answer = call.written(Party::callee);
     const std::size_t streams =
         std::max(offer != nullptr ? offer->streams.size() : 0, answer != nullptr ? answer->streams.size() : 0);
     for (std::size_t i = 0; i < streams; ++i) {
-        const StreamPair a = stream(call, Side::caller, i);
-        const StreamPair b = stream(call, Side::callee, i);
+        const StreamPair a = stream(call, Party::caller, i);
+        const StreamPair b = stream(call, Party::callee, i);
         if ((a.written != nullptr && a.written->rejected) || (b.written != nullptr && b.written->rejected)) continue;
         const auto* known = a.written != nullptr ? a.written : b.written;
         if (known == nullptr) continue;

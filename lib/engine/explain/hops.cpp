@@ -10,13 +10,13 @@ constexpr std::size_t most_paths = 4096;
 constexpr std::size_t most_hops = 64;
 constexpr std::size_t most_streams_of_call = 16;
 
-std::vector<StreamSeen> streams_of(const Facts& facts) {
-    std::vector<StreamSeen> streams;
+std::vector<MediaDescription> streams_of(const Facts& facts) {
+    std::vector<MediaDescription> streams;
     if (facts.descriptions.empty()) return streams;
     const sdp::Document& document = facts.descriptions.front();
     for (const sdp::Media& media : document.media()) {
         if (streams.size() >= most_streams_of_call) break;
-        streams.push_back(stream_of(document, media));
+        streams.push_back(media_description(document, media));
     }
     return streams;
 }
@@ -66,7 +66,8 @@ bool HopTracker::answers_late_offer(const CallSeen& call, const MessageSeen& see
 }
 
 /// On the hop that it takes.
-void HopTracker::take_late_answer(CallSeen& call, const MessageSeen& seen, const std::vector<StreamSeen>& streams) {
+void HopTracker::take_late_answer(CallSeen& call, const MessageSeen& seen,
+                                  const std::vector<MediaDescription>& streams) {
     call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);
     for (Hop& hop : call.open.hops) {
         const bool here =

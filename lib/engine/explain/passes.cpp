@@ -9,11 +9,11 @@ constexpr std::size_t most_passes = 8192;
 
 enum class What : std::uint8_t { said, shown };
 
-std::vector<StreamSeen> streams_of(const record::Pass& pass, std::size_t end, What what) {
-    std::vector<StreamSeen> streams;
+std::vector<MediaDescription> streams_of(const record::Pass& pass, std::size_t end, What what) {
+    std::vector<MediaDescription> streams;
     for (const record::PassStream& one : pass.streams) {
         const record::PassMedia& media = one.ends[end];
-        StreamSeen& seen = streams.emplace_back();
+        MediaDescription& seen = streams.emplace_back();
         seen.kind = one.kind;
         seen.rtp = what == What::said ? media.said : media.shown;
         seen.rejected = one.kind.empty();

@@ -52,7 +52,7 @@ std::vector<Chain> chains_of(const Exchange& exchange) {
     return chains;
 }
 
-std::optional<Endpoint> media(const std::vector<StreamSeen>& streams, std::size_t i) {
+std::optional<Endpoint> media(const std::vector<MediaDescription>& streams, std::size_t i) {
     return i < streams.size() ? streams[i].rtp : std::nullopt;
 }
 
@@ -123,8 +123,8 @@ class Hosts {
 
 class Analysis {
   public:
-    Analysis(const Chain& chain, std::size_t stream, Hosts& hosts, const FlowTable& flows, const Rules& rules)
-        : chain_(chain), stream_(stream), hosts_(hosts), flows_(flows), rules_(rules) {}
+    Analysis(const Chain& chain, std::size_t stream, Hosts& hosts, const RtpStreams& rtp, const Rules& rules)
+        : chain_(chain), stream_(stream), hosts_(hosts), rtp_(rtp), rules_(rules) {}
 
     std::optional<MediaPath> run();
 
@@ -144,7 +144,7 @@ class Analysis {
     const Chain& chain_;
     std::size_t stream_;
     Hosts& hosts_;
-    const FlowTable& flows_;
+    const RtpStreams& rtp_;
     const Rules& rules_;
     MediaPath path_;
 };
@@ -266,13 +266,13 @@ void Analysis::measure() {
     const auto there = back(0);
     if (!there) return;
     double rate = 0;
-    for (const auto& flows :
-         {flows_.to(*there, chain_.first_ns, chain_.last_ns + 3600 * std::int64_t{1'000'000'000}),
-          flows_.from(*there, chain_.first_ns, chain_.last_ns + 3600 * std::int64_t{1'000'000'000})}) {
+    for (const auto& streams :
+         {rtp_.to(*there, chain_.first_ns, chain_.last_ns + 3600 * std::int64_t{1'000'000'000}),
+          rtp_.from(*there, chain_.first_ns, chain_.last_ns + 3600 * std::int64_t{1'000'000'000})}) {
         double best = 0;
-        for (const MediaFlow* flow : flows) {
-            const double seconds = static_cast<double>(flow->last_ns - flow->first_ns) / ns_per_s;
-            if (flow->rtp >= 10 && seconds > 0) best = std::max(best, static_cast<double>(flow->rtp - 1) / seconds);
+        for (const RtpStream* stream : streams) {
+            const double seconds = static_cast<double>(stream->last_ns - stream->first_ns) / ns_per_s;
+            if (stream->rtp >= 10 && seconds > 0) best = std::max(best, static_cast<double>(stream->rtp - 1) / seconds);
         }
         rate += best;
     }
@@ -286,7 +286,7 @@ std::optional<double> MediaPath::saved_per_s() const {
     return *packets_per_s * static_cast<double>(relays - relays_needed);
 }
 
-std::vector<MediaPath> find_paths(const std::vector<Exchange>& exchanges, const FlowTable& flows, const Rules& rules) {
+std::vector<MediaPath> find_paths(const std::vector<Exchange>& exchanges, const RtpStreams& rtp, const Rules& rules) {
     std::vector<Chain> chains;
     for (const Exchange& exchange : exchanges) {
         for (Chain& chain : chains_of(exchange)) chains.push_back(std::move(chain));
@@ -300,7 +300,7 @@ std::vector<MediaPath> find_paths(const std::vector<Exchange>& exchanges, const 
     std::vector<MediaPath> paths;
     for (const Chain& chain : chains) {
         for (std::size_t stream = 0; stream < chain.hops.front()->onward.size(); ++stream) {
-            if (auto path = Analysis(chain, stream, hosts, flows, rules).run()) paths.push_back(*std::move(path));
+            if (auto path = Analysis(chain, stream, hosts, rtp, rules).run()) paths.push_back(*std::move(path));
         }
     }
     return paths;

@@ -14,12 +14,12 @@ namespace natkit::explain {
 /// The session descriptions of one request (INVITE, UPDATE, PRACK) and its answer on their way between two SIP hosts.
 struct Hop {
     std::uint64_t frame = 0;
-    Endpoint from, to;               ///< of the request
-    nat::Place from_place{};         ///< as the request shows its sender on this hop
-    std::string branch;              ///< of the topmost Via
-    std::string previous_branch;     ///< of the second Via: the hop it came by
-    std::vector<StreamSeen> onward;  ///< what `to` is told: in the request; of a late offer in the ACK or PRACK
-    std::vector<StreamSeen> back;    ///< what `from` is told: in the 2xx or a provisional response
+    Endpoint from, to;                     ///< of the request
+    nat::Place from_place{};               ///< as the request shows its sender on this hop
+    std::string branch;                    ///< of the topmost Via
+    std::string previous_branch;           ///< of the second Via: the hop it came by
+    std::vector<MediaDescription> onward;  ///< what `to` is told: in the request; of a late offer in the ACK or PRACK
+    std::vector<MediaDescription> back;    ///< what `from` is told: in the 2xx or a provisional response
 };
 
 /// An INVITE, first or later, or another request with an offer, wherever it was seen, in the order of the capture.
@@ -49,7 +49,7 @@ class HopTracker {
         std::optional<Exchange> answered;
     };
     [[nodiscard]] static bool answers_late_offer(const CallSeen& call, const MessageSeen& seen);
-    static void take_late_answer(CallSeen& call, const MessageSeen& seen, const std::vector<StreamSeen>& streams);
+    static void take_late_answer(CallSeen& call, const MessageSeen& seen, const std::vector<MediaDescription>& streams);
     void on_request(CallSeen& call, const MessageSeen& seen, const std::string& key);
     void on_response(CallSeen& call, const MessageSeen& seen, const std::string& key);
     void hand_out(std::size_t count);

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "natkit/engine/explain/decide_call.hpp"
-#include "natkit/engine/explain/flows.hpp"
 #include "natkit/engine/explain/hops.hpp"
+#include "natkit/engine/explain/rtp_streams.hpp"
 
 namespace natkit::explain {
 
@@ -44,7 +44,7 @@ struct MediaPath {
 
 /// Chains hops into paths, finds hosts that a call passes more than once, and asks the scheme of loop::Scheme which of
 /// their relays are needed.
-[[nodiscard]] std::vector<MediaPath> find_paths(const std::vector<Exchange>& exchanges, const FlowTable& flows,
+[[nodiscard]] std::vector<MediaPath> find_paths(const std::vector<Exchange>& exchanges, const RtpStreams& rtp,
                                                 const Rules& rules);
 
 }  // namespace natkit::explain

@@ -1,0 +1,69 @@
+#include "made_calls.hpp"
+
+using namespace natkit::diagnose;
+
+namespace {
+
+/// A later description of the caller's.
+SessionDescription reinvite(std::uint64_t frame, std::uint32_t cseq, bool hold) {
+    MediaDescription media = audio(caller_media);
+    media.hold = hold;
+    if (hold) media.direction = natkit::sdp::Direction::sendonly;
+    return {.frame = frame,
+            .writer = Party::caller,
+            .cseq = cseq,
+            .method = "INVITE",
+            .tag = "b",
+            .vias = 1,
+            .streams = {media}};
+}
+
+CallFacts talking() {
+    CallFacts facts = direct_call();
+    facts.call.callee_tag = "b";
+    facts.rtp = {rtp(caller_media, callee_media), rtp(callee_media, caller_media, 50, 2)};
+    return facts;
+}
+
+}  // namespace
+
+TEST_CASE("diagnose: a call on hold") {
+    CallFacts facts = talking();
+    SUBCASE("until the end") {
+        facts.call.descriptions.push_back(reinvite(7, 2, true));
+        CHECK(sentence(facts) ==
+              "The caller put the call on hold in frame 7 (a=sendonly): that nothing is sent to it from then on is "
+              "meant, and no failure.");
+    }
+    SUBCASE("resumed") {
+        facts.call.descriptions.push_back(reinvite(7, 2, true));
+        facts.call.descriptions.push_back(reinvite(12, 3, false));
+        CHECK(sentence(facts).find("until frame 12") != std::string::npos);
+    }
+    SUBCASE("by c=0.0.0.0 (RFC 3264 section 8.4)") {
+        SessionDescription held = reinvite(7, 2, true);
+        held.streams[0].rtp = endpoint("0.0.0.0:4000");
+        facts.call.descriptions.push_back(held);
+        CHECK(sentence(facts).find("(c=0.0.0.0)") != std::string::npos);
+    }
+    SUBCASE("from the beginning") {
+        facts.call.descriptions[0] = reinvite(1, 1, true);
+        CHECK(sentence(facts).starts_with("The caller wanted nothing sent from the beginning (a=sendonly in frame 1)"));
+    }
+    CHECK(found(facts) == "on-hold caller");
+    CHECK(row(Cause::on_hold).harm == Harm::none);
+}
+
+TEST_CASE("diagnose: what is no hold") {
+    CallFacts facts = talking();
+    SessionDescription early = facts.call.descriptions[1];
+    early.streams[0].hold = true;
+    SUBCASE("early media is often sendonly") {
+        early.status = 183;
+    }
+    SUBCASE("another branch of the fork") {
+        early.tag = "x";
+    }
+    facts.call.descriptions.insert(facts.call.descriptions.begin() + 1, early);
+    CHECK(found(facts).empty());
+}

@@ -1,0 +1,16 @@
+#include "made_calls.hpp"
+
+using namespace natkit::diagnose;
+
+TEST_CASE("diagnose: packets that go in a circle explain all that is missing") {
+    CallFacts facts = relayed_call();
+    RtpStream circle = rtp(relay_to_callee, relay_to_caller, 400);
+    circle.repeats = 350;
+    facts.rtp = {rtp(caller_media, relay_to_caller), circle};
+    CHECK(found(facts) == "media-loop");
+    CHECK(sentence(facts) ==
+          "The same packets pass again and again from 203.0.113.5:30010 to 203.0.113.5:30000 (350 packets of 400 had "
+          "been there before): a media loop.");
+    facts.rtp[1].repeats = 300;  // four times each: a capture on all ports of a bridge
+    CHECK(found(facts) == "nothing-sent caller");
+}

@@ -1,0 +1,27 @@
+#include "made_calls.hpp"
+
+using namespace natkit::diagnose;
+
+TEST_CASE("diagnose: a relay that sends nothing on") {
+    CallFacts facts = relayed_call();
+    const RtpStream in = rtp(caller_media, relay_to_caller);
+    const RtpStream back_in = rtp(callee_media, relay_to_callee, 40, 2);
+    SUBCASE("in neither direction: not joined, told once") {
+        facts.rtp = {in, back_in};
+        CHECK(found(facts) == "relay-not-joined callee");
+        CHECK(sentence(facts).ends_with("its two legs are not joined."));
+    }
+    SUBCASE("the other party never came") {
+        facts.rtp = {in};
+        CHECK(found(facts) == "relay-not-joined callee, nothing-sent caller");
+        CHECK(
+            diagnose(facts).findings[0].sentence ==
+            "The caller sends to the relay at 203.0.113.5:30000 (50 packets), and the relay sends nothing on: its two "
+            "legs are not joined, the other party never came.");
+    }
+    SUBCASE("in one direction: it refuses the source") {
+        facts.rtp = {in, back_in, rtp(relay_to_caller, caller_media, 40, 2)};
+        CHECK(found(facts) == "never-arrives callee");
+        CHECK(sentence(facts).ends_with("does not send them on, though it serves the other direction."));
+    }
+}

@@ -1,0 +1,33 @@
+#include "made_calls.hpp"
+
+using namespace natkit::diagnose;
+
+TEST_CASE("diagnose: no packet of one direction") {
+    struct Case {
+        const char* why;
+        unsigned packets;  ///< of the other direction
+        natkit::sdp::Direction answer;
+        const char* want;
+    };
+    using natkit::sdp::Direction;
+    constexpr Case cases[] = {
+        {"while the other one is there", 50, Direction::sendrecv, "nothing-sent caller"},
+        {"and hardly any of the other one: the capture may be short", 9, Direction::sendrecv, ""},
+        {"the callee said that it would send nothing", 50, Direction::recvonly, ""},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        MediaDescription answer = audio(callee_media);
+        answer.direction = c.answer;
+        CallFacts facts = direct_call(audio(caller_media), answer);
+        facts.rtp = {rtp(caller_media, callee_media, c.packets)};
+        CHECK(found(facts) == c.want);
+    }
+}
+
+TEST_CASE("diagnose: a call without an answer in the capture is not judged by its media") {
+    CallFacts facts = direct_call();
+    facts.call.descriptions.pop_back();
+    facts.rtp = {rtp(callee_media, caller_media)};
+    CHECK(found(facts).empty());
+}

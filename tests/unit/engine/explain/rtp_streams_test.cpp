@@ -1,0 +1,85 @@
+#include "natkit/engine/explain/rtp_streams.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <ctime>
+
+using namespace natkit;
+using namespace natkit::explain;
+
+namespace {
+
+constexpr std::int64_t ms = 1'000'000;
+
+Endpoint endpoint(const char* text) {
+    return *Endpoint::parse(text);
+}
+
+std::array<std::uint8_t, 20> rtp(unsigned sequence, std::uint8_t ssrc) {
+    std::array<std::uint8_t, 20> packet{0x80};
+    packet[2] = static_cast<std::uint8_t>(sequence >> 8U);
+    packet[3] = static_cast<std::uint8_t>(sequence);
+    packet[11] = ssrc;
+    return packet;
+}
+
+const Endpoint a = endpoint("203.0.113.9:4000");
+const Endpoint b = endpoint("203.0.113.20:4002");
+
+}  // namespace
+
+TEST_CASE("explain::RtpStreams: packets taken twice are no loop, packets that come by again and again are") {
+    struct Case {
+        const char* why;
+        unsigned copies;
+        bool circles;
+    };
+    constexpr Case cases[] = {{"once", 1, false},
+                              {"on both ports of a bridge", 2, false},
+                              {"on a bridge, its ports and any", 4, false},
+                              {"in a circle", 8, true}};
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        RtpStreams streams;
+        for (unsigned i = 0; i < 50; ++i) {
+            for (unsigned copy = 0; copy < c.copies; ++copy)
+                streams.on_packet(a, b, i * 20 * ms + copy * ms, rtp(i, 1));
+        }
+        const auto found = streams.to(b, 0, 10'000 * ms);
+        REQUIRE(found.size() == 1);
+        CHECK(found[0]->distinct() == 50);
+        CHECK(found[0]->circles() == c.circles);
+        CHECK(streams.repeating(10).size() == (c.circles ? 1 : 0));
+    }
+}
+
+TEST_CASE("explain::RtpStreams: the next call at the same ports is another stream") {
+    RtpStreams streams;
+    for (unsigned i = 0; i < 10; ++i) streams.on_packet(a, b, i * 20 * ms, rtp(i, 1));
+    for (unsigned i = 0; i < 20; ++i) streams.on_packet(a, b, 5000 * ms + i * 20 * ms, rtp(i, 2));
+    for (unsigned i = 20; i < 30; ++i) streams.on_packet(a, b, 15'000 * ms + i * 20 * ms, rtp(i, 2));  // a silence
+    for (unsigned i = 0; i < 5; ++i) streams.on_packet(a, b, 16'000 * ms + i * 20 * ms, rtp(i, 3));    // a new source
+    const auto found = streams.from(a, 0, 100'000 * ms);
+    REQUIRE(found.size() == 2);
+    CHECK(found[0]->rtp == 10);
+    CHECK(found[1]->rtp == 35);
+    CHECK(streams.to(b, 0, 4000 * ms).size() == 1);
+    CHECK(streams.between(a.address, b.address, 4000 * ms, 20'000 * ms).size() == 1);
+    CHECK(streams.between(b.address, a.address, 0, 20'000 * ms).empty());
+}
+
+TEST_CASE("explain::RtpStreams: full of young streams it stays bounded and quick, and the newest are there") {
+    RtpStreams streams;
+    const std::clock_t start = std::clock();
+    constexpr std::uint32_t count = 400'000;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Endpoint source{.address = IpAddress::v4(0x0a000000U + i), .port = 4000};
+        streams.on_packet(source, b, i, rtp(1, 1));
+        CHECK(streams.size() <= 65'536);
+    }
+    CHECK(std::clock() - start < 30 * CLOCKS_PER_SEC);  // it was hours
+    CHECK(streams.from({.address = IpAddress::v4(0x0a000000U + count - 1), .port = 4000}, 0, count).size() == 1);
+    CHECK(streams.from({.address = IpAddress::v4(0x0a000000U + count - 40'000), .port = 4000}, 0, count).size() == 1);
+    CHECK(streams.from({.address = IpAddress::v4(0x0a000000U), .port = 4000}, 0, count).empty());
+}
