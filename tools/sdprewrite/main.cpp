@@ -71,7 +71,7 @@ void add_options(CLI::App& app, Options& options) {
 
 tool::Exit run(Options& options) {
     for (const std::string& text : options.to) {
-        const auto to = sdprewrite::To::parse(text);
+        const auto to = rewrite::To::parse(text);
         if (!to) {
             tool::complain("sdprewrite", "--to: " + to.error().message);
             return tool::Exit::usage;
@@ -92,7 +92,7 @@ tool::Exit run(Options& options) {
         tool::complain("sdprewrite", source.error());
         return tool::Exit::usage;
     }
-    std::optional<sdprewrite::Relay> relay;
+    std::optional<rewrite::Relay> relay;
     if (!options.relay.empty()) {
         const auto config = tool::load_config("sdprewrite", options.common);
         if (!config) return tool::Exit::usage;

@@ -34,8 +34,8 @@ std::string edit_text(const sdp::Edit& edit) {
 }
 
 /// What natclassify found out about the sender travels in the record.
-Sender sender_of(const nlohmann::ordered_json& json, const record::Sip& sip) {
-    Sender sender{.source = sip.source, .destination = sip.destination, .place = {}};
+rewrite::Sender sender_of(const nlohmann::ordered_json& json, const record::Sip& sip) {
+    rewrite::Sender sender{.source = sip.source, .destination = sip.destination, .place = {}};
     const auto nat = json.find("nat");
     if (nat == json.end() || !nat->is_object()) return sender;
     const auto place = nat->find("place");
@@ -90,7 +90,7 @@ void Rewriter::tell_edits(const std::string& where, std::size_t first_line, cons
     }
 }
 
-Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes, const Sender& sender) {
+Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes, const rewrite::Sender& sender) {
     const auto message = sip::Message::parse(bytes);
     if (!message) return std::unexpected(message.error());
     if (!asks_for_something()) return explain::RewrittenMessage{.bytes = bytes, .edits = {}, .has_description = false};
@@ -102,7 +102,7 @@ Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes
         if (auto begun = relay_->begin(*message, sender); !begun) return std::unexpected(begun.error());
     }
     const auto choose = [&](const sdp::Document& document, std::size_t) {
-        return relay_ != nullptr ? relay_->targets(document) : choose_targets(document, settings_.to);
+        return relay_ != nullptr ? relay_->targets(document) : rewrite::choose_targets(document, settings_.to);
     };
     return explain::rewrite_message(*message, choose, settings_.sdp);
 }
@@ -173,7 +173,7 @@ Result<void> Rewriter::copy_description() {
         }
     }
     const auto choose = [&](const sdp::Document& document, std::size_t) {
-        return choose_targets(document, settings_.to);
+        return rewrite::choose_targets(document, settings_.to);
     };
     put(text, 1, explain::rewrite_description(text, choose, settings_.sdp), true);
     return {};

@@ -1,4 +1,4 @@
-#include "sdprewrite/relay.hpp"
+#include "natkit/engine/rewrite/relay.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -10,7 +10,7 @@
 #include "natkit/io/loop.hpp"
 #include "natkit/nat/classify.hpp"
 
-namespace natkit::sdprewrite {
+namespace natkit::rewrite {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -347,4 +347,4 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> Relay::targets(const sdp::D
     return all;
 }
 
-}  // namespace natkit::sdprewrite
+}  // namespace natkit::rewrite

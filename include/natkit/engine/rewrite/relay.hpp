@@ -13,7 +13,7 @@
 #include "natkit/sdp/rewrite.hpp"
 #include "natkit/sip/message.hpp"
 
-namespace natkit::sdprewrite {
+namespace natkit::rewrite {
 
 /// Who sent a message, as far as the input says.
 struct Sender {
@@ -93,4 +93,4 @@ class Relay {
     Sender sender_;
 };
 
-}  // namespace natkit::sdprewrite
+}  // namespace natkit::rewrite

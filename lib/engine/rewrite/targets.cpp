@@ -1,10 +1,10 @@
-#include "sdprewrite/targets.hpp"
+#include "natkit/engine/rewrite/targets.hpp"
 
 #include <algorithm>
 
 #include "natkit/base/text.hpp"
 
-namespace natkit::sdprewrite {
+namespace natkit::rewrite {
 namespace {
 
 /// A --to in use for one description.
@@ -75,4 +75,4 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> choose_targets(const sdp::D
     return targets;
 }
 
-}  // namespace natkit::sdprewrite
+}  // namespace natkit::rewrite

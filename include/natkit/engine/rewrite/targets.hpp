@@ -8,7 +8,7 @@
 
 #include "natkit/sdp/rewrite.hpp"
 
-namespace natkit::sdprewrite {
+namespace natkit::rewrite {
 
 /// One --to: "203.0.113.10:40000", "203.0.113.10" (ports stay), "audio=203.0.113.10:40000" (only streams of that kind).
 struct To {
@@ -24,4 +24,4 @@ struct To {
 [[nodiscard]] Result<std::vector<std::optional<sdp::MediaTarget>>> choose_targets(const sdp::Document& document,
                                                                                   std::span<const To> all);
 
-}  // namespace natkit::sdprewrite
+}  // namespace natkit::rewrite
