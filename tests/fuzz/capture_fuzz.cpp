@@ -9,9 +9,9 @@
 
 #include "natkit/diagnose/diagnose.hpp"
 #include "natkit/engine/explain/call_facts.hpp"
-#include "natkit/engine/explain/capture_messages.hpp"
+#include "natkit/engine/explain/captures/capture_messages.hpp"
+#include "natkit/engine/explain/captures/copies.hpp"
 #include "natkit/engine/explain/compare.hpp"
-#include "natkit/engine/explain/copies.hpp"
 #include "natkit/engine/explain/paths.hpp"
 
 using namespace natkit;
@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (captured.frame == 0 || captured.bytes.size() > size) std::abort();
         const auto message = explain::parse_leniently(captured.bytes);
         if (!message) return;
-        const explain::Facts facts = explain::read_facts(*message);
+        const explain::MessageFacts facts = explain::read_facts(*message);
         const explain::Arrival arrival{.transport = captured.transport,
                                        .source = captured.source,
                                        .destination = captured.destination,

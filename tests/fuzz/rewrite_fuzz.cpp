@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "natkit/engine/explain/facts.hpp"
 #include "natkit/engine/explain/input.hpp"
+#include "natkit/engine/explain/message_facts.hpp"
 #include "natkit/engine/explain/rewrite_message.hpp"
 
 using namespace natkit;
@@ -34,7 +34,7 @@ void check_lenient(const std::string& bytes) {
     if (!lenient) return;
     require(!strict || lenient->bytes() == strict->bytes());
     require(lenient->bytes().size() <= bytes.size() + 4);
-    const explain::Facts facts = explain::read_facts(*lenient);
+    const explain::MessageFacts facts = explain::read_facts(*lenient);
     const explain::Arrival arrival{.source = *Endpoint::parse("198.51.100.7:4001"), .own_via = IpAddress()};
     const nat::Networks networks{.lan = {}, .nated = nat::default_nated(), .nat_servers = {}};
     const record::Nat nat = explain::describe(*lenient, facts, arrival, networks);

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/network_options.hpp"
@@ -57,20 +58,12 @@ bool prepare(Options& options) {
 
 tool::Exit run(Options& options) {
     if (!prepare(options)) return tool::Exit::usage;
-    if (options.files.empty()) options.files.emplace_back("-");
     looptrace::Tracer tracer(options.settings);
-    bool missing = false;
-    for (const std::string& file : options.files) {
-        auto input = capture::ByteSource::open(file);
-        if (input) {
-            tracer.read(*std::move(input));
-        } else {
-            tool::complain(program, input.error());
-            missing = true;
-        }
-    }
+    const bool all_read = explain::read_files(
+        options.files, [&](capture::ByteSource input) { tracer.read(std::move(input)); },
+        [](const Error& error) { tool::complain(program, error); });
     const bool bad = tracer.finish();
-    if (missing) return tool::Exit::usage;
+    if (!all_read) return tool::Exit::usage;
     return bad ? tool::Exit::bad_record : tool::Exit::fine;
 }
 

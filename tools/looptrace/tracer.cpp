@@ -50,7 +50,7 @@ Result<void> Tracer::on_message(const record::Sip& sip, std::int64_t time_ns) {
     if (time_ns != 0) {
         for (const Endpoint& end : {*sip.source, *sip.destination}) hint_.saw(end.address, settings_.rules.networks);
     }
-    const explain::Facts facts = explain::read_facts(*message);
+    const explain::MessageFacts facts = explain::read_facts(*message);
     const explain::Arrival arrival{.transport = sip.transport.empty() ? "udp" : sip.transport,
                                    .source = *sip.source,
                                    .destination = sip.destination};

@@ -7,10 +7,10 @@
 #include "common/network_options.hpp"
 #include "common/tool_main.hpp"
 #include "natkit/capture/byte_source.hpp"
-#include "natkit/engine/explain/copies.hpp"
+#include "natkit/engine/explain/captures/copies.hpp"
+#include "natkit/engine/explain/captures/reader.hpp"
 #include "natkit/engine/explain/passes.hpp"
 #include "natkit/engine/explain/paths.hpp"
-#include "natkit/engine/explain/reader.hpp"
 
 namespace natkit::looptrace {
 

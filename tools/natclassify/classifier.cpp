@@ -109,7 +109,7 @@ Result<void> Classifier::on_description(const std::string& text) {
     return {};
 }
 
-/// A progress line on the same terminal gives traffic.
+/// A progress line on the same terminal gives way.
 void Classifier::write(const std::string& text) {
     if (settings_.one_terminal) tool::end_progress();
     output_.write(text);
@@ -135,7 +135,7 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
     ++messages_;
     const auto message = explain::parse_leniently(sip.message);
     if (!message) return std::unexpected(message.error());
-    const explain::Facts facts = explain::read_facts(*message);
+    const explain::MessageFacts facts = explain::read_facts(*message);
     const auto source = sip.source ? sip.source : explain::source_of_via(facts);
     if (!source) return fail(Errc::bad_input, "nothing says where this message came from: give --source ADDRESS:PORT");
     explain::Arrival arrival{.transport = sip.transport.empty() ? "udp" : sip.transport,
@@ -162,7 +162,7 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
 }
 
 void Classifier::write_record(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
-                              const explain::Facts& facts, const explain::Arrival& arrival,
+                              const explain::MessageFacts& facts, const explain::Arrival& arrival,
                               nlohmann::ordered_json* json) {
     std::vector<explain::PeerVerdict> peers;
     if (!settings_.compare.empty() && message.is_request()) {

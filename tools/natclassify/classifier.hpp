@@ -10,9 +10,9 @@
 #include "natkit/base/recent.hpp"
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/calls.hpp"
-#include "natkit/engine/explain/copies.hpp"
+#include "natkit/engine/explain/captures/copies.hpp"
+#include "natkit/engine/explain/captures/reader.hpp"
 #include "natkit/engine/explain/decide_call.hpp"
-#include "natkit/engine/explain/reader.hpp"
 #include "natkit/engine/explain/rtp_streams.hpp"
 #include "natkit/record/sip.hpp"
 
@@ -48,7 +48,8 @@ class Classifier {
     [[nodiscard]] Result<void> on_description(const std::string& text);
     void write(const std::string& text);
     void write_record(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
-                      const explain::Facts& facts, const explain::Arrival& arrival, nlohmann::ordered_json* json);
+                      const explain::MessageFacts& facts, const explain::Arrival& arrival,
+                      nlohmann::ordered_json* json);
     void on_call(const explain::Call& call);
     void bad(const std::string& where, const Error& error);
 
@@ -60,7 +61,7 @@ class Classifier {
     explain::RtpStreams rtp_;
     explain::CopyFinder copies_;
     std::optional<explain::Copy> copy_;                     ///< what the message in hand is a copy of
-    Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by flow
+    Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by source
     tool::LanHint hint_;
     std::uint64_t messages_ = 0;
     std::int64_t time_ns_ = 0;

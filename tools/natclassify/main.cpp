@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/network_options.hpp"
@@ -113,20 +114,12 @@ tool::Exit compare_two(const Options& options) {
 tool::Exit run(Options& options) {
     if (!prepare(options)) return tool::Exit::usage;
     if (!options.same.empty()) return compare_two(options);
-    if (options.files.empty()) options.files.emplace_back("-");
     natclassify::Classifier classifier(options.settings);
-    bool missing = false;
-    for (const std::string& file : options.files) {
-        auto source = capture::ByteSource::open(file);
-        if (source) {
-            classifier.read(*std::move(source));
-        } else {
-            tool::complain(program, source.error());
-            missing = true;
-        }
-    }
+    const bool all_read = explain::read_files(
+        options.files, [&](capture::ByteSource input) { classifier.read(std::move(input)); },
+        [](const Error& error) { tool::complain(program, error); });
     const bool bad = classifier.finish();
-    if (missing) return tool::Exit::usage;
+    if (!all_read) return tool::Exit::usage;
     return bad ? tool::Exit::bad_record : tool::Exit::fine;
 }
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "natkit/diagnose/diagnose.hpp"
+#include "natkit/engine/explain/captures/copies.hpp"
 #include "natkit/engine/explain/compare.hpp"
-#include "natkit/engine/explain/copies.hpp"
 #include "natkit/record/decision.hpp"
 #include "natkit/record/sip.hpp"
 

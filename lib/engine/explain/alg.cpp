@@ -1,7 +1,7 @@
 #include <string>
 
 #include "natkit/base/text.hpp"
-#include "natkit/engine/explain/facts.hpp"
+#include "natkit/engine/explain/message_facts.hpp"
 
 namespace natkit::explain {
 namespace {
@@ -13,7 +13,7 @@ struct Mark {
     IpAddress address;
 };
 
-std::vector<Mark> marks_of(const Facts& facts, const std::optional<IpAddress>& own_via) {
+std::vector<Mark> marks_of(const MessageFacts& facts, const std::optional<IpAddress>& own_via) {
     std::vector<Mark> marks;
     const auto add = [&](const char* field, const std::optional<IpAddress>& address) {
         if (address && !address->is_unspecified())
@@ -54,7 +54,7 @@ void compare_length(const sip::Message& message, std::vector<record::Evidence>& 
 
 /// Of the places in one description where a client tells its own address, some show the one the packet came from and
 /// one is still private. ICE candidates are private with good reason.
-void compare_streams(const Facts& facts, const IpAddress& source, const nat::Networks& networks,
+void compare_streams(const MessageFacts& facts, const IpAddress& source, const nat::Networks& networks,
                      std::vector<record::Evidence>& evidence) {
     if (facts.descriptions.empty()) return;
     const sdp::Document& document = facts.descriptions.front();
@@ -79,29 +79,29 @@ void compare_streams(const Facts& facts, const IpAddress& source, const nat::Net
 
 }  // namespace
 
-std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Facts& facts, const Arrival& arrival,
-                                           const nat::Networks& networks) {
+std::vector<record::Evidence> alg_evidence(const sip::Message& message, const MessageFacts& facts,
+                                           const Arrival& arrival, const nat::Networks& networks) {
     std::vector<record::Evidence> evidence;
     if (arrival.transport == "udp" && !arrival.cut && !facts.bodies.descriptions.empty())
         compare_length(message, evidence);
-    // Only a client's own messages show its hand: a proxy may rewrite what it likes.
+    // Only what comes from a client itself tells something: a proxy may rewrite what it likes.
     if (!contact_is_senders(message, facts) || networks.nated.contains(arrival.source.address)) return evidence;
     compare_streams(facts, arrival.source.address, networks, evidence);
     const auto own_via = message.is_request() ? facts.via ? facts.via->address() : std::nullopt : arrival.own_via;
     const std::vector<Mark> marks = marks_of(facts, own_via);
-    unsigned hidden = 0;  // shows the address the packet came from
-    unsigned bare = 0;    // still private
-    const Mark* last_bare = nullptr;
+    unsigned public_marks = 0;  // that show the address the packet came from
+    unsigned private_marks = 0;
+    const Mark* last_private = nullptr;
     for (const Mark& mark : marks) {
-        if (mark.address == arrival.source.address) ++hidden;
+        if (mark.address == arrival.source.address) ++public_marks;
         if (!networks.nated.contains(mark.address)) continue;
-        ++bare;
-        last_bare = &mark;
+        ++private_marks;
+        last_private = &mark;
     }
     // A client that learned its public address by STUN writes it into Contact and SDP, and leaves its Via alone;
     // gateways change the Via first, or no response would come back.
     const Mark* via = find(marks, "Via");
-    if (via == nullptr || via->address != arrival.source.address || bare == 0) return evidence;
+    if (via == nullptr || via->address != arrival.source.address || private_marks == 0) return evidence;
     const Mark* origin = find(marks, "SDP o=");
     const Mark* connection = find(marks, "SDP c=");
     if (origin != nullptr && connection != nullptr && networks.nated.contains(origin->address) &&
@@ -116,8 +116,9 @@ std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Fa
                             .value = contact->value + ", but Via " + via->value,
                             .test = "contact-differs-from-via"});
     }
-    if (bare == 1 && hidden >= 2) {
-        evidence.push_back({.field = last_bare->field, .value = last_bare->value, .test = "private-address-left-over"});
+    if (private_marks == 1 && public_marks >= 2) {
+        evidence.push_back(
+            {.field = last_private->field, .value = last_private->value, .test = "private-address-left-over"});
     }
     return evidence;
 }

@@ -2,20 +2,17 @@
 
 #include <algorithm>
 
+#include "natkit/engine/explain/calls.hpp"
+
 namespace natkit::explain {
 namespace {
-
-using diagnose::Call;
-using diagnose::MediaDescription;
-using diagnose::Party;
-using diagnose::SessionDescription;
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 
 /// Collects RTP streams of the time of one call.
 class Collector {
   public:
-    Collector(const Call& call, const RtpStreams& streams)
+    Collector(const diagnose::Call& call, const RtpStreams& streams)
         : call_(call),
           streams_(streams),
           first_(call.first_ns - second_ns),
@@ -68,7 +65,7 @@ class Collector {
         }
     }
 
-    const Call& call_;
+    const diagnose::Call& call_;
     const RtpStreams& streams_;
     std::int64_t first_, last_;
     std::vector<const RtpStream*> found_;
@@ -76,7 +73,7 @@ class Collector {
 
 }  // namespace
 
-diagnose::CallFacts facts_of(const Call& call, const RtpStreams& streams, const nat::Networks& networks) {
+diagnose::CallFacts facts_of(const diagnose::Call& call, const RtpStreams& streams, const nat::Networks& networks) {
     return {.call = call, .rtp = Collector(call, streams).run(), .networks = networks};
 }
 

@@ -9,7 +9,7 @@ namespace natkit::explain {
 namespace {
 
 constexpr std::size_t most_calls = 4096;
-constexpr std::size_t most_notes = 64;
+constexpr std::size_t most_kept = 64;
 constexpr std::size_t most_bytes = 24 * 1024 * 1024;
 constexpr std::size_t longest_tag = 128;
 constexpr std::size_t longest_host = 253;  // RFC 1035
@@ -36,8 +36,8 @@ std::string short_tag(std::string tag) {
     return tag;
 }
 
-/// Without what a hostile message may make long.
-record::Nat slim(record::Nat nat) {
+/// With at most so much evidence as is shown: a hostile message may have any amount.
+record::Nat shortened(record::Nat nat) {
     for (auto* list : {&nat.evidence, &nat.alg}) {
         if (list->size() > most_evidence) list->resize(most_evidence);
         for (record::Evidence& one : *list) {
@@ -51,7 +51,7 @@ std::size_t bytes_of(const std::optional<record::Nat>& nat) {
     return nat ? (nat->evidence.size() + nat->alg.size()) * (sizeof(record::Evidence) + longest_value) : 0;
 }
 
-/// About what a call takes, from above.
+/// What a call takes in memory, rather too much than too little.
 std::size_t bytes_of(const Call& call) {
     std::size_t bytes = 1024 + call.call_id.size() * 3 + call.hosts[0].size() + call.hosts[1].size() +
                         call.descriptions.capacity() * sizeof(SessionDescription) +
@@ -121,11 +121,11 @@ void CallTracker::note_client(const MessageSeen& seen) {
     if (!tells && known_.find(seen.arrival.source) == nullptr) return;
     Known& known = known_.touch(seen.arrival.source);
     known.heard_ns = seen.time_ns;
-    if (tells) known.nat = slim(seen.nat);
+    if (tells) known.nat = shortened(seen.nat);
 }
 
 void CallTracker::on_message(const MessageSeen& seen) {
-    if (++messages_ % sweep_every == 0) make_room(seen.time_ns);
+    if (++messages_ % sweep_every == 0) hand_out_ended(seen.time_ns);
     note_client(seen);
     const auto& cseq = seen.message.cseq();
     if (!cseq) return;
@@ -138,14 +138,14 @@ void CallTracker::on_message(const MessageSeen& seen) {
     const Party sender = seen.message.is_request() == from_caller_tag ? Party::caller : Party::callee;
     const std::string tag = short_tag(from_caller_tag ? seen.message.to_tag() : seen.message.from_tag());
     if (call.contradictions.empty() && !seen.nat.alg.empty()) {
-        for (const record::Evidence& one : slim(seen.nat).alg)
+        for (const record::Evidence& one : shortened(seen.nat).alg)
             call.contradictions.push_back({.field = one.field, .value = one.value});
     }
     if (!seen.copy) note_request(call, seen, *cseq);
     note_progress(*open, seen, *cseq, tag);
     if (cseq->method == "INVITE") note_party(*open, seen, sender, tag);
     if (!seen.copy) note_descriptions(call, seen, *cseq, sender, tag);
-    weigh(*open);
+    account(*open);
 }
 
 /// A call is over by a BYE in its dialog, or when no branch of its INVITE can be answered any more; a CANCEL alone ends
@@ -192,8 +192,8 @@ void CallTracker::note_party(Open& open, const MessageSeen& seen, Party sender, 
     const bool nearer = !nat || (request ? seen.facts.via_count < vias : seen.facts.via_count > vias);
     const bool outside = seen.copy && seen.nat.verdict.place == nat::Place::far_end && seen.facts.via_count == vias;
     if (!nearer && !outside) return;
-    nat = slim(seen.nat);
-    // A response says little of its own: what the same flow said in a request counts.
+    nat = shortened(seen.nat);
+    // A response says little about where its sender is: what the same source said in a request counts.
     const Known* known = known_.find(seen.arrival.source);
     if (nat->verdict.place == nat::Place::wan && known != nullptr && known->nat.received == nat->received)
         nat = known->nat;
@@ -218,7 +218,7 @@ void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::C
         }
         return;
     }
-    if (!request || call.requests.size() >= most_notes || cseq.method == "ACK") return;
+    if (!request || call.requests.size() >= most_kept || cseq.method == "ACK") return;
     const Known* known = known_.find(destination);
     call.requests.push_back({.method = short_tag(cseq.method),
                              .cseq = cseq.number,
@@ -233,7 +233,7 @@ void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::C
 
 void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Party sender,
                                     const std::string& tag) {
-    if (seen.facts.descriptions.empty() || call.descriptions.size() >= most_notes) return;
+    if (seen.facts.descriptions.empty() || call.descriptions.size() >= most_kept) return;
     const sdp::Document& document = seen.facts.descriptions.front();
     SessionDescription description{.frame = seen.frame,
                                    .time_ns = seen.time_ns,
@@ -261,7 +261,7 @@ void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const s
     call.descriptions.push_back(std::move(description));
 }
 
-void CallTracker::weigh(Open& open) {
+void CallTracker::account(Open& open) {
     const std::size_t bytes = bytes_of(open.call);
     bytes_ += bytes - open.bytes;
     open.bytes = bytes;
@@ -275,7 +275,7 @@ void CallTracker::hand_out(Calls::iterator open) {
     calls_.erase(open);
 }
 
-void CallTracker::make_room(std::int64_t now_ns) {
+void CallTracker::hand_out_ended(std::int64_t now_ns) {
     for (auto open = calls_.begin(); open != calls_.end();) {
         const auto next = std::next(open);
         if (open->call.ended && open->call.last_ns + linger_ns < now_ns) hand_out(open);

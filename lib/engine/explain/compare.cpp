@@ -22,7 +22,7 @@ std::vector<std::string> names(std::span<const Flag> flags, unsigned number) {
     return result;
 }
 
-PeerVerdict kamailio(const Facts& facts, const Arrival& arrival) {
+PeerVerdict kamailio(const MessageFacts& facts, const Arrival& arrival) {
     constexpr std::array flags = std::to_array<Flag>({{1, "contact-1918"},
                                                       {2, "via-received"},
                                                       {4, "via-1918"},
@@ -57,7 +57,7 @@ std::optional<IpAddress> first_connection(const sdp::Document& document) {
 
 /// Its table of private addresses has the loopback; 192.0.0.0/29 is in it only when "carrier-grade-nat" is asked for,
 /// which is no test by itself.
-unsigned opensips_number(const Facts& facts, const Arrival& arrival) {
+unsigned opensips_number(const MessageFacts& facts, const Arrival& arrival) {
     static const RangeSet always =
         ranges({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"});
     static const RangeSet on_demand = ranges({"192.0.0.0/29"});
@@ -87,7 +87,7 @@ unsigned opensips_number(const Facts& facts, const Arrival& arrival) {
     return number;
 }
 
-PeerVerdict opensips(const Facts& facts, const Arrival& arrival) {
+PeerVerdict opensips(const MessageFacts& facts, const Arrival& arrival) {
     constexpr std::array flags = std::to_array<Flag>({{1, "private-contact"},
                                                       {2, "diff-ip-src-via"},
                                                       {4, "private-via"},
@@ -106,7 +106,7 @@ PeerVerdict opensips(const Facts& facts, const Arrival& arrival) {
 
 /// apply-nat-acl with the list nat.auto. A REGISTER: the Contact's host is in it. An INVITE: the top Via's host is and
 /// the source is not; one over WebSocket is taken for NATed in any case. Nothing else is looked at.
-PeerVerdict freeswitch(std::string_view method, const Facts& facts, const Arrival& arrival) {
+PeerVerdict freeswitch(std::string_view method, const MessageFacts& facts, const Arrival& arrival) {
     static const RangeSet list = ranges({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"});
     const auto in_list = [](const std::optional<IpAddress>& address) { return address && list.contains(*address); };
     PeerVerdict verdict{.peer = "freeswitch", .rule = "apply-nat-acl=nat.auto", .tests = {}};
@@ -125,7 +125,7 @@ PeerVerdict freeswitch(std::string_view method, const Facts& facts, const Arriva
 
 }  // namespace
 
-std::vector<PeerVerdict> compare_peers(std::string_view method, const Facts& facts, const Arrival& arrival) {
+std::vector<PeerVerdict> compare_peers(std::string_view method, const MessageFacts& facts, const Arrival& arrival) {
     return {kamailio(facts, arrival), opensips(facts, arrival), freeswitch(method, facts, arrival)};
 }
 

@@ -51,7 +51,7 @@ std::optional<record::Decision> decide_call(const Call& call, const Rules& rules
     if (!call.caller && !call.callee) return std::nullopt;
     record::Decision result{
         .call_id = call.call_id, .decision = {}, .a = call.caller, .b = call.callee, .streams = {}, .relay_seen = {}};
-    // Who never spoke is judged by the address he was called at.
+    // A party that never sent anything is judged by the address it was called at.
     for (const SessionDescription& one : call.descriptions) {
         if (one.destination.address.is_unspecified()) continue;  // not even that is known
         if (!result.b && one.writer == Party::caller) result.b = nat_of(one.destination.address, rules.networks);

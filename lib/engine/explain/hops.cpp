@@ -6,11 +6,11 @@
 namespace natkit::explain {
 namespace {
 
-constexpr std::size_t most_paths = 4096;
+constexpr std::size_t most_tracked = 4096;
 constexpr std::size_t most_hops = 64;
 constexpr std::size_t most_streams_of_call = 16;
 
-std::vector<MediaDescription> streams_of(const Facts& facts) {
+std::vector<MediaDescription> streams_of(const MessageFacts& facts) {
     std::vector<MediaDescription> streams;
     if (facts.descriptions.empty()) return streams;
     const sdp::Document& document = facts.descriptions.front();
@@ -45,7 +45,7 @@ void HopTracker::on_message(const MessageSeen& seen) {
     auto found = calls_.find(id);
     if (found == calls_.end()) {
         if (!seen.message.is_request() || cseq->method != "INVITE") return;
-        if (calls_.size() >= most_paths) hand_out(most_paths / 2);
+        if (calls_.size() >= most_tracked) hand_out(most_tracked / 2);
         found = calls_.emplace(id, CallSeen{}).first;
         order_.push_back(id);
     }
@@ -65,7 +65,7 @@ bool HopTracker::answers_late_offer(const CallSeen& call, const MessageSeen& see
     return std::ranges::any_of(call.open.hops, [](const Hop& hop) { return hop.onward.empty(); });
 }
 
-/// On the hop that it takes.
+/// Onto the hop by which the ACK or PRACK travels.
 void HopTracker::take_late_answer(CallSeen& call, const MessageSeen& seen,
                                   const std::vector<MediaDescription>& streams) {
     call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);

@@ -16,11 +16,12 @@ struct Chain {
     std::vector<std::string> call_ids;
     std::vector<const Hop*> hops;
     std::int64_t first_ns = 0, last_ns = 0;
-    std::array<std::string, 2> hosts;  ///< see Exchange
-    bool pass = false;                 ///< likewise
+    std::array<std::string, 2> hosts;  ///< of the URIs of caller and callee
+    bool pass = false;                 ///< one pass through an edge
 };
 
-/// The ways an INVITE took: each ends where nobody sent it on. Of a fork only branches that were answered count.
+/// Goes on from a hop to those by which the INVITE was sent on, and adds each way it took to `chains`. Of a fork only
+/// branches that were answered count.
 void follow(const Exchange& exchange, const Hop& hop, Chain chain, std::vector<Chain>& chains) {
     chain.hops.push_back(&hop);
     bool went_on = false;
@@ -91,7 +92,7 @@ std::vector<Chain> tie_together(std::vector<Chain> chains) {
     }
     std::vector<Chain> tied;
     for (const Chain& chain : chains) {
-        if (later.contains(&chain)) continue;  // chains that bite their own tail have no beginning, and are left out
+        if (later.contains(&chain)) continue;  // chains in a ring have no beginning, and are left out
         Chain whole = chain;
         for (auto at = next.find(&chain); at != next.end(); at = next.find(at->second)) {
             const Chain& piece = *at->second;
@@ -121,9 +122,10 @@ class Hosts {
     std::map<IpAddress, IpAddress> parent_;
 };
 
-class Analysis {
+/// Makes the path of one media stream from a chain of hops.
+class PathMaker {
   public:
-    Analysis(const Chain& chain, std::size_t stream, Hosts& hosts, const RtpStreams& rtp, const Rules& rules)
+    PathMaker(const Chain& chain, std::size_t stream, Hosts& hosts, const RtpStreams& rtp, const Rules& rules)
         : chain_(chain), stream_(stream), hosts_(hosts), rtp_(rtp), rules_(rules) {}
 
     std::optional<MediaPath> run();
@@ -133,8 +135,8 @@ class Analysis {
         return media(chain_.hops[hop]->onward, stream_);
     }
     [[nodiscard]] std::optional<Endpoint> back(std::size_t hop) const { return media(chain_.hops[hop]->back, stream_); }
-    [[nodiscard]] nat::Party end(const IpAddress& visible, nat::Place place,
-                                 const std::optional<Endpoint>& media) const;
+    [[nodiscard]] nat::Party party_at(const IpAddress& visible, nat::Place place,
+                                      const std::optional<Endpoint>& media) const;
     [[nodiscard]] nat::Party neighbour(std::size_t node) const;
     void add_nodes();
     void ask_scheme();
@@ -149,7 +151,7 @@ class Analysis {
     MediaPath path_;
 };
 
-std::optional<MediaPath> Analysis::run() {
+std::optional<MediaPath> PathMaker::run() {
     const Hop& first = *chain_.hops.front();
     if (stream_ >= first.onward.size() || first.onward[stream_].rejected) return std::nullopt;
     if (!onward(0) || !back(chain_.hops.size() - 1)) return std::nullopt;
@@ -163,15 +165,15 @@ std::optional<MediaPath> Analysis::run() {
     return path_;
 }
 
-nat::Party Analysis::end(const IpAddress& visible, nat::Place place, const std::optional<Endpoint>& media) const {
+nat::Party PathMaker::party_at(const IpAddress& visible, nat::Place place, const std::optional<Endpoint>& media) const {
     return nat::party_of(place, visible, media ? std::optional(media->address) : std::nullopt, rules_.networks);
 }
 
-void Analysis::add_nodes() {
+void PathMaker::add_nodes() {
     const auto place = [&](const IpAddress& address) { return nat::classify_address(address, rules_.networks).place; };
     const auto& hops = chain_.hops;
     const Endpoint& origin = hops.front()->from;
-    const nat::Party caller = end(origin.address, hops.front()->from_place, onward(0));
+    const nat::Party caller = party_at(origin.address, hops.front()->from_place, onward(0));
     path_.nodes.push_back({.addresses = {origin.address}, .place = caller.place, .media = onward(0), .relay = {}});
     std::map<IpAddress, unsigned> visits;
     for (std::size_t i = 0; i + 1 < hops.size(); ++i) {
@@ -190,20 +192,22 @@ void Analysis::add_nodes() {
     }
     const IpAddress& last = hops.back()->to.address;
     const auto media_there = back(hops.size() - 1);
-    path_.nodes.push_back(
-        {.addresses = {last}, .place = end(last, place(last), media_there).place, .media = media_there, .relay = {}});
+    path_.nodes.push_back({.addresses = {last},
+                           .place = party_at(last, place(last), media_there).place,
+                           .media = media_there,
+                           .relay = {}});
 }
 
 /// A host of the path as the scheme sees a neighbour.
-nat::Party Analysis::neighbour(std::size_t node) const {
+nat::Party PathMaker::neighbour(std::size_t node) const {
     const PathNode& one = path_.nodes[node];
-    nat::Party party = end(one.addresses.front(), one.place, one.media);
+    nat::Party party = party_at(one.addresses.front(), one.place, one.media);
     if (node == 0) party.asked_for = rules_.policy.relay_for.names(chain_.hosts[0]);
     if (node + 1 == path_.nodes.size()) party.asked_for = rules_.policy.relay_for.names(chain_.hosts[1]);
     return party;
 }
 
-void Analysis::ask_scheme() {
+void PathMaker::ask_scheme() {
     std::map<IpAddress, std::vector<std::size_t>> passes;  // of each host that relays
     for (std::size_t i = 1; i + 1 < path_.nodes.size(); ++i)
         passes[hosts_.root(path_.nodes[i].addresses.front())].push_back(i);
@@ -220,8 +224,8 @@ void Analysis::ask_scheme() {
     }
 }
 
-/// The same offer and answer through the scheme: which legs of this host's passes stay joined.
-void Analysis::simulate(const std::vector<std::size_t>& passes) {
+/// Gives the same offer and answer to the scheme, which says which legs of this host's passes stay joined.
+void PathMaker::simulate(const std::vector<std::size_t>& passes) {
     loop::Scheme scheme([&](const nat::Party& a, const nat::Party& b) {
         return nat::decide(a, b, rules_.policy, rules_.networks).relay;
     });
@@ -262,7 +266,7 @@ void Analysis::simulate(const std::vector<std::size_t>& passes) {
 }
 
 /// RTP that the caller sends and is sent, where it was told to send.
-void Analysis::measure() {
+void PathMaker::measure() {
     const auto there = back(0);
     if (!there) return;
     double rate = 0;
@@ -300,7 +304,7 @@ std::vector<MediaPath> find_paths(const std::vector<Exchange>& exchanges, const 
     std::vector<MediaPath> paths;
     for (const Chain& chain : chains) {
         for (std::size_t stream = 0; stream < chain.hops.front()->onward.size(); ++stream) {
-            if (auto path = Analysis(chain, stream, hosts, rtp, rules).run()) paths.push_back(*std::move(path));
+            if (auto path = PathMaker(chain, stream, hosts, rtp, rules).run()) paths.push_back(*std::move(path));
         }
     }
     return paths;

@@ -11,7 +11,7 @@
 
 #include "natkit/base/recent.hpp"
 #include "natkit/diagnose/facts.hpp"
-#include "natkit/engine/explain/facts.hpp"
+#include "natkit/engine/explain/message_facts.hpp"
 
 namespace natkit::explain {
 
@@ -30,7 +30,7 @@ struct Call : diagnose::Call {
 /// A message as the tracker takes it.
 struct MessageSeen {
     const sip::Message& message;
-    const Facts& facts;
+    const MessageFacts& facts;
     const record::Nat& nat;
     Arrival arrival;
     std::uint64_t frame = 0;
@@ -50,12 +50,12 @@ class CallTracker {
     void on_message(const MessageSeen& seen);
     /// Hands out all that are left, oldest first.
     void finish();
-    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }  ///< that the open calls hold, about
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }  ///< about what the open calls hold
 
   private:
     struct Open {
         Call call;
-        std::size_t bytes = 0;       ///< that it takes, about
+        std::size_t bytes = 0;       ///< about what it takes
         std::string heard_tag = {};  ///< the callee's, of the message that tells where it is
     };
     using Calls = std::list<Open>;
@@ -67,14 +67,14 @@ class CallTracker {
     void note_request(Call& call, const MessageSeen& seen, const sip::CSeq& cseq);
     void note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Party sender,
                            const std::string& tag);
-    void weigh(Open& open);
+    void account(Open& open);
     void hand_out(Calls::iterator call);
-    void make_room(std::int64_t now_ns);
+    void hand_out_ended(std::int64_t now_ns);
 
     Calls calls_;  ///< oldest first
     std::unordered_map<std::string, Calls::iterator> by_id_;
     std::size_t bytes_ = 0;  ///< of all calls
-    /// What a client behind a NAT said of itself, by the flow it uses, and when it was heard last.
+    /// What a client behind a NAT said of itself, by where it sends from, and when it was heard last.
     struct Known {
         record::Nat nat;
         std::int64_t heard_ns = 0;

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "natkit/engine/explain/facts.hpp"
+#include "natkit/engine/explain/message_facts.hpp"
 
 namespace natkit::explain {
 
@@ -20,7 +20,7 @@ struct PeerVerdict {
 /// Kamailio 5.6 (nathelper), OpenSIPS 3 (nathelper; its flags 32 and up mean other things), FreeSWITCH 1.10
 /// (apply-nat-acl with nat.auto; that list leaves out the server's own subnet, which nobody knows here). Defects
 /// included, as their sources have them.
-[[nodiscard]] std::vector<PeerVerdict> compare_peers(std::string_view method, const Facts& facts,
+[[nodiscard]] std::vector<PeerVerdict> compare_peers(std::string_view method, const MessageFacts& facts,
                                                      const Arrival& arrival);
 
 }  // namespace natkit::explain

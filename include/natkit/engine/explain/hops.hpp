@@ -28,7 +28,7 @@ struct Exchange {
     std::int64_t first_ns = 0, last_ns = 0;
     std::vector<Hop> hops;                  ///< at most 64
     std::array<std::string, 2> hosts = {};  ///< of the URIs of caller and callee
-    bool pass = false;  ///< one pass through an edge, as that tells it: the same call's others are told apart from it
+    bool pass = false;  ///< from a `pass` record of sipedge: other passes of the same call are exchanges of their own
 
     [[nodiscard]] bool answered() const;
 };

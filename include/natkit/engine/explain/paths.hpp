@@ -10,7 +10,8 @@
 
 namespace natkit::explain {
 
-/// A relay that a host on the path put in: its endpoint on either side, and whether that side is still needed.
+/// A relay that a host on the path put between its neighbours: its endpoint on either side, and whether that side is
+/// still needed.
 struct PathRelay {
     Endpoint towards_caller, towards_callee;
     bool caller_side_needed = true, callee_side_needed = true;
@@ -22,7 +23,7 @@ struct PathNode {
     nat::Place place{};
     std::optional<Endpoint> media;   ///< of the two ends
     std::optional<PathRelay> relay;  ///< of those in between
-    unsigned visit = 1;              ///< the call comes here for the so-manieth time
+    unsigned visit = 1;              ///< how often the call has come here by now, this time included
 };
 
 /// The way of one media stream, through all Call-IDs that belong together.

@@ -44,7 +44,7 @@ struct Wire {
         text += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
         const auto parsed = sip::Message::parse(text);
         REQUIRE(parsed);
-        const Facts facts = read_facts(*parsed);
+        const MessageFacts facts = read_facts(*parsed);
         const Arrival arrival{.source = *Endpoint::parse(source), .destination = *Endpoint::parse(destination)};
         const record::Nat nat = describe(*parsed, facts, arrival, networks);
         now += second / 10;

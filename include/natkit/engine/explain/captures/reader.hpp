@@ -4,9 +4,10 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "natkit/capture/byte_source.hpp"
-#include "natkit/engine/explain/capture_messages.hpp"
+#include "natkit/engine/explain/captures/capture_messages.hpp"
 #include "natkit/record/sip.hpp"
 
 namespace natkit::explain {
@@ -40,5 +41,11 @@ class Reader {
     void read_line(const std::string& content, const std::string& where);
     void give(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns, const std::string& where);
 };
+
+/// Opens the inputs ("-", or none at all: standard input) in turn and gives them to `read`. False where one could not
+/// be opened, which `complain` is told.
+[[nodiscard]] bool read_files(const std::vector<std::string>& files,
+                              const std::function<void(capture::ByteSource)>& read,
+                              const std::function<void(const Error&)>& complain);
 
 }  // namespace natkit::explain

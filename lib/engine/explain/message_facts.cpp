@@ -1,4 +1,4 @@
-#include "natkit/engine/explain/facts.hpp"
+#include "natkit/engine/explain/message_facts.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint16_t sip_port = 5060;
 constexpr std::uint16_t sips_port = 5061;
 
-std::optional<IpAddress> contact_address(const Facts& facts) {
+std::optional<IpAddress> contact_address(const MessageFacts& facts) {
     return facts.contact ? facts.contact->address() : std::nullopt;
 }
 
@@ -111,8 +111,8 @@ class Observer {
 
 }  // namespace
 
-Facts read_facts(const sip::Message& message) {
-    Facts facts;
+MessageFacts read_facts(const sip::Message& message) {
+    MessageFacts facts;
     const auto vias = message.values(sip::Name::via);
     facts.via_count = static_cast<unsigned>(vias.size());
     if (!vias.empty()) {
@@ -135,14 +135,14 @@ Facts read_facts(const sip::Message& message) {
     return facts;
 }
 
-bool contact_is_senders(const sip::Message& message, const Facts& facts) {
+bool contact_is_senders(const sip::Message& message, const MessageFacts& facts) {
     if (message.is_request()) return facts.via_count == 1;
     const bool redirect = message.status() >= 300 && message.status() < 400;
     const auto& cseq = message.cseq();
     return !redirect && facts.record_routes == 0 && cseq && cseq->method != "REGISTER";
 }
 
-record::Nat describe(const sip::Message& message, const Facts& facts, const Arrival& arrival,
+record::Nat describe(const sip::Message& message, const MessageFacts& facts, const Arrival& arrival,
                      const nat::Networks& networks) {
     record::Nat nat{.verdict = nat::classify_address(arrival.source.address, networks),
                     .received = arrival.source.address,
@@ -186,7 +186,7 @@ record::Nat describe(const sdp::Document& document, const Endpoint& source, cons
     return nat;
 }
 
-std::optional<Endpoint> source_of_via(const Facts& facts) {
+std::optional<Endpoint> source_of_via(const MessageFacts& facts) {
     if (!facts.via || !facts.via->received) return std::nullopt;
     const auto address = IpAddress::parse(*facts.via->received);
     if (!address) return std::nullopt;

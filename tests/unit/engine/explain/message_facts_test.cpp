@@ -1,4 +1,4 @@
-#include "natkit/engine/explain/facts.hpp"
+#include "natkit/engine/explain/message_facts.hpp"
 
 #include <doctest/doctest.h>
 

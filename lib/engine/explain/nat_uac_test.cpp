@@ -1,6 +1,6 @@
 #include <array>
 
-#include "natkit/engine/explain/facts.hpp"
+#include "natkit/engine/explain/message_facts.hpp"
 
 namespace natkit::explain {
 namespace {
@@ -39,7 +39,7 @@ bool has_private_stream(const sdp::Document& document) {
 
 }  // namespace
 
-unsigned nat_uac_test(const Facts& facts, const Arrival& arrival) {
+unsigned nat_uac_test(const MessageFacts& facts, const Arrival& arrival) {
     const Endpoint& source = arrival.source;
     unsigned number = 0;
     if (facts.contact && is_private(facts.contact->address())) number |= private_contact;

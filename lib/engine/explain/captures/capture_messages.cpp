@@ -1,4 +1,4 @@
-#include "natkit/engine/explain/capture_messages.hpp"
+#include "natkit/engine/explain/captures/capture_messages.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -16,7 +16,7 @@ bool is_sip(std::string_view payload) {
 
 }  // namespace
 
-void CaptureMessages::on_stream(SipStreams::Found&& found) {
+void CaptureMessages::on_tcp_message(SipOverTcp::Found&& found) {
     on_message({.frame = found.frame,
                 .time_ns = found.time_ns,
                 .transport = "tcp",
@@ -30,8 +30,8 @@ void CaptureMessages::on_packet(const capture::Packet& packet) {
     const auto datagram = decoder_.decode(packet);
     if (!datagram) return;
     if (datagram->protocol == capture::Datagram::Protocol::tcp) {
-        streams_.on_segment(*datagram, packet.frame, packet.time_ns,
-                            [this](SipStreams::Found&& found) { on_stream(std::move(found)); });
+        tcp_.on_segment(*datagram, packet.frame, packet.time_ns,
+                        [this](SipOverTcp::Found&& found) { on_tcp_message(std::move(found)); });
         return;
     }
     const std::string_view payload(reinterpret_cast<const char*>(datagram->payload.data()), datagram->payload.size());
@@ -56,7 +56,7 @@ Result<void> CaptureMessages::run(capture::PacketReader& reader) {
     for (;;) {
         const auto packet = reader.next();
         if (!packet || !*packet) {
-            streams_.finish([this](SipStreams::Found&& found) { on_stream(std::move(found)); });
+            tcp_.finish([this](SipOverTcp::Found&& found) { on_tcp_message(std::move(found)); });
             return packet ? Result<void>() : std::unexpected(packet.error());
         }
         on_packet(**packet);

@@ -14,7 +14,7 @@ namespace natkit::explain {
 /// capture lacks a segment, the message it belonged to is handed out as cut, and reading goes on with the next.
 /// Connections that do not begin with SIP cost nothing. Bounded: 1024 directions, of 256 kB and together 12 MB at most;
 /// then the one not heard for longest is given up.
-class SipStreams {
+class SipOverTcp {
   public:
     struct Found {
         std::string bytes;
@@ -42,9 +42,9 @@ class SipStreams {
             return EndpointHash()(key.source) * 31 + EndpointHash()(key.destination);
         }
     };
-    struct Stream {
+    struct Direction {                                    ///< of a connection
         std::uint32_t next = 0;                           ///< sequence number of the first byte not in `buffer`
-        std::string buffer = {};                          ///< in order, from the start of a message
+        std::string buffer = {};                          ///< in order, from the start of a message on
         std::map<std::uint32_t, std::string> later = {};  ///< segments ahead of a gap
         std::size_t waiting = 0;                          ///< bytes in `later`
         bool known = false;                               ///< a message was found in it
@@ -54,21 +54,21 @@ class SipStreams {
 
         [[nodiscard]] std::size_t bytes() const noexcept { return buffer.capacity() + waiting; }
     };
-    using Streams = std::unordered_map<Key, Stream, KeyHash>;
+    using Directions = std::unordered_map<Key, Direction, KeyHash>;
 
-    [[nodiscard]] Stream* stream_for(const Key& key, const capture::Datagram& segment, std::uint64_t frame);
+    [[nodiscard]] Direction* direction_for(const Key& key, const capture::Datagram& segment, std::uint64_t frame);
     /// False when it is ahead of a gap that is too large.
-    [[nodiscard]] static bool append(Stream& stream, std::uint32_t sequence, std::string_view bytes);
-    static void join_later(Stream& stream);
-    static void skip_gap(const Key& key, Stream& stream, const OnMessage& on_message);
-    [[nodiscard]] static bool take_messages(const Key& key, Stream& stream, const OnMessage& on_message);
+    [[nodiscard]] static bool append(Direction& direction, std::uint32_t sequence, std::string_view bytes);
+    static void join_later(Direction& direction);
+    static void skip_gap(const Key& key, Direction& direction, const OnMessage& on_message);
+    [[nodiscard]] static bool take_messages(const Key& key, Direction& direction, const OnMessage& on_message);
     void acknowledge(const capture::Datagram& segment, const OnMessage& on_message);
-    void drop(Streams::iterator stream);
-    void weigh(Streams::iterator stream, std::size_t before);
+    void drop(Directions::iterator direction);
+    void account(Directions::iterator direction, std::size_t before);
     void close(const Key& key, const OnMessage& on_message);
 
-    Streams streams_;
-    std::size_t bytes_ = 0;  ///< of all streams
+    Directions directions_;
+    std::size_t bytes_ = 0;  ///< of all directions
 };
 
 }  // namespace natkit::explain

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "natkit/capture/decoder.hpp"
-#include "natkit/engine/explain/sip_streams.hpp"
+#include "natkit/engine/explain/captures/sip_over_tcp.hpp"
 
 namespace natkit::explain {
 
@@ -28,8 +28,8 @@ struct CapturedMedia {
     std::span<const std::uint8_t> payload;
 };
 
-/// Reads a capture to its end and hands out what a SIP engineer looks for, in order; only what waited in vain for a TCP
-/// segment comes later.
+/// Reads a capture to its end and hands out its SIP messages and its media, in order. Only a message whose TCP segment
+/// is missing comes later.
 class CaptureMessages {
   public:
     std::function<void(CapturedMessage&&)> on_message;
@@ -41,10 +41,10 @@ class CaptureMessages {
 
   private:
     void on_packet(const capture::Packet& packet);
-    void on_stream(SipStreams::Found&& found);
+    void on_tcp_message(SipOverTcp::Found&& found);
 
     capture::Decoder decoder_;
-    SipStreams streams_;
+    SipOverTcp tcp_;
 };
 
 }  // namespace natkit::explain

@@ -21,13 +21,13 @@ struct Arrival {
     Endpoint source;
     std::optional<Endpoint> destination = std::nullopt;
     bool cut = false;  ///< the capture has less of it than was sent
-    /// What the sender wrote into the Via of its own requests on the same flow. A response has no such Via.
+    /// What the sender wrote into the Via of its own requests from the same source. A response has no such Via.
     std::optional<IpAddress> own_via = std::nullopt;
 };
 
 /// What a message says about the two ends, read once and leniently: of a Via or Contact that breaks the grammar, the
 /// host and port that can be made out. What cannot be read is absent.
-struct Facts {
+struct MessageFacts {
     std::optional<sip::Via> via;  ///< topmost
     unsigned via_count = 0;
     std::string contact_text;  ///< the first Contact, as written
@@ -38,7 +38,7 @@ struct Facts {
     std::vector<sdp::Document> descriptions;  ///< of `bodies`, those that can be read
 };
 
-[[nodiscard]] Facts read_facts(const sip::Message& message);
+[[nodiscard]] MessageFacts read_facts(const sip::Message& message);
 
 /// Reads a message as leniently as can be: cut before the end of its header part, space after the start line, control
 /// bytes in the header section, odd letters in a method. What nobody could read is an error.
@@ -49,15 +49,15 @@ struct Facts {
 [[nodiscard]] Result<void> report_control(const sip::Message& message);
 
 /// Where a message came from, by what its receiver wrote into the Via (RFC 3581), when nobody else says.
-[[nodiscard]] std::optional<Endpoint> source_of_via(const Facts& facts);
+[[nodiscard]] std::optional<Endpoint> source_of_via(const MessageFacts& facts);
 
 /// Whether the Contact is the sender's own: of a request by its Via count, of a response unless it lists bindings or
 /// targets (REGISTER, 3xx) or came through a proxy that record-routed.
-[[nodiscard]] bool contact_is_senders(const sip::Message& message, const Facts& facts);
+[[nodiscard]] bool contact_is_senders(const sip::Message& message, const MessageFacts& facts);
 
 /// The `nat` object of a request or response: where its sender is, and which named tests fire. The number of Kamailio
 /// is there for requests only. Pure; never fails.
-[[nodiscard]] record::Nat describe(const sip::Message& message, const Facts& facts, const Arrival& arrival,
+[[nodiscard]] record::Nat describe(const sip::Message& message, const MessageFacts& facts, const Arrival& arrival,
                                    const nat::Networks& networks);
 
 /// The same of a bare session description that came from `source`: the address it names stands for the Contact.
@@ -66,10 +66,10 @@ struct Facts {
 
 /// What nat_uac_test() of Kamailio 5.6's nathelper would find, every test asked for: its defects included (IPv4 only,
 /// its own table of private addresses, a name never equals an address, streams read up to the first IPv6 or 0.0.0.0).
-[[nodiscard]] unsigned nat_uac_test(const Facts& facts, const Arrival& arrival);
+[[nodiscard]] unsigned nat_uac_test(const MessageFacts& facts, const Arrival& arrival);
 
 /// Signs that an application layer gateway changed the message on its way: fields that contradict each other.
-[[nodiscard]] std::vector<record::Evidence> alg_evidence(const sip::Message& message, const Facts& facts,
+[[nodiscard]] std::vector<record::Evidence> alg_evidence(const sip::Message& message, const MessageFacts& facts,
                                                          const Arrival& arrival, const nat::Networks& networks);
 
 }  // namespace natkit::explain

@@ -1,4 +1,4 @@
-#include "natkit/engine/explain/reader.hpp"
+#include "natkit/engine/explain/captures/reader.hpp"
 
 #include <array>
 #include <nlohmann/json.hpp>
@@ -113,6 +113,22 @@ Result<void> Reader::read_capture(capture::ByteSource input) {
         };
     }
     return messages.run(*packets);
+}
+
+bool read_files(const std::vector<std::string>& files, const std::function<void(capture::ByteSource)>& read,
+                const std::function<void(const Error&)>& complain) {
+    const std::vector<std::string> standard_input = {"-"};
+    bool all = true;
+    for (const std::string& file : files.empty() ? standard_input : files) {
+        auto input = capture::ByteSource::open(file);
+        if (input) {
+            read(*std::move(input));
+        } else {
+            complain(input.error());
+            all = false;
+        }
+    }
+    return all;
 }
 
 }  // namespace natkit::explain

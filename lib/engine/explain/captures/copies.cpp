@@ -1,4 +1,4 @@
-#include "natkit/engine/explain/copies.hpp"
+#include "natkit/engine/explain/captures/copies.hpp"
 
 #include <functional>
 
