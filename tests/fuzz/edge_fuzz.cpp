@@ -10,7 +10,7 @@
 #include <set>
 #include <string_view>
 
-#include "natkit/engine/edge/edge.hpp"
+#include "engine/edge/signalling/edge.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;

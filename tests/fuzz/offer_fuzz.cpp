@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "natkit/engine/edge/media.hpp"
+#include "engine/edge/media/media.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;

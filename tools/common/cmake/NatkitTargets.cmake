@@ -42,13 +42,14 @@ function(natkit_unity target)
     endif()
 endfunction()
 
-# natkit_library(NAME FOLDERS … LINKS … PKG …): one static library of the .cpp files in lib/FOLDERS.
+# natkit_library(NAME FOLDERS … LINKS … PKG …): one static library of the .cpp files in lib/FOLDERS and
+# their rooms (sub-folders).
 # A library whose folders hold nothing yet is not made.
 function(natkit_library name)
     cmake_parse_arguments(arg "" "" "FOLDERS;LINKS;PKG" ${ARGN})
     set(sources "")
     foreach(folder IN LISTS arg_FOLDERS)
-        file(GLOB found CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/lib/${folder}/*.cpp")
+        file(GLOB_RECURSE found CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/lib/${folder}/*.cpp")
         list(APPEND sources ${found})
     endforeach()
     if(NOT sources)

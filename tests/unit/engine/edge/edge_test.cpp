@@ -1,4 +1,4 @@
-#include "natkit/engine/edge/edge.hpp"
+#include "signalling/edge.hpp"
 
 #include "world.hpp"
 

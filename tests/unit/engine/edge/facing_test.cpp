@@ -2,8 +2,8 @@
 // endpoint is known to be its own.
 #include <nlohmann/json.hpp>
 
-#include "natkit/engine/edge/media.hpp"
-#include "natkit/engine/edge/state.hpp"
+#include "media/media.hpp"
+#include "service/state.hpp"
 #include "world.hpp"
 
 using namespace natkit;

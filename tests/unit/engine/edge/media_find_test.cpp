@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "natkit/engine/edge/media.hpp"
+#include "media/media.hpp"
 
 namespace natkit::edge {
 namespace {

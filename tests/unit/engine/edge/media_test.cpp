@@ -1,4 +1,4 @@
-#include "natkit/engine/edge/media.hpp"
+#include "media/media.hpp"
 
 #include "world.hpp"
 

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "call.hpp"
-#include "natkit/engine/edge/state.hpp"
+#include "service/state.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;

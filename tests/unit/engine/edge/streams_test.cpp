@@ -1,4 +1,4 @@
-#include "natkit/engine/edge/streams.hpp"
+#include "service/streams.hpp"
 
 #include <doctest/doctest.h>
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "natkit/engine/edge/edge.hpp"
+#include "signalling/edge.hpp"
 
 /// A world for tests of the edge's core: phones written by hand, a clock, and a relay that opens whatever is asked for.
 namespace natkit::edge::test {

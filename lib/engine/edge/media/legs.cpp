@@ -1,0 +1,354 @@
+#include <algorithm>
+
+#include "media.hpp"
+#include "natkit/base/text.hpp"
+
+/// The legs that the scheme asks for, as mediarelay has them: opened, facing whom they should, joined, parted, freed.
+namespace natkit::edge {
+namespace {
+
+constexpr std::size_t most_neighbours = 8;
+
+/// A leg that nobody needs is parted after this while: the answer that needs it may still be on its way through another
+/// pass.
+constexpr std::chrono::seconds parting_time{1};
+
+/// Whose ports a leg is one of: those of a side and a family.
+std::size_t pool_of(const nat::Party& where) noexcept {
+    return (where.place == nat::Place::lan ? 0U : 2U) + (where.family == Family::ipv4 ? 0U : 1U);
+}
+
+}  // namespace
+
+Media::LiveLeg* Media::live(loop::LegId leg) {
+    const auto found = legs_.find(leg);
+    return found == legs_.end() ? nullptr : &found->second;
+}
+
+const Media::LiveLeg* Media::live(loop::LegId leg) const {
+    const auto found = legs_.find(leg);
+    return found == legs_.end() ? nullptr : &found->second;
+}
+
+/// Who was shown the leg may name it, and in the same call the servers that it is routed to, which may hand it on to
+/// each other. Not in the session that the leg belongs to: that would be an echo of what the edge said.
+bool Media::may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const {
+    if (leg.session == id || !leg.opened) return false;
+    const sip::Flow& flow = session.ends[static_cast<std::size_t>(from)].flow;
+    const bool shown = std::ranges::any_of(leg.shown_to, [&](const IpAddress& neighbour) {
+        return nat::same_site(neighbour, flow.remote.address, settings_.networks);
+    });
+    const auto owner = sessions_.find(leg.session);
+    return shown || (owner != sessions_.end() && owner->second.call_id == session.call_id && is_server_(flow));
+}
+
+void Media::note_shown(loop::LegId id, const Session& session, End to) {
+    LiveLeg* leg = live(id);
+    if (leg == nullptr) return;
+    const IpAddress& visible = session.ends[static_cast<std::size_t>(to)].flow.remote.address;
+    if (leg->shown_to.size() < most_neighbours && std::ranges::find(leg->shown_to, visible) == leg->shown_to.end())
+        leg->shown_to.push_back(visible);
+}
+
+/// Asks for every leg that an open exchange needs and that is not open; how many there are to wait for.
+std::size_t Media::open_legs(SessionId id, std::uint64_t waiting, Output& out) {
+    std::size_t missing = 0;
+    for (std::size_t i = 0; i < sessions_.at(id).streams.size(); ++i) {
+        if (sessions_.at(id).streams[i].pass == 0) continue;
+        for (const End end : {End::caller, End::callee}) missing += want_leg(id, i, end, waiting, out) ? 1 : 0;
+    }
+    return missing;
+}
+
+/// The leg that an end of a stream needs, and where it is to be; nothing: none.
+std::optional<Media::Need> Media::need_of(const Session& session, const Stream& stream, End end) const {
+    const loop::LegId leg = stream.pass == 0 ? 0 : scheme_.leg_towards(stream.pass, end);
+    if (leg == 0 || !scheme_.needed(leg)) return std::nullopt;
+    const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
+    return Need{.leg = leg, .where = own != nullptr ? own->where : neighbour(session, end), .own = own};
+}
+
+/// Whether who pays for the session may have the legs that it still lacks.
+Result<void> Media::affordable(SessionId id) {
+    const Session& session = sessions_.at(id);
+    if (session.payer.sender == proxy::Sender::lan) return {};
+    proxy::MediaShares::Legs wanted{};
+    for (const Stream& stream : session.streams) {
+        for (const End end : {End::caller, End::callee}) {
+            const auto need = need_of(session, stream, end);
+            if (!need) continue;
+            const LiveLeg* known = live(need->leg);
+            if (known == nullptr || !known->charged) ++wanted[pool_of(need->where)];
+        }
+    }
+    shares_.set_limits(settings_.media_shares);
+    const auto verdict = shares_.look(session.payer, wanted);
+    if (verdict == proxy::MediaShares::Verdict::pass) return {};
+    return fail(Errc::exhausted,
+                std::string(proxy::why(verdict)) + " (" + text::printable(proxy::to_string(session.payer), 100) + ")");
+}
+
+void Media::charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Party& where) {
+    if (leg.charged) return;
+    leg.charged = Charge{.payer = payer, .pool = pool_of(where)};
+    shares_.take(payer, leg.charged->pool);
+}
+
+/// It is gone from the scheme.
+void Media::forget(loop::LegId id) {
+    const auto found = legs_.find(id);
+    if (found->second.charged) shares_.give(found->second.charged->payer, found->second.charged->pool);
+    legs_.erase(found);
+}
+
+bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t waiting, Output& out) {
+    const Session& session = sessions_.at(id);
+    const Stream& stream = session.streams[number];
+    const auto need = need_of(session, stream, end);
+    if (!need) return false;
+    const loop::LegId leg = need->leg;
+    LiveLeg& known = legs_.try_emplace(leg).first->second;
+    known.session = id;
+    known.stream = number;
+    known.kind = stream.kind;
+    if (!known.opened) known.towards_lan = neighbour(session, end).place == nat::Place::lan;
+    note_shown(leg, session, end);
+    if (known.opened) {
+        if (std::exchange(known.parted, false)) out.media.emplace_back(ReopenLeg{.leg = known.opened->id});
+        return false;
+    }
+    const loop::Party* own = need->own;
+    const nat::Party& where = need->where;
+    charge(known, session.payer, where);
+    known.told_mux = stream.offered_mux;
+    const std::uint64_t ticket = next_ticket_++;
+    tickets_[ticket] = {.waiting = waiting, .leg = leg};
+    out.media.emplace_back(OpenLeg{.ticket = ticket,
+                                   .stream = stream.kind,
+                                   .mux = stream.offered_mux,
+                                   .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
+                                   .family = where.family,
+                                   .party = own != nullptr
+                                                ? faced(leg, known, *own)
+                                                : media_party({.endpoint = {}, .rtcp = {}, .where = where, .told = {}}),
+                                   .call_id = session.call_id});
+    return true;
+}
+
+void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant now, Output& out) {
+    const auto ticket_at = tickets_.find(ticket_number);
+    if (ticket_at == tickets_.end()) return;
+    const Ticket ticket = ticket_at->second;
+    tickets_.erase(ticket_at);
+    if (ticket.waiting == 0) return on_bridge_opened(ticket.leg, std::move(leg), now, out);
+    const auto waiting_at = waiting_.find(ticket.waiting);
+    Waiting& waiting = waiting_at->second;
+    LiveLeg* known = scheme_.leg(ticket.leg) == nullptr ? nullptr : live(ticket.leg);
+    if (!leg) {
+        waiting.failed = leg.error();
+    } else if (known == nullptr || known->opened) {
+        // The call ended meanwhile, or a repeated offer asked for the leg twice.
+        out.media.emplace_back(FreeLegs{.legs = {leg->id}});
+    } else {
+        by_local_[leg->local] = ticket.leg;
+        known->opened = std::move(*leg);
+    }
+    if (--waiting.missing > 0) return;
+    Waiting done = std::move(waiting);
+    waiting_.erase(waiting_at);
+    const auto session = sessions_.find(done.session);
+    if (session == sessions_.end()) return done.on_body(fail(Errc::not_found, "the call has ended"), now, out);
+    if (done.failed) {
+        reject(done.session, done.exchange.owner, now, out);
+        return done.on_body(std::unexpected(*done.failed), now, out);
+    }
+    const auto& open = session->second.exchange;
+    if (!open || open->owner != done.exchange.owner)
+        return done.on_body(fail(Errc::not_found, "the offer was given up"), now, out);
+    if (!done.sdp) return done.on_body(std::string(), now, out);
+    done.on_body(rewritten(session->second, done.exchange.offerer, *done.sdp, done.shown, out), now, out);
+}
+
+MediaParty Media::media_party(const loop::Party& party) const {
+    return {.place = party.where.place,
+            .endpoint = party.endpoint,
+            .rtcp = party.rtcp,
+            .visible = party.where.visible,
+            .site = nat::site_of(party.where.visible, settings_.networks),
+            .setup = party.setup,
+            .renewals = party.renewals};
+}
+
+/// Null: it is over.
+const Media::Stream* Media::stream_of(const LiveLeg& leg) const {
+    const auto session = sessions_.find(leg.session);
+    if (session == sessions_.end() || leg.stream >= session->second.streams.size()) return nullptr;
+    return &session->second.streams[leg.stream];
+}
+
+/// For the log.
+std::string Media::call_id_of(const LiveLeg& leg) const {
+    const auto session = sessions_.find(leg.session);
+    return session == sessions_.end() ? std::string("that has ended") : text::printable(session->second.call_id, 80);
+}
+
+std::vector<std::string> Media::legs() const {
+    std::vector<std::string> ids;
+    for (const auto& [id, leg] : legs_) {
+        if (leg.opened) ids.push_back(leg.opened->id);
+    }
+    return ids;
+}
+
+/// Whatever has changed in the scheme since the last time, mediarelay is asked to do.
+void Media::bring_about(Instant now, Output& out) {
+    std::vector<std::string> freed;
+    for (const loop::LegId id : scheme_.take_changed()) {
+        const auto found = legs_.find(id);
+        if (found == legs_.end()) continue;
+        LiveLeg& leg = found->second;
+        if (scheme_.leg(id) != nullptr) {
+            if (leg.opened) face(id, leg, now, out);
+            continue;
+        }
+        if (leg.opened) {
+            freed.push_back(leg.opened->id);
+            by_local_.erase(leg.opened->local);
+        }
+        forget(id);
+    }
+    if (!freed.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
+}
+
+void Media::face(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
+    const loop::LegId mate_id = scheme_.mate(id);
+    LiveLeg* mate = live(mate_id);
+    if (retired(leg) || (mate != nullptr && retired(*mate))) return;
+    if (mate_id == 0 || mate == nullptr || !mate->opened) {
+        if (!scheme_.needed(id) && !leg.parted) part_soon(id, now);
+        return;
+    }
+    tell_party(id, leg, out);
+    tell_party(mate_id, *mate, out);
+    if (leg.joined == mate_id && mate->joined == id) return;
+    out.media.emplace_back(JoinLegs{.a = leg.opened->id, .b = mate->opened->id});
+    if (leg.session != mate->session) {
+        out.log_loop(LogLevel::major, "call " + call_id_of(leg) + ": it comes through again: leg " +
+                                          to_string(leg.opened->local) + " of one pass joined with " +
+                                          to_string(mate->opened->local) + " of another one, call " +
+                                          call_id_of(*mate));
+    }
+    for (LiveLeg* one : {&leg, mate}) {
+        if (LiveLeg* before = live(one->joined); before != nullptr && before != &leg && before != mate)
+            before->joined = 0;
+        one->parted = false;
+    }
+    leg.joined = mate_id;
+    mate->joined = id;
+}
+
+void Media::tell_party(loop::LegId id, LiveLeg& leg, Output& out) {
+    const loop::Party* remote = scheme_.party(scheme_.remote(id));
+    if (remote == nullptr || (remote->pending && leg.told_party)) return;  // an offer without answer changes nothing
+    const MediaParty party = faced(id, leg, *remote);
+    const Stream* stream = stream_of(leg);
+    const bool hold = stream != nullptr && stream->hold;
+    const bool mux = stream == nullptr ? leg.told_mux : stream->mux;
+    if (leg.told_party == party && leg.told_hold == hold && leg.told_mux == mux) return;
+    const auto new_mux = leg.told_mux == mux ? std::nullopt : std::optional(mux);
+    const bool renew = leg.told_party && leg.told_party->renewals != party.renewals;
+    leg.told_party = party;
+    leg.told_hold = hold;
+    leg.told_mux = mux;
+    out.media.emplace_back(
+        UpdateLeg{.leg = leg.opened->id, .party = party, .hold = hold, .mux = new_mux, .renew = renew});
+}
+
+void Media::part_superfluous(Instant now, Output& out) {
+    while (const auto id = superfluous_.pop_due(now)) {
+        LiveLeg* leg = live(*id);
+        if (leg == nullptr || !leg->opened || leg->parted || (scheme_.needed(*id) && !retired(*leg))) continue;
+        part(*leg, out);
+        if (!retired(*leg)) {
+            out.log_loop(LogLevel::low_level, "call " + call_id_of(*leg) + ": leg " + to_string(leg->opened->local) +
+                                                  " is superfluous, and parts");
+        }
+    }
+}
+
+/// Not at once: an answer that needs it after all may be on its way.
+void Media::part_soon(loop::LegId leg, Instant now) {
+    superfluous_.add(now + parting_time, leg);
+}
+
+bool Media::retired(const LiveLeg& leg) const {
+    const auto session = sessions_.find(leg.session);
+    return session != sessions_.end() && session->second.retired;
+}
+
+void Media::part(LiveLeg& leg, Output& out) {
+    leg.joined = 0;
+    leg.told_party.reset();
+    if (leg.opened && !std::exchange(leg.parted, true)) out.media.emplace_back(PartLeg{.leg = leg.opened->id});
+}
+
+/// mediarelay has freed them by itself: their streams are over.
+void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Output& out) {
+    const std::unordered_set<std::string_view> gone(lost.begin(), lost.end());
+    std::vector<std::pair<SessionId, std::size_t>> streams;
+    for (auto& [id, leg] : legs_) {
+        if (!leg.opened || !gone.contains(leg.opened->id)) continue;
+        by_local_.erase(leg.opened->local);
+        leg.opened.reset();
+        streams.emplace_back(leg.session, leg.stream);
+    }
+    for (const auto& [session, stream] : streams) {
+        const auto found = sessions_.find(session);
+        if (found == sessions_.end() || stream >= found->second.streams.size()) continue;
+        if (found->second.streams[stream].pass == 0) continue;
+        out.log(LogLevel::problems,
+                "call " + found->second.call_id + ": its media relay is gone (silent for too long, or lost)");
+        lose_stream(found->second, stream);
+    }
+    bring_about(now, out);
+}
+
+/// Leaves with one of its legs what a restarted edge needs to know of the call, and nothing with the one before.
+void Media::keep(Session& session, Output& out) {
+    SessionState state{.call_id = session.call_id,
+                       .payer = session.payer,
+                       .ends = session.ends,
+                       .token = session.token,
+                       .told = session.told,
+                       .streams = {},
+                       .reasons = session.reasons};
+    loop::LegId keeper = 0;
+    for (const Stream& stream : session.streams) {
+        SessionState::Stream& kept = state.streams.emplace_back();
+        kept.kind = stream.kind;
+        kept.mux = stream.mux;
+        kept.hold = stream.hold;
+        if (stream.pass == 0) continue;
+        for (const End end : {End::caller, End::callee}) {
+            const std::size_t i = static_cast<std::size_t>(end);
+            const loop::LegId id = scheme_.leg_towards(stream.pass, end);
+            const LiveLeg* leg = live(id);
+            const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
+            kept.sides[i] = {.leg = {},
+                             .said = stream.said[i].rtp,
+                             .rtcp = stream.said[i].rtcp,
+                             .setup = own == nullptr ? stream.said[i].setup : own->setup,
+                             .direction = stream.described[i].direction,
+                             .ssrcs = stream.described[i].ssrcs};
+            if (leg == nullptr || !leg->opened) continue;
+            kept.sides[i].leg = leg->opened;
+            if (keeper == 0 || id == session.keeper) keeper = id;
+        }
+    }
+    const loop::LegId before = std::exchange(session.keeper, keeper);
+    if (const LiveLeg* old = live(before); before != keeper && old != nullptr && old->opened)
+        out.media.emplace_back(KeepState{.leg = old->opened->id, .state = {}});
+    if (keeper != 0) out.media.emplace_back(KeepState{.leg = live(keeper)->opened->id, .state = std::move(state)});
+}
+
+}  // namespace natkit::edge

@@ -1,0 +1,166 @@
+#include "media.hpp"
+
+#include <algorithm>
+
+namespace natkit::edge {
+Media::Media(const Settings& settings)
+    : settings_(settings),
+      scheme_([this](const nat::Party& a, const nat::Party& b) { return decide_between(a, b).relay; }) {}
+
+End Media::end_of(SessionId session, std::string_view from_tag) const {
+    return sessions_.at(session).ends[0].tag == from_tag ? End::caller : End::callee;
+}
+
+void Media::set_callee(SessionId id, const sip::Flow& flow, const nat::Verdict& party) {
+    Session& session = sessions_.at(id);
+    EndInfo& callee = session.ends[index(End::callee)];
+    callee.flow = flow;
+    callee.party = party;
+    session.token.callee = flow;  // what this place is shown names it
+    for (const Stream& stream : session.streams) {
+        if (stream.pass != 0) scheme_.move(stream.pass, End::callee, neighbour(session, End::callee));
+    }
+}
+
+void Media::set_callee_tag(SessionId session, std::string tag) {
+    sessions_.at(session).ends[1].tag = std::move(tag);
+}
+
+bool Media::established(SessionId session) const {
+    const auto found = sessions_.find(session);
+    return found != sessions_.end() && found->second.established;
+}
+
+void Media::set_established(SessionId id, Output& out) {
+    Session& session = sessions_.at(id);
+    if (session.established) return;
+    session.established = true;
+    keep(session, out);
+    out.events.emplace_back(CallEvent{.kind = CallEvent::Kind::established, .call_id = session.call_id, .why = {}});
+}
+
+// --- who is where
+// ------------------------------------------------------------------------------------------------------
+
+nat::Party Media::neighbour(const Session& session, End end) const {
+    return speaker(session, end, std::nullopt);
+}
+
+nat::Party Media::speaker(const Session& session, End end, const std::optional<Endpoint>& said) const {
+    const EndInfo& info = session.ends[index(end)];
+    nat::Party party = nat::party_of(info.party.place, info.flow.remote.address,
+                                     said ? std::optional(said->address) : std::nullopt, settings_.networks);
+    party.asked_for = info.asked_for;
+    return party;
+}
+
+nat::Decision Media::decide_between(const nat::Party& a, const nat::Party& b) const {
+    return nat::decide(a, b, settings_.media_policy, settings_.networks);
+}
+
+/// Whether it is one of the media addresses of this host. Loopback is everybody's on a host that tries everything by
+/// itself.
+bool Media::is_own(const std::optional<Endpoint>& said) const {
+    return said && !said->address.is_loopback() &&
+           std::ranges::find(settings_.media_addresses, said->address) != settings_.media_addresses.end();
+}
+
+/// A leg of ours is taken for the party behind it, or refused: who guesses a port must not hear a stranger's call.
+Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from, const Said& said) const {
+    loop::Incoming incoming{
+        .leg = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = {}, .setup = said.setup, .renew = said.renew};
+    if (!said.rtp) return incoming;
+    const auto ours = by_local_.find(*said.rtp);
+    const auto refused = [&](const Endpoint& named) {
+        return fail(Errc::refused, to_string(named) + " is a media port of this edge that " +
+                                       to_string(session.ends[index(from)].flow.remote) + " was not shown");
+    };
+    if (ours == by_local_.end()) {
+        if (is_own(said.rtp)) return refused(*said.rtp);
+        if (is_own(said.rtcp)) return refused(*said.rtcp);
+        incoming.where = speaker(session, from, said.rtp);
+        return incoming;
+    }
+    const LiveLeg* leg = live(ours->second);
+    if (leg == nullptr || !may_resolve(*leg, session, id, from)) return refused(*said.rtp);
+    const Endpoint& local = leg->opened->local;  // RTCP goes where RTP goes: a leg has both
+    const bool of_leg =
+        said.rtcp == leg->opened->rtcp || (said.rtcp && said.rtcp->address == local.address &&
+                                           (said.rtcp->port == local.port || said.rtcp->port == local.port + 1));
+    if (is_own(said.rtcp) && !of_leg) return refused(*said.rtcp);
+    incoming.leg = ours->second;
+    incoming.endpoint = incoming.rtcp = {};
+    return incoming;
+}
+
+void Media::on_time(Instant now, Output& out) {
+    end_those_due(now, out);
+    part_superfluous(now, out);
+}
+
+std::optional<Instant> Media::next_deadline() const {
+    std::optional<Instant> next = deadlines_.next();
+    if (const auto part = superfluous_.next(); part && (!next || *part < *next)) next = part;
+    return next;
+}
+
+/// The session's last decision. Before its first offer (a call without one that rings), and of a call whose reasons an
+/// edge of an earlier version did not leave: what follows from where its ends are.
+nat::Decision Media::decision_of(const Session& session) const {
+    if (!session.reasons.empty()) {
+        return {.relay = std::ranges::any_of(session.reasons, nat::asks_for_relay), .reasons = session.reasons};
+    }
+    return decide_between(neighbour(session, End::caller), neighbour(session, End::callee));
+}
+
+std::vector<Media::Summary> Media::summaries() const {
+    std::vector<Summary> list;
+    for (const auto& [id, session] : sessions_) {
+        const auto relayed = std::ranges::count_if(session.streams, [&](const Stream& stream) {
+            return stream.pass != 0 && (scheme_.mate(scheme_.leg_towards(stream.pass, End::caller)) != 0 ||
+                                        scheme_.mate(scheme_.leg_towards(stream.pass, End::callee)) != 0);
+        });
+        list.push_back({.call_id = session.call_id,
+                        .caller = session.ends[0],
+                        .callee = session.ends[1],
+                        .established = session.established,
+                        .relayed_streams = static_cast<std::size_t>(relayed),
+                        .decision = decision_of(session)});
+    }
+    return list;
+}
+
+std::optional<record::Pass> Media::pass(SessionId id) const {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return std::nullopt;
+    const Session& session = found->second;
+    record::Pass pass{.call_id = session.call_id, .ends = {}, .streams = {}};
+    for (std::size_t i = 0; i < 2; ++i) {
+        const EndInfo& end = session.ends[i];
+        pass.ends[i] = {.tag = end.tag,
+                        .neighbour = end.flow.remote,
+                        .edge = end.flow.local,
+                        .place = end.party.place,
+                        .site = end.party.site};
+    }
+    const auto local = [&](loop::LegId id_of_leg) -> std::optional<Endpoint> {
+        const LiveLeg* leg = live(id_of_leg);
+        return leg == nullptr || !leg->opened ? std::nullopt : std::optional(leg->opened->local);
+    };
+    for (const Stream& stream : session.streams) {
+        record::PassStream& told = pass.streams.emplace_back();
+        if (stream.pass == 0) continue;
+        told.kind = relay::to_string(stream.kind);
+        for (const End end : {End::caller, End::callee}) {
+            const loop::Shown shown = scheme_.shown(stream.pass, end);
+            const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
+            told.ends[index(end)] = {.said = stream.said[index(end)].rtp,
+                                     .shown = shown.leg != 0 ? local(shown.leg) : shown.raw,
+                                     .leg = local(leg),
+                                     .joined = local(scheme_.mate(leg))};
+        }
+    }
+    return pass;
+}
+
+}  // namespace natkit::edge

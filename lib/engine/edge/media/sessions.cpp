@@ -1,0 +1,303 @@
+#include <algorithm>
+
+#include "../print.hpp"
+#include "media.hpp"
+#include "natkit/sip/registrar.hpp"
+
+/// The life of sessions: found, kept for a repeated INVITE, forked beyond the edge, retired for another answer, ended.
+namespace natkit::edge {
+namespace {
+
+/// A dialog's entry is looked at this often, so that none of an ended call stays for long.
+constexpr std::chrono::minutes look_again{10};
+
+/// How long an INVITE that was challenged may take to come again, and a 2xx of a fork to come late (RFC 3261 section
+/// 13.3.1.4: 64 T1).
+constexpr std::chrono::seconds late{32};
+
+/// Sessions that wait for their INVITE to come again; the next one gives its ports back at once.
+constexpr std::size_t most_parked = 1'000;
+
+/// A call's token, for the memory of those that have ended.
+std::uint64_t print_of(std::string_view call_id, const sip::DialogToken& token) {
+    return mixed(sip::FlowHash()(token.caller) * 31 + sip::FlowHash()(token.callee), call_id);
+}
+
+}  // namespace
+
+SessionId Media::create(std::string call_id, EndInfo caller, EndInfo callee, Instant now) {
+    const SessionId id = next_session_++;
+    by_call_id_.emplace(call_id, id);
+    Session& session = sessions_[id];
+    session.call_id = std::move(call_id);
+    session.token = {.caller = caller.flow, .callee = callee.flow};
+    session.ends = {std::move(caller), std::move(callee)};
+    index_bindings(id);
+    session.last_moment = now + settings_.max_dialog;
+    plan(id, session.last_moment, "max_dialog", now);
+    return id;
+}
+
+/// The moment when the session ends by itself.
+void Media::plan(SessionId id, Instant when, std::string why, Instant now) {
+    Session& session = sessions_.at(id);
+    session.ends_at = when;
+    session.ends_by = std::move(why);
+    deadlines_.add(std::min(when, now + look_again), id);
+}
+
+void Media::end_those_due(Instant now, Output& out) {
+    while (const auto id = deadlines_.pop_due(now)) {
+        const auto found = sessions_.find(*id);
+        if (found == sessions_.end()) continue;
+        if (found->second.ends_at <= now) {
+            const std::string why = found->second.ends_by;
+            end(*id, why, now, out);
+        } else {
+            deadlines_.add(std::min(found->second.ends_at, now + look_again), *id);
+        }
+    }
+}
+
+void Media::set_timer(SessionId id, std::optional<std::chrono::seconds> interval, Instant now) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    const Instant last = found->second.last_moment;
+    if (interval && now + *interval < last) return plan(id, now + *interval, "session timer", now);
+    if (found->second.ends_at != last) plan(id, last, "max_dialog", now);
+}
+
+std::optional<SessionId> Media::find(std::string_view call_id, std::string_view from_tag, std::string_view to_tag,
+                                     const sip::DialogToken* flows) const {
+    const auto [first, last] = by_call_id_.equal_range(call_id);
+    std::optional<SessionId> found;
+    for (auto at = first; at != last; ++at) {
+        const Session& session = sessions_.at(at->second);
+        const auto& ends = session.ends;
+        const bool forward = ends[0].tag == from_tag && (ends[1].tag == to_tag || to_tag.empty());
+        const bool backward = ends[1].tag == from_tag && ends[0].tag == to_tag;
+        if (session.parked || (!forward && !backward)) continue;
+        if (flows == nullptr || session.token == *flows) return at->second;
+        // One end may have another flow by now. Where both have, it is another pass of the call, whose own session was
+        // lost by a restart as it had no leg.
+        if (!found && (session.token.caller == flows->caller || session.token.callee == flows->callee))
+            found = at->second;
+    }
+    return found;
+}
+
+void Media::index_bindings(SessionId id) {
+    for (const EndInfo& end : sessions_.at(id).ends) {
+        if (!end.binding.empty()) by_binding_.emplace(end.binding, id);
+    }
+}
+
+void Media::forget_bindings(SessionId id) {
+    for (const EndInfo& end : sessions_.at(id).ends) {
+        const auto [first, last] = by_binding_.equal_range(end.binding);
+        const auto at = std::find_if(first, last, [&](const auto& entry) { return entry.second == id; });
+        if (at != last) by_binding_.erase(at);
+    }
+}
+
+void Media::move_end(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party) {
+    Session& session = sessions_.at(id);
+    EndInfo& info = session.ends[static_cast<std::size_t>(end)];
+    info.flow = flow;
+    info.party = party;
+    for (const auto* streams : {&session.streams, &session.before}) {
+        for (const Stream& stream : *streams) {
+            if (stream.pass == 0) continue;
+            const auto& said = stream.said[static_cast<std::size_t>(end)].rtp;
+            scheme_.move(stream.pass, end, neighbour(session, end), speaker(session, end, said));
+        }
+    }
+}
+
+void Media::set_flow(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party, Instant now,
+                     Output& out) {
+    move_end(id, end, flow, party);
+    bring_about(now, out);
+    if (sessions_.at(id).established) keep(sessions_.at(id), out);
+}
+
+void Media::follow(const sip::Binding& binding) {
+    const auto [first, last] = by_binding_.equal_range(binding.id);
+    for (auto at = first; at != last; ++at) {
+        for (const End end : {End::caller, End::callee}) {
+            const EndInfo& info = end_info(at->second, end);
+            if (info.binding == binding.id && info.flow != binding.flow)
+                move_end(at->second, end, binding.flow, binding.party);
+        }
+    }
+}
+
+void Media::park(SessionId id, std::string_view why, Instant now, Output& out) {
+    Session& session = sessions_.at(id);
+    if (session.streams.empty() || parked_ >= most_parked) return end(id, why, now, out);
+    ++parked_;
+    session.parked = true;
+    session.exchange.reset();
+    session.before.clear();
+    session.ends[1].tag.clear();
+    for (const Stream& stream : session.streams) {
+        if (stream.pass != 0) scheme_.accept(stream.pass);  // the legs stay the pass's own, though nobody needs them
+    }
+    bring_about(now, out);
+    plan(id, now + late, std::string(why), now);
+}
+
+std::optional<SessionId> Media::resume(std::string_view call_id, const EndInfo& caller, const EndInfo& callee,
+                                       Instant now) {
+    const auto [first, last] = by_call_id_.equal_range(call_id);
+    const auto at = std::find_if(first, last, [&](const auto& entry) {
+        const Session& session = sessions_.at(entry.second);
+        return session.parked && session.ends[0].tag == caller.tag && session.ends[0].flow == caller.flow &&
+               session.ends[1].flow == callee.flow;
+    });
+    if (at == last) return std::nullopt;
+    Session& session = sessions_.at(at->second);
+    --parked_;
+    session.parked = false;
+    forget_bindings(at->second);
+    session.ends = {caller, callee};
+    index_bindings(at->second);
+    plan(at->second, session.last_moment, "max_dialog", now);
+    return at->second;
+}
+
+SessionId Media::fork(SessionId original, std::string tag, const std::optional<Exchange>& open, Instant now) {
+    EndInfo callee = sessions_.at(original).ends[1];
+    callee.tag = std::move(tag);
+    const SessionId id = create(sessions_.at(original).call_id, sessions_.at(original).ends[0], callee, now);
+    const Session& first = sessions_.at(original);
+    Session& session = sessions_.at(id);
+    session.token = first.token;
+    session.payer = first.payer;
+    session.reasons = first.reasons;
+    session.announced = true;
+    session.told[1] = first.told[1];  // the callee's end was sent one offer for all
+    session.exchange = open;
+    if (!open) return id;
+    session.streams.resize(first.streams.size());
+    for (std::size_t i = 0; i < first.streams.size(); ++i) {
+        const Stream& one = first.streams[i];
+        session.streams[i].shares = one.shares;
+        if (one.pass == 0) continue;
+        session.streams[i] = {.pass = scheme_.fork(one.pass),
+                              .kind = one.kind,
+                              .offered_hold = one.offered_hold,
+                              .offered_mux = one.offered_mux,
+                              .said = {},
+                              .offered = one.offered};
+        (void)scheme_.prepare(session.streams[i].pass);
+    }
+    return id;
+}
+
+void Media::open_for_answer(SessionId id, Instant now, Output& out, OnBody ready) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || !found->second.exchange) return ready(std::string(), now, out);
+    const std::uint64_t number = next_ticket_++;
+    Waiting waiting{
+        .session = id, .exchange = *found->second.exchange, .sdp = {}, .shown = {}, .on_body = std::move(ready)};
+    if (const auto may = affordable(id); !may) return waiting.on_body(std::unexpected(may.error()), now, out);
+    waiting.missing = open_legs(id, number, out);
+    if (waiting.missing == 0) return waiting.on_body(std::string(), now, out);
+    waiting_.emplace(number, std::move(waiting));
+}
+
+/// Its legs, each once, with those it shares.
+std::vector<loop::LegId> Media::legs_of(const Session& session) const {
+    std::vector<loop::LegId> legs;
+    for (const auto* streams : {&session.streams, &session.before}) {
+        for (const Stream& stream : *streams) {
+            if (stream.pass == 0) continue;
+            for (const End end : {End::caller, End::callee}) {
+                const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
+                if (leg != 0 && std::ranges::find(legs, leg) == legs.end()) legs.push_back(leg);
+            }
+        }
+    }
+    return legs;
+}
+
+void Media::win(SessionId id, Instant now, Output& out) {
+    Session& session = sessions_.at(id);
+    for (const Stream& stream : session.streams) {
+        if (stream.pass != 0) scheme_.prefer(stream.pass);
+    }
+    const auto legs = legs_of(session);
+    for (const loop::LegId leg : legs) {
+        if (LiveLeg* known = live(leg)) known->session = id;
+    }
+    if (std::exchange(session.retired, false)) {
+        plan(id, session.last_moment, "max_dialog", now);
+        for (const loop::LegId leg : legs) {
+            if (LiveLeg* known = live(leg); known != nullptr && known->opened) face(leg, *known, now, out);
+        }
+    }
+    bring_about(now, out);
+}
+
+void Media::retire(SessionId id, Instant now, Output& out) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || found->second.established || found->second.retired) return;
+    Session& session = found->second;
+    session.retired = true;
+    for (const loop::LegId leg : legs_of(session)) part_soon(leg, now);
+    out.log(LogLevel::low_level, "call " + session.call_id + ": another answer has won; what was opened for " +
+                                     to_string(session.ends[1].flow.remote) + " parts");
+    plan(id, now + late, "answered elsewhere", now);
+}
+
+bool Media::has_ended(std::string_view call_id, const sip::DialogToken& token, std::string_view method,
+                      Instant now) const {
+    const auto ended = ended_.find(print_of(call_id, token));
+    if (ended == nullptr) return false;
+    const auto [first, last] = by_call_id_.equal_range(call_id);
+    if (std::any_of(first, last, [&](const auto& entry) { return sessions_.at(entry.second).token == token; }))
+        return false;
+    const bool may_be_late = method == "BYE" || method == "ACK" || method == "NOTIFY";
+    return !may_be_late || now - *ended > late;
+}
+
+void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    Session& session = found->second;
+    const auto legs = legs_of(session);
+    for (std::size_t i = 0; i < std::max(session.streams.size(), session.before.size()); ++i) lose_stream(session, i);
+    forget_bindings(id);
+    const Session ended = std::move(session);
+    if (ended.parked) --parked_;
+    const auto [first, last] = by_call_id_.equal_range(ended.call_id);
+    by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
+    sessions_.erase(found);
+    ended_.touch(print_of(ended.call_id, ended.token)) = now;
+    inherit(legs, id, ended.call_id);
+    bring_about(now, out);
+    out.events.emplace_back(
+        CallEvent{.kind = CallEvent::Kind::ended, .call_id = ended.call_id, .why = std::string(why)});
+}
+
+/// Legs that an ended session has shared with other answers to its INVITE are one of theirs from now on.
+void Media::inherit(const std::vector<loop::LegId>& legs, SessionId ended, const std::string& call_id) {
+    const auto [first, last] = by_call_id_.equal_range(call_id);
+    for (const loop::LegId leg : legs) {
+        LiveLeg* known = scheme_.leg(leg) == nullptr ? nullptr : live(leg);
+        if (known == nullptr || known->session != ended) continue;
+        for (auto at = first; at != last; ++at) {
+            const auto owned = legs_of(sessions_.at(at->second));
+            if (std::ranges::find(owned, leg) != owned.end()) known->session = at->second;
+        }
+    }
+}
+
+void Media::add_connections(std::unordered_set<std::uint64_t>& connections) const {
+    for (const auto& [id, session] : sessions_) {
+        for (const EndInfo& end : session.ends) connections.insert(end.flow.connection);
+    }
+}
+
+}  // namespace natkit::edge

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "../signalling/edge.hpp"
+#include "natkit/engine/control/client.hpp"
+#include "natkit/engine/control/server.hpp"
+#include "natkit/engine/edge/service.hpp"
+#include "natkit/engine/log/log.hpp"
+#include "natkit/io/udp.hpp"
+#include "natkit/store/bindings.hpp"
+#include "natkit/store/secret.hpp"
+#include "records.hpp"
+#include "resolver.hpp"
+#include "streams.hpp"
+
+/// What edge::Service is made of: service.cpp has its time and life; service_net.cpp its sockets and connections;
+/// service_relay.cpp its talk with mediarelay; service_control.cpp what it serves and tells.
+namespace natkit::edge {
+
+[[nodiscard]] inline WallTime wall_now() {
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+/// What the core needs besides time, with this key for its tokens.
+[[nodiscard]] Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_since);
+
+/// A number that no earlier run has numbered its connections from, small enough for a number in JSON.
+[[nodiscard]] std::uint64_t first_connection();
+
+[[nodiscard]] StreamLimits stream_limits(const config::Limits& limits);
+
+struct Service::Impl {
+    Impl(io::Loop& event_loop, const config::Config& config, Settings settings, ServiceOptions wanted,
+         store::Bindings kept, Secrets secrets, std::unique_ptr<control::Server> listening)
+        : loop(event_loop),
+          options(std::move(wanted)),
+          configured(config),
+          log("SIPEDGE", config.sip.log_level),
+          loop_log("LOOP", config.sip.log_level),
+          bindings(std::move(kept)),
+          server(std::move(listening)),
+          relay(loop, options.runtime_dir + "/mediarelay.sock", control::random_prefix()),
+          timer(loop, [this] { on_timer(); }),
+          edge(std::move(settings), std::move(secrets)),
+          started(loop.now()),
+          patience(loop, [this] { settle(); }),
+          streams(loop, stream_limits(config.limits), first_connection(), stream_handlers()),
+          resolver(loop) {}
+
+    [[nodiscard]] Now now() const { return {.steady = loop.now(), .wall = wall()}; }
+    /// The time of day as it was at the start and has gone on since: a clock that is set ends no registration.
+    [[nodiscard]] WallTime wall() const {
+        return wall_base + std::chrono::duration_cast<std::chrono::milliseconds>(loop.now() - started);
+    }
+    void look_at_clock();
+    /// Saves every registration again: after the clock was set, or the state could not be written for a while.
+    void save_all();
+    void save(const sip::Binding& binding);
+
+    void restore();
+    void serve();
+    void serve_state();
+    void watch_relay();
+    /// After mediarelay was away: the calls whose legs it does not have any more lose them. `known`: those it had
+    /// before it was asked; a leg that is opened meanwhile is no business of this. Given up when mediarelay goes away
+    /// again: its pages would not fit together.
+    void look_for_legs(std::unordered_set<std::string> known, unsigned absences, std::uint64_t after = 0);
+    void take_up_calls();
+    /// The calls from before the restart are known: reads what waits in the sockets. A request inside one of them that
+    /// was read earlier would pass with its SDP as it is.
+    void settle();
+    void take_up_page(std::uint64_t after);
+    [[nodiscard]] Result<void> open_sockets(const config::Config& config);
+    [[nodiscard]] Result<void> adopt(const Json& request, std::vector<io::Fd> sockets);
+    void fit(config::Config& config) const;
+    /// Other sockets have come: what is listened on is another matter.
+    void follow_adopted();
+    [[nodiscard]] Result<void> reload();
+    [[nodiscard]] Result<void> load_tls(const config::Config& config);
+    /// `at` is what the configuration calls the socket.
+    [[nodiscard]] Result<void> add_socket(const config::Listen& at, io::Fd fd);
+    [[nodiscard]] Streams::Handlers stream_handlers();
+    void send(const sip::Packet& packet);
+    void tell_unsent(const Endpoint& remote, int error_number);
+    void look_up(const Lookup& lookup);
+    [[nodiscard]] Json listeners(std::vector<io::Fd>& copies) const;
+    [[nodiscard]] Result<void> ping_connection(const Json& request);
+    void learn_interfaces();
+    void on_datagram(const io::UdpSocket& socket, const io::Datagram& datagram);
+    void on_timer();
+    void carry_out(Output& out);
+    void call_back_at(Instant time);
+    void ask_relay(const std::vector<MediaRequest>& requests);
+    void ask_relay(const MediaRequest& request);
+    void ask_relay(const OpenLeg& open);
+    void free_legs(const FreeLegs& free, control::Client::Haste haste);
+    [[nodiscard]] static bool can_wait(const MediaRequest& request);
+    [[nodiscard]] std::string kept_text(const KeepState& keep) const;
+    void tell_relay(const char* what, record::ObjectText request,
+                    control::Client::Haste haste = control::Client::Haste::now);
+    void tell(const Event& event);
+    void keep(const sip::BindingChange& change);
+    [[nodiscard]] Json status() const;
+
+    io::Loop& loop;
+    ServiceOptions options;
+    config::Config configured;                                ///< as read last
+    std::optional<std::vector<config::Listen>> adopted = {};  ///< the sockets that natkit gave, whatever is configured
+    log::Logger log;
+    log::Logger loop_log;  ///< of calls that come through again
+    store::Bindings bindings;
+    std::unique_ptr<control::Server> server;
+    control::Client relay;
+    io::Timer timer;
+    Instant timer_at{};
+    Edge edge;
+    Instant started;
+    const WallTime wall_base = wall_now();
+    std::chrono::milliseconds clock_drift{};  ///< of the host's clock from wall()
+    bool state_failed = false;
+    bool settled = false;
+    unsigned relay_absences = 0;  ///< how often mediarelay was not there
+    io::Timer patience;           ///< with mediarelay at the start
+    std::map<Endpoint, std::unique_ptr<io::UdpSocket>> sockets;
+    Streams streams;
+    Resolver resolver;
+    const std::string owner = "sipedge";  ///< of our legs, from one start to the next
+    std::map<std::uint32_t, Side> sides;  ///< by interface index
+    Instant sides_learned{};
+    std::optional<Instant> unsent_told;
+    std::size_t unsent_since = 0;  ///< datagrams that could not be sent since
+};
+
+}  // namespace natkit::edge

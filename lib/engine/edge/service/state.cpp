@@ -1,0 +1,203 @@
+#include "state.hpp"
+
+#include <limits>
+
+#include "natkit/base/text.hpp"
+#include "records.hpp"
+
+namespace natkit::edge {
+namespace {
+
+std::string text_of(const Json& json, const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string leg_text(const Leg& leg) {
+    record::ObjectText object;
+    object.text("leg", leg.id);
+    object.text("local", to_string(leg.local));
+    if (leg.rtcp) object.text("rtcp", to_string(*leg.rtcp));
+    return object.close();
+}
+
+enum class Announced { kept, left_out };
+
+std::string side_text(const SessionState::Side& side, Announced ssrcs) {
+    record::ObjectText object;
+    if (side.leg) object.raw("leg", leg_text(*side.leg));
+    if (side.said) object.text("said", to_string(*side.said));
+    if (side.rtcp) object.text("rtcp", to_string(*side.rtcp));
+    if (side.setup) object.text("setup", sdp::to_string(*side.setup));
+    add_described(object, side.direction, ssrcs == Announced::kept ? side.ssrcs : relay::Ssrcs{});
+    return object.close();
+}
+
+/// Numbers of 64 bits as text: not every reader of JSON has them.
+std::string number_text(const Numbered& told) {
+    record::ObjectText object;
+    if (told.version) {
+        object.text("version", std::to_string(*told.version));
+        object.text("print", std::to_string(told.print));
+    }
+    return object.close();
+}
+
+std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered& told) {
+    record::ObjectText object;
+    object.text("flow", sip::to_string(end.flow));
+    object.text("place", nat::to_string(end.party.place));
+    object.text("rule", nat::to_string(end.party.rule));
+    object.text("site", to_string(end.party.site));
+    object.text("tag", end.tag);
+    if (end.party.claimed) object.text("claimed", to_string(*end.party.claimed));
+    if (!end.binding.empty()) object.text("binding", end.binding);
+    if (end.asked_for) object.flag("asked_for", true);
+    if (named != end.flow) object.text("token", sip::to_string(named));
+    object.raw("told", number_text(told));
+    return object.close();
+}
+
+std::string stream_text(const SessionState::Stream& stream, Announced ssrcs) {
+    record::ObjectText object;
+    object.raw("caller", side_text(stream.sides[0], ssrcs));
+    object.raw("callee", side_text(stream.sides[1], ssrcs));
+    object.text("stream", relay::to_string(stream.kind));
+    object.flag("mux", stream.mux);
+    object.flag("hold", stream.hold);
+    return object.close();
+}
+
+std::optional<Endpoint> endpoint_of(const Json& json, const char* key) {
+    const auto endpoint = Endpoint::parse(text_of(json, key));
+    return endpoint ? std::optional(*endpoint) : std::nullopt;
+}
+
+Result<SessionState::Side> read_side(const Json& json) {
+    SessionState::Side side{
+        .leg = {},
+        .said = endpoint_of(json, "said"),
+        .rtcp = endpoint_of(json, "rtcp"),
+        .setup = sdp::parse_setup(text_of(json, "setup")),
+        .direction = sdp::parse_direction(text_of(json, "direction")).value_or(sdp::Direction::sendrecv)};
+    if (const auto list = json.find("ssrc"); list != json.end() && list->is_array()) {
+        for (const Json& each : *list) {
+            if (each.is_number_unsigned() && each.get<std::uint64_t>() <= 0xffffffffU)
+                side.ssrcs.add(each.get<std::uint32_t>());
+        }
+    }
+    const auto leg = json.find("leg");
+    if (leg == json.end()) return side;
+    record::ObjectReader reader;  // where replies are read, too
+    const auto view = reader.read(leg->dump(-1, ' ', false, Json::error_handler_t::replace));
+    auto read = view ? read_leg(*view) : Result<Leg>(std::unexpected(view.error()));
+    if (!read) return std::unexpected(read.error());
+    side.leg = std::move(*read);
+    return side;
+}
+
+Result<EndInfo> read_end(const Json& json) {
+    EndInfo end;
+    const auto flow = sip::parse_flow(text_of(json, "flow"));
+    const auto place = nat::parse_place(text_of(json, "place"));
+    const auto rule = nat::parse_rule(text_of(json, "rule"));
+    const auto site = IpRange::parse(text_of(json, "site"));
+    if (!flow || !place || !rule || !site) return fail(Errc::bad_input, "not the state of a call's end");
+    const auto claimed = IpAddress::parse(text_of(json, "claimed"));
+    return EndInfo{.flow = *flow,
+                   .party = {.place = *place,
+                             .rule = *rule,
+                             .site = *site,
+                             .claimed = claimed ? std::optional(*claimed) : std::nullopt},
+                   .tag = text_of(json, "tag"),
+                   .binding = text_of(json, "binding"),
+                   .asked_for = json.value("asked_for", Json()) == true};
+}
+
+Numbered read_number(const Json& json) {
+    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    const auto version = text::parse_number(text_of(json, "version"), most);
+    const auto print = text::parse_number(text_of(json, "print"), most);
+    if (!version || !print) return {};
+    return {.version = version, .print = *print};
+}
+
+bool flag_of(const Json& json, const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::string whole_text(const SessionState& state, Announced ssrcs) {
+    std::string streams = "[";
+    for (const SessionState::Stream& stream : state.streams) {
+        if (streams.size() > 1) streams += ',';
+        streams += stream_text(stream, ssrcs);
+    }
+    record::ObjectText object;
+    object.text("call_id", state.call_id);
+    if (state.payer.sender != proxy::Sender::lan) object.text("payer", proxy::to_string(state.payer));
+    object.raw("ends", "[" + end_text(state.ends[0], state.token.caller, state.told[0]) + "," +
+                           end_text(state.ends[1], state.token.callee, state.told[1]) + "]");
+    object.raw("streams", streams + "]");
+    std::string reasons;  // words of ours: nothing to escape
+    for (const nat::Reason reason : state.reasons)
+        (reasons += reasons.empty() ? "\"" : ",\"") += nat::to_string(reason) + std::string("\"");
+    object.raw("reasons", "[" + reasons + "]");
+    return object.close();
+}
+
+}  // namespace
+
+Result<std::string> state_text(const SessionState& state) {
+    for (const Announced ssrcs : {Announced::kept, Announced::left_out}) {
+        std::string text = whole_text(state, ssrcs);
+        if (text.size() <= largest_state) return text;
+    }
+    return fail(Errc::exhausted, "call " + text::printable(state.call_id, 80) + ": " +
+                                     std::to_string(state.streams.size()) +
+                                     " streams are too many to be kept: it will not survive a restart of sipedge");
+}
+
+Result<SessionState> read_state(const Json& json) {
+    const auto ends = json.find("ends");
+    const auto streams = json.find("streams");
+    const bool whole = json.is_object() && ends != json.end() && ends->is_array() && ends->size() == 2 &&
+                       streams != json.end() && streams->is_array();
+    if (!whole) return fail(Errc::bad_input, "not the state of a call");
+    SessionState state;
+    state.call_id = text_of(json, "call_id");
+    state.payer = proxy::parse_payer(text_of(json, "payer"));
+    for (std::size_t i = 0; i < 2; ++i) {
+        auto end = read_end((*ends)[i]);
+        if (!end) return std::unexpected(end.error());
+        state.ends[i] = std::move(*end);
+        const auto named = sip::parse_flow(text_of((*ends)[i], "token"));
+        (i == 0 ? state.token.caller : state.token.callee) = named ? *named : state.ends[i].flow;
+        if (const auto told = (*ends)[i].find("told"); told != (*ends)[i].end() && told->is_object())
+            state.told[i] = read_number(*told);
+    }
+    if (const auto reasons = json.find("reasons"); reasons != json.end() && reasons->is_array()) {
+        for (const Json& word : *reasons) {
+            const auto reason = word.is_string() ? nat::parse_reason(word.get<std::string>()) : std::nullopt;
+            if (reason) state.reasons.push_back(*reason);
+        }
+    }
+    for (const Json& known : *streams) {
+        SessionState::Stream& stream = state.streams.emplace_back();
+        for (std::size_t i = 0; i < 2; ++i) {
+            const auto side = known.find(i == 0 ? "caller" : "callee");
+            if (side == known.end() || !side->is_object()) continue;
+            auto read = read_side(*side);
+            if (!read) return std::unexpected(read.error());
+            stream.sides[i] = std::move(*read);
+        }
+        const auto kind = relay::parse_stream(text_of(known, "stream"));
+        if (!kind) return fail(Errc::bad_input, "not the state of a stream");
+        stream.kind = *kind;
+        stream.mux = flag_of(known, "mux");
+        stream.hold = flag_of(known, "hold");
+    }
+    return state;
+}
+
+}  // namespace natkit::edge
