@@ -73,7 +73,7 @@ void TransactionLayer::on_request(const Message& message, const Flow& flow, Inst
                                   Asker asker) {
     const bool ack = message.method() == "ACK";
     std::string key = server_key(message, ack ? "INVITE" : message.method());
-    if (ack) return on_ack(message, flow, key, now, out);
+    if (ack) return on_ack(message, flow, key, asker, now, out);
     if (const auto known = server_keys_.find(key); known != server_keys_.end()) {
         Transaction& transaction = transactions_.at(known->second);
         // It is answered where it comes from, were it another port than before (section 18.2.2).
@@ -105,7 +105,7 @@ void TransactionLayer::on_request(const Message& message, const Flow& flow, Inst
     server_keys_.emplace(std::move(key), id);
     // Nobody may forget to answer: an abandoned transaction ends by itself.
     end_in(id, transaction, invite ? 2 * timers_.c : 64 * timers_.t1, now);
-    out.events.emplace_back(RequestEvent{.server = id, .message = message, .flow = flow});
+    out.events.emplace_back(RequestEvent{.server = id, .message = message, .flow = flow, .asker = asker});
 }
 
 void TransactionLayer::trying(const RequestEvent& event, Instant now, TransactionOutput& out) {
@@ -118,18 +118,21 @@ void TransactionLayer::trying(const RequestEvent& event, Instant now, Transactio
 bool TransactionLayer::refuse(TransactionId server, std::string bytes, TransactionOutput& out) {
     const auto found = transactions_.find(server);
     if (found == transactions_.end() || found->second.state != State::trying) return false;
-    if (!found->second.asker.spoofable) return false;
-    out.packets.push_back({.flow = found->second.flow, .bytes = std::make_shared<const std::string>(std::move(bytes))});
+    const Transaction& transaction = found->second;
+    if (!transaction.asker.spoofable) return false;
+    if (may_answer(transaction.asker, bytes.size()))
+        out.packets.push_back(
+            {.flow = transaction.flow, .bytes = std::make_shared<const std::string>(std::move(bytes))});
     erase(server);
     return true;
 }
 
-void TransactionLayer::on_ack(const Message& message, const Flow& flow, const std::string& key, Instant now,
-                              TransactionOutput& out) {
+void TransactionLayer::on_ack(const Message& message, const Flow& flow, const std::string& key, const Asker& asker,
+                              Instant now, TransactionOutput& out) {
     const auto known = server_keys_.find(key);
     Transaction* transaction = known == server_keys_.end() ? nullptr : &transactions_.at(known->second);
     if (transaction == nullptr || transaction->state == State::accepted) {
-        out.events.emplace_back(AckEvent{.message = message, .flow = flow});
+        out.events.emplace_back(AckEvent{.message = message, .flow = flow, .asker = asker});
     } else if (transaction->state == State::completed) {
         transaction->state = State::confirmed;
         transaction->repeat_at.reset();

@@ -111,17 +111,15 @@ class Call {
         relay_works_ = relay_works;
         const std::string body = sdp_of(from, lines, ++version_, hold);
         const std::uint64_t owner = ++owner_;
-        std::optional<Result<std::string>> result;
         Output out;
-        media_.offer(id_, {.offerer = from, .owner = owner}, body, now_, out,
-                     [&](Result<std::string> after, Instant, Output&) { result = std::move(after); });
+        ready_ = media_.offer(id_, {.offerer = from, .owner = owner}, body, owner, now_, out);
         take(out);
         relay_works_ = true;
-        expect(result.has_value());
-        if (model_.open) return expect(!*result);
-        if (!*result) return expect(!relay_works);
+        expect(ready_.has_value());
+        if (model_.open) return expect(!*ready_);
+        if (!*ready_) return expect(!relay_works);
         model_.open = {.offerer = from, .owner = owner, .offered = lines, .answered = {}};
-        sent(loop::other(from), **result, lines);
+        sent(loop::other(from), **ready_, lines);
     }
     void answer(Lines lines, bool hold) {
         if (!model_.open) return;
@@ -190,7 +188,8 @@ class Call {
                 if (relay_works_) result = Leg{.id = leg, .local = local, .rtcp = {}};
                 if (relay_works_) legs_.insert(leg);
                 Output later;
-                media_.on_leg_opened(open->ticket, std::move(result), now_, later);
+                if (auto ready = media_.on_leg_opened(open->ticket, std::move(result), now_, later))
+                    ready_ = std::move(ready->body);
                 take(later);
             } else if (const auto* freed = std::get_if<FreeLegs>(&request)) {
                 for (const std::string& leg : freed->legs) expect(legs_.erase(leg) == 1);
@@ -247,6 +246,7 @@ class Call {
     unsigned opened_ = 0;
     std::uint64_t owner_ = 0;
     bool relay_works_ = true;
+    std::optional<Result<std::string>> ready_;  ///< the last offer as it went on
 };
 
 Lines lines_from(Bytes& bytes) {

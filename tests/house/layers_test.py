@@ -50,13 +50,11 @@ IMPURE_SYMBOLS = re.compile(
 LINES_OF_A_FOLDER = 2500
 # Folders that are larger today, each with the lines it may not outgrow: known, to be taken apart.
 LARGE_FOLDERS = {
-    "engine/edge/signalling": 3420,
     "engine/relay": 2700,
     "io": 2900,
     "sip": 2800,
 }
-# What stands in one header, and is written nowhere else: constants and tables, and the values that layers share. Those of
-# engine/edge excepted: it is being taken apart.
+# What stands in one header, and is written nowhere else: constants and tables, and the values that layers share.
 ONCE = {
     "include/natkit/base/hash.hpp": r"(?i)0x(cbf29ce484222325|0*100000001b3|9e3779b97f4a7c15|bf58476d1ce4e5b9|94d049bb133111eb)",
     "include/natkit/base/text.hpp": r'"0123456789abcdef"',
@@ -196,15 +194,13 @@ def check_sizes():
 
 
 def check_public_headers():
-    """A header in include/natkit/engine is used by another folder, or by a header there that is. Those of engine/edge excepted:
-    it is being taken apart. Unit tests see the headers beside the .cpp files of their folder, and make no header public."""
+    """A header in include/natkit/engine is used by another folder, or by a header there that is. Unit tests see the headers beside the .cpp files of their folder, and make no header public."""
     users = {}
     for path in [p for top in ("lib", "include", "tools", "tests") for p in (TOP / top).rglob("*.[ch]pp")]:
         relative = path.relative_to(TOP).as_posix()
         for _, header in includes(path):
             users.setdefault(header, set()).add(relative)
     headers = {p.relative_to(TOP / "include").as_posix() for p in (TOP / "include/natkit/engine").rglob("*.hpp")}
-    headers = {header for header in headers if not header.startswith("natkit/engine/edge/")}
 
     def from_outside(header):
         folder = header.removeprefix("natkit/").rpartition("/")[0]
@@ -228,7 +224,7 @@ def check_once():
             found = re.search(pattern, text)
             if relative == home and not found:
                 problem(f"{home}: {pattern} is no longer there")
-            elif relative != home and found and "engine/edge/" not in relative:
+            elif relative != home and found:
                 problem(f"{relative}: {found[0]} stands in {home} already")
 
 

@@ -49,7 +49,16 @@ struct Asker {
     /// Its address may be spoofed: own failures go there statelessly, and few copies of others.
     bool spoofable = false;
     bool proven = false;  ///< it has answered something that was sent there: as many copies as RFC 3261 says
+    /// The packet came from another port than its flow names: the one that its sender listens on.
+    bool elsewhere = false;
+    std::size_t bytes = 0;  ///< of the request as it came; 0: not known
 };
+
+/// Whether a failure of our own may be so long: three bytes for each that came, or a small request would make a large
+/// answer hit somebody else.
+[[nodiscard]] inline bool may_answer(const Asker& asker, std::size_t bytes) noexcept {
+    return !asker.spoofable || asker.bytes == 0 || bytes <= 3 * asker.bytes;
+}
 
 /// Bytes to put on a flow.
 struct Packet {
@@ -71,10 +80,12 @@ struct RequestEvent {  ///< a new request; answer it with respond()
     TransactionId server;
     Message message;
     Flow flow;
+    Asker asker{};
 };
 struct AckEvent {  ///< the ACK of a 2xx: end to end, outside all transactions
     Message message;
     Flow flow;
+    Asker asker{};
 };
 struct ResponseEvent {  ///< a response to a request of ours; an INVITE may get several 2xx
     TransactionId client;
@@ -113,7 +124,7 @@ class TransactionLayer {
 
     /// A failure of our own, sent once, and the transaction is over: each copy of the request is a new one, and gets
     /// the same (RFC 3261 section 8.2.7). False, and nothing is done, unless the sender is spoofable and has been sent
-    /// nothing yet. Its ACK comes as an AckEvent.
+    /// nothing yet. One that is too long (may_answer()) is not sent at all. Its ACK comes as an AckEvent.
     [[nodiscard]] bool refuse(TransactionId server, std::string bytes, TransactionOutput& out);
 
     /// Sends a response in a server transaction; false when the transaction is gone. A 2xx to an INVITE may be sent
@@ -122,8 +133,8 @@ class TransactionLayer {
 
     /// Other limits from now on; what is there stays.
     void set_limits(const TransactionLimits& limits) { limits_ = limits; }
-    /// What the user keeps for transactions besides, for the bound in bytes.
-    void set_kept_besides(std::size_t bytes) noexcept { besides_ = bytes; }
+    /// What the user keeps for transactions besides has grown, or shrunk, by so much: it counts for the bound in bytes.
+    void count_kept(std::ptrdiff_t bytes) noexcept { besides_ += static_cast<std::size_t>(bytes); }
     /// That transactions, and what the user keeps for them, take now: an estimate.
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_ + besides_; }
 
@@ -184,7 +195,8 @@ class TransactionLayer {
     [[nodiscard]] bool has_room(Share share, std::size_t present) const noexcept;
     [[nodiscard]] bool may_copy(const Transaction& transaction, Instant now);
     void weigh(Transaction& transaction);
-    void on_ack(const Message& message, const Flow& flow, const std::string& key, Instant now, TransactionOutput& out);
+    void on_ack(const Message& message, const Flow& flow, const std::string& key, const Asker& asker, Instant now,
+                TransactionOutput& out);
     void on_response(const Message& message, Instant now, TransactionOutput& out);
     void on_invite_response(TransactionId id, Transaction& transaction, const Message& message, Instant now,
                             TransactionOutput& out);

@@ -290,10 +290,10 @@ TEST_CASE("the bytes of transactions are bounded, with what the user keeps for t
     CHECK(bench.layer.bytes() < 52'000);
     bench.receive(request_bytes("OPTIONS", "z9hG4bKuser"), {.share = Share::user});
     CHECK(bench.count<RequestEvent>() == 1);
-    bench.layer.set_kept_besides(60'000);
+    bench.layer.count_kept(60'000);
     bench.receive(request_bytes("OPTIONS", "z9hG4bKlan"), {.share = Share::lan});
     CHECK(bench.count<RequestEvent>() == 0);
-    bench.layer.set_kept_besides(0);
+    bench.layer.count_kept(-60'000);
     bench.pass(33s);
     CHECK(bench.layer.bytes() == 0);
 }

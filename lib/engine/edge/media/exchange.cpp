@@ -16,15 +16,15 @@ const Exchange* Media::exchange(SessionId id) const {
     return found == sessions_.end() || !found->second.exchange ? nullptr : &*found->second.exchange;
 }
 
-void Media::offer(SessionId id, const Exchange& opened, const std::string& body, Instant now, Output& out,
-                  OnBody on_body) {
+std::optional<Result<std::string>> Media::offer(SessionId id, const Exchange& opened, const std::string& body,
+                                                std::uint64_t message, Instant now, Output& out) {
     auto sdp = sdp::Document::parse(body);
-    if (!sdp) return on_body(std::unexpected(sdp.error()), now, out);
-    if (const auto few = few_enough(*sdp); !few) return on_body(std::unexpected(few.error()), now, out);
+    if (!sdp) return std::unexpected(sdp.error());
+    if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
     if (const auto& open = session.exchange) {
         const bool replaced = open->owner == opened.owner && open->offerer == opened.offerer && !open->answered;
-        if (!replaced) return on_body(fail(Errc::usage, "an offer is open already"), now, out);
+        if (!replaced) return fail(Errc::usage, "an offer is open already");
         reject(id, opened.owner, now, out);
     }
     session.exchange = opened;
@@ -33,18 +33,15 @@ void Media::offer(SessionId id, const Exchange& opened, const std::string& body,
     if (const auto may = affordable(id); shown && !may) shown = std::unexpected(may.error());
     if (!shown) {
         reject(id, opened.owner, now, out);
-        return on_body(std::unexpected(shown.error()), now, out);
+        return std::unexpected(shown.error());
     }
     const std::uint64_t number = next_ticket_++;
-    Waiting waiting{
-        .session = id, .exchange = opened, .sdp = {}, .shown = std::move(*shown), .on_body = std::move(on_body)};
+    Waiting waiting{.session = id, .exchange = opened, .sdp = {}, .shown = std::move(*shown), .message = message};
     waiting.missing = open_legs(id, number, out);
-    if (waiting.missing > 0) {
-        waiting.sdp = std::move(*sdp);
-        waiting_.emplace(number, std::move(waiting));
-        return;
-    }
-    waiting.on_body(rewritten(session, opened.offerer, *sdp, waiting.shown, out), now, out);
+    if (waiting.missing == 0) return rewritten(session, opened.offerer, *sdp, waiting.shown, out);
+    waiting.sdp = std::move(*sdp);
+    waiting_.emplace(number, std::move(waiting));
+    return std::nullopt;
 }
 
 /// Each stream asks for legs: who writes thousands of m= lines must not get thousands of ports.

@@ -39,7 +39,8 @@ bool Media::may_resolve(const LiveLeg& leg, const Session& session, SessionId id
         return nat::same_site(neighbour, flow.remote.address, settings_.networks);
     });
     const auto owner = sessions_.find(leg.session);
-    return shown || (owner != sessions_.end() && owner->second.call_id == session.call_id && is_server_(flow));
+    return shown || (owner != sessions_.end() && owner->second.call_id == session.call_id && servers_ != nullptr &&
+                     servers_->at(flow.remote.address));
 }
 
 void Media::note_shown(loop::LegId id, const Session& session, End to) {
@@ -135,12 +136,16 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
     return true;
 }
 
-void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant now, Output& out) {
+std::optional<Media::Ready> Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant now,
+                                                 Output& out) {
     const auto ticket_at = tickets_.find(ticket_number);
-    if (ticket_at == tickets_.end()) return;
+    if (ticket_at == tickets_.end()) return std::nullopt;
     const Ticket ticket = ticket_at->second;
     tickets_.erase(ticket_at);
-    if (ticket.waiting == 0) return on_bridge_opened(ticket.leg, std::move(leg), now, out);
+    if (ticket.waiting == 0) {
+        on_bridge_opened(ticket.leg, std::move(leg), now, out);
+        return std::nullopt;
+    }
     const auto waiting_at = waiting_.find(ticket.waiting);
     Waiting& waiting = waiting_at->second;
     LiveLeg* known = scheme_.leg(ticket.leg) == nullptr ? nullptr : live(ticket.leg);
@@ -153,20 +158,24 @@ void Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant 
         by_local_[leg->local] = ticket.leg;
         known->opened = std::move(*leg);
     }
-    if (--waiting.missing > 0) return;
-    Waiting done = std::move(waiting);
+    if (--waiting.missing > 0) return std::nullopt;
+    const Waiting done = std::move(waiting);
     waiting_.erase(waiting_at);
+    return Ready{.message = done.message, .body = ready_body(done, now, out)};
+}
+
+/// What an offer has become, now that its legs are there or cannot be.
+Result<std::string> Media::ready_body(const Waiting& done, Instant now, Output& out) {
     const auto session = sessions_.find(done.session);
-    if (session == sessions_.end()) return done.on_body(fail(Errc::not_found, "the call has ended"), now, out);
+    if (session == sessions_.end()) return fail(Errc::not_found, "the call has ended");
     if (done.failed) {
         reject(done.session, done.exchange.owner, now, out);
-        return done.on_body(std::unexpected(*done.failed), now, out);
+        return std::unexpected(*done.failed);
     }
     const auto& open = session->second.exchange;
-    if (!open || open->owner != done.exchange.owner)
-        return done.on_body(fail(Errc::not_found, "the offer was given up"), now, out);
-    if (!done.sdp) return done.on_body(std::string(), now, out);
-    done.on_body(rewritten(session->second, done.exchange.offerer, *done.sdp, done.shown, out), now, out);
+    if (!open || open->owner != done.exchange.owner) return fail(Errc::not_found, "the offer was given up");
+    if (!done.sdp) return std::string();
+    return rewritten(session->second, done.exchange.offerer, *done.sdp, done.shown, out);
 }
 
 MediaParty Media::media_party(const loop::Party& party) const {

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 namespace natkit::edge {
-Media::Media(const Settings& settings)
+Media::Media(const Settings& settings, const Servers* servers)
     : settings_(settings),
+      servers_(servers),
       scheme_([this](const nat::Party& a, const nat::Party& b) { return decide_between(a, b).relay; }) {}
 
 End Media::end_of(SessionId session, std::string_view from_tag) const {

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "../output.hpp"
+#include "../servers.hpp"
 #include "host_names.hpp"
 #include "natkit/base/deadlines.hpp"
 #include "natkit/base/recent.hpp"
@@ -41,13 +41,16 @@ struct Exchange {
 /// middlebox). A session is one branch of one INVITE and the dialog that comes of it; each of its streams is a pass of
 /// loop::Scheme, so that calls which come through the edge again share one relay, or none. Sans-I/O.
 ///
-/// An offer that needs new legs waits for them: offer() then calls back from on_leg_opened(). What a re-offer would
-/// change takes effect with its answer, and counts with close_exchange(); reject() takes it back. Which body is an
+/// An offer that needs new legs waits for them: on_leg_opened() tells when it is ready. What a re-offer would change
+/// takes effect with its answer, and counts with close_exchange(); reject() takes it back. Which body is an
 /// offer and which an answer is the caller's to know: it follows from the messages that carry them.
 class Media {
   public:
-    /// The body to send on, or an error: nothing was changed. Called exactly once, maybe before offer() returns.
-    using OnBody = std::function<void(Result<std::string> body, Instant now, Output& out)>;
+    /// What a message has waited for is there.
+    struct Ready {
+        std::uint64_t message = 0;  ///< the number it was given
+        Result<std::string> body;   ///< to send on, or an error: nothing was changed
+    };
 
     struct Summary {  ///< for `calls`
         std::string call_id;
@@ -58,7 +61,8 @@ class Media {
         nat::Decision decision;  ///< the last one; before the first offer, what the places of its ends give
     };
 
-    explicit Media(const Settings& settings);
+    /// Both outlive it. `servers`: one may bring back what another was shown; null: there are none.
+    explicit Media(const Settings& settings, const Servers* servers = nullptr);
 
     [[nodiscard]] SessionId create(std::string call_id, EndInfo caller, EndInfo callee, Instant now);
     /// The session of a dialog, whichever end speaks; `to_tag` may be unknown to us yet.
@@ -84,8 +88,6 @@ class Media {
     /// A request of the caller has come that has the dialog's token: it receives what is sent to its signalling
     /// address. Its media there need no other proof.
     void prove_caller(SessionId session, Output& out);
-    /// The servers that calls are routed to: one may bring back what another was shown.
-    void set_servers(std::function<bool(const sip::Flow&)> is_server) { is_server_ = std::move(is_server); }
     [[nodiscard]] const EndInfo& end_info(SessionId session, End end) const {
         return sessions_.at(session).ends[static_cast<std::size_t>(end)];
     }
@@ -100,9 +102,12 @@ class Media {
     [[nodiscard]] bool established(SessionId session) const;
 
     /// An offer on its way from one end to the other. Refused (Errc::usage) while another one is open, unless that has
-    /// the same owner and end and nobody could answer it yet: then it takes its place.
-    void offer(SessionId session, const Exchange& opened, const std::string& body, Instant now, Output& out,
-               OnBody on_body);
+    /// the same owner and end and nobody could answer it yet: then it takes its place. The body to send on, or an
+    /// error: nothing was changed. Nothing: legs are being opened, and a Ready with this number comes of
+    /// on_leg_opened().
+    [[nodiscard]] std::optional<Result<std::string>> offer(SessionId session, const Exchange& opened,
+                                                           const std::string& body, std::uint64_t message, Instant now,
+                                                           Output& out);
     /// The answer to the open offer: both parties' endpoints take effect, legs are joined. Repeated until the exchange
     /// is closed, it gets the same rewriting again.
     [[nodiscard]] Result<std::string> answer(SessionId session, End from, const std::string& body, Instant now,
@@ -128,8 +133,9 @@ class Media {
     /// Another To-tag for an INVITE that forked beyond the edge: a session that shares the leg towards the callee.
     /// `open`: the caller's offer, which every callee answers for itself.
     [[nodiscard]] SessionId fork(SessionId original, std::string tag, const std::optional<Exchange>& open, Instant now);
-    /// Opens the legs that a fork's answer needs, then calls back with an empty text.
-    void open_for_answer(SessionId session, Instant now, Output& out, OnBody ready);
+    /// Opens the legs that a fork's answer needs: as offer(), with an empty text.
+    [[nodiscard]] std::optional<Result<std::string>> open_for_answer(SessionId session, std::uint64_t message,
+                                                                     Output& out);
     /// A 2xx to the INVITE: this session has the legs that it shares with other answers.
     void win(SessionId session, Instant now, Output& out);
     /// Another answer has won: the legs part within a second. Without a 2xx of its own (win()) the session ends after
@@ -140,7 +146,8 @@ class Media {
     /// Frees everything. `why` for the event.
     void end(SessionId session, std::string_view why, Instant now, Output& out);
 
-    void on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Instant now, Output& out);
+    /// The answer to an OpenLeg: what has waited for it alone.
+    [[nodiscard]] std::optional<Ready> on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Instant now, Output& out);
     /// mediarelay has freed these legs by itself (silence).
     void on_legs_lost(const std::vector<std::string>& legs, Instant now, Output& out);
 
@@ -251,7 +258,7 @@ class Media {
         Shown shown;
         std::size_t missing = 0;
         std::optional<Error> failed = std::nullopt;
-        OnBody on_body;
+        std::uint64_t message = 0;  ///< of who waits
     };
     struct Ticket {
         std::uint64_t waiting = 0;
@@ -316,6 +323,7 @@ class Media {
     [[nodiscard]] Result<void> affordable(SessionId id);
     void charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Party& where);
     void forget(loop::LegId leg);
+    [[nodiscard]] Result<std::string> ready_body(const Waiting& done, Instant now, Output& out);
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
     [[nodiscard]] MediaParty media_party(const loop::Party& party) const;
 
@@ -347,6 +355,7 @@ class Media {
     [[nodiscard]] std::vector<std::string> claimed();
 
     const Settings& settings_;
+    const Servers* servers_;
     loop::Scheme scheme_;
     proxy::MediaShares shares_;
     HostNames names_;
@@ -364,7 +373,6 @@ class Media {
     std::vector<SessionState> remembered_;
     std::size_t parked_ = 0;
     Recent<std::uint64_t, Instant> ended_{16'384};  ///< when, by a print of Call-ID and token
-    std::function<bool(const sip::Flow&)> is_server_ = [](const sip::Flow&) { return false; };
     bool verbose_ = false;
 };
 

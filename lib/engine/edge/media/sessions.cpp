@@ -195,16 +195,16 @@ SessionId Media::fork(SessionId original, std::string tag, const std::optional<E
     return id;
 }
 
-void Media::open_for_answer(SessionId id, Instant now, Output& out, OnBody ready) {
+std::optional<Result<std::string>> Media::open_for_answer(SessionId id, std::uint64_t message, Output& out) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.exchange) return ready(std::string(), now, out);
+    if (found == sessions_.end() || !found->second.exchange) return std::string();
     const std::uint64_t number = next_ticket_++;
-    Waiting waiting{
-        .session = id, .exchange = *found->second.exchange, .sdp = {}, .shown = {}, .on_body = std::move(ready)};
-    if (const auto may = affordable(id); !may) return waiting.on_body(std::unexpected(may.error()), now, out);
+    Waiting waiting{.session = id, .exchange = *found->second.exchange, .sdp = {}, .shown = {}, .message = message};
+    if (const auto may = affordable(id); !may) return std::unexpected(may.error());
     waiting.missing = open_legs(id, number, out);
-    if (waiting.missing == 0) return waiting.on_body(std::string(), now, out);
+    if (waiting.missing == 0) return std::string();
     waiting_.emplace(number, std::move(waiting));
+    return std::nullopt;
 }
 
 /// Its legs, each once, with those it shares.

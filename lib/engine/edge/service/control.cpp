@@ -89,7 +89,7 @@ Json Service::Impl::status() const {
             {"pid", ::getpid()},
             {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
             {"clients", edge.registrar().size()},
-            {"calls", const_cast<Edge&>(edge).media().size()},
+            {"calls", edge.media().size()},
             {"transactions", edge.transactions()},
             {"transaction_bytes", edge.transaction_bytes()},
             {"connections", streams.size()},

@@ -19,8 +19,8 @@
 #include "resolver.hpp"
 #include "streams.hpp"
 
-/// What edge::Service is made of: service.cpp has its time and life; service_net.cpp its sockets and connections;
-/// service_relay.cpp its talk with mediarelay; service_control.cpp what it serves and tells.
+/// What edge::Service is made of: service.cpp has its time and life; net.cpp its sockets and connections;
+/// relay.cpp its talk with mediarelay; control.cpp what it serves and tells.
 namespace natkit::edge {
 
 [[nodiscard]] inline WallTime wall_now() {

@@ -73,4 +73,11 @@ std::string with_description(const sip::Message& message, std::string_view text)
     return body;
 }
 
+void warn_unchanged(const sip::Message& message, Output& out) {
+    const std::string why = carried_by(message).why_not;
+    if (why.empty()) return;
+    out.log(LogLevel::problems, "call " + text::printable(message.call_id(), 80) +
+                                    ": a body is passed on unchanged: " + text::printable(why, 100));
+}
+
 }  // namespace natkit::edge

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "../output.hpp"
 #include "natkit/sdp/document.hpp"
 #include "natkit/sip/message.hpp"
 
@@ -22,5 +23,8 @@ struct Carried {
 
 /// The message's body with another text in the place of its description, which description_of() has found.
 [[nodiscard]] std::string with_description(const sip::Message& message, std::string_view text);
+
+/// Tells where a body is passed on unchanged that may hold a description.
+void warn_unchanged(const sip::Message& message, Output& out);
 
 }  // namespace natkit::edge

@@ -1,8 +1,9 @@
 #include <algorithm>
 
 #include "description.hpp"
-#include "edge.hpp"
+#include "natkit/base/hash.hpp"
 #include "natkit/base/text.hpp"
+#include "proxy.hpp"
 
 /// Which session description is an offer and which an answer: it follows from the messages that carry them (RFC 3261
 /// section 13.2.1, RFC 3262 section 5, RFC 3311; RFC 6337 section 2 has the table). What is neither changes nothing.
@@ -27,7 +28,7 @@ std::optional<std::chrono::seconds> session_timer(const sip::Message& response) 
 std::uint64_t print_of_copy(const sip::Message& response, const std::string& description) {
     const std::hash<std::string> hash;
     const std::uint64_t kind = hash(response.to_tag()) * 2 + (response.status() >= 200 ? 1 : 0);
-    return hash(description) ^ (kind * 0x9e3779b97f4a7c15ULL);
+    return hash(description) ^ (kind * natkit::hash::golden);
 }
 
 std::uint32_t number_of(const sip::Message& message) {
@@ -35,51 +36,56 @@ std::uint32_t number_of(const sip::Message& message) {
     return cseq ? cseq->number : 0;
 }
 
-}  // namespace
-
-/// RFC 3262: a provisional response that its receiver acknowledges with PRACK.
-bool Edge::reliable(const sip::Message& response) {
+/// RFC 3262: a response that its receiver acknowledges, with PRACK or ACK.
+bool reliable(const sip::Message& response) {
     if (response.status() >= 200) return true;
     if (response.value(sip::Name::rseq).empty()) return false;
     return std::ranges::any_of(response.values(sip::Name::require),
                                [](std::string_view option) { return text::iequals(text::trim(option), "100rel"); });
 }
 
-void Edge::warn_unchanged(const sip::Message& message, Output& out) {
-    const std::string why = carried_by(message).why_not;
-    if (why.empty()) return;
-    out.log(LogLevel::problems, "call " + text::printable(message.call_id(), 80) +
-                                    ": a body is passed on unchanged: " + text::printable(why, 100));
+}  // namespace
+
+void Proxy::wait(Waiting waiting) {
+    waiting_.emplace(next_waiting_++, std::move(waiting));
+}
+
+std::optional<Proxy::Waiting> Proxy::take_waiting(std::uint64_t message) {
+    const auto found = waiting_.find(message);
+    if (found == waiting_.end()) return std::nullopt;
+    Waiting waiting = std::move(found->second);
+    waiting_.erase(found);
+    return waiting;
 }
 
 /// The session of a response's dialog: each To-tag of an INVITE has its own (RFC 3261 section 12.1.2).
-std::optional<SessionId> Edge::session_of(sip::TransactionId server, Branch& branch, const sip::Message& response,
-                                          Now now) {
-    const Context& context = contexts_.at(server);
-    if (!branch.session || !media_.contains(*branch.session)) return std::nullopt;
+std::optional<SessionId> Proxy::session_of(const Context& context, Branch& branch, const sip::Message& response,
+                                           Now now) {
+    Media& media = parts_.media;
+    if (!branch.session || !media.contains(*branch.session)) return std::nullopt;
     const std::string tag = response.to_tag();
     if (context.dialog || context.request.method() != "INVITE" || tag.empty() || response.status() >= 300)
         return branch.session;
-    if (media_.callee_tag(*branch.session).empty()) media_.set_callee_tag(*branch.session, tag);
-    if (media_.callee_tag(*branch.session) == tag) return branch.session;
+    if (media.callee_tag(*branch.session).empty()) media.set_callee_tag(*branch.session, tag);
+    if (media.callee_tag(*branch.session) == tag) return branch.session;
     for (const SessionId fork : branch.forks) {
-        if (media_.contains(fork) && media_.callee_tag(fork) == tag) return fork;
+        if (media.contains(fork) && media.callee_tag(fork) == tag) return fork;
     }
     if (branch.forks.size() >= most_forks) {  // it takes the place of the last one
-        if (!media_.contains(branch.forks.back())) return std::nullopt;
-        media_.set_callee_tag(branch.forks.back(), tag);
+        if (!media.contains(branch.forks.back())) return std::nullopt;
+        media.set_callee_tag(branch.forks.back(), tag);
         return branch.forks.back();
     }
     std::optional<Exchange> open;
     if (description_of(context.request))
-        open = Exchange{.offerer = End::caller, .owner = server, .cseq = number_of(context.request)};
-    branch.forks.push_back(media_.fork(*branch.session, tag, open, now.steady));
+        open = Exchange{.offerer = End::caller, .owner = context.server, .cseq = number_of(context.request)};
+    branch.forks.push_back(media.fork(*branch.session, tag, open, now.steady));
     return branch.forks.back();
 }
 
 /// An offer in a dialog that is not known, after a restart perhaps: its token says that it is one of ours, and which
 /// flows are its ends.
-void Edge::adopt(Context& context, const Target& target, Now now) {
+void Proxy::adopt(Context& context, const Target& target, Now now) {
     const sip::Message& request = context.request;
     const std::string_view method = request.method();
     if (!context.stripped.token || (method != "INVITE" && method != "UPDATE")) return;
@@ -91,187 +97,260 @@ void Edge::adopt(Context& context, const Target& target, Now now) {
         .flow = target.flow, .party = target.party, .tag = request.to_tag(), .asked_for = asks_for_relay(request.to())};
     const sip::DialogToken& token = *context.stripped.token;
     const bool to_callee = target.flow == token.callee || sender.flow == token.caller;
-    context.dialog = to_callee ? media_.create(std::string(request.call_id()), sender, receiver, now.steady)
-                               : media_.create(std::string(request.call_id()), receiver, sender, now.steady);
-    media_.set_token(*context.dialog, token);
-    media_.set_payer(*context.dialog, payer_of(request, context.upstream));
+    context.dialog = to_callee ? parts_.media.create(std::string(request.call_id()), sender, receiver, now.steady)
+                               : parts_.media.create(std::string(request.call_id()), receiver, sender, now.steady);
+    parts_.media.set_token(*context.dialog, token);
+    parts_.media.set_payer(*context.dialog, parts_.admission.payer_of(request, context.upstream));
     Output nothing;  // of a session without legs
-    media_.prove_caller(*context.dialog, nothing);
+    parts_.media.prove_caller(*context.dialog, nothing);
     context.adopted = true;
 }
 
 /// What a 2xx means for its session: the exchange is over, its dialog is there, and other answers to the INVITE are not
 /// the one.
-void Edge::settle(sip::TransactionId server, SessionId session, const sip::Message& response, Now now, Output& out) {
-    const Context& context = contexts_.at(server);
+void Proxy::succeed(Context& context, SessionId session, const sip::Message& response, Now now, Output& out) {
+    Media& media = parts_.media;
     const bool invite = context.request.method() == "INVITE";
     // Another transaction's exchange is not this one's to close, and a late offer waits for its ACK.
-    const Exchange* open = media_.exchange(session);
-    if (open != nullptr && open->owner == server && !open->in_response) media_.close_exchange(session, now.steady, out);
-    if (invite && !context.dialog && !media_.established(session)) media_.win(session, now.steady, out);
-    if (invite || context.adopted) media_.set_established(session, out);
-    if (invite || context.request.method() == "UPDATE") media_.set_timer(session, session_timer(response), now.steady);
+    const Exchange* open = media.exchange(session);
+    if (open != nullptr && open->owner == context.server && !open->in_response)
+        media.close_exchange(session, now.steady, out);
+    if (invite && !context.dialog && !media.established(session)) media.win(session, now.steady, out);
+    if (invite || context.adopted) media.set_established(session, out);
+    if (invite || context.request.method() == "UPDATE") media.set_timer(session, session_timer(response), now.steady);
     if (!invite || context.dialog) return;
     for (const Branch& branch : context.branches) {
-        if (branch.session && *branch.session != session) media_.retire(*branch.session, now.steady, out);
+        if (branch.session && *branch.session != session) media.retire(*branch.session, now.steady, out);
         for (const SessionId fork : branch.forks) {
-            if (fork != session) media_.retire(fork, now.steady, out);
+            if (fork != session) media.retire(fork, now.steady, out);
         }
     }
 }
 
 /// A failure ends all early dialogs of its branch. Where it asks for a password the INVITE will come again, and finds
 /// its ports as they were.
-void Edge::end_branch(Branch& branch, int status, Now now, Output& out) {
+void Proxy::end_branch(Branch& branch, int status, Now now, Output& out) {
     const std::string why = std::to_string(status) + " " + std::string(sip::reason_of(status));
     for (const SessionId fork : branch.forks) {
-        if (!media_.established(fork)) media_.end(fork, why, now.steady, out);
+        if (!parts_.media.established(fork)) parts_.media.end(fork, why, now.steady, out);
     }
-    if (!branch.session || !media_.contains(*branch.session) || media_.established(*branch.session)) return;
+    if (!branch.session || !parts_.media.contains(*branch.session) || parts_.media.established(*branch.session)) return;
     const bool again = (status == 401 || status == 407) && !branch.refused_here;
-    if (again) return media_.park(*branch.session, why, now.steady, out);
-    media_.end(*branch.session, why, now.steady, out);
+    if (again) return parts_.media.park(*branch.session, why, now.steady, out);
+    parts_.media.end(*branch.session, why, now.steady, out);
 }
 
 /// The description in a request: an offer, or in a PRACK perhaps the answer to the offer of a reliable response.
-void Edge::take_request(sip::TransactionId server, std::size_t index, const std::string& body, Now now, Output& out) {
-    Context& context = contexts_.at(server);
-    const SessionId session = *context.branches[index].session;
+void Proxy::take_request(Context& context, Branch& branch, const std::string& body, Now now, Output& out) {
+    Media& media = parts_.media;
+    const SessionId session = *branch.session;
     const sip::Message& request = context.request;
     const End end = context.dialog ? context.from : End::caller;
-    if (const Exchange* open = media_.exchange(session)) {
+    if (const Exchange* open = media.exchange(session)) {
         if (request.method() == "PRACK" && open->in_response && open->offerer == other(end)) {
-            auto after = media_.answer(session, end, body, now.steady, out);
-            if (!after) return refuse_branch(server, index, 488, now, out);
-            media_.close_exchange(session, now.steady, out);
-            return send_branch(server, index, with_description(request, *after), now, out);
+            auto after = media.answer(session, end, body, now.steady, out);
+            if (!after) return refuse_branch(context, branch, {.status = 488}, now, out);
+            media.close_exchange(session, now.steady, out);
+            return send_branch(context, branch, with_description(request, *after), now, out);
         }
         // RFC 3261 section 14.2, RFC 3311 section 5.2: glare, or one offer too many from the same end.
-        if (open->offerer == other(end)) return refuse_branch(server, index, 491, now, out);
-        const std::size_t wait = std::hash<std::string>()(secrets_.random_hex()) % 11;
-        return refuse_branch(server, index, 500, now, out, {{"Retry-After", std::to_string(wait)}});
+        if (open->offerer == other(end)) return refuse_branch(context, branch, {.status = 491}, now, out);
+        const std::size_t seconds = std::hash<std::string>()(parts_.secrets.random_hex()) % 11;
+        return refuse_branch(context, branch, {.status = 500, .fields = {{"Retry-After", std::to_string(seconds)}}},
+                             now, out);
     }
-    const WallTime wall = now.wall;
-    media_.offer(session, {.offerer = end, .owner = server, .cseq = number_of(request)}, body, now.steady, out,
-                 [this, server, index, wall](Result<std::string> after, Instant then, Output& later) {
-                     const Now at{.steady = then, .wall = wall};
-                     if (!contexts_.contains(server)) return;
-                     const sip::Message& asked = contexts_.at(server).request;
-                     if (after) return send_branch(server, index, with_description(asked, *after), at, later);
-                     refuse_offer(server, index, after.error(), at, later);
-                 });
+    const Exchange opened{.offerer = end, .owner = context.server, .cseq = number_of(request)};
+    const auto ready = media.offer(session, opened, body, next_waiting_, now.steady, out);
+    if (ready) return send_offer(context, branch, *ready, now, out);
+    wait(WaitingRequest{.server = context.server, .branch = branch.number, .body = {}});
+}
+
+/// The offer of a request as it goes on, or why it cannot.
+void Proxy::send_offer(Context& context, Branch& branch, const Result<std::string>& body, Now now, Output& out) {
+    if (body) return send_branch(context, branch, with_description(context.request, *body), now, out);
+    refuse_offer(context, branch, body.error(), now, out);
 }
 
 /// What is one too many, or not to be read, is told once a minute for a source: there may be a flood of it.
-void Edge::refuse_offer(sip::TransactionId server, std::size_t index, const Error& why, Now now, Output& out) {
-    const Context& context = contexts_.at(server);
+void Proxy::refuse_offer(Context& context, Branch& branch, const Error& why, Now now, Output& out) {
     const bool no_media = why.code == Errc::exhausted || why.code == Errc::system || why.code == Errc::timed_out;
     const bool repeated = why.code == Errc::exhausted || why.code == Errc::bad_input;
     const IpAddress& source = context.upstream.flow.remote.address;
-    const int status = no_media ? 503 : 488;
-    if (!repeated || context.upstream.sender == proxy::Sender::lan || flood_.first_refusal(source, now.steady)) {
+    Answer answer{.status = no_media ? 503 : 488};
+    if (!repeated || context.upstream.sender == proxy::Sender::lan ||
+        parts_.admission.first_refusal(source, now.steady)) {
         const std::string text = "call " + text::printable(context.request.call_id()) + " from " + to_string(source) +
-                                 ": " + std::to_string(status) + ": " + to_string(why);
+                                 ": " + std::to_string(answer.status) + ": " + to_string(why);
         why.code == Errc::refused ? out.log_loop(LogLevel::problems, text) : out.log(LogLevel::problems, text);
     }
-    std::vector<std::pair<std::string, std::string>> extra;
-    if (why.code == Errc::exhausted) extra.emplace_back("Retry-After", "10");
-    refuse_branch(server, index, status, now, out, extra);
+    if (why.code == Errc::exhausted) answer.fields.emplace_back("Retry-After", "10");
+    refuse_branch(context, branch, answer, now, out);
 }
 
 /// Once its names are known. By then a preview may have come too late.
-void Edge::read_response(sip::TransactionId server, std::size_t index, const sip::Message& response, SessionId session,
-                         std::string body, Now now, Output& out) {
-    const Branch& branch = contexts_.at(server).branches[index];
-    const Upstream from{.flow = branch.flow,
-                        .party = branch.party,
-                        .sender = trusted(branch.flow, branch.party) ? proxy::Sender::lan : proxy::Sender::user};
-    if (names_known(body, now)) return take_response(server, index, response, session, std::move(body), now, out);
-    with_names(body, from, now, out, [this, server, index, response, session, body](Now then, Output& later) {
-        const auto found = contexts_.find(server);
-        if (found == contexts_.end() || !media_.contains(session)) return;
-        const bool late = response.status() < 200 && (found->second.succeeded || found->second.finished);
-        if (!late) take_response(server, index, response, session, body, then, later);
-    });
+void Proxy::read_response(Context& context, Branch& branch, const sip::Message& response, Description description,
+                          Now now, Output& out) {
+    const bool trusted = parts_.neighbours.trusted(branch.flow, branch.party);
+    const Upstream from{
+        .flow = branch.flow, .party = branch.party, .sender = trusted ? proxy::Sender::lan : proxy::Sender::user};
+    if (!parts_.names.must_wait(description.body, from, next_waiting_, now, out))
+        return take_response(context, branch, response, std::move(description), now, out);
+    wait(WaitingResponse{.server = context.server,
+                         .branch = branch.number,
+                         .session = description.session,
+                         .response = response,
+                         .body = std::move(description.body)});
+}
+
+void Proxy::on_names_ready(std::uint64_t message, Now now, Output& out) {
+    const auto waiting = take_waiting(message);
+    if (!waiting) return;
+    if (const auto* request = std::get_if<WaitingRequest>(&*waiting)) {
+        if (Context* context = find(request->server))
+            take_request(*context, context->branches[request->branch], request->body, now, out);
+    } else if (const auto* answer = std::get_if<WaitingResponse>(&*waiting)) {
+        Context* context = find(answer->server);
+        if (context == nullptr || !parts_.media.contains(answer->session)) return;
+        const bool late = answer->response.status() < 200 && (context->succeeded || context->finished);
+        if (late) return;
+        take_response(*context, context->branches[answer->branch], answer->response,
+                      {.session = answer->session, .body = answer->body}, now, out);
+    } else if (const auto* ack = std::get_if<WaitingAck>(&*waiting)) {
+        take_and_pass_ack(ack->ack, ack->branch, ack->session, now, out);
+    }
+}
+
+void Proxy::on_media_ready(Media::Ready ready, Now now, Output& out) {
+    const auto waiting = take_waiting(ready.message);
+    if (!waiting) return;
+    if (const auto* request = std::get_if<WaitingRequest>(&*waiting)) {
+        if (Context* context = find(request->server))
+            send_offer(*context, context->branches[request->branch], ready.body, now, out);
+    } else if (const auto* response = std::get_if<WaitingResponse>(&*waiting)) {
+        Context* context = find(response->server);
+        if (context == nullptr) return;
+        Branch& branch = context->branches[response->branch];
+        const Description description{.session = response->session, .body = response->body};
+        if (response->offers)
+            return give_offer(*context, branch, response->response, description, ready.body, now, out);
+        if (!parts_.media.contains(response->session)) return;
+        // A copy may have been passed back meanwhile.
+        if (is_copy(*context, branch, response->response, description, now, out)) return;
+        take_answer(*context, branch, response->response, description, now, out);
+    }
+}
+
+/// True: the same bytes have come before, and are given the same as then.
+bool Proxy::is_copy(Context& context, Branch& branch, const sip::Message& response, const Description& description,
+                    Now now, Output& out) {
+    const std::uint64_t print = print_of_copy(response, description.body);
+    const auto known = std::ranges::find(branch.copies, print, &DescriptionCopy::print);
+    if (known == branch.copies.end()) {
+        if (branch.copies.size() >= most_copies) branch.copies.erase(branch.copies.begin());
+        branch.copies.push_back({.print = print, .final = response.status() >= 200, .passed = false, .after = {}});
+        return false;
+    }
+    if (!known->passed) return true;  // its legs are being opened: the first copy will be passed back
+    if (known->after) {
+        pass_back(context, branch, response, description.session, known->after, now, out);
+        return true;
+    }
+    const End end = context.dialog ? other(context.from) : End::callee;
+    const auto again = parts_.media.repeat(description.session, end, description.body, out);  // others have followed it
+    std::string shown = again ? with_description(response, *again) : std::string();
+    pass_back(context, branch, response, description.session, std::move(shown), now, out);
+    return true;
+}
+
+/// Whether the description of a response is an offer: the INVITE had none, and this To-tag has made none.
+bool Proxy::may_offer(const Context& context, const Branch& branch, const sip::Message& response,
+                      SessionId session) const {
+    const Exchange* open = parts_.media.exchange(session);
+    const bool own = open != nullptr && open->owner == context.server;
+    if (open != nullptr && !(own && open->in_response)) return false;
+    if (context.request.method() != "INVITE") return false;
+    if (std::ranges::find(branch.offered, response.to_tag()) != branch.offered.end()) return false;
+    const Carried asked = carried_by(context.request);
+    return !asked.description && asked.why_not.empty();
 }
 
 /// The description in a provisional response or a 2xx: the answer to the request's offer, or where the INVITE had none
-/// an offer, or neither. The same bytes that come again are given the same as before.
-void Edge::take_response(sip::TransactionId server, std::size_t index, const sip::Message& response, SessionId session,
-                         std::string body, Now now, Output& out, bool legs_are_open) {
-    Context& context = contexts_.at(server);
-    Branch& branch = context.branches[index];
-    const std::string tag = response.to_tag();
-    const bool final = response.status() >= 200;
+/// an offer, or neither.
+void Proxy::take_response(Context& context, Branch& branch, const sip::Message& response, Description description,
+                          Now now, Output& out) {
+    if (is_copy(context, branch, response, description, now, out)) return;
+    const SessionId session = description.session;
+    if (may_offer(context, branch, response, session))
+        return take_late_offer(context, branch, response, std::move(description), now, out);
+    const Exchange* open = parts_.media.exchange(session);
     const End end = context.dialog ? other(context.from) : End::callee;
-    const std::uint64_t print = print_of_copy(response, body);
-    if (const auto known = std::ranges::find(branch.copies, print, &Copy::print); known != branch.copies.end()) {
-        if (!known->passed) return;  // its legs are being opened: the first copy will be passed back
-        if (known->after) return pass_back(server, index, response, session, known->after, now, out);
-        const auto again = media_.repeat(session, end, body, out);  // one that others have followed
-        std::string shown = again ? with_description(response, *again) : std::string();
-        return pass_back(server, index, response, session, std::move(shown), now, out);
-    }
-    if (branch.copies.size() >= most_copies) branch.copies.erase(branch.copies.begin());
-    branch.copies.push_back({.print = print, .final = final, .passed = false, .after = {}});
-    const Exchange* open = media_.exchange(session);
-    const bool own = open != nullptr && open->owner == server;
-    const bool may_offer = (open == nullptr || (own && open->in_response)) && context.request.method() == "INVITE" &&
-                           std::ranges::find(branch.offered, tag) == branch.offered.end();
-    const Carried asked = may_offer ? carried_by(context.request) : Carried();
-    if (may_offer && !asked.description && asked.why_not.empty()) {
-        return take_late_offer(server, index, response, session, std::move(body), now, out);
-    }
+    const bool answers = open != nullptr && open->owner == context.server && open->offerer == other(end);
+    if (!answers || std::ranges::find(branch.forks, session) == branch.forks.end())
+        return take_answer(context, branch, response, description, now, out);
+    // The fork's own legs: the answer will show them.
+    const auto ready = parts_.media.open_for_answer(session, next_waiting_, out);
+    if (ready) return take_answer(context, branch, response, description, now, out);
+    branch.copies.pop_back();
+    wait(WaitingResponse{.server = context.server,
+                         .branch = branch.number,
+                         .session = session,
+                         .response = response,
+                         .body = std::move(description.body)});
+}
+
+/// The answer to the request's offer, or a description that is neither.
+void Proxy::take_answer(Context& context, Branch& branch, const sip::Message& response, const Description& description,
+                        Now now, Output& out) {
+    Media& media = parts_.media;
+    const SessionId session = description.session;
+    const End end = context.dialog ? other(context.from) : End::callee;
+    const Exchange* open = media.exchange(session);
+    const bool own = open != nullptr && open->owner == context.server;
     const bool answers = own && open->offerer == other(end);
-    if (answers && std::ranges::find(branch.forks, session) != branch.forks.end() && !legs_are_open) {
-        // The fork's own legs: the answer will show them.
-        branch.copies.pop_back();
-        media_.open_for_answer(session, now.steady, out,
-                               [this, server, index, session, response, body, wall = now.wall](
-                                   const Result<std::string>&, Instant then, Output& later) {
-                                   if (!contexts_.contains(server) || !media_.contains(session)) return;
-                                   take_response(server, index, response, session, body, {.steady = then, .wall = wall},
-                                                 later, true);
-                               });
-        return;
-    }
-    auto after = answers ? media_.answer(session, end, body, now.steady, out) : media_.repeat(session, end, body, out);
+    auto after = answers ? media.answer(session, end, description.body, now.steady, out)
+                         : media.repeat(session, end, description.body, out);
     if (!after) {
         // Nobody must be shown an address it cannot use, and the caller has a right to an end of its call.
         out.log(LogLevel::problems,
                 "call " + text::printable(response.call_id()) + ": answer not rewritten: " + to_string(after.error()));
     }
-    if (own && after && reliable(response) && !open->in_response) media_.close_exchange(session, now.steady, out);
-    give_back(server, index, response, session, body, after, now, out);
+    if (own && after && reliable(response) && !open->in_response) media.close_exchange(session, now.steady, out);
+    give_back(context, branch, response, description, after, now, out);
 }
 
-void Edge::take_late_offer(sip::TransactionId server, std::size_t index, const sip::Message& response,
-                           SessionId session, std::string body, Now now, Output& out) {
-    Context& context = contexts_.at(server);
-    if (reliable(response)) context.branches[index].offered.push_back(response.to_tag());
+void Proxy::take_late_offer(Context& context, Branch& branch, const sip::Message& response, Description description,
+                            Now now, Output& out) {
+    if (reliable(response)) branch.offered.push_back(response.to_tag());
     const Exchange opened{.offerer = context.dialog ? other(context.from) : End::callee,
-                          .owner = server,
+                          .owner = context.server,
                           .cseq = number_of(context.request),
                           .in_response = true};
-    const std::string before = std::move(body);
-    media_.offer(session, opened, before, now.steady, out,
-                 [this, server, index, session, response, before, wall = now.wall](const Result<std::string>& after,
-                                                                                   Instant then, Output& later) {
-                     if (!contexts_.contains(server)) return;
-                     if (!after) {
-                         later.log(LogLevel::problems, "call " + text::printable(response.call_id()) +
-                                                           ": offer not rewritten: " + to_string(after.error()));
-                     }
-                     give_back(server, index, response, session, before, after, {.steady = then, .wall = wall}, later);
-                 });
+    const auto ready =
+        parts_.media.offer(description.session, opened, description.body, next_waiting_, now.steady, out);
+    if (ready) return give_offer(context, branch, response, description, *ready, now, out);
+    wait(WaitingResponse{.server = context.server,
+                         .branch = branch.number,
+                         .session = description.session,
+                         .response = response,
+                         .body = std::move(description.body),
+                         .offers = true});
+}
+
+void Proxy::give_offer(Context& context, Branch& branch, const sip::Message& response, const Description& description,
+                       const Result<std::string>& after, Now now, Output& out) {
+    if (!after) {
+        out.log(LogLevel::problems,
+                "call " + text::printable(response.call_id()) + ": offer not rewritten: " + to_string(after.error()));
+    }
+    give_back(context, branch, response, description, after, now, out);
 }
 
 /// A response whose description was rewritten, or must not be shown (an error): remembered, and passed back.
-void Edge::give_back(sip::TransactionId server, std::size_t index, const sip::Message& response, SessionId session,
-                     const std::string& before, const Result<std::string>& after, Now now, Output& out) {
+void Proxy::give_back(Context& context, Branch& branch, const sip::Message& response, const Description& description,
+                      const Result<std::string>& after, Now now, Output& out) {
     std::string body = after ? with_description(response, *after) : std::string();
-    const std::uint64_t print = print_of_copy(response, before);
-    for (Copy& copy : contexts_.at(server).branches[index].copies) {
+    const std::uint64_t print = print_of_copy(response, description.body);
+    for (DescriptionCopy& copy : branch.copies) {
         if (copy.print == print) {
             copy.passed = true;
             copy.after = body;
@@ -279,17 +358,17 @@ void Edge::give_back(sip::TransactionId server, std::size_t index, const sip::Me
             copy.after.reset();
         }
     }
-    weigh(server);
-    pass_back(server, index, response, session, std::move(body), now, out);
+    weigh(context);
+    pass_back(context, branch, response, description.session, std::move(body), now, out);
 }
 
 /// An ACK travels statelessly; its description, or that it has none, ends a late offer's exchange. Nothing: it must not
 /// be sent on.
-std::optional<std::string> Edge::take_ack(const sip::Message& ack, SessionId session, Now now, Output& out) {
+std::optional<std::string> Proxy::take_ack(const sip::Message& ack, SessionId session, Now now, Output& out) {
     const auto body = description_of(ack);
     if (!body) warn_unchanged(ack, out);
-    auto after = media_.acknowledge(session, media_.end_of(session, ack.from_tag()), number_of(ack),
-                                    body.value_or(std::string()), now.steady, out);
+    auto after = parts_.media.acknowledge(session, parts_.media.end_of(session, ack.from_tag()), number_of(ack),
+                                          body.value_or(std::string()), now.steady, out);
     if (after) return body ? with_description(ack, *after) : std::string(ack.body());
     out.log(LogLevel::problems,
             "call " + text::printable(ack.call_id()) + ": answer in ACK not rewritten: " + to_string(after.error()));

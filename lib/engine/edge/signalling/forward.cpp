@@ -1,264 +1,233 @@
 #include <algorithm>
 
-#include "../print.hpp"
 #include "description.hpp"
-#include "edge.hpp"
-#include "natkit/base/text.hpp"
+#include "proxy.hpp"
 
 namespace natkit::edge {
 namespace {
 
 /// How long contacts of a higher q ring before those of the next lower one ring too.
 constexpr std::chrono::seconds rings_alone{20};
-
-/// The next hop where it is a strict router: one without "lr".
-std::optional<std::string> strict_hop(const sip::Message& request, std::size_t own_routes, bool last_is_target) {
-    const auto routes = request.values(sip::Name::route);
-    if (routes.size() <= own_routes + (last_is_target ? 1 : 0)) return std::nullopt;
-    const auto next = sip::NameAddr::parse(routes[own_routes]);
-    const auto uri = next ? sip::Uri::parse(next->uri) : sip::Uri::parse("");
-    if (!uri || uri->params.has("lr")) return std::nullopt;
-    return next->uri;
-}
-
-bool makes_dialog(const sip::Message& request) {
-    const std::string_view method = request.method();
-    return request.to_tag().empty() && (method == "INVITE" || method == "SUBSCRIBE" || method == "REFER");
-}
+/// How long a place that has others after it may take to answer at all.
+constexpr std::chrono::seconds try_for{4};
 
 }  // namespace
 
-/// Two when the sides differ: each neighbour finds an address of the edge on its own side on top of its route set.
-std::vector<std::string> Edge::record_routes(const sip::Message& request, const sip::Flow& from, const sip::Flow& to,
-                                             WallTime now) const {
-    const std::string token =
-        sip::encode(sip::DialogToken{.caller = from, .callee = to, .start = now}, request.call_id(), secrets_.cipher);
-    const std::string scheme = text::istarts_with(request.request_uri(), "sips:") ? "sips" : "sip";
-    const auto uri = [&](const sip::Flow& flow) {
-        const std::string transport = flow.transport == sip::Transport::udp
-                                          ? std::string()
-                                          : std::string(";transport=") + to_string(flow.transport);
-        return "<" + scheme + ":" + token + "@" + host_port(flow) + transport + ";lr>";
-    };
-    std::vector<std::string> routes = {uri(to)};
-    if (from.transport != to.transport || host_port(from) != host_port(to)) routes.push_back(uri(from));
-    return routes;
-}
-
-std::string Edge::own_via(const sip::Flow& flow, std::string_view branch) const {
-    std::string via;
-    via.reserve(128);
-    via += "SIP/2.0/";
-    for (const char c : std::string_view(to_string(flow.transport))) via += static_cast<char>(c - 'a' + 'A');
-    (via += ' ') += host_port(flow);
-    (via += ";branch=") += branch;
-    return via += ";rport";
-}
-
-sip::Sent Edge::outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
-                         const Stripped& stripped, std::optional<std::string> body, WallTime now) const {
-    sip::Edit edit(request);
-    edit.set_start_line(std::string(request.method()) + " " + branch.uri + " SIP/2.0");
-    std::string own_branch = std::string(branch_prefix) + secrets_.random_hex() + "-" + print_text(stripped.print);
-    edit.prepend(sip::Name::via, own_via(branch.flow, own_branch));
-    if (makes_dialog(request)) {
-        for (const std::string& route : record_routes(request, from.flow, branch.flow, now)) {
-            edit.prepend(sip::Name::record_route, route);
-        }
-    }
-    edit.pop_values(sip::Name::route, stripped.own_routes);
-    if (stripped.strict) edit.pop_last_value(sip::Name::route);
-    if (const auto strict =
-            strict_hop(request, stripped.own_routes, stripped.strict)) {  // RFC 3261 section 16.6 step 6
-        edit.pop_value(sip::Name::route);
-        edit.append(sip::Name::route, "<" + branch.uri + ">");
-        edit.set_start_line(std::string(request.method()) + " " + *strict + " SIP/2.0");
-    }
-    if (branch.registering) apply_plan(edit, request, *branch.registering);
-    remove_identities(edit, request, proxy::identities_trusted(from.sender), trusted(branch.flow, branch.party));
-    remove_own_passwords(edit, request);
-    const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
-    edit.set(sip::Name::max_forwards, std::to_string(hops ? *hops - 1 : 69));
-    if (body) edit.set_body(std::move(*body));
-    return {.bytes = std::make_shared<const std::string>(edit.finish()),
-            .method = std::string(request.method()),
-            .branch = std::move(own_branch),
-            .share = from.share};
-}
-
-void Edge::forward(sip::TransactionId server, Route route, Now now, Output& out) {
-    Context& context = contexts_.at(server);
-    const sip::Message& request = context.request;
-    if (!request.to_tag().empty()) {
-        context.dialog = media_.find(request.call_id(), request.from_tag(), request.to_tag(),
-                                     context.stripped.token ? &*context.stripped.token : nullptr);
-        const auto& token = context.stripped.token;
-        const auto ended = [&] { return token && media_.has_ended(request.call_id(), *token, {}, now.steady); };
-        if (!context.dialog && route.targets.size() == 1 && !ended()) {  // else this is late
-            adopt(context, route.targets.front(), now);
-        } else if (context.dialog && !context.stripped.token && !is_party(context.upstream.flow, *context.dialog)) {
-            context.dialog.reset();  // whoever knows a call's tags is not in it
-        }
-        if (context.dialog) {
-            context.from = media_.end_of(*context.dialog, request.from_tag());
-            if (token && context.from == End::caller) media_.prove_caller(*context.dialog, out);
-            follow_sender(context, now, out);
-        }
-    }
+void Proxy::forward(JudgedRequest asked, Route route, Now now, Output& out) {
+    const sip::TransactionId server = asked.server;
+    Context& context = contexts_
+                           .emplace(server, Context{.server = server,
+                                                    .request = std::move(asked.request),
+                                                    .upstream = std::move(asked.upstream),
+                                                    .stripped = std::move(asked.stripped)})
+                           .first->second;
+    if (!context.request.to_tag().empty()) join_dialog(context, route, now, out);
     context.later = std::move(route.targets);
-    start_next(server, now, out);
+    start_next(context, now, out);
+}
+
+/// The session of the dialog that a request belongs to.
+void Proxy::join_dialog(Context& context, const Route& route, Now now, Output& out) {
+    const sip::Message& request = context.request;
+    Media& media = parts_.media;
+    const auto& token = context.stripped.token;
+    context.dialog = media.find(request.call_id(), request.from_tag(), request.to_tag(), token ? &*token : nullptr);
+    const auto ended = [&] { return token && media.has_ended(request.call_id(), *token, {}, now.steady); };
+    if (!context.dialog && route.targets.size() == 1 && !ended()) {  // else this is late
+        adopt(context, route.targets.front(), now);
+    } else if (context.dialog && !token && !parts_.admission.is_party(context.upstream.flow, *context.dialog)) {
+        context.dialog.reset();  // whoever knows a call's tags is not in it
+    }
+    if (!context.dialog) return;
+    context.from = media.end_of(*context.dialog, request.from_tag());
+    if (token && context.from == End::caller) media.prove_caller(*context.dialog, out);
+    follow_sender(context, now, out);
+}
+
+/// Requests of a client come by another port when its NAT has forgotten the old one, and by another connection after
+/// the old one: what is sent to it goes there. A server may send from any port it likes, and still listens where it
+/// did.
+void Proxy::follow_sender(Context& context, Now now, Output& out) {
+    Media& media = parts_.media;
+    const sip::Flow& flow = context.upstream.flow;
+    const EndInfo& known = media.end_info(*context.dialog, context.from);
+    const auto& token = context.stripped.token;
+    if (!token || known.flow == flow || media.token(*context.dialog) != *token) return;
+    const bool client = known.party.place == nat::Place::far_end || !known.binding.empty();
+    if (!client && parts_.neighbours.alive(known.flow)) return;
+    if (!nat::same_site(known.flow.remote.address, flow.remote.address, parts_.settings.networks)) return;
+    media.set_flow(*context.dialog, context.from, flow, context.upstream.party, now.steady, out);
 }
 
 /// Whether [media_proxy] relay_for names the domain of this party.
-bool Edge::asks_for_relay(const Result<sip::NameAddr>& party) const {
-    const nat::RelayFor& relay_for = settings_.media_policy.relay_for;
+bool Proxy::asks_for_relay(const Result<sip::NameAddr>& party) const {
+    const nat::RelayFor& relay_for = parts_.settings.media_policy.relay_for;
     if (relay_for.domains.empty() || !party) return false;
     const auto uri = sip::Uri::parse(party->uri);
     return uri && relay_for.names(uri->host);
 }
 
-void Edge::add_branch(Context& context, Target target, Now now) {
+void Proxy::add_branch(Context& context, Target target, Now now) {
     const sip::Message& request = context.request;
-    Branch branch;
+    Branch& branch = context.branches.emplace_back();
+    branch.number = context.branches.size() - 1;
     branch.flow = target.flow;
     branch.party = target.party;
     branch.uri = target.uri;
     branch.server = target.server;
     if (!target.server.empty() && request.method() == "REGISTER")
-        branch.registering = plan_register(context, target, now);
-    branch.others = std::move(target.others);
-    branch.host = std::move(target.host);
+        branch.registering = parts_.home.plan(request, context.upstream, target.server, target.flow, now);
     if (request.method() == "INVITE" && request.to_tag().empty()) {
-        const sip::Binding* registered = registrar_.on_flow(context.upstream.flow);
-        const EndInfo caller{.flow = context.upstream.flow,
-                             .party = context.upstream.party,
-                             .tag = request.from_tag(),
-                             .binding = registered == nullptr ? std::string() : registered->id,
-                             .asked_for = asks_for_relay(request.from())};
-        const EndInfo callee{.flow = target.flow,
-                             .party = target.party,
-                             .tag = {},
-                             .binding = target.binding,
-                             .asked_for = asks_for_relay(request.to())};
-        branch.session = media_.resume(request.call_id(), caller, callee, now.steady);
-        if (!branch.session) branch.session = media_.create(std::string(request.call_id()), caller, callee, now.steady);
-        media_.set_payer(*branch.session, payer_of(request, context.upstream));
+        start_session(context, branch, target, now);
     } else {
         branch.session = context.dialog;
     }
-    context.branches.push_back(std::move(branch));
+    branch.others = std::move(target.others);
+    branch.host = std::move(target.host);
+}
+
+/// The media of a new call by one branch of its INVITE.
+void Proxy::start_session(Context& context, Branch& branch, const Target& target, Now now) {
+    const sip::Message& request = context.request;
+    const sip::Binding* registered = parts_.registrar.on_flow(context.upstream.flow);
+    const EndInfo caller{.flow = context.upstream.flow,
+                         .party = context.upstream.party,
+                         .tag = request.from_tag(),
+                         .binding = registered == nullptr ? std::string() : registered->id,
+                         .asked_for = asks_for_relay(request.from())};
+    const EndInfo callee{.flow = target.flow,
+                         .party = target.party,
+                         .tag = {},
+                         .binding = target.binding,
+                         .asked_for = asks_for_relay(request.to())};
+    branch.session = parts_.media.resume(request.call_id(), caller, callee, now.steady);
+    if (!branch.session)
+        branch.session = parts_.media.create(std::string(request.call_id()), caller, callee, now.steady);
+    parts_.media.set_payer(*branch.session, parts_.admission.payer_of(request, context.upstream));
 }
 
 /// Asks the contacts of the highest q that were not asked yet, all at once (RFC 3261 section 16.6: parallel among
 /// equals, one group after the other); those asked before go on ringing.
-void Edge::start_next(sip::TransactionId server, Now now, Output& out) {
-    const auto found = contexts_.find(server);
-    if (found == contexts_.end()) return;
-    Context& context = found->second;
+void Proxy::start_next(Context& context, Now now, Output& out) {
     if (context.later.empty() || context.succeeded || context.finished) return;
     const std::size_t first = context.branches.size();
     const int q = context.later.front().q;
     const auto end = std::ranges::find_if(context.later, [q](const Target& target) { return target.q != q; });
     for (auto at = context.later.begin(); at != end; ++at) add_branch(context, std::move(*at), now);
     context.later.erase(context.later.begin(), end);
-    if (!context.later.empty()) no_answer_.add(now.steady + rings_alone, server);
+    if (!context.later.empty()) no_answer_.add(now.steady + rings_alone, context.server);
     const std::size_t count = context.branches.size();
-    for (std::size_t i = first; i < count && contexts_.contains(server); ++i) start_branch(server, i, now, out);
+    for (std::size_t i = first; i < count; ++i) start_branch(context, context.branches[i], now, out);
 }
 
-/// Sends a branch, or waits for the legs its offer needs.
-void Edge::start_branch(sip::TransactionId server, std::size_t index, Now now, Output& out) {
-    Context& context = contexts_.at(server);
-    const auto session = context.branches[index].session;
-    if (!session) return send_branch(server, index, std::nullopt, now, out);
-    if (auto body = description_of(context.request)) {
-        if (names_known(*body, now)) return take_request(server, index, *body, now, out);
-        return with_names(*body, context.upstream, now, out, [this, server, index, body](Now then, Output& later) {
-            if (contexts_.contains(server)) take_request(server, index, *body, then, later);
-        });
+/// Sends a branch, or waits for what its offer needs.
+void Proxy::start_branch(Context& context, Branch& branch, Now now, Output& out) {
+    if (!branch.session) return send_branch(context, branch, std::nullopt, now, out);
+    auto body = description_of(context.request);
+    if (!body) {
+        warn_unchanged(context.request, out);
+        return send_branch(context, branch, std::nullopt, now, out);
     }
-    warn_unchanged(context.request, out);
-    send_branch(server, index, std::nullopt, now, out);
+    if (!parts_.names.must_wait(*body, context.upstream, next_waiting_, now, out))
+        return take_request(context, branch, *body, now, out);
+    wait(WaitingRequest{.server = context.server, .branch = branch.number, .body = std::move(*body)});
 }
 
-void Edge::send_branch(sip::TransactionId server, std::size_t index, std::optional<std::string> body, Now now,
-                       Output& out) {
-    Context& context = contexts_.at(server);
-    Branch& branch = context.branches[index];
+void Proxy::send_branch(Context& context, Branch& branch, std::optional<std::string> body, Now now, Output& out) {
     if (branch.cancel_wanted || context.succeeded) {  // nobody wants it any more
-        return refuse_branch(server, index, 487, now, out);
+        return refuse_branch(context, branch, {.status = 487}, now, out);
     }
     if (!branch.others.empty()) branch.body = body;
-    if (branch.flow.transport == sip::Transport::tls) keep_name(branch.flow, branch.host);
+    if (branch.flow.transport == sip::Transport::tls) parts_.next_hops.keep_name(branch.flow, branch.host);
     sip::Sent sent = outgoing(context.request, context.upstream, branch, context.stripped, std::move(body), now.wall);
+    const auto patience = branch.others.empty() ? std::nullopt : std::optional<std::chrono::milliseconds>(try_for);
     sip::TransactionOutput produced;
-    const auto client = layer_.request(sent, branch.flow, now.steady, produced, patience(branch));
-    if (!client) return refuse_branch(server, index, 503, now, out);
+    const auto client = parts_.layer.request(sent, branch.flow, now.steady, produced, patience);
+    if (!client) return refuse_branch(context, branch, {.status = 503}, now, out);
     branch.client = *client;
-    if (!branch.server.empty()) learn_server(branch.server, branch.flow.remote.address, now);
+    if (!branch.server.empty()) parts_.servers.learn(branch.server, branch.flow.remote.address, now.steady);
     branch.sent = std::move(sent);
-    server_of_client_[*client] = server;
-    weigh(server);
+    server_of_client_[*client] = context.server;
+    weigh(context);
     std::ranges::move(produced.packets, std::back_inserter(out.packets));
 }
 
-/// A branch that fails by our own decision, before or instead of an answer from beyond.
-void Edge::refuse_branch(sip::TransactionId server, std::size_t index, int status, Now now, Output& out,
-                         const std::vector<std::pair<std::string, std::string>>& extra) {
-    auto bytes = sip::make_response(contexts_.at(server).request, status, sip::reason_of(status),
-                                    tag_of(contexts_.at(server).request), extra);
-    contexts_.at(server).branches[index].refused_here = true;
-    branch_failed(server, index, status, std::move(bytes), now, out);
+/// A branch is about to be sent anew.
+void Proxy::forget_client(Branch& branch) {
+    server_of_client_.erase(branch.client);
+    branch.client = 0;
+    branch.provisional = false;
+    branch.sent.reset();
 }
 
-/// The ACK of a 2xx travels end to end, by the dialog's token (RFC 3261 section 16.11: statelessly).
-void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
-    const sip::Message& ack = event.message;
-    if (has_own_tag(ack)) return;  // of a failure of our own, which is all over
-    Stripped stripped = strip_routes(ack, now);
-    stripped.print = fingerprint(ack, event.flow);
-    const auto hops = text::parse_number(ack.value(sip::Name::max_forwards), 255);
-    if (stripped.forged || stripped.over || hops == 0 || looped(ack, stripped)) return;
-    const Upstream from = upstream_of(ack, event.flow, stripped);
-    send_ack({.server = 0, .request = ack, .upstream = from, .stripped = std::move(stripped)}, now, out);
-}
-
-void Edge::send_ack(Parked parked, Now now, Output& out) {
-    Route found = route(parked.request, parked.upstream, parked.stripped, now.wall);
-    if (found.status == 0 && !found.lookup.empty()) {
-        (void)park(std::move(parked), std::move(found.lookup), out);  // an ACK has no answer to be refused by
-        return;
+/// True: the branch's place has failed, and the request went to the next one.
+bool Proxy::try_next(Context& context, Branch& branch, Now now, Output& out) {
+    Media& media = parts_.media;
+    parts_.next_hops.avoid(branch.flow, now.steady);
+    if (branch.others.empty() || branch.cancel_wanted || context.succeeded) return false;
+    out.log(LogLevel::problems,
+            to_string(branch.flow.remote) + " does not serve; trying " + to_string(branch.others.front().remote));
+    forget_client(branch);
+    branch.flow = branch.others.front();
+    branch.others.erase(branch.others.begin());
+    branch.party = nat::classify_address(branch.flow.remote.address, parts_.settings.networks);
+    if (branch.session && !context.dialog && media.contains(*branch.session)) {
+        // Its legs may be of another family than this place: then the offer is made anew.
+        const bool other_family = media.end_info(*branch.session, End::callee).flow.remote.address.family() !=
+                                  branch.flow.remote.address.family();
+        if (other_family) media.reject(*branch.session, context.server, now.steady, out);
+        media.set_callee(*branch.session, branch.flow, branch.party);
+        if (other_family) {
+            start_branch(context, branch, now, out);
+            return true;
+        }
     }
-    const sip::Message& ack = parked.request;
-    const Stripped& stripped = parked.stripped;
-    if (found.status != 0 || found.targets.empty()) return;
+    // Its Path names the server that is given it.
+    if (branch.registering)
+        branch.registering = parts_.home.plan(context.request, context.upstream, branch.server, branch.flow, now);
+    send_branch(context, branch, branch.body, now, out);
+    return true;
+}
+
+void Proxy::change_reply_port(sip::TransactionId server, const sip::Flow& from, const sip::Flow& to, Now now,
+                              Output& out) {
+    Context* context = find(server);
+    if (context == nullptr || context->upstream.flow != from) return;
+    context->upstream.flow = to;
+    if (context->dialog) return;  // follow_sender() has seen to that
+    for (const Branch& branch : context->branches) {
+        if (branch.session && parts_.media.contains(*branch.session))
+            parts_.media.set_flow(*branch.session, End::caller, to, context->upstream.party, now.steady, out);
+    }
+}
+
+void Proxy::forward_ack(JudgedRequest ack, Target target, Now now, Output& out) {
+    Media& media = parts_.media;
+    const sip::Message& message = ack.request;
+    const auto& token = ack.stripped.token;
     Branch branch;
-    branch.flow = found.targets.front().flow;
-    branch.party = found.targets.front().party;
-    branch.uri = found.targets.front().uri;
-    auto session =
-        media_.find(ack.call_id(), ack.from_tag(), ack.to_tag(), stripped.token ? &*stripped.token : nullptr);
-    if (session && !stripped.token && !is_party(parked.upstream.flow, *session)) session.reset();
-    if (!session) return pass_ack(parked, branch, std::nullopt, now.wall, out);
-    if (stripped.token && media_.end_of(*session, ack.from_tag()) == End::caller) media_.prove_caller(*session, out);
-    const std::string described = description_of(ack).value_or(std::string());
-    if (names_known(described, now)) return take_and_pass_ack(parked, branch, *session, now, out);
-    with_names(described, parked.upstream, now, out, [this, parked, branch, session](Now then, Output& later) {
-        take_and_pass_ack(parked, branch, *session, then, later);
-    });
+    branch.flow = target.flow;
+    branch.party = target.party;
+    branch.uri = std::move(target.uri);
+    auto session = media.find(message.call_id(), message.from_tag(), message.to_tag(), token ? &*token : nullptr);
+    if (session && !token && !parts_.admission.is_party(ack.upstream.flow, *session)) session.reset();
+    if (!session) {
+        auto sent = outgoing(message, ack.upstream, branch, ack.stripped, std::nullopt, now.wall);
+        return out.packets.push_back({.flow = branch.flow, .bytes = std::move(sent.bytes)});
+    }
+    if (token && media.end_of(*session, message.from_tag()) == End::caller) media.prove_caller(*session, out);
+    const std::string described = description_of(message).value_or(std::string());
+    if (!parts_.names.must_wait(described, ack.upstream, next_waiting_, now, out))
+        return take_and_pass_ack(ack, branch, *session, now, out);
+    wait(WaitingAck{.ack = std::move(ack), .branch = std::move(branch), .session = *session});
 }
 
-void Edge::take_and_pass_ack(const Parked& parked, const Branch& branch, SessionId session, Now now, Output& out) {
-    if (!media_.contains(session)) return;
-    if (auto body = take_ack(parked.request, session, now, out))
-        pass_ack(parked, branch, std::move(body), now.wall, out);
-}
-
-void Edge::pass_ack(const Parked& parked, const Branch& branch, std::optional<std::string> body, WallTime now,
-                    Output& out) const {
-    out.packets.push_back(
-        {.flow = branch.flow,
-         .bytes = outgoing(parked.request, parked.upstream, branch, parked.stripped, std::move(body), now).bytes});
+void Proxy::take_and_pass_ack(const JudgedRequest& ack, const Branch& branch, SessionId session, Now now, Output& out) {
+    if (!parts_.media.contains(session)) return;
+    auto body = take_ack(ack.request, session, now, out);
+    if (!body) return;
+    auto sent = outgoing(ack.request, ack.upstream, branch, ack.stripped, std::move(body), now.wall);
+    out.packets.push_back({.flow = branch.flow, .bytes = std::move(sent.bytes)});
 }
 
 }  // namespace natkit::edge

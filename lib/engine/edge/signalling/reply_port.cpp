@@ -37,14 +37,15 @@ Edge::Heard Edge::heard_from(const sip::Message& request, const sip::Flow& flow,
     return heard;
 }
 
-/// The answers since `first` go to the other port too; not where that would be more than three bytes for each that
-/// came: anybody can have sent it.
-void Edge::answer_also(const sip::Flow& flow, const sip::Flow& answered, std::size_t first, Output& out) const {
+/// The answers since `first` go to the other port too; not where that would be more than three bytes for each of the
+/// `asked` ones that came: anybody can have sent it.
+void Edge::answer_also(const sip::Flow& flow, const sip::Flow& answered, std::size_t first, std::size_t asked,
+                       Output& out) const {
     constexpr std::size_t most = 3;
     std::size_t sum = 0;
     for (std::size_t i = first; i < out.packets.size(); ++i)
         sum += out.packets[i].flow == answered ? out.packets[i].bytes->size() : 0;
-    if (2 * sum > most * arrived_) return;
+    if (2 * sum > most * asked) return;
     for (std::size_t i = first, end = out.packets.size(); i < end; ++i) {
         if (out.packets[i].flow == answered) out.packets.push_back({.flow = flow, .bytes = out.packets[i].bytes});
     }
@@ -56,17 +57,8 @@ void Edge::change_reply_port(const sip::Message& request, const sip::Flow& from,
     out.log(LogLevel::low_level, "no answer reaches " + to_string(from.remote) + ": now by " + to_string(to.remote));
     const auto& cseq = request.cseq();
     if (request.method() == "REGISTER" && cseq)
-        apply(registrar_.move(from, to, request.call_id(), cseq->number), now, out);
-    const auto server = layer_.find(request);
-    const auto found = server ? contexts_.find(*server) : contexts_.end();
-    if (found == contexts_.end() || found->second.upstream.flow != from) return;
-    Context& context = found->second;
-    context.upstream.flow = to;
-    if (context.dialog) return;  // follow_sender() has seen to that
-    for (const Branch& branch : context.branches) {
-        if (branch.session && media_.contains(*branch.session))
-            media_.set_flow(*branch.session, End::caller, to, context.upstream.party, now.steady, out);
-    }
+        registrations_.apply(registrar_.move(from, to, request.call_id(), cseq->number), now, out);
+    if (const auto server = layer_.find(request)) proxy_.change_reply_port(*server, from, to, now, out);
 }
 
 }  // namespace natkit::edge

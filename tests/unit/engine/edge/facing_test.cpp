@@ -39,11 +39,10 @@ struct Call {
                 const std::string port = std::to_string(next_port += 2);
                 const bool lan = open->side == Side::lan;
                 if (!lan) told = open->party;
-                media.on_leg_opened(open->ticket,
-                                    Leg{.id = lan ? "lan" : "wan",
-                                        .local = endpoint((lan ? "192.168.10.1:" : "203.0.113.10:") + port),
-                                        .rtcp = {}},
-                                    now, out);
+                const Leg leg{.id = lan ? "lan" : "wan",
+                              .local = endpoint((lan ? "192.168.10.1:" : "203.0.113.10:") + port),
+                              .rtcp = {}};
+                if (const auto ready = media.on_leg_opened(open->ticket, leg, now, out)) REQUIRE(ready->body);
             } else if (const auto* update = std::get_if<UpdateLeg>(&request); update && update->leg == "wan") {
                 told = update->party;
                 can_wait.push_back(update->can_wait);
@@ -59,8 +58,8 @@ struct Call {
     }
     void exchange(const char* host, const char* offered = "", const char* answered = "") {
         Output out;
-        media.offer(id, {.offerer = End::caller, .owner = 1, .cseq = 1}, sdp(host, offered), now, out,
-                    [](const Result<std::string>& after, Instant, Output&) { REQUIRE(after); });
+        const Exchange opened{.offerer = End::caller, .owner = 1, .cseq = 1};
+        if (const auto ready = media.offer(id, opened, sdp(host, offered), 1, now, out)) REQUIRE(*ready);
         take(out);
         REQUIRE(media.answer(id, End::callee, sdp("192.168.10.20", answered), now, out));
         media.close_exchange(id, now, out);

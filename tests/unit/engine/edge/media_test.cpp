@@ -29,6 +29,7 @@ struct Stage {
     std::vector<SessionId> passes;
     int next_port = 20000;
     std::uint64_t owner = 100;
+    std::string shown;  ///< the offer as it went on
 
     [[nodiscard]] SessionId session(const Phone& caller, const Phone& callee, const std::string& call_id = "c") {
         const auto end = [&](const Phone& phone) {
@@ -50,7 +51,9 @@ struct Stage {
                 next_port += 2;
                 open.insert(id);
                 const std::string host = wanted->side == Side::lan ? "192.168.10.1:" : "203.0.113.10:";
-                media.on_leg_opened(wanted->ticket, Leg{.id = id, .local = endpoint(host + id), .rtcp = {}}, now, out);
+                const Leg leg{.id = id, .local = endpoint(host + id), .rtcp = {}};
+                if (const auto ready = media.on_leg_opened(wanted->ticket, leg, now, out))
+                    shown = ready->body.value_or("");
             } else if (const auto* join = std::get_if<JoinLegs>(&request)) {
                 for (const std::string& leg : {join->a, join->b}) {
                     std::erase_if(joins, [&](const auto& known) { return known.contains(leg); });
@@ -77,9 +80,9 @@ struct Stage {
     /// What the other end is shown; empty: refused.
     std::string offer(SessionId id, End from, const std::string& body) {
         Output out;
-        std::string shown;
-        media.offer(id, {.offerer = from, .owner = ++owner, .cseq = 1}, body, now, out,
-                    [&](const Result<std::string>& after, Instant, Output&) { shown = after.value_or(""); });
+        shown.clear();
+        const auto ready = media.offer(id, {.offerer = from, .owner = ++owner, .cseq = 1}, body, owner, now, out);
+        if (ready) shown = ready->value_or("");
         take(out);
         return shown;
     }

@@ -1,5 +1,5 @@
 // Where registered clients are when the lists change: what they showed when they registered is judged again.
-#include "edge.hpp"
+#include "registrations.hpp"
 
 namespace natkit::edge {
 namespace {
@@ -18,7 +18,7 @@ nat::Verdict judge(const sip::Binding& binding, const nat::Networks& networks) {
 
 }  // namespace
 
-std::vector<PlaceChange> Edge::place_changes(const nat::Networks& networks) const {
+std::vector<PlaceChange> Registrations::place_changes(const nat::Networks& networks) const {
     std::vector<PlaceChange> changes;
     for (sip::Binding& binding : registrar_.all()) {
         const nat::Verdict now = judge(binding, networks);
@@ -29,14 +29,7 @@ std::vector<PlaceChange> Edge::place_changes(const nat::Networks& networks) cons
     return changes;
 }
 
-void Edge::set_settings(Settings settings, Now now, Output& out) {
-    const std::vector<Server> before = std::move(settings_.servers);
-    settings_ = std::move(settings);
-    registrar_.set_limits(settings_.registrar);
-    name_gate_ = proxy::FloodGate(name_limits(settings_));
-    flood_.set_limits(settings_.flood);
-    layer_.set_limits(settings_.transactions);
-    learn_servers(before);
+void Registrations::judge_anew(Now now, Output& out) {
     for (const PlaceChange& change : place_changes(settings_.networks)) {
         out.log(LogLevel::major, "client " + change.binding.aor + " at " + to_string(change.binding.flow.remote) +
                                      ": " + nat::to_string(change.binding.party.place) + " before, now " +

@@ -1,7 +1,8 @@
+#include "router.hpp"
+
 #include <algorithm>
 
 #include "../print.hpp"
-#include "edge.hpp"
 #include "natkit/base/text.hpp"
 
 namespace natkit::edge {
@@ -11,8 +12,7 @@ constexpr std::size_t shortest_token = 32;  ///< no token has fewer letters
 
 }  // namespace
 
-/// All that decides where a request goes: with its Request-URI and routes the flow it came by.
-std::uint64_t Edge::fingerprint(const sip::Message& request, const sip::Flow& flow) {
+std::uint64_t Router::fingerprint(const sip::Message& request, const sip::Flow& flow) {
     std::uint64_t hash = sip::FlowHash()(flow);
     const auto mix = [&hash](std::string_view text) { hash = mixed(hash, text); };
     mix(request.request_uri());
@@ -26,8 +26,7 @@ std::uint64_t Edge::fingerprint(const sip::Message& request, const sip::Flow& fl
     return hash;
 }
 
-/// The client of another server that this token of ours leads to.
-std::optional<sip::ClientToken> Edge::client_token(std::string_view user, WallTime now) const {
+std::optional<sip::ClientToken> Router::client_token(std::string_view user, WallTime now) const {
     if (auto token = sip::decode_client_token(user, secrets_.cipher)) return *token;
     const auto& upgraded = secrets_.encrypts_since;
     if (!upgraded || now > *upgraded + settings_.max_dialog) return std::nullopt;
@@ -35,7 +34,7 @@ std::optional<sip::ClientToken> Edge::client_token(std::string_view user, WallTi
     return old ? std::optional(*old) : std::nullopt;
 }
 
-void Edge::read_token(const std::string& user, const sip::Message& request, Now now, Stripped& stripped) const {
+void Router::read_token(const std::string& user, const sip::Message& request, Now now, Stripped& stripped) const {
     auto token = sip::decode_dialog_token(user, request.call_id(), secrets_.cipher);
     const auto& upgraded = secrets_.encrypts_since;
     if (!token && upgraded && now.wall <= *upgraded + settings_.max_dialog) {
@@ -53,8 +52,7 @@ void Edge::read_token(const std::string& user, const sip::Message& request, Now 
     }
 }
 
-/// Takes off the routes that name us, up to the next hop that is not ours, and reads their tokens.
-Edge::Stripped Edge::strip_routes(const sip::Message& request, Now now) const {
+Stripped Router::strip_routes(const sip::Message& request, Now now) const {
     Stripped stripped;
     stripped.uri = request.request_uri();
     const auto routes = request.values(sip::Name::route);
@@ -100,9 +98,7 @@ Edge::Stripped Edge::strip_routes(const sip::Message& request, Now now) const {
     return stripped;
 }
 
-/// RFC 5393 section 4.2: a request that comes back with nothing changed that decides where it goes has looped; one that
-/// comes back otherwise, or by another way, spirals, as a call by way of another server does.
-bool Edge::looped(const sip::Message& request, const Stripped& stripped) const {
+bool Router::looped(const sip::Message& request, const Stripped& stripped) {
     const std::string mark = "-" + print_text(stripped.print);
     for (const std::string_view via : request.values(sip::Name::via)) {
         const std::size_t at = via.find(branch_prefix);
@@ -113,29 +109,39 @@ bool Edge::looped(const sip::Message& request, const Stripped& stripped) const {
     return false;
 }
 
-Edge::Route Edge::route(const sip::Message& request, const Upstream& from, const Stripped& stripped,
-                        WallTime now) const {
-    Route found;
-    const auto uri = sip::Uri::parse(stripped.uri);
-    const Server* server = uri ? settings_.server_of(*uri) : nullptr;
-    const bool secure = uri && uri->scheme == "sips";
-    if (!uri || (uri->scheme != "sip" && !secure)) {
-        found = {.destination = {}, .targets = {}, .status = 416, .reason = "Unsupported URI Scheme"};
-    } else if (stripped.token) {
-        found = route_in_dialog(request, from, stripped);
-    } else if (stripped.client) {
-        found = route_to_client(from, stripped);
-    } else if (stripped.next_route) {
+Route Router::find(const sip::Uri& uri, const sip::Message& request, const Upstream& from, const Stripped& stripped,
+                   const LocatedHop* located, WallTime now) const {
+    const Server* server = settings_.server_of(uri);
+    if (stripped.token) return in_dialog(request, from, stripped);
+    if (stripped.client) return to_client(from, stripped);
+    if (stripped.next_route) {
         const auto next = sip::Uri::parse(*stripped.next_route);
         const bool same = server != nullptr && next && settings_.server_of(*next) == server;
-        found = same ? route_to_server(*server, stripped.uri) : route_to_address(*stripped.next_route, stripped.uri);
-    } else if (settings_.is_own(*uri)) {
-        found = route_to_user(*uri, now);
-    } else if (server != nullptr) {
-        found = route_to_server(*server, stripped.uri);
-    } else {
-        found = route_to_address(stripped.uri, stripped.uri);
+        return same ? to_server(*server, stripped.uri, located)
+                    : next_hops_.to(*stripped.next_route, stripped.uri, false, located);
     }
+    if (settings_.is_own(uri)) return to_user(uri, now);
+    if (server != nullptr) return to_server(*server, stripped.uri, located);
+    return next_hops_.to(stripped.uri, stripped.uri, false, located);
+}
+
+/// Whether a REGISTER for a user of one domain is about to go to the server of another: by way of that, somebody could
+/// be registered here as who he is not.
+bool Router::registers_elsewhere(const sip::Message& request, const Route& found) const {
+    if (request.method() != "REGISTER" || found.targets.empty() || found.targets.front().server.empty()) return false;
+    const auto& to = request.to();
+    const auto user = to ? sip::Uri::parse(to->uri) : sip::Uri::parse("");
+    const Server* server = user ? settings_.server_of(*user) : nullptr;
+    return server == nullptr || server->domain != found.targets.front().server;
+}
+
+Route Router::route(const sip::Message& request, const Upstream& from, const Stripped& stripped,
+                    const LocatedHop* located, WallTime now) const {
+    const auto uri = sip::Uri::parse(stripped.uri);
+    const bool secure = uri && uri->scheme == "sips";
+    if (!uri || (uri->scheme != "sip" && !secure))
+        return {.destination = {}, .targets = {}, .status = 416, .reason = "Unsupported URI Scheme"};
+    Route found = find(*uri, request, from, stripped, located, now);
     if (registers_elsewhere(request, found)) {
         found = {.destination = found.destination, .targets = {}, .status = 403, .reason = "Another Server's User"};
     }
@@ -153,24 +159,24 @@ Edge::Route Edge::route(const sip::Message& request, const Upstream& from, const
     return found;
 }
 
-Edge::Route Edge::route_to_server(const Server& server, const std::string& request_uri) const {
-    Route found = route_to_address(server.to, request_uri, true);
+Route Router::to_server(const Server& server, const std::string& request_uri, const LocatedHop* located) const {
+    Route found = next_hops_.to(server.to, request_uri, true, located);
     found.destination = server.trunk ? proxy::Destination::trunk : proxy::Destination::home;
     for (Target& target : found.targets) target.server = server.domain;
     return found;
 }
 
 /// A client of another server, by the token that this server was given: to the newest flow of its registration.
-Edge::Route Edge::route_to_client(const Upstream& from, const Stripped& stripped) const {
+Route Router::to_client(const Upstream& from, const Stripped& stripped) const {
     const sip::ClientToken& token = *stripped.client;
     const sip::Binding* binding = registrar_.by_id(print_text(token.binding));
-    const bool given =
-        from.flow.remote.address == token.server || (binding != nullptr && is_server(from.flow, binding->server));
+    const bool given = from.flow.remote.address == token.server ||
+                       (binding != nullptr && neighbours_.is_server(from.flow, binding->server));
     Route found{.destination = proxy::Destination::client, .targets = {}, .status = 0, .reason = {}};
     if (!given) {
         found.status = 403;
         found.reason = "Another's Token";
-    } else if (binding == nullptr || !alive(binding->flow)) {
+    } else if (binding == nullptr || !neighbours_.alive(binding->flow)) {
         found.status = 430;
         found.reason = "Flow Failed";
     } else {
@@ -184,7 +190,7 @@ Edge::Route Edge::route_to_client(const Upstream& from, const Stripped& stripped
 
 /// The token names both flows of the dialog, and its session the newest ones: the request goes to the end it did not
 /// come from. A NAT may have given its sender another port meanwhile, so where no flow is equal the address decides.
-Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& from, const Stripped& stripped) const {
+Route Router::in_dialog(const sip::Message& request, const Upstream& from, const Stripped& stripped) const {
     const sip::DialogToken& token = *stripped.token;
     const auto known = media_.find(request.call_id(), request.from_tag(), request.to_tag(), &token);
     const SessionId session = known && media_.token(*known) == token ? *known : 0;  // 0: none
@@ -213,7 +219,7 @@ Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& f
         return {.destination = {}, .targets = {}, .status = 403, .reason = "Not A Party Of This Dialog"};
     }
     const sip::Flow& to = to_callee ? newest.callee : newest.caller;
-    if (!alive(to)) {
+    if (!neighbours_.alive(to)) {
         return {.destination = {}, .targets = {}, .status = 430, .reason = "Flow Failed"};
     }
     const sip::Binding* binding = registrar_.on_flow(to);
@@ -226,10 +232,10 @@ Edge::Route Edge::route_in_dialog(const sip::Message& request, const Upstream& f
             .reason = {}};
 }
 
-Edge::Route Edge::route_to_user(const sip::Uri& uri, WallTime now) const {
+Route Router::to_user(const sip::Uri& uri, WallTime now) const {
     Route found{.destination = proxy::Destination::registered, .targets = {}, .status = 0, .reason = {}};
     for (const sip::Binding& binding : registrar_.lookup(settings_.address_of_record(uri), now)) {
-        if (!alive(binding.flow)) continue;
+        if (!neighbours_.alive(binding.flow)) continue;
         found.targets.push_back({.flow = binding.flow,
                                  .party = binding.party,
                                  .uri = binding.contact,

@@ -1,11 +1,10 @@
+#include "home_servers.hpp"
+
 #include <algorithm>
 
 #include "../print.hpp"
-#include "edge.hpp"
 #include "natkit/base/text.hpp"
 
-/// Users who are registered on another server, by way of the edge: it shows the server a way back to them (Path, or a
-/// URI of its own in place of the Contact), and learns from the answers who is registered, and for how long.
 namespace natkit::edge {
 namespace {
 
@@ -78,26 +77,24 @@ void replace_contacts(sip::Edit& edit, const sip::Message& message, const Other&
 
 }  // namespace
 
-std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& context, const Target& target, Now now,
-                                                             std::vector<std::string> left) const {
-    const sip::Message& request = context.request;
+HomeServers::Plan HomeServers::plan(const sip::Message& request, const Upstream& from, const std::string& domain,
+                                    const sip::Flow& flow, Now now, std::vector<std::string> left) const {
     const auto& to = request.to();
     const auto user = to ? sip::Uri::parse(to->uri) : sip::Uri::parse("");
-    const auto server = std::ranges::find(settings_.servers, target.server, &Server::domain);
+    const auto server = std::ranges::find(settings_.servers, domain, &Server::domain);
     if (!user || server == settings_.servers.end()) return nullptr;
-    const auto without = without_path_.find(target.server);
+    const auto without = without_path_.find(domain);
     const bool automatic = server->path == PathMode::automatic;
     auto plan = std::make_shared<Registering>();
     plan->aor = user->user + "@" + text::lower(user->host);
     plan->by_contact = server->path == PathMode::contact ||
                        (automatic && without != without_path_.end() && without->second > now.steady);
     plan->cseq = cseq_beyond(request, false);
-    const std::string transport = target.flow.transport == sip::Transport::udp
-                                      ? std::string()
-                                      : std::string(";transport=") + to_string(target.flow.transport);
+    const std::string transport =
+        flow.transport == sip::Transport::udp ? std::string() : std::string(";transport=") + to_string(flow.transport);
     const auto own_uri = [&](const std::string& id, const char* end) {
-        const sip::ClientToken token{.binding = number_of(id), .server = target.flow.remote.address};
-        return "sip:" + sip::encode(token, secrets_.cipher) + "@" + host_port(target.flow) + transport + end;
+        const sip::ClientToken token{.binding = number_of(id), .server = flow.remote.address};
+        return "sip:" + sip::encode(token, secrets_.cipher) + "@" + neighbours_.host_port(flow) + transport + end;
     };
     const auto expires = granted_seconds(
         request.find(sip::Name::expires) == nullptr ? std::nullopt : std::optional(request.value(sip::Name::expires)));
@@ -109,8 +106,8 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
             continue;
         }
         const auto own = granted_seconds(contact->params.get("expires"));
-        const std::string id = registrar_.id_for(
-            plan->aor, {.contact = contact->uri, .party = context.upstream.party, .call_id = request.call_id()});
+        const std::string id =
+            registrar_.id_for(plan->aor, {.contact = contact->uri, .party = from.party, .call_id = request.call_id()});
         plan->items.push_back(
             {.contact = contact->uri, .id = id, .shown = own_uri(id, ""), .expires = own ? own : expires});
         const auto known = placed_.find(id);
@@ -125,17 +122,7 @@ std::shared_ptr<const Edge::Registering> Edge::plan_register(const Context& cont
     return plan;
 }
 
-/// Whether a REGISTER for a user of one domain is about to go to the server of another: by way of that, somebody could
-/// be registered here as who he is not.
-bool Edge::registers_elsewhere(const sip::Message& request, const Route& found) const {
-    if (request.method() != "REGISTER" || found.targets.empty() || found.targets.front().server.empty()) return false;
-    const auto& to = request.to();
-    const auto user = to ? sip::Uri::parse(to->uri) : sip::Uri::parse("");
-    const Server* server = user ? settings_.server_of(*user) : nullptr;
-    return server == nullptr || server->domain != found.targets.front().server;
-}
-
-void Edge::apply_plan(sip::Edit& edit, const sip::Message& request, const Registering& plan) {
+void HomeServers::apply(sip::Edit& edit, const sip::Message& request, const Registering& plan) {
     if (plan.cseq != 0) edit.set(sip::Name::cseq, std::to_string(plan.cseq) + " REGISTER");
     if (!plan.path.empty()) {
         edit.prepend(sip::Name::path, "<" + plan.path + ">");
@@ -150,9 +137,8 @@ void Edge::apply_plan(sip::Edit& edit, const sip::Message& request, const Regist
     for (const std::string& uri : plan.taken_back) edit.append(sip::Name::contact, "<" + uri + ">;expires=0");
 }
 
-/// The client gets its own CSeq and Contact back, and no Path it did not ask for.
-void Edge::undo_plan(sip::Edit& edit, const sip::Message& request, const sip::Message& response,
-                     const Registering& plan) {
+void HomeServers::undo(sip::Edit& edit, const sip::Message& request, const sip::Message& response,
+                       const Registering& plan) {
     if (plan.cseq != 0) edit.set(sip::Name::cseq, request.value(sip::Name::cseq));
     if (response.status() >= 300) return;
     if (!plan.path.empty() && !lists(request, sip::Name::supported, "path")) edit.remove_all(sip::Name::path);
@@ -166,20 +152,21 @@ void Edge::undo_plan(sip::Edit& edit, const sip::Message& request, const sip::Me
     });
 }
 
-void Edge::note_placed(const std::string& id, Placed how) {
+void HomeServers::note_placed(const std::string& id, Placed how) {
     if (placed_.contains(id) || placed_.size() < settings_.registrar.bindings) placed_[id] = how;
 }
 
 /// The Contacts of these clients by which the server would reach them too: each would be called once for each. They
 /// are from before it was known, or from before it changed, what the server makes of Path.
-std::vector<std::string> Edge::left_behind(const Registering& plan, const sip::Message& response, WallTime now) const {
+std::vector<std::string> HomeServers::left_behind(const Registering& plan, const sip::Message& response,
+                                                  WallTime now) const {
     std::vector<std::string> left;
     if (plan.remove_all) return left;
     for (const std::string_view value : response.values(sip::Name::contact)) {
         const auto contact = sip::NameAddr::parse(value);
         const auto uri = contact ? sip::Uri::parse(contact->uri) : sip::Uri::parse("");
         if (!uri || !settings_.is_own(*uri)) continue;
-        const auto token = client_token(uri->user, now);
+        const auto token = router_.client_token(uri->user, now);
         const bool other = token && std::ranges::any_of(plan.items, [&](const Registering::Item& item) {
                                return number_of(item.id) == token->binding &&
                                       !(plan.by_contact && same_contact(contact->uri, item.shown));
@@ -190,8 +177,8 @@ std::vector<std::string> Edge::left_behind(const Registering& plan, const sip::M
 }
 
 /// What the server is to take back, now that it has shown what it makes of Path; nothing: it may be left as it is.
-std::vector<std::string> Edge::to_take_back(const Registering& plan, const std::string& domain,
-                                            const sip::Message& response, Now now, Output& out) {
+std::vector<std::string> HomeServers::to_take_back(const Registering& plan, const std::string& domain,
+                                                   const sip::Message& response, Now now, Output& out) {
     const bool success = response.status() < 300;
     const auto known = std::ranges::find(settings_.servers, domain, &Server::domain);
     const bool automatic = known != settings_.servers.end() && known->path == PathMode::automatic;
@@ -215,64 +202,53 @@ std::vector<std::string> Edge::to_take_back(const Registering& plan, const std::
     return back;
 }
 
-/// True: the REGISTER was sent again.
-bool Edge::on_registered(sip::TransactionId server, std::size_t index, const sip::Message& response, Now now,
-                         Output& out) {
-    Context& context = contexts_.at(server);
-    Branch& branch = context.branches[index];
-    const std::shared_ptr<const Registering> plan = branch.registering;
-    note_challenge(*plan, branch.server, response, context.upstream.flow);
-    std::vector<std::string> back = to_take_back(*plan, branch.server, response, now, out);
-    if (back.empty()) {
-        if (response.status() < 300) learn_registration(context, branch, response, now, out);
-        return false;
-    }
-    if (response.status() >= 300) back.clear();  // nothing is registered
-    const auto anew =
-        plan_register(context, {.flow = branch.flow, .party = branch.party, .uri = branch.uri, .server = branch.server},
-                      now, std::move(back));
-    if (anew == nullptr) return false;  // a server no more
+HomeServers::Outcome HomeServers::on_response(const Context& context, const Branch& branch,
+                                              const sip::Message& response, Now now, Output& out) {
+    const Registering& sent = *branch.registering;
+    note_challenge(sent, branch.server, response, context.upstream.flow);
+    std::vector<std::string> back = to_take_back(sent, branch.server, response, now, out);
+    const bool success = response.status() < 300;
+    if (back.empty())
+        return {.changes = success ? learn(context, branch, response, now.wall) : decltype(Outcome::changes)()};
+    if (!success) back.clear();  // nothing is registered
+    const Plan anew = plan(context.request, context.upstream, branch.server, branch.flow, now, std::move(back));
+    if (anew == nullptr) return {};  // a server no more
     auto again = std::make_shared<Registering>(*anew);
     again->again = true;
     again->cseq = cseq_beyond(context.request, true);
-    server_of_client_.erase(branch.client);
-    branch.client = 0;
-    branch.sent.reset();
-    branch.provisional = false;
-    branch.registering = std::move(again);
-    send_branch(server, index, std::nullopt, now, out);
-    return true;
+    return {.changes = {}, .again = std::move(again)};
 }
 
 /// The nonces by which the server can be convinced: those of a challenge, and the next one that a 2xx may hold.
-void Edge::note_challenge(const Registering& plan, const std::string& domain, const sip::Message& response,
-                          const sip::Flow& to) {
+void HomeServers::note_challenge(const Registering& plan, const std::string& domain, const sip::Message& response,
+                                 const sip::Flow& to) {
     for (const sip::Header& header : response.headers()) {
         const bool challenge =
             header.name == sip::Name::www_authenticate || header.name == sip::Name::proxy_authenticate;
         if (challenge && response.status() >= 300) {
-            challenges_.note(domain, sip::challenge_field(header.value, "nonce"), plan.aor, site_text(to));
+            challenges_.note(domain, sip::challenge_field(header.value, "nonce"), plan.aor, neighbours_.site_text(to));
         } else if (response.status() < 300 && text::iequals(header.name_text, "Authentication-Info")) {
-            challenges_.note(domain, sip::challenge_field(header.value, "nextnonce"), plan.aor, site_text(to));
+            challenges_.note(domain, sip::challenge_field(header.value, "nextnonce"), plan.aor,
+                             neighbours_.site_text(to));
         }
     }
 }
 
 /// Whether the server, which has granted this, has made sure who it was: it had asked this user for a password, and got
 /// an answer; or did so before on the same flow.
-bool Edge::has_proved(const Context& context, const Branch& branch, const std::string& id) const {
+bool HomeServers::has_proved(const Context& context, const Branch& branch, const std::string& id) const {
     const sip::Binding* before = registrar_.by_id(id);
     const bool same_flow = before != nullptr && before->flow == context.upstream.flow && !context.upstream.elsewhere;
     if (same_flow && before->authenticated) return true;
     return std::ranges::any_of(context.request.headers(), [&](const sip::Header& header) {
         return (header.name == sip::Name::authorization || header.name == sip::Name::proxy_authorization) &&
                challenges_.knows(branch.server, sip::challenge_field(header.value, "nonce"), branch.registering->aor,
-                                 site_text(context.upstream.flow));
+                                 neighbours_.site_text(context.upstream.flow));
     });
 }
 
-void Edge::learn_registration(const Context& context, const Branch& branch, const sip::Message& response, Now now,
-                              Output& out) {
+std::vector<sip::BindingChange> HomeServers::learn(const Context& context, const Branch& branch,
+                                                   const sip::Message& response, WallTime now) {
     const Registering& plan = *branch.registering;
     const sip::Message& request = context.request;
     for (const Registering::Item& item : plan.items) {
@@ -283,7 +259,11 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
                            });
         if (!there) note_placed(item.id, plan.by_contact ? Placed::by_contact : Placed::by_path);
     }
-    if (plan.remove_all) return apply(registrar_.forget(plan.aor), now, out);
+    if (plan.remove_all) return registrar_.forget(plan.aor);
+    std::vector<sip::BindingChange> changes;
+    const auto add = [&](std::vector<sip::BindingChange> more) {
+        std::ranges::move(more, std::back_inserter(changes));
+    };
     const auto& cseq = request.cseq();
     const auto granted_to_all = response.find(sip::Name::expires) == nullptr
                                     ? std::nullopt
@@ -299,29 +279,28 @@ void Edge::learn_registration(const Context& context, const Branch& branch, cons
             if (!granted) granted = std::chrono::hours(1);
         }
         if (!granted || granted->count() == 0) {
-            apply(registrar_.forget(plan.aor, sip::ClientName{.contact = item.contact,
-                                                              .party = context.upstream.party,
-                                                              .call_id = request.call_id()}),
-                  now, out);
+            add(registrar_.forget(
+                plan.aor, sip::ClientName{
+                              .contact = item.contact, .party = context.upstream.party, .call_id = request.call_id()}));
             continue;
         }
         const bool proved = has_proved(context, branch, item.id);
-        apply(registrar_.learn({.id = item.id,
-                                .aor = plan.aor,
-                                .contact = item.contact,
-                                .instance = {},
-                                .flow = flow,
-                                .party = context.upstream.party,
-                                .expires = now.wall + *granted,
-                                .call_id = std::string(request.call_id()),
-                                .cseq = cseq ? cseq->number : 0,
-                                .q = 1000,
-                                .user_agent = text::printable(request.value(sip::Name::user_agent), 80),
-                                .authenticated = proved,
-                                .server = branch.server,
-                                .reached = proved || flow.transport != sip::Transport::udp}),
-              now, out);
+        add(registrar_.learn({.id = item.id,
+                              .aor = plan.aor,
+                              .contact = item.contact,
+                              .instance = {},
+                              .flow = flow,
+                              .party = context.upstream.party,
+                              .expires = now + *granted,
+                              .call_id = std::string(request.call_id()),
+                              .cseq = cseq ? cseq->number : 0,
+                              .q = 1000,
+                              .user_agent = text::printable(request.value(sip::Name::user_agent), 80),
+                              .authenticated = proved,
+                              .server = branch.server,
+                              .reached = proved || flow.transport != sip::Transport::udp}));
     }
+    return changes;
 }
 
 }  // namespace natkit::edge

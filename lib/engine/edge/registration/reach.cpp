@@ -1,9 +1,7 @@
 #include <algorithm>
 
 #include "../print.hpp"
-#include "edge.hpp"
-#include "natkit/base/text.hpp"
-#include "natkit/nat/networks.hpp"
+#include "registrations.hpp"
 
 /// Return-routability: nobody is sent pings whom somebody else has registered from a forged source. A client over TCP
 /// or TLS, or one that has answered a challenge, receives what is sent to it; any other is asked once.
@@ -17,17 +15,8 @@ constexpr std::chrono::seconds looks_for{4};
 
 }  // namespace
 
-/// Whom one answer speaks for: the NAT with all its addresses, an IPv6 /64. Never the port, which a NAT may change
-/// between a challenge and its answer.
-std::string Edge::site_text(const sip::Flow& flow) const {
-    const IpAddress& address = flow.remote.address;
-    const IpRange site = nat::site_of(address, settings_.networks);
-    if (site.first() != site.last()) return to_string(site);
-    return to_string(nat::source_of(address));
-}
-
 /// The binding and a proof that we have asked this one, at this flow, after this REGISTER. Nothing is remembered.
-std::string Edge::look_branch(const sip::Binding& binding) const {
+std::string Registrations::look_branch(const sip::Binding& binding) const {
     const std::string text = "look\n" + binding.id + '\n' + to_string(binding.flow) + '\n' + binding.call_id + '\n' +
                              std::to_string(binding.cseq);
     const auto code =
@@ -37,11 +26,11 @@ std::string Edge::look_branch(const sip::Binding& binding) const {
 
 /// One OPTIONS, repeated as one over UDP is (RFC 3261 section 17.1.2), but not for long: its address may be somebody
 /// else's. The next REGISTER asks anew.
-void Edge::look_for(const sip::Binding& binding, Now now, Output& out) {
+void Registrations::look_for(const sip::Binding& binding, Now now, Output& out) {
     const bool wanted = settings_.keeps_open && !binding.reached && binding.party.place == nat::Place::far_end &&
                         binding.flow.transport == sip::Transport::udp && binding.id.size() == id_size;
     if (!wanted) return;
-    const std::string own = host_port(binding.flow);
+    const std::string own = neighbours_.host_port(binding.flow);
     const std::string remote = to_string(binding.flow.remote);
     const std::string branch = look_branch(binding);
     const std::string mark = branch.substr(look_prefix.size());
@@ -62,8 +51,7 @@ void Edge::look_for(const sip::Binding& binding, Now now, Output& out) {
     std::ranges::move(produced.packets, std::back_inserter(out.packets));
 }
 
-/// The response to an OPTIONS of look_for(), also to one of before a restart.
-void Edge::note_found(const sip::Message& response, const sip::Flow& flow, Now now, Output& out) {
+void Registrations::note_reached(const sip::Message& response, const sip::Flow& flow, Now now, Output& out) {
     const auto& via = response.top_via();
     if (!via || !via->branch.starts_with(look_prefix)) return;
     const sip::Binding* binding = registrar_.by_id(std::string_view(via->branch).substr(look_prefix.size(), id_size));
