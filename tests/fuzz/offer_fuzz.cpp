@@ -167,7 +167,7 @@ class Call {
     }
     /// Without an open offer the legs are those of the lines that both have accepted.
     void check() const {
-        expect((media_.exchange(id_) != nullptr) == model_.open.has_value());
+        expect(media_.exchange(id_).pending().has_value() == model_.open.has_value());
         if (!model_.open) expect(legs_.size() == 2 * model_.lines());
     }
     void end() {

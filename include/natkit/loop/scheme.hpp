@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/dialog/end.hpp"
 #include "natkit/nat/decide.hpp"
 #include "natkit/sdp/direction.hpp"
 
@@ -23,16 +24,9 @@
 /// went through.
 namespace natkit::loop {
 
-/// The two ends of a pass: towards who sent the first INVITE, and towards who was called.
-enum class End : std::uint8_t { caller = 0, callee = 1 };
-
-/// Where that end's part stands in an array of both.
-[[nodiscard]] constexpr std::size_t index(End end) noexcept {
-    return static_cast<std::size_t>(end);
-}
-[[nodiscard]] constexpr End other(End end) noexcept {
-    return end == End::caller ? End::callee : End::caller;
-}
+using dialog::End;  ///< of the pass: towards the caller, towards the callee
+using dialog::index;
+using dialog::other;
 
 using PassId = std::uint64_t;   ///< never 0
 using LegId = std::uint64_t;    ///< 0: none

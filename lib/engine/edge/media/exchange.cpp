@@ -11,23 +11,15 @@
 /// Offers and answers (RFC 3264): what an open exchange changes is pending; close_exchange() makes it count, reject()
 /// takes it back.
 namespace natkit::edge {
-const Exchange* Media::exchange(SessionId id) const {
-    const auto found = sessions_.find(id);
-    return found == sessions_.end() || !found->second.exchange ? nullptr : &*found->second.exchange;
-}
-
-std::optional<Result<std::string>> Media::offer(SessionId id, const Exchange& opened, const std::string& body,
+std::optional<Result<std::string>> Media::offer(SessionId id, const dialog::Offer& opened, const std::string& body,
                                                 std::uint64_t message, Instant now, Output& out) {
     auto sdp = sdp::Document::parse(body);
     if (!sdp) return std::unexpected(sdp.error());
     if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
-    if (const auto& open = session.exchange) {
-        const bool replaced = open->owner == opened.owner && open->offerer == opened.offerer && !open->answered;
-        if (!replaced) return fail(Errc::usage, "an offer is open already");
-        reject(id, opened.owner, now, out);
-    }
-    session.exchange = opened;
+    if (!session.exchange.may_open(opened)) return fail(Errc::usage, "an offer is open already");
+    reject(id, opened.owner, now, out);  // the same one, before it was answered
+    session.exchange.open(opened);
     session.before = session.streams;
     auto shown = take_offer(id, opened.offerer, *sdp, out);
     if (const auto may = affordable(id); shown && !may) shown = std::unexpected(may.error());
@@ -36,7 +28,12 @@ std::optional<Result<std::string>> Media::offer(SessionId id, const Exchange& op
         return std::unexpected(shown.error());
     }
     const std::uint64_t number = next_ticket_++;
-    Waiting waiting{.session = id, .exchange = opened, .sdp = {}, .shown = std::move(*shown), .message = message};
+    Waiting waiting{.session = id,
+                    .owner = opened.owner,
+                    .offerer = opened.offerer,
+                    .sdp = {},
+                    .shown = std::move(*shown),
+                    .message = message};
     waiting.missing = open_legs(id, number, out);
     if (waiting.missing == 0) return rewritten(session, opened.offerer, *sdp, waiting.shown, out);
     waiting.sdp = std::move(*sdp);
@@ -136,7 +133,8 @@ Result<std::string> Media::answer(SessionId id, End from, const std::string& bod
     if (!sdp) return std::unexpected(sdp.error());
     if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
-    if (!session.exchange || session.exchange->offerer != other(from)) return repeat(id, from, body, out);
+    const auto& open = session.exchange.pending();
+    if (!open || open->offerer != other(from)) return repeat(id, from, body, out);
     auto shown = take_answer(id, from, *sdp, out);
     if (!shown) return std::unexpected(shown.error());
     bridge_one_sided(id, from, out);
@@ -197,7 +195,7 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
     for (std::size_t i = 0; i < answers.size(); ++i) {
         if (answers[i] != nullptr) session.streams[i].refused = false;
     }
-    session.exchange->answered = true;
+    session.exchange.answer();
     return shown;
 }
 
@@ -220,8 +218,7 @@ Result<std::string> Media::repeat(SessionId id, End from, const std::string& bod
 Result<std::string> Media::acknowledge(SessionId id, End from, std::uint32_t cseq, const std::string& body, Instant now,
                                        Output& out) {
     Session& session = sessions_.at(id);
-    const auto& open = session.exchange;
-    const bool waited_for = open && open->in_response && open->cseq == cseq && open->offerer == other(from);
+    const bool waited_for = session.exchange.in_ack(from, cseq) == dialog::Role::answer;
     if (body.empty()) {
         if (waited_for) close_exchange(id, now, out);
         return std::string();
@@ -238,10 +235,9 @@ Result<std::string> Media::acknowledge(SessionId id, End from, std::uint32_t cse
 
 void Media::close_exchange(SessionId id, Instant now, Output& out) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.exchange) return;
+    if (found == sessions_.end() || !found->second.exchange.pending()) return;
     Session& session = found->second;
-    if (!session.exchange->answered) return reject(id, session.exchange->owner, now, out);
-    session.exchange.reset();
+    if (!session.exchange.close()) return take_back(session, now, out);
     for (std::size_t i = 0; i < session.streams.size(); ++i) {
         Stream& stream = session.streams[i];
         const loop::PassId old = i < session.before.size() ? session.before[i].pass : 0;
@@ -258,9 +254,13 @@ void Media::close_exchange(SessionId id, Instant now, Output& out) {
 
 void Media::reject(SessionId id, std::uint64_t owner, Instant now, Output& out) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.exchange || found->second.exchange->owner != owner) return;
-    Session& session = found->second;
-    session.exchange.reset();
+    if (found == sessions_.end() || !found->second.exchange.owned_by(owner)) return;
+    (void)found->second.exchange.close();
+    take_back(found->second, now, out);
+}
+
+/// What the offer that was open has changed is as it was before.
+void Media::take_back(Session& session, Instant now, Output& out) {
     for (std::size_t i = 0; i < session.streams.size(); ++i) {
         const loop::PassId old = i < session.before.size() ? session.before[i].pass : 0;
         const loop::PassId fresh = session.streams[i].pass;

@@ -169,13 +169,12 @@ Result<std::string> Media::ready_body(const Waiting& done, Instant now, Output& 
     const auto session = sessions_.find(done.session);
     if (session == sessions_.end()) return fail(Errc::not_found, "the call has ended");
     if (done.failed) {
-        reject(done.session, done.exchange.owner, now, out);
+        reject(done.session, done.owner, now, out);
         return std::unexpected(*done.failed);
     }
-    const auto& open = session->second.exchange;
-    if (!open || open->owner != done.exchange.owner) return fail(Errc::not_found, "the offer was given up");
+    if (!session->second.exchange.owned_by(done.owner)) return fail(Errc::not_found, "the offer was given up");
     if (!done.sdp) return std::string();
-    return rewritten(session->second, done.exchange.offerer, *done.sdp, done.shown, out);
+    return rewritten(session->second, done.offerer, *done.sdp, done.shown, out);
 }
 
 MediaParty Media::media_party(const loop::Party& party) const {

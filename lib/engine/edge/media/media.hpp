@@ -15,6 +15,7 @@
 #include "host_names.hpp"
 #include "natkit/base/deadlines.hpp"
 #include "natkit/base/recent.hpp"
+#include "natkit/dialog/exchange.hpp"
 #include "natkit/loop/scheme.hpp"
 #include "natkit/proxy/media_shares.hpp"
 #include "natkit/record/pass.hpp"
@@ -25,17 +26,8 @@ namespace natkit::edge {
 
 using SessionId = std::uint64_t;
 
-using loop::End;
-using loop::other;
-
-/// An offer that has no answer yet that counts (RFC 3264; RFC 6337 section 2 lists which messages carry what).
-struct Exchange {
-    End offerer{};
-    std::uint64_t owner = 0;   ///< the server transaction of the request that carries the offer, or whose response does
-    std::uint32_t cseq = 0;    ///< of that request; its ACK has the same
-    bool in_response = false;  ///< the answer comes in a PRACK or an ACK
-    bool answered = false;     ///< by an unreliable response, so far: media may flow, and the final answer repeats it
-};
+using dialog::End;
+using dialog::other;
 
 /// The media of calls: which streams need a relay, which legs they have, what each end is shown (RFC 3264 through a
 /// middlebox). A session is one branch of one INVITE and the dialog that comes of it; each of its streams is a pass of
@@ -105,7 +97,7 @@ class Media {
     /// the same owner and end and nobody could answer it yet: then it takes its place. The body to send on, or an
     /// error: nothing was changed. Nothing: legs are being opened, and a Ready with this number comes of
     /// on_leg_opened().
-    [[nodiscard]] std::optional<Result<std::string>> offer(SessionId session, const Exchange& opened,
+    [[nodiscard]] std::optional<Result<std::string>> offer(SessionId session, const dialog::Offer& opened,
                                                            const std::string& body, std::uint64_t message, Instant now,
                                                            Output& out);
     /// The answer to the open offer: both parties' endpoints take effect, legs are joined. Repeated until the exchange
@@ -119,8 +111,8 @@ class Media {
     /// body to send on.
     [[nodiscard]] Result<std::string> acknowledge(SessionId session, End from, std::uint32_t cseq,
                                                   const std::string& body, Instant now, Output& out);
-    /// The open exchange, or null.
-    [[nodiscard]] const Exchange* exchange(SessionId session) const;
+    /// Its offers and answers so far.
+    [[nodiscard]] const dialog::Exchange& exchange(SessionId session) const { return sessions_.at(session).exchange; }
     /// The open exchange is over. With an answer it counts; without, it is as if it had failed.
     void close_exchange(SessionId session, Instant now, Output& out);
     /// The open offer of that owner was refused: what it changed is taken back, legs opened for it are freed.
@@ -132,7 +124,8 @@ class Media {
                                                   const EndInfo& callee, Instant now);
     /// Another To-tag for an INVITE that forked beyond the edge: a session that shares the leg towards the callee.
     /// `open`: the caller's offer, which every callee answers for itself.
-    [[nodiscard]] SessionId fork(SessionId original, std::string tag, const std::optional<Exchange>& open, Instant now);
+    [[nodiscard]] SessionId fork(SessionId original, std::string tag, const std::optional<dialog::Offer>& open,
+                                 Instant now);
     /// Opens the legs that a fork's answer needs: as offer(), with an empty text.
     [[nodiscard]] std::optional<Result<std::string>> open_for_answer(SessionId session, std::uint64_t message,
                                                                      Output& out);
@@ -206,9 +199,9 @@ class Media {
         std::string call_id;
         std::array<EndInfo, 2> ends;
         std::vector<Stream> streams;
-        std::vector<Stream> before;        ///< of an open exchange: what reject() brings back
-        std::optional<Exchange> exchange;  ///< that is open
-        std::array<Numbered, 2> told;      ///< what the caller and the callee were sent last
+        std::vector<Stream> before;  ///< of an open exchange: what reject() brings back
+        dialog::Exchange exchange;
+        std::array<Numbered, 2> told;  ///< what the caller and the callee were sent last
         Acknowledged acknowledged;
         loop::LegId keeper = 0;            ///< the leg that the state is kept with
         std::vector<nat::Reason> reasons;  ///< of the last decision
@@ -253,7 +246,8 @@ class Media {
     using Shown = std::vector<std::optional<loop::Shown>>;  ///< by m= line; nothing: left as it is
     struct Waiting {                                        ///< an offer whose legs are being opened
         SessionId session = 0;
-        Exchange exchange;
+        std::uint64_t owner = 0;  ///< of the offer
+        End offerer{};
         std::optional<sdp::Document> sdp;  ///< empty: nothing is to be rewritten
         Shown shown;
         std::size_t missing = 0;
@@ -294,6 +288,7 @@ class Media {
                                                 const Shown& shown, Output& out) const;
     static void number(Numbered& told, std::string& text, const sdp::Span& version);
     void open_stream(Session& session, std::size_t number, relay::Stream kind);
+    void take_back(Session& session, Instant now, Output& out);
     void lose_stream(Session& session, std::size_t number);
     [[nodiscard]] bool on_its_side(const Session& session, const Stream& stream) const;
 

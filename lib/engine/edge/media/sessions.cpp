@@ -137,7 +137,7 @@ void Media::park(SessionId id, std::string_view why, Instant now, Output& out) {
     if (session.streams.empty() || parked_ >= most_parked) return end(id, why, now, out);
     ++parked_;
     session.parked = true;
-    session.exchange.reset();
+    (void)session.exchange.close();
     session.before.clear();
     session.ends[1].tag.clear();
     for (const Stream& stream : session.streams) {
@@ -166,7 +166,7 @@ std::optional<SessionId> Media::resume(std::string_view call_id, const EndInfo& 
     return at->second;
 }
 
-SessionId Media::fork(SessionId original, std::string tag, const std::optional<Exchange>& open, Instant now) {
+SessionId Media::fork(SessionId original, std::string tag, const std::optional<dialog::Offer>& open, Instant now) {
     EndInfo callee = sessions_.at(original).ends[1];
     callee.tag = std::move(tag);
     const SessionId id = create(sessions_.at(original).call_id, sessions_.at(original).ends[0], callee, now);
@@ -177,7 +177,7 @@ SessionId Media::fork(SessionId original, std::string tag, const std::optional<E
     session.reasons = first.reasons;
     session.announced = true;
     session.told[1] = first.told[1];  // the callee's end was sent one offer for all
-    session.exchange = open;
+    if (open) session.exchange.open(*open);
     if (!open) return id;
     session.streams.resize(first.streams.size());
     for (std::size_t i = 0; i < first.streams.size(); ++i) {
@@ -197,9 +197,11 @@ SessionId Media::fork(SessionId original, std::string tag, const std::optional<E
 
 std::optional<Result<std::string>> Media::open_for_answer(SessionId id, std::uint64_t message, Output& out) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.exchange) return std::string();
+    if (found == sessions_.end() || !found->second.exchange.pending()) return std::string();
     const std::uint64_t number = next_ticket_++;
-    Waiting waiting{.session = id, .exchange = *found->second.exchange, .sdp = {}, .shown = {}, .message = message};
+    const dialog::Offer& open = *found->second.exchange.pending();
+    Waiting waiting{
+        .session = id, .owner = open.owner, .offerer = open.offerer, .sdp = {}, .shown = {}, .message = message};
     if (const auto may = affordable(id); !may) return std::unexpected(may.error());
     waiting.missing = open_legs(id, number, out);
     if (waiting.missing == 0) return std::string();

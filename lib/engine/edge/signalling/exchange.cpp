@@ -76,9 +76,9 @@ std::optional<SessionId> Proxy::session_of(const Context& context, Branch& branc
         media.set_callee_tag(branch.forks.back(), tag);
         return branch.forks.back();
     }
-    std::optional<Exchange> open;
+    std::optional<dialog::Offer> open;
     if (description_of(context.request))
-        open = Exchange{.offerer = End::caller, .owner = context.server, .cseq = number_of(context.request)};
+        open = dialog::Offer{.offerer = End::caller, .owner = context.server, .cseq = number_of(context.request)};
     branch.forks.push_back(media.fork(*branch.session, tag, open, now.steady));
     return branch.forks.back();
 }
@@ -112,9 +112,7 @@ void Proxy::succeed(Context& context, SessionId session, const sip::Message& res
     Media& media = parts_.media;
     const bool invite = context.request.method() == "INVITE";
     // Another transaction's exchange is not this one's to close, and a late offer waits for its ACK.
-    const Exchange* open = media.exchange(session);
-    if (open != nullptr && open->owner == context.server && !open->in_response)
-        media.close_exchange(session, now.steady, out);
+    if (media.exchange(session).closed_by_response_to(context.server)) media.close_exchange(session, now.steady, out);
     if (invite && !context.dialog && !media.established(session)) media.win(session, now.steady, out);
     if (invite || context.adopted) media.set_established(session, out);
     if (invite || context.request.method() == "UPDATE") media.set_timer(session, session_timer(response), now.steady);
@@ -146,20 +144,22 @@ void Proxy::take_request(Context& context, Branch& branch, const std::string& bo
     const SessionId session = *branch.session;
     const sip::Message& request = context.request;
     const End end = context.dialog ? context.from : End::caller;
-    if (const Exchange* open = media.exchange(session)) {
-        if (request.method() == "PRACK" && open->in_response && open->offerer == other(end)) {
+    switch (media.exchange(session).in_request(end, request.method() == "PRACK")) {
+        case dialog::Role::answer: {
             auto after = media.answer(session, end, body, now.steady, out);
             if (!after) return refuse_branch(context, branch, {.status = 488}, now, out);
             media.close_exchange(session, now.steady, out);
             return send_branch(context, branch, with_description(request, *after), now, out);
         }
-        // RFC 3261 section 14.2, RFC 3311 section 5.2: glare, or one offer too many from the same end.
-        if (open->offerer == other(end)) return refuse_branch(context, branch, {.status = 491}, now, out);
-        const std::size_t seconds = std::hash<std::string>()(parts_.secrets.random_hex()) % 11;
-        return refuse_branch(context, branch, {.status = 500, .fields = {{"Retry-After", std::to_string(seconds)}}},
-                             now, out);
+        case dialog::Role::glare: return refuse_branch(context, branch, {.status = 491}, now, out);
+        case dialog::Role::too_many: {
+            const std::size_t seconds = std::hash<std::string>()(parts_.secrets.random_hex()) % 11;
+            const Answer later{.status = 500, .fields = {{"Retry-After", std::to_string(seconds)}}};
+            return refuse_branch(context, branch, later, now, out);
+        }
+        default: break;
     }
-    const Exchange opened{.offerer = end, .owner = context.server, .cseq = number_of(request)};
+    const dialog::Offer opened{.offerer = end, .owner = context.server, .cseq = number_of(request)};
     const auto ready = media.offer(session, opened, body, next_waiting_, now.steady, out);
     if (ready) return send_offer(context, branch, *ready, now, out);
     wait(WaitingRequest{.server = context.server, .branch = branch.number, .body = {}});
@@ -206,8 +206,12 @@ void Proxy::on_names_ready(std::uint64_t message, Now now, Output& out) {
     const auto waiting = take_waiting(message);
     if (!waiting) return;
     if (const auto* request = std::get_if<WaitingRequest>(&*waiting)) {
-        if (Context* context = find(request->server))
-            take_request(*context, context->branches[request->branch], request->body, now, out);
+        Context* context = find(request->server);
+        if (context == nullptr) return;
+        Branch& branch = context->branches[request->branch];
+        // Its call may have ended meanwhile.
+        if (!parts_.media.contains(*branch.session)) return refuse_branch(*context, branch, {.status = 481}, now, out);
+        take_request(*context, branch, request->body, now, out);
     } else if (const auto* answer = std::get_if<WaitingResponse>(&*waiting)) {
         Context* context = find(answer->server);
         if (context == nullptr || !parts_.media.contains(answer->session)) return;
@@ -262,16 +266,17 @@ bool Proxy::is_copy(Context& context, Branch& branch, const sip::Message& respon
     return true;
 }
 
-/// Whether the description of a response is an offer: the INVITE had none, and this To-tag has made none.
-bool Proxy::may_offer(const Context& context, const Branch& branch, const sip::Message& response,
-                      SessionId session) const {
-    const Exchange* open = parts_.media.exchange(session);
-    const bool own = open != nullptr && open->owner == context.server;
-    if (open != nullptr && !(own && open->in_response)) return false;
-    if (context.request.method() != "INVITE") return false;
-    if (std::ranges::find(branch.offered, response.to_tag()) != branch.offered.end()) return false;
-    const Carried asked = carried_by(context.request);
-    return !asked.description && asked.why_not.empty();
+/// What the description of a response is.
+dialog::Role Proxy::role_of(const Context& context, const Branch& branch, const sip::Message& response,
+                            SessionId session) const {
+    const auto may_offer = [&] {
+        if (context.request.method() != "INVITE") return false;
+        if (std::ranges::find(branch.offered, response.to_tag()) != branch.offered.end()) return false;
+        const Carried asked = carried_by(context.request);
+        return !asked.description && asked.why_not.empty();
+    };
+    const End from = context.dialog ? other(context.from) : End::callee;
+    return parts_.media.exchange(session).in_response(from, context.server, may_offer());
 }
 
 /// The description in a provisional response or a 2xx: the answer to the request's offer, or where the INVITE had none
@@ -280,12 +285,10 @@ void Proxy::take_response(Context& context, Branch& branch, const sip::Message& 
                           Now now, Output& out) {
     if (is_copy(context, branch, response, description, now, out)) return;
     const SessionId session = description.session;
-    if (may_offer(context, branch, response, session))
+    const dialog::Role role = role_of(context, branch, response, session);
+    if (role == dialog::Role::offer)
         return take_late_offer(context, branch, response, std::move(description), now, out);
-    const Exchange* open = parts_.media.exchange(session);
-    const End end = context.dialog ? other(context.from) : End::callee;
-    const bool answers = open != nullptr && open->owner == context.server && open->offerer == other(end);
-    if (!answers || std::ranges::find(branch.forks, session) == branch.forks.end())
+    if (role != dialog::Role::answer || std::ranges::find(branch.forks, session) == branch.forks.end())
         return take_answer(context, branch, response, description, now, out);
     // The fork's own legs: the answer will show them.
     const auto ready = parts_.media.open_for_answer(session, next_waiting_, out);
@@ -304,9 +307,7 @@ void Proxy::take_answer(Context& context, Branch& branch, const sip::Message& re
     Media& media = parts_.media;
     const SessionId session = description.session;
     const End end = context.dialog ? other(context.from) : End::callee;
-    const Exchange* open = media.exchange(session);
-    const bool own = open != nullptr && open->owner == context.server;
-    const bool answers = own && open->offerer == other(end);
+    const bool answers = media.exchange(session).in_response(end, context.server, false) == dialog::Role::answer;
     auto after = answers ? media.answer(session, end, description.body, now.steady, out)
                          : media.repeat(session, end, description.body, out);
     if (!after) {
@@ -314,17 +315,18 @@ void Proxy::take_answer(Context& context, Branch& branch, const sip::Message& re
         out.log(LogLevel::problems,
                 "call " + text::printable(response.call_id()) + ": answer not rewritten: " + to_string(after.error()));
     }
-    if (own && after && reliable(response) && !open->in_response) media.close_exchange(session, now.steady, out);
+    if (after && reliable(response) && media.exchange(session).closed_by_response_to(context.server))
+        media.close_exchange(session, now.steady, out);
     give_back(context, branch, response, description, after, now, out);
 }
 
 void Proxy::take_late_offer(Context& context, Branch& branch, const sip::Message& response, Description description,
                             Now now, Output& out) {
     if (reliable(response)) branch.offered.push_back(response.to_tag());
-    const Exchange opened{.offerer = context.dialog ? other(context.from) : End::callee,
-                          .owner = context.server,
-                          .cseq = number_of(context.request),
-                          .in_response = true};
+    const dialog::Offer opened{.offerer = context.dialog ? other(context.from) : End::callee,
+                               .owner = context.server,
+                               .cseq = number_of(context.request),
+                               .in_response = true};
     const auto ready =
         parts_.media.offer(description.session, opened, description.body, next_waiting_, now.steady, out);
     if (ready) return give_offer(context, branch, response, description, *ready, now, out);

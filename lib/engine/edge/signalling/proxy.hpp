@@ -127,8 +127,8 @@ class Proxy {
                        Output& out);
     [[nodiscard]] bool is_copy(Context& context, Branch& branch, const sip::Message& response,
                                const Description& description, Now now, Output& out);
-    [[nodiscard]] bool may_offer(const Context& context, const Branch& branch, const sip::Message& response,
-                                 SessionId session) const;
+    [[nodiscard]] dialog::Role role_of(const Context& context, const Branch& branch, const sip::Message& response,
+                                       SessionId session) const;
     void take_late_offer(Context& context, Branch& branch, const sip::Message& response, Description description,
                          Now now, Output& out);
     void take_answer(Context& context, Branch& branch, const sip::Message& response, const Description& description,

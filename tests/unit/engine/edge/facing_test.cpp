@@ -58,7 +58,7 @@ struct Call {
     }
     void exchange(const char* host, const char* offered = "", const char* answered = "") {
         Output out;
-        const Exchange opened{.offerer = End::caller, .owner = 1, .cseq = 1};
+        const dialog::Offer opened{.offerer = End::caller, .owner = 1, .cseq = 1};
         if (const auto ready = media.offer(id, opened, sdp(host, offered), 1, now, out)) REQUIRE(*ready);
         take(out);
         REQUIRE(media.answer(id, End::callee, sdp("192.168.10.20", answered), now, out));

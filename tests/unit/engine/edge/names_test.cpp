@@ -132,6 +132,24 @@ TEST_CASE("names: one that leads nowhere, or where nothing may be sent, is refus
     CHECK(stage.told(nat::Place::wan) == "nothing");
 }
 
+TEST_CASE("names: a call that ends while a re-INVITE's name is looked up is over, and nothing else") {
+    Stage stage;
+    Call call{stage.world, lan_phone, wan_phone};
+    call.establish();
+    const std::string to = "<sip:" + wan_phone.name + "@example.com>;tag=" + wan_phone.name;
+    stage.receive(lan_phone,
+                  lan_phone.request("INVITE", "sip:" + wan_phone.name + "@" + wan_phone.address, to,
+                                    routes(call.reply, true), Stage::named(lan_phone, "new.example.com"), 2));
+    REQUIRE(stage.lookups.size() == 1);
+    const std::string bye = call.send(wan_phone, "BYE");
+    REQUIRE_FALSE(bye.empty());
+    REQUIRE_FALSE(call.answer(wan_phone, bye, 200).empty());
+    REQUIRE(stage.world.edge.media().size() == 0);
+    stage.resolve({"192.168.10.77"});
+    CHECK_FALSE(stage.world.to(lan_phone, "SIP/2.0 481").empty());
+    CHECK(stage.world.legs.empty());
+}
+
 TEST_CASE("names: an answer that cannot be resolved is not shown, and leaves no exchange open") {
     Stage stage;
     stage.invite(wan_phone, lan_phone, "203.0.113.20");
