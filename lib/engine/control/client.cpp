@@ -72,11 +72,11 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     void on_answer(const record::ObjectView& message);
     void finish(std::uint64_t number, Result<record::ValueView> reply, std::vector<io::Fd> descriptors);
     void ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors, OnAnswer on_reply,
-             Haste haste = Haste::now);
+             Urgency urgency = Urgency::now);
     void arm(Instant deadline);
     void expire();
     void send_watch();
-    void transmit(const Waiting& entry, Client::Haste haste = Client::Haste::now);
+    void transmit(const Waiting& entry, Client::Urgency urgency = Client::Urgency::now);
 };
 
 void Client::Impl::start(const std::string& path) {
@@ -116,9 +116,9 @@ void Client::Impl::send_watch() {
     lines->send(dump(request));
 }
 
-void Client::Impl::transmit(const Waiting& entry, Client::Haste haste) {
+void Client::Impl::transmit(const Waiting& entry, Client::Urgency urgency) {
     // A full queue towards the worker: the request stays here and goes out with the next connection, or times out.
-    if (haste == Client::Haste::later && entry.descriptors.empty()) {
+    if (urgency == Client::Urgency::can_wait && entry.descriptors.empty()) {
         lines->send_later(entry.line);
     } else {
         lines->send(entry.line, entry.descriptors);
@@ -203,13 +203,13 @@ void Client::request(const std::string& command, const Json& params, OnReply on_
     request_text(command, params.empty() ? std::string() : dump(params), std::move(on_reply));
 }
 
-void Client::request_text(std::string_view command, std::string_view params, OnReply on_reply, Haste haste) {
+void Client::request_text(std::string_view command, std::string_view params, OnReply on_reply, Urgency urgency) {
     impl_->ask(
         command, params, {},
         [answer = std::move(on_reply)](const Result<record::ValueView>& reply, const std::vector<io::Fd>&) {
             if (answer) answer(tree_of(reply));
         },
-        haste);
+        urgency);
 }
 
 void Client::request_view(std::string_view command, std::string_view params, OnView on_reply) {
@@ -232,7 +232,7 @@ void Client::request(const std::string& command, const Json& params, std::vector
 }
 
 void Client::Impl::ask(std::string_view command, std::string_view params, std::vector<io::Fd> descriptors,
-                       OnAnswer on_reply, Haste haste) {
+                       OnAnswer on_reply, Urgency urgency) {
     assert(std::ranges::all_of(command, [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); }));
     const std::uint64_t number = ++last_id;
     std::string line;
@@ -256,7 +256,7 @@ void Client::Impl::ask(std::string_view command, std::string_view params, std::v
     Waiting& entry = waiting[number];
     entry = {std::move(line), std::move(descriptors), std::move(on_reply), loop.now() + timeout};
     arm(entry.deadline);
-    if (lines->connected()) transmit(entry, haste);
+    if (lines->connected()) transmit(entry, urgency);
 }
 
 void Client::gather() {

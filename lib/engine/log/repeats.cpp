@@ -9,7 +9,7 @@ bool Repeats::over(const Slot& slot, Time now) noexcept {
 }
 
 /// Empties a slot; what it held back is owed.
-void Repeats::settle(Slot& slot, std::vector<Line>& owed) {
+void Repeats::summarise(Slot& slot, std::vector<Line>& owed) {
     if (slot.count > free_lines) {
         slot.line.text = "came " + std::to_string(slot.count - free_lines) + " more times: " + slot.line.text;
         owed.push_back(std::move(slot.line));
@@ -21,7 +21,7 @@ bool Repeats::on_line(const char* tag, LogLevel level, std::string_view text, Ti
     const std::uint64_t hash = std::hash<std::string_view>()(text);
     Slot& slot = slots_[hash % slots_.size()];
     if (slot.count == 0 || slot.hash != hash || over(slot, now)) {
-        settle(slot, owed);
+        summarise(slot, owed);
         slot = {.hash = hash, .since = now, .count = 1, .line = {}};
         return true;
     }
@@ -33,7 +33,7 @@ bool Repeats::on_line(const char* tag, LogLevel level, std::string_view text, Ti
 std::vector<Repeats::Line> Repeats::owed(Time now, bool all) {
     std::vector<Line> lines;
     for (Slot& slot : slots_) {
-        if (slot.count > free_lines && (all || over(slot, now))) settle(slot, lines);
+        if (slot.count > free_lines && (all || over(slot, now))) summarise(slot, lines);
     }
     return lines;
 }

@@ -42,7 +42,7 @@ class Repeats {
         Line line;  ///< once lines are held back
     };
     [[nodiscard]] static bool over(const Slot& slot, Time now) noexcept;
-    static void settle(Slot& slot, std::vector<Line>& owed);
+    static void summarise(Slot& slot, std::vector<Line>& owed);
 
     std::array<Slot, 64> slots_{};
 };

@@ -38,8 +38,9 @@ class Client {
                  OnReplyWithDescriptors on_reply);
     /// The same, `params` as the text of an object. A request that is not urgent leaves with the next one, or some
     /// milliseconds later: to wake the other end costs more than most requests.
-    enum class Haste : std::uint8_t { now, later };
-    void request_text(std::string_view command, std::string_view params, OnReply on_reply, Haste haste = Haste::now);
+    enum class Urgency : std::uint8_t { now, can_wait };
+    void request_text(std::string_view command, std::string_view params, OnReply on_reply,
+                      Urgency urgency = Urgency::now);
     void request_view(std::string_view command, std::string_view params, OnView on_reply);
 
     /// Until flush(), requests are gathered, to leave with one write.

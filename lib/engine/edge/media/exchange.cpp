@@ -138,7 +138,7 @@ Result<std::string> Media::answer(SessionId id, End from, const std::string& bod
     auto shown = take_answer(id, from, *sdp, out);
     if (!shown) return std::unexpected(shown.error());
     bridge_one_sided(id, from, out);
-    bring_about(now, out);
+    follow_scheme(now, out);
     return rewritten(session, from, *sdp, *shown, out);
 }
 
@@ -247,7 +247,7 @@ void Media::close_exchange(SessionId id, Instant now, Output& out) {
         if (stream.pass != 0) scheme_.accept(stream.pass);
     }
     session.before.clear();
-    bring_about(now, out);
+    follow_scheme(now, out);
     out.events.emplace_back(PassEvent{.session = id});
     if (session.established) keep(session, out);
 }
@@ -269,7 +269,7 @@ void Media::take_back(Session& session, Instant now, Output& out) {
     }
     session.streams = std::move(session.before);
     session.before.clear();
-    bring_about(now, out);
+    follow_scheme(now, out);
 }
 
 /// The stream is over, whatever becomes of an open exchange.

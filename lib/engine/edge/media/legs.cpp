@@ -209,14 +209,14 @@ std::vector<std::string> Media::legs() const {
 }
 
 /// Whatever has changed in the scheme since the last time, mediarelay is asked to do.
-void Media::bring_about(Instant now, Output& out) {
+void Media::follow_scheme(Instant now, Output& out) {
     std::vector<std::string> freed;
     for (const loop::LegId id : scheme_.take_changed()) {
         const auto found = legs_.find(id);
         if (found == legs_.end()) continue;
         LiveLeg& leg = found->second;
         if (scheme_.leg(id) != nullptr) {
-            if (leg.opened) face(id, leg, now, out);
+            if (leg.opened) tell_and_join(id, leg, now, out);
             continue;
         }
         if (leg.opened) {
@@ -228,7 +228,7 @@ void Media::bring_about(Instant now, Output& out) {
     if (!freed.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
 }
 
-void Media::face(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
+void Media::tell_and_join(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
     const loop::LegId mate_id = scheme_.mate(id);
     LiveLeg* mate = live(mate_id);
     if (retired(leg) || (mate != nullptr && retired(*mate))) return;
@@ -318,7 +318,7 @@ void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Outp
                 "call " + found->second.call_id + ": its media relay is gone (silent for too long, or lost)");
         lose_stream(found->second, stream);
     }
-    bring_about(now, out);
+    follow_scheme(now, out);
 }
 
 /// Leaves with one of its legs what a restarted edge needs to know of the call, and nothing with the one before.

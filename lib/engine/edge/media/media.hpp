@@ -330,8 +330,8 @@ class Media {
     static void share_port(Stream& carrier, End answerer, const Described& offered, const Described& answered);
     [[nodiscard]] std::string call_id_of(const LiveLeg& leg) const;
     [[nodiscard]] const Stream* stream_of(const LiveLeg& leg) const;
-    void bring_about(Instant now, Output& out);
-    void face(loop::LegId id, LiveLeg& live, Instant now, Output& out);
+    void follow_scheme(Instant now, Output& out);
+    void tell_and_join(loop::LegId id, LiveLeg& live, Instant now, Output& out);
     void tell_party(loop::LegId id, LiveLeg& live, Output& out);
     void part_soon(loop::LegId leg, Instant now);
     [[nodiscard]] bool retired(const LiveLeg& live) const;

@@ -4,7 +4,7 @@
 /// A server between two passes that anchors the media of one direction alone. Each pass keeps its relay then: what the
 /// server is sent comes on through the pass beyond, though the end there may have been told the other end itself.
 namespace natkit::edge {
-/// After an answer from that end: whether its neighbour is such a one.
+/// After an answer from that end: whether its neighbour anchors the media of one direction.
 void Media::bridge_one_sided(SessionId id, End from, Output& out) {
     Session& session = sessions_.at(id);
     for (const Stream& stream : session.streams) {
@@ -66,7 +66,7 @@ void Media::on_bridge_opened(loop::LegId id, Result<Leg> opened, Instant now, Ou
     } else {
         by_local_[opened->local] = id;
         leg->opened = std::move(*opened);
-        face(id, *leg, now, out);
+        tell_and_join(id, *leg, now, out);
         const auto session = sessions_.find(leg->session);
         if (session == sessions_.end()) return;
         out.events.emplace_back(PassEvent{.session = leg->session});

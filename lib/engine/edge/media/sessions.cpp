@@ -117,7 +117,7 @@ void Media::move_end(SessionId id, End end, const sip::Flow& flow, const nat::Ve
 void Media::set_flow(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party, Instant now,
                      Output& out) {
     move_end(id, end, flow, party);
-    bring_about(now, out);
+    follow_scheme(now, out);
     if (sessions_.at(id).established) keep(sessions_.at(id), out);
 }
 
@@ -143,7 +143,7 @@ void Media::park(SessionId id, std::string_view why, Instant now, Output& out) {
     for (const Stream& stream : session.streams) {
         if (stream.pass != 0) scheme_.accept(stream.pass);  // the legs stay the pass's own, though nobody needs them
     }
-    bring_about(now, out);
+    follow_scheme(now, out);
     plan(id, now + late, std::string(why), now);
 }
 
@@ -236,10 +236,10 @@ void Media::win(SessionId id, Instant now, Output& out) {
     if (std::exchange(session.retired, false)) {
         plan(id, session.last_moment, "max_dialog", now);
         for (const loop::LegId leg : legs) {
-            if (LiveLeg* known = live(leg); known != nullptr && known->opened) face(leg, *known, now, out);
+            if (LiveLeg* known = live(leg); known != nullptr && known->opened) tell_and_join(leg, *known, now, out);
         }
     }
-    bring_about(now, out);
+    follow_scheme(now, out);
 }
 
 void Media::retire(SessionId id, Instant now, Output& out) {
@@ -278,7 +278,7 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     sessions_.erase(found);
     ended_.touch(print_of(ended.call_id, ended.token)) = now;
     inherit(legs, id, ended.call_id);
-    bring_about(now, out);
+    follow_scheme(now, out);
     out.events.emplace_back(
         CallEvent{.kind = CallEvent::Kind::ended, .call_id = ended.call_id, .why = std::string(why)});
 }

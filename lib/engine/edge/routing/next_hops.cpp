@@ -34,7 +34,7 @@ sip::Abilities NextHops::abilities() const {
     return able;
 }
 
-/// The flow to one place, if any socket leads there and it is nobody of our own host.
+/// The flow to one place, if any socket leads there and it is not our own host.
 std::optional<sip::Flow> NextHops::flow_to(const sip::Located& place, bool configured) const {
     const IpAddress& address = place.endpoint.address;
     const bool in_lan = settings_.networks.lan.contains(address);

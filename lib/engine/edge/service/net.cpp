@@ -69,7 +69,7 @@ Result<void> Service::Impl::add_socket(const config::Listen& at, io::Fd fd) {
     sockets[*local] = std::make_unique<io::UdpSocket>(loop, std::move(fd), [this, on = *local](const io::Datagram& d) {
         if (const auto found = sockets.find(on); found != sockets.end()) on_datagram(*found->second, d);
     });
-    sockets[*local]->read(settled);
+    sockets[*local]->read(reading);
     return {};
 }
 

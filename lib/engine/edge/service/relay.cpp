@@ -35,7 +35,7 @@ std::string Service::Impl::kept_text(const KeepState& keep) const {
 /// What an answered call wants kept travels with the news of a leg's party, where both are for the same leg.
 void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
     if (std::ranges::all_of(requests, can_wait)) {
-        constexpr auto later = control::Client::Haste::later;
+        constexpr auto later = control::Client::Urgency::can_wait;
         for (const MediaRequest& request : requests) {
             if (const auto* update = std::get_if<UpdateLeg>(&request)) {
                 tell_relay("update", update_request(*update), later);
@@ -71,20 +71,20 @@ void Service::Impl::ask_relay(const std::vector<MediaRequest>& requests) {
     relay.flush();
 }
 
-void Service::Impl::tell_relay(const char* what, record::ObjectText request, control::Client::Haste haste) {
+void Service::Impl::tell_relay(const char* what, record::ObjectText request, control::Client::Urgency urgency) {
     request.flag("brief", true);
     relay.request_text(
         what, request.close(),
         [this, what](const Result<Json>& reply) {
             if (!reply) log.problems(std::string("mediarelay: ") + what + ": " + to_string(reply.error()));
         },
-        haste);
+        urgency);
 }
 
-void Service::Impl::free_legs(const FreeLegs& free, control::Client::Haste haste) {
+void Service::Impl::free_legs(const FreeLegs& free, control::Client::Urgency urgency) {
     record::ObjectText object;
     object.raw("legs", list_text(free.legs));
-    tell_relay("free", std::move(object), haste);
+    tell_relay("free", std::move(object), urgency);
 }
 
 void Service::Impl::ask_relay(const OpenLeg& open) {
@@ -115,14 +115,14 @@ void Service::Impl::ask_relay(const MediaRequest& request) {
         object.text("leg", reopen->leg);
         tell_relay("open", std::move(object));
     } else if (const auto* free = std::get_if<FreeLegs>(&request)) {
-        free_legs(*free, control::Client::Haste::now);
+        free_legs(*free, control::Client::Urgency::now);
     }
 }
 
 /// After a start: the calls whose state mediarelay kept go on; their legs are claimed, all others of ours are freed by
 /// mediarelay 30 s later.
 void Service::Impl::take_up_calls() {
-    if (!settled) patience.start_in(std::chrono::seconds(3));
+    if (!reading) patience.start_in(std::chrono::seconds(3));
     relay.request("claim", {{"owner", owner}}, [this](Result<Json> reply) {
         if (reply) return take_up_page(0);
         log.problems("mediarelay: claim: " + to_string(reply.error()));
@@ -130,8 +130,8 @@ void Service::Impl::take_up_calls() {
     });
 }
 
-void Service::Impl::settle() {
-    if (std::exchange(settled, true)) return;
+void Service::Impl::begin_reading() {
+    if (std::exchange(reading, true)) return;
     patience.stop();
     for (const auto& [local, socket] : sockets) socket->read(true);
 }
@@ -160,7 +160,7 @@ void Service::Impl::take_up_page(std::uint64_t after) {
         if (calls > 0) log.major(std::to_string(calls) + " calls taken up from before the restart");
         Output out;  // nothing to send, but timers to start
         carry_out(out);
-        settle();
+        begin_reading();
     });
 }
 
@@ -187,7 +187,7 @@ void Service::Impl::watch_relay() {
         if (connected) {
             log.low_level("connected to mediarelay");
             const auto legs = edge.media().legs();
-            if (settled && !legs.empty()) look_for_legs(std::unordered_set(legs.begin(), legs.end()), relay_absences);
+            if (reading && !legs.empty()) look_for_legs(std::unordered_set(legs.begin(), legs.end()), relay_absences);
             return;
         }
         ++relay_absences;

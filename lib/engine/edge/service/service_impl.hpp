@@ -49,7 +49,7 @@ struct Service::Impl {
           timer(loop, [this] { on_timer(); }),
           edge(std::move(settings), std::move(secrets)),
           started(loop.now()),
-          patience(loop, [this] { settle(); }),
+          patience(loop, [this] { begin_reading(); }),
           streams(loop, stream_limits(config.limits), first_connection(), stream_handlers()),
           resolver(loop) {}
 
@@ -74,7 +74,7 @@ struct Service::Impl {
     void take_up_calls();
     /// The calls from before the restart are known: reads what waits in the sockets. A request inside one of them that
     /// was read earlier would pass with its SDP as it is.
-    void settle();
+    void begin_reading();
     void take_up_page(std::uint64_t after);
     [[nodiscard]] Result<void> open_sockets(const config::Config& config);
     [[nodiscard]] Result<void> adopt(const Json& request, std::vector<io::Fd> sockets);
@@ -99,11 +99,11 @@ struct Service::Impl {
     void ask_relay(const std::vector<MediaRequest>& requests);
     void ask_relay(const MediaRequest& request);
     void ask_relay(const OpenLeg& open);
-    void free_legs(const FreeLegs& free, control::Client::Haste haste);
+    void free_legs(const FreeLegs& free, control::Client::Urgency urgency);
     [[nodiscard]] static bool can_wait(const MediaRequest& request);
     [[nodiscard]] std::string kept_text(const KeepState& keep) const;
     void tell_relay(const char* what, record::ObjectText request,
-                    control::Client::Haste haste = control::Client::Haste::now);
+                    control::Client::Urgency urgency = control::Client::Urgency::now);
     void tell(const Event& event);
     void keep(const sip::BindingChange& change);
     [[nodiscard]] Json status() const;
@@ -124,7 +124,7 @@ struct Service::Impl {
     const WallTime wall_base = wall_now();
     std::chrono::milliseconds clock_drift{};  ///< of the host's clock from wall()
     bool state_failed = false;
-    bool settled = false;
+    bool reading = false;
     unsigned relay_absences = 0;  ///< how often mediarelay was not there
     io::Timer patience;           ///< with mediarelay at the start
     std::map<Endpoint, std::unique_ptr<io::UdpSocket>> sockets;

@@ -260,19 +260,19 @@ TEST_CASE("control::Client: answers, errors, time-outs") {
     CHECK(client.waiting() == 0);
 }
 
-TEST_CASE("control::Client: a request without haste leaves with the next one, in its order, or by itself") {
+TEST_CASE("control::Client: a request without urgency leaves with the next one, in its order, or by itself") {
     Fixture f;
     Client client(f.loop, f.path, random_prefix());
     std::vector<std::string> seen;
     const auto note = [&](Result<Json> reply) { seen.push_back(reply ? reply->dump() : to_string(reply.error())); };
     client.request("echo", {{"text", "connected"}}, note);
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 1; }));
-    client.request_text("echo", R"({"text":"later"})", note, Client::Haste::later);
+    client.request_text("echo", R"({"text":"later"})", note, Client::Urgency::can_wait);
     client.request("echo", {{"text", "now"}}, note);
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 3; }));
     CHECK(seen[1] == R"({"text":"later","run":2})");
     CHECK(seen[2] == R"({"text":"now","run":3})");
-    client.request_text("echo", R"({"text":"alone"})", note, Client::Haste::later);
+    client.request_text("echo", R"({"text":"alone"})", note, Client::Urgency::can_wait);
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 4; }));
     CHECK(seen[3] == R"({"text":"alone","run":4})");
 }
