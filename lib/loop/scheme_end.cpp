@@ -8,7 +8,7 @@ namespace natkit::loop {
 void Scheme::accept(PassId id) {
     Pass& pass = passes_.at(id);
     note_changed(pass);
-    finish(pass);
+    close_exchanges(pass);
 }
 
 void Scheme::fail(PassId id) {
@@ -17,46 +17,46 @@ void Scheme::fail(PassId id) {
     note_changed(pass);
     restore(pass);
     note_changed(pass);
-    finish(pass);
+    close_exchanges(pass);
 }
 
 void Scheme::restore(Pass& pass) {
     for (const End end : {End::caller, End::callee}) {
-        Side& side = pass.sides[index(end)];
-        const Side& before = pass.before->sides[index(end)];
-        set_came(side, before.came);
-        side.said = before.said;
+        PassEnd& pass_end = pass.ends[index(end)];
+        const PassEnd& before = pass.before->ends[index(end)];
+        set_named(pass_end, before.named);
+        pass_end.setup_said = before.setup_said;
         set_shown(pass, end, before.shown);
-        if (before.own != 0) {
-            parties_.at(before.own).thing = pass.before->parties[index(end)];
+        if (before.speaker != 0) {
+            parties_.at(before.speaker).value = pass.before->parties[index(end)];
         } else {
-            if (side.own != 0) parties_.at(side.own).thing.told = {};  // as in close()
-            drop_party(std::exchange(side.own, 0));
+            if (pass_end.speaker != 0) parties_.at(pass_end.speaker).value.told = {};  // as in close()
+            drop_party(std::exchange(pass_end.speaker, 0));
         }
-        set_offered(side.leg, 0);
+        set_offered(pass_end.leg, 0);
         if (before.leg != 0) {
             set_stands_for(before.leg, pass.before->legs[index(end)].stands_for);
-        } else if (side.leg != 0) {
-            close_exchange(side);
-            changed_.push_back(side.leg);
-            drop_leg(std::exchange(side.leg, 0));
+        } else if (pass_end.leg != 0) {
+            release_leg(pass_end);
+            changed_.push_back(pass_end.leg);
+            drop_leg(std::exchange(pass_end.leg, 0));
         }
     }
 }
 
 /// Closes the exchange, whichever way it went.
-void Scheme::finish(Pass& pass) {
+void Scheme::close_exchanges(Pass& pass) {
     if (!pass.before) return;
     pass.before.reset();
-    for (Side& side : pass.sides) {
-        close_exchange(side);
-        set_offered(side.leg, 0);
-        if (side.own != 0) parties_.at(side.own).thing.pending = false;
+    for (PassEnd& pass_end : pass.ends) {
+        release_leg(pass_end);
+        set_offered(pass_end.leg, 0);
+        if (pass_end.speaker != 0) parties_.at(pass_end.speaker).value.pending = false;
     }
 }
 
-void Scheme::close_exchange(Side& side) {
-    if (std::exchange(side.in_exchange, false)) --legs_.at(side.leg).exchanges;
+void Scheme::release_leg(PassEnd& pass_end) {
+    if (std::exchange(pass_end.in_exchange, false)) --legs_.at(pass_end.leg).exchanges;
 }
 
 }  // namespace natkit::loop

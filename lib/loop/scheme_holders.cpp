@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-/// Who refers to which legs and parties: they are gone with the last one. And what has changed.
+/// Counts which passes refer to which legs and parties, which are gone with the last one; and notes what has changed.
 namespace natkit::loop {
 
 std::vector<LegId> Scheme::take_changed() {
@@ -16,11 +16,11 @@ std::vector<LegId> Scheme::take_changed() {
     return taken;
 }
 
-/// Of a pass that changes: its legs, those its parties were told, and whatever all these are joined with.
+/// Of a pass that changes: its legs, those that its parties were told, and the legs that these are joined with.
 void Scheme::note_changed(const Pass& pass) {
-    for (const Side& side : pass.sides) {
-        const Party* own = party(side.own);
-        for (const LegId one : {side.leg, side.came, side.shown.leg, own == nullptr ? 0 : own->told.leg}) {
+    for (const PassEnd& pass_end : pass.ends) {
+        const Party* own = party(pass_end.speaker);
+        for (const LegId one : {pass_end.leg, pass_end.named, pass_end.shown.leg, own == nullptr ? 0 : own->told.leg}) {
             if (one == 0) continue;
             changed_.push_back(one);
             changed_.push_back(mate(one));
@@ -28,18 +28,18 @@ void Scheme::note_changed(const Pass& pass) {
     }
 }
 
-void Scheme::set_came(Side& side, LegId leg) {
-    if (side.came == leg) return;
+void Scheme::set_named(PassEnd& pass_end, LegId leg) {
+    if (pass_end.named == leg) return;
     hold_leg(leg);
-    drop_leg(std::exchange(side.came, leg));
+    drop_leg(std::exchange(pass_end.named, leg));
 }
 
 void Scheme::set_shown(Pass& pass, End end, const Shown& shown) {
-    pass.sides[index(end)].shown = shown;
+    pass.ends[index(end)].shown = shown;
 }
 
 void Scheme::set_stands_for(LegId id, PartyId party) {
-    Leg& leg = legs_.at(id).thing;
+    Leg& leg = legs_.at(id).value;
     if (leg.stands_for == party) return;
     hold_party(party);
     drop_party(std::exchange(leg.stands_for, party));
@@ -47,9 +47,9 @@ void Scheme::set_stands_for(LegId id, PartyId party) {
 
 void Scheme::set_offered(LegId id, PartyId party) {
     const auto found = legs_.find(id);
-    if (found == legs_.end() || found->second.thing.offered == party) return;
+    if (found == legs_.end() || found->second.value.offered == party) return;
     hold_party(party);
-    drop_party(std::exchange(found->second.thing.offered, party));
+    drop_party(std::exchange(found->second.value.offered, party));
 }
 
 void Scheme::hold_leg(LegId leg) {
@@ -61,7 +61,7 @@ void Scheme::drop_leg(LegId leg) {
     const auto found = legs_.find(leg);
     if (found == legs_.end() || --found->second.holders > 0) return;
     changed_.push_back(leg);
-    const Leg gone = found->second.thing;
+    const Leg gone = found->second.value;
     legs_.erase(found);
     drop_party(gone.stands_for);
     drop_party(gone.offered);

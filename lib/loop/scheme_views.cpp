@@ -5,12 +5,12 @@ namespace natkit::loop {
 
 const Leg* Scheme::leg(LegId id) const {
     const auto found = legs_.find(id);
-    return found == legs_.end() ? nullptr : &found->second.thing;
+    return found == legs_.end() ? nullptr : &found->second.value;
 }
 
 const Party* Scheme::party(PartyId id) const {
     const auto found = parties_.find(id);
-    return found == parties_.end() ? nullptr : &found->second.thing;
+    return found == parties_.end() ? nullptr : &found->second.value;
 }
 
 LegId Scheme::mate(LegId id) const {
@@ -33,12 +33,12 @@ bool Scheme::needed(LegId id) const {
 }
 
 PartyId Scheme::speaks_at(PassId pass, End end) const {
-    const Side& side = passes_.at(pass).sides[index(end)];
-    return side.came == 0 ? side.own : 0;
+    const PassEnd& pass_end = passes_.at(pass).ends[index(end)];
+    return pass_end.named == 0 ? pass_end.speaker : 0;
 }
 
 Shown Scheme::shown(PassId pass, End end) const {
-    return passes_.at(pass).sides[index(end)].shown;
+    return passes_.at(pass).ends[index(end)].shown;
 }
 
 std::optional<End> Scheme::last_offerer(PassId pass) const {
@@ -47,7 +47,7 @@ std::optional<End> Scheme::last_offerer(PassId pass) const {
 }
 
 LegId Scheme::leg_towards(PassId pass, End end) const {
-    return passes_.at(pass).sides[index(end)].leg;
+    return passes_.at(pass).ends[index(end)].leg;
 }
 
 }  // namespace natkit::loop

@@ -19,9 +19,9 @@
 /// A *pass* is one media stream of one dialog going through the edge, from the neighbour on the caller's end to the one
 /// on the callee's. A *leg* is a local port (pair) that a pass shows to one of its two neighbours; it *stands for* the
 /// party behind it. A *party* is who speaks at a media endpoint; what it was shown as its peer is what it was *told*.
-/// Two legs are *joined* when they forward to each other. A leg that comes back in a later pass is taken for the party
-/// it stands for; so the two ends of a call always sit on the two sides of one join, or on none, however often the call
-/// went through.
+/// A neighbour that names its own endpoint instead of a leg of ours speaks *raw*. Two legs are *joined* when they
+/// forward to each other. A leg that comes back in a later pass is taken for the party it stands for; so the two ends
+/// of a call always sit on the two sides of one join, or on none, however often the call went through.
 namespace natkit::loop {
 
 using dialog::End;  ///< of the pass: towards the caller, towards the callee
@@ -95,7 +95,7 @@ class Scheme {
     /// A new pass between two neighbours, known by their signalling alone so far.
     [[nodiscard]] PassId open(const nat::Party& caller_end, const nat::Party& callee_end);
     /// Another To-tag for the caller's last offer (a fork beyond the edge), answered by the first or not: a pass of its
-    /// own that shares the leg towards the callee. Its answer is the latest, and wins that leg.
+    /// own that shares the leg towards the callee. Its answer is the latest: that leg is joined for it.
     [[nodiscard]] PassId fork(PassId pass);
     /// The dialog has ended, or the stream was removed. Its legs are gone when no other pass has seen them.
     void close(PassId pass);
@@ -111,14 +111,14 @@ class Scheme {
     /// The leg that answer() will show to the one that offered, if it shows one of this pass: made now, so that it can
     /// be opened in time. 0 where none is to be expected.
     [[nodiscard]] LegId prepare(PassId pass);
-    /// Of several answers to one offer this pass's is the one that counts: the shared leg is won by it.
+    /// Of several answers to one offer this pass's is the one that counts: the shared leg is joined for it.
     void prefer(PassId pass);
     /// Whether a neighbour turned out to anchor one direction alone, by the answer that this pass has got and by what
     /// the pass beyond had come to before. Late offers too: there the answer comes in the ACK.
     [[nodiscard]] std::optional<OneSided> one_sided(PassId pass) const;
-    /// Where it names itself in the answer, what it is sent comes on to its leg of the pass beyond: this is joined with
-    /// a leg towards who is behind it, though that one was told the other end itself perhaps. That leg, perhaps a new
-    /// one, or 0: nothing to be done.
+    /// For a neighbour that named itself in the answer: what it is sent, it sends on to its leg of the pass beyond.
+    /// Joins that leg with one towards the party behind it, even where that party was told the other end's own
+    /// endpoint. Gives the second leg, made now where there was none; 0: nothing is to be done.
     LegId bridge(const OneSided& found);
     /// The exchange is over and counts.
     void accept(PassId pass);
@@ -142,7 +142,7 @@ class Scheme {
     [[nodiscard]] std::optional<End> last_offerer(PassId pass) const;
     /// The pass's leg towards an end, or 0.
     [[nodiscard]] LegId leg_towards(PassId pass, End end) const;
-    /// Legs that may have become other since the last call, each once, also those that are gone.
+    /// Legs that may have changed since the last call, each once; those that are gone as well.
     [[nodiscard]] std::vector<LegId> take_changed();
 
     [[nodiscard]] std::size_t passes() const noexcept { return passes_.size(); }
@@ -150,57 +150,59 @@ class Scheme {
     [[nodiscard]] std::size_t parties() const noexcept { return parties_.size(); }
 
   private:
-    struct Side {  ///< one end of a pass
+    struct PassEnd {  ///< one end of a pass
         PassId pass = 0;
         nat::Party neighbour;
-        PartyId own = 0;                 ///< who spoke raw at this end
-        LegId leg = 0;                   ///< ours, for this neighbour
-        LegId came = 0;                  ///< the leg of ours that this neighbour named last; 0: it spoke raw, or never
-        Shown shown;                     ///< what this neighbour sees
-        std::optional<sdp::Setup> said;  ///< TCP: what this neighbour said last
-        bool in_exchange = false;        ///< `leg` is shown in an exchange that is not over
+        PartyId speaker = 0;  ///< who spoke raw at this end
+        LegId leg = 0;        ///< ours, for this neighbour
+        LegId named = 0;      ///< the leg of ours that this neighbour named last; 0: it spoke raw, or never
+        Shown shown;          ///< what this neighbour sees
+        std::optional<sdp::Setup> setup_said;  ///< TCP: what this neighbour said last
+        bool in_exchange = false;              ///< `leg` is shown in an exchange that is not over
     };
-    struct Before {  ///< of an open exchange: what fail() brings back
-        std::array<Side, 2> sides;
+    struct Snapshot {  ///< of an open exchange: what fail() brings back
+        std::array<PassEnd, 2> ends;
         std::array<Party, 2> parties;
         std::array<Leg, 2> legs;
     };
     struct Pass {
-        std::array<Side, 2> sides;
-        std::optional<End> offerer;      ///< of the last exchange
-        std::unique_ptr<Before> before;  ///< the exchange is open
+        std::array<PassEnd, 2> ends;
+        std::optional<End> offerer;        ///< of the last exchange
+        std::unique_ptr<Snapshot> before;  ///< the exchange is open
     };
-    /// A thing and how many refer to it: the pass it belongs to, and those that have seen it.
+    /// A leg or a party, and how many passes refer to it: the one that it belongs to, and those that have seen it.
     template <typename T>
     struct Counted {
-        T thing;
+        T value;
         std::uint32_t holders = 0;
     };
     struct CountedLeg : Counted<Leg> {
         std::uint32_t exchanges = 0;  ///< that are open and show it
         PassId pass = 0;              ///< that it belongs to
-        PassId named_by = 0;          ///< the pass where it came back since it was shown last
+        PassId named_by = 0;          ///< the pass where a neighbour has named it since it was shown last
     };
 
-    [[nodiscard]] PartyId speaker(Pass& pass, End end, const Incoming& incoming);
+    [[nodiscard]] PartyId party_meant(Pass& pass, End end, const Incoming& incoming);
     void note_named(LegId leg, PassId pass);
-    void make_leg(Side& side);
-    [[nodiscard]] LegId use_leg(Side& side, PartyId stands_for);
-    [[nodiscard]] LegId offer_leg(Side& side, PartyId origin);
+    void make_leg(PassEnd& pass_end);
+    [[nodiscard]] LegId give_leg(PassEnd& pass_end, PartyId stands_for);
+    [[nodiscard]] LegId give_leg_in_offer(PassEnd& pass_end, PartyId origin);
     [[nodiscard]] static PartyId behind(const Leg& leg) { return leg.offered != 0 ? leg.offered : leg.stands_for; }
     void set_offered(LegId leg, PartyId party);
-    [[nodiscard]] bool still_leads(const Side& side, PartyId party) const;
+    [[nodiscard]] bool still_leads_to(const PassEnd& pass_end, PartyId party) const;
     [[nodiscard]] std::optional<sdp::Setup> offered_role(const Pass& pass, End from, PartyId origin,
                                                          const Shown& shown) const;
     [[nodiscard]] std::optional<sdp::Setup> answered_role(const Pass& pass, End offerer, PartyId destination,
                                                           const Shown& shown) const;
-    [[nodiscard]] const nat::Party& who_is_at(const Side& side) const;
+    [[nodiscard]] const nat::Party& listener_at(const PassEnd& pass_end) const;
     [[nodiscard]] Shown answer_to_origin(Pass& pass, End offerer, PartyId destination);
-    [[nodiscard]] bool is_end(const Side& side) const { return side.own != 0 && side.came == 0; }
-    void finish(Pass& pass);
-    void close_exchange(Side& side);
+    [[nodiscard]] bool speaks_itself(const PassEnd& pass_end) const {
+        return pass_end.speaker != 0 && pass_end.named == 0;
+    }
+    void close_exchanges(Pass& pass);
+    void release_leg(PassEnd& pass_end);
     void restore(Pass& pass);
-    void set_came(Side& side, LegId leg);
+    void set_named(PassEnd& pass_end, LegId leg);
     void set_shown(Pass& pass, End end, const Shown& shown);
     void set_stands_for(LegId leg, PartyId party);
     void hold_leg(LegId leg);
