@@ -210,6 +210,17 @@ std::vector<Engine::Listed> Engine::legs() const {
     return listed;
 }
 
+std::vector<Engine::Listed> Engine::legs_of(const std::string& call_id) const {
+    std::vector<Listed> listed;
+    const auto [first, last] = by_call_.equal_range(call_id);
+    for (auto each = first; each != last; ++each) {
+        const Entry& entry = legs_.at(each->second);
+        listed.push_back({entry.order, &entry.leg});
+    }
+    std::sort(listed.begin(), listed.end(), [](const Listed& a, const Listed& b) { return a.order < b.order; });
+    return listed;
+}
+
 Engine::Status Engine::status() const {
     return {.legs = legs_.size(),
             .sessions = joins_,

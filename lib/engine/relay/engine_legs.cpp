@@ -166,6 +166,9 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     if (request.owner_state && request.owner_state->size() > max_owner_state) {
         return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
     }
+    if (request.owner_state_before && *request.owner_state_before != leg.owner_state) {
+        return fail(Errc::refused, "the leg carries another one by now", "owner_state_before");
+    }
     if (request.mux && *request.mux && leg.stream != relay::Stream::rtp) {
         return fail(Errc::bad_input, "only rtp can be muxed", "mux");
     }

@@ -66,8 +66,8 @@ Result<std::optional<bool>> flag_of(const record::ObjectView& request, const cha
     return flag;
 }
 
-std::string owner_state_of(const record::ObjectView& request) {
-    const auto found = request.find("owner_state");
+std::string owner_state_of(const record::ObjectView& request, const char* key) {
+    const auto found = request.find(key);
     return found ? found->text() : std::string();
 }
 
@@ -161,7 +161,7 @@ Result<OpenRequest> Service::read_open(const record::ObjectView& request, const 
     open.connections = *connections;
     open.call_id = std::move(*call_id);
     open.owner = std::move(*owner);
-    open.owner_state = owner_state_of(request);
+    open.owner_state = owner_state_of(request, "owner_state");
     if (id && !id->empty()) open.request = *id + where;
     return open;
 }

@@ -30,35 +30,36 @@ Json with_statistics(const record::Leg& leg, const Plane::Statistics& all) {
 void Service::list(const View& request, const control::Reply& reply) {
     const auto call_id = text_of(request, "call_id");
     const auto owner = text_of(request, "owner");
+    const auto statistics = flag_of(request, "statistics");
     if (!call_id) return reply.error(call_id.error());
     if (!owner) return reply.error(owner.error());
+    if (!statistics) return reply.error(statistics.error());
     std::uint64_t after = 0;
     if (const auto cursor = request.find("after")) {
         const auto number = cursor->number();
         if (!number) return reply.error({Errc::bad_input, "after", "must be the next of a page"});
         after = *number;
     }
-    engine_->collect({},
-                     [this, reply, after, wanted_call = *call_id, wanted_owner = *owner](const Plane::Statistics& all) {
-                         Json legs = Json::array();
-                         std::size_t bytes = 0;
-                         std::uint64_t last = 0;
-                         bool more = false;
-                         for (const auto& [order, leg] : engine_->legs()) {
-                             if (order <= after || (!wanted_call.empty() && leg->call_id != wanted_call) ||
-                                 (!wanted_owner.empty() && leg->owner != wanted_owner)) {
-                                 continue;
-                             }
-                             more = bytes > page_bytes;
-                             if (more) break;
-                             legs.push_back(with_statistics(*leg, all));
-                             bytes += legs.back().dump(-1, ' ', false, Json::error_handler_t::replace).size();
-                             last = order;
-                         }
-                         Json page = {{"legs", std::move(legs)}};
-                         if (more) page["next"] = last;
-                         reply.ok(page);
-                     });
+    const auto answer = [this, reply, after, call_id = *call_id, owner = *owner](const Plane::Statistics& all) {
+        Json legs = Json::array();
+        std::size_t bytes = 0;
+        std::uint64_t last = 0;
+        bool more = false;
+        for (const auto& [order, leg] : call_id.empty() ? engine_->legs() : engine_->legs_of(call_id)) {
+            if (order <= after || (!owner.empty() && leg->owner != owner)) continue;
+            more = bytes > page_bytes;
+            if (more) break;
+            legs.push_back(with_statistics(*leg, all));
+            bytes += legs.back().dump(-1, ' ', false, Json::error_handler_t::replace).size();
+            last = order;
+        }
+        Json page = {{"legs", std::move(legs)}};
+        if (more) page["next"] = last;
+        reply.ok(page);
+    };
+    // The counters are with the packet threads; who does not want them is answered at once.
+    if (!statistics->value_or(true)) return answer({});
+    engine_->collect({}, answer);
 }
 
 void Service::show(const View& request, const control::Reply& reply) {

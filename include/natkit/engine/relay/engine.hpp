@@ -61,6 +61,7 @@ struct UpdateRequest {
     std::optional<bool> hold;
     std::optional<bool> mux;
     std::optional<std::string> owner_state;
+    std::optional<std::string> owner_state_before;  ///< refused unless this is what the leg carries; empty: nothing
 };
 
 /// Legs and joins as their owners see them: ids, ports, states, the journal. Runs on the control thread; packets are
@@ -117,6 +118,8 @@ class Engine {
         const record::Leg* leg = nullptr;
     };
     [[nodiscard]] std::vector<Listed> legs() const;  ///< oldest first
+    /// Those of one call, oldest first, without a look at the others.
+    [[nodiscard]] std::vector<Listed> legs_of(const std::string& call_id) const;
 
     using OnStatistics = std::function<void(Plane::Statistics statistics)>;
     /// Counters of a leg and what it is joined to, or of all legs (empty id), gathered from the workers without

@@ -75,6 +75,34 @@ TEST_CASE(
     CHECK(run_until(f.loop, [&] { return io::open_udp(port).has_value(); }));
 }
 
+TEST_CASE("mediarelay::Engine: of two owners who go on from the same owner_state one does; legs are found by call") {
+    Fixture f;
+    const std::string leg = f.open("filter");
+    const auto update = [&](const char* before, const char* state) {
+        UpdateRequest request;
+        request.owner_state_before = before;
+        request.owner_state = state;
+        request.hold = true;
+        return f.engine->update(leg, request);
+    };
+    CHECK(update("", R"({"n":1})").has_value());
+    REQUIRE(
+        f.engine->update(leg, {.party = {}, .hold = false, .mux = {}, .owner_state = {}, .owner_state_before = {}}));
+    const auto late = update("", R"({"n":2})");
+    REQUIRE_FALSE(late.has_value());
+    CHECK(late.error().code == Errc::refused);
+    CHECK(late.error().where == "owner_state_before");
+    CHECK(f.engine->find(leg)->owner_state == R"({"n":1})");
+    CHECK_FALSE(f.engine->find(leg)->hold);
+    CHECK(update(R"({"n":1})", R"({"n":2})").has_value());
+    const std::string second = f.open("filter");
+    const auto listed = f.engine->legs_of("c");
+    REQUIRE(listed.size() == 2);
+    CHECK(listed[0].leg->id == leg);
+    CHECK(listed[1].leg->id == second);
+    CHECK(f.engine->legs_of("another").empty());
+}
+
 TEST_CASE("mediarelay::Engine: a join lives while other media of its call go on, and all go when all are silent") {
     Fixture f({.silence = 1s, .hold = 1h});
     const Endpoint phone{.address = own_loopback(), .port = 40999};
