@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`natclassify | sdprewrite --relay` in front of a running mediarelay: offers and answers name its legs, RTP and TCP media pass
-through them, hold, refusals and streams that go do to the legs what they should, and after BYE nothing is left."""
+through them, hold, refusals and streams that go do to the legs what they should, and after BYE nothing is left. All of that with
+one process for all messages, and with a process of its own for each message."""
 import json
 import os
 import pathlib
@@ -21,7 +22,7 @@ CONFIG = """
 [network]
 lan = ["127.0.0.0/8"]
 [media_proxy]
-ports = "21000-21099"
+ports = "21000-21499"
 [media_proxy.addresses]
 lan = ["127.0.0.1"]
 wan = ["127.0.0.1"]
@@ -68,6 +69,39 @@ class Pipe:
         assert self.process.wait(60) == status
 
 
+class Single(Pipe):
+    """The same with a process for each message: nothing is remembered but by mediarelay."""
+
+    def __init__(self, folder, config):
+        self.folder, self.config = folder, config
+        self.control = pathlib.Path(folder) / "mediarelay.sock"
+        self.calls, self.status = 1000, 0
+
+    def start(self):
+        return subprocess.Popen(f"set -o pipefail; {BIN}/natclassify --config {self.config} --format json | {BIN}/sdprewrite --config {self.config} --relay {self.control}",
+                                shell=True, executable="/bin/bash", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, line):
+        return self.ask_at_once([line])[0]
+
+    def ask_at_once(self, lines):
+        """Each to a process; they run at the same time."""
+        processes = [self.start() for _ in lines]
+        for process, line in zip(processes, lines):
+            process.stdin.write(line)
+            process.stdin.close()
+        answers = []
+        for process in processes:
+            answers.append(json.loads(process.stdout.readline()))
+            rest = [json.loads(line) for line in process.stdout]
+            assert {record["type"] for record in rest} <= {"decision"}, rest
+            self.status = max(self.status, process.wait(60))
+        return answers
+
+    def close(self, status=0):
+        assert self.status == status, self.status
+
+
 class Call:
     """The messages of one call between A and B."""
 
@@ -75,11 +109,14 @@ class Call:
         pipe.calls += 1
         self.pipe, self.name, self.cseq = pipe, f"call-{pipe.calls}", 1
 
-    def request(self, method, body="", *, sender=A, tag="b", branch="1", cseq=None):
+    def request(self, *args, **more):
+        return self.pipe.ask(self.request_line(*args, **more))
+
+    def request_line(self, method, body="", *, sender=A, tag="b", branch="1", cseq=None):
         dialog = {"to_tag": tag} if sender == A else {"from_tag": tag, "to_tag": "a"}
         content = message(f"{method} sip:b@x SIP/2.0", vias=[f"{sender};branch=z9hG4bK{branch}"], call_id=self.name, contact=sender, body=body,
                           cseq=f"{cseq or self.cseq} {method}", **dialog)
-        return self.pipe.ask(record(sender, B if sender == A else A, content))
+        return record(sender, B if sender == A else A, content)
 
     def response(self, status, body="", *, method="INVITE", tag="b", branch="1"):
         content = message(f"SIP/2.0 {status}", vias=[f"{A};branch=z9hG4bK{branch}"], call_id=self.name, to_tag=tag, body=body, cseq=f"{self.cseq} {method}")
@@ -118,6 +155,21 @@ def port(phone):
     return phone.getsockname()[1]
 
 
+def talk(a, b, to_a, to_b):
+    """Each sends to where it was told, and what the other hears is that."""
+    talk.said += 1
+    packet = bytes([0x80, 0, 0, talk.said]) + bytes(8)
+    for _ in range(2):
+        a.sendto(packet + b"from a", to_a)
+        b.sendto(packet + b"from b", to_b)
+    for phone, said in ((a, b"from b"), (b, b"from a")):
+        while not phone.recv(2000) == packet + said:  # what was said before may still be there
+            pass
+
+
+talk.said = 0
+
+
 def listener():
     server = socket.create_server((HOST, 0))
     server.settimeout(60)
@@ -131,13 +183,9 @@ def audio(pipe):
     a, b = peer(), peer()
     call = Call(pipe)
     to_b, to_a, offer, _ = call.set_up(sdp(HOST, port(a)), sdp(HOST, port(b)))
-    assert to_b != to_a and 21000 <= to_b[1] <= 21099 and 21000 <= to_a[1] <= 21099, (to_b, to_a)
+    assert to_b != to_a and 21000 <= to_b[1] <= 21499 and 21000 <= to_a[1] <= 21499, (to_b, to_a)
     assert offer["rewrite"], offer
-    packet = bytes([0x80, 0, 0, 1]) + bytes(8)
-    for _ in range(2):
-        a.sendto(packet + b"from a", to_a)
-        b.sendto(packet + b"from b", to_b)
-    assert b.recv(2000).endswith(b"from a") and a.recv(2000).endswith(b"from b")
+    talk(a, b, to_a, to_b)
     assert len(pipe.legs()) == 2, pipe.legs()
     call.end()
 
@@ -190,7 +238,7 @@ def bundle(pipe):
 
 def names(pipe):
     """A name in c= is not looked up: the message passes unchanged, and no leg is opened for it."""
-    mine = Pipe(pipe.folder, pipe.config)
+    mine = type(pipe)(pipe.folder, pipe.config)
     out = Call(mine).request("INVITE", sdp("media.example.com", 4000), tag="")
     assert "rewrite" not in out and "media.example.com" in out["message"], out
     assert not pipe.legs(), pipe.legs()
@@ -216,7 +264,7 @@ def streams_that_go(pipe):
     call = Call(pipe)
     call.set_up(sdp(HOST, 4000, extra=video.format(4010)), sdp(HOST, 4002, extra=video.format(4012)))
     all_legs = {leg["leg"] for leg in pipe.legs()}
-    assert len(all_legs) == 4
+    assert len(all_legs) == 4, pipe.legs()
     call.again(sdp(HOST, 4000, extra=video.format(0)))
     assert len(pipe.legs()) == 4, "the offer may be refused"
     call.response("200 OK", sdp(HOST, 4002, extra=video.format(0)))
@@ -300,6 +348,131 @@ def msrp(pipe):
     call.end()
 
 
+def late_offer(pipe):
+    """The offer comes in the 200 and the answer in the ACK; or in a reliable 183 and its PRACK."""
+    call = Call(pipe)
+    assert "rewrite" not in call.request("INVITE", tag="")
+    a, b = peer(), peer()
+    to_a = media_of(call.response("200 OK", sdp(HOST, port(b)))["message"])
+    assert not any(leg.get("joined") for leg in pipe.legs()), "nobody has answered"
+    to_b = media_of(call.request("ACK", sdp(HOST, port(a)))["message"])
+    talk(a, b, to_a, to_b)
+    call.end()
+    call = Call(pipe)
+    call.request("INVITE", tag="")
+    to_a = media_of(call.response("183 Session Progress", sdp(HOST, port(b)))["message"])
+    to_b = media_of(call.request("PRACK", sdp(HOST, port(a)), cseq=2)["message"])
+    call.response("200 OK")
+    talk(a, b, to_a, to_b)
+    call.end()
+
+
+def forks(pipe):
+    """Two branches answer: the first has the legs. BYE to the other one frees nothing, nor does its refusal of anything."""
+    call = Call(pipe)
+    a, b, late = peer(), peer(), peer()
+    for branch in ("1", "2"):
+        offer = call.request("INVITE", sdp(HOST, port(a)), tag="", branch=branch)
+    call.response("183 Session Progress", sdp(HOST, port(late)), tag="late", branch="2")
+    to_a = media_of(call.response("200 OK", sdp(HOST, port(b)), branch="1")["message"])
+    late_to_a = media_of(call.response("200 OK", sdp(HOST, port(late)), tag="late", branch="2")["message"])
+    assert to_a == late_to_a
+    before = pipe.legs()
+    talk(a, b, to_a, media_of(offer["message"]))
+    call.cseq += 1
+    call.request("BYE", tag="late")
+    assert same(pipe.legs(), before), pipe.legs()
+    talk(a, b, to_a, media_of(offer["message"]))
+    call.end()
+
+
+def cancelled(pipe):
+    """CANCEL frees nothing; the 487 does. A stream that only a refused offer brought goes with it."""
+    call = Call(pipe)
+    call.request("INVITE", sdp(HOST, 4000), tag="")
+    call.request("CANCEL", tag="")
+    assert len(pipe.legs()) == 2
+    call.response("487 Request Terminated")
+    assert not pipe.legs(), pipe.legs()
+    call = Call(pipe)
+    call.set_up(sdp(HOST, 4000), sdp(HOST, 4002))
+    before = pipe.legs()
+    call.again(sdp(HOST, 4000, extra="m=video 4010 RTP/AVP 31\r\n"))
+    assert len(pipe.legs()) == 4
+    told = call.response("488 Not Acceptable Here", sdp(HOST, 4020))
+    assert "rewrite" not in told and same(pipe.legs(), before), pipe.legs()
+    call.end()
+
+
+def capabilities(pipe):
+    """What OPTIONS and its answer describe is no offer: nothing is opened for it."""
+    call = Call(pipe)
+    assert "rewrite" not in call.response("200 OK", sdp(HOST, 4000), method="OPTIONS")
+    assert not pipe.legs(), pipe.legs()
+
+
+def at_once(pipe):
+    """The branches of a fork go to processes that run at the same time: one pair of legs, and no branch is forgotten."""
+    for _ in range(5):
+        call = Call(pipe)
+        branches = [str(n) for n in range(4)]
+        lines = [call.request_line("INVITE", sdp(HOST, 4000), tag="", branch=branch) for branch in branches]
+        shown = {media_of(answer["message"]) for answer in pipe.ask_at_once(lines)}
+        assert len(shown) == 1 and len(pipe.legs()) == 2, (shown, pipe.legs())
+        for branch in branches:
+            assert len(pipe.legs()) == 2, "a branch still rings"
+            call.response("486 Busy Here", tag=branch, branch=branch)
+        assert not pipe.legs(), pipe.legs()
+
+
+def relay_restarted(pipe):
+    """mediarelay is killed between offer and answer: the next one has the legs and all that is to be known of the call."""
+    a, b = peer(), peer()
+    call = Call(pipe)
+    to_b = media_of(call.request("INVITE", sdp(HOST, port(a)), tag="")["message"])
+    pipe.relay.kill()
+    pipe.relay.wait(60)
+    pipe.relay.start()
+    talk(a, b, media_of(call.response("200 OK", sdp(HOST, port(b)))["message"]), to_b)
+    call.end()
+
+
+def manual(pipe):
+    """The example of sdprewrite(1) prints what it says, also for messages without a record around them."""
+    page = (SOURCE / "man/sdprewrite.1").read_text()
+    example = re.search(r'^\.\\" run by [^\n]*\n\.Bd -literal -offset indent\n(.*?)^\.Ed$', page, re.M | re.S)[1].replace("\\e", "\\")
+    folder = pathlib.Path(pipe.folder)
+    for name, start, more in (("invite", "INVITE sip:b@x SIP/2.0", {"body": sdp(HOST, 4000)}), ("ok", "SIP/2.0 200 OK", {"to_tag": "b", "body": sdp(HOST, 4002)}),
+                              ("bye", "BYE sip:b@x SIP/2.0", {"to_tag": "b", "cseq": "2 BYE"})):
+        (folder / f"{name}.sip").write_bytes(message(start, vias=[f"{A};branch=z9hG4bK1"], call_id="manual", **more))
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "RUNTIME": pipe.folder, "NATKIT_CONFIG": str(pipe.config)}
+    done = subprocess.run(["bash", "-e", "-c", example], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["side 0, tag a: joined", "side 1, tag b: joined", "0"], (done.stdout, done.stderr)
+    shown = [media_of((folder / f"{name}-out.sip").read_text()) for name in ("invite", "ok")]
+    assert all(21000 <= port <= 21499 for _, port in shown) and shown[0] != shown[1], shown
+
+
+class Mediarelay:
+    def __init__(self, folder, config):
+        self.folder, self.config = folder, config
+        self.start()
+
+    def start(self):
+        control = pathlib.Path(self.folder) / "mediarelay.sock"
+        self.process = subprocess.Popen([BIN / "mediarelay", "serve", "--config", self.config, "--runtime", self.folder], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while subprocess.run([BIN / "mediarelay", "status", "--runtime", self.folder], capture_output=True).returncode != 0:
+            if time.monotonic() > deadline:
+                sys.exit(f"mediarelay did not start: {control}")
+            time.sleep(0.05)
+
+    def kill(self):
+        self.process.kill()
+
+    def wait(self, seconds):
+        self.process.wait(seconds)
+
+
 def main():
     for program in ("mediarelay", "natclassify", "sdprewrite"):
         if not (BIN / program).exists():
@@ -308,21 +481,18 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder) / "natkit.toml"
         config.write_text(CONFIG)
-        relay = subprocess.Popen([BIN / "mediarelay", "serve", "--config", config, "--runtime", folder], stdout=subprocess.DEVNULL)
+        relay = Mediarelay(folder, config)
         try:
-            control = pathlib.Path(folder) / "mediarelay.sock"
-            deadline = time.monotonic() + 60
-            while not control.exists():
-                if time.monotonic() > deadline:
-                    sys.exit("mediarelay did not start")
-                time.sleep(0.05)
-            pipe = Pipe(folder, config)
-            for case in (audio, hold_and_refusal, bundle, names, refused, streams_that_go, relay_forgot, t120, bfcp, msrp):
-                case(pipe)
-                print(f"{case.__name__}: {case.__doc__}")
-            pipe.close()
+            for kind in (Pipe, Single):
+                pipe = kind(folder, config)
+                pipe.relay = relay
+                cases = (audio, hold_and_refusal, bundle, names, refused, streams_that_go, relay_forgot, t120, bfcp, msrp, late_offer, forks, cancelled, capabilities)
+                for case in cases + ((at_once, relay_restarted, manual) if kind is Single else ()):
+                    case(pipe)
+                    print(f"{kind.__name__}, {case.__name__}: {case.__doc__}", flush=True)
+                pipe.close()
         finally:
-            relay.terminate()
+            relay.process.terminate()
             relay.wait(60)
 
 

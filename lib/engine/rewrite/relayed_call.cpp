@@ -1,0 +1,214 @@
+#include "relayed_call.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace natkit::rewrite {
+namespace {
+
+constexpr unsigned most_pages = 16;
+
+/// An answer that says only that the leg is gone, or was changed by somebody else.
+bool tells_of_change(const Error& error) {
+    return error.code == Errc::not_found || (error.code == Errc::refused && error.where == "owner_state_before");
+}
+
+}  // namespace
+
+Result<void> RelayedCall::load() {
+    outdated_ = false;
+    discarded_.clear();
+    opened_.clear();
+    return list();
+}
+
+Result<void> RelayedCall::list() {
+    call_ = {};
+    Json params = {{"call_id", call_id_}, {"owner", owner_name}, {"statistics", false}};
+    for (unsigned page = 0; page < most_pages; ++page) {
+        const auto reply = link_.ask("list", params);
+        if (!reply) return std::unexpected(reply.error());
+        call_.add(*reply);
+        const auto next = reply->find("next");
+        if (next == reply->end()) break;
+        params["after"] = *next;
+    }
+    std::erase_if(call_.legs,
+                  [&](const Leg& leg) { return std::ranges::find(discarded_, leg.id) != discarded_.end(); });
+    choose_carrier();
+    return {};
+}
+
+/// The oldest leg: every process that looks for one finds the same.
+void RelayedCall::choose_carrier() {
+    const bool there = std::ranges::any_of(call_.legs, [&](const Leg& leg) { return leg.id == call_.carrier; });
+    if (!there) call_.carrier = call_.legs.empty() ? std::string() : call_.legs.front().id;
+}
+
+Result<void> RelayedCall::open(std::size_t stream, std::size_t side, relay::Stream kind, const std::string& exchange,
+                               Json params) {
+    Leg leg{.id = {},
+            .kind = kind,
+            .local = {},
+            .rtcp = {},
+            .party = {},
+            .joined = {},
+            .stream = stream,
+            .side = side,
+            .tag = side == 0 ? call_.state.first_tag : std::string(),
+            .opened_by = exchange,
+            .changed_by = {},
+            .agreed = {},
+            .kept = {}};
+    const bool carries = call_.legs.empty();
+    const Json kept = owner_state(leg, carries ? &call_ : nullptr);
+    params["stream"] = relay::to_string(kind);
+    params["call_id"] = call_id_;
+    params["owner"] = owner_name;
+    params["owner_state"] = kept;
+    const auto reply = link_.ask("open", params);
+    if (!reply) return std::unexpected(reply.error());
+    const auto local = endpoint_at(*reply, "local");
+    leg.id = text_at(*reply, "leg");
+    if (leg.id.empty()) return fail(Errc::bad_input, "the relay's answer has no leg");
+    if (!local) return fail(Errc::bad_input, "the relay's answer has no local");
+    leg.local = *local;
+    if (!params.value("mux", false)) leg.rtcp = endpoint_at(*reply, "rtcp");
+    leg.kept = kept.dump();
+    if (carries) call_.carrier = leg.id;
+    opened_.push_back(leg.id);
+    call_.legs.push_back(std::move(leg));
+    return {};
+}
+
+Result<void> RelayedCall::confirm_opened() {
+    if (opened_.empty()) return {};
+    const CallState state = call_.state;
+    if (auto listed = list(); !listed) return listed;
+    std::vector<std::string> lost;
+    for (const std::string& id : opened_) {
+        if (std::ranges::none_of(call_.legs, [&](const Leg& leg) { return leg.id == id; })) lost.push_back(id);
+    }
+    opened_.clear();
+    if (lost.empty() && call_.state == state) return {};
+    outdated_ = true;
+    if (auto freed = free(lost); !freed) return freed;
+    return fail(Errc::not_found, "the call was changed by another process");
+}
+
+void RelayedCall::undo_opened() {
+    (void)free(std::exchange(opened_, {}));
+}
+
+Result<void> RelayedCall::free(const std::vector<std::string>& legs) {
+    if (legs.empty()) return {};
+    const auto freed = link_.ask("free", {{"legs", legs}});
+    return freed ? Result<void>() : std::unexpected(freed.error());
+}
+
+void RelayedCall::note_change(Leg& leg, const std::string& exchange) {
+    if (leg.opened_by == exchange) return;  // goes with it
+    if (leg.changed_by.empty()) leg.agreed = {{"party", leg.party}, {"hold", leg.hold}};
+    leg.changed_by = exchange;
+}
+
+Result<void> RelayedCall::write(Leg& leg, Json changes) {
+    const bool carries = leg.id == call_.carrier;
+    Json kept = owner_state(leg, carries ? &call_ : nullptr);
+    if (kept.dump() != leg.kept) {
+        if (carries) {
+            ++call_.revision;
+            kept = owner_state(leg, &call_);
+        }
+        changes["owner_state"] = kept;
+        changes["owner_state_before"] = Json::parse(leg.kept);
+    }
+    if (changes.empty()) return {};
+    changes["leg"] = leg.id;
+    const auto updated = link_.ask("update", changes);
+    if (!updated) {
+        outdated_ = outdated_ || tells_of_change(updated.error());
+        return std::unexpected(updated.error());
+    }
+    leg.kept = kept.dump();
+    if (changes.contains("party")) leg.party = changes["party"];
+    if (changes.contains("hold")) leg.hold = changes["hold"].get<bool>();
+    return {};
+}
+
+Result<void> RelayedCall::join(Leg& a, Leg& b) {
+    if (a.joined == b.id) return {};
+    const auto joined = link_.ask("join", {{"a", a.id}, {"b", b.id}});
+    if (!joined) {
+        outdated_ = outdated_ || tells_of_change(joined.error());
+        return std::unexpected(joined.error());
+    }
+    a.joined = b.id;
+    b.joined = a.id;
+    return {};
+}
+
+template <class Predicate>
+void RelayedCall::discard(Predicate predicate) {
+    for (const Leg& leg : call_.legs) {
+        if (predicate(leg)) discarded_.push_back(leg.id);
+    }
+    std::erase_if(call_.legs, predicate);
+    choose_carrier();
+}
+
+void RelayedCall::discard_stream(std::size_t stream) {
+    discard([&](const Leg& leg) { return leg.stream == stream; });
+}
+
+void RelayedCall::discard_all() {
+    discard([](const Leg&) { return true; });
+    discarded_.insert(discarded_.end(), call_.surplus.begin(), call_.surplus.end());
+}
+
+void RelayedCall::discard_offered(std::size_t stream, relay::Stream unless) {
+    discard([&](const Leg& leg) { return leg.stream == stream && !leg.opened_by.empty() && leg.kind != unless; });
+}
+
+void RelayedCall::accept(const std::string& exchange) {
+    std::set<std::size_t> replaced;
+    for (const Leg& leg : call_.legs) {
+        if (leg.opened_by == exchange) replaced.insert(leg.stream);
+    }
+    discard([&](const Leg& leg) { return leg.opened_by.empty() && replaced.contains(leg.stream); });
+    for (Leg& leg : call_.legs) {
+        if (leg.opened_by == exchange) leg.opened_by.clear();
+        if (leg.changed_by == exchange) leg.changed_by.clear();
+    }
+}
+
+void RelayedCall::establish(const std::string& exchange) {
+    for (Leg& leg : call_.legs) {
+        if (leg.opened_by != exchange) leg.opened_by.clear();
+        if (leg.changed_by != exchange) leg.changed_by.clear();
+    }
+}
+
+Result<void> RelayedCall::roll_back(const std::string& exchange) {
+    discard([&](const Leg& leg) { return leg.opened_by == exchange; });
+    for (Leg& leg : call_.legs) {
+        if (leg.changed_by != exchange) continue;
+        Json before = Json::object();
+        if (leg.agreed.contains("party") && leg.agreed["party"].is_object()) before["party"] = leg.agreed["party"];
+        if (leg.agreed.contains("hold") && leg.agreed["hold"].is_boolean()) before["hold"] = leg.agreed["hold"];
+        leg.changed_by.clear();
+        if (auto written = write(leg, std::move(before)); !written) return written;
+    }
+    return {};
+}
+
+Result<void> RelayedCall::save() {
+    choose_carrier();
+    for (Leg& leg : call_.legs) {
+        if (auto written = write(leg, Json::object()); !written) return written;
+    }
+    return free(std::exchange(discarded_, {}));
+}
+
+}  // namespace natkit::rewrite
