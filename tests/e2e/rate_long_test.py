@@ -8,9 +8,9 @@ import pathlib
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-for built in (TOP / "build/release/bin", TOP / "build/clang/bin"):
-    if "NATKIT_PROGRAMS" not in os.environ and all((built / one).exists() for one in ("natkit", "sipedge", "mediarelay", "natpinger")):
-        os.environ["NATKIT_PROGRAMS"] = str(built)
+built = TOP / "build/release/bin"
+if "NATKIT_PROGRAMS" not in os.environ and all((built / one).exists() for one in ("natkit", "sipedge", "mediarelay", "natpinger")):
+    os.environ["NATKIT_PROGRAMS"] = str(built)
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import rate_test
 from rate_test import lab

@@ -6,7 +6,7 @@ set -euo pipefail
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
 limit=40
-database=$(for d in build/clang build/dev; do stat -c '%Y %n' "$d/compile_commands.json" 2>/dev/null; done | sort -rn | sed '1q')
+database=$(for d in build/fuzz build/dev; do stat -c '%Y %n' "$d/compile_commands.json" 2>/dev/null; done | sort -rn | sed '1q')
 database=$(dirname "${database#* }")
 
 # A checkout may belong to somebody else than who runs this (continuous integration).
