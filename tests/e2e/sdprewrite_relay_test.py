@@ -118,9 +118,14 @@ class Call:
                           cseq=f"{cseq or self.cseq} {method}", **dialog)
         return record(sender, B if sender == A else A, content)
 
-    def response(self, status, body="", *, method="INVITE", tag="b", branch="1"):
-        content = message(f"SIP/2.0 {status}", vias=[f"{A};branch=z9hG4bK{branch}"], call_id=self.name, to_tag=tag, body=body, cseq=f"{self.cseq} {method}")
-        return self.pipe.ask(record(B, A, content))
+    def response(self, *args, **more):
+        return self.pipe.ask(self.response_line(*args, **more))
+
+    def response_line(self, status, body="", *, sender=B, method="INVITE", tag="b", branch="1", cseq=None):
+        to = A if sender == B else B
+        dialog = {"to_tag": tag} if sender == B else {"from_tag": tag, "to_tag": "a"}
+        content = message(f"SIP/2.0 {status}", vias=[f"{to};branch=z9hG4bK{branch}"], call_id=self.name, body=body, cseq=f"{cseq or self.cseq} {method}", **dialog)
+        return record(sender, to, content)
 
     def set_up(self, offer, answer, kind="audio"):
         """Where B and A are told to send, and both messages."""
@@ -404,6 +409,26 @@ def cancelled(pipe):
     call.end()
 
 
+def glare(pipe):
+    """Both offer at once (RFC 3261 section 14.1): each refusal leads back to what its own offer changed, and no more."""
+    call = Call(pipe)
+    call.set_up(sdp(HOST, 4000), sdp(HOST, 4002))
+    before = pipe.legs()
+    for accepted in (False, True):
+        call.again(sdp(HOST, 5000))
+        call.request("INVITE", sdp(HOST, 6000), sender=B, cseq=call.cseq + 100)
+        assert {leg["party"]["endpoint"] for leg in pipe.legs()} == {f"{HOST}:5000", f"{HOST}:6000"}
+        call.response("491 Request Pending")
+        assert {leg["party"]["endpoint"] for leg in pipe.legs()} == {f"{HOST}:4000", f"{HOST}:6000"}, pipe.legs()
+        call.response("200 OK" if accepted else "491 Request Pending", sdp(HOST, 4000) if accepted else "", sender=A, cseq=call.cseq + 100)
+        assert same(pipe.legs(), before) != accepted, pipe.legs()
+    assert {leg["party"]["endpoint"] for leg in pipe.legs()} == {f"{HOST}:4000", f"{HOST}:6000"}, pipe.legs()
+    call.again(sdp(HOST, 5000))
+    call.response("488 Not Acceptable Here")
+    assert {leg["party"]["endpoint"] for leg in pipe.legs()} == {f"{HOST}:4000", f"{HOST}:6000"}, pipe.legs()
+    call.end()
+
+
 def capabilities(pipe):
     """What OPTIONS and its answer describe is no offer: nothing is opened for it."""
     call = Call(pipe)
@@ -413,13 +438,15 @@ def capabilities(pipe):
 
 def at_once(pipe):
     """The branches of a fork go to processes that run at the same time: one pair of legs, and no branch is forgotten."""
-    for _ in range(5):
+    for turn in range(6):
         call = Call(pipe)
         branches = [str(n) for n in range(4)]
         lines = [call.request_line("INVITE", sdp(HOST, 4000), tag="", branch=branch) for branch in branches]
         shown = {media_of(answer["message"]) for answer in pipe.ask_at_once(lines)}
         assert len(shown) == 1 and len(pipe.legs()) == 2, (shown, pipe.legs())
-        for branch in branches:
+        if turn % 2:
+            pipe.ask_at_once([call.response_line("486 Busy Here", tag=branch, branch=branch) for branch in branches])
+        for branch in branches if turn % 2 == 0 else []:
             assert len(pipe.legs()) == 2, "a branch still rings"
             call.response("486 Busy Here", tag=branch, branch=branch)
         assert not pipe.legs(), pipe.legs()
@@ -486,7 +513,7 @@ def main():
             for kind in (Pipe, Single):
                 pipe = kind(folder, config)
                 pipe.relay = relay
-                cases = (audio, hold_and_refusal, bundle, names, refused, streams_that_go, relay_forgot, t120, bfcp, msrp, late_offer, forks, cancelled, capabilities)
+                cases = (audio, hold_and_refusal, bundle, names, refused, streams_that_go, relay_forgot, t120, bfcp, msrp, late_offer, forks, cancelled, glare, capabilities)
                 for case in cases + ((at_once, relay_restarted, manual) if kind is Single else ()):
                     case(pipe)
                     print(f"{kind.__name__}, {case.__name__}: {case.__doc__}", flush=True)
