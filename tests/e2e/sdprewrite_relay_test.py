@@ -250,6 +250,16 @@ def names(pipe):
     mine.close(1)
 
 
+def not_relayed(pipe):
+    """What the relay may not send to is refused by it: the message passes unchanged, and BYE frees what was opened for it."""
+    mine = type(pipe)(pipe.folder, pipe.config)
+    call = Call(mine)
+    out = call.request("INVITE", sdp("169.254.1.1", 4000), tag="")
+    assert "rewrite" not in out and "169.254.1.1" in out["message"], out
+    call.end()
+    mine.close(1)
+
+
 def refused(pipe):
     """The last branch that is refused frees the legs; a challenge does not."""
     call = Call(pipe)
@@ -513,7 +523,7 @@ def main():
             for kind in (Pipe, Single):
                 pipe = kind(folder, config)
                 pipe.relay = relay
-                cases = (audio, hold_and_refusal, bundle, names, refused, streams_that_go, relay_forgot, t120, bfcp, msrp, late_offer, forks, cancelled, glare, capabilities)
+                cases = (audio, hold_and_refusal, bundle, names, not_relayed, refused, streams_that_go, relay_forgot, t120, bfcp, msrp, late_offer, forks, cancelled, glare, capabilities)
                 for case in cases + ((at_once, relay_restarted, manual) if kind is Single else ()):
                     case(pipe)
                     print(f"{kind.__name__}, {case.__name__}: {case.__doc__}", flush=True)

@@ -28,13 +28,14 @@ struct Leg {
     bool hold = false;
     std::string joined;  ///< with that leg; empty: not joined
 
-    std::size_t stream = 0;  ///< index of the m= line
-    std::size_t side = 0;    ///< of the party that sees it: 0 is who described its media first
-    std::string tag;         ///< of that party; empty: not known yet
-    std::string opened_by;   ///< the exchange that brought it, as long as it is open; empty: agreed
-    std::string changed_by;  ///< the open exchange that changed party or hold of an agreed leg
-    Json agreed;             ///< party and hold as they were before that; else null
-    std::string kept;        ///< the text of owner_state as mediarelay has it
+    std::size_t stream = 0;         ///< index of the m= line
+    std::size_t side = 0;           ///< of the party that sees it: 0 is who described its media first
+    std::string tag;                ///< of that party; empty: not known yet
+    std::string opened_by;          ///< the exchange that brought it, as long as it is open; empty: agreed
+    std::string changed_by;         ///< the open exchange that changed party or hold of an agreed leg
+    Json agreed;                    ///< party and hold as they were before that; else null
+    std::string kept;               ///< the text of owner_state as mediarelay has it
+    Json pending = Json::object();  ///< of party, hold and the like what it has yet to be told: keys of update
 };
 
 /// All legs of a call, and its state, which the oldest leg carries.

@@ -32,7 +32,8 @@ struct Relay::Impl {
     [[nodiscard]] Result<void> check(const sdp::Document& document, const sdp::Media& media) const;
     [[nodiscard]] Result<void> open_legs(const sdp::Document& document);
     [[nodiscard]] Result<void> open_leg(const sdp::Document& document, std::size_t stream, std::size_t side);
-    [[nodiscard]] Result<void> describe(const sdp::Document& document, std::size_t stream);
+    void describe(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media);
+    void tell(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media);
     [[nodiscard]] Json party_of(const sdp::Document& document, const sdp::Media& media) const;
     [[nodiscard]] sdp::MediaTarget target(const Leg& shown, const sdp::Media& media) const;
 };
@@ -50,8 +51,7 @@ Result<void> Relay::Impl::read_message() {
         case Outcome::none: break;
         case Outcome::accepted: call->accept(reading.exchange); break;
         case Outcome::ended: call->discard_all(); break;
-        case Outcome::rolled_back:
-            if (auto done = call->roll_back(reading.exchange); !done) return done;
+        case Outcome::rolled_back: call->roll_back(reading.exchange); break;
     }
     return call->save();
 }
@@ -75,11 +75,11 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> Relay::targets(const sdp::D
     if (document.media().size() > most_streams)
         return fail(Errc::refused, "more than 64 streams",
                     "sdp:" + std::to_string(document.media()[most_streams].line + 1));
+    Result<void> read;  // by take()
     for (unsigned attempt = 1;; ++attempt) {
-        auto all = impl_->targets(document);
+        auto all = read ? impl_->targets(document) : Result<Impl::Targets>(std::unexpected(read.error()));
         if (all || !impl_->call->outdated() || attempt == most_attempts) return all;
-        if (auto again = impl_->read_message(); !again && !impl_->call->outdated())
-            return std::unexpected(again.error());
+        read = impl_->read_message();
     }
 }
 
@@ -108,12 +108,15 @@ Result<Relay::Impl::Targets> Relay::Impl::targets(const sdp::Document& document)
     for (std::size_t i = 0; i < all.size(); ++i) {
         const sdp::Media& media = document.media()[i];
         if (media.rejected() || media.bundled_with) continue;
-        if (!reading.other_dialog && !reading.repeated) {
-            if (auto described = describe(document, i); !described)
-                return fail(described.error().code, described.error().message, "sdp:" + std::to_string(media.line + 1));
+        const relay::Stream kind = dialog::kind_of(media);
+        Leg* own = call->call().find(i, reading.side, kind);
+        Leg* other = call->call().find(i, 1 - reading.side, kind);
+        if (own != nullptr && other != nullptr) {
+            if (!reading.other_dialog) describe(*own, *other, document, media);
+            all[i] = target(*other, media);
+        } else if (!reading.other_dialog) {
+            return call->changed_elsewhere();
         }
-        if (const Leg* shown = call->call().find(i, 1 - reading.side, dialog::kind_of(media)))
-            all[i] = target(*shown, media);
     }
     for (std::size_t i = 0; i < all.size(); ++i) {
         if (document.media()[i].bundled_with) all[i] = all[*document.media()[i].bundled_with];
@@ -121,7 +124,12 @@ Result<Relay::Impl::Targets> Relay::Impl::targets(const sdp::Document& document)
     if (reading.other_dialog) return all;
     if (reading.concludes) call->accept(reading.exchange);
     call->call().state.described[reading.side] = reading.transaction;
-    if (auto saved = call->save(); !saved) return std::unexpected(saved.error());
+    if (auto saved = call->save(); !saved) {
+        const auto stream = call->failed_stream();
+        const bool here = stream && *stream < all.size();
+        return fail(saved.error().code, saved.error().message,
+                    here ? "sdp:" + std::to_string(document.media()[*stream].line + 1) : std::string());
+    }
     return all;
 }
 
@@ -181,13 +189,14 @@ Json Relay::Impl::party_of(const sdp::Document& document, const sdp::Media& medi
     return party;
 }
 
-/// Tells the relay what the sender says of itself, and of the other one where that follows; joins them once both are
-/// known.
-Result<void> Relay::Impl::describe(const sdp::Document& document, std::size_t stream) {
-    const sdp::Media& media = document.media()[stream];
-    const relay::Stream kind = dialog::kind_of(media);
-    Leg& own = *call->call().find(stream, reading.side, kind);
-    Leg& other = *call->call().find(stream, 1 - reading.side, kind);
+/// Tells the legs of a stream what the sender says of itself, and of the other one where that follows; joins them once
+/// both are known.
+void Relay::Impl::describe(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media) {
+    if (!reading.repeated) tell(own, other, document, media);
+    if (!own.party.is_null() && !other.party.is_null()) call->join(own, other);
+}
+
+void Relay::Impl::tell(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media) {
     Json party = party_of(document, media);
     Json opposite = other.party;
     if (const auto said = dialog::role_in(media, reading.offers); said && party.contains("endpoint")) {
@@ -199,17 +208,14 @@ Result<void> Relay::Impl::describe(const sdp::Document& document, std::size_t st
     }
     Json changes = {{"hold", document.on_hold(media)}};
     if (party.contains("endpoint")) changes["party"] = party;
-    if (reading.offers && media.setup && relay::is_tcp(kind) && own.joined == other.id)  // RFC 4145 section 5
+    if (reading.offers && media.setup && relay::is_tcp(own.kind) && own.joined == other.id)  // RFC 4145 section 5
         changes["connection"] = media.connection_existing ? "existing" : "new";
     if (!reading.sender_tag.empty()) own.tag = reading.sender_tag;
     if (!reading.concludes) RelayedCall::note_change(own, reading.exchange);
-    if (auto written = call->write(own, std::move(changes)); !written) return written;
-    if (opposite != other.party) {
-        if (!reading.concludes) RelayedCall::note_change(other, reading.exchange);
-        if (auto written = call->write(other, {{"party", opposite}}); !written) return written;
-    }
-    if (own.party.is_null() || other.party.is_null()) return {};
-    return call->join(own, other);
+    RelayedCall::change(own, changes);
+    if (opposite == other.party) return;
+    if (!reading.concludes) RelayedCall::note_change(other, reading.exchange);
+    RelayedCall::change(other, {{"party", opposite}});
 }
 
 /// How the other party is shown the sender's stream.

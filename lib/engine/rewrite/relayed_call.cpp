@@ -20,6 +20,8 @@ Result<void> RelayedCall::load() {
     outdated_ = false;
     discarded_.clear();
     opened_.clear();
+    joins_.clear();
+    failed_stream_.reset();
     return list();
 }
 
@@ -92,9 +94,13 @@ Result<void> RelayedCall::confirm_opened() {
     }
     opened_.clear();
     if (lost.empty() && call_.state == state) return {};
-    outdated_ = true;
     if (auto freed = free(lost); !freed) return freed;
-    return fail(Errc::not_found, "the call was changed by another process");
+    return changed_elsewhere();
+}
+
+std::unexpected<Error> RelayedCall::changed_elsewhere() {
+    outdated_ = true;
+    return fail(Errc::not_found, "another process has changed the call");
 }
 
 void RelayedCall::undo_opened() {
@@ -113,40 +119,14 @@ void RelayedCall::note_change(Leg& leg, const std::string& exchange) {
     leg.changed_by = exchange;
 }
 
-Result<void> RelayedCall::write(Leg& leg, Json changes) {
-    const bool carries = leg.id == call_.carrier;
-    Json kept = owner_state(leg, carries ? &call_ : nullptr);
-    if (kept.dump() != leg.kept) {
-        if (carries) {
-            ++call_.revision;
-            kept = owner_state(leg, &call_);
-        }
-        changes["owner_state"] = kept;
-        changes["owner_state_before"] = Json::parse(leg.kept);
-    }
-    if (changes.empty()) return {};
-    changes["leg"] = leg.id;
-    const auto updated = link_.ask("update", changes);
-    if (!updated) {
-        outdated_ = outdated_ || tells_of_change(updated.error());
-        return std::unexpected(updated.error());
-    }
-    leg.kept = kept.dump();
+void RelayedCall::change(Leg& leg, const Json& changes) {
+    leg.pending.update(changes);
     if (changes.contains("party")) leg.party = changes["party"];
     if (changes.contains("hold")) leg.hold = changes["hold"].get<bool>();
-    return {};
 }
 
-Result<void> RelayedCall::join(Leg& a, Leg& b) {
-    if (a.joined == b.id) return {};
-    const auto joined = link_.ask("join", {{"a", a.id}, {"b", b.id}});
-    if (!joined) {
-        outdated_ = outdated_ || tells_of_change(joined.error());
-        return std::unexpected(joined.error());
-    }
-    a.joined = b.id;
-    b.joined = a.id;
-    return {};
+void RelayedCall::join(const Leg& a, const Leg& b) {
+    if (a.joined != b.id) joins_.emplace_back(a.id, b.id);
 }
 
 template <class Predicate>
@@ -190,7 +170,7 @@ void RelayedCall::establish(const std::string& exchange) {
     }
 }
 
-Result<void> RelayedCall::roll_back(const std::string& exchange) {
+void RelayedCall::roll_back(const std::string& exchange) {
     discard([&](const Leg& leg) { return leg.opened_by == exchange; });
     for (Leg& leg : call_.legs) {
         if (leg.changed_by != exchange) continue;
@@ -198,16 +178,58 @@ Result<void> RelayedCall::roll_back(const std::string& exchange) {
         if (leg.agreed.contains("party") && leg.agreed["party"].is_object()) before["party"] = leg.agreed["party"];
         if (leg.agreed.contains("hold") && leg.agreed["hold"].is_boolean()) before["hold"] = leg.agreed["hold"];
         leg.changed_by.clear();
-        if (auto written = write(leg, std::move(before)); !written) return written;
+        change(leg, before);
+    }
+}
+
+Result<void> RelayedCall::write(Leg& leg) {
+    Json update = std::exchange(leg.pending, Json::object());
+    const bool carries = leg.id == call_.carrier;
+    Json kept = owner_state(leg, carries ? &call_ : nullptr);
+    if (kept.dump() != leg.kept) {
+        if (carries) {
+            ++call_.revision;
+            kept = owner_state(leg, &call_);
+        }
+        update["owner_state"] = kept;
+        update["owner_state_before"] = Json::parse(leg.kept);
+    }
+    if (update.empty()) return {};
+    update["leg"] = leg.id;
+    const auto updated = link_.ask("update", update);
+    if (!updated) {
+        outdated_ = outdated_ || tells_of_change(updated.error());
+        failed_stream_ = leg.stream;
+        return std::unexpected(updated.error());
+    }
+    leg.kept = kept.dump();
+    return {};
+}
+
+Result<void> RelayedCall::write_all() {
+    choose_carrier();
+    for (const bool carrier : {false, true}) {
+        for (Leg& leg : call_.legs) {
+            if ((leg.id == call_.carrier) != carrier) continue;
+            if (auto written = write(leg); !written) return written;
+        }
+    }
+    return {};
+}
+
+Result<void> RelayedCall::write_joins() {
+    for (const auto& [a, b] : std::exchange(joins_, {})) {
+        const auto joined = link_.ask("join", {{"a", a}, {"b", b}});
+        if (joined) continue;
+        outdated_ = outdated_ || tells_of_change(joined.error());
+        return std::unexpected(joined.error());
     }
     return {};
 }
 
 Result<void> RelayedCall::save() {
-    choose_carrier();
-    for (Leg& leg : call_.legs) {
-        if (auto written = write(leg, Json::object()); !written) return written;
-    }
+    if (auto written = write_all(); !written) return written;
+    if (auto joined = write_joins(); !joined) return joined;
     return free(std::exchange(discarded_, {}));
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "call_legs.hpp"
@@ -8,9 +10,9 @@
 
 namespace natkit::rewrite {
 
-/// The legs of one call at mediarelay, and what is done to them. Legs are read by load() and written one by one, each
-/// with what is kept with it. Where another process has changed one since, nothing is done, outdated() is true, and the
-/// message in hand is to be read anew from load() on.
+/// The legs of one call at mediarelay, and what is done to them. Legs are read by load() and written by save(). Where
+/// another process has changed one since, outdated() is true, and the message in hand is to be read anew from load()
+/// on.
 class RelayedCall {
   public:
     RelayedCall(ControlLink& link, std::string call_id) : link_(link), call_id_(std::move(call_id)) {}
@@ -18,6 +20,8 @@ class RelayedCall {
     [[nodiscard]] Result<void> load();
     [[nodiscard]] bool outdated() const noexcept { return outdated_; }
     [[nodiscard]] Call& call() noexcept { return call_; }
+    /// The error for what another process has changed; outdated() is true from then on.
+    [[nodiscard]] std::unexpected<Error> changed_elsewhere();
 
     /// Opens a leg for that stream and side. `params`: of mediarelay's open.
     [[nodiscard]] Result<void> open(std::size_t stream, std::size_t side, relay::Stream kind,
@@ -27,12 +31,13 @@ class RelayedCall {
     /// Frees what was opened since load(), where not all could be.
     void undo_opened();
 
+    // All that follows is done at mediarelay by save().
+
     /// An offer or answer of `exchange` is about to change the leg.
     static void note_change(Leg& leg, const std::string& exchange);
-    /// Writes what is kept with the leg, where that has changed, together with `changes`: keys of mediarelay's update.
-    [[nodiscard]] Result<void> write(Leg& leg, Json changes);
-    [[nodiscard]] Result<void> join(Leg& a, Leg& b);
-    /// They go with the next save().
+    /// `changes`: keys of mediarelay's update.
+    static void change(Leg& leg, const Json& changes);
+    void join(const Leg& a, const Leg& b);
     void discard_stream(std::size_t stream);
     void discard_all();
     /// Those of a stream that an open offer brought, and that are not of that kind.
@@ -43,16 +48,22 @@ class RelayedCall {
     /// The call is answered by `exchange`: what earlier ones came to is agreed.
     void establish(const std::string& exchange);
     /// Its offer was refused: what it brought goes, what it changed is as before.
-    [[nodiscard]] Result<void> roll_back(const std::string& exchange);
+    void roll_back(const std::string& exchange);
 
-    /// Writes what is kept, the state of the call with it, and frees what was discarded.
+    /// Tells each leg what has changed, together with what is kept with it; that of the state of the call last, as it
+    /// says that all was done. Then joins, and frees what was discarded.
     [[nodiscard]] Result<void> save();
+    /// Index of the m= line whose leg save() failed with, where it was one's.
+    [[nodiscard]] std::optional<std::size_t> failed_stream() const noexcept { return failed_stream_; }
 
   private:
     template <class Predicate>
     void discard(Predicate predicate);
     [[nodiscard]] Result<void> list();
     [[nodiscard]] Result<void> free(const std::vector<std::string>& legs);
+    [[nodiscard]] Result<void> write(Leg& leg);
+    [[nodiscard]] Result<void> write_all();
+    [[nodiscard]] Result<void> write_joins();
     void choose_carrier();
 
     ControlLink& link_;
@@ -60,6 +71,8 @@ class RelayedCall {
     Call call_;
     std::vector<std::string> discarded_;
     std::vector<std::string> opened_;
+    std::vector<std::pair<std::string, std::string>> joins_;
+    std::optional<std::size_t> failed_stream_;
     bool outdated_ = false;
 };
 
