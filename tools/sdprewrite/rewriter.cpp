@@ -99,7 +99,7 @@ Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes
             !sdp::find_descriptions(message->value(sip::Name::content_type), message->body()).descriptions.empty();
         if (auto reason = explain::why_untouchable(*message); speaks && reason)
             return std::unexpected(*std::move(reason));
-        if (auto taken = relay_->take(*message, sender); !taken) return std::unexpected(taken.error());
+        if (auto done = relay_->on_message(*message, sender); !done) return std::unexpected(done.error());
     }
     const auto choose = [&](const sdp::Document& document, std::size_t) {
         return relay_ != nullptr ? relay_->targets(document) : rewrite::choose_targets(document, settings_.to);

@@ -56,7 +56,7 @@ Result<void> Relay::Impl::read_message() {
     return call->save();
 }
 
-Result<void> Relay::take(const sip::Message& message, const Sender& sender) {
+Result<void> Relay::on_message(const sip::Message& message, const Sender& sender) {
     impl_->message.reset();
     if (!concerns_media(message) || message.call_id().empty()) return {};
     impl_->message = message;
@@ -75,7 +75,7 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> Relay::targets(const sdp::D
     if (document.media().size() > most_streams)
         return fail(Errc::refused, "more than 64 streams",
                     "sdp:" + std::to_string(document.media()[most_streams].line + 1));
-    Result<void> read;  // by take()
+    Result<void> read;  // by on_message()
     for (unsigned attempt = 1;; ++attempt) {
         auto all = read ? impl_->targets(document) : Result<Impl::Targets>(std::unexpected(read.error()));
         if (all || !impl_->call->outdated() || attempt == most_attempts) return all;

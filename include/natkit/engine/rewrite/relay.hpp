@@ -33,7 +33,7 @@ class Relay {
 
     /// Before a message's descriptions are rewritten: finds its call, and does what the message itself asks for.
     /// Errc of the relay.
-    [[nodiscard]] Result<void> take(const sip::Message& message, const Sender& sender);
+    [[nodiscard]] Result<void> on_message(const sip::Message& message, const Sender& sender);
     /// The legs that the other party is to be shown, for a description of that message.
     [[nodiscard]] Result<std::vector<std::optional<sdp::MediaTarget>>> targets(const sdp::Document& document);
 
