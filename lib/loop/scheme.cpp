@@ -28,15 +28,15 @@ PassId Scheme::fork(PassId original) {
     asked.setup_said = caller.setup_said;
     if (caller.speaker != 0) {
         asked.speaker = next_++;
-        const Party& origin = parties_.at(caller.speaker).value;
-        parties_[asked.speaker] = {
+        const Speaker& origin = speakers_.at(caller.speaker).value;
+        speakers_[asked.speaker] = {
             .value = {.endpoint = origin.endpoint, .where = origin.where, .told = {}, .setup = origin.setup},
             .holders = 1};
     }
     PassEnd& answering = pass.ends[1];
-    answering.leg = first.ends[1].leg;
+    answering.slot = first.ends[1].slot;
     answering.shown = first.ends[1].shown;
-    hold_leg(answering.leg);
+    hold_slot(answering.slot);
     return id;
 }
 
@@ -48,10 +48,10 @@ void Scheme::close(PassId id) {
     close_exchanges(pass);
     for (PassEnd& pass_end : pass.ends) {
         set_named(pass_end, 0);
-        drop_leg(pass_end.leg);
-        // Nobody who still refers to the party shall find it told anything: its legs are joined no longer.
-        if (pass_end.speaker != 0) parties_.at(pass_end.speaker).value.told = {};
-        drop_party(pass_end.speaker);
+        drop_slot(pass_end.slot);
+        // Nobody who still refers to the speaker shall find it told anything: its slots are joined no longer.
+        if (pass_end.speaker != 0) speakers_.at(pass_end.speaker).value.told = {};
+        drop_speaker(pass_end.speaker);
     }
     passes_.erase(found);
 }
@@ -65,28 +65,29 @@ Shown Scheme::offer(PassId id, End from, const Incoming& incoming) {
     for (std::size_t i = 0; i < 2; ++i) {
         const PassEnd& pass_end = pass.ends[i];
         pass.before->ends[i] = pass_end;
-        if (pass_end.speaker != 0) pass.before->parties[i] = parties_.at(pass_end.speaker).value;
-        if (pass_end.leg != 0) pass.before->legs[i] = legs_.at(pass_end.leg).value;
+        if (pass_end.speaker != 0) pass.before->speakers[i] = speakers_.at(pass_end.speaker).value;
+        if (pass_end.slot != 0) pass.before->slots[i] = slots_.at(pass_end.slot).value;
     }
-    const PartyId origin = party_meant(pass, from, incoming);
-    note_named(incoming.leg, id);
-    if (const PartyId own = speaks_at(id, from); own != 0) parties_.at(own).value.pending = true;
+    const SpeakerId origin = speaker_meant(pass, from, incoming);
+    note_named(incoming.slot, id);
+    if (const SpeakerId own = speaks_at(id, from); own != 0) speakers_.at(own).value.pending = true;
     PassEnd& to = pass.ends[index(other(from))];
     const nat::Party& listener = listener_at(to);
-    const bool keeps_leg = to.shown.leg != 0 && !speaks_itself(to);
-    const bool says_nothing = incoming.leg == 0 && !incoming.endpoint && (to.shown.leg != 0 || to.shown.raw);
-    Shown shown{.leg = 0, .raw = party(origin)->endpoint, .rtcp = party(origin)->rtcp};
+    const bool keeps_slot = to.shown.slot != 0 && !speaks_itself(to);
+    const bool says_nothing = incoming.slot == 0 && !incoming.endpoint && (to.shown.slot != 0 || to.shown.raw);
+    Shown shown{.slot = 0, .raw = speaker(origin)->endpoint, .rtcp = speaker(origin)->rtcp};
     if (says_nothing) {
         shown = to.shown;  // on hold by c=0.0.0.0: the neighbour learns no other endpoint, so it has none
-        if (shown.leg != 0 && shown.leg == to.leg) shown.leg = give_leg_in_offer(to, origin);
-    } else if (to.shown.leg != to.leg && still_leads_to(to, origin) && needs_relay_(party(origin)->where, listener)) {
+        if (shown.slot != 0 && shown.slot == to.slot) shown.slot = give_slot_in_offer(to, origin);
+    } else if (to.shown.slot != to.slot && still_leads_to(to, origin) &&
+               needs_relay_(speaker(origin)->where, listener)) {
         shown = to.shown;
-    } else if (keeps_leg || needs_relay_(party(origin)->where, listener)) {
-        shown = {.leg = give_leg_in_offer(to, origin), .raw = {}, .rtcp = {}};
+    } else if (keeps_slot || needs_relay_(speaker(origin)->where, listener)) {
+        shown = {.slot = give_slot_in_offer(to, origin), .raw = {}, .rtcp = {}};
     }
     shown.setup = offered_role(pass, from, origin, shown);
     set_shown(pass, other(from), shown);
-    note_named(shown.leg, 0);
+    note_named(shown.slot, 0);
     note_changed(pass);
     return shown;
 }
@@ -98,79 +99,79 @@ Shown Scheme::answer(PassId id, const Incoming& incoming) {
     if (!pass.before) return asked.shown;
     note_changed(pass);
     const End answerer = other(offerer);
-    if (const Leg* offered = leg(pass.ends[index(answerer)].leg); offered != nullptr && offered->offered != 0) {
-        set_stands_for(pass.ends[index(answerer)].leg, offered->offered);
-        set_offered(pass.ends[index(answerer)].leg, 0);
+    if (const Slot* offered = slot(pass.ends[index(answerer)].slot); offered != nullptr && offered->offered != 0) {
+        set_stands_for(pass.ends[index(answerer)].slot, offered->offered);
+        set_offered(pass.ends[index(answerer)].slot, 0);
     }
-    const PartyId destination = party_meant(pass, answerer, incoming);
-    note_named(incoming.leg, id);
-    hold_party(destination);  // a leg that gets another party below may be the last that refers to it
+    const SpeakerId destination = speaker_meant(pass, answerer, incoming);
+    note_named(incoming.slot, id);
+    hold_speaker(destination);  // a slot that gets another speaker below may be the last that refers to it
     const PassEnd& from = pass.ends[index(answerer)];
-    if (from.named == 0) parties_.at(from.speaker).value.told = from.shown;
-    // Where the offer came in as a leg of ours, an earlier pass will know whom this one stands for.
-    Shown shown = asked.named != 0 ? Shown{.leg = give_leg(asked, destination), .raw = {}, .rtcp = {}}
+    if (from.named == 0) speakers_.at(from.speaker).value.told = from.shown;
+    // Where the offer came in as a slot of ours, an earlier pass will know whom this one stands for.
+    Shown shown = asked.named != 0 ? Shown{.slot = give_slot(asked, destination), .raw = {}, .rtcp = {}}
                                    : answer_to_origin(pass, offerer, destination);
     shown.setup = answered_role(pass, offerer, destination, shown);
     set_shown(pass, offerer, shown);
-    note_named(shown.leg, 0);
+    note_named(shown.slot, 0);
     if (asked.named == 0) {
-        Party& origin = parties_.at(asked.speaker).value;
+        Speaker& origin = speakers_.at(asked.speaker).value;
         origin.told = shown;
         origin.pending = false;
         if (shown.setup) origin.setup = left_by(*shown.setup);
     }
     note_changed(pass);
-    drop_party(destination);
+    drop_speaker(destination);
     return shown;
 }
 
 /// This is the pass where the origin itself speaks: it gets what fits to that which the destination was told.
-Shown Scheme::answer_to_origin(Pass& pass, End offerer, PartyId destination) {
+Shown Scheme::answer_to_origin(Pass& pass, End offerer, SpeakerId destination) {
     PassEnd& asked = pass.ends[index(offerer)];
-    const Party& party_there = *party(destination);
-    const LegId told = party_there.told.leg;
-    if (told == 0 || leg(told) == nullptr) return {.leg = 0, .raw = party_there.endpoint, .rtcp = party_there.rtcp};
-    const LegId came = pass.ends[index(other(offerer))].named;
-    if (came != 0 && mate(came) == told && !needs_relay_(leg(came)->towards, asked.neighbour))
-        return {.leg = came, .raw = {}, .rtcp = {}};
-    changed_.push_back(mate(told));  // its join with a leg of a later pass ends here
+    const Speaker& answering = *speaker(destination);
+    const SlotId told = answering.told.slot;
+    if (told == 0 || slot(told) == nullptr) return {.slot = 0, .raw = answering.endpoint, .rtcp = answering.rtcp};
+    const SlotId came = pass.ends[index(other(offerer))].named;
+    if (came != 0 && mate(came) == told && !needs_relay_(slot(came)->towards, asked.neighbour))
+        return {.slot = came, .raw = {}, .rtcp = {}};
+    changed_.push_back(mate(told));  // its join with a slot of a later pass ends here
     set_stands_for(told, asked.speaker);
     if (still_leads_to(asked, destination)) return asked.shown;
-    return {.leg = give_leg(asked, destination), .raw = {}, .rtcp = {}};
+    return {.slot = give_slot(asked, destination), .raw = {}, .rtcp = {}};
 }
 
 /// Who the neighbour is, as far as the media are concerned.
 const nat::Party& Scheme::listener_at(const PassEnd& pass_end) const {
-    return speaks_itself(pass_end) ? parties_.at(pass_end.speaker).value.where : pass_end.neighbour;
+    return speaks_itself(pass_end) ? speakers_.at(pass_end.speaker).value.where : pass_end.neighbour;
 }
 
 /// What the origin of an offer does, as the neighbour that is asked shall see it: by the origin's own words, not by
 /// those of a pass before, which had other neighbours in mind.
-std::optional<sdp::Setup> Scheme::offered_role(const Pass& pass, End from, PartyId origin, const Shown& shown) const {
+std::optional<sdp::Setup> Scheme::offered_role(const Pass& pass, End from, SpeakerId origin, const Shown& shown) const {
     const PassEnd& to = pass.ends[index(other(from))];
-    const Party& speaks = *party(origin);
+    const Speaker& speaks = *speaker(origin);
     if (!pass.ends[index(from)].setup_said || !speaks.setup) return std::nullopt;
     return shown_offer(*speaks.setup,
-                       {.offerer = speaks.where.place, .answerer = listener_at(to).place, .relayed = shown.leg != 0});
+                       {.offerer = speaks.where.place, .answerer = listener_at(to).place, .relayed = shown.slot != 0});
 }
 
 /// What the one that answered does, as the offerer shall see it: an answer to the offerer's own words, or where it
 /// sees the endpoint of the other, what that one does indeed.
-std::optional<sdp::Setup> Scheme::answered_role(const Pass& pass, End offerer, PartyId destination,
+std::optional<sdp::Setup> Scheme::answered_role(const Pass& pass, End offerer, SpeakerId destination,
                                                 const Shown& shown) const {
     const PassEnd& asked = pass.ends[index(offerer)];
     const PassEnd& from = pass.ends[index(other(offerer))];
-    const Party& speaks = *party(destination);
+    const Speaker& speaks = *speaker(destination);
     if (!asked.setup_said || !from.setup_said || !speaks.setup) return std::nullopt;
-    const bool relayed = shown.leg != 0;
+    const bool relayed = shown.slot != 0;
     return shown_answer(*asked.setup_said, relayed ? *from.setup_said : *speaks.setup,
                         {.offerer = listener_at(asked).place, .answerer = speaks.where.place, .relayed = relayed});
 }
 
-/// Whether the leg that a neighbour knows already, its own or one passed on, will do for this party too.
-bool Scheme::still_leads_to(const PassEnd& pass_end, PartyId party) const {
-    const Leg* seen = leg(pass_end.shown.leg);
-    return seen != nullptr && behind(*seen) == party && !needs_relay_(seen->towards, pass_end.neighbour);
+/// Whether the slot that a neighbour knows already, its own or one passed on, will do for this speaker too.
+bool Scheme::still_leads_to(const PassEnd& pass_end, SpeakerId speaker) const {
+    const Slot* seen = slot(pass_end.shown.slot);
+    return seen != nullptr && behind(*seen) == speaker && !needs_relay_(seen->towards, pass_end.neighbour);
 }
 
 void Scheme::prefer(PassId id) {
@@ -178,51 +179,52 @@ void Scheme::prefer(PassId id) {
     if (pass.offerer != End::caller) return;
     const PassEnd& asked = pass.ends[index(End::caller)];
     const PassEnd& from = pass.ends[index(End::callee)];
-    const Leg* named = leg(from.named);
-    const Party* destination = party(named != nullptr ? named->stands_for : from.speaker);
-    const LegId told = destination == nullptr ? 0 : destination->told.leg;
-    if (asked.named != 0 || asked.speaker == 0 || leg(told) == nullptr) return;
+    const Slot* named = slot(from.named);
+    const Speaker* destination = speaker(named != nullptr ? named->stands_for : from.speaker);
+    const SlotId told = destination == nullptr ? 0 : destination->told.slot;
+    if (asked.named != 0 || asked.speaker == 0 || slot(told) == nullptr) return;
     note_changed(pass);
     set_stands_for(told, asked.speaker);
     note_changed(pass);
 }
 
-LegId Scheme::prepare(PassId id) {
+SlotId Scheme::prepare(PassId id) {
     Pass& pass = passes_.at(id);
     if (!pass.before || !pass.offerer) return 0;
     PassEnd& asked = pass.ends[index(*pass.offerer)];
     const PassEnd& to = pass.ends[index(other(*pass.offerer))];
-    // A neighbour that was shown no leg can name one only if a later pass showed it; that one will do as it is.
-    if (asked.named == 0 && to.shown.leg == 0) return 0;
-    return give_leg(asked, asked.leg == 0 ? 0 : leg(asked.leg)->stands_for);
+    // A neighbour that was shown no slot can name one only if a later pass showed it; that one will do as it is.
+    if (asked.named == 0 && to.shown.slot == 0) return 0;
+    return give_slot(asked, asked.slot == 0 ? 0 : slot(asked.slot)->stands_for);
 }
 
 void Scheme::move(PassId id, End end, const nat::Party& neighbour, const std::optional<nat::Party>& speaker) {
     Pass& pass = passes_.at(id);
     PassEnd& pass_end = pass.ends[index(end)];
     pass_end.neighbour = neighbour;
-    if (pass_end.leg != 0) legs_.at(pass_end.leg).value.towards = neighbour;
-    if (speaker && pass_end.speaker != 0 && pass_end.named == 0) parties_.at(pass_end.speaker).value.where = *speaker;
+    if (pass_end.slot != 0) slots_.at(pass_end.slot).value.towards = neighbour;
+    if (speaker && pass_end.speaker != 0 && pass_end.named == 0) speakers_.at(pass_end.speaker).value.where = *speaker;
     note_changed(pass);
 }
 
-/// Notes what the neighbour at `end` says. The party that it means: its own, or the one behind a leg that it names.
-PartyId Scheme::party_meant(Pass& pass, End end, const Incoming& incoming) {
+/// Notes what the neighbour at `end` says. The speaker that it means: its own, or the one behind a slot that it names.
+SpeakerId Scheme::speaker_meant(Pass& pass, End end, const Incoming& incoming) {
     PassEnd& pass_end = pass.ends[index(end)];
     if (incoming.setup) pass_end.setup_said = incoming.setup;
-    if (leg(incoming.leg) != nullptr) {
-        set_named(pass_end, incoming.leg);
+    if (slot(incoming.slot) != nullptr) {
+        set_named(pass_end, incoming.slot);
     } else if (incoming.endpoint) {
         set_named(pass_end, 0);
     }
-    const Leg* named = leg(pass_end.named);
-    if (named != nullptr && party(behind(*named)) != nullptr) return behind(*named);
+    const Slot* named = slot(pass_end.named);
+    if (named != nullptr && speaker(behind(*named)) != nullptr) return behind(*named);
     set_named(pass_end, 0);
     if (pass_end.speaker == 0) {
         pass_end.speaker = next_++;
-        parties_[pass_end.speaker] = {.value = {.endpoint = {}, .where = pass_end.neighbour, .told = {}}, .holders = 1};
+        speakers_[pass_end.speaker] = {.value = {.endpoint = {}, .where = pass_end.neighbour, .told = {}},
+                                       .holders = 1};
     }
-    Party& own = parties_.at(pass_end.speaker).value;
+    Speaker& own = speakers_.at(pass_end.speaker).value;
     if (incoming.endpoint) {
         own.endpoint = incoming.endpoint;
         own.rtcp = incoming.rtcp;
@@ -230,32 +232,32 @@ PartyId Scheme::party_meant(Pass& pass, End end, const Incoming& incoming) {
     }
     if (incoming.setup) own.setup = incoming.setup;
     // Once an exchange, however often it is answered.
-    if (incoming.renew) own.renewals = (pass.before ? pass.before->parties[index(end)].renewals : own.renewals) + 1;
+    if (incoming.renew) own.renewals = (pass.before ? pass.before->speakers[index(end)].renewals : own.renewals) + 1;
     return pass_end.speaker;
 }
 
-void Scheme::make_leg(PassEnd& pass_end) {
-    if (pass_end.leg != 0) return;
-    pass_end.leg = next_++;
-    CountedLeg& made = legs_[pass_end.leg];
+void Scheme::make_slot(PassEnd& pass_end) {
+    if (pass_end.slot != 0) return;
+    pass_end.slot = next_++;
+    CountedSlot& made = slots_[pass_end.slot];
     made.value.towards = pass_end.neighbour;
     made.holders = 1;
     made.pass = pass_end.pass;
 }
 
-LegId Scheme::give_leg(PassEnd& pass_end, PartyId stands_for) {
-    make_leg(pass_end);
-    if (!std::exchange(pass_end.in_exchange, true)) ++legs_.at(pass_end.leg).exchanges;
-    set_stands_for(pass_end.leg, stands_for);
-    return pass_end.leg;
+SlotId Scheme::give_slot(PassEnd& pass_end, SpeakerId stands_for) {
+    make_slot(pass_end);
+    if (!std::exchange(pass_end.in_exchange, true)) ++slots_.at(pass_end.slot).exchanges;
+    set_stands_for(pass_end.slot, stands_for);
+    return pass_end.slot;
 }
 
-/// A leg that stands for another party so far goes on forwarding for that one until the answer comes: the join in use
-/// stays.
-LegId Scheme::give_leg_in_offer(PassEnd& pass_end, PartyId origin) {
-    const Leg* known = leg(pass_end.leg);
-    if (known == nullptr || known->stands_for == 0 || known->stands_for == origin) return give_leg(pass_end, origin);
-    const LegId id = give_leg(pass_end, known->stands_for);
+/// A slot that stands for another speaker so far goes on forwarding for that one until the answer comes: the join in
+/// use stays.
+SlotId Scheme::give_slot_in_offer(PassEnd& pass_end, SpeakerId origin) {
+    const Slot* known = slot(pass_end.slot);
+    if (known == nullptr || known->stands_for == 0 || known->stands_for == origin) return give_slot(pass_end, origin);
+    const SlotId id = give_slot(pass_end, known->stands_for);
     set_offered(id, origin);
     return id;
 }

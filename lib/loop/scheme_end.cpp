@@ -28,18 +28,18 @@ void Scheme::restore(Pass& pass) {
         pass_end.setup_said = before.setup_said;
         set_shown(pass, end, before.shown);
         if (before.speaker != 0) {
-            parties_.at(before.speaker).value = pass.before->parties[index(end)];
+            speakers_.at(before.speaker).value = pass.before->speakers[index(end)];
         } else {
-            if (pass_end.speaker != 0) parties_.at(pass_end.speaker).value.told = {};  // as in close()
-            drop_party(std::exchange(pass_end.speaker, 0));
+            if (pass_end.speaker != 0) speakers_.at(pass_end.speaker).value.told = {};  // as in close()
+            drop_speaker(std::exchange(pass_end.speaker, 0));
         }
-        set_offered(pass_end.leg, 0);
-        if (before.leg != 0) {
-            set_stands_for(before.leg, pass.before->legs[index(end)].stands_for);
-        } else if (pass_end.leg != 0) {
-            release_leg(pass_end);
-            changed_.push_back(pass_end.leg);
-            drop_leg(std::exchange(pass_end.leg, 0));
+        set_offered(pass_end.slot, 0);
+        if (before.slot != 0) {
+            set_stands_for(before.slot, pass.before->slots[index(end)].stands_for);
+        } else if (pass_end.slot != 0) {
+            release_slot(pass_end);
+            changed_.push_back(pass_end.slot);
+            drop_slot(std::exchange(pass_end.slot, 0));
         }
     }
 }
@@ -49,14 +49,14 @@ void Scheme::close_exchanges(Pass& pass) {
     if (!pass.before) return;
     pass.before.reset();
     for (PassEnd& pass_end : pass.ends) {
-        release_leg(pass_end);
-        set_offered(pass_end.leg, 0);
-        if (pass_end.speaker != 0) parties_.at(pass_end.speaker).value.pending = false;
+        release_slot(pass_end);
+        set_offered(pass_end.slot, 0);
+        if (pass_end.speaker != 0) speakers_.at(pass_end.speaker).value.pending = false;
     }
 }
 
-void Scheme::release_leg(PassEnd& pass_end) {
-    if (std::exchange(pass_end.in_exchange, false)) --legs_.at(pass_end.leg).exchanges;
+void Scheme::release_slot(PassEnd& pass_end) {
+    if (std::exchange(pass_end.in_exchange, false)) --slots_.at(pass_end.slot).exchanges;
 }
 
 }  // namespace natkit::loop

@@ -1,4 +1,4 @@
-// Any sequence of offers, answers, failures and hang-ups in passes that name each other's legs: joins are mutual, they
+// Any sequence of offers, answers, failures and hang-ups in passes that name each other's slots: joins are mutual, they
 // face the parties that were told them, and nothing is left when all have ended.
 #include <algorithm>
 #include <cstdint>
@@ -23,7 +23,7 @@ class Bytes {
     std::size_t left_;
 };
 
-nat::Party party(std::uint8_t number) {
+nat::Party neighbour(std::uint8_t number) {
     const bool v6 = (number & 4U) != 0;
     const nat::Place place = number % 3 == 0   ? nat::Place::lan
                              : number % 3 == 1 ? nat::Place::wan
@@ -36,13 +36,13 @@ bool needs_relay(const nat::Party& a, const nat::Party& b) {
     return nat::decide(a, b, {}, {}).relay;
 }
 
-void check(const Scheme& scheme, const std::vector<LegId>& legs) {
-    for (const LegId leg : legs) {
-        const LegId mate = scheme.mate(leg);
+void check(const Scheme& scheme, const std::vector<SlotId>& slots) {
+    for (const SlotId slot : slots) {
+        const SlotId mate = scheme.mate(slot);
         if (mate == 0) continue;
-        if (mate == leg || scheme.mate(mate) != leg) std::abort();
-        const Party* remote = scheme.party(scheme.remote(leg));
-        if (remote == nullptr || remote->told.leg != leg) std::abort();
+        if (mate == slot || scheme.mate(mate) != slot) std::abort();
+        const Speaker* remote = scheme.speaker(scheme.remote(slot));
+        if (remote == nullptr || remote->told.slot != slot) std::abort();
     }
 }
 
@@ -52,20 +52,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Bytes bytes(data, size);
     Scheme scheme(needs_relay);
     std::vector<PassId> passes;
-    std::vector<LegId> legs;
+    std::vector<SlotId> slots;
     while (!bytes.empty()) {
         const std::uint8_t operation = bytes.next();
         const std::uint8_t detail = bytes.next();
         if (passes.empty() || (operation % 8 == 0 && passes.size() < 16)) {
-            passes.push_back(scheme.open(party(detail), party(detail >> 4)));
+            passes.push_back(scheme.open(neighbour(detail), neighbour(detail >> 4)));
             continue;
         }
         const std::size_t which = detail % passes.size();
         const PassId pass = passes[which];
         const std::uint8_t what = bytes.next();
-        Incoming incoming{.leg = 0, .endpoint = {}, .rtcp = {}, .where = party(what)};
-        if (what % 4 == 0 && !legs.empty()) {
-            incoming.leg = legs[what / 4 % legs.size()];
+        Incoming incoming{.slot = 0, .endpoint = {}, .rtcp = {}, .where = neighbour(what)};
+        if (what % 4 == 0 && !slots.empty()) {
+            incoming.slot = slots[what / 4 % slots.size()];
         } else if (what % 4 != 1) {
             incoming.endpoint = Endpoint{.address = incoming.where.visible, .port = what};
         }
@@ -82,13 +82,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             case 5: (void)scheme.answer(pass, incoming); break;
             default: (void)scheme.offer(pass, operation % 2 == 0 ? End::caller : End::callee, incoming);
         }
-        for (const LegId leg : scheme.take_changed()) {
-            if (std::ranges::find(legs, leg) == legs.end()) legs.push_back(leg);
+        for (const SlotId slot : scheme.take_changed()) {
+            if (std::ranges::find(slots, slot) == slots.end()) slots.push_back(slot);
         }
-        std::erase_if(legs, [&](LegId leg) { return scheme.leg(leg) == nullptr; });
-        check(scheme, legs);
+        std::erase_if(slots, [&](SlotId slot) { return scheme.slot(slot) == nullptr; });
+        check(scheme, slots);
     }
     for (const PassId pass : passes) scheme.close(pass);
-    if (scheme.passes() + scheme.legs() + scheme.parties() != 0) std::abort();
+    if (scheme.passes() + scheme.slots() + scheme.speakers() != 0) std::abort();
     return 0;
 }

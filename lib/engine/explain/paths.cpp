@@ -224,7 +224,7 @@ void PathMaker::ask_scheme() {
     }
 }
 
-/// Gives the same offer and answer to the scheme, which says which legs of this host's passes stay joined.
+/// Gives the same offer and answer to the scheme, which says which slots of this host's passes stay joined.
 void PathMaker::simulate(const std::vector<std::size_t>& passes) {
     loop::Scheme scheme([&](const nat::Party& a, const nat::Party& b) {
         return nat::decide(a, b, rules_.policy, rules_.networks).relay;
@@ -234,18 +234,19 @@ void PathMaker::simulate(const std::vector<std::size_t>& passes) {
     for (std::size_t p = 0; p < passes.size(); ++p) {
         const std::size_t node = passes[p];
         ids.push_back(scheme.open(neighbour(node - 1), neighbour(node + 1)));
-        loop::Incoming incoming{.leg = 0, .endpoint = onward(node - 1), .rtcp = {}, .where = neighbour(node - 1)};
+        loop::Incoming incoming{.slot = 0, .endpoint = onward(node - 1), .rtcp = {}, .where = neighbour(node - 1)};
         const bool came_back = p > 0 && onward(passes[p - 1]) == onward(node - 1);
         if (came_back)
-            incoming = {.leg = shown.back().leg, .endpoint = shown.back().raw, .rtcp = {}, .where = incoming.where};
+            incoming = {.slot = shown.back().slot, .endpoint = shown.back().raw, .rtcp = {}, .where = incoming.where};
         shown.push_back(scheme.offer(ids.back(), loop::End::caller, incoming));
     }
     loop::Shown answered;
     for (std::size_t p = passes.size(); p-- > 0;) {
         const std::size_t node = passes[p];
-        loop::Incoming incoming{.leg = 0, .endpoint = back(node), .rtcp = {}, .where = neighbour(node + 1)};
+        loop::Incoming incoming{.slot = 0, .endpoint = back(node), .rtcp = {}, .where = neighbour(node + 1)};
         const bool came_back = p + 1 < passes.size() && back(passes[p + 1] - 1) == back(node);
-        if (came_back) incoming = {.leg = answered.leg, .endpoint = answered.raw, .rtcp = {}, .where = incoming.where};
+        if (came_back)
+            incoming = {.slot = answered.slot, .endpoint = answered.raw, .rtcp = {}, .where = incoming.where};
         answered = scheme.answer(ids[p], incoming);
     }
     for (const loop::PassId id : ids) scheme.accept(id);
@@ -254,8 +255,8 @@ void PathMaker::simulate(const std::vector<std::size_t>& passes) {
     }
     std::size_t joined = 0;
     for (std::size_t p = 0; p < passes.size(); ++p) {
-        const bool caller_side = scheme.mate(scheme.leg_towards(ids[p], loop::End::caller)) != 0;
-        const bool callee_side = scheme.mate(scheme.leg_towards(ids[p], loop::End::callee)) != 0;
+        const bool caller_side = scheme.mate(scheme.slot_towards(ids[p], loop::End::caller)) != 0;
+        const bool callee_side = scheme.mate(scheme.slot_towards(ids[p], loop::End::callee)) != 0;
         joined += (caller_side ? 1 : 0) + (callee_side ? 1 : 0);
         auto& relay = path_.nodes[passes[p]].relay;
         if (!relay) continue;

@@ -46,7 +46,7 @@ class Path {
     }
 
     /// The phone at that end takes another port for its next description.
-    void move(End end) { ports_[slot(end)] = next_port_ += 2; }
+    void move(End end) { ports_[end_number(end)] = next_port_ += 2; }
 
     void exchange(End from) {
         history_ += from == End::caller ? " offer" : " counter-offer";
@@ -60,30 +60,31 @@ class Path {
     /// gets an answer to its own words, and the roles fit: to each other, or to the relay.
     void connect(End from, Setup offered, Setup chosen) {
         history_ += std::string(" ") + sdp::to_string(offered);
-        words_[slot(from)] = offered;
+        words_[end_number(from)] = offered;
         offer(from);
-        const Setup asked = told_[slot(other(from))].setup.value();
+        const Setup asked = told_[end_number(other(from))].setup.value();
         const Setup answered = asked == Setup::actpass ? chosen : left_by(asked);
-        words_[slot(other(from))] = answered;
+        words_[end_number(other(from))] = answered;
         answer(from, true);
         told_before_ = told_;
         check();
-        const Setup heard = told_[slot(from)].setup.value();
+        const Setup heard = told_[end_number(from)].setup.value();
         expect(
             offered == Setup::actpass ? heard == Setup::active || heard == Setup::passive : heard == left_by(offered),
             "not an answer to what was offered");
         std::array<Setup, 2> roles{};
-        roles[slot(from)] = left_by(heard);
-        roles[slot(other(from))] = answered;
-        if (told_[0].leg == 0) {
+        roles[end_number(from)] = left_by(heard);
+        roles[end_number(other(from))] = answered;
+        if (told_[0].slot == 0) {
             expect(roles[0] == left_by(roles[1]), "the roles should fit to each other");
             return;
         }
         for (const End end : {End::caller, End::callee}) {
-            const Party* party = scheme_.party(scheme_.remote(told_[slot(end)].leg));
-            expect(party != nullptr && party->setup == roles[slot(end)], "the relay should know what each end does");
+            const Speaker* speaker = scheme_.speaker(scheme_.remote(told_[end_number(end)].slot));
+            expect(speaker != nullptr && speaker->setup == roles[end_number(end)],
+                   "the relay should know what each end does");
             expect(offered != Setup::actpass || at_place(home(end)).place != nat::Place::far_end ||
-                       roles[slot(end)] == Setup::active,
+                       roles[end_number(end)] == Setup::active,
                    "an end behind a NAT should connect");
         }
     }
@@ -94,7 +95,7 @@ class Path {
         offer(from, true);
         answer(from);
         accept();
-        told_[slot(other(from))] = told_before_[slot(other(from))];
+        told_[end_number(other(from))] = told_before_[end_number(other(from))];
         told_before_ = told_;
         check();
     }
@@ -175,7 +176,7 @@ class Path {
             note_changes();
             if (hold) incoming = {};
         }
-        told_[slot(other(from))] = incoming;
+        told_[end_number(other(from))] = incoming;
     }
 
     /// `accepts`: as a 2xx does, each pass as soon as it has the answer.
@@ -184,14 +185,14 @@ class Path {
         for (std::size_t i = passes_.size(); i-- > 0;) {
             const std::size_t pass = from == End::caller ? i : passes_.size() - 1 - i;
             const std::size_t to = from == End::caller ? pass : pass + 1;
-            const std::size_t legs = scheme_.legs();
+            const std::size_t slots = scheme_.slots();
             incoming = pass_on(scheme_.answer(passes_[pass], incoming), to);
             note_changes();
-            expect(scheme_.legs() == legs, "an answer should find its leg prepared");
+            expect(scheme_.slots() == slots, "an answer should find its slot prepared");
             if (accepts) scheme_.accept(passes_[pass]);
             note_changes();
         }
-        told_[slot(from)] = incoming;
+        told_[end_number(from)] = incoming;
     }
 
     void accept() {
@@ -201,20 +202,21 @@ class Path {
         }
     }
 
-    /// Who carries the scheme out looks at the changed legs alone.
+    /// Who carries the scheme out looks at the changed slots alone.
     void note_changes() {
-        for (const LegId leg : scheme_.take_changed()) mates_[leg] = {scheme_.mate(leg), scheme_.needed(leg)};
+        for (const SlotId slot : scheme_.take_changed()) mates_[slot] = {scheme_.mate(slot), scheme_.needed(slot)};
     }
 
-    /// While an offer is open, the legs of the exchange that counts stay joined, and nobody is sent anything elsewhere.
+    /// While an offer is open, the slots of the exchange that counts stay joined, and nobody is sent anything
+    /// elsewhere.
     void check_committed() const {
-        const LegId a = told_before_[0].leg, b = told_before_[1].leg;
+        const SlotId a = told_before_[0].slot, b = told_before_[1].slot;
         if (a == 0 || b == 0) return;
         expect(scheme_.mate(a) == b && scheme_.mate(b) == a, "an open offer should not part the join that counts");
-        for (const auto& [leg, end] : {std::pair(a, End::caller), std::pair(b, End::callee)}) {
-            const Party* party = scheme_.party(scheme_.remote(leg));
-            const Endpoint before{.address = at_place(home(end)).visible, .port = ports_before_[slot(end)]};
-            expect(party != nullptr && (party->pending || party->endpoint == before),
+        for (const auto& [slot, end] : {std::pair(a, End::caller), std::pair(b, End::callee)}) {
+            const Speaker* speaker = scheme_.speaker(scheme_.remote(slot));
+            const Endpoint before{.address = at_place(home(end)).visible, .port = ports_before_[end_number(end)]};
+            expect(speaker != nullptr && (speaker->pending || speaker->endpoint == before),
                    "an open offer should not turn the media that count");
         }
     }
@@ -223,9 +225,9 @@ class Path {
     void check() const {
         check_pair();
         if (needs_relay(at_place(hops_.front()), at_place(hops_.back())))
-            expect(open_legs() == 2, "they and no others should be open");
+            expect(open_slots() == 2, "they and no others should be open");
         else
-            expect(open_legs() == 0, "no leg should be open");
+            expect(open_slots() == 0, "no slot should be open");
     }
 
     void check_pair() const {
@@ -233,34 +235,34 @@ class Path {
         const Incoming& b = told_[1];
         for (const PassId pass : passes_) {
             for (const End end : {End::caller, End::callee}) {
-                const LegId leg = scheme_.leg_towards(pass, end);
-                if (leg == 0) continue;
-                const auto noted = mates_.find(leg);
-                const std::pair now(scheme_.mate(leg), scheme_.needed(leg));
-                expect(noted != mates_.end() && noted->second == now, "every leg that changes should be told of");
+                const SlotId slot = scheme_.slot_towards(pass, end);
+                if (slot == 0) continue;
+                const auto noted = mates_.find(slot);
+                const std::pair now(scheme_.mate(slot), scheme_.needed(slot));
+                expect(noted != mates_.end() && noted->second == now, "every slot that changes should be told of");
             }
         }
         if (!needs_relay(at_place(hops_.front()), at_place(hops_.back()))) {
-            expect(a.leg == 0 && a.endpoint == endpoint(End::callee), "the caller should see the callee itself");
-            expect(b.leg == 0 && b.endpoint == endpoint(End::caller), "the callee should see the caller itself");
+            expect(a.slot == 0 && a.endpoint == endpoint(End::callee), "the caller should see the callee itself");
+            expect(b.slot == 0 && b.endpoint == endpoint(End::caller), "the callee should see the caller itself");
             return;
         }
-        expect(a.leg != 0 && b.leg != 0, "both should be shown a leg");
-        expect(a.leg != b.leg && scheme_.mate(a.leg) == b.leg && scheme_.mate(b.leg) == a.leg,
-               "the legs should be joined");
-        const Party* caller = scheme_.party(scheme_.remote(a.leg));
-        const Party* callee = scheme_.party(scheme_.remote(b.leg));
+        expect(a.slot != 0 && b.slot != 0, "both should be shown a slot");
+        expect(a.slot != b.slot && scheme_.mate(a.slot) == b.slot && scheme_.mate(b.slot) == a.slot,
+               "the slots should be joined");
+        const Speaker* caller = scheme_.speaker(scheme_.remote(a.slot));
+        const Speaker* callee = scheme_.speaker(scheme_.remote(b.slot));
         expect(caller != nullptr && caller->endpoint == endpoint(End::caller),
-               "the caller's leg should face the caller");
+               "the caller's slot should face the caller");
         expect(callee != nullptr && callee->endpoint == endpoint(End::callee),
-               "the callee's leg should face the callee");
+               "the callee's slot should face the callee");
     }
 
-    std::size_t open_legs() const {
+    std::size_t open_slots() const {
         std::size_t count = 0;
         for (const PassId pass : passes_) {
             for (const End end : {End::caller, End::callee})
-                count += scheme_.needed(scheme_.leg_towards(pass, end)) ? 1 : 0;
+                count += scheme_.needed(scheme_.slot_towards(pass, end)) ? 1 : 0;
         }
         return count;
     }
@@ -268,37 +270,42 @@ class Path {
     void hang_up(bool from_callee) {
         for (std::size_t i = 0; i < passes_.size(); ++i)
             scheme_.close(passes_[from_callee ? passes_.size() - 1 - i : i]);
-        expect(scheme_.passes() == 0 && scheme_.legs() == 0 && scheme_.parties() == 0, "nothing should be left");
+        expect(scheme_.passes() == 0 && scheme_.slots() == 0 && scheme_.speakers() == 0, "nothing should be left");
     }
 
     Scheme& scheme() { return scheme_; }
     const std::vector<PassId>& passes() const { return passes_; }
-    const Incoming& told(End end) const { return told_[slot(end)]; }
+    const Incoming& told(End end) const { return told_[end_number(end)]; }
 
   private:
-    static std::size_t slot(End end) { return static_cast<std::size_t>(end); }
+    static std::size_t end_number(End end) { return static_cast<std::size_t>(end); }
     std::size_t home(End end) const { return end == End::caller ? hops_.front() : hops_.back(); }
-    Endpoint endpoint(End end) const { return {.address = at_place(home(end)).visible, .port = ports_[slot(end)]}; }
+    Endpoint endpoint(End end) const {
+        return {.address = at_place(home(end)).visible, .port = ports_[end_number(end)]};
+    }
     Incoming spoken(End end) const {
-        return {
-            .leg = 0, .endpoint = endpoint(end), .rtcp = {}, .where = at_place(home(end)), .setup = words_[slot(end)]};
+        return {.slot = 0,
+                .endpoint = endpoint(end),
+                .rtcp = {},
+                .where = at_place(home(end)),
+                .setup = words_[end_number(end)]};
     }
 
     /// What reaches the neighbour: it must be able to use it, and nobody's address may leave its place.
     Incoming pass_on(const Shown& shown, std::size_t hop) const {
         const nat::Party neighbour = at_place(hops_[hop]);
-        if (shown.leg != 0) {
-            const Leg* leg = scheme_.leg(shown.leg);
-            expect(leg != nullptr && !needs_relay(leg->towards, neighbour), "a leg was shown on the wrong side");
-            expect(scheme_.needed(shown.leg), "a leg was shown that is not open");
-            return {.leg = shown.leg, .endpoint = {}, .rtcp = {}, .where = {}, .setup = shown.setup};
+        if (shown.slot != 0) {
+            const Slot* slot = scheme_.slot(shown.slot);
+            expect(slot != nullptr && !needs_relay(slot->towards, neighbour), "a slot was shown on the wrong side");
+            expect(scheme_.needed(shown.slot), "a slot was shown that is not open");
+            return {.slot = shown.slot, .endpoint = {}, .rtcp = {}, .where = {}, .setup = shown.setup};
         }
         expect(shown.raw.has_value(), "something must be shown");
         for (const End end : {End::caller, End::callee}) {
             if (shown.raw == endpoint(end))
                 expect(!needs_relay(at_place(home(end)), neighbour), "an address left its place");
         }
-        return {.leg = 0, .endpoint = shown.raw, .rtcp = {}, .where = neighbour, .setup = shown.setup};
+        return {.slot = 0, .endpoint = shown.raw, .rtcp = {}, .where = neighbour, .setup = shown.setup};
     }
 
     void expect(bool good, const char* what) const {
@@ -315,7 +322,7 @@ class Path {
     std::array<std::optional<Setup>, 2> words_;  ///< what each end last said it does, of a TCP stream
     std::array<std::uint16_t, 2> ports_{}, ports_before_{};
     std::uint16_t next_port_ = 4000;
-    std::map<LegId, std::pair<LegId, bool>>
+    std::map<SlotId, std::pair<SlotId, bool>>
         mates_;  ///< with whom it was joined and whether needed, when it was told of
     std::string history_;
 };
@@ -423,11 +430,11 @@ TEST_CASE("loop::Scheme: what the ends see stays the same, whoever offers, while
             for (const std::size_t hop : hops) where += std::string(" ") + place_names[hop];
             CAPTURE(where);
             path.exchange(End::caller);
-            const std::array<LegId, 2> first = {path.told(End::caller).leg, path.told(End::callee).leg};
+            const std::array<SlotId, 2> first = {path.told(End::caller).slot, path.told(End::callee).slot};
             for (const End from : {End::callee, End::caller, End::callee}) {
                 path.exchange(from);
-                CHECK(path.told(End::caller).leg == first[0]);
-                CHECK(path.told(End::callee).leg == first[1]);
+                CHECK(path.told(End::caller).slot == first[0]);
+                CHECK(path.told(End::callee).slot == first[1]);
             }
         });
     }
@@ -446,11 +453,11 @@ namespace {
 
 Incoming raw(std::size_t place, std::uint16_t port) {
     const nat::Party where = at_place(place);
-    return {.leg = 0, .endpoint = Endpoint{.address = where.visible, .port = port}, .rtcp = {}, .where = where};
+    return {.slot = 0, .endpoint = Endpoint{.address = where.visible, .port = port}, .rtcp = {}, .where = where};
 }
 
 Incoming onward(const Shown& shown, std::size_t hop) {
-    return {.leg = shown.leg, .endpoint = shown.raw, .rtcp = {}, .where = at_place(hop)};
+    return {.slot = shown.slot, .endpoint = shown.raw, .rtcp = {}, .where = at_place(hop)};
 }
 
 /// Whether two ends are on one join, facing them both, or see each other raw.
@@ -460,28 +467,28 @@ void check_pair(const Scheme& scheme, const Shown& told_a, const Shown& told_b, 
         CHECK(told_b.raw == a.endpoint);
         return;
     }
-    REQUIRE(scheme.mate(told_a.leg) == told_b.leg);
-    REQUIRE(scheme.mate(told_b.leg) == told_a.leg);
-    CHECK(scheme.party(scheme.remote(told_a.leg))->endpoint == a.endpoint);
-    CHECK(scheme.party(scheme.remote(told_b.leg))->endpoint == b.endpoint);
+    REQUIRE(scheme.mate(told_a.slot) == told_b.slot);
+    REQUIRE(scheme.mate(told_b.slot) == told_a.slot);
+    CHECK(scheme.speaker(scheme.remote(told_a.slot))->endpoint == a.endpoint);
+    CHECK(scheme.speaker(scheme.remote(told_b.slot))->endpoint == b.endpoint);
 }
 
 }  // namespace
 
-TEST_CASE("loop::Scheme: an answer that names the last leg which stands for somebody") {
+TEST_CASE("loop::Scheme: an answer that names the last slot which stands for somebody") {
     Scheme scheme{needs_relay};
     const PassId pass = scheme.open(at_place(2), at_place(0));
     (void)scheme.offer(pass, End::callee, {});
     (void)scheme.answer(pass, {});
-    const PassId fork = scheme.fork(pass);  // shares the leg towards the callee, and keeps it
-    const auto naming = [](LegId leg) { return Incoming{.leg = leg, .endpoint = {}, .rtcp = {}, .where = {}}; };
-    const LegId shared = scheme.leg_towards(fork, End::callee);
-    (void)scheme.answer(pass, naming(scheme.leg_towards(pass, End::caller)));
+    const PassId fork = scheme.fork(pass);  // shares the slot towards the callee, and keeps it
+    const auto naming = [](SlotId slot) { return Incoming{.slot = slot, .endpoint = {}, .rtcp = {}, .where = {}}; };
+    const SlotId shared = scheme.slot_towards(fork, End::callee);
+    (void)scheme.answer(pass, naming(scheme.slot_towards(pass, End::caller)));
     (void)scheme.offer(pass, End::caller, {});
     (void)scheme.answer(pass, naming(shared));
     scheme.close(pass);
     scheme.close(fork);
-    CHECK(scheme.passes() + scheme.legs() + scheme.parties() == 0);
+    CHECK(scheme.passes() + scheme.slots() + scheme.speakers() == 0);
 }
 
 TEST_CASE("loop::Scheme: a fork beyond the edge: each To-tag its own join, the latest answer wins, then the 2xx") {
@@ -495,15 +502,15 @@ TEST_CASE("loop::Scheme: a fork beyond the edge: each To-tag its own join, the l
         const PassId two = scheme.fork(one);
         const Shown second = scheme.answer(two, b2);
         check_pair(scheme, second, told_b, a, b2);
-        if (second.leg != 0) CHECK(second.leg != first.leg);
+        if (second.slot != 0) CHECK(second.slot != first.slot);
         CHECK(scheme.answer(one, b1) == first);  // the 200
         check_pair(scheme, first, told_b, a, b1);
         scheme.accept(one);
         scheme.close(two);
         check_pair(scheme, first, told_b, a, b1);
-        CHECK(scheme.legs() == (needs_relay(a.where, b1.where) ? 2 : 0));
+        CHECK(scheme.slots() == (needs_relay(a.where, b1.where) ? 2 : 0));
         scheme.close(one);
-        CHECK(scheme.legs() + scheme.parties() == 0);
+        CHECK(scheme.slots() + scheme.speakers() == 0);
     });
 }
 
@@ -527,7 +534,7 @@ TEST_CASE("loop::Scheme: a call that comes back and forks at the edge: each bran
         for (const PassId pass : {in1, out}) scheme.close(pass);
         check_pair(scheme, told_a2, told_b2, a, b2);
         for (const PassId pass : {in2, out2}) scheme.close(pass);
-        CHECK(scheme.legs() + scheme.parties() + scheme.passes() == 0);
+        CHECK(scheme.slots() + scheme.speakers() + scheme.passes() == 0);
     });
 }
 
@@ -540,43 +547,43 @@ TEST_CASE("loop: a neighbour that anchors one direction: what it is sent comes t
             Scheme scheme(needs_relay);
             const auto says = [](std::size_t place, std::uint16_t port) {
                 const nat::Party where = at_place(place);
-                return Incoming{.leg = 0, .endpoint = Endpoint{where.visible, port}, .rtcp = {}, .where = where};
+                return Incoming{.slot = 0, .endpoint = Endpoint{where.visible, port}, .rtcp = {}, .where = where};
             };
             const PassId out = scheme.open(at_place(a), at_place(wan));
             const PassId in = scheme.open(at_place(wan), at_place(b));
             const auto call = [&](bool anchors) {
                 const Shown first = scheme.offer(out, End::caller, says(a, 4000));
                 Incoming handed = says(wan, 4000);
-                handed.leg = first.leg;
+                handed.slot = first.slot;
                 if (first.raw) handed.endpoint = first.raw;
                 (void)scheme.offer(in, End::caller, handed);
                 (void)scheme.prepare(in);
                 Incoming answered = says(wan, 5000);
                 const Shown back = scheme.answer(in, says(b, 5000));
-                answered.leg = back.leg;
+                answered.slot = back.slot;
                 if (back.raw) answered.endpoint = back.raw;
                 scheme.accept(in);
                 (void)scheme.answer(out, anchors ? says(wan, 7000) : answered);
                 const auto found = scheme.one_sided(out);
                 scheme.accept(out);
-                CHECK(found.has_value() == (anchors && first.leg != 0));
+                CHECK(found.has_value() == (anchors && first.slot != 0));
                 if (!found) return;
                 CHECK(found->in_answer);
-                CHECK(found->handed_on == first.leg);
+                CHECK(found->handed_on == first.slot);
                 CHECK(found->beyond == in);
                 CHECK(scheme.bridge(*found) != 0);
-                CHECK(scheme.mate(scheme.leg_towards(out, End::caller)) == first.leg);
-                const LegId near = scheme.leg_towards(in, End::caller);
-                CHECK(near == back.leg);
-                CHECK(scheme.mate(near) == scheme.leg_towards(in, End::callee));
-                CHECK(scheme.party(scheme.leg(near)->stands_for)->endpoint == says(b, 5000).endpoint);
-                CHECK(scheme.party(scheme.remote(near))->where.place == nat::Place::far_end);  // it latches
+                CHECK(scheme.mate(scheme.slot_towards(out, End::caller)) == first.slot);
+                const SlotId near = scheme.slot_towards(in, End::caller);
+                CHECK(near == back.slot);
+                CHECK(scheme.mate(near) == scheme.slot_towards(in, End::callee));
+                CHECK(scheme.speaker(scheme.slot(near)->stands_for)->endpoint == says(b, 5000).endpoint);
+                CHECK(scheme.speaker(scheme.remote(near))->where.place == nat::Place::far_end);  // it latches
             };
             for (const bool anchors : {true, true, false, true}) call(anchors);
             scheme.close(out);
             scheme.close(in);
-            CHECK(scheme.legs() == 0);
-            CHECK(scheme.parties() == 0);
+            CHECK(scheme.slots() == 0);
+            CHECK(scheme.speakers() == 0);
         }
     }
 }

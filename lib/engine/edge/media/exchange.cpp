@@ -77,7 +77,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         open_stream(session, i, dialog::kind_of(media));
         shown[i] = scheme_.offer(stream.pass, from, *said);
         (void)scheme_.prepare(stream.pass);
-        note_shown(shown[i]->leg, session, other(from));
+        note_shown(shown[i]->slot, session, other(from));
         const nat::Decision decision = decide(session, stream, from, *said);
         if (told.reasons.empty() || decision.relay) told = decision;
     }
@@ -101,7 +101,7 @@ void Media::open_stream(Session& session, std::size_t number, relay::Stream kind
 /// Whether the legs still are on the sides of the neighbours that see them: one may have moved into the LAN, or out.
 bool Media::on_its_side(const Session& session, const Stream& stream) const {
     return std::ranges::all_of(std::array{End::caller, End::callee}, [&](End end) {
-        const LiveLeg* leg = live(scheme_.leg_towards(stream.pass, end));
+        const LiveLeg* leg = live(scheme_.slot_towards(stream.pass, end));
         return leg == nullptr || !leg->opened || leg->towards_lan == (neighbour(session, end).place == nat::Place::lan);
     });
 }
@@ -109,11 +109,12 @@ bool Media::on_its_side(const Session& session, const Stream& stream) const {
 /// Why the stream gets a relay, or none: the origin of the offer and who it goes to.
 nat::Decision Media::decide(const Session& session, const Stream& stream, End from, const loop::Incoming& said) const {
     nat::Party origin = said.endpoint ? said.where : neighbour(session, from);
-    if (const loop::Leg* leg = scheme_.leg(said.leg)) {
-        if (const loop::Party* party = scheme_.party(leg->stands_for)) origin = party->where;
+    if (const loop::Slot* named = scheme_.slot(said.slot)) {
+        if (const loop::Speaker* behind = scheme_.speaker(named->stands_for)) origin = behind->where;
     }
     nat::Party listener = neighbour(session, other(from));
-    if (const loop::Party* known = scheme_.party(scheme_.speaks_at(stream.pass, other(from)))) listener = known->where;
+    if (const loop::Speaker* known = scheme_.speaker(scheme_.speaks_at(stream.pass, other(from))))
+        listener = known->where;
     return decide_between(origin, listener);
 }
 
@@ -190,7 +191,7 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         if (answered->rtp) carrier.said[index(from)] = *answered;
         if (carrier.offered.rtp) carrier.said[index(other(from))] = carrier.offered;
         shown[i] = scheme_.answer(carrier.pass, *said);
-        note_shown(shown[i]->leg, session, other(from));
+        note_shown(shown[i]->slot, session, other(from));
     }
     for (std::size_t i = 0; i < answers.size(); ++i) {
         if (answers[i] != nullptr) session.streams[i].refused = false;
@@ -210,7 +211,7 @@ Result<std::string> Media::repeat(SessionId id, End from, const std::string& bod
         const Stream& stream = session.streams[carrier_of(session, media, i)];
         if (media.rejected() || stream.pass == 0) continue;
         const loop::Shown seen = scheme_.shown(stream.pass, other(from));
-        if (seen.leg != 0 || seen.raw) shown[i] = seen;
+        if (seen.slot != 0 || seen.raw) shown[i] = seen;
     }
     return rewritten(session, from, *sdp, shown, out);
 }

@@ -52,11 +52,11 @@ void Media::share_port(Stream& carrier, End answerer, const Described& offered, 
     }
 }
 
-MediaParty Media::faced(loop::LegId id, const LiveLeg& leg, const loop::Party& party) const {
+MediaParty Media::faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& party) const {
     MediaParty faced = media_party(party);
     const Stream* stream = stream_of(leg);
     if (stream == nullptr) return faced;
-    const End end = scheme_.leg_towards(stream->pass, End::caller) == id ? End::caller : End::callee;
+    const End end = scheme_.slot_towards(stream->pass, End::caller) == id ? End::caller : End::callee;
     const Described& described = stream->described[index(end)];
     faced.direction = described.direction;
     faced.ssrcs = described.ssrcs;
@@ -66,7 +66,7 @@ MediaParty Media::faced(loop::LegId id, const LiveLeg& leg, const loop::Party& p
 
 /// A stranger may write anybody's address into its description. At its signalling address it is proven by what it has
 /// received there: the dialog's token, or the connection. A party behind a NAT is sent nothing before it has sent.
-bool Media::unproven(const Session& session, End end, const loop::Party& party) const {
+bool Media::unproven(const Session& session, End end, const loop::Speaker& party) const {
     const bool stranger = session.payer.sender == proxy::Sender::stranger && !settings_.open_registrar;
     if (!stranger || end != End::caller || party.where.place != nat::Place::wan || !party.endpoint) return false;
     const sip::Flow& flow = session.ends[index(end)].flow;
@@ -78,11 +78,11 @@ void Media::prove_caller(SessionId id, Output& out) {
     Session& session = sessions_.at(id);
     if (std::exchange(session.caller_proven, true)) return;
     for (const Stream& stream : session.streams) {
-        const loop::LegId leg_id = stream.pass == 0 ? 0 : scheme_.leg_towards(stream.pass, End::caller);
-        LiveLeg* leg = live(leg_id);
+        const loop::SlotId slot = stream.pass == 0 ? 0 : scheme_.slot_towards(stream.pass, End::caller);
+        LiveLeg* leg = live(slot);
         if (leg == nullptr || !leg->opened || !leg->told_party || !leg->told_party->unproven) continue;
         const std::size_t before = out.media.size();
-        tell_party(leg_id, *leg, out);
+        tell_party(slot, *leg, out);
         if (out.media.size() != before) std::get<UpdateLeg>(out.media.back()).can_wait = true;
     }
 }

@@ -20,13 +20,13 @@ std::size_t pool_of(const nat::Party& where) noexcept {
 
 }  // namespace
 
-Media::LiveLeg* Media::live(loop::LegId leg) {
-    const auto found = legs_.find(leg);
+Media::LiveLeg* Media::live(loop::SlotId slot) {
+    const auto found = legs_.find(slot);
     return found == legs_.end() ? nullptr : &found->second;
 }
 
-const Media::LiveLeg* Media::live(loop::LegId leg) const {
-    const auto found = legs_.find(leg);
+const Media::LiveLeg* Media::live(loop::SlotId slot) const {
+    const auto found = legs_.find(slot);
     return found == legs_.end() ? nullptr : &found->second;
 }
 
@@ -43,7 +43,7 @@ bool Media::may_resolve(const LiveLeg& leg, const Session& session, SessionId id
                      servers_->at(flow.remote.address));
 }
 
-void Media::note_shown(loop::LegId id, const Session& session, End to) {
+void Media::note_shown(loop::SlotId id, const Session& session, End to) {
     LiveLeg* leg = live(id);
     if (leg == nullptr) return;
     const IpAddress& visible = session.ends[static_cast<std::size_t>(to)].flow.remote.address;
@@ -63,10 +63,10 @@ std::size_t Media::open_legs(SessionId id, std::uint64_t waiting, Output& out) {
 
 /// The leg that an end of a stream needs, and where it is to be; nothing: none.
 std::optional<Media::Need> Media::need_of(const Session& session, const Stream& stream, End end) const {
-    const loop::LegId leg = stream.pass == 0 ? 0 : scheme_.leg_towards(stream.pass, end);
-    if (leg == 0 || !scheme_.needed(leg)) return std::nullopt;
-    const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
-    return Need{.leg = leg, .where = own != nullptr ? own->where : neighbour(session, end), .own = own};
+    const loop::SlotId slot = stream.pass == 0 ? 0 : scheme_.slot_towards(stream.pass, end);
+    if (slot == 0 || !scheme_.needed(slot)) return std::nullopt;
+    const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.pass, end));
+    return Need{.slot = slot, .where = own != nullptr ? own->where : neighbour(session, end), .own = own};
 }
 
 /// Whether who pays for the session may have the legs that it still lacks.
@@ -78,7 +78,7 @@ Result<void> Media::affordable(SessionId id) {
         for (const End end : {End::caller, End::callee}) {
             const auto need = need_of(session, stream, end);
             if (!need) continue;
-            const LiveLeg* known = live(need->leg);
+            const LiveLeg* known = live(need->slot);
             if (known == nullptr || !known->charged) ++wanted[pool_of(need->where)];
         }
     }
@@ -96,7 +96,7 @@ void Media::charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Party& wh
 }
 
 /// It is gone from the scheme.
-void Media::forget(loop::LegId id) {
+void Media::forget(loop::SlotId id) {
     const auto found = legs_.find(id);
     if (found->second.charged) shares_.give(found->second.charged->payer, found->second.charged->pool);
     legs_.erase(found);
@@ -107,30 +107,30 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
     const Stream& stream = session.streams[number];
     const auto need = need_of(session, stream, end);
     if (!need) return false;
-    const loop::LegId leg = need->leg;
-    LiveLeg& known = legs_.try_emplace(leg).first->second;
+    const loop::SlotId slot = need->slot;
+    LiveLeg& known = legs_.try_emplace(slot).first->second;
     known.session = id;
     known.stream = number;
     known.kind = stream.kind;
     if (!known.opened) known.towards_lan = neighbour(session, end).place == nat::Place::lan;
-    note_shown(leg, session, end);
+    note_shown(slot, session, end);
     if (known.opened) {
         if (std::exchange(known.parted, false)) out.media.emplace_back(ReopenLeg{.leg = known.opened->id});
         return false;
     }
-    const loop::Party* own = need->own;
+    const loop::Speaker* own = need->own;
     const nat::Party& where = need->where;
     charge(known, session.payer, where);
     known.told_mux = stream.offered_mux;
     const std::uint64_t ticket = next_ticket_++;
-    tickets_[ticket] = {.waiting = waiting, .leg = leg};
+    tickets_[ticket] = {.waiting = waiting, .slot = slot};
     out.media.emplace_back(OpenLeg{.ticket = ticket,
                                    .stream = stream.kind,
                                    .mux = stream.offered_mux,
                                    .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
                                    .family = where.family,
                                    .party = own != nullptr
-                                                ? faced(leg, known, *own)
+                                                ? faced(slot, known, *own)
                                                 : media_party({.endpoint = {}, .rtcp = {}, .where = where, .told = {}}),
                                    .call_id = session.call_id});
     return true;
@@ -143,19 +143,19 @@ std::optional<Media::Ready> Media::on_leg_opened(std::uint64_t ticket_number, Re
     const Ticket ticket = ticket_at->second;
     tickets_.erase(ticket_at);
     if (ticket.waiting == 0) {
-        on_bridge_opened(ticket.leg, std::move(leg), now, out);
+        on_bridge_opened(ticket.slot, std::move(leg), now, out);
         return std::nullopt;
     }
     const auto waiting_at = waiting_.find(ticket.waiting);
     Waiting& waiting = waiting_at->second;
-    LiveLeg* known = scheme_.leg(ticket.leg) == nullptr ? nullptr : live(ticket.leg);
+    LiveLeg* known = scheme_.slot(ticket.slot) == nullptr ? nullptr : live(ticket.slot);
     if (!leg) {
         waiting.failed = leg.error();
     } else if (known == nullptr || known->opened) {
         // The call ended meanwhile, or a repeated offer asked for the leg twice.
         out.media.emplace_back(FreeLegs{.legs = {leg->id}});
     } else {
-        by_local_[leg->local] = ticket.leg;
+        by_local_[leg->local] = ticket.slot;
         known->opened = std::move(*leg);
     }
     if (--waiting.missing > 0) return std::nullopt;
@@ -177,7 +177,7 @@ Result<std::string> Media::ready_body(const Waiting& done, Instant now, Output& 
     return rewritten(session->second, done.offerer, *done.sdp, done.shown, out);
 }
 
-MediaParty Media::media_party(const loop::Party& party) const {
+MediaParty Media::media_party(const loop::Speaker& party) const {
     return {.place = party.where.place,
             .endpoint = party.endpoint,
             .rtcp = party.rtcp,
@@ -211,11 +211,11 @@ std::vector<std::string> Media::legs() const {
 /// Whatever has changed in the scheme since the last time, mediarelay is asked to do.
 void Media::follow_scheme(Instant now, Output& out) {
     std::vector<std::string> freed;
-    for (const loop::LegId id : scheme_.take_changed()) {
+    for (const loop::SlotId id : scheme_.take_changed()) {
         const auto found = legs_.find(id);
         if (found == legs_.end()) continue;
         LiveLeg& leg = found->second;
-        if (scheme_.leg(id) != nullptr) {
+        if (scheme_.slot(id) != nullptr) {
             if (leg.opened) tell_and_join(id, leg, now, out);
             continue;
         }
@@ -228,8 +228,8 @@ void Media::follow_scheme(Instant now, Output& out) {
     if (!freed.empty()) out.media.emplace_back(FreeLegs{.legs = std::move(freed)});
 }
 
-void Media::tell_and_join(loop::LegId id, LiveLeg& leg, Instant now, Output& out) {
-    const loop::LegId mate_id = scheme_.mate(id);
+void Media::tell_and_join(loop::SlotId id, LiveLeg& leg, Instant now, Output& out) {
+    const loop::SlotId mate_id = scheme_.mate(id);
     LiveLeg* mate = live(mate_id);
     if (retired(leg) || (mate != nullptr && retired(*mate))) return;
     if (mate_id == 0 || mate == nullptr || !mate->opened) {
@@ -255,8 +255,8 @@ void Media::tell_and_join(loop::LegId id, LiveLeg& leg, Instant now, Output& out
     mate->joined = id;
 }
 
-void Media::tell_party(loop::LegId id, LiveLeg& leg, Output& out) {
-    const loop::Party* remote = scheme_.party(scheme_.remote(id));
+void Media::tell_party(loop::SlotId id, LiveLeg& leg, Output& out) {
+    const loop::Speaker* remote = scheme_.speaker(scheme_.remote(id));
     if (remote == nullptr || (remote->pending && leg.told_party)) return;  // an offer without answer changes nothing
     const MediaParty party = faced(id, leg, *remote);
     const Stream* stream = stream_of(leg);
@@ -285,8 +285,8 @@ void Media::part_superfluous(Instant now, Output& out) {
 }
 
 /// Not at once: an answer that needs it after all may be on its way.
-void Media::part_soon(loop::LegId leg, Instant now) {
-    superfluous_.add(now + parting_time, leg);
+void Media::part_soon(loop::SlotId slot, Instant now) {
+    superfluous_.add(now + parting_time, slot);
 }
 
 bool Media::retired(const LiveLeg& leg) const {
@@ -330,7 +330,7 @@ void Media::keep(Session& session, Output& out) {
                        .told = session.told,
                        .streams = {},
                        .reasons = session.reasons};
-    loop::LegId keeper = 0;
+    loop::SlotId keeper = 0;
     for (const Stream& stream : session.streams) {
         SessionState::Stream& kept = state.streams.emplace_back();
         kept.kind = stream.kind;
@@ -339,9 +339,9 @@ void Media::keep(Session& session, Output& out) {
         if (stream.pass == 0) continue;
         for (const End end : {End::caller, End::callee}) {
             const std::size_t i = static_cast<std::size_t>(end);
-            const loop::LegId id = scheme_.leg_towards(stream.pass, end);
+            const loop::SlotId id = scheme_.slot_towards(stream.pass, end);
             const LiveLeg* leg = live(id);
-            const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
+            const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.pass, end));
             kept.sides[i] = {.leg = {},
                              .said = stream.said[i].rtp,
                              .rtcp = stream.said[i].rtcp,
@@ -353,7 +353,7 @@ void Media::keep(Session& session, Output& out) {
             if (keeper == 0 || id == session.keeper) keeper = id;
         }
     }
-    const loop::LegId before = std::exchange(session.keeper, keeper);
+    const loop::SlotId before = std::exchange(session.keeper, keeper);
     if (const LiveLeg* old = live(before); before != keeper && old != nullptr && old->opened)
         out.media.emplace_back(KeepState{.leg = old->opened->id, .state = {}});
     if (keeper != 0) out.media.emplace_back(KeepState{.leg = live(keeper)->opened->id, .state = std::move(state)});

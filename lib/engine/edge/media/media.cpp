@@ -69,7 +69,7 @@ bool Media::is_own(const std::optional<Endpoint>& said) const {
 /// A leg of ours is taken for the party behind it, or refused: who guesses a port must not hear a stranger's call.
 Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from, const Said& said) const {
     loop::Incoming incoming{
-        .leg = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = {}, .setup = said.setup, .renew = said.renew};
+        .slot = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = {}, .setup = said.setup, .renew = said.renew};
     if (!said.rtp) return incoming;
     const auto ours = by_local_.find(*said.rtp);
     const auto refused = [&](const Endpoint& named) {
@@ -89,7 +89,7 @@ Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End
         said.rtcp == leg->opened->rtcp || (said.rtcp && said.rtcp->address == local.address &&
                                            (said.rtcp->port == local.port || said.rtcp->port == local.port + 1));
     if (is_own(said.rtcp) && !of_leg) return refused(*said.rtcp);
-    incoming.leg = ours->second;
+    incoming.slot = ours->second;
     incoming.endpoint = incoming.rtcp = {};
     return incoming;
 }
@@ -118,8 +118,8 @@ std::vector<Media::Summary> Media::summaries() const {
     std::vector<Summary> list;
     for (const auto& [id, session] : sessions_) {
         const auto relayed = std::ranges::count_if(session.streams, [&](const Stream& stream) {
-            return stream.pass != 0 && (scheme_.mate(scheme_.leg_towards(stream.pass, End::caller)) != 0 ||
-                                        scheme_.mate(scheme_.leg_towards(stream.pass, End::callee)) != 0);
+            return stream.pass != 0 && (scheme_.mate(scheme_.slot_towards(stream.pass, End::caller)) != 0 ||
+                                        scheme_.mate(scheme_.slot_towards(stream.pass, End::callee)) != 0);
         });
         list.push_back({.call_id = session.call_id,
                         .caller = session.ends[0],
@@ -144,8 +144,8 @@ std::optional<record::Pass> Media::pass(SessionId id) const {
                         .place = end.party.place,
                         .site = end.party.site};
     }
-    const auto local = [&](loop::LegId id_of_leg) -> std::optional<Endpoint> {
-        const LiveLeg* leg = live(id_of_leg);
+    const auto local = [&](loop::SlotId slot) -> std::optional<Endpoint> {
+        const LiveLeg* leg = live(slot);
         return leg == nullptr || !leg->opened ? std::nullopt : std::optional(leg->opened->local);
     };
     for (const Stream& stream : session.streams) {
@@ -154,11 +154,11 @@ std::optional<record::Pass> Media::pass(SessionId id) const {
         told.kind = relay::to_string(stream.kind);
         for (const End end : {End::caller, End::callee}) {
             const loop::Shown shown = scheme_.shown(stream.pass, end);
-            const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
+            const loop::SlotId slot = scheme_.slot_towards(stream.pass, end);
             told.ends[index(end)] = {.said = stream.said[index(end)].rtp,
-                                     .shown = shown.leg != 0 ? local(shown.leg) : shown.raw,
-                                     .leg = local(leg),
-                                     .joined = local(scheme_.mate(leg))};
+                                     .shown = shown.slot != 0 ? local(shown.slot) : shown.raw,
+                                     .leg = local(slot),
+                                     .joined = local(scheme_.mate(slot))};
         }
     }
     return pass;

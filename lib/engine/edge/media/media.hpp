@@ -203,7 +203,7 @@ class Media {
         dialog::Exchange exchange;
         std::array<Numbered, 2> told;  ///< what the caller and the callee were sent last
         Acknowledged acknowledged;
-        loop::LegId keeper = 0;            ///< the leg that the state is kept with
+        loop::SlotId keeper = 0;           ///< the leg that the state is kept with
         std::vector<nat::Reason> reasons;  ///< of the last decision
         proxy::Payer payer;                ///< whom its legs are counted for
         sip::DialogToken token;            ///< the flows that its dialog token names
@@ -222,13 +222,13 @@ class Media {
         proxy::Payer payer;
         std::size_t pool = 0;
     };
-    /// A leg that an end of a stream needs.
+    /// The slot of an end of a stream that needs a leg.
     struct Need {
-        loop::LegId leg = 0;
+        loop::SlotId slot = 0;
         nat::Party where;  ///< decides side and family of its address
-        const loop::Party* own = nullptr;
+        const loop::Speaker* own = nullptr;
     };
-    /// A leg of the scheme as mediarelay has it.
+    /// The leg that mediarelay has for a slot of the scheme.
     struct LiveLeg {
         SessionId session = 0;
         std::size_t stream = 0;
@@ -236,7 +236,7 @@ class Media {
         std::optional<Charge> charged{};
         relay::Stream kind{};
         bool parted = false;
-        loop::LegId joined = 0;                ///< as mediarelay was told
+        loop::SlotId joined = 0;               ///< as mediarelay was told
         std::optional<MediaParty> told_party;  ///< likewise
         bool told_hold = false;
         bool told_mux = false;
@@ -256,13 +256,13 @@ class Media {
     };
     struct Ticket {
         std::uint64_t waiting = 0;
-        loop::LegId leg = 0;
+        loop::SlotId slot = 0;
     };
     // media_sessions.cpp
     void plan(SessionId id, Instant when, std::string why, Instant now);
     void end_those_due(Instant now, Output& out);
-    [[nodiscard]] std::vector<loop::LegId> legs_of(const Session& session) const;
-    void inherit(const std::vector<loop::LegId>& legs, SessionId ended, const std::string& call_id);
+    [[nodiscard]] std::vector<loop::SlotId> slots_of(const Session& session) const;
+    void inherit(const std::vector<loop::SlotId>& slots, SessionId ended, const std::string& call_id);
 
     void index_bindings(SessionId id);
     void forget_bindings(SessionId id);
@@ -296,9 +296,9 @@ class Media {
     void bridge_one_sided(SessionId id, End from, Output& out);
     void tell_one_sided(Session& session, End from, const loop::OneSided& found, Output& out);
     [[nodiscard]] const LiveLeg* near_leg(loop::PassId pass) const;
-    [[nodiscard]] std::optional<std::pair<const LiveLeg*, End>> place_of_bridge(loop::LegId leg,
+    [[nodiscard]] std::optional<std::pair<const LiveLeg*, End>> place_of_bridge(loop::SlotId slot,
                                                                                 loop::PassId pass) const;
-    void on_bridge_opened(loop::LegId leg, Result<Leg> opened, Instant now, Output& out);
+    void on_bridge_opened(loop::SlotId slot, Result<Leg> opened, Instant now, Output& out);
     void bridge_again(SessionId id, const std::map<SessionId, const SessionState*>& states);
 
     static void warn_not_bundled(const Session& session, Output& out);
@@ -312,34 +312,34 @@ class Media {
 
     // media_legs.cpp: the scheme's legs and mediarelay's
     [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;
-    void note_shown(loop::LegId leg, const Session& session, End to);
+    void note_shown(loop::SlotId slot, const Session& session, End to);
     [[nodiscard]] std::size_t open_legs(SessionId id, std::uint64_t waiting, Output& out);
     [[nodiscard]] std::optional<Need> need_of(const Session& session, const Stream& stream, End end) const;
     [[nodiscard]] Result<void> affordable(SessionId id);
     void charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Party& where);
-    void forget(loop::LegId leg);
+    void forget(loop::SlotId slot);
     [[nodiscard]] Result<std::string> ready_body(const Waiting& done, Instant now, Output& out);
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
-    [[nodiscard]] MediaParty media_party(const loop::Party& party) const;
+    [[nodiscard]] MediaParty media_party(const loop::Speaker& party) const;
 
     // media_facing.cpp: what a leg is told of the party that it faces
-    [[nodiscard]] MediaParty faced(loop::LegId id, const LiveLeg& leg, const loop::Party& party) const;
-    [[nodiscard]] bool unproven(const Session& session, End end, const loop::Party& party) const;
+    [[nodiscard]] MediaParty faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& party) const;
+    [[nodiscard]] bool unproven(const Session& session, End end, const loop::Speaker& party) const;
     [[nodiscard]] static Described described_in(const sdp::Document& sdp, const sdp::Media& media);
     static void agree(Stream& stream, End answerer, const Described& answered);
     static void share_port(Stream& carrier, End answerer, const Described& offered, const Described& answered);
     [[nodiscard]] std::string call_id_of(const LiveLeg& leg) const;
     [[nodiscard]] const Stream* stream_of(const LiveLeg& leg) const;
     void follow_scheme(Instant now, Output& out);
-    void tell_and_join(loop::LegId id, LiveLeg& live, Instant now, Output& out);
-    void tell_party(loop::LegId id, LiveLeg& live, Output& out);
-    void part_soon(loop::LegId leg, Instant now);
+    void tell_and_join(loop::SlotId id, LiveLeg& live, Instant now, Output& out);
+    void tell_party(loop::SlotId id, LiveLeg& live, Output& out);
+    void part_soon(loop::SlotId slot, Instant now);
     [[nodiscard]] bool retired(const LiveLeg& live) const;
     static void part(LiveLeg& live, Output& out);
     void part_superfluous(Instant now, Output& out);
     void keep(Session& session, Output& out);
-    [[nodiscard]] LiveLeg* live(loop::LegId leg);
-    [[nodiscard]] const LiveLeg* live(loop::LegId leg) const;
+    [[nodiscard]] LiveLeg* live(loop::SlotId slot);
+    [[nodiscard]] const LiveLeg* live(loop::SlotId slot) const;
 
     // media_restore.cpp
     [[nodiscard]] SessionId recreate(const SessionState& state, Instant now);
@@ -359,12 +359,12 @@ class Media {
     std::unordered_map<SessionId, Session> sessions_;
     std::multimap<std::string, SessionId, std::less<>> by_call_id_;
     std::unordered_multimap<std::string, SessionId> by_binding_;
-    std::unordered_map<loop::LegId, LiveLeg> legs_;
-    std::unordered_map<Endpoint, loop::LegId, EndpointHash> by_local_;
+    std::unordered_map<loop::SlotId, LiveLeg> legs_;
+    std::unordered_map<Endpoint, loop::SlotId, EndpointHash> by_local_;
     std::unordered_map<std::uint64_t, Waiting> waiting_;
     std::unordered_map<std::uint64_t, Ticket> tickets_;
     Deadlines<SessionId> deadlines_;
-    Deadlines<loop::LegId> superfluous_;
+    Deadlines<loop::SlotId> superfluous_;
     std::vector<SessionState> remembered_;
     std::size_t parked_ = 0;
     Recent<std::uint64_t, Instant> ended_{16'384};  ///< when, by a print of Call-ID and token

@@ -11,10 +11,10 @@ void Media::bridge_one_sided(SessionId id, End from, Output& out) {
         const auto found = stream.pass == 0 ? std::nullopt : scheme_.one_sided(stream.pass);
         if (!found) continue;
         tell_one_sided(session, from, *found, out);
-        const loop::LegId leg = scheme_.bridge(*found);
+        const loop::SlotId slot = scheme_.bridge(*found);
         if (const LiveLeg* near = near_leg(found->beyond)) out.events.emplace_back(PassEvent{.session = near->session});
-        const auto at = place_of_bridge(leg, found->beyond);
-        const LiveLeg* known = live(leg);
+        const auto at = place_of_bridge(slot, found->beyond);
+        const LiveLeg* known = live(slot);
         if (at && (known == nullptr || !known->opened))
             (void)want_leg(at->first->session, at->first->stream, at->second, 0, out);
     }
@@ -23,7 +23,7 @@ void Media::bridge_one_sided(SessionId id, End from, Output& out) {
 /// Once a call, for who wonders where its media go.
 void Media::tell_one_sided(Session& session, End from, const loop::OneSided& found, Output& out) {
     const LiveLeg* leg = live(found.handed_on);
-    const loop::Party* itself = scheme_.party(found.itself);
+    const loop::Speaker* itself = scheme_.speaker(found.itself);
     if (leg == nullptr || !leg->opened || itself == nullptr || !itself->endpoint) return;
     if (std::exchange(session.one_sided, true)) return;
     if (const LiveLeg* near = near_leg(found.beyond)) sessions_.at(near->session).one_sided = true;
@@ -41,24 +41,25 @@ void Media::tell_one_sided(Session& session, End from, const loop::OneSided& fou
 
 /// A leg by which the session of a pass is found.
 const Media::LiveLeg* Media::near_leg(loop::PassId pass) const {
-    const LiveLeg* leg = live(scheme_.leg_towards(pass, End::caller));
-    if (leg == nullptr) leg = live(scheme_.leg_towards(pass, End::callee));
+    const LiveLeg* leg = live(scheme_.slot_towards(pass, End::caller));
+    if (leg == nullptr) leg = live(scheme_.slot_towards(pass, End::callee));
     return leg != nullptr && sessions_.contains(leg->session) ? leg : nullptr;
 }
 
 /// The other leg of the pass that a bridge's leg belongs to, and the end that the bridge's leg faces; nothing: it is
 /// another pass's, which has opened it.
-std::optional<std::pair<const Media::LiveLeg*, End>> Media::place_of_bridge(loop::LegId leg, loop::PassId pass) const {
+std::optional<std::pair<const Media::LiveLeg*, End>> Media::place_of_bridge(loop::SlotId slot,
+                                                                            loop::PassId pass) const {
     for (const End end : {End::caller, End::callee}) {
-        if (leg == 0 || scheme_.leg_towards(pass, end) != leg) continue;
-        const LiveLeg* mate = live(scheme_.leg_towards(pass, other(end)));
+        if (slot == 0 || scheme_.slot_towards(pass, end) != slot) continue;
+        const LiveLeg* mate = live(scheme_.slot_towards(pass, other(end)));
         if (mate != nullptr) return std::pair(mate, end);
     }
     return std::nullopt;
 }
 
-void Media::on_bridge_opened(loop::LegId id, Result<Leg> opened, Instant now, Output& out) {
-    LiveLeg* leg = scheme_.leg(id) == nullptr ? nullptr : live(id);
+void Media::on_bridge_opened(loop::SlotId id, Result<Leg> opened, Instant now, Output& out) {
+    LiveLeg* leg = scheme_.slot(id) == nullptr ? nullptr : live(id);
     if (!opened) {
         out.log_loop(LogLevel::problems, "no leg to bridge a pass: " + to_string(opened.error()));
     } else if (leg == nullptr || leg->opened) {

@@ -51,7 +51,7 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
         (void)scheme_.offer(stream.pass, End::caller, *said);
         (void)scheme_.prepare(stream.pass);
         for (const End end : {End::caller, End::callee}) take_up(id, i, end, state);
-        note_shown(scheme_.shown(stream.pass, End::callee).leg, session, End::callee);
+        note_shown(scheme_.shown(stream.pass, End::callee).slot, session, End::callee);
     }
 }
 
@@ -59,17 +59,17 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
 void Media::take_up(SessionId id, std::size_t number, End end, const SessionState& state) {
     Session& session = sessions_.at(id);
     const Stream& stream = session.streams[number];
-    const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
+    const loop::SlotId slot = scheme_.slot_towards(stream.pass, end);
     const auto& kept = state.streams[number].sides[index(end)].leg;
-    if (leg == 0 || !kept || live(leg) != nullptr) return;
-    legs_[leg] = {
+    if (slot == 0 || !kept || live(slot) != nullptr) return;
+    legs_[slot] = {
         .session = id, .stream = number, .opened = kept, .kind = stream.kind, .told_party = {}, .shown_to = {}};
-    const loop::Party* own = scheme_.party(scheme_.speaks_at(stream.pass, end));
-    charge(legs_[leg], session.payer, own != nullptr ? own->where : neighbour(session, end));
-    legs_[leg].towards_lan = neighbour(session, end).place == nat::Place::lan;
-    by_local_[kept->local] = leg;
-    note_shown(leg, session, end);
-    if (session.keeper == 0) session.keeper = leg;
+    const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.pass, end));
+    charge(legs_[slot], session.payer, own != nullptr ? own->where : neighbour(session, end));
+    legs_[slot].towards_lan = neighbour(session, end).place == nat::Place::lan;
+    by_local_[kept->local] = slot;
+    note_shown(slot, session, end);
+    if (session.keeper == 0) session.keeper = slot;
 }
 
 void Media::replay_answer(SessionId id) {
@@ -77,20 +77,21 @@ void Media::replay_answer(SessionId id) {
     for (const Stream& stream : session.streams) {
         if (stream.pass == 0) continue;
         const auto said = incoming(session, id, End::callee, stream.said[1]);
-        if (said) note_shown(scheme_.answer(stream.pass, *said).leg, session, End::caller);
+        if (said) note_shown(scheme_.answer(stream.pass, *said).slot, session, End::caller);
     }
 }
 
 /// What mediarelay has done for these calls before is known to it; the ids of their legs.
 std::vector<std::string> Media::claimed() {
     std::vector<std::string> claimed;
-    for (const loop::LegId id : scheme_.take_changed()) {
+    for (const loop::SlotId id : scheme_.take_changed()) {
         LiveLeg* leg = live(id);
         if (leg == nullptr || !leg->opened) continue;
         claimed.push_back(leg->opened->id);
         leg->joined = scheme_.mate(id);
         leg->parted = !scheme_.needed(id);
-        if (const loop::Party* remote = scheme_.party(scheme_.remote(id))) leg->told_party = faced(id, *leg, *remote);
+        if (const loop::Speaker* remote = scheme_.speaker(scheme_.remote(id)))
+            leg->told_party = faced(id, *leg, *remote);
         if (const Stream* stream = stream_of(*leg)) {
             leg->told_hold = stream->hold;
             leg->told_mux = stream->mux;

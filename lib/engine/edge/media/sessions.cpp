@@ -209,19 +209,19 @@ std::optional<Result<std::string>> Media::open_for_answer(SessionId id, std::uin
     return std::nullopt;
 }
 
-/// Its legs, each once, with those it shares.
-std::vector<loop::LegId> Media::legs_of(const Session& session) const {
-    std::vector<loop::LegId> legs;
+/// Its slots, each once, with those it shares.
+std::vector<loop::SlotId> Media::slots_of(const Session& session) const {
+    std::vector<loop::SlotId> slots;
     for (const auto* streams : {&session.streams, &session.before}) {
         for (const Stream& stream : *streams) {
             if (stream.pass == 0) continue;
             for (const End end : {End::caller, End::callee}) {
-                const loop::LegId leg = scheme_.leg_towards(stream.pass, end);
-                if (leg != 0 && std::ranges::find(legs, leg) == legs.end()) legs.push_back(leg);
+                const loop::SlotId slot = scheme_.slot_towards(stream.pass, end);
+                if (slot != 0 && std::ranges::find(slots, slot) == slots.end()) slots.push_back(slot);
             }
         }
     }
-    return legs;
+    return slots;
 }
 
 void Media::win(SessionId id, Instant now, Output& out) {
@@ -229,14 +229,14 @@ void Media::win(SessionId id, Instant now, Output& out) {
     for (const Stream& stream : session.streams) {
         if (stream.pass != 0) scheme_.prefer(stream.pass);
     }
-    const auto legs = legs_of(session);
-    for (const loop::LegId leg : legs) {
-        if (LiveLeg* known = live(leg)) known->session = id;
+    const auto slots = slots_of(session);
+    for (const loop::SlotId slot : slots) {
+        if (LiveLeg* known = live(slot)) known->session = id;
     }
     if (std::exchange(session.retired, false)) {
         plan(id, session.last_moment, "max_dialog", now);
-        for (const loop::LegId leg : legs) {
-            if (LiveLeg* known = live(leg); known != nullptr && known->opened) tell_and_join(leg, *known, now, out);
+        for (const loop::SlotId slot : slots) {
+            if (LiveLeg* known = live(slot); known != nullptr && known->opened) tell_and_join(slot, *known, now, out);
         }
     }
     follow_scheme(now, out);
@@ -247,7 +247,7 @@ void Media::retire(SessionId id, Instant now, Output& out) {
     if (found == sessions_.end() || found->second.established || found->second.retired) return;
     Session& session = found->second;
     session.retired = true;
-    for (const loop::LegId leg : legs_of(session)) part_soon(leg, now);
+    for (const loop::SlotId slot : slots_of(session)) part_soon(slot, now);
     out.log(LogLevel::low_level, "call " + session.call_id + ": another answer has won; what was opened for " +
                                      to_string(session.ends[1].flow.remote) + " parts");
     plan(id, now + late, "answered elsewhere", now);
@@ -268,7 +268,7 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
     Session& session = found->second;
-    const auto legs = legs_of(session);
+    const auto slots = slots_of(session);
     for (std::size_t i = 0; i < std::max(session.streams.size(), session.before.size()); ++i) lose_stream(session, i);
     forget_bindings(id);
     const Session ended = std::move(session);
@@ -277,21 +277,21 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
     sessions_.erase(found);
     ended_.touch(print_of(ended.call_id, ended.token)) = now;
-    inherit(legs, id, ended.call_id);
+    inherit(slots, id, ended.call_id);
     follow_scheme(now, out);
     out.events.emplace_back(
         CallEvent{.kind = CallEvent::Kind::ended, .call_id = ended.call_id, .why = std::string(why)});
 }
 
 /// Legs that an ended session has shared with other answers to its INVITE are one of theirs from now on.
-void Media::inherit(const std::vector<loop::LegId>& legs, SessionId ended, const std::string& call_id) {
+void Media::inherit(const std::vector<loop::SlotId>& slots, SessionId ended, const std::string& call_id) {
     const auto [first, last] = by_call_id_.equal_range(call_id);
-    for (const loop::LegId leg : legs) {
-        LiveLeg* known = scheme_.leg(leg) == nullptr ? nullptr : live(leg);
+    for (const loop::SlotId slot : slots) {
+        LiveLeg* known = scheme_.slot(slot) == nullptr ? nullptr : live(slot);
         if (known == nullptr || known->session != ended) continue;
         for (auto at = first; at != last; ++at) {
-            const auto owned = legs_of(sessions_.at(at->second));
-            if (std::ranges::find(owned, leg) != owned.end()) known->session = at->second;
+            const auto owned = slots_of(sessions_.at(at->second));
+            if (std::ranges::find(owned, slot) != owned.end()) known->session = at->second;
         }
     }
 }

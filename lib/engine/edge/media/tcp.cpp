@@ -50,8 +50,8 @@ Result<std::optional<sdp::MediaTarget>> Media::target(const sdp::Document& sdp, 
     const bool same_role = shown.setup == dialog::role_in(media, offers);
     sdp::MediaTarget target;
     if (!same_role) target.setup = shown.setup;
-    if (shown.leg != 0) {
-        const LiveLeg* leg = live(shown.leg);
+    if (shown.slot != 0) {
+        const LiveLeg* leg = live(shown.slot);
         if (leg == nullptr || !leg->opened) return fail(Errc::usage, "a leg that is to be shown is not open");
         target.rtp = leg->opened->local;
         // A leg that was opened muxed has named one port for both, and has the next one for RTCP by itself all the
