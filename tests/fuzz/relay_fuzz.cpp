@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "natkit/relay/session.hpp"
+#include "natkit/relay/udp.hpp"
 #include "natkit/rtp/packet.hpp"
 
 using namespace natkit;

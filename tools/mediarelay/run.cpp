@@ -121,13 +121,13 @@ class Foreground {
     }
 
     void report(const char* event, std::function<void(Json)> then) {
-        engine_->collect({}, [this, event, then = std::move(then)](const Plane::Statistics& all) {
+        engine_->collect({}, [this, event, then = std::move(then)](const record::StatisticsByLeg& all) {
             Json record = {{"type", "session"}, {"event", event}};
             for (const auto& [name, id] : {std::pair("a", a_), std::pair("b", b_)}) {
                 const auto found = all.find(Engine::key_of(id));
                 if (found == all.end()) continue;
                 record[name] = record::to_json(found->second);
-                if (!found->second.connections) record["audio"] = relay::to_string(found->second.flow);
+                if (!found->second.connections) record["audio"] = relay::to_string(found->second.audio);
             }
             then(std::move(record));
         });

@@ -3,10 +3,14 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "natkit/record/json_view.hpp"
-#include "natkit/relay/session.hpp"
+#include "natkit/relay/audio.hpp"
+#include "natkit/relay/leg.hpp"
+#include "natkit/relay/party.hpp"
+#include "natkit/relay/stream.hpp"
 
 /// What mediarelay reports: natkit-records(7), MEDIA.
 namespace natkit::record {
@@ -88,12 +92,14 @@ struct LegStatistics {
     std::uint64_t expected = 0;
     std::optional<Duration> jitter;
     std::optional<std::uint32_t> ssrc;
-    relay::Flow flow = relay::Flow::waiting;  ///< of its join
+    relay::AudioState audio = relay::AudioState::waiting;  ///< of its join
     relay::Cause cause = relay::Cause::none;
     relay::LegKey mute = 0;
     Instant taken{};
     std::optional<Connections> connections;  ///< of TCP legs
 };
+
+using StatisticsByLeg = std::unordered_map<relay::LegKey, LegStatistics>;
 
 /// The `statistics` object of a leg: received, sent, rtcp, drops.
 [[nodiscard]] nlohmann::ordered_json to_json(const LegStatistics& statistics);

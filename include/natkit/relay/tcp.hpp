@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "natkit/relay/session.hpp"
+#include "natkit/relay/udp.hpp"
 
 /// TCP media (RFC 4145, T.120): who may connect to a leg's port, whom the relay dials itself, and which connections
 /// belong together. Pure: what sockets do comes in, what they are to do comes out. One object serves one thread.

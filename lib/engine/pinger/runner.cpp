@@ -1,4 +1,4 @@
-#include "natkit/engine/pinger/runner.hpp"
+#include "runner.hpp"
 
 #include <cstring>
 #include <random>

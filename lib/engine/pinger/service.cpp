@@ -9,10 +9,10 @@
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/daemon/adopt.hpp"
-#include "natkit/engine/pinger/runner.hpp"
 #include "natkit/io/host.hpp"
 #include "natkit/io/mark.hpp"
 #include "natkit/record/client.hpp"
+#include "runner.hpp"
 
 namespace natkit::pinger {
 namespace {

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "journal.hpp"
+#include "local_ports.hpp"
 #include "natkit/base/text.hpp"
+#include "worker.hpp"
 
 namespace natkit::mediarelay {
 namespace {
@@ -13,7 +16,7 @@ using relay::LegKey;
 
 constexpr Duration claim_time = 30s;
 /// A leg that was just opened hears nobody but early packets, which wait in its sockets until then.
-constexpr Duration late_by = 10ms;
+constexpr Duration flush_delay = 10ms;
 constexpr std::size_t id_digits = 10;
 
 }  // namespace
@@ -46,18 +49,18 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       surroundings_(surroundings()),
       on_record_(std::move(on_record)),
       log_("MEDIAPROXY", options_.log_level),
-      ports_(options_.ports),
+      ports_(std::make_unique<LocalPorts>(options_.ports)),
       claim_timer_(loop, [this] { close_unclaimed(); }),
-      late_(loop,
-            [this] {
-                for (const auto& worker : workers_) worker->flush();
-            }),
-      late_save_(loop, [this] { write_unsaved(); }),
-      mend_timer_(loop, [this] { mend_journal(); }),
+      flush_timer_(loop,
+                   [this] {
+                       for (const auto& worker : workers_) worker->flush();
+                   }),
+      save_timer_(loop, [this] { write_unsaved(); }),
+      retry_timer_(loop, [this] { retry_journal(); }),
       alive_(std::make_shared<bool>(true)),
       udp_workers_(std::max(1U, options_.workers)) {
-    ports_.set_addresses(options_.lan, options_.wan, options_.host);
-    ports_.set_tos(options_.tos);
+    ports_->set_addresses(options_.lan, options_.wan, options_.host);
+    ports_->set_tos(options_.tos);
     for (unsigned i = 0; i < udp_workers_; ++i) add_worker();
 }
 
@@ -71,12 +74,16 @@ void Engine::add_worker() {
         }));
     post(
         static_cast<unsigned>(workers_.size() - 1),
-        [ranges = options_.dial_for](Plane& plane) { plane.set_dial_for(ranges); }, Worker::Haste::later);
+        [ranges = options_.dial_for](Plane& plane) { plane.set_dial_for(ranges); }, Wake::later);
 }
 
-void Engine::post(unsigned worker, Worker::Task task, Worker::Haste haste) {
-    const Together one(*this);
-    workers_[worker]->post(std::move(task), haste);
+void Engine::post(unsigned worker, std::function<void(Plane&)> task, Wake wake) {
+    const Batch one(*this);
+    if (wake == Wake::at_once) {
+        workers_[worker]->post(std::move(task));
+    } else {
+        workers_[worker]->post_later(std::move(task));
+    }
 }
 
 void Engine::commit() {
@@ -86,7 +93,7 @@ void Engine::commit() {
         if (worker->urgent()) worker->flush();
         late = late || worker->waiting();
     }
-    if (late && !late_.active()) late_.start_in(late_by);
+    if (late && !flush_timer_.active()) flush_timer_.start_in(flush_delay);
 }
 
 unsigned Engine::choose_worker(const record::Leg& leg) {
@@ -139,9 +146,9 @@ void Engine::reconfigure(const Options& options) {
     options_.advertise = options.advertise;
     options_.lan = options.lan;
     options_.wan = options.wan;
-    ports_.set_addresses(options_.lan, options_.wan, options_.host);
+    ports_->set_addresses(options_.lan, options_.wan, options_.host);
     surroundings_ = surroundings();
-    ports_.set_tos(options.tos);
+    ports_->set_tos(options.tos);
     for (unsigned i = 0; i < workers_.size(); ++i) {
         post(i, [timeouts = options.timeouts, dial_for = options.dial_for](Plane& plane) {
             plane.set_timeouts(timeouts);
@@ -195,7 +202,7 @@ void Engine::close_unclaimed() {
         if (!open.empty())
             log_.major(std::to_string(open.size()) + " legs were not claimed by '" + text::printable(claim->first, 60) +
                        "' and are closed");
-        const Together all(*this);
+        const Batch all(*this);
         for (const LegKey key : open) (void)free(id_of(key), "unclaimed");
         claim = claims_.erase(claim);
     }
@@ -221,11 +228,39 @@ std::vector<Engine::Listed> Engine::legs_of(const std::string& call_id) const {
     return listed;
 }
 
+void Engine::collect(const std::string& leg, OnStatistics on_statistics) {
+    struct Gathered {
+        record::StatisticsByLeg statistics;
+        std::size_t missing = 0;
+        OnStatistics done;
+    };
+    auto gathered = std::make_shared<Gathered>();
+    gathered->done = std::move(on_statistics);
+    const auto found = legs_.find(key_of(leg));
+    std::vector<unsigned> asked;
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+        if (leg.empty() || (found != legs_.end() && found->second.worker == i)) asked.push_back(i);
+    }
+    gathered->missing = asked.size();
+    const LegKey key = leg.empty() ? 0 : key_of(leg);
+    for (const unsigned worker : asked) {
+        post(worker, [this, alive = alive_, gathered, key](Plane& plane) {
+            auto part = std::make_shared<record::StatisticsByLeg>();
+            plane.collect(key, *part);
+            (void)loop_.post([alive, gathered, part] {
+                gathered->statistics.merge(*part);
+                if (--gathered->missing == 0 && *alive) gathered->done(std::move(gathered->statistics));
+            });
+        });
+    }
+    if (asked.empty()) gathered->done({});
+}
+
 Engine::Status Engine::status() const {
     return {.legs = legs_.size(),
             .sessions = joins_,
-            .ports_in_use = ports_.in_use(),
-            .ports_cooling = ports_.cooling(),
+            .ports_in_use = ports_->in_use(),
+            .ports_cooling = ports_->cooling(),
             .workers = udp_workers_,
             .journal_bytes = journal_ ? journal_->size() : 0,
             .journal_error = journal_error_};

@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "journal.hpp"
+#include "local_ports.hpp"
 #include "natkit/base/text.hpp"
 #include "natkit/engine/relay/engine.hpp"
+#include "worker.hpp"
 
 namespace natkit::mediarelay {
 namespace {
@@ -74,7 +77,7 @@ Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, Le
 
 Result<const record::Leg*> Engine::reserve(const OpenRequest& request) {
     if (auto checked = check(request); !checked) return std::unexpected(checked.error());
-    const auto local = ports_.reserve(request.side, request.family, kind_of(request), loop_.now());
+    const auto local = ports_->reserve(request.side, request.family, kind_of(request), loop_.now());
     if (!local) return std::unexpected(local.error());
     Entry& entry = add(request, *local, LegState::reserved);
     save({&entry});
@@ -84,7 +87,8 @@ Result<const record::Leg*> Engine::reserve(const OpenRequest& request) {
 
 Result<const record::Leg*> Engine::open(const OpenRequest& request) {
     if (auto checked = check(request); !checked) return std::unexpected(checked.error());
-    auto bound = ports_.open(request.side, request.family, kind_of(request), transport_of(request.stream), loop_.now());
+    auto bound =
+        ports_->open(request.side, request.family, kind_of(request), transport_of(request.stream), loop_.now());
     if (!bound) return std::unexpected(bound.error());
     Entry& entry = add(request, bound->local, LegState::open);
     hand_over(entry, std::move(bound->sockets));
@@ -107,8 +111,8 @@ void Engine::hand_over(Entry& entry, Sockets sockets) {
         [key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
             plane.open(key, stream, mux, std::move(*shared));
         },
-        Worker::Haste::later);
-    if (!std::exchange(entry.in_plane, true)) signal(entry, false, Worker::Haste::later);
+        Wake::later);
+    if (!std::exchange(entry.in_plane, true)) signal(entry, false, Wake::later);
 }
 
 /// Whether that party makes the leg forget what it has learned: of either port, as RTCP's follows from the same party.
@@ -120,7 +124,7 @@ bool Engine::opens_latch(const record::Leg& leg, const relay::Party& party) cons
     return told(*leg.party).opened_by(told(party)) || leg.party->rtcp != party.rtcp;
 }
 
-void Engine::signal(Entry& entry, bool renew, Worker::Haste haste) {
+void Engine::signal(Entry& entry, bool renew, Wake wake) {
     const record::Leg& leg = entry.leg;
     entry.connected = false;
     if (!entry.in_plane || !leg.party) return;
@@ -130,7 +134,7 @@ void Engine::signal(Entry& entry, bool renew, Worker::Haste haste) {
         [key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
             plane.signal(key, party, policy, renew);
         },
-        haste);
+        wake);
 }
 
 Result<void> Engine::open_sockets(Entry& entry) {
@@ -138,7 +142,7 @@ Result<void> Engine::open_sockets(Entry& entry) {
     if (leg.state == LegState::open || leg.state == LegState::joined) return {};
     // The sockets from before it was parted may have yet to be closed by their thread, and hold the ports.
     if (leg.state == LegState::parted && entry.in_plane) workers_[entry.worker]->run([](Plane&) {});
-    auto sockets = ports_.bind(leg.bound, kind_of(leg), transport_of(leg.stream));
+    auto sockets = ports_->bind(leg.bound, kind_of(leg), transport_of(leg.stream));
     if (!sockets) return std::unexpected(sockets.error());
     leg.state = LegState::open;
     hand_over(entry, std::move(*sockets));
@@ -200,7 +204,7 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     return &leg;
 }
 
-void Engine::unjoin(Entry& entry, Worker::Haste haste) {
+void Engine::unjoin(Entry& entry, Wake wake) {
     const auto peer = legs_.find(key_of(entry.leg.joined));
     entry.leg.joined.clear();
     if (peer == legs_.end()) return;
@@ -209,11 +213,11 @@ void Engine::unjoin(Entry& entry, Worker::Haste haste) {
     other.leg.joined.clear();
     if (entry.leg.state == LegState::joined) entry.leg.state = LegState::open;
     other.leg.state = LegState::open;
-    post(entry.worker, [key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); }, haste);
+    post(entry.worker, [key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); }, wake);
     tell_session(entry.leg, other.leg, "parted");
 }
 
-void Engine::bring_together(Entry& a, Entry& b) {
+void Engine::move_to_worker_of(Entry& a, Entry& b) {
     if (a.worker == b.worker) return;
     // Legs of different calls may have been given to different threads. What arrives meanwhile waits in the sockets.
     auto moving = std::make_shared<Plane::Moving>();
@@ -240,7 +244,7 @@ Result<void> Engine::join(const std::string& a, const std::string& b) {
     for (Entry* each : {&one, &other}) {
         if (!each->leg.joined.empty()) unjoin(*each);
     }
-    bring_together(one, other);
+    move_to_worker_of(one, other);
     one.leg.joined = other.leg.id;
     other.leg.joined = one.leg.id;
     one.leg.state = other.leg.state = LegState::joined;
@@ -269,18 +273,18 @@ Result<void> Engine::part(const std::string& id) {
     return {};
 }
 
-Result<void> Engine::free(const std::string& id, const char* why, Worker::Haste haste) {
+Result<void> Engine::free(const std::string& id, const char* why, Wake wake) {
     auto entry = get(id);
     if (!entry) return std::unexpected(entry.error());
     Entry& one = **entry;
     const auto peer = legs_.find(key_of(one.leg.joined));
-    if (!one.leg.joined.empty()) unjoin(one, haste);
+    if (!one.leg.joined.empty()) unjoin(one, wake);
     if (one.in_plane) {
         // The port cools down for longer than the worker needs to close it.
-        post(one.worker, [key = key_of(id)](Plane& plane) { plane.remove(key); }, haste);
+        post(one.worker, [key = key_of(id)](Plane& plane) { plane.remove(key); }, wake);
     }
-    ports_.give_back(one.leg.bound, kind_of(one.leg), loop_.now());
-    const Together both(*this);
+    ports_->give_back(one.leg.bound, kind_of(one.leg), loop_.now());
+    const Batch both(*this);
     if (peer != legs_.end()) save({&peer->second});
     save_freed(key_of(id));
     tell_leg(one, why);
@@ -295,7 +299,7 @@ std::size_t Engine::free_call(const std::string& call_id) {
     const auto [first, last] = by_call_.equal_range(call_id);
     std::vector<LegKey> keys;
     for (auto each = first; each != last; ++each) keys.push_back(each->second);
-    const Together all(*this);
+    const Batch all(*this);
     for (const LegKey key : keys) (void)free(id_of(key));
     return keys.size();
 }

@@ -4,7 +4,6 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/engine/relay/engine.hpp"
-#include "natkit/relay/tcp.hpp"
 
 namespace natkit::mediarelay {
 namespace {

@@ -1,4 +1,4 @@
-#include "natkit/engine/relay/local_ports.hpp"
+#include "local_ports.hpp"
 
 #include <algorithm>
 #include <memory>

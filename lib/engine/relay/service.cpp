@@ -120,8 +120,8 @@ Service::TextAnswer Service::free(const View& request) {
         if (!call_id) return std::unexpected(call_id.error());
         return freed(engine_->free_call(*call_id));
     }
-    // Who wants no more than to know that it was done is in no hurry for the sockets to close.
-    const auto haste = is_brief(request) ? Worker::Haste::later : Worker::Haste::now;
+    // To whom a brief answer is enough it does not matter when the sockets close.
+    const auto wake = is_brief(request) ? Engine::Wake::later : Engine::Wake::at_once;
     if (const auto value = request.find("legs")) {
         const auto legs = value->list();
         if (!legs) return must("legs", "must be a list");
@@ -129,13 +129,13 @@ Service::TextAnswer Service::free(const View& request) {
         for (const record::ValueView& leg : *legs) {
             const auto id = leg.string();
             if (!id) return must("legs", "must hold strings");
-            if (engine_->free(std::string(*id), "freed", haste)) ++count;
+            if (engine_->free(std::string(*id), "freed", wake)) ++count;
         }
         return freed(count);
     }
     const auto leg = text_of(request, "leg", true);
     if (!leg) return std::unexpected(leg.error());
-    if (auto done = engine_->free(*leg, "freed", haste); !done) return std::unexpected(done.error());
+    if (auto done = engine_->free(*leg, "freed", wake); !done) return std::unexpected(done.error());
     return freed(1);
 }
 

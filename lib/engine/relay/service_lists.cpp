@@ -11,13 +11,13 @@ namespace {
 /// A reply is one line, and a line has a bound: `list` answers in pages.
 constexpr std::size_t page_bytes = 700'000;
 
-Json with_statistics(const record::Leg& leg, const Plane::Statistics& all) {
+Json with_statistics(const record::Leg& leg, const record::StatisticsByLeg& all) {
     Json record = record::to_json(leg);
     const auto found = all.find(Engine::key_of(leg.id));
     if (found == all.end()) return record;
     record["statistics"] = record::to_json(found->second);
     if (leg.joined.empty() || relay::is_tcp(leg.stream)) return record;
-    Json& audio = record["audio"] = {{"state", relay::to_string(found->second.flow)}};
+    Json& audio = record["audio"] = {{"state", relay::to_string(found->second.audio)}};
     if (found->second.mute != 0) {
         audio["mute"] = Engine::id_of(found->second.mute);
         audio["cause"] = relay::to_string(found->second.cause);
@@ -40,7 +40,7 @@ void Service::list(const View& request, const control::Reply& reply) {
         if (!number) return reply.error({Errc::bad_input, "after", "must be the next of a page"});
         after = *number;
     }
-    const auto answer = [this, reply, after, call_id = *call_id, owner = *owner](const Plane::Statistics& all) {
+    const auto answer = [this, reply, after, call_id = *call_id, owner = *owner](const record::StatisticsByLeg& all) {
         Json legs = Json::array();
         std::size_t bytes = 0;
         std::uint64_t last = 0;
@@ -67,7 +67,7 @@ void Service::show(const View& request, const control::Reply& reply) {
     if (!id) return reply.error(id.error());
     if (engine_->find(*id) == nullptr)
         return reply.error({Errc::not_found, "leg", "no leg '" + text::printable(*id, 40) + "'"});
-    engine_->collect(*id, [this, reply, id = *id](const Plane::Statistics& all) {
+    engine_->collect(*id, [this, reply, id = *id](const record::StatisticsByLeg& all) {
         Json legs = Json::array();
         const record::Leg* leg = engine_->find(id);
         if (leg != nullptr) {

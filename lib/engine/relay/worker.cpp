@@ -1,4 +1,4 @@
-#include "natkit/engine/relay/worker.hpp"
+#include "worker.hpp"
 
 #include <csignal>
 #include <future>

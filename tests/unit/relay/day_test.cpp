@@ -6,7 +6,7 @@
 #include <random>
 
 #include "natkit/relay/ports.hpp"
-#include "natkit/relay/session.hpp"
+#include "natkit/relay/udp.hpp"
 
 using namespace natkit;
 using namespace natkit::relay;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,12 +13,21 @@
 
 #include "natkit/base/host.hpp"
 #include "natkit/engine/log/log.hpp"
-#include "natkit/engine/relay/journal.hpp"
-#include "natkit/engine/relay/local_ports.hpp"
-#include "natkit/engine/relay/worker.hpp"
+#include "natkit/io/fd.hpp"
+#include "natkit/io/loop.hpp"
 #include "natkit/io/random.hpp"
+#include "natkit/record/relay.hpp"
+#include "natkit/relay/event.hpp"
+#include "natkit/relay/ports.hpp"
 
+/// The engine of mediarelay(1): the pure relay of natkit::relay over sockets, threads, a journal and a control socket.
 namespace natkit::mediarelay {
+
+class Journal;
+class LocalPorts;
+class Plane;
+class Worker;
+struct JournalChange;
 
 using Json = nlohmann::ordered_json;
 
@@ -86,22 +96,26 @@ class Engine {
     [[nodiscard]] Result<void> join(const std::string& a, const std::string& b);
     /// Parts both legs of the join, and closes the sockets of this one.
     [[nodiscard]] Result<void> part(const std::string& leg);
-    /// Without haste its sockets close with what comes next, or 10 ms later: its ports cool down for longer.
-    [[nodiscard]] Result<void> free(const std::string& leg, const char* why = "freed",
-                                    Worker::Haste haste = Worker::Haste::now);
+    /// Whether a packet thread is woken for a change.
+    enum class Wake : std::uint8_t {
+        at_once,
+        later,  ///< it learns of the change with the next one that wakes it, or 10 ms later
+    };
+    /// Its sockets may close later: its ports cool down for longer.
+    [[nodiscard]] Result<void> free(const std::string& leg, const char* why = "freed", Wake wake = Wake::at_once);
     std::size_t free_call(const std::string& call_id);
 
-    /// While one lives, what changes is neither journalled nor told to the workers. What is left of it is written in
-    /// one piece when the last one ends, and each worker woken once, where any of it has haste. Whoever answers a
-    /// request does so after that.
-    class Together {
+    /// Changes that belong together: while a Batch lives, they are neither journalled nor handed to the workers. When
+    /// the last Batch ends, they are written to the journal in one piece, and each worker is woken at most once. A
+    /// request is answered after that.
+    class Batch {
       public:
-        explicit Together(Engine& engine) noexcept : engine_(engine) { ++engine_.together_; }
-        ~Together() {
-            if (--engine_.together_ == 0) engine_.commit();
+        explicit Batch(Engine& engine) noexcept : engine_(engine) { ++engine_.batches_; }
+        ~Batch() {
+            if (--engine_.batches_ == 0) engine_.commit();
         }
-        Together(const Together&) = delete;
-        Together& operator=(const Together&) = delete;
+        Batch(const Batch&) = delete;
+        Batch& operator=(const Batch&) = delete;
 
       private:
         Engine& engine_;
@@ -121,7 +135,7 @@ class Engine {
     /// Those of one call, oldest first, without a look at the others.
     [[nodiscard]] std::vector<Listed> legs_of(const std::string& call_id) const;
 
-    using OnStatistics = std::function<void(Plane::Statistics statistics)>;
+    using OnStatistics = std::function<void(record::StatisticsByLeg statistics)>;
     /// Counters of a leg and what it is joined to, or of all legs (empty id), gathered from the workers without
     /// waiting.
     void collect(const std::string& leg, OnStatistics on_statistics);
@@ -170,12 +184,15 @@ class Engine {
     /// The thread for a new leg. TCP legs have one of their own, so that bulk does not delay audio.
     [[nodiscard]] unsigned choose_worker(const record::Leg& leg);
     void add_worker();
-    void hand_over(Entry& entry, Sockets sockets);
+    /// Gives the sockets of a leg to its worker, which adds the leg when it is new.
+    void hand_over(Entry& entry, std::array<io::Fd, 2> sockets);
     [[nodiscard]] bool opens_latch(const record::Leg& leg, const relay::Party& party) const;
-    void signal(Entry& entry, bool renew = false, Worker::Haste haste = Worker::Haste::now);
+    /// Tells its worker of the leg's party.
+    void signal(Entry& entry, bool renew = false, Wake wake = Wake::at_once);
     [[nodiscard]] Result<void> open_sockets(Entry& entry);
-    void bring_together(Entry& a, Entry& b);
-    void unjoin(Entry& entry, Worker::Haste haste = Worker::Haste::now);
+    /// Legs that are joined are of one worker: `b` moves to that of `a`.
+    void move_to_worker_of(Entry& a, Entry& b);
+    void unjoin(Entry& entry, Wake wake = Wake::at_once);
     void restore(const std::vector<std::string>& records);
     [[nodiscard]] Result<void> restore_leg(record::Leg leg);
     void on_events(const std::vector<relay::Event>& events);
@@ -183,7 +200,7 @@ class Engine {
     void on_confirmed(const relay::Event& event);
     void on_proven(const relay::Event& event);
     void on_refused(const relay::Event& event);
-    void on_flow(const relay::Event& event);
+    void on_audio(const relay::Event& event);
     void on_timed_out(const relay::Event& event);
     void on_connection(const relay::Event& event);
     void on_connection_refused(const Entry& entry, const relay::Event& event);
@@ -191,20 +208,20 @@ class Engine {
     void tell_leg(const Entry& entry, const char* event);
     [[nodiscard]] bool wanted(std::string_view type) const { return !wanted_ || wanted_(type); }
     void tell_session(const record::Leg& a, const record::Leg& b, const char* event);
-    /// Journals the legs as they are then, at the end of what happens Together.
+    /// Journals the legs as they are at the end of the Batch.
     void save(std::initializer_list<Entry*> entries);
     void save_freed(relay::LegKey key);
-    /// The same with whatever is written next, or a second later: of what would be found out again.
+    /// The same with whatever is written next, or a second later: for what would be found out again.
     void save_later(Entry& entry);
     void commit();
     void write_unsaved();
-    /// Runs on the worker's thread after the end of what happens Together.
-    void post(unsigned worker, Worker::Task task, Worker::Haste haste = Worker::Haste::now);
-    void journal(const std::vector<Journal::Change>& changes);
+    /// Runs on the worker's thread after the end of the Batch.
+    void post(unsigned worker, std::function<void(Plane&)> task, Wake wake = Wake::at_once);
+    void journal(const std::vector<JournalChange>& changes);
     [[nodiscard]] Result<void> open_journal();
-    void say_journal(const std::optional<Error>& why);
-    /// Where nothing can be journalled: tried again, with all that is alive.
-    void mend_journal();
+    void on_journal_state(const std::optional<Error>& error);
+    /// While nothing can be journalled: tries again, with all that is alive.
+    void retry_journal();
     void close_unclaimed();
     [[nodiscard]] relay::Surroundings surroundings() const;
     [[nodiscard]] relay::LegKey new_key();
@@ -215,7 +232,7 @@ class Engine {
     OnRecord on_record_;
     std::function<bool(std::string_view)> wanted_;
     log::Logger log_;
-    LocalPorts ports_;
+    std::unique_ptr<LocalPorts> ports_;
     io::Random random_;  ///< of ids
     Legs legs_;
     std::unordered_multimap<std::string, relay::LegKey> by_call_;
@@ -230,11 +247,11 @@ class Engine {
     std::unique_ptr<Journal> journal_;
     std::string journal_error_;
     std::vector<relay::LegKey> unsaved_;  ///< changed or freed since the last commit()
-    unsigned together_ = 0;               ///< how many Together live
+    unsigned batches_ = 0;                ///< how many live
     io::Timer claim_timer_;
-    io::Timer late_;               ///< for what the workers are told without haste
-    io::Timer late_save_;          ///< for what is journalled without haste
-    io::Timer mend_timer_;         ///< while nothing can be
+    io::Timer flush_timer_;        ///< until the workers learn of what they were not woken for
+    io::Timer save_timer_;         ///< until what save_later() was given is journalled
+    io::Timer retry_timer_;        ///< until retry_journal()
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
     unsigned udp_workers_;
     std::vector<std::unique_ptr<Worker>> workers_;  ///< those of UDP; behind them that of TCP, once it is needed

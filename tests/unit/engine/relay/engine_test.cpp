@@ -56,16 +56,17 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE(
-    "mediarelay::Engine: what is freed without haste is journalled at once, and its sockets close a little later") {
+    "mediarelay::Engine: what is freed without waking a worker is journalled at once, and its sockets close a little "
+    "later") {
     Fixture f;
     const std::string a = f.open("edge");
     const std::string b = f.open("edge");
     const Endpoint port = f.engine->find(a)->bound;
     REQUIRE(f.engine->join(a, b).has_value());
     {
-        const Engine::Together both(*f.engine);
-        REQUIRE(f.engine->free(a, "freed", Worker::Haste::later).has_value());
-        REQUIRE(f.engine->free(b, "freed", Worker::Haste::later).has_value());
+        const Engine::Batch both(*f.engine);
+        REQUIRE(f.engine->free(a, "freed", Engine::Wake::later).has_value());
+        REQUIRE(f.engine->free(b, "freed", Engine::Wake::later).has_value());
     }
     CHECK(f.engine->find(a) == nullptr);
     CHECK(f.engine->status().ports_in_use == 0);

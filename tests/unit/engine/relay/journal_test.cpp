@@ -1,4 +1,4 @@
-#include "natkit/engine/relay/journal.hpp"
+#include "journal.hpp"
 
 #include <doctest/doctest.h>
 

@@ -6,11 +6,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "natkit/engine/relay/tcp_plane.hpp"
 #include "natkit/io/loop.hpp"
 #include "natkit/io/udp.hpp"
 #include "natkit/record/relay.hpp"
-#include "natkit/relay/session.hpp"
+#include "natkit/relay/udp.hpp"
+#include "tcp_plane.hpp"
 
 /// The engine of mediarelay(1): the pure relay of natkit::relay over sockets, threads, a journal and a control socket.
 namespace natkit::mediarelay {
@@ -108,7 +108,7 @@ class Plane {
     [[nodiscard]] Moving extract(relay::LegKey key);
     void insert(Moving moving);
 
-    using Statistics = std::unordered_map<relay::LegKey, record::LegStatistics>;
+    using Statistics = record::StatisticsByLeg;
     /// Of one leg and what it is joined to, or of all (key 0).
     void collect(relay::LegKey key, Statistics& into);
 

@@ -1,4 +1,4 @@
-#include "natkit/relay/session.hpp"
+#include "natkit/relay/udp.hpp"
 
 #include <doctest/doctest.h>
 
@@ -91,8 +91,8 @@ struct Call {
                 case Event::Kind::refused:
                     text += "refused " + std::to_string(event.leg) + " " + to_string(event.reason);
                     break;
-                case Event::Kind::flow:
-                    text += to_string(event.flow);
+                case Event::Kind::audio:
+                    text += to_string(event.audio);
                     if (event.mute != 0) text += " mute " + std::to_string(event.mute) + " " + to_string(event.cause);
                     break;
                 case Event::Kind::timed_out:

@@ -32,7 +32,7 @@ class TcpPlane {
     void set_timeouts(relay::Timeouts timeouts) { relay_.set_timeouts(timeouts); }
     void set_dial_for(const RangeSet& ranges) { relay_.set_dial_for(ranges); }
 
-    using Statistics = std::unordered_map<relay::LegKey, record::LegStatistics>;
+    using Statistics = record::StatisticsByLeg;
     /// Of one leg and what it is joined to, or of all (key 0).
     void collect(relay::LegKey key, Statistics& into);
 

@@ -1,7 +1,7 @@
 #include <optional>
 
-#include "natkit/engine/relay/plane.hpp"
 #include "natkit/io/udp_ports.hpp"
+#include "plane.hpp"
 
 namespace natkit::mediarelay {
 namespace {

@@ -10,6 +10,12 @@
 
 namespace natkit::mediarelay {
 
+/// What became of a leg.
+struct JournalChange {
+    std::string id;
+    const std::string* record = nullptr;  ///< the text of an object; null: the leg is gone
+};
+
 /// What a killed process leaves to the next one: the legs, one JSON line for each change, each with its CRC-32, after a
 /// header {version, boot_id}. Mode 0600, locked, rewritten when it has grown to twice what is alive, and to a megabyte
 /// at least. Not synced to the disk: it must outlive the process, not the host, and calls do not outlive the boot.
@@ -23,10 +29,7 @@ class Journal {
     /// then broken() says why, and write() tries again. Refused when another process has it.
     [[nodiscard]] static Result<Opened> open(const std::string& path, const std::string& boot_id);
 
-    struct Change {
-        std::string id;
-        const std::string* record = nullptr;  ///< the text of an object; null: the leg is gone
-    };
+    using Change = JournalChange;
     /// Writes the changes in one piece, so that a kill cannot part them. The error is told once per kind.
     [[nodiscard]] Result<void> write(const std::vector<Change>& changes);
 

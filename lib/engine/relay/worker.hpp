@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "natkit/engine/relay/plane.hpp"
+#include "plane/plane.hpp"
 
 namespace natkit::mediarelay {
 
@@ -22,19 +22,17 @@ class Worker {
     Worker& operator=(const Worker&) = delete;
 
     using Task = std::function<void(Plane&)>;
-    enum class Haste : std::uint8_t {
-        now,
-        later,  ///< with what is urgent, or some milliseconds later
-    };
-    /// Runs `task` on the worker's thread once it is flushed; tasks keep their order.
-    void post(Task task, Haste haste = Haste::now) {
+    /// Runs `task` on the worker's thread after the next flush(); tasks keep their order.
+    void post(Task task) {
         posted_.push_back(std::move(task));
-        urgent_ = urgent_ || haste == Haste::now;
+        urgent_ = true;
     }
+    /// The same for a task that is no reason to flush() by itself.
+    void post_later(Task task) { posted_.push_back(std::move(task)); }
     [[nodiscard]] bool waiting() const noexcept { return !posted_.empty(); }
     [[nodiscard]] bool urgent() const noexcept { return urgent_; }
-    /// Hands over what was posted. Waking the thread costs more than most tasks, so it is done once for all of a turn.
-    /// Waits only while 65,536 such turns wait already.
+    /// Hands over what was posted. To wake the thread costs more than most tasks, so it is done once for many of them.
+    /// Waits only while 65,536 such hand-overs wait already.
     void flush();
     /// Runs what was posted and `task`, and waits for its end: for the rare moments when an answer is needed at once.
     void run(const Task& task);
@@ -42,7 +40,7 @@ class Worker {
   private:
     io::Loop loop_;
     std::vector<Task> posted_;      ///< the owner's
-    bool urgent_ = false;           ///< one of them is
+    bool urgent_ = false;           ///< one of them was not posted for later
     std::unique_ptr<Plane> plane_;  ///< made and destroyed on the thread
     std::thread thread_;
 };

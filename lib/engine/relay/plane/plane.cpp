@@ -1,4 +1,4 @@
-#include "natkit/engine/relay/plane.hpp"
+#include "plane.hpp"
 
 #include <utility>
 
@@ -193,7 +193,7 @@ void Plane::collect_one(const Leg& leg, Instant now, Statistics& into) const {
     statistics.jitter = leg.statistics.jitter();
     statistics.ssrc = leg.statistics.ssrc();
     if (leg.join == nullptr) return;
-    statistics.flow = leg.join->flow;
+    statistics.audio = leg.join->audio;
     statistics.cause = leg.join->cause;
     statistics.mute = leg.join->mute == nullptr ? 0 : leg.join->mute->key;
 }

@@ -1,7 +1,7 @@
-// The slow half of natkit/relay/session.hpp: silence, one-way audio and its cause, and names.
+// The slow half of natkit/relay/udp.hpp: silence, one-way audio and its cause, and names.
 #include <algorithm>
 
-#include "natkit/relay/session.hpp"
+#include "natkit/relay/udp.hpp"
 
 namespace natkit::relay {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Shorter pauses are speech.
-constexpr Duration flow_window = 5s;
+constexpr Duration audio_window = 5s;
 
 Cause cause_of(const Leg& mute) noexcept {
     const Leg::Part& part = mute.part(Component::rtp);
@@ -20,17 +20,17 @@ Cause cause_of(const Leg& mute) noexcept {
 
 }  // namespace
 
-void Relay::set_flow(Join& join, Flow flow, Leg* mute, Cause cause) {
-    if (join.flow == flow && join.mute == mute && join.cause == cause) return;
-    const bool tell = flow != Flow::waiting && !(flow == Flow::held && join.flow == Flow::waiting);
-    join.flow = flow;
+void Relay::set_audio(Join& join, AudioState audio, Leg* mute, Cause cause) {
+    if (join.audio == audio && join.mute == mute && join.cause == cause) return;
+    const bool tell = audio != AudioState::waiting && !(audio == AudioState::held && join.audio == AudioState::waiting);
+    join.audio = audio;
     join.mute = mute;
     join.cause = cause;
     if (!tell) return;
-    events_.push_back({.kind = Event::Kind::flow,
+    events_.push_back({.kind = Event::Kind::audio,
                        .leg = join.legs[0]->key,
                        .other = join.legs[1]->key,
-                       .flow = flow,
+                       .audio = audio,
                        .cause = cause,
                        .mute = mute == nullptr ? 0 : mute->key});
 }
@@ -47,36 +47,36 @@ void Relay::look_at(Join& join, Instant now) {
         return;
     }
     if (hold) {
-        set_flow(join, Flow::held, nullptr, Cause::none);
+        set_audio(join, AudioState::held, nullptr, Cause::none);
         return;
     }
     const auto flows = [now](const Leg& leg) {
         const Instant heard = leg.part(Component::rtp).counters.last_received;
-        return heard != Instant{} && now - heard < flow_window;
+        return heard != Instant{} && now - heard < audio_window;
     };
     const bool from_a = flows(a);
     const bool from_b = flows(b);
     if (from_a && from_b) {
-        set_flow(join, Flow::two_way, nullptr, Cause::none);
-    } else if (now - std::max({join.since, a.changed, b.changed}) < flow_window) {
+        set_audio(join, AudioState::two_way, nullptr, Cause::none);
+    } else if (now - std::max({join.since, a.changed, b.changed}) < audio_window) {
         return;  // signalling has just spoken: give both time to start
     } else if (from_a != from_b) {
         Leg& mute = from_a ? b : a;
         // Once one-way, a cause is named and kept: it would flicker with every single refused packet.
-        const Cause cause = join.flow == Flow::one_way && join.mute == &mute ? join.cause : cause_of(mute);
-        set_flow(join, Flow::one_way, &mute, cause);
-    } else if (join.flow != Flow::waiting) {
-        set_flow(join, Flow::silent, nullptr, Cause::none);
+        const Cause cause = join.audio == AudioState::one_way && join.mute == &mute ? join.cause : cause_of(mute);
+        set_audio(join, AudioState::one_way, &mute, cause);
+    } else if (join.audio != AudioState::waiting) {
+        set_audio(join, AudioState::silent, nullptr, Cause::none);
     }
 }
 
-const char* to_string(Flow flow) noexcept {
-    switch (flow) {
-        case Flow::waiting: return "waiting";
-        case Flow::two_way: return "two-way";
-        case Flow::one_way: return "one-way";
-        case Flow::silent: return "silent";
-        case Flow::held: return "held";
+const char* to_string(AudioState audio) noexcept {
+    switch (audio) {
+        case AudioState::waiting: return "waiting";
+        case AudioState::two_way: return "two-way";
+        case AudioState::one_way: return "one-way";
+        case AudioState::silent: return "silent";
+        case AudioState::held: return "held";
     }
     return "unknown";
 }

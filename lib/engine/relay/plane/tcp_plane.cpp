@@ -1,4 +1,4 @@
-#include "natkit/engine/relay/tcp_plane.hpp"
+#include "tcp_plane.hpp"
 
 #include <cerrno>
 #include <utility>
@@ -218,7 +218,9 @@ void TcpPlane::collect_one(const TcpLeg& leg, Instant now, Statistics& into) con
         }
     }
     const bool up = !connections.open.empty();
-    statistics.flow = leg.hold ? relay::Flow::held : up ? relay::Flow::two_way : relay::Flow::waiting;
+    statistics.audio = leg.hold ? relay::AudioState::held
+                       : up     ? relay::AudioState::two_way
+                                : relay::AudioState::waiting;
 }
 
 void TcpPlane::collect(LegKey key, Statistics& into) {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "natkit/base/host.hpp"
-#include "natkit/engine/relay/plane.hpp"
 #include "natkit/relay/ports.hpp"
+#include "plane/plane.hpp"
 
 namespace natkit::mediarelay {
 

@@ -1,0 +1,199 @@
+// The legs that outlive the process: written to the journal as they change, taken up again at the start.
+#include <algorithm>
+#include <thread>
+
+#include "journal.hpp"
+#include "local_ports.hpp"
+#include "natkit/base/text.hpp"
+#include "natkit/engine/relay/engine.hpp"
+#include "worker.hpp"
+
+namespace natkit::mediarelay {
+namespace {
+
+using namespace std::chrono_literals;
+using record::LegState;
+using relay::Component;
+using relay::LegKey;
+
+/// What a restart would find out again by itself is written with other changes, or this long after it changed.
+constexpr Duration save_later_time = 1s;
+constexpr Duration retry_time = 5s;
+
+}  // namespace
+
+void Engine::save(std::initializer_list<Entry*> entries) {
+    if (!journal_) return;
+    const Batch one(*this);
+    for (Entry* entry : entries) {
+        if (!std::exchange(entry->unsaved, true)) unsaved_.push_back(key_of(entry->leg.id));
+    }
+}
+
+void Engine::save_freed(LegKey key) {
+    if (!journal_) return;
+    const Batch one(*this);
+    unsaved_.push_back(key);
+}
+
+void Engine::save_later(Entry& entry) {
+    if (!journal_ || std::exchange(entry.unsaved, true)) return;
+    unsaved_.push_back(key_of(entry.leg.id));
+    if (!save_timer_.active()) save_timer_.start_in(save_later_time);
+}
+
+void Engine::write_unsaved() {
+    if (unsaved_.empty()) return;
+    std::vector<std::string> records;
+    records.reserve(unsaved_.size());  // what points into it stays valid
+    std::vector<Journal::Change> changes;
+    changes.reserve(unsaved_.size());
+    for (const LegKey key : unsaved_) {
+        const auto found = legs_.find(key);
+        if (found == legs_.end()) {
+            changes.push_back({.id = id_of(key), .record = nullptr});
+        } else if (std::exchange(found->second.unsaved, false)) {
+            records.push_back(record::journal_text(found->second.leg));
+            changes.push_back({.id = found->second.leg.id, .record = &records.back()});
+        }
+    }
+    unsaved_.clear();
+    journal(changes);
+}
+
+void Engine::journal(const std::vector<Journal::Change>& changes) {
+    if (!journal_) return;
+    (void)journal_->write(changes);
+    on_journal_state(journal_->broken());
+}
+
+/// Told when it begins and when it ends; meanwhile it is tried again, whether or not anything changes.
+void Engine::on_journal_state(const std::optional<Error>& why) {
+    if (why && journal_error_.empty()) {
+        log_.failures("the journal cannot be written, calls would not survive a restart: " + to_string(*why));
+    }
+    if (!why && !journal_error_.empty()) log_.major("the journal can be written again");
+    journal_error_ = why ? to_string(*why) : std::string();
+    if (why && !retry_timer_.active()) retry_timer_.start_in(retry_time);
+}
+
+/// Calls are worth more than what a restart would need: without a journal mediarelay serves all the same.
+Result<void> Engine::open_journal() {
+    auto opened = Journal::open(options_.journal, read_boot_id());
+    if (!opened) {
+        if (opened.error().code == Errc::refused) return std::unexpected(opened.error());
+        on_journal_state(opened.error());
+        return {};
+    }
+    for (const std::string& message : opened->messages) log_.major(message);
+    journal_ = std::move(opened->journal);
+    on_journal_state(journal_->broken());
+    restore(opened->legs);
+    return {};
+}
+
+void Engine::retry_journal() {
+    if (!journal_) {
+        auto opened = Journal::open(options_.journal, read_boot_id());
+        if (!opened) return on_journal_state(opened.error());
+        journal_ = std::move(opened->journal);
+        // What it says is from before; what is alive is here.
+        std::vector<Journal::Change> stale;
+        std::vector<std::string> ids;
+        record::ObjectReader reader;
+        for (const std::string& text : opened->legs) {
+            const auto record = reader.read(text);
+            ids.emplace_back(record ? record->string("leg").value_or("") : "");
+        }
+        for (const std::string& id : ids) stale.push_back({.id = id, .record = nullptr});
+        journal(stale);
+    }
+    const Batch all(*this);
+    for (auto& [key, entry] : legs_) save({&entry});
+    if (legs_.empty()) journal({});
+}
+
+void Engine::restore(const std::vector<std::string>& records) {
+    const Batch all(*this);
+    record::ObjectReader reader;
+    std::vector<record::Leg> legs;
+    const auto lose = [this](const std::string& id, const Error& why) {
+        log_.failures("leg " + text::printable(id, 40) + " of the journal is lost: " + to_string(why));
+        journal({{.id = id, .record = nullptr}});
+    };
+    for (const std::string& text : records) {
+        const auto record = reader.read(text);
+        auto leg = record ? record::parse_leg(*record) : Result<record::Leg>(std::unexpected(record.error()));
+        if (leg) {
+            legs.push_back(std::move(*leg));
+        } else {
+            lose(std::string(record ? record->string("leg").value_or("") : ""), leg.error());
+        }
+    }
+    std::ranges::sort(legs, {}, &record::Leg::opened);
+    for (record::Leg& leg : legs) {
+        const std::string id = leg.id;
+        if (auto done = restore_leg(std::move(leg)); !done) lose(id, done.error());
+    }
+    for (auto& [key, entry] : legs_) {
+        record::Leg& leg = entry.leg;
+        const auto peer = legs_.find(key_of(leg.joined));
+        const bool both =
+            peer != legs_.end() && peer->second.leg.joined == leg.id && peer->second.in_plane && entry.in_plane;
+        if (!both) {
+            leg.joined.clear();
+            if (leg.state == LegState::joined) leg.state = LegState::open;
+        } else if (key < peer->first) {
+            move_to_worker_of(entry, peer->second);
+            post(entry.worker, [x = key, y = peer->first](Plane& plane) { plane.join(x, y); });
+            ++joins_;
+        }
+    }
+    if (!legs_.empty()) {
+        log_.major("took up " + std::to_string(legs_.size()) + " legs and " + std::to_string(joins_) +
+                   " sessions of the process before");
+    }
+}
+
+Result<void> Engine::restore_leg(record::Leg leg) {
+    const LegKey key = key_of(leg.id);
+    if (key == 0 || legs_.contains(key)) return fail(Errc::bad_input, "not an id", "leg");
+    const auto kind = leg.has_pair() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+    if (!ports_->restore(leg.bound, kind)) {
+        return fail(Errc::refused, to_string(leg.bound) + " is no longer among the media ports");
+    }
+    Entry entry;
+    entry.leg = std::move(leg);
+    entry.order = ++last_order_;
+    entry.worker = choose_worker(entry.leg);
+    const Transport transport = relay::is_tcp(entry.leg.stream) ? Transport::tcp : Transport::udp;
+    if (entry.leg.state == LegState::open || entry.leg.state == LegState::joined) {
+        auto sockets = ports_->bind(entry.leg.bound, kind, transport);
+        // The process before may still be on its way out.
+        for (int i = 0; i < 20 && !sockets && sockets.error().code == Errc::refused; ++i) {
+            std::this_thread::sleep_for(10ms);
+            sockets = ports_->bind(entry.leg.bound, kind, transport);
+        }
+        if (!sockets) {
+            ports_->give_back(entry.leg.bound, kind, loop_.now());
+            return std::unexpected(sockets.error());
+        }
+        hand_over(entry, std::move(*sockets));
+        for (const Component component : {Component::rtp, Component::rtcp}) {
+            if (const auto& latched = entry.leg.latched[static_cast<std::size_t>(component)]) {
+                const relay::Latch::Known holder{.source = latched->endpoint,
+                                                 .rule = latched->rule,
+                                                 .confirmed = !latched->provisional,
+                                                 .ssrc = latched->ssrc};
+                post(entry.worker, [key, component, holder](Plane& plane) { plane.restore(key, component, holder); });
+            }
+        }
+        if (entry.leg.hold) post(entry.worker, [key](Plane& plane) { plane.set_hold(key, true); });
+    }
+    if (!entry.leg.request.empty()) restored_requests_[entry.leg.request] = key;
+    by_call_.emplace(entry.leg.call_id, key);
+    legs_[key] = std::move(entry);
+    return {};
+}
+
+}  // namespace natkit::mediarelay
