@@ -149,10 +149,10 @@ struct UdpSocket::Receiver {
         if (open && reading) poll->watch(true, false);
     }
     void receive(int fd) {
-        UdpBatch::of_thread().receive(fd, [this](const Datagram& datagram) {
-            on_datagram(datagram);
-            return open;
-        });
+        UdpBatch& batch = UdpBatch::of_thread();
+        const std::size_t came = batch.receive(fd);
+        for (std::size_t i = 0; i < came && open; ++i) on_datagram(batch.datagram(i));
+        batch.release();
     }
 };
 

@@ -1,5 +1,6 @@
 #include "udp_batch.hpp"
 
+#include <cassert>
 #include <cstring>
 
 namespace natkit::io {
@@ -45,6 +46,19 @@ void UdpBatch::prepare(std::size_t i) noexcept {
     messages_[i].msg_hdr.msg_namelen = sizeof sources_[i];
     messages_[i].msg_hdr.msg_controllen = sizeof controls_[i];
     messages_[i].msg_hdr.msg_flags = 0;
+}
+
+std::size_t UdpBatch::receive(int fd) noexcept {
+    assert(!busy_ && "a loop inside a datagram callback");
+    busy_ = true;
+    const int got = ::recvmmsg(fd, messages_, size, MSG_DONTWAIT, nullptr);
+    count_ = got > 0 ? static_cast<std::size_t>(got) : 0;
+    return count_;
+}
+
+void UdpBatch::release() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) prepare(i);
+    busy_ = false;
 }
 
 Datagram UdpBatch::datagram(std::size_t i) noexcept {

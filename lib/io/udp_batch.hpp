@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <cassert>
+#include <cstddef>
 #include <vector>
 
 #include "natkit/io/udp.hpp"
@@ -16,28 +16,17 @@ class UdpBatch {
   public:
     [[nodiscard]] static UdpBatch& of_thread();
 
-    /// Reads once; an error that waits on the socket is thereby taken off it. `handle(datagram)` says whether to go on
-    /// with the rest, which is lost otherwise.
-    template <class Handle>
-    void receive(int fd, const Handle& handle) {
-        assert(!busy_ && "a loop inside a datagram callback");
-        busy_ = true;
-        const int count = ::recvmmsg(fd, messages_, size, MSG_DONTWAIT, nullptr);
-        bool wanted = true;
-        for (int n = 0; n < count; ++n) {
-            const auto i = static_cast<std::size_t>(n);
-            wanted = wanted && handle(datagram(i));
-            prepare(i);
-        }
-        busy_ = false;
-    }
+    /// Reads once; an error that waits on the socket is thereby taken off it. How many datagrams came: they are there
+    /// until release(), which must follow.
+    [[nodiscard]] std::size_t receive(int fd) noexcept;
+    [[nodiscard]] Datagram datagram(std::size_t i) noexcept;
+    void release() noexcept;
 
   private:
     static constexpr std::size_t size = 16;
     static constexpr std::size_t max_datagram = 65536;
 
     UdpBatch();
-    [[nodiscard]] Datagram datagram(std::size_t i) noexcept;
     void prepare(std::size_t i) noexcept;
 
     std::vector<std::uint8_t> bytes_ = std::vector<std::uint8_t>(size * max_datagram);
@@ -45,6 +34,7 @@ class UdpBatch {
     iovec vectors_[size]{};
     sockaddr_in6 sources_[size]{};
     alignas(cmsghdr) std::uint8_t controls_[size][64]{};
+    std::size_t count_ = 0;  ///< datagrams that were read last
     bool busy_ = false;
 };
 

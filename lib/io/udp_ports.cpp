@@ -45,11 +45,13 @@ struct UdpPorts::Impl {
         reading = nullptr;
     }
 
+    /// What is left when the callback destroys the socket is lost.
     void read(const Socket& socket) {
-        UdpBatch::of_thread().receive(socket.fd_.get(), [this, owner = socket.owner_](const Datagram& datagram) {
-            on_datagram(owner, datagram);
-            return reading != nullptr;
-        });
+        UdpBatch& batch = UdpBatch::of_thread();
+        void* const owner = socket.owner_;
+        const std::size_t came = batch.receive(socket.fd_.get());
+        for (std::size_t i = 0; i < came && reading != nullptr; ++i) on_datagram(owner, batch.datagram(i));
+        batch.release();
     }
 
     void add(Socket& socket) {

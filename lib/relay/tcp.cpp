@@ -4,8 +4,6 @@
 #include <cassert>
 #include <utility>
 
-#include "told.hpp"
-
 namespace natkit::relay {
 namespace {
 
@@ -18,16 +16,15 @@ bool on_hold(const TcpLeg& leg) {
     return leg.hold || (leg.party && leg.party->setup == sdp::Setup::holdconn);
 }
 
+std::array<TcpLeg*, 2> legs_of(const Join& join) {
+    return {static_cast<TcpLeg*>(join.legs[0]), static_cast<TcpLeg*>(join.legs[1])};
+}
+
 bool same_place(const Party& a, const Party& b) {
     return a.place == b.place && a.endpoint == b.endpoint && a.visible == b.visible && a.site == b.site;
 }
 
 }  // namespace
-
-TcpLeg* TcpLeg::peer() const noexcept {
-    if (join == nullptr) return nullptr;
-    return join->legs[0] == this ? join->legs[1] : join->legs[0];
-}
 
 bool TcpLeg::listens() const noexcept {
     return party && party->setup != sdp::Setup::passive && party->setup != sdp::Setup::holdconn;
@@ -47,30 +44,13 @@ std::optional<Endpoint> TcpLeg::dials() const noexcept {
 // --- legs and joins ------------------------------------------------------------------------------------------------
 
 TcpLeg& TcpRelay::add(LegKey key, unsigned limit, Instant now) {
-    auto [entry, fresh] = legs_.try_emplace(key, std::make_unique<TcpLeg>());
-    assert(fresh && limit >= 1 && limit <= max_connections);
-    TcpLeg& leg = *entry->second;
-    leg.key = key;
+    assert(limit >= 1 && limit <= max_connections);
+    TcpLeg& leg = legs_.add<TcpLeg>(key, Stream::tcp, now);
     leg.limit = limit;
-    leg.changed = now;
-    if (next_sweep_ == Instant{}) next_sweep_ = now + sweep_every;
     return leg;
 }
 
-TcpLeg* TcpRelay::find(LegKey key) noexcept {
-    const auto found = legs_.find(key);
-    return found == legs_.end() ? nullptr : found->second.get();
-}
-
-void TcpRelay::remove(LegKey key, Instant now) {
-    TcpLeg* leg = find(key);
-    if (leg == nullptr) return;
-    close(*leg, now);
-    part(*leg, now);
-    legs_.erase(key);
-}
-
-void TcpRelay::close(TcpLeg& leg, Instant now) {
+void TcpRelay::end_connections(TcpLeg& leg, Instant now) {
     while (!leg.connections.empty()) end(leg.connections.back(), Ending::parted, now);
 }
 
@@ -81,7 +61,7 @@ void TcpRelay::signal(TcpLeg& leg, const Party& party, SourcePolicy policy, bool
     leg.policy = policy;
     leg.dial_failed = false;
     leg.may_dial = may_be_dialled(party, dial_for_);
-    leg.reported = 0;
+    leg.told.clear();
     leg.changed = now;
     const std::vector<ConnectionId> before = leg.connections;
     for (const ConnectionId id : before) {
@@ -90,52 +70,27 @@ void TcpRelay::signal(TcpLeg& leg, const Party& party, SourcePolicy policy, bool
     }
     if (leg.join == nullptr) return;
     allow_dialling(*leg.join);
-    meet(*leg.join, now);
+    match_waiting(*leg.join, now);
     dial_both(*leg.join, now);
 }
 
-void TcpRelay::set_hold(TcpLeg& leg, bool hold, Instant now) {
-    if (leg.hold != hold) leg.changed = now;
-    leg.hold = hold;
+void TcpRelay::on_joined(Join& join, Instant now) {
+    allow_dialling(join);
+    match_waiting(join, now);
+    dial_both(join, now);
 }
 
-void TcpRelay::join(TcpLeg& a, TcpLeg& b, Instant now) {
-    assert(&a != &b);
-    if (a.join != nullptr && a.peer() == &b) return;
-    part(a, now);
-    part(b, now);
-    auto join = std::make_unique<TcpJoin>();
-    join->legs = {&a, &b};
-    join->active = now;
-    join->index = joins_.size();
-    a.join = b.join = join.get();
-    joins_.push_back(std::move(join));
-    allow_dialling(*joins_.back());
-    meet(*joins_.back(), now);
-    dial_both(*joins_.back(), now);
-}
-
-void TcpRelay::part(TcpLeg& leg, Instant now) {
-    TcpJoin* join = leg.join;
-    if (join == nullptr) return;
+void TcpRelay::on_parting(TcpLeg& leg, Instant now) {
     const std::vector<ConnectionId> before = leg.connections;
     for (const ConnectionId id : before) {
         const auto found = connections_.find(id);
         if (found != connections_.end() && found->second.other != 0) end(id, Ending::parted, now);
     }
-    for (TcpLeg* side : join->legs) {
-        side->join = nullptr;
-        side->changed = now;
-    }
-    const std::size_t index = join->index;
-    std::swap(joins_[index], joins_.back());
-    joins_[index]->index = index;
-    joins_.pop_back();
 }
 
 /// The legs are joined, or one of them was told of another party: connections that wait may go on.
-void TcpRelay::meet(TcpJoin& join, Instant now) {
-    for (TcpLeg* leg : join.legs) {
+void TcpRelay::match_waiting(Join& join, Instant now) {
+    for (TcpLeg* leg : legs_of(join)) {
         const std::vector<ConnectionId> waiting = leg->connections;
         for (const ConnectionId id : waiting) {
             const auto found = connections_.find(id);
@@ -146,25 +101,26 @@ void TcpRelay::meet(TcpJoin& join, Instant now) {
 }
 
 /// Signalling has spoken: what was dialled in vain may be dialled once more.
-void TcpRelay::allow_dialling(TcpJoin& join) {
-    for (const TcpLeg* leg : join.legs) {
+void TcpRelay::allow_dialling(Join& join) {
+    for (const TcpLeg* leg : legs_of(join)) {
         for (const ConnectionId id : leg->connections) connections_.at(id).in_vain = false;
     }
 }
 
 /// Where neither party may connect, nobody but the relay can begin: it does when signalling has spoken.
-void TcpRelay::dial_both(TcpJoin& join, Instant now) {
-    if (join.legs[0]->listens() || join.legs[1]->listens()) return;
-    const auto to_a = place_to_dial(*join.legs[0]);
-    const auto to_b = place_to_dial(*join.legs[1]);
+void TcpRelay::dial_both(Join& join, Instant now) {
+    const auto [one, other] = legs_of(join);
+    if (one->listens() || other->listens()) return;
+    const auto to_a = place_to_dial(*one);
+    const auto to_b = place_to_dial(*other);
     const auto renewed = [&](const TcpLeg& leg) {
         return std::ranges::all_of(leg.connections, [&](ConnectionId id) { return is_old(connections_.at(id)); });
     };
     if (!to_a || !to_b) return;
-    if (!renewed(*join.legs[0]) || !renewed(*join.legs[1])) return;
-    if (!make_room(*join.legs[0], now) || !make_room(*join.legs[1], now)) return;
-    TcpConnection& a = dial(*join.legs[0], *to_a, now);
-    TcpConnection& b = dial(*join.legs[1], *to_b, now);
+    if (!renewed(*one) || !renewed(*other)) return;
+    if (!make_room(*one, now) || !make_room(*other, now)) return;
+    TcpConnection& a = dial(*one, *to_a, now);
+    TcpConnection& b = dial(*other, *to_b, now);
     a.other = b.id;
     b.other = a.id;
 }
@@ -172,28 +128,17 @@ void TcpRelay::dial_both(TcpJoin& join, Instant now) {
 void TcpRelay::drop(TcpLeg& leg, Drop reason, const Endpoint& source, std::optional<ConnectFailure> why,
                     SourceRule rule) {
     ++leg.counters.drops[static_cast<std::size_t>(reason)];
-    if ((leg.reported & bit(reason)) != 0) return;
-    leg.reported |= bit(reason);
-    tell({.kind = Event::Kind::refused,
-          .leg = leg.key,
-          .endpoint = source,
-          .rule = rule,
-          .reason = reason,
-          .failure = why});
+    if (leg.told.contains(reason)) return;
+    const Event event{.kind = Event::Kind::refused,
+                      .leg = leg.key,
+                      .endpoint = source,
+                      .rule = rule,
+                      .reason = reason,
+                      .failure = why};
+    if (legs_.tell(event)) leg.told.add(reason);
 }
 
-void TcpRelay::tell(Event event) {
-    if (events_.size() < max_events) events_.push_back(event);
-}
-
-std::optional<Instant> TcpRelay::next_deadline() const noexcept {
-    if (legs_.empty()) return std::nullopt;
-    return next_sweep_;
-}
-
-void TcpRelay::on_time(Instant now) {
-    if (now < next_sweep_) return;
-    next_sweep_ = now + sweep_every;
+void TcpRelay::end_late(Instant now) {
     std::vector<ConnectionId> late;
     for (const auto& [id, connection] : connections_) {
         const Duration age = now - connection.since;
@@ -213,15 +158,6 @@ void TcpRelay::on_time(Instant now) {
             end(id, Ending::not_met, now);
         }
     }
-    for (const auto& [key, leg] : legs_) {
-        if (leg->join != nullptr || now - leg->changed < timeouts_.hold) continue;
-        leg->changed = now;  // told once; the owner of the leg removes it
-        tell({.kind = Event::Kind::timed_out, .leg = key, .silent = timeouts_.hold});
-    }
-    for (const auto& join : joins_) {
-        make_room_for_next(*join, now);
-        look_at(*join, now);
-    }
 }
 
 bool TcpRelay::is_left(const TcpConnection& connection, Instant now) const {
@@ -231,8 +167,8 @@ bool TcpRelay::is_left(const TcpConnection& connection, Instant now) const {
 
 /// A party that has ended a connection and opened the next one is not kept from it by the other party's not ending it,
 /// unless that one still sends.
-void TcpRelay::make_room_for_next(TcpJoin& join, Instant now) {
-    for (TcpLeg* leg : join.legs) {
+void TcpRelay::make_room_for_next(Join& join, Instant now) {
+    for (TcpLeg* leg : legs_of(join)) {
         const auto waits = [&](ConnectionId id) {
             const TcpConnection& each = connections_.at(id);
             return each.state == State::waiting && each.other == 0 && now - each.since >= linger;
@@ -243,16 +179,17 @@ void TcpRelay::make_room_for_next(TcpJoin& join, Instant now) {
         // Of one that is coupled still, something has not arrived yet: what is cut short must not look complete.
         if (done != leg->connections.end()) end(*done, Ending::replaced, true, now);
     }
-    meet(join, now);
+    match_waiting(join, now);
 }
 
 /// Without a connection a join lasts for `silence`. A connection that is up stands for a party that is there, as long
 /// as the system's keepalives are answered: it may be idle for as long as one on hold.
-void TcpRelay::look_at(TcpJoin& join, Instant now) {
+void TcpRelay::sweep(Join& join, Instant now) {
+    make_room_for_next(join, now);
     bool up = false;
     bool hold = false;
-    Instant last = join.active;
-    for (const TcpLeg* leg : join.legs) {
+    Instant last = join.since;
+    for (const TcpLeg* leg : legs_of(join)) {
         hold = hold || on_hold(*leg);
         last = std::max(last, leg->counters.last_received);
         for (const ConnectionId id : leg->connections) {
@@ -262,20 +199,16 @@ void TcpRelay::look_at(TcpJoin& join, Instant now) {
             last = std::max(last, connection.since);
         }
     }
-    if (now - last < (up || hold ? timeouts_.hold : timeouts_.silence)) return;
-    tell({.kind = Event::Kind::timed_out,
-          .leg = join.legs[0]->key,
-          .other = join.legs[1]->key,
-          .silent = now - last,
-          .hold = hold});
+    if (now - last < (up || hold ? legs_.timeouts().hold : legs_.timeouts().silence)) return;
+    legs_.tell({.kind = Event::Kind::timed_out,
+                .leg = join.legs[0]->key,
+                .other = join.legs[1]->key,
+                .silent = now - last,
+                .hold = hold});
 }
 
 std::vector<TcpEffect> TcpRelay::take_effects() {
     return std::exchange(effects_, {});
-}
-
-std::vector<Event> TcpRelay::take_events() {
-    return std::exchange(events_, {});
 }
 
 const TcpConnection* TcpRelay::connection(ConnectionId id) const noexcept {

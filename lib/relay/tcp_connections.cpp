@@ -152,13 +152,13 @@ void TcpRelay::couple(TcpConnection& one, TcpConnection& other, Instant now) {
     a.other = b.id;
     b.other = a.id;
     effects_.push_back({.kind = TcpEffect::Kind::couple, .id = a.id, .other = b.id, .leg = a.leg->key});
-    tell({.kind = Event::Kind::connected,
-          .leg = a.leg->key,
-          .other = b.leg->key,
-          .endpoint = a.remote,
-          .before = b.remote,
-          .rule = a.rule,
-          .other_rule = b.rule});
+    legs_.tell({.kind = Event::Kind::connected,
+                .leg = a.leg->key,
+                .other = b.leg->key,
+                .endpoint = a.remote,
+                .before = b.remote,
+                .rule = a.rule,
+                .other_rule = b.rule});
 }
 
 void TcpRelay::on_connected(ConnectionId id, Instant now) {
@@ -189,7 +189,7 @@ void TcpRelay::on_failed(ConnectionId id, ConnectFailure why, Instant now) {
     other->second.in_vain = true;
     // A party that may connect itself may still do so.
     if (!leg.listens() || other->second.state != State::waiting) end(other_id, Ending::not_met, now);
-    if (leg.join != nullptr) meet(*leg.join, now);
+    if (leg.join != nullptr) match_waiting(*leg.join, now);
 }
 
 void TcpRelay::on_ended(ConnectionId id, Ending how, Instant now) {
@@ -197,11 +197,11 @@ void TcpRelay::on_ended(ConnectionId id, Ending how, Instant now) {
     if (found == connections_.end()) return;
     if (found->second.state == State::coupled) told_end(found->second, how, now);
     const bool coupled = found->second.state == State::coupled;
-    TcpJoin* join = found->second.leg->join;
+    Join* join = found->second.leg->join;
     const auto other = connections_.find(found->second.other);
     if (other != connections_.end()) forget(other->second, !coupled, true);
     forget(found->second, false, false);
-    if (join != nullptr) meet(*join, now);  // the next one's turn
+    if (join != nullptr) match_waiting(*join, now);  // the next one's turn
 }
 
 void TcpRelay::end(ConnectionId id, Ending how, Instant now) {
@@ -221,17 +221,17 @@ void TcpRelay::end(ConnectionId id, Ending how, bool reset, Instant now) {
 /// The end of a coupled pair is news.
 void TcpRelay::told_end(const TcpConnection& one, Ending how, Instant now) {
     const TcpConnection& other = connections_.at(one.other);
-    TcpJoin* join = one.leg->join;
-    join->active = now;
+    Join* join = one.leg->join;
+    join->since = now;
     const TcpConnection& a = join->legs[0] == one.leg ? one : other;
     const TcpConnection& b = &a == &one ? other : one;
-    tell({.kind = Event::Kind::disconnected,
-          .leg = a.leg->key,
-          .other = b.leg->key,
-          .endpoint = a.remote,
-          .before = b.remote,
-          .ending = how,
-          .bytes = {a.received, b.received}});
+    legs_.tell({.kind = Event::Kind::disconnected,
+                .leg = a.leg->key,
+                .other = b.leg->key,
+                .endpoint = a.remote,
+                .before = b.remote,
+                .ending = how,
+                .bytes = {a.received, b.received}});
 }
 
 void TcpRelay::forget(const TcpConnection& connection, bool close, bool reset) {

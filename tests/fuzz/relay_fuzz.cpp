@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "natkit/relay/udp.hpp"
+#include "natkit/relay/relay.hpp"
 #include "natkit/rtp/packet.hpp"
 
 using namespace natkit;
@@ -45,8 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Relay relay({});
     Instant now{std::chrono::seconds(1000)};
     const std::uint8_t shape = reader.byte();
-    Leg& a = relay.add(1, Stream::rtp, (shape & 1) != 0, now);
-    Leg& b = relay.add(2, (shape & 2) != 0 ? Stream::udp : Stream::rtp, (shape & 4) != 0, now);
+    UdpLeg& a = relay.udp.add(1, Stream::rtp, (shape & 1) != 0, now);
+    UdpLeg& b = relay.udp.add(2, (shape & 2) != 0 ? Stream::udp : Stream::rtp, (shape & 4) != 0, now);
     const IpAddress visible = IpAddress::v4(0xc6336407U);
     const Endpoint sources[] = {
         {visible, 1000}, {visible, 2000}, {IpAddress::v4(0xc6336408U), 1000}, {IpAddress::v4(0xcb007109U), 4000}};
@@ -59,20 +59,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         now += std::chrono::milliseconds(20 * reader.byte());
         const auto bytes = reader.bytes(reader.byte());
         check_headers(bytes);
-        Leg& leg = (control & 8) != 0 ? b : a;
+        UdpLeg& leg = (control & 8) != 0 ? b : a;
         const auto component = (control & 16) != 0 && leg.stream == Stream::rtp ? Component::rtcp : Component::rtp;
         const Endpoint& source = sources[control & 3];
-        const auto outcome = relay.on_packet(leg, component, source, bytes, now);
+        const auto outcome = relay.udp.on_packet(leg, component, source, bytes, now);
         if (outcome.leg != nullptr) {
             ++forwarded;
             assert(outcome.leg != &leg && outcome.endpoint != nullptr && outcome.endpoint->port != 0);
             assert(source.address == (&leg == &a ? visible : sources[3].address));
         }
         relay.on_time(now);
-        (void)relay.take_events();
+        (void)relay.legs.take_events();
     }
     std::uint64_t sent = 0;
-    for (const Leg* leg : {&a, &b}) {
+    for (const UdpLeg* leg : {&a, &b}) {
         for (const auto& part : leg->parts) sent += part.counters.sent_packets;
     }
     assert(sent == forwarded);

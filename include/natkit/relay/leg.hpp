@@ -4,7 +4,9 @@
 #include <cstdint>
 
 #include "natkit/base/time.hpp"
+#include "natkit/relay/audio.hpp"
 #include "natkit/relay/latch.hpp"
+#include "natkit/relay/stream.hpp"
 
 namespace natkit::relay {
 
@@ -22,12 +24,50 @@ struct Counters {
     [[nodiscard]] std::uint64_t dropped(Drop reason) const noexcept { return drops[static_cast<std::size_t>(reason)]; }
 };
 
-struct Timeouts {
-    Duration silence = std::chrono::seconds(60);  ///< `timeout`: a joined stream without packets
-    Duration hold = std::chrono::hours(2);        ///< `hold_timeout`: the same on hold; and a leg that nobody joins
-    Duration unproven = std::chrono::seconds(5);  ///< `unproven_media`: how long an unproven endpoint is sent to
+/// The drop reasons that were told since signalling last spoke: each is told once.
+struct ToldDrops {
+    std::uint32_t bits = 0;
 
-    friend bool operator==(const Timeouts&, const Timeouts&) = default;
+    [[nodiscard]] bool contains(Drop reason) const noexcept {
+        return (bits >> static_cast<unsigned>(reason) & 1U) != 0;
+    }
+    void add(Drop reason) noexcept { bits |= 1U << static_cast<unsigned>(reason); }
+    void clear() noexcept { bits = 0; }
 };
+
+struct Join;
+
+/// One side of a relayed stream, with its port (or two, RTP's and RTCP's): what legs of all kinds have in common. Those
+/// of UDP are UdpLegs, those of TCP are TcpLegs. The fields are the Relay's to change; read them as you like.
+struct Leg {
+    Leg() = default;
+    Leg(const Leg&) = delete;
+    Leg& operator=(const Leg&) = delete;
+    virtual ~Leg() = default;
+
+    LegKey key = 0;
+    Stream stream{};
+    bool hold = false;
+    Join* join = nullptr;
+    Instant changed{};  ///< when it was opened, parted or signalled last
+
+    /// The leg it is joined with; of its own kind.
+    [[nodiscard]] Leg* peer() const noexcept;
+};
+
+/// Two legs whose parties hear each other.
+struct Join {
+    std::array<Leg*, 2> legs{};
+    Instant since{};  ///< when it was made; of TCP, when its last connection ended
+    AudioState audio = AudioState::waiting;
+    Cause cause = Cause::none;
+    const Leg* mute = nullptr;  ///< when one-way: the leg whose party is not heard
+    std::size_t index = 0;      ///< its place in the LegTable
+};
+
+inline Leg* Leg::peer() const noexcept {
+    if (join == nullptr) return nullptr;
+    return join->legs[0] == this ? join->legs[1] : join->legs[0];
+}
 
 }  // namespace natkit::relay

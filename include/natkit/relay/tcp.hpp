@@ -2,13 +2,13 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "natkit/relay/udp.hpp"
+#include "natkit/relay/leg_table.hpp"
+#include "natkit/relay/party.hpp"
 
 /// TCP media (RFC 4145, T.120): who may connect to a leg's port, whom the relay dials itself, and which connections
 /// belong together. Pure: what sockets do comes in, what they are to do comes out. One object serves one thread.
@@ -32,13 +32,8 @@ inline constexpr unsigned max_waiting = 32;
 /// has waited this long.
 inline constexpr Duration linger = std::chrono::seconds(2);
 
-struct TcpJoin;
-
-/// One leg. The fields are the TcpRelay's to change; read them as you like.
-struct TcpLeg {
-    LegKey key = 0;
+struct TcpLeg : Leg {
     unsigned limit = 1;  ///< connections at once
-    bool hold = false;
     std::optional<Party> party;
     SourcePolicy policy{};
     std::uint32_t signalled = 0;  ///< grows when signalling asks for new connections
@@ -48,11 +43,9 @@ struct TcpLeg {
     Counters counters;         ///< packets are not counted; `last_received` is of bytes
     std::uint64_t opened = 0;  ///< connections that had both halves
     std::uint64_t failed = 0;  ///< dialled in vain
-    std::uint32_t reported = 0;
-    TcpJoin* join = nullptr;
-    Instant changed{};
+    ToldDrops told;
 
-    [[nodiscard]] TcpLeg* peer() const noexcept;
+    [[nodiscard]] TcpLeg* peer() const noexcept { return static_cast<TcpLeg*>(Leg::peer()); }
     /// Whether a connection may come from (or lead to) that address.
     [[nodiscard]] bool allows(const IpAddress& address) const noexcept;
     /// Its party may open connections to us.
@@ -61,11 +54,10 @@ struct TcpLeg {
     [[nodiscard]] std::optional<Endpoint> dials() const noexcept;
 };
 
-struct TcpJoin {
-    std::array<TcpLeg*, 2> legs{};
-    Instant active{};  ///< when it was made, or when its last connection ended
-    std::size_t index = 0;
-};
+/// Null for a leg of UDP.
+[[nodiscard]] inline TcpLeg* as_tcp(Leg* leg) noexcept {
+    return leg != nullptr && is_tcp(leg->stream) ? static_cast<TcpLeg*>(leg) : nullptr;
+}
 
 /// One TCP connection between a party and us; two that are coupled carry each other's bytes.
 struct TcpConnection {
@@ -109,32 +101,28 @@ struct TcpEffect {
 /// host. A party without signalling (`visible`), a script's, is where the script says.
 [[nodiscard]] bool may_be_dialled(const Party& party, const RangeSet& dial_for) noexcept;
 
-/// The TCP legs and joins of one thread.
+/// What is TCP's alone: the connections of legs. The legs are the LegTable's.
 class TcpRelay {
   public:
-    explicit TcpRelay(Timeouts timeouts, TcpTimes times = {}) : timeouts_(timeouts), times_(times) {}
+    explicit TcpRelay(LegTable& legs, TcpTimes times = {}) : legs_(legs), times_(times) {}
     TcpRelay(const TcpRelay&) = delete;
     TcpRelay& operator=(const TcpRelay&) = delete;
 
-    /// The leg stays where it is until removed. `key` must be new; `limit` from 1 to max_connections.
+    /// A leg for a `tcp` or `t120` stream. `key` must be new; `limit` from 1 to max_connections.
     TcpLeg& add(LegKey key, unsigned limit, Instant now);
-    [[nodiscard]] TcpLeg* find(LegKey key) noexcept;
-    /// Parts it and ends its connections first.
-    void remove(LegKey key, Instant now);
 
     /// The party as signalled now; check_party() is the caller's. A party that changed, and `renew` (RFC 4145 section
     /// 5: `connection:new`), lets a new connection take the place of one that is open; open ones whose remote may no
     /// longer connect end at once.
     void signal(TcpLeg& leg, const Party& party, SourcePolicy policy, bool renew, Instant now);
-    void set_hold(TcpLeg& leg, bool hold, Instant now);
 
-    /// Legs that are joined otherwise are parted first. Connections that wait find each other; where neither party may
-    /// connect, both are dialled.
-    void join(TcpLeg& a, TcpLeg& b, Instant now);
-    /// Ends the connections that both legs have with each other.
-    void part(TcpLeg& leg, Instant now);
+    /// Two legs have been joined: connections that wait find each other; where neither party may connect, both are
+    /// dialled.
+    void on_joined(Join& join, Instant now);
+    /// A leg is about to be parted: ends the connections that both legs have with each other.
+    void on_parting(TcpLeg& leg, Instant now);
     /// Ends every connection of a leg whose port is closed.
-    void close(TcpLeg& leg, Instant now);
+    void end_connections(TcpLeg& leg, Instant now);
 
     /// Somebody connected to the leg's port. Nothing: reset it.
     [[nodiscard]] std::optional<ConnectionId> on_accepted(TcpLeg& leg, const Endpoint& source, Instant now);
@@ -145,33 +133,30 @@ class TcpRelay {
     /// The bytes of a connection so far, and whether its party has ended its direction.
     void on_progress(ConnectionId id, std::uint64_t received, std::uint64_t sent, bool finished, Instant now);
 
-    /// Due at next_deadline(); earlier calls do nothing. Call on_progress() first.
-    void on_time(Instant now);
-    [[nodiscard]] std::optional<Instant> next_deadline() const noexcept;
-    void set_timeouts(Timeouts timeouts) noexcept { timeouts_ = timeouts; }
+    /// What a second has brought: connections that have waited for too long are ended; a join may be silent for too
+    /// long. Call on_progress() first.
+    void end_late(Instant now);
+    void sweep(Join& join, Instant now);
     /// Where else WAN parties may be dialled, from when signalling speaks next.
     void set_dial_for(RangeSet ranges) { dial_for_ = std::move(ranges); }
 
     /// To be carried out in order, after every call above.
     [[nodiscard]] std::vector<TcpEffect> take_effects();
-    [[nodiscard]] bool has_events() const noexcept { return !events_.empty(); }
-    [[nodiscard]] std::vector<Event> take_events();
 
     [[nodiscard]] const TcpConnection* connection(ConnectionId id) const noexcept;
-    [[nodiscard]] const std::unordered_map<LegKey, std::unique_ptr<TcpLeg>>& legs() const noexcept { return legs_; }
     [[nodiscard]] const std::unordered_map<ConnectionId, TcpConnection>& connections() const noexcept {
         return connections_;
     }
-    [[nodiscard]] std::size_t join_count() const noexcept { return joins_.size(); }
 
   private:
     TcpConnection& open(TcpLeg& leg, TcpConnection::State state, const Endpoint& remote, SourceRule rule, Instant now);
     TcpConnection& dial(TcpLeg& leg, const Endpoint& to, Instant now);
     void match(TcpConnection& connection, Instant now);
     void couple(TcpConnection& one, TcpConnection& other, Instant now);
-    void meet(TcpJoin& join, Instant now);
-    void allow_dialling(TcpJoin& join);
-    void dial_both(TcpJoin& join, Instant now);
+    /// Matches each connection of the join that waits without another half.
+    void match_waiting(Join& join, Instant now);
+    void allow_dialling(Join& join);
+    void dial_both(Join& join, Instant now);
     /// Signalling asked for a new connection since this one, or its other half, was opened.
     [[nodiscard]] bool is_old(const TcpConnection& connection) const;
     [[nodiscard]] bool give_up_dialling(TcpLeg& leg);
@@ -179,7 +164,7 @@ class TcpRelay {
     [[nodiscard]] bool make_room(TcpLeg& leg, Instant now);
     /// Connections that have another half, or dial for one.
     [[nodiscard]] std::size_t engaged(const TcpLeg& leg) const;
-    void make_room_for_next(TcpJoin& join, Instant now);
+    void make_room_for_next(Join& join, Instant now);
     /// Ends a connection, and its other half with it.
     void end(ConnectionId id, Ending how, Instant now);
     void end(ConnectionId id, Ending how, bool reset, Instant now);
@@ -193,19 +178,13 @@ class TcpRelay {
     [[nodiscard]] std::optional<Endpoint> place_to_dial(TcpLeg& leg);
     void drop(TcpLeg& leg, Drop reason, const Endpoint& source, std::optional<ConnectFailure> why = {},
               SourceRule rule = {});
-    void tell(Event event);
-    void look_at(TcpJoin& join, Instant now);
 
-    Timeouts timeouts_;
+    LegTable& legs_;
     TcpTimes times_;
     RangeSet dial_for_;
-    std::unordered_map<LegKey, std::unique_ptr<TcpLeg>> legs_;
-    std::vector<std::unique_ptr<TcpJoin>> joins_;
     std::unordered_map<ConnectionId, TcpConnection> connections_;
     ConnectionId last_id_ = 0;
     std::vector<TcpEffect> effects_;
-    std::vector<Event> events_;
-    Instant next_sweep_{};
 };
 
 }  // namespace natkit::relay

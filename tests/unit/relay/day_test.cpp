@@ -6,7 +6,7 @@
 #include <random>
 
 #include "natkit/relay/ports.hpp"
-#include "natkit/relay/udp.hpp"
+#include "natkit/relay/relay.hpp"
 
 using namespace natkit;
 using namespace natkit::relay;
@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Call {
-    Leg* lan = nullptr;
-    Leg* far = nullptr;
+    UdpLeg* lan = nullptr;
+    UdpLeg* far = nullptr;
     std::uint16_t lan_port = 0;
     std::uint16_t far_port = 0;
     Instant ends{};
@@ -51,7 +51,7 @@ class Day {
             }
             relay_.on_time(now_);
             handle_events();
-            most_legs_ = std::max(most_legs_, relay_.leg_count());
+            most_legs_ = std::max(most_legs_, relay_.legs.legs().size());
         }
         for (Call& call : calls_) end(call);
         calls_.clear();
@@ -87,8 +87,8 @@ class Day {
             return;
         }
         const std::size_t n = ++started_;
-        Call call{.lan = &relay_.add(2 * n, Stream::rtp, false, now_),
-                  .far = &relay_.add(2 * n + 1, Stream::rtp, false, now_)};
+        Call call{.lan = &relay_.udp.add(2 * n, Stream::rtp, false, now_),
+                  .far = &relay_.udp.add(2 * n + 1, Stream::rtp, false, now_)};
         call.lan_port = *lan_port;
         call.far_port = *far_port;
         call.ends = now_ + std::chrono::seconds(10 + random_() % 600);
@@ -104,8 +104,8 @@ class Day {
         const std::size_t n = call.lan->key / 2;
         const auto from_lan = rtp_packet(1, ++call.sequence);
         const auto from_far = rtp_packet(2, call.sequence);
-        if (relay_.on_packet(*call.far, Component::rtp, far_phone(n), from_far, now_).leg != nullptr) ++relayed_;
-        if (relay_.on_packet(*call.lan, Component::rtp, lan_phone(n), from_lan, now_).leg != nullptr) ++relayed_;
+        if (relay_.udp.on_packet(*call.far, Component::rtp, far_phone(n), from_far, now_).leg != nullptr) ++relayed_;
+        if (relay_.udp.on_packet(*call.lan, Component::rtp, lan_phone(n), from_lan, now_).leg != nullptr) ++relayed_;
     }
 
     void end(Call& call) {
@@ -116,8 +116,8 @@ class Day {
     }
 
     void handle_events() {
-        if (!relay_.has_events()) return;
-        for (const Event& event : relay_.take_events()) {
+        if (!relay_.legs.has_events()) return;
+        for (const Event& event : relay_.legs.take_events()) {
             if (event.kind == Event::Kind::latched) ++latched_;
             if (event.kind != Event::Kind::timed_out) continue;
             ++timed_out_;
@@ -146,7 +146,7 @@ TEST_CASE("relay: a day of calls") {
     CHECK(day.timed_out_ > 500);  // the crashed phones, and nobody else
     CHECK(day.timed_out_ < 1100);
     CHECK(day.most_legs_ < 600);
-    CHECK(day.relay_.leg_count() == 0);
-    CHECK(day.relay_.join_count() == 0);
+    CHECK(day.relay_.legs.legs().size() == 0);
+    CHECK(day.relay_.legs.joins().size() == 0);
     CHECK(day.ports_.in_use() == 0);
 }

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "natkit/relay/tcp.hpp"
+#include "natkit/relay/relay.hpp"
 
 namespace natkit::relay::parties {
 
@@ -30,18 +30,18 @@ inline SourcePolicy policy(const Party& party) {
 
 /// Two legs and what they made the sockets do.
 struct Bench {
-    TcpRelay relay{Timeouts{.silence = std::chrono::seconds(60), .hold = std::chrono::hours(2)}};
+    Relay relay{Timeouts{.silence = std::chrono::seconds(60), .hold = std::chrono::hours(2)}};
     Instant now = start;
-    TcpLeg& a = relay.add(1, 1, start);
-    TcpLeg& b = relay.add(2, 1, start);
+    TcpLeg& a = relay.tcp.add(1, 1, start);
+    TcpLeg& b = relay.tcp.add(2, 1, start);
 
     void tell(TcpLeg& leg, const Party& party, bool renew = false) {
-        relay.signal(leg, party, policy(party), renew, now);
+        relay.signal(leg, party, policy(party), now, renew);
     }
     /// "dial 192.168.10.5:5000, couple, reset, close" as they come.
     std::string effects() {
         std::string text;
-        for (const TcpEffect& effect : relay.take_effects()) {
+        for (const TcpEffect& effect : relay.tcp.take_effects()) {
             if (!text.empty()) text += ", ";
             if (effect.kind == TcpEffect::Kind::dial) {
                 text += "dial " + to_string(effect.remote);
@@ -54,7 +54,7 @@ struct Bench {
     }
     std::string events() {
         std::string text;
-        for (const Event& event : relay.take_events()) {
+        for (const Event& event : relay.legs.take_events()) {
             if (!text.empty()) text += ", ";
             switch (event.kind) {
                 case Event::Kind::refused: text += to_string(event.reason); break;

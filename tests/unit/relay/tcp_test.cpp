@@ -37,19 +37,19 @@ TEST_CASE("relay::TcpRelay: who may connect, and who is dialled") {
         CAPTURE(c.why);
         Bench bench;
         bench.tell(bench.a, c.party);
-        const auto id = bench.relay.on_accepted(bench.a, ep(c.source), bench.now);
+        const auto id = bench.relay.tcp.on_accepted(bench.a, ep(c.source), bench.now);
         CHECK(bench.events() == c.refused);
         CHECK(id.has_value() == std::string(c.refused).empty());
         const auto target = bench.a.dials();
         CHECK((target ? to_string(*target) : "") == c.dials);
     }
     Bench bench;
-    CHECK_FALSE(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+    CHECK_FALSE(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
     CHECK(bench.events() == "no-party");
     Party site = far_end(Setup::active);
     site.site = *IpRange::parse("203.0.113.16-203.0.113.31");
     bench.tell(bench.a, site);
-    CHECK(bench.relay.on_accepted(bench.a, ep("203.0.113.31:5"), bench.now));
+    CHECK(bench.relay.tcp.on_accepted(bench.a, ep("203.0.113.31:5"), bench.now));
 }
 
 TEST_CASE("relay::TcpRelay: a connection leads to another") {
@@ -61,64 +61,64 @@ TEST_CASE("relay::TcpRelay: a connection leads to another") {
 
     SUBCASE("dialled, coupled, ended, and again") {
         for (int round = 0; round < 3; ++round) {
-            const auto id = bench.relay.on_accepted(bench.a, ep("192.168.10.5:40000"), bench.now);
+            const auto id = bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:40000"), bench.now);
             REQUIRE(id);
             CHECK(bench.effects() == "dial 203.0.113.20:1503");
-            bench.relay.on_connected(bench.dialled, bench.now);
+            bench.relay.tcp.on_connected(bench.dialled, bench.now);
             CHECK(bench.effects() == "couple");
             CHECK(bench.events() == "connected");
-            bench.relay.on_progress(*id, 100, 50, true, bench.now);
-            bench.relay.on_ended(*id, Ending::closed, bench.now);
+            bench.relay.tcp.on_progress(*id, 100, 50, true, bench.now);
+            bench.relay.tcp.on_ended(*id, Ending::closed, bench.now);
             CHECK(bench.effects().empty());
             CHECK(bench.events() == "disconnected closed");
-            CHECK(bench.relay.connections().empty());
+            CHECK(bench.relay.tcp.connections().empty());
         }
         CHECK(bench.a.counters.received_bytes == 300);
         CHECK(bench.a.counters.sent_bytes == 150);
         CHECK(bench.a.opened == 3);
     }
     SUBCASE("a forwarded port is tried once, until signalling speaks") {
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
         CHECK(bench.effects() == "dial 203.0.113.20:1503");
-        bench.relay.on_failed(bench.dialled, ConnectFailure::refused, bench.now);
+        bench.relay.tcp.on_failed(bench.dialled, ConnectFailure::refused, bench.now);
         CHECK(bench.effects() == "reset");
         CHECK(bench.events() == "not-connected");
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:2"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:2"), bench.now));
         CHECK(bench.effects() == "reset");
-        CHECK(bench.relay.connections().empty());
+        CHECK(bench.relay.tcp.connections().empty());
         bench.tell(bench.b, far_end(Setup::passive), true);
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:3"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:3"), bench.now));
         CHECK(bench.effects() == "dial 203.0.113.20:1503");
     }
     SUBCASE("no answer is a failure after ten seconds") {
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
         (void)bench.effects();
         bench.pass(9s);
         CHECK(bench.effects().empty());
         bench.pass(2s);
         CHECK(bench.effects() == "reset, reset");
         CHECK(bench.b.failed == 1);
-        CHECK(bench.relay.connections().empty());
+        CHECK(bench.relay.tcp.connections().empty());
     }
     SUBCASE("the party hangs up while the other one is dialled") {
-        const auto id = bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now);
+        const auto id = bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now);
         (void)bench.effects();
-        bench.relay.on_ended(*id, Ending::reset, bench.now);
+        bench.relay.tcp.on_ended(*id, Ending::reset, bench.now);
         CHECK(bench.effects() == "reset");  // the dialling one
-        CHECK(bench.relay.connections().empty());
-        bench.relay.on_connected(bench.dialled, bench.now);  // too late, and no harm
+        CHECK(bench.relay.tcp.connections().empty());
+        bench.relay.tcp.on_connected(bench.dialled, bench.now);  // too late, and no harm
         CHECK(bench.effects().empty());
     }
     SUBCASE("parted") {
-        const auto id = bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now);
+        const auto id = bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now);
         (void)bench.effects();
-        bench.relay.on_connected(bench.dialled, bench.now);
+        bench.relay.tcp.on_connected(bench.dialled, bench.now);
         (void)bench.effects();
         (void)bench.events();
         bench.relay.part(bench.a, bench.now);
         CHECK(bench.effects() == "close, close");
         CHECK(bench.events() == "disconnected parted");
-        CHECK(bench.relay.connection(*id) == nullptr);
+        CHECK(bench.relay.tcp.connection(*id) == nullptr);
     }
 }
 
@@ -128,14 +128,14 @@ TEST_CASE("relay::TcpRelay: both connect, both listen, either") {
         bench.tell(bench.a, lan(Setup::active));
         bench.tell(bench.b, far_end(Setup::active));
         bench.relay.join(bench.a, bench.b, bench.now);
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
         bench.pass(29s);
         CHECK(bench.effects().empty());
         bench.pass(2s);
         CHECK(bench.effects() == "reset");
         CHECK(bench.events() == "not-met");
-        CHECK(bench.relay.on_accepted(bench.b, ep("203.0.113.20:1"), bench.now));
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:2"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.b, ep("203.0.113.20:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:2"), bench.now));
         CHECK(bench.effects() == "couple");
     }
     SUBCASE("both listen: both are dialled, when signalling speaks and not after each end") {
@@ -144,55 +144,55 @@ TEST_CASE("relay::TcpRelay: both connect, both listen, either") {
         CHECK(bench.effects().empty());
         bench.tell(bench.b, lan(Setup::passive, "192.168.10.9:1503"));
         std::vector<ConnectionId> ids;
-        for (const TcpEffect& effect : bench.relay.take_effects()) ids.push_back(effect.id);
+        for (const TcpEffect& effect : bench.relay.tcp.take_effects()) ids.push_back(effect.id);
         REQUIRE(ids.size() == 2);
-        bench.relay.on_connected(ids[0], bench.now);
+        bench.relay.tcp.on_connected(ids[0], bench.now);
         CHECK(bench.effects().empty());
-        bench.relay.on_connected(ids[1], bench.now);
+        bench.relay.tcp.on_connected(ids[1], bench.now);
         CHECK(bench.effects() == "couple");
-        bench.relay.on_ended(ids[0], Ending::closed, bench.now);
+        bench.relay.tcp.on_ended(ids[0], Ending::closed, bench.now);
         CHECK(bench.effects().empty());
         bench.tell(bench.b, lan(Setup::passive, "192.168.10.9:1504"));
         CHECK(bench.effects() == "dial 192.168.10.5:5000, dial 192.168.10.9:1504");
-        bench.relay.on_failed(bench.dialled, ConnectFailure::unreachable, bench.now);
+        bench.relay.tcp.on_failed(bench.dialled, ConnectFailure::unreachable, bench.now);
         CHECK(bench.effects() == "reset");
-        CHECK(bench.relay.connections().empty());
+        CHECK(bench.relay.tcp.connections().empty());
     }
     SUBCASE("actpass: a party that connects while it is dialled wins") {
         bench.tell(bench.a, lan(Setup::active));
         bench.tell(bench.b, lan(Setup::actpass, "192.168.10.9:1503"));
         bench.relay.join(bench.a, bench.b, bench.now);
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
         CHECK(bench.effects() == "dial 192.168.10.9:1503");
-        CHECK(bench.relay.on_accepted(bench.b, ep("192.168.10.9:7"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.b, ep("192.168.10.9:7"), bench.now));
         CHECK(bench.effects() == "reset, couple");
     }
     SUBCASE("actpass: it may still connect after it was dialled in vain") {
         bench.tell(bench.a, lan(Setup::active));
         bench.tell(bench.b, lan(Setup::actpass, "192.168.10.9:1503"));
         bench.relay.join(bench.a, bench.b, bench.now);
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
         (void)bench.effects();
         bench.tell(bench.b, lan(Setup::active, "192.168.10.9:9"));
-        bench.relay.on_failed(bench.dialled, ConnectFailure::refused, bench.now);
+        bench.relay.tcp.on_failed(bench.dialled, ConnectFailure::refused, bench.now);
         CHECK(bench.effects().empty());
-        CHECK(bench.relay.on_accepted(bench.b, ep("192.168.10.9:7"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.b, ep("192.168.10.9:7"), bench.now));
         CHECK(bench.effects() == "couple");
     }
     SUBCASE("actpass: it is dialled once for a connection, and again when signalling has spoken") {
         bench.tell(bench.a, lan(Setup::active));
         bench.tell(bench.b, lan(Setup::actpass, "192.168.10.9:1503"));
         bench.relay.join(bench.a, bench.b, bench.now);
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
         CHECK(bench.effects() == "dial 192.168.10.9:1503");
-        bench.relay.on_failed(bench.dialled, ConnectFailure::refused, bench.now);
+        bench.relay.tcp.on_failed(bench.dialled, ConnectFailure::refused, bench.now);
         bench.pass(5s);
         CHECK(bench.effects().empty());
         bench.tell(bench.b, lan(Setup::actpass, "192.168.10.9:1504"));
         CHECK(bench.effects() == "dial 192.168.10.9:1504");
-        bench.relay.on_failed(bench.dialled, ConnectFailure::refused, bench.now);
+        bench.relay.tcp.on_failed(bench.dialled, ConnectFailure::refused, bench.now);
         CHECK(bench.effects().empty());
-        CHECK(bench.relay.on_accepted(bench.b, ep("192.168.10.9:7"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.b, ep("192.168.10.9:7"), bench.now));
         CHECK(bench.effects() == "couple");
     }
 }
@@ -202,16 +202,16 @@ TEST_CASE("relay::TcpRelay: signalling names another address: what the old one h
     bench.tell(bench.a, lan(Setup::active));
     bench.tell(bench.b, lan(Setup::passive, "192.168.10.9:1503"));
     bench.relay.join(bench.a, bench.b, bench.now);
-    CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+    CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
     (void)bench.effects();
-    bench.relay.on_connected(bench.dialled, bench.now);
+    bench.relay.tcp.on_connected(bench.dialled, bench.now);
     (void)bench.effects();
     bench.tell(bench.a, lan(Setup::active));  // the same
     bench.tell(bench.a, lan(Setup::holdconn));
     CHECK(bench.effects().empty());
     bench.tell(bench.a, lan(Setup::active, "192.168.10.6:9"));
     CHECK(bench.effects() == "close, close");
-    CHECK_FALSE(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+    CHECK_FALSE(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
 }
 
 TEST_CASE("relay::TcpRelay: a WAN party is dialled where its signalling comes from, and nowhere else") {
@@ -233,17 +233,17 @@ TEST_CASE("relay::TcpRelay: a WAN party is dialled where its signalling comes fr
     for (const Case& c : cases) {
         CAPTURE(c.why);
         Bench bench;
-        bench.relay.set_dial_for(RangeSet({*IpRange::parse("198.51.100.0/24")}));
+        bench.relay.tcp.set_dial_for(RangeSet({*IpRange::parse("198.51.100.0/24")}));
         Party party{.place = nat::Place::wan, .endpoint = ep(c.endpoint), .setup = Setup::passive};
         if (c.visible != nullptr) party.visible = *IpAddress::parse(c.visible);
         if (c.site != nullptr) party.site = *IpRange::parse(c.site);
         bench.tell(bench.a, lan(Setup::active));
         bench.tell(bench.b, party);
         bench.relay.join(bench.a, bench.b, bench.now);
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
         CHECK((bench.effects() == std::string("dial ") + c.endpoint) == c.dialled);
         CHECK((bench.events() == "not-dialled, not-connected") != c.dialled);
-        CHECK(bench.relay.connections().empty() != c.dialled);
+        CHECK(bench.relay.tcp.connections().empty() != c.dialled);
     }
     Bench both;  // neither connects: the relay would have to dial both
     Party third{.place = nat::Place::wan,
@@ -267,9 +267,9 @@ TEST_CASE("relay::TcpRelay: time-outs") {
     bench.pass(1s);
     CHECK(bench.events() == "timed-out");
     SUBCASE("one that is up may be idle for hold_timeout") {
-        CHECK(bench.relay.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
+        CHECK(bench.relay.tcp.on_accepted(bench.a, ep("192.168.10.5:1"), bench.now));
         (void)bench.effects();
-        bench.relay.on_connected(bench.dialled, bench.now);
+        bench.relay.tcp.on_connected(bench.dialled, bench.now);
         (void)bench.events();
         bench.now += 90min;
         bench.relay.on_time(bench.now);

@@ -1,4 +1,4 @@
-#include "natkit/relay/udp.hpp"
+#include "natkit/relay/relay.hpp"
 
 #include <doctest/doctest.h>
 
@@ -40,14 +40,14 @@ std::vector<std::uint8_t> rtcp_packet(std::uint32_t ssrc) {
 struct Call {
     Relay relay{{.silence = 60s, .hold = 2h}};
     Instant now{1000s};
-    Leg* lan = nullptr;
-    Leg* far = nullptr;
+    UdpLeg* lan = nullptr;
+    UdpLeg* far = nullptr;
     std::uint16_t sequence = 0;
     std::size_t confirmations = 0;  ///< among the events taken so far
 
     explicit Call(bool lan_mux = false, bool far_mux = false) {
-        lan = &relay.add(1, Stream::rtp, lan_mux, now);
-        far = &relay.add(2, Stream::rtp, far_mux, now);
+        lan = &relay.udp.add(1, Stream::rtp, lan_mux, now);
+        far = &relay.udp.add(2, Stream::rtp, far_mux, now);
         relay.signal(*lan, {.place = nat::Place::lan, .endpoint = at("192.168.10.5:4000")}, SourcePolicy::learn_port,
                      now);
         relay.signal(
@@ -57,9 +57,9 @@ struct Call {
         relay.join(*lan, *far, now);
     }
     /// Where a packet went: "leg component endpoint", or "-".
-    std::string send(Leg& leg, const char* source, const std::vector<std::uint8_t>& bytes,
+    std::string send(UdpLeg& leg, const char* source, const std::vector<std::uint8_t>& bytes,
                      Component component = Component::rtp) {
-        const auto outcome = relay.on_packet(leg, component, at(source), bytes, now);
+        const auto outcome = relay.udp.on_packet(leg, component, at(source), bytes, now);
         if (outcome.leg == nullptr) return "-";
         return std::to_string(outcome.leg->key) + " " + to_string(outcome.component) + " " +
                to_string(*outcome.endpoint);
@@ -77,7 +77,7 @@ struct Call {
     }
     std::string events() {
         std::string text;
-        for (const Event& event : relay.take_events()) {
+        for (const Event& event : relay.legs.take_events()) {
             if (!text.empty() && event.kind != Event::Kind::confirmed) text += ", ";
             switch (event.kind) {
                 case Event::Kind::latched:
@@ -143,33 +143,33 @@ TEST_CASE("relay::Relay: mux offered and not accepted, and accepted later") {
     // Before the answer is known, the RTCP of a party that does not mux comes to the port beside.
     CHECK(call.send(*call.far, "198.51.100.7:61001", rtcp_packet(2), Component::rtcp) == "1 rtp 192.168.10.5:4000");
     CHECK(call.send(*call.lan, "192.168.10.5:4000", rtcp_packet(1)) == "2 rtp 198.51.100.7:61000");
-    call.relay.set_mux(*call.far, false);
+    call.far->mux = false;
     CHECK(call.send(*call.lan, "192.168.10.5:4000", rtcp_packet(1)) == "2 rtcp 198.51.100.7:61001");
     CHECK(call.send(*call.lan, "192.168.10.5:4000", rtp_packet(1, 1)) == "2 rtp 198.51.100.7:61000");
-    call.relay.set_mux(*call.lan, false);
+    call.lan->mux = false;
     CHECK(call.send(*call.far, "198.51.100.7:61001", rtcp_packet(2), Component::rtcp) == "1 rtcp 192.168.10.5:4001");
-    call.relay.set_mux(*call.far, true);
+    call.far->mux = true;
     CHECK(call.send(*call.lan, "192.168.10.5:4001", rtcp_packet(1), Component::rtcp) == "2 rtp 198.51.100.7:61000");
 }
 
 TEST_CASE("relay::Relay: legs join, part, join others") {
     Call call;
-    Leg& third = call.relay.add(3, Stream::udp, false, call.now);
+    UdpLeg& third = call.relay.udp.add(3, Stream::udp, false, call.now);
     call.relay.signal(third, {.place = nat::Place::wan, .endpoint = at("203.0.113.9:7000")}, SourcePolicy::exact,
                       call.now);
     CHECK(call.send(third, "203.0.113.9:7000", {1, 2, 3}) == "-");
     CHECK(third.part(Component::rtp).counters.dropped(Drop::not_joined) == 1);
     call.relay.join(*call.lan, third, call.now);
     CHECK(call.far->join == nullptr);
-    CHECK(call.relay.join_count() == 1);
+    CHECK(call.relay.legs.joins().size() == 1);
     CHECK(call.send(third, "203.0.113.9:7000", {1, 2, 3}) == "1 rtp 192.168.10.5:4000");
     CHECK(call.send(*call.lan, "192.168.10.5:4001", rtcp_packet(1), Component::rtcp) == "-");  // T.38 has no RTCP
     call.relay.remove(3, call.now);
-    CHECK(call.relay.join_count() == 0);
+    CHECK(call.relay.legs.joins().size() == 0);
     CHECK(call.lan->peer() == nullptr);
     call.relay.join(*call.lan, *call.far, call.now);
     call.relay.join(*call.far, *call.lan, call.now);
-    CHECK(call.relay.join_count() == 1);
+    CHECK(call.relay.legs.joins().size() == 1);
 }
 
 TEST_CASE("relay::Relay: a refused sending is taken back and told once") {
@@ -177,8 +177,8 @@ TEST_CASE("relay::Relay: a refused sending is taken back and told once") {
     call.from_far();
     for (int i = 0; i < 2; ++i) {
         const auto outcome =
-            call.relay.on_packet(*call.lan, Component::rtp, at("192.168.10.5:4000"), rtp_packet(1, 1), call.now);
-        call.relay.not_sent(*call.lan, Component::rtp, outcome, 172);
+            call.relay.udp.on_packet(*call.lan, Component::rtp, at("192.168.10.5:4000"), rtp_packet(1, 1), call.now);
+        call.relay.udp.not_sent(*call.lan, Component::rtp, outcome, 172);
     }
     CHECK(call.far->part(Component::rtp).counters.sent_packets == 0);
     CHECK(call.events() == "latched 2 rtp latch, latched 1 rtp exact, refused 1 not-sent");
@@ -316,10 +316,10 @@ TEST_CASE("relay::Relay: a party that may not send keeps its place, however long
 
 TEST_CASE("relay::Relay: a stranger's endpoint gets media for five seconds, and on once it is proven") {
     struct WanCall : Call {
-        Leg* wan = nullptr;
+        UdpLeg* wan = nullptr;
         Party party{.place = nat::Place::wan, .endpoint = at("203.0.113.9:7000"), .unproven = true};
         WanCall() {
-            wan = &relay.add(3, Stream::rtp, false, now);
+            wan = &relay.udp.add(3, Stream::rtp, false, now);
             relay.signal(*wan, party, SourcePolicy::exact, now);
             relay.join(*lan, *wan, now);
             from_lan();

@@ -17,7 +17,7 @@
 #include "natkit/io/loop.hpp"
 #include "natkit/io/random.hpp"
 #include "natkit/record/relay.hpp"
-#include "natkit/relay/event.hpp"
+#include "natkit/relay/leg_table.hpp"
 #include "natkit/relay/ports.hpp"
 
 /// The engine of mediarelay(1): the pure relay of natkit::relay over sockets, threads, a journal and a control socket.

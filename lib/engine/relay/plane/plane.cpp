@@ -1,5 +1,6 @@
 #include "plane.hpp"
 
+#include <functional>
 #include <utility>
 
 namespace natkit::mediarelay {
@@ -7,11 +8,12 @@ namespace natkit::mediarelay {
 using relay::Component;
 using relay::Leg;
 using relay::LegKey;
+using relay::UdpLeg;
 
 namespace {
 
 /// About two seconds of audio, and half of that before the first time.
-constexpr std::uint64_t settle_every = 100;
+constexpr std::uint64_t expect_every = 100;
 
 }  // namespace
 
@@ -19,179 +21,189 @@ Plane::Plane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
     : loop_(loop),
       relay_(timeouts),
       on_events_(std::move(on_events)),
-      path_(socket_path(
-          loop,
-          [this](void* slot, Component component, const Endpoint& source, std::span<const std::uint8_t> bytes) {
-              on_packet(*static_cast<Leg*>(slot), component, source, bytes);
-          })),
-      timer_(loop,
-             [this] {
-                 relay_.on_time(loop_.now());
-                 tell_events();
-                 arm();
-             }),
-      timeouts_(timeouts) {}
+      path_(socket_path(loop, std::bind_front(&Plane::on_packet, this))),
+      timer_(loop, [this] { on_time(); }) {}
 
 Plane::~Plane() {
-    for (const auto& [key, leg] : relay_.legs()) close_ports(*leg);
+    for (const auto& [key, leg] : relay_.legs.legs()) {
+        if (UdpLeg* udp = relay::as_udp(leg.get())) close_ports(*udp);
+    }
 }
 
-void Plane::arm() {
+void Plane::on_time() {
+    if (tcp_) tcp_->take_progress();
+    relay_.on_time(loop_.now());
+    if (tcp_) tcp_->carry_out_effects();
+    tell_events();
+    start_timer();
+}
+
+void Plane::start_timer() {
     if (timer_.active()) return;
     if (const auto deadline = relay_.next_deadline()) timer_.start_at(*deadline);
 }
 
 void Plane::tell_events() {
-    if (relay_.has_events()) on_events_(relay_.take_events());
+    if (relay_.legs.has_events()) on_events_(relay_.legs.take_events());
 }
 
-void Plane::on_packet(Leg& leg, Component component, const Endpoint& source, std::span<const std::uint8_t> bytes) {
-    const auto outcome = relay_.on_packet(leg, component, source, bytes, loop_.now());
+// --- packets -------------------------------------------------------------------------------------------------------
+
+void Plane::on_packet(void* at, const io::Datagram& packet) {
+    const Port& port = *static_cast<const Port*>(at);
+    UdpLeg& leg = *port.leg;
+    const auto outcome = relay_.udp.on_packet(leg, port.component, packet.source, packet.bytes, loop_.now());
     if (outcome.leg != nullptr) {
         const auto* ports = static_cast<const Ports*>(outcome.leg->attachment);
         const PacketPath::Handle from =
-            ports == nullptr ? nullptr : ports->handles[static_cast<std::size_t>(outcome.component)];
-        const bool sent = from != nullptr && path_->send(from, *outcome.endpoint, bytes).status == io::SendStatus::sent;
-        if (!sent) relay_.not_sent(leg, component, outcome, bytes.size());
-        const Leg::Part& part = leg.part(component);
-        if (part.counters.received_packets % settle_every == settle_every / 2 && part.latch.source() == source)
-            settle(leg, component, source);
+            ports == nullptr ? nullptr : (*ports)[static_cast<std::size_t>(outcome.component)].handle;
+        const bool sent =
+            from != nullptr && path_->send(from, *outcome.endpoint, packet.bytes).status == io::SendStatus::sent;
+        if (!sent) relay_.udp.not_sent(leg, port.component, outcome, packet.bytes.size());
+        const UdpLeg::Part& part = leg.part(port.component);
+        if (part.counters.received_packets % expect_every == expect_every / 2 && part.latch.source() == packet.source) {
+            path_->expect(port.handle, packet.source);
+        }
     }
-    tell_events();
+    if (relay_.legs.has_events()) tell_events();
 }
 
-void Plane::settle(Leg& leg, Component component, const Endpoint& source) {
-    const auto* ports = static_cast<const Ports*>(leg.attachment);
-    if (ports == nullptr) return;
-    const PacketPath::Handle handle = ports->handles[static_cast<std::size_t>(component)];
-    if (handle != nullptr) path_->settle(handle, source);
-}
-
-void Plane::attach(Leg& leg, Sockets sockets) {
+void Plane::attach(UdpLeg& leg, Sockets sockets) {
     auto& ports = ports_[leg.key];
     if (!ports) ports = std::make_unique<Ports>();
     for (const Component component : {Component::rtp, Component::rtcp}) {
         const auto i = static_cast<std::size_t>(component);
-        if (sockets[i]) ports->handles[i] = path_->attach(std::move(sockets[i]), &leg, component);
+        Port& port = (*ports)[i];
+        port.leg = &leg;
+        port.component = component;
+        if (sockets[i]) port.handle = path_->attach(std::move(sockets[i]), &port);
     }
     leg.attachment = ports.get();
 }
 
-Sockets Plane::detach(Leg& leg) {
+Sockets Plane::detach(UdpLeg& leg) {
     Sockets sockets;
     auto* ports = static_cast<Ports*>(std::exchange(leg.attachment, nullptr));
     if (ports == nullptr) return sockets;
     for (std::size_t i = 0; i < sockets.size(); ++i) {
-        if (ports->handles[i] != nullptr) sockets[i] = path_->detach(ports->handles[i]);
+        const PacketPath::Handle handle = (*ports)[i].handle;
+        if (handle != nullptr) sockets[i] = path_->detach(handle);
     }
     ports_.erase(leg.key);
     return sockets;
 }
 
-void Plane::close_ports(Leg& leg) {
+void Plane::close_ports(UdpLeg& leg) {
     auto* ports = static_cast<Ports*>(std::exchange(leg.attachment, nullptr));
     if (ports == nullptr) return;
-    for (const PacketPath::Handle handle : ports->handles) {
-        if (handle != nullptr) path_->close(handle);
+    for (const Port& port : *ports) {
+        if (port.handle != nullptr) path_->close(port.handle);
     }
     ports_.erase(leg.key);
 }
 
-void Plane::open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local) {
-    if (!tcp_) {
-        tcp_ = std::make_unique<TcpPlane>(loop_, timeouts_, on_events_);
-        tcp_->set_dial_for(dial_for_);
-    }
-    tcp_->open(key, connections, std::move(listener), local);
-}
+// --- what signalling says ------------------------------------------------------------------------------------------
 
-void Plane::set_timeouts(relay::Timeouts timeouts) {
-    timeouts_ = timeouts;
-    relay_.set_timeouts(timeouts);
-    if (tcp_) tcp_->set_timeouts(timeouts);
-}
-
-void Plane::set_dial_for(const RangeSet& ranges) {
-    dial_for_ = ranges;
-    if (tcp_) tcp_->set_dial_for(ranges);
+template <class Change>
+void Plane::change(LegKey key, const Change& what) {
+    Leg* leg = relay_.legs.find(key);
+    if (leg == nullptr) return;
+    const bool connections = relay::is_tcp(leg->stream);
+    if (connections) tcp_->take_progress();
+    what(*leg);
+    if (!connections) return;
+    tcp_->carry_out_effects();
+    tell_events();
 }
 
 void Plane::open(LegKey key, relay::Stream stream, bool mux, Sockets sockets) {
-    Leg* leg = relay_.find(key);
-    if (leg == nullptr) leg = &relay_.add(key, stream, mux, loop_.now());
-    attach(*leg, std::move(sockets));
-    arm();
+    Leg* leg = relay_.legs.find(key);
+    if (leg == nullptr) leg = &relay_.udp.add(key, stream, mux, loop_.now());
+    if (UdpLeg* udp = relay::as_udp(leg)) attach(*udp, std::move(sockets));
+    start_timer();
+}
+
+void Plane::open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local) {
+    if (!tcp_) tcp_ = std::make_unique<TcpPlane>(loop_, relay_, [this] { tell_events(); });
+    if (relay_.legs.find(key) == nullptr) relay_.tcp.add(key, connections, loop_.now());
+    tcp_->listen(key, std::move(listener), local);
+    start_timer();
 }
 
 void Plane::close(LegKey key) {
-    if (tcp_) tcp_->close(key);
-    Leg* leg = relay_.find(key);
-    if (leg == nullptr) return;
-    relay_.part(*leg, loop_.now());
-    close_ports(*leg);
+    change(key, [&](Leg& leg) {
+        relay_.close(leg, loop_.now());
+        if (UdpLeg* udp = relay::as_udp(&leg)) {
+            close_ports(*udp);
+        } else {
+            tcp_->stop_listening(key);
+        }
+    });
 }
 
 void Plane::remove(LegKey key) {
-    if (tcp_) tcp_->remove(key);
     close(key);
     relay_.remove(key, loop_.now());
 }
 
 void Plane::signal(LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew) {
-    if (tcp_) tcp_->signal(key, party, policy, renew);
-    if (Leg* leg = relay_.find(key)) relay_.signal(*leg, party, policy, loop_.now());
-}
-
-void Plane::restore(LegKey key, Component component, const relay::Latch::Known& holder) {
-    if (Leg* leg = relay_.find(key)) relay_.restore(*leg, component, holder, loop_.now());
+    change(key, [&](Leg& leg) { relay_.signal(leg, party, policy, loop_.now(), renew); });
 }
 
 void Plane::set_hold(LegKey key, bool hold) {
-    if (tcp_) tcp_->set_hold(key, hold);
-    if (Leg* leg = relay_.find(key)) relay_.set_hold(*leg, hold, loop_.now());
-}
-
-void Plane::set_mux(LegKey key, bool mux) {
-    if (Leg* leg = relay_.find(key)) relay_.set_mux(*leg, mux);
+    change(key, [&](Leg& leg) { relay_.set_hold(leg, hold, loop_.now()); });
 }
 
 void Plane::join(LegKey a, LegKey b) {
-    if (tcp_) tcp_->join(a, b);
-    Leg* first = relay_.find(a);
-    Leg* second = relay_.find(b);
-    if (first != nullptr && second != nullptr && first != second) relay_.join(*first, *second, loop_.now());
+    Leg* other = relay_.legs.find(b);
+    if (other == nullptr || a == b) return;
+    change(a, [&](Leg& leg) {
+        if (relay::is_tcp(leg.stream) == relay::is_tcp(other->stream)) relay_.join(leg, *other, loop_.now());
+    });
 }
 
 void Plane::part(LegKey key) {
-    if (tcp_) tcp_->part(key);
-    if (Leg* leg = relay_.find(key)) relay_.part(*leg, loop_.now());
+    change(key, [&](Leg& leg) { relay_.part(leg, loop_.now()); });
+}
+
+void Plane::restore(LegKey key, Component component, const relay::Latch::Known& holder) {
+    if (UdpLeg* leg = relay::as_udp(relay_.legs.find(key))) relay_.udp.restore(*leg, component, holder, loop_.now());
+}
+
+void Plane::set_mux(LegKey key, bool mux) {
+    if (UdpLeg* leg = relay::as_udp(relay_.legs.find(key))) leg->mux = mux;
 }
 
 Plane::Moving Plane::extract(LegKey key) {
     Moving moving;
-    Leg* leg = relay_.find(key);
+    UdpLeg* leg = relay::as_udp(relay_.legs.find(key));
     if (leg == nullptr) return moving;
     relay_.part(*leg, loop_.now());
     moving.sockets = detach(*leg);
-    moving.leg = relay_.extract(key);
+    moving.leg = relay_.legs.extract(key);
     return moving;
 }
 
 void Plane::insert(Moving moving) {
-    if (!moving.leg) return;
-    Leg& leg = relay_.insert(std::move(moving.leg), loop_.now());
-    attach(leg, std::move(moving.sockets));
-    arm();
+    UdpLeg* leg = relay::as_udp(moving.leg.get());
+    if (leg == nullptr) return;
+    relay_.legs.insert(std::move(moving.leg), loop_.now());
+    attach(*leg, std::move(moving.sockets));
+    start_timer();
 }
+
+// --- counters ------------------------------------------------------------------------------------------------------
 
 void Plane::collect_one(const Leg& leg, Instant now, Statistics& into) const {
     record::LegStatistics& statistics = into[leg.key];
     statistics.taken = now;
-    for (std::size_t i = 0; i < 2; ++i) statistics.counters[i] = leg.parts[i].counters;
-    statistics.lost = leg.statistics.lost();
-    statistics.expected = leg.statistics.expected();
-    statistics.jitter = leg.statistics.jitter();
-    statistics.ssrc = leg.statistics.ssrc();
+    if (relay::is_tcp(leg.stream)) return tcp_->collect(static_cast<const relay::TcpLeg&>(leg), statistics);
+    const auto& udp = static_cast<const UdpLeg&>(leg);
+    for (std::size_t i = 0; i < 2; ++i) statistics.counters[i] = udp.parts[i].counters;
+    statistics.lost = udp.statistics.lost();
+    statistics.expected = udp.statistics.expected();
+    statistics.jitter = udp.statistics.jitter();
+    statistics.ssrc = udp.statistics.ssrc();
     if (leg.join == nullptr) return;
     statistics.audio = leg.join->audio;
     statistics.cause = leg.join->cause;
@@ -199,13 +211,13 @@ void Plane::collect_one(const Leg& leg, Instant now, Statistics& into) const {
 }
 
 void Plane::collect(LegKey key, Statistics& into) {
-    if (tcp_) tcp_->collect(key, into);
+    if (tcp_) tcp_->take_progress();
     const Instant now = loop_.now();
     if (key == 0) {
-        for (const auto& [each, leg] : relay_.legs()) collect_one(*leg, now, into);
+        for (const auto& [each, leg] : relay_.legs.legs()) collect_one(*leg, now, into);
         return;
     }
-    const Leg* leg = relay_.find(key);
+    const Leg* leg = relay_.legs.find(key);
     if (leg == nullptr) return;
     collect_one(*leg, now, into);
     if (const Leg* peer = leg->peer()) collect_one(*peer, now, into);

@@ -25,101 +25,51 @@ relay::ConnectFailure failure_of(int error_number) {
 
 }  // namespace
 
-TcpPlane::TcpPlane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
-    : loop_(loop), relay_(timeouts), on_events_(std::move(on_events)), losses_(loop), timer_(loop, [this] {
-          take_progress();
-          relay_.on_time(loop_.now());
-          settle();
-      }) {}
+TcpPlane::TcpPlane(io::Loop& loop, relay::Relay& relay, std::function<void()> on_told)
+    : loop_(loop), relay_(relay), on_told_(std::move(on_told)), losses_(loop) {}
 
 TcpPlane::~TcpPlane() = default;
 
-void TcpPlane::settle() {
-    // Carrying out makes no new effects: what it leads to comes from the loop later.
-    for (const TcpEffect& effect : relay_.take_effects()) carry_out(effect);
-    if (relay_.has_events()) on_events_(relay_.take_events());
-    if (timer_.active()) return;
-    if (const auto deadline = relay_.next_deadline()) timer_.start_at(*deadline);
-}
-
-void TcpPlane::open(LegKey key, unsigned limit, io::Fd listener, const IpAddress& local) {
-    if (relay_.find(key) == nullptr) relay_.add(key, limit, loop_.now());
+void TcpPlane::listen(LegKey key, io::Fd listener, const IpAddress& local) {
     ports_[key] = {.local = local,
                    .acceptor = std::make_unique<io::StreamAcceptor>(
                        loop_, std::move(listener), [this, key](io::Fd connection, const Endpoint& source) {
                            on_accepted(key, std::move(connection), source);
                        })};
-    settle();
 }
 
-void TcpPlane::close(LegKey key) {
-    TcpLeg* leg = relay_.find(key);
-    if (leg == nullptr) return;
-    take_progress();
-    relay_.close(*leg, loop_.now());
-    relay_.part(*leg, loop_.now());
+void TcpPlane::stop_listening(LegKey key) {
     ports_.erase(key);
-    settle();
 }
 
-void TcpPlane::remove(LegKey key) {
-    close(key);
-    relay_.remove(key, loop_.now());
-    settle();
-}
-
-void TcpPlane::signal(LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew) {
-    TcpLeg* leg = relay_.find(key);
-    if (leg == nullptr) return;
-    take_progress();
-    relay_.signal(*leg, party, policy, renew, loop_.now());
-    settle();
-}
-
-void TcpPlane::set_hold(LegKey key, bool hold) {
-    if (TcpLeg* leg = relay_.find(key)) relay_.set_hold(*leg, hold, loop_.now());
-}
-
-void TcpPlane::join(LegKey a, LegKey b) {
-    TcpLeg* first = relay_.find(a);
-    TcpLeg* second = relay_.find(b);
-    if (first == nullptr || second == nullptr || first == second) return;
-    take_progress();
-    relay_.join(*first, *second, loop_.now());
-    settle();
-}
-
-void TcpPlane::part(LegKey key) {
-    TcpLeg* leg = relay_.find(key);
-    if (leg == nullptr) return;
-    take_progress();
-    relay_.part(*leg, loop_.now());
-    settle();
+void TcpPlane::after_socket_event() {
+    carry_out_effects();
+    on_told_();
 }
 
 // --- what sockets tell ---------------------------------------------------------------------------------------------
 
 void TcpPlane::on_accepted(LegKey key, io::Fd connection, const Endpoint& source) {
-    TcpLeg* leg = relay_.find(key);
-    const auto id = leg == nullptr ? std::nullopt : relay_.on_accepted(*leg, source, loop_.now());
+    TcpLeg* leg = relay::as_tcp(relay_.legs.find(key));
+    const auto id = leg == nullptr ? std::nullopt : relay_.tcp.on_accepted(*leg, source, loop_.now());
     if (id) {
         io::set_stream_options(connection);
         wait_for_other_half(*id, std::move(connection));
     } else {
         io::reset_stream(std::move(connection));
     }
-    settle();
+    after_socket_event();
 }
 
 void TcpPlane::on_dialled(ConnectionId id, io::Fd connection, int error_number) {
     if (error_number == 0) {
         wait_for_other_half(id, std::move(connection));
-        relay_.on_connected(id, loop_.now());
+        relay_.tcp.on_connected(id, loop_.now());
     } else {
         lines_.erase(id);
-        relay_.on_failed(id, failure_of(error_number), loop_.now());
+        relay_.tcp.on_failed(id, failure_of(error_number), loop_.now());
     }
-    settle();
+    after_socket_event();
 }
 
 /// Nothing is read meanwhile, so what its party sends, urgent data and an end included, stays within the system's
@@ -130,8 +80,8 @@ void TcpPlane::wait_for_other_half(ConnectionId id, io::Fd connection) {
     line.socket = std::move(connection);
     line.watch = std::make_unique<io::LossWatch>(losses_, line.socket.get(), [this, id] {
         hang_up(id, true);
-        relay_.on_ended(id, relay::Ending::reset, loop_.now());
-        settle();
+        relay_.tcp.on_ended(id, relay::Ending::reset, loop_.now());
+        after_socket_event();
     });
 }
 
@@ -140,18 +90,19 @@ void TcpPlane::on_pair_ended(ConnectionId id, io::StreamPair::End end) {
     if (found == lines_.end()) return;
     const std::shared_ptr<Pair> pair = found->second.pair;
     take_progress(*pair);
-    relay_.on_ended(id, end == io::StreamPair::End::reset ? relay::Ending::reset : relay::Ending::closed, loop_.now());
+    relay_.tcp.on_ended(id, end == io::StreamPair::End::reset ? relay::Ending::reset : relay::Ending::closed,
+                        loop_.now());
     lines_.erase(pair->a);
     lines_.erase(pair->b);
-    settle();
+    after_socket_event();
 }
 
 void TcpPlane::take_progress(const Pair& pair) {
     const Instant now = loop_.now();
     const auto a = pair.streams->side(0);
     const auto b = pair.streams->side(1);
-    relay_.on_progress(pair.a, a.received, a.sent, a.finished, now);
-    relay_.on_progress(pair.b, b.received, b.sent, b.finished, now);
+    relay_.tcp.on_progress(pair.a, a.received, a.sent, a.finished, now);
+    relay_.tcp.on_progress(pair.b, b.received, b.sent, b.finished, now);
 }
 
 void TcpPlane::take_progress() {
@@ -161,6 +112,11 @@ void TcpPlane::take_progress() {
 }
 
 // --- what sockets are to do ----------------------------------------------------------------------------------------
+
+void TcpPlane::carry_out_effects() {
+    // Carrying out makes no new effects: what it leads to comes from the loop later.
+    for (const TcpEffect& effect : relay_.tcp.take_effects()) carry_out(effect);
+}
 
 void TcpPlane::carry_out(const TcpEffect& effect) {
     switch (effect.kind) {
@@ -202,15 +158,13 @@ void TcpPlane::hang_up(ConnectionId id, bool reset) {
 
 // --- counters ------------------------------------------------------------------------------------------------------
 
-void TcpPlane::collect_one(const TcpLeg& leg, Instant now, Statistics& into) const {
-    record::LegStatistics& statistics = into[leg.key];
-    statistics.taken = now;
+void TcpPlane::collect(const TcpLeg& leg, record::LegStatistics& statistics) const {
     statistics.counters[0] = leg.counters;
     record::Connections& connections = statistics.connections.emplace();
     connections.opened = leg.opened;
     connections.failed = leg.failed;
     for (const ConnectionId id : leg.connections) {
-        const relay::TcpConnection& each = *relay_.connection(id);
+        const relay::TcpConnection& each = *relay_.tcp.connection(id);
         if (each.state == relay::TcpConnection::State::coupled) {
             connections.open.push_back({each.remote, each.rule});
         } else {
@@ -221,19 +175,6 @@ void TcpPlane::collect_one(const TcpLeg& leg, Instant now, Statistics& into) con
     statistics.audio = leg.hold ? relay::AudioState::held
                        : up     ? relay::AudioState::two_way
                                 : relay::AudioState::waiting;
-}
-
-void TcpPlane::collect(LegKey key, Statistics& into) {
-    take_progress();
-    const Instant now = loop_.now();
-    if (key == 0) {
-        for (const auto& [each, leg] : relay_.legs()) collect_one(*leg, now, into);
-        return;
-    }
-    const TcpLeg* leg = relay_.find(key);
-    if (leg == nullptr) return;
-    collect_one(*leg, now, into);
-    if (const TcpLeg* peer = leg->peer()) collect_one(*peer, now, into);
 }
 
 }  // namespace natkit::mediarelay

@@ -1,40 +1,32 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
-#include <vector>
 
 #include "natkit/io/stream.hpp"
 #include "natkit/record/relay.hpp"
-#include "natkit/relay/tcp.hpp"
+#include "natkit/relay/relay.hpp"
 
 namespace natkit::mediarelay {
 
-/// The TCP legs of one thread: relay::TcpRelay over sockets. Everything here runs on its loop's thread.
+/// The sockets of the TCP legs of one thread, which are those of its Plane. Everything here runs on its loop's thread.
 class TcpPlane {
   public:
-    using OnEvents = std::function<void(std::vector<relay::Event> events)>;
-
-    TcpPlane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events);
+    /// `on_told` is called when something has been told to the legs' table.
+    TcpPlane(io::Loop& loop, relay::Relay& relay, std::function<void()> on_told);
     ~TcpPlane();
     TcpPlane(const TcpPlane&) = delete;
     TcpPlane& operator=(const TcpPlane&) = delete;
 
-    /// Adds the leg when it is new, and listens. What it dials comes from `local`'s address.
-    void open(relay::LegKey key, unsigned limit, io::Fd listener, const IpAddress& local);
-    /// Parts the leg, ends its connections, closes its port; what it has counted stays.
-    void close(relay::LegKey key);
-    void remove(relay::LegKey key);
-    void signal(relay::LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew);
-    void set_hold(relay::LegKey key, bool hold);
-    void join(relay::LegKey a, relay::LegKey b);
-    void part(relay::LegKey key);
-    void set_timeouts(relay::Timeouts timeouts) { relay_.set_timeouts(timeouts); }
-    void set_dial_for(const RangeSet& ranges) { relay_.set_dial_for(ranges); }
-
-    using Statistics = record::StatisticsByLeg;
-    /// Of one leg and what it is joined to, or of all (key 0).
-    void collect(relay::LegKey key, Statistics& into);
+    /// A port of the leg. What it dials comes from `local`.
+    void listen(relay::LegKey key, io::Fd listener, const IpAddress& local);
+    void stop_listening(relay::LegKey key);
+    /// What connections have carried so far. To be called before anything is changed.
+    void take_progress();
+    /// What they are to do now. To be called after anything has been changed.
+    void carry_out_effects();
+    void collect(const relay::TcpLeg& leg, record::LegStatistics& into) const;
 
   private:
     /// Both halves of a coupled pair share it.
@@ -59,24 +51,20 @@ class TcpPlane {
     void on_dialled(relay::ConnectionId id, io::Fd connection, int error_number);
     void on_pair_ended(relay::ConnectionId id, io::StreamPair::End end);
     void wait_for_other_half(relay::ConnectionId id, io::Fd connection);
-    void take_progress();
     void take_progress(const Pair& pair);
-    /// What every input ends with: effects carried out, events told, the timer set.
-    void settle();
+    void after_socket_event();
     void carry_out(const relay::TcpEffect& effect);
     void dial(const relay::TcpEffect& effect);
     void couple(const relay::TcpEffect& effect);
     void hang_up(relay::ConnectionId id, bool reset);
-    void collect_one(const relay::TcpLeg& leg, Instant now, Statistics& into) const;
 
     io::Loop& loop_;
-    relay::TcpRelay relay_;
-    OnEvents on_events_;
+    relay::Relay& relay_;
+    std::function<void()> on_told_;
     io::PipePool pipes_;
     io::LossSet losses_;
     std::unordered_map<relay::LegKey, Port> ports_;
     std::unordered_map<relay::ConnectionId, Line> lines_;
-    io::Timer timer_;
 };
 
 }  // namespace natkit::mediarelay
