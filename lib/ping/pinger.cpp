@@ -170,36 +170,36 @@ void Pinger::ping(State& state, Instant now, std::vector<Event>& events) {
     // A retry repeats the request as RFC 3261 section 17.1.2 does; a new round is a new request.
     if (state.unanswered == 0 || !state.answered_before) ++state.round;
     events.push_back({Event::Kind::send, state.client, options_request(state)});
-    if (!state.answered_before || !answers_come_) return;
+    if (!state.answered_before || !answers_arrive_) return;
     ++state.unanswered;
     state.retry = true;
-    schedule_.again(state.client.id, now + std::min(retry_after(state), longest_retry));
+    schedule_.retry_at(state.client.id, now + std::min(retry_after(state), longest_retry));
 }
 
 Duration Pinger::retry_after(const State& state) const {
     return interval_of(state.client).value_or(longest_retry) / 5;
 }
 
-void Pinger::set_answers_come(bool come) {
-    answers_come_ = come;
+void Pinger::set_answers_arrive(bool arrive) {
+    answers_arrive_ = arrive;
     if (!come) return;
     for (auto& [id, state] : states_) state.unanswered = 0;
 }
 
-std::vector<Event> Pinger::confirm_silent(const ClientId& id, Instant now) {
+std::vector<Event> Pinger::confirm_silence(const ClientId& id, Instant now) {
     std::vector<Event> events;
     const auto found = states_.find(id);
     if (found == states_.end() || found->second.unanswered < unanswered_are_silence) return events;
-    die(id, std::to_string(unanswered_are_silence) + " OPTIONS in a row without an answer", events);
+    declare_dead(id, std::to_string(unanswered_are_silence) + " OPTIONS in a row without an answer", events);
     admit_waiting(now, events);
     return events;
 }
 
-void Pinger::forgive_silent(const ClientId& id) {
+void Pinger::ignore_silence(const ClientId& id) {
     if (const auto found = states_.find(id); found != states_.end()) found->second.unanswered = 0;
 }
 
-void Pinger::die(const ClientId& id, std::string reason, std::vector<Event>& events) {
+void Pinger::declare_dead(const ClientId& id, std::string reason, std::vector<Event>& events) {
     const auto found = states_.find(id);
     if (found == states_.end()) return;
     ++counters_.dead;
@@ -225,17 +225,17 @@ std::vector<Event> Pinger::on_sent(const ClientId& id, SendOutcome outcome, std:
                 break;
             }
             state.retry = true;
-            schedule_.again(id, now + busy_retry);
+            schedule_.retry_at(id, now + busy_retry);
             break;
         case SendOutcome::unable:
             state.busy = 1;
             state.retry = true;
-            schedule_.again(id, now + retry_after(state));
+            schedule_.retry_at(id, now + retry_after(state));
             break;
         case SendOutcome::failed:
             state.busy = 0;
             if (++state.failures < failures_are_death) break;
-            die(ClientId(id), std::string(reason), events);
+            declare_dead(ClientId(id), std::string(reason), events);
             admit_waiting(now, events);
             break;
     }

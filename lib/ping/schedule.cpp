@@ -95,7 +95,7 @@ void Schedule::change(const ClientId& id, const Grid& grid, Instant now) {
     plan(found->second, std::min(client.due, grid.next(client.hash, now)));
 }
 
-void Schedule::again(const ClientId& id, Instant when) {
+void Schedule::retry_at(const ClientId& id, Instant when) {
     const auto found = index_.find(id);
     if (found != index_.end() && when < slots_[found->second].due) plan(found->second, when);
 }

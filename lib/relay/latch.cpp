@@ -6,7 +6,7 @@ namespace natkit::relay {
 namespace {
 
 /// Whether a packet of the same stream comes after that one, and not far off.
-bool goes_on(const StreamMark& last, const StreamMark& next) noexcept {
+bool continues_stream(const StreamMark& last, const StreamMark& next) noexcept {
     if (last.ssrc != next.ssrc || !last.sequence || !next.sequence) return false;
     const auto gap = static_cast<std::uint16_t>(*next.sequence - *last.sequence);
     return gap > 0 && gap < rebind_gap;
@@ -197,13 +197,13 @@ bool Latch::comes_back(const Endpoint& source, const std::optional<StreamMark>& 
         if (!each) return false;
         if (!rtp_) return each->source == source;
         return each->mark && is_rtp(mark) &&
-               (each->mark->sequence ? goes_on(*each->mark, *mark)
+               (each->mark->sequence ? continues_stream(*each->mark, *mark)
                                      : each->source == source && each->mark->ssrc == mark->ssrc);
     });
 }
 
 /// Counts an RTP packet; whether it confirms its source.
-bool Latch::passes(const Endpoint& source, const StreamMark& mark, bool holder, Instant now) noexcept {
+bool Latch::passes_probation(const Endpoint& source, const StreamMark& mark, bool holder, Instant now) noexcept {
     const Standing rank = standing(source, true, mark);
     return probation_.count(source, mark, rank, holder, now) && (confirmed_ || !probation_.outranked(rank, now));
 }
@@ -214,7 +214,8 @@ Latch::Verdict Latch::from_holder(const std::optional<StreamMark>& mark, Instant
     if (confirmed_ && !sibling_address_) return {.accepted = true};
     const bool followed = follows(source_->address, mark);
     if (followed) sibling_address_.reset();
-    if (confirmed_ || (!followed && !(is_rtp(mark) && passes(*source_, *mark, true, now)))) return {.accepted = true};
+    if (confirmed_ || (!followed && !(is_rtp(mark) && passes_probation(*source_, *mark, true, now))))
+        return {.accepted = true};
     confirmed_ = true;
     probation_.clear();
     return {.accepted = true, .confirmed = true};
@@ -224,9 +225,9 @@ Latch::Verdict Latch::from_holder(const std::optional<StreamMark>& mark, Instant
 /// probation, or, where there is no RTP, by any packet.
 std::optional<Latch::Claim> Latch::claim_after_silence(const Endpoint& source, const std::optional<StreamMark>& mark,
                                                        Instant now) noexcept {
-    if (mark_ && is_rtp(mark) && goes_on(*mark_, *mark))
+    if (mark_ && is_rtp(mark) && continues_stream(*mark_, *mark))
         return Claim{.rule = SourceRule::rebind, .confirmed = confirmed_};
-    if (!confirmed_ || (rtp_ && !(is_rtp(mark) && passes(source, *mark, false, now)))) return std::nullopt;
+    if (!confirmed_ || (rtp_ && !(is_rtp(mark) && passes_probation(source, *mark, false, now)))) return std::nullopt;
     remember_holder();
     return Claim{.rule = SourceRule::rebind, .confirmed = true};
 }
@@ -261,7 +262,7 @@ std::optional<Latch::Claim> Latch::claim(const Endpoint& source, const std::opti
     if (confirmed_) return std::nullopt;
     if (standing(source, is_rtp(mark), mark) > standing(*source_, sent_rtp_, mark_))
         return Claim{.rule = first, .confirmed = false};
-    if (is_rtp(mark) && passes(source, *mark, false, now)) return Claim{.rule = first, .confirmed = true};
+    if (is_rtp(mark) && passes_probation(source, *mark, false, now)) return Claim{.rule = first, .confirmed = true};
     return std::nullopt;
 }
 

@@ -103,7 +103,7 @@ void TcpRelay::match_waiting(Join& join, Instant now) {
 /// Signalling has spoken: what was dialled in vain may be dialled once more.
 void TcpRelay::allow_dialling(Join& join) {
     for (const TcpLeg* leg : legs_of(join)) {
-        for (const ConnectionId id : leg->connections) connections_.at(id).in_vain = false;
+        for (const ConnectionId id : leg->connections) connections_.at(id).not_dialled_again = false;
     }
 }
 
@@ -160,7 +160,7 @@ void TcpRelay::end_late(Instant now) {
     }
 }
 
-bool TcpRelay::is_left(const TcpConnection& connection, Instant now) const {
+bool TcpRelay::is_idle_and_half_closed(const TcpConnection& connection, Instant now) const {
     if (connection.state != State::coupled || !connection.finished) return false;
     return now - std::max(connection.moved, connections_.at(connection.other).moved) >= linger;
 }
@@ -174,8 +174,8 @@ void TcpRelay::make_room_for_next(Join& join, Instant now) {
             return each.state == State::waiting && each.other == 0 && now - each.since >= linger;
         };
         if (engaged(*leg) < leg->limit || std::ranges::none_of(leg->connections, waits)) continue;
-        const auto done =
-            std::ranges::find_if(leg->connections, [&](ConnectionId id) { return is_left(connections_.at(id), now); });
+        const auto done = std::ranges::find_if(
+            leg->connections, [&](ConnectionId id) { return is_idle_and_half_closed(connections_.at(id), now); });
         // Of one that is coupled still, something has not arrived yet: what is cut short must not look complete.
         if (done != leg->connections.end()) end(*done, Ending::replaced, true, now);
     }

@@ -127,7 +127,7 @@ void TcpRelay::match(TcpConnection& connection, Instant now) {
         if (other.state == State::waiting && other.other == 0) return couple(connection, other, now);
     }
     const auto target = place_to_dial(*peer);
-    if (target && connection.in_vain) return;  // its party may still connect itself
+    if (target && connection.not_dialled_again) return;  // its party may still connect itself
     if (target) {
         TcpConnection& dialled = dial(*peer, *target, now);
         dialled.other = id;
@@ -186,7 +186,7 @@ void TcpRelay::on_failed(ConnectionId id, ConnectFailure why, Instant now) {
     const auto other = connections_.find(other_id);
     if (other == connections_.end()) return;
     other->second.other = 0;
-    other->second.in_vain = true;
+    other->second.not_dialled_again = true;
     // A party that may connect itself may still do so.
     if (!leg.listens() || other->second.state != State::waiting) end(other_id, Ending::not_met, now);
     if (leg.join != nullptr) match_waiting(*leg.join, now);
@@ -195,7 +195,7 @@ void TcpRelay::on_failed(ConnectionId id, ConnectFailure why, Instant now) {
 void TcpRelay::on_ended(ConnectionId id, Ending how, Instant now) {
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
-    if (found->second.state == State::coupled) told_end(found->second, how, now);
+    if (found->second.state == State::coupled) tell_disconnected(found->second, how, now);
     const bool coupled = found->second.state == State::coupled;
     Join* join = found->second.leg->join;
     const auto other = connections_.find(found->second.other);
@@ -211,7 +211,7 @@ void TcpRelay::end(ConnectionId id, Ending how, Instant now) {
 void TcpRelay::end(ConnectionId id, Ending how, bool reset, Instant now) {
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
-    if (found->second.state == State::coupled) told_end(found->second, how, now);
+    if (found->second.state == State::coupled) tell_disconnected(found->second, how, now);
     if (const auto other = connections_.find(found->second.other); other != connections_.end()) {
         forget(other->second, true, reset);
     }
@@ -219,7 +219,7 @@ void TcpRelay::end(ConnectionId id, Ending how, bool reset, Instant now) {
 }
 
 /// The end of a coupled pair is news.
-void TcpRelay::told_end(const TcpConnection& one, Ending how, Instant now) {
+void TcpRelay::tell_disconnected(const TcpConnection& one, Ending how, Instant now) {
     const TcpConnection& other = connections_.at(one.other);
     Join* join = one.leg->join;
     join->since = now;

@@ -44,7 +44,7 @@ UdpLeg& UdpRelay::add(LegKey key, Stream stream, bool mux, Instant now) {
 void UdpRelay::signal(UdpLeg& leg, const Party& party, SourcePolicy policy, Instant now) {
     const Latch::Signal first = latch_signal(party, policy);
     Latch& latch = leg.part(Component::rtp).latch;
-    const bool other = !latch.signalled() || latch.said().opened_by(first);
+    const bool other = !latch.signalled() || latch.last_signal().opened_by(first);
     leg.direction = party.direction;
     leg.proof.ask(party.unproven && party.place == nat::Place::wan, other, now);
     latch.signal(first, now);
@@ -100,7 +100,7 @@ void UdpRelay::note_latched(UdpLeg& leg, Component component, const std::optiona
         leg.part(Component::rtcp).latch.follow(event.endpoint.address, *event.ssrc);
 }
 
-void UdpRelay::note_heard(UdpLeg& leg, const Endpoint& source, Instant now) {
+void UdpRelay::note_proof(UdpLeg& leg, const Endpoint& source, Instant now) {
     const bool cut = leg.proof.cut();
     if (leg.proof.heard(now)) legs_.tell({.kind = Event::Kind::proven, .leg = leg.key, .endpoint = source, .cut = cut});
 }
@@ -127,18 +127,18 @@ UdpRelay::Outcome UdpRelay::on_packet(UdpLeg& leg, Component component, const En
         return {};
     }
     if (verdict.learned || verdict.confirmed) note_latched(leg, component, before, verdict);
-    if (leg.proof.needed()) note_heard(leg, source, now);
+    if (leg.proof.needed()) note_proof(leg, source, now);
 
     ++part.counters.received_packets;
     part.counters.received_bytes += bytes.size();
     part.counters.last_received = now;
     if (header && component == Component::rtp) leg.statistics.on_packet(*header, now);
-    return towards(leg, component, is_rtcp, bytes.size(), source, now);
+    return forward_to_peer(leg, component, is_rtcp, bytes.size(), source, now);
 }
 
 /// Where an accepted packet of the party of `leg` goes.
-UdpRelay::Outcome UdpRelay::towards(UdpLeg& leg, Component component, bool is_rtcp, std::size_t bytes,
-                                    const Endpoint& source, Instant now) {
+UdpRelay::Outcome UdpRelay::forward_to_peer(UdpLeg& leg, Component component, bool is_rtcp, std::size_t bytes,
+                                            const Endpoint& source, Instant now) {
     UdpLeg* peer = leg.peer();
     if (peer == nullptr || (is_rtcp && peer->stream != Stream::rtp)) {
         drop(leg, component, Drop::not_joined, source);

@@ -21,7 +21,7 @@ enum class Method : std::uint8_t {
     options,  ///< an OPTIONS request, for NATs that refresh a binding on outbound traffic only
 };
 
-/// Somebody whose binding is to be kept open.
+/// A client whose NAT binding is kept open.
 struct Client {
     ClientId id;
     std::string aor;  ///< "sip:bob@example.com"; for people
@@ -48,7 +48,7 @@ struct Event {
         connection,  ///< send CRLFCRLF on the client's connection: its owner does
         answered,    ///< the first answer of a client
         refused,     ///< not pinged: the limit is reached
-        silent,      ///< its answers do not come any more: confirm_silent() or forgive_silent() says what that means
+        silent,      ///< its answers do not come any more: confirm_silence() or ignore_silence() says what that means
         dead,        ///< not pinged any more; `text` says why
         expired,     ///< not pinged any more: its registration is over
     };
@@ -83,8 +83,8 @@ class Pinger {
     /// this one stopped; a client added before the first end_snapshot() whose moment was missed is pinged at once.
     Pinger(Options options, std::uint64_t secret, std::optional<Instant> missed_since = std::nullopt);
 
-    /// Takes a client up, or its new flow. Places other than far-end are dropped, and who is not reached: anybody could
-    /// have pings sent to others otherwise.
+    /// A client is new, or has a new flow. Clients elsewhere than at the far end are left out, and so are those that
+    /// have not shown that they receive what is sent to them: anybody could have pings sent to others otherwise.
     [[nodiscard]] std::vector<Event> on_client(Client client, Instant now);
     void on_removed(const ClientId& id, Instant now);
     /// All clients that are not named again by on_client() until end_snapshot() are gone.
@@ -101,12 +101,12 @@ class Pinger {
                                              Instant now);
     /// Whether answers can reach us at all: while whoever receives them is away, a missing one is nobody's silence.
     /// All silence until then is forgotten when they come again.
-    void set_answers_come(bool come);
+    void set_answers_arrive(bool arrive);
     /// About a `silent` client: whoever receives the answers has looked, and there is none. It is dead then, unless it
     /// has answered meanwhile.
-    [[nodiscard]] std::vector<Event> confirm_silent(const ClientId& id, Instant now);
+    [[nodiscard]] std::vector<Event> confirm_silence(const ClientId& id, Instant now);
     /// The opposite: nobody received answers, so its silence means nothing.
-    void forgive_silent(const ClientId& id);
+    void ignore_silence(const ClientId& id);
 
     /// An answer to an OPTIONS whose topmost Via has this branch. Strangers' answers do nothing.
     [[nodiscard]] std::vector<Event> on_answer(std::string_view branch, const Endpoint& source);
@@ -141,7 +141,7 @@ class Pinger {
     void admit_waiting(Instant now, std::vector<Event>& events);
     void forget(const ClientId& id);
     void ping(State& state, Instant now, std::vector<Event>& events);
-    void die(const ClientId& id, std::string reason, std::vector<Event>& events);
+    void declare_dead(const ClientId& id, std::string reason, std::vector<Event>& events);
     void refuse(State& state, std::vector<Event>& events);
     void index_answers();
     [[nodiscard]] Duration retry_after(const State& state) const;
@@ -157,7 +157,7 @@ class Pinger {
     std::map<std::uint64_t, ClientId> waiting_;            ///< refused, in the order they came
     std::uint64_t last_waiting_ = 0;
     std::uint32_t epoch_ = 0;
-    bool answers_come_ = true;
+    bool answers_arrive_ = true;
     Counters counters_;
 };
 

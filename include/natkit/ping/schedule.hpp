@@ -67,7 +67,7 @@ class Schedule {
     /// A new interval for a client: its next ping comes at the earlier of the old and the new moment.
     void change(const ClientId& id, const Grid& grid, Instant now);
     /// Tries a client again at `when`, unless its own next moment comes first.
-    void again(const ClientId& id, Instant when);
+    void retry_at(const ClientId& id, Instant when);
 
     /// Takes the clients that are due, at most full_burst() within a tick; the rest stay for the next one.
     [[nodiscard]] std::vector<ClientId> due(Instant now);

@@ -123,7 +123,7 @@ class Latch {
     /// Of the holder's last RTP packet, else of its last RTCP packet.
     [[nodiscard]] const std::optional<StreamMark>& mark() const noexcept { return mark_; }
     [[nodiscard]] bool signalled() const noexcept { return signalled_; }
-    [[nodiscard]] const Signal& said() const noexcept { return signal_; }
+    [[nodiscard]] const Signal& last_signal() const noexcept { return signal_; }
 
   private:
     struct Claim {
@@ -141,7 +141,8 @@ class Latch {
                                              Instant now) noexcept;
     [[nodiscard]] std::optional<Claim> claim_after_silence(const Endpoint& source,
                                                            const std::optional<StreamMark>& mark, Instant now) noexcept;
-    [[nodiscard]] bool passes(const Endpoint& source, const StreamMark& mark, bool holder, Instant now) noexcept;
+    [[nodiscard]] bool passes_probation(const Endpoint& source, const StreamMark& mark, bool holder,
+                                        Instant now) noexcept;
     [[nodiscard]] bool at_signalled_port(const Endpoint& source) const noexcept;
     [[nodiscard]] Standing standing(const Endpoint& source, bool sends_rtp,
                                     const std::optional<StreamMark>& mark) const noexcept;

@@ -76,9 +76,9 @@ struct TcpConnection {
     Instant since{};
     std::uint64_t received = 0;  ///< bytes
     std::uint64_t sent = 0;
-    bool finished = false;  ///< its party will send no more
-    Instant moved{};        ///< when bytes last came from its party or went to it
-    bool in_vain = false;   ///< its other half was dialled and did not answer; not again until signalling speaks
+    bool finished = false;           ///< its party will send no more
+    Instant moved{};                 ///< when bytes last came from its party or went to it
+    bool not_dialled_again = false;  ///< its other half did not answer; cleared when signalling speaks
 };
 
 /// What the sockets are to do.
@@ -169,10 +169,10 @@ class TcpRelay {
     void end(ConnectionId id, Ending how, Instant now);
     void end(ConnectionId id, Ending how, bool reset, Instant now);
     /// Its party is done with it, and nothing moves either way.
-    [[nodiscard]] bool is_left(const TcpConnection& connection, Instant now) const;
+    [[nodiscard]] bool is_idle_and_half_closed(const TcpConnection& connection, Instant now) const;
     /// Of a leg: connections without another half.
     [[nodiscard]] std::size_t waiting(const TcpLeg& leg) const { return leg.connections.size() - engaged(leg); }
-    void told_end(const TcpConnection& one, Ending how, Instant now);
+    void tell_disconnected(const TcpConnection& one, Ending how, Instant now);
     void forget(const TcpConnection& connection, bool close, bool reset);
     /// Where the party of the leg is to be dialled; tells when it would be, were it somewhere else.
     [[nodiscard]] std::optional<Endpoint> place_to_dial(TcpLeg& leg);

@@ -79,9 +79,9 @@ class UdpRelay {
     void drop(UdpLeg& leg, Component component, Drop reason, const Endpoint& source);
     void note_latched(UdpLeg& leg, Component component, const std::optional<Endpoint>& before,
                       const Latch::Verdict& verdict);
-    void note_heard(UdpLeg& leg, const Endpoint& source, Instant now);
-    [[nodiscard]] Outcome towards(UdpLeg& leg, Component component, bool is_rtcp, std::size_t bytes,
-                                  const Endpoint& source, Instant now);
+    void note_proof(UdpLeg& leg, const Endpoint& source, Instant now);
+    [[nodiscard]] Outcome forward_to_peer(UdpLeg& leg, Component component, bool is_rtcp, std::size_t bytes,
+                                          const Endpoint& source, Instant now);
     void set_audio(Join& join, AudioState audio, const UdpLeg* mute, Cause cause);
 
     LegTable& legs_;

@@ -76,7 +76,7 @@ void Runner::on_answer(const std::string& branch, const Endpoint& source) {
 }
 
 void Runner::on_silence_confirmed(const ping::ClientId& id) {
-    handle(pinger_.confirm_silent(id, loop_.now()));
+    handle(pinger_.confirm_silence(id, loop_.now()));
     restart_timer();
 }
 
@@ -125,7 +125,7 @@ void Runner::handle(const std::vector<Event>& events) {
         } else if (event.kind == Event::Kind::silent) {
             if (handlers_.on_silent) handlers_.on_silent(event.client.id);
         } else {
-            tell(event, word_of(event.kind), event.text);
+            report_event(event, word_of(event.kind), event.text);
         }
     }
 }
@@ -142,16 +142,17 @@ void Runner::send(const Event& event) {
         const io::SharedSendResult result = io::send_shared(socket->second, event.client.remote, event.text);
         outcome = outcome_of(result.status);
         if (outcome != SendOutcome::sent) reason = std::strerror(result.error_number);
-        note(name, result, reason);
+        report_socket_state(name, result, reason);
     }
     constexpr const char* words[] = {"sent", "later", "later", "failed"};
     if (log_.on(log::Level::all))
         log_.all(std::string("ping ") + words[static_cast<int>(outcome)] + ": " + name_of(event.client));
-    tell(event, words[static_cast<int>(outcome)], reason);
+    report_event(event, words[static_cast<int>(outcome)], reason);
     handle(pinger_.on_sent(event.client.id, outcome, reason, loop_.now()));
 }
 
-void Runner::note(const std::string& socket, const io::SharedSendResult& result, const std::string& reason) {
+void Runner::report_socket_state(const std::string& socket, const io::SharedSendResult& result,
+                                 const std::string& reason) {
     if (result.status == io::SharedSend::unable) {
         if (unable_.insert(socket).second) {
             log_.failures(socket + " cannot send: " + reason + "; its clients are kept, and pinged once it can again");
@@ -161,7 +162,7 @@ void Runner::note(const std::string& socket, const io::SharedSendResult& result,
     }
 }
 
-void Runner::tell(const Event& event, const std::string& result, const std::string& reason) {
+void Runner::report_event(const Event& event, const std::string& result, const std::string& reason) {
     switch (event.kind) {
         case Event::Kind::refused: log_.major("not pinged: " + name_of(event.client) + ": " + reason); break;
         case Event::Kind::dead: log_.major("dead: " + name_of(event.client) + ": " + reason); break;

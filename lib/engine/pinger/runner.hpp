@@ -21,7 +21,7 @@ class Runner {
     struct Handlers {
         /// Every event but `send`, and each send with its outcome in `result`.
         std::function<void(const ping::Event& event, const std::string& result, const std::string& reason)> on_event;
-        /// Its answers do not come; answer by on_silence_confirmed() or on_silence_forgiven().
+        /// Its answers do not come; answer by on_silence_confirmed() or on_silence_ignored().
         std::function<void(const ping::ClientId& id)> on_silent;
         /// All moments up to this one have been served.
         std::function<void(Instant)> on_served;
@@ -54,8 +54,8 @@ class Runner {
     void handle(const std::vector<ping::Event>& events);
     void send(const ping::Event& event);
     /// Says when a socket cannot send, and when it can again.
-    void note(const std::string& socket, const io::SharedSendResult& result, const std::string& reason);
-    void tell(const ping::Event& event, const std::string& result, const std::string& reason);
+    void report_socket_state(const std::string& socket, const io::SharedSendResult& result, const std::string& reason);
+    void report_event(const ping::Event& event, const std::string& result, const std::string& reason);
     void restart_timer();
 
     io::Loop& loop_;

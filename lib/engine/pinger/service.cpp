@@ -49,10 +49,10 @@ struct Service::Impl {
     std::unique_ptr<control::Client> edge;
     std::set<ping::ClientId> silent;  ///< to be asked about
     std::set<ping::ClientId> asked;   ///< to be confirmed or forgiven, once sipedge has answered
-    io::Timer settled;
+    io::Timer read_time_over;
 
     Impl(io::Loop& on, Options with)
-        : loop(on), options(std::move(with)), started(on.now()), settled(on, [this] {
+        : loop(on), options(std::move(with)), started(on.now()), read_time_over(on, [this] {
               edge->request("status", nullptr, [this](const Result<Json>& reply) { end_silence(reply.has_value()); });
           }) {}
 
@@ -138,7 +138,7 @@ void Service::Impl::watch_edge() {
     edge->on_state([this](bool connected, const std::string& why) {
         // While sipedge is away its clients' bindings are kept open all the same.
         if (connected) runner->pinger().begin_snapshot();
-        runner->pinger().set_answers_come(connected);
+        runner->pinger().set_answers_arrive(connected);
         if (runner->log().on(log::Level::low_level)) {
             runner->log().low_level(connected ? std::string("watching sipedge") : "sipedge: " + why);
         }
@@ -196,7 +196,7 @@ void Service::Impl::ask_about_silent() {
     asked = std::exchange(silent, {});
     edge->request("status", nullptr, [this](const Result<Json>& reply) {
         if (!reply) return end_silence(false);
-        settled.start_in(time_to_read);
+        read_time_over.start_in(time_to_read);
     });
 }
 
@@ -205,7 +205,7 @@ void Service::Impl::end_silence(bool edge_works) {
         if (edge_works) {
             runner->on_silence_confirmed(id);
         } else {
-            runner->pinger().forgive_silent(id);
+            runner->pinger().ignore_silence(id);
         }
     }
     if (!silent.empty()) ask_about_silent();

@@ -13,7 +13,7 @@ using record::LegState;
 using relay::Component;
 using relay::LegKey;
 
-/// The planes look at their joins every second.
+/// The workers look for silent joins every second.
 constexpr auto told_again_within = 2500ms;
 
 std::string describe(const record::Leg& leg) {
@@ -59,7 +59,7 @@ Json Engine::session_record(const record::Leg& a, const record::Leg& b) {
     return record;
 }
 
-void Engine::tell_leg(const Entry& entry, const char* event) {
+void Engine::publish_leg(const Entry& entry, const char* event) {
     if (log_.on(LogLevel::low_level)) log_.low_level(describe(entry.leg) + " " + event);
     if (!wanted("leg")) return;
     Json record = record::to_json(entry.leg);
@@ -67,7 +67,7 @@ void Engine::tell_leg(const Entry& entry, const char* event) {
     on_record_(record);
 }
 
-void Engine::tell_session(const record::Leg& a, const record::Leg& b, const char* event) {
+void Engine::publish_session(const record::Leg& a, const record::Leg& b, const char* event) {
     if (!wanted("session")) return;
     Json record = session_record(a, b);
     record["event"] = event;
@@ -112,7 +112,7 @@ void Engine::on_latched(const relay::Event& event) {
     on_record_(record);
 }
 
-/// The same source, and more than provisional now: no news for watchers, but for the journal.
+/// The source is the same, and no longer provisional: the journal needs to know, watchers do not.
 void Engine::on_confirmed(const relay::Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;

@@ -97,7 +97,7 @@ void Engine::retry_journal() {
         auto opened = Journal::open(options_.journal, read_boot_id());
         if (!opened) return on_journal_state(opened.error());
         journal_ = std::move(opened->journal);
-        // What it says is from before; what is alive is here.
+        // Its legs are from before the journal failed; those that live are here.
         std::vector<Journal::Change> stale;
         std::vector<std::string> ids;
         record::ObjectReader reader;

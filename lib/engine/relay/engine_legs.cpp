@@ -81,7 +81,7 @@ Result<const record::Leg*> Engine::reserve(const OpenRequest& request) {
     if (!local) return std::unexpected(local.error());
     Entry& entry = add(request, *local, LegState::reserved);
     save({&entry});
-    tell_leg(entry, "reserved");
+    publish_leg(entry, "reserved");
     return &entry.leg;
 }
 
@@ -93,7 +93,7 @@ Result<const record::Leg*> Engine::open(const OpenRequest& request) {
     Entry& entry = add(request, bound->local, LegState::open);
     hand_over(entry, std::move(bound->sockets));
     save({&entry});
-    tell_leg(entry, "opened");
+    publish_leg(entry, "opened");
     return &entry.leg;
 }
 
@@ -154,7 +154,7 @@ Result<const record::Leg*> Engine::open_reserved(const std::string& leg) {
     if (!entry) return std::unexpected(entry.error());
     if (auto done = open_sockets(**entry); !done) return std::unexpected(done.error());
     save({*entry});
-    tell_leg(**entry, "opened");
+    publish_leg(**entry, "opened");
     return &(*entry)->leg;
 }
 
@@ -200,7 +200,7 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     }
     if (!changed) return &leg;
     save({*entry});
-    tell_leg(**entry, "updated");
+    publish_leg(**entry, "updated");
     return &leg;
 }
 
@@ -214,7 +214,7 @@ void Engine::unjoin(Entry& entry, Wake wake) {
     if (entry.leg.state == LegState::joined) entry.leg.state = LegState::open;
     other.leg.state = LegState::open;
     post(entry.worker, [key = key_of(entry.leg.id)](Plane& plane) { plane.part(key); }, wake);
-    tell_session(entry.leg, other.leg, "parted");
+    publish_session(entry.leg, other.leg, "parted");
 }
 
 void Engine::move_to_worker_of(Entry& a, Entry& b) {
@@ -251,7 +251,7 @@ Result<void> Engine::join(const std::string& a, const std::string& b) {
     ++joins_;
     post(one.worker, [x = key_of(one.leg.id), y = key_of(other.leg.id)](Plane& plane) { plane.join(x, y); });
     save({&one, &other});
-    tell_session(one.leg, other.leg, "joined");
+    publish_session(one.leg, other.leg, "joined");
     return {};
 }
 
@@ -269,7 +269,7 @@ Result<void> Engine::part(const std::string& id) {
     } else {
         save({&one, &peer->second});
     }
-    tell_leg(one, "parted");
+    publish_leg(one, "parted");
     return {};
 }
 
@@ -287,7 +287,7 @@ Result<void> Engine::free(const std::string& id, const char* why, Wake wake) {
     const Batch both(*this);
     if (peer != legs_.end()) save({&peer->second});
     save_freed(key_of(id));
-    tell_leg(one, why);
+    publish_leg(one, why);
     if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
     const auto [first, last] = by_call_.equal_range(one.leg.call_id);
     by_call_.erase(std::find_if(first, last, [&](const auto& each) { return each.second == key_of(id); }));

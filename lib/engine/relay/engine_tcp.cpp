@@ -54,7 +54,7 @@ void Engine::on_connection(const Event& event) {
     record["ends"] = {{"a", end(event.endpoint, event.rule, event.bytes[0])},
                       {"b", end(*event.before, event.other_rule, event.bytes[1])}};
     if (!up) record["reason"] = relay::to_string(event.ending);
-    // Once is news; a party that connects again and again does not fill the log.
+    // The first connection is logged as major; a party that connects again and again does not fill the log.
     const bool first = up && (!a->second.connected || !b->second.connected);
     if (up) a->second.connected = b->second.connected = true;
     if (log_.on(first ? LogLevel::major : LogLevel::low_level)) {

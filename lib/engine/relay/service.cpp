@@ -30,7 +30,7 @@ void prefix_where(Error& error, const std::string& prefix) {
     error.where = error.where.empty() ? prefix : prefix + "." + error.where;
 }
 
-/// Nobody reads what a brief request's answer would hold.
+/// Its sender wants to know no more than whether it was done.
 bool is_brief(const record::ObjectView& request) {
     const auto brief = request.find("brief");
     return brief && brief->flag() == true;
@@ -242,7 +242,7 @@ void Service::add_commands() {
         server_->on(
             name,
             [this, command](const Json& request, std::vector<io::Fd>, const control::Reply& reply) {
-                if (!turn_) turn_.emplace(*engine_);
+                if (!batch_) batch_.emplace(*engine_);
                 const Answer answer = (this->*command)(request);
                 if (answer) {
                     reply.ok(*answer);
@@ -254,7 +254,7 @@ void Service::add_commands() {
     };
     const auto add_quick = [this](const char* name, QuickCommand command) {
         server_->on_view(name, [this, command](const View& request, const control::Reply& reply) {
-            if (!turn_) turn_.emplace(*engine_);
+            if (!batch_) batch_.emplace(*engine_);
             const TextAnswer answer = (this->*command)(request);
             if (answer) {
                 reply.ok_text(*answer);
@@ -263,7 +263,7 @@ void Service::add_commands() {
             }
         });
     };
-    server_->set_before_answers([this] { turn_.reset(); });
+    server_->set_before_answers([this] { batch_.reset(); });
     add_quick("open", &Service::open);
     add_quick("reserve", &Service::reserve);
     add_quick("update", &Service::update);

@@ -38,7 +38,7 @@ std::vector<Event> run(Pinger& pinger, Instant now, Instant until, Answer answer
                     all.push_back(more);
                 answer(event, pinger);
             } else if (event.kind == Event::Kind::silent) {
-                for (Event& more : pinger.confirm_silent(event.client.id, now)) all.push_back(more);
+                for (Event& more : pinger.confirm_silence(event.client.id, now)) all.push_back(more);
                 continue;
             }
             all.push_back(std::move(event));
@@ -245,10 +245,10 @@ TEST_CASE("ping::Pinger: silence counts only while somebody hears the answers") 
     static_cast<void>(pinger.on_client(client("bob"), start));
     static_cast<void>(run(pinger, start, start + 60s, answers));
     SUBCASE("away") {
-        pinger.set_answers_come(false);
+        pinger.set_answers_arrive(false);
         CHECK(count(run(pinger, start + 60s, start + 10min, no_answer), Event::Kind::send) >= 20);
         CHECK(pinger.pinged() == 1);
-        pinger.set_answers_come(true);
+        pinger.set_answers_arrive(true);
         CHECK(count(run(pinger, start + 10min, start + 11min, no_answer), Event::Kind::send) >= 3);
         CHECK(pinger.clients() == 0);
     }
@@ -258,7 +258,7 @@ TEST_CASE("ping::Pinger: silence counts only while somebody hears the answers") 
             now = pinger.next_deadline().value();
             CHECK(pinger.on_time(now).front().kind == Event::Kind::send);
         }
-        pinger.set_answers_come(true);
+        pinger.set_answers_arrive(true);
         CHECK(count(run(pinger, now, now + 10min, answers), Event::Kind::dead) == 0);
     }
     SUBCASE("forgiven, or answered before it is confirmed") {
@@ -271,12 +271,12 @@ TEST_CASE("ping::Pinger: silence counts only while somebody hears the answers") 
             if (!events.empty() && events[0].kind == Event::Kind::send) branch = branch_of(events[0].text);
         } while (events.empty() || events[0].kind != Event::Kind::silent);
         SUBCASE("forgiven") {
-            pinger.forgive_silent("bob");
+            pinger.ignore_silence("bob");
         }
         SUBCASE("answered") {
             static_cast<void>(pinger.on_answer(branch, client("bob").remote));
         }
-        CHECK(pinger.confirm_silent("bob", now).empty());
+        CHECK(pinger.confirm_silence("bob", now).empty());
         CHECK(count(run(pinger, now, now + 10min, answers), Event::Kind::dead) == 0);
     }
 }

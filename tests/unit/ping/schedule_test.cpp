@@ -140,7 +140,7 @@ TEST_CASE("ping::Schedule: what could not be sent is tried again without losing 
     now = schedule.next_deadline().value();
     REQUIRE(schedule.due(now).size() == 1);
     const Instant first = now;
-    schedule.again("a", now + 100ms);
+    schedule.retry_at("a", now + 100ms);
     now = schedule.next_deadline().value();
     CHECK(now == first + 100ms);
     CHECK(schedule.due(now).size() == 1);

@@ -205,9 +205,9 @@ class Engine {
     void on_connection(const relay::Event& event);
     void on_connection_refused(const Entry& entry, const relay::Event& event);
     [[nodiscard]] bool call_goes_on(const Entry& entry) const;
-    void tell_leg(const Entry& entry, const char* event);
+    void publish_leg(const Entry& entry, const char* event);
     [[nodiscard]] bool wanted(std::string_view type) const { return !wanted_ || wanted_(type); }
-    void tell_session(const record::Leg& a, const record::Leg& b, const char* event);
+    void publish_session(const record::Leg& a, const record::Leg& b, const char* event);
     /// Journals the legs as they are at the end of the Batch.
     void save(std::initializer_list<Entry*> entries);
     void save_freed(relay::LegKey key);

@@ -58,7 +58,7 @@ class Service {
     Instant started_;
     std::unique_ptr<control::Server> server_;
     std::unique_ptr<Engine> engine_;
-    std::optional<Engine::Batch> turn_;  ///< of the commands that came together: journalled before they are answered
+    std::optional<Engine::Batch> batch_;  ///< of the commands read in one turn: journalled before they are answered
 };
 
 }  // namespace natkit::mediarelay

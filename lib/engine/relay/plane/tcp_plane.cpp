@@ -66,7 +66,7 @@ void TcpPlane::on_dialled(ConnectionId id, io::Fd connection, int error_number) 
         wait_for_other_half(id, std::move(connection));
         relay_.tcp.on_connected(id, loop_.now());
     } else {
-        lines_.erase(id);
+        connections_.erase(id);
         relay_.tcp.on_failed(id, failure_of(error_number), loop_.now());
     }
     after_socket_event();
@@ -74,26 +74,26 @@ void TcpPlane::on_dialled(ConnectionId id, io::Fd connection, int error_number) 
 
 /// Nothing is read meanwhile, so what its party sends, urgent data and an end included, stays within the system's
 /// buffers; only its loss is noticed.
-void TcpPlane::wait_for_other_half(ConnectionId id, io::Fd connection) {
-    Line& line = lines_[id];
-    line.dialler.reset();
-    line.socket = std::move(connection);
-    line.watch = std::make_unique<io::LossWatch>(losses_, line.socket.get(), [this, id] {
-        hang_up(id, true);
+void TcpPlane::wait_for_other_half(ConnectionId id, io::Fd socket) {
+    Connection& connection = connections_[id];
+    connection.dialler.reset();
+    connection.socket = std::move(socket);
+    connection.watch = std::make_unique<io::LossWatch>(losses_, connection.socket.get(), [this, id] {
+        close_connection(id, true);
         relay_.tcp.on_ended(id, relay::Ending::reset, loop_.now());
         after_socket_event();
     });
 }
 
 void TcpPlane::on_pair_ended(ConnectionId id, io::StreamPair::End end) {
-    const auto found = lines_.find(id);
-    if (found == lines_.end()) return;
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
     const std::shared_ptr<Pair> pair = found->second.pair;
     take_progress(*pair);
     relay_.tcp.on_ended(id, end == io::StreamPair::End::reset ? relay::Ending::reset : relay::Ending::closed,
                         loop_.now());
-    lines_.erase(pair->a);
-    lines_.erase(pair->b);
+    connections_.erase(pair->a);
+    connections_.erase(pair->b);
     after_socket_event();
 }
 
@@ -106,8 +106,8 @@ void TcpPlane::take_progress(const Pair& pair) {
 }
 
 void TcpPlane::take_progress() {
-    for (const auto& [id, line] : lines_) {
-        if (line.pair && line.pair->a == id) take_progress(*line.pair);
+    for (const auto& [id, connection] : connections_) {
+        if (connection.pair && connection.pair->a == id) take_progress(*connection.pair);
     }
 }
 
@@ -122,21 +122,21 @@ void TcpPlane::carry_out(const TcpEffect& effect) {
     switch (effect.kind) {
         case TcpEffect::Kind::dial: return dial(effect);
         case TcpEffect::Kind::couple: return couple(effect);
-        case TcpEffect::Kind::close: return hang_up(effect.id, effect.reset);
+        case TcpEffect::Kind::close: return close_connection(effect.id, effect.reset);
     }
 }
 
 void TcpPlane::dial(const TcpEffect& effect) {
     const auto port = ports_.find(effect.leg);
     const IpAddress from = port == ports_.end() ? IpAddress() : port->second.local;
-    lines_[effect.id].dialler = std::make_unique<io::StreamDialler>(
+    connections_[effect.id].dialler = std::make_unique<io::StreamDialler>(
         loop_, from, effect.remote,
         [this, id = effect.id](io::Fd connection, int error) { on_dialled(id, std::move(connection), error); });
 }
 
 void TcpPlane::couple(const TcpEffect& effect) {
-    Line& a = lines_[effect.id];
-    Line& b = lines_[effect.other];
+    Connection& a = connections_[effect.id];
+    Connection& b = connections_[effect.other];
     a.watch.reset();
     b.watch.reset();
     const auto pair = std::make_shared<Pair>(Pair{.a = effect.id, .b = effect.other, .streams = nullptr});
@@ -146,14 +146,14 @@ void TcpPlane::couple(const TcpEffect& effect) {
     a.pair = b.pair = pair;
 }
 
-void TcpPlane::hang_up(ConnectionId id, bool reset) {
-    const auto found = lines_.find(id);
-    if (found == lines_.end()) return;
-    Line line = std::move(found->second);
-    lines_.erase(found);
-    line.watch.reset();
-    if (reset && line.pair) line.pair->streams->abort();
-    if (reset) io::reset_stream(std::move(line.socket));
+void TcpPlane::close_connection(ConnectionId id, bool reset) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    Connection connection = std::move(found->second);
+    connections_.erase(found);
+    connection.watch.reset();
+    if (reset && connection.pair) connection.pair->streams->abort();
+    if (reset) io::reset_stream(std::move(connection.socket));
 }
 
 // --- counters ------------------------------------------------------------------------------------------------------

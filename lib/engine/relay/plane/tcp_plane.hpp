@@ -36,7 +36,7 @@ class TcpPlane {
         std::unique_ptr<io::StreamPair> streams;
     };
     /// One connection: being dialled, waiting, or half of a pair.
-    struct Line {
+    struct Connection {
         std::unique_ptr<io::StreamDialler> dialler;
         io::Fd socket;
         std::unique_ptr<io::LossWatch> watch;  ///< while it waits
@@ -50,13 +50,13 @@ class TcpPlane {
     void on_accepted(relay::LegKey key, io::Fd connection, const Endpoint& source);
     void on_dialled(relay::ConnectionId id, io::Fd connection, int error_number);
     void on_pair_ended(relay::ConnectionId id, io::StreamPair::End end);
-    void wait_for_other_half(relay::ConnectionId id, io::Fd connection);
+    void wait_for_other_half(relay::ConnectionId id, io::Fd socket);
     void take_progress(const Pair& pair);
     void after_socket_event();
     void carry_out(const relay::TcpEffect& effect);
     void dial(const relay::TcpEffect& effect);
     void couple(const relay::TcpEffect& effect);
-    void hang_up(relay::ConnectionId id, bool reset);
+    void close_connection(relay::ConnectionId id, bool reset);
 
     io::Loop& loop_;
     relay::Relay& relay_;
@@ -64,7 +64,7 @@ class TcpPlane {
     io::PipePool pipes_;
     io::LossSet losses_;
     std::unordered_map<relay::LegKey, Port> ports_;
-    std::unordered_map<relay::ConnectionId, Line> lines_;
+    std::unordered_map<relay::ConnectionId, Connection> connections_;
 };
 
 }  // namespace natkit::mediarelay
