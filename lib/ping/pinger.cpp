@@ -182,7 +182,7 @@ Duration Pinger::retry_after(const State& state) const {
 
 void Pinger::set_answers_arrive(bool arrive) {
     answers_arrive_ = arrive;
-    if (!come) return;
+    if (!arrive) return;
     for (auto& [id, state] : states_) state.unanswered = 0;
 }
 

@@ -83,7 +83,7 @@ inline Step restart(Duration when) {
         const std::optional<std::uint32_t> ssrc =
             before.confirmed() && before.mark() ? std::optional(before.mark()->ssrc) : std::nullopt;
         latch = Latch();
-        latch.signal(before.said(), now);
+        latch.signal(before.last_signal(), now);
         if (before.source())
             latch.restore(
                 {.source = *before.source(), .rule = before.rule(), .confirmed = before.confirmed(), .ssrc = ssrc},
