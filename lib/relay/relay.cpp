@@ -19,7 +19,7 @@ void Relay::join(Leg& a, Leg& b, Instant now) {
     part(a, now);
     part(b, now);
     Join& made = legs.join(a, b, now);
-    if (is_tcp(a.stream)) tcp.on_joined(made, now);
+    if (is_tcp(a.stream)) tcp.match_anew(made, now);
 }
 
 void Relay::part(Leg& leg, Instant now) {

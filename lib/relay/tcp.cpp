@@ -68,13 +68,10 @@ void TcpRelay::signal(TcpLeg& leg, const Party& party, SourcePolicy policy, bool
         const auto found = connections_.find(id);
         if (found != connections_.end() && !leg.allows(found->second.remote.address)) end(id, Ending::parted, now);
     }
-    if (leg.join == nullptr) return;
-    allow_dialling(*leg.join);
-    match_waiting(*leg.join, now);
-    dial_both(*leg.join, now);
+    if (leg.join != nullptr) match_anew(*leg.join, now);
 }
 
-void TcpRelay::on_joined(Join& join, Instant now) {
+void TcpRelay::match_anew(Join& join, Instant now) {
     allow_dialling(join);
     match_waiting(join, now);
     dial_both(join, now);

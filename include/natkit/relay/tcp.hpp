@@ -116,9 +116,9 @@ class TcpRelay {
     /// longer connect end at once.
     void signal(TcpLeg& leg, const Party& party, SourcePolicy policy, bool renew, Instant now);
 
-    /// Two legs have been joined: connections that wait find each other; where neither party may connect, both are
-    /// dialled.
-    void on_joined(Join& join, Instant now);
+    /// Two legs have been joined, or signalling has spoken of one of them: connections that wait find each other; where
+    /// neither party may connect, both are dialled.
+    void match_anew(Join& join, Instant now);
     /// A leg is about to be parted: ends the connections that both legs have with each other.
     void on_parting(TcpLeg& leg, Instant now);
     /// Ends every connection of a leg whose port is closed.
