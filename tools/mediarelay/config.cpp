@@ -23,9 +23,9 @@ std::optional<config::Config> load_config(const tool::CommonOptions& common) {
     return std::nullopt;
 }
 
-Options options_from(const config::Config& config) {
+relay::Options options_from(const config::Config& config) {
     const config::MediaProxy& media = config.media_proxy;
-    Options options;
+    relay::Options options;
     options.ports = {media.ports.first, media.ports.last};
     options.lan = media.lan_addresses;
     options.wan = media.wan_addresses;

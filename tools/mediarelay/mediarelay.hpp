@@ -26,7 +26,7 @@ struct ServeOptions {
 [[nodiscard]] std::optional<config::Config> load_config(const tool::CommonOptions& common);
 
 /// What the engine needs of it.
-[[nodiscard]] Options options_from(const config::Config& config);
+[[nodiscard]] relay::Options options_from(const config::Config& config);
 
 [[nodiscard]] tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options);
 

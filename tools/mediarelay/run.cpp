@@ -34,9 +34,10 @@ class Foreground {
     Foreground(io::Loop& loop, const RunOptions& options)
         : loop_(loop), options_(options), timer_(loop, [this] { tick(); }) {}
 
-    Result<void> start(Options engine) {
+    Result<void> start(relay::Options engine) {
         const nat::Networks networks = engine.networks;
-        auto started = Engine::start(loop_, std::move(engine), [this](const Json& record) { on_record(record); });
+        auto started =
+            relay::Engine::start(loop_, std::move(engine), [this](const Json& record) { on_record(record); });
         if (!started) return std::unexpected(started.error());
         engine_ = std::move(*started);
         const auto a = open(options_.a, !options_.bind_a.empty(), relay::Side::lan, networks);
@@ -80,7 +81,7 @@ class Foreground {
     }
 
     Result<std::string> open(const std::string& text, bool bound, relay::Side side, const nat::Networks& networks) {
-        OpenRequest request;
+        relay::OpenRequest request;
         request.stream = stream();
         std::string setup;
         if (relay::is_tcp(request.stream)) {
@@ -124,7 +125,7 @@ class Foreground {
         engine_->collect({}, [this, event, then = std::move(then)](const record::StatisticsByLeg& all) {
             Json record = {{"type", "session"}, {"event", event}};
             for (const auto& [name, id] : {std::pair("a", a_), std::pair("b", b_)}) {
-                const auto found = all.find(Engine::key_of(id));
+                const auto found = all.find(relay::Engine::key_of(id));
                 if (found == all.end()) continue;
                 record[name] = record::to_json(found->second);
                 if (!found->second.connections) record["audio"] = relay::to_string(found->second.audio);
@@ -145,7 +146,7 @@ class Foreground {
     tool::Output output_{"mediarelay"};
     io::Timer timer_;
     Duration interval_{};
-    std::unique_ptr<Engine> engine_;
+    std::unique_ptr<relay::Engine> engine_;
     std::string a_;
     std::string b_;
     bool finishing_ = false;
@@ -158,7 +159,7 @@ Result<Duration> read_interval(const std::string& text) {
     return *interval;
 }
 
-Result<void> apply(const RunOptions& options, Options& engine) {
+Result<void> apply(const RunOptions& options, relay::Options& engine) {
     if (!options.ports.empty()) {
         const auto ports = relay::PortRange::parse(options.ports);
         if (!ports) return std::unexpected(ports.error());
@@ -212,7 +213,7 @@ tool::Exit run_relay(const tool::CommonOptions& common, const RunOptions& option
     const auto config = load_config(common);
     if (!config) return tool::Exit::usage;
     static_cast<void>(io::raise_descriptor_limit());
-    Options engine = options_from(*config);
+    relay::Options engine = options_from(*config);
     if (common.log_level.empty()) engine.log_level = LogLevel::failures;  // the records tell the rest
     const auto interval = read_interval(options.interval);
     const auto applied = apply(options, engine);

@@ -29,20 +29,20 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         tool::complain("mediarelay", own.error());
         return tool::Exit::usage;
     }
-    Options engine = options_from(config);
+    relay::Options engine = options_from(config);
     engine.journal = runtime + "/mediarelay.journal";
     const std::size_t most_ports = engine.ports.last - engine.ports.first + std::size_t{1};
     if (limit && *limit < most_ports + 64) {
         log.problems("at most " + std::to_string(*limit) + " descriptors (ulimit -n -H), fewer than the " +
                      std::to_string(most_ports) + " ports of the range: calls will be refused when they are used up");
     }
-    const auto reload = [&]() -> Result<Options> {
+    const auto reload = [&]() -> Result<relay::Options> {
         const auto fresh = source.reload();
         if (!fresh) return std::unexpected(fresh.error());
         return options_from(*fresh);
     };
-    const auto service = Service::start(loop, std::move(engine), runtime + "/mediarelay.sock",
-                                        {.reload = reload, .stop = [&loop] { loop.stop(); }});
+    const auto service = relay::Service::start(loop, std::move(engine), runtime + "/mediarelay.sock",
+                                               {.reload = reload, .stop = [&loop] { loop.stop(); }});
     if (!service) {
         tool::complain("mediarelay", service.error());
         return tool::Exit::usage;

@@ -8,11 +8,10 @@
 #include "natkit/base/text.hpp"
 #include "worker.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 using namespace std::chrono_literals;
-using relay::LegKey;
 
 constexpr Duration claim_time = 30s;
 /// A leg that was just opened hears nobody but early packets, which wait in its sockets until then.
@@ -66,12 +65,11 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
 
 void Engine::add_worker() {
     // Called on the worker's thread: `this` is used on ours only, and only while the engine lives.
-    workers_.push_back(
-        std::make_unique<Worker>(options_.timeouts, [this, alive = alive_](std::vector<relay::Event> events) {
-            (void)loop_.post([this, alive, told = std::move(events)] {
-                if (*alive) on_events(told);
-            });
-        }));
+    workers_.push_back(std::make_unique<Worker>(options_.timeouts, [this, alive = alive_](std::vector<Event> events) {
+        (void)loop_.post([this, alive, told = std::move(events)] {
+            if (*alive) on_events(told);
+        });
+    }));
     post(
         static_cast<unsigned>(workers_.size() - 1),
         [ranges = options_.dial_for](Plane& plane) { plane.set_dial_for(ranges); }, Wake::later);
@@ -97,7 +95,7 @@ void Engine::commit() {
 }
 
 unsigned Engine::choose_worker(const record::Leg& leg) {
-    if (!relay::is_tcp(leg.stream)) {
+    if (!is_tcp(leg.stream)) {
         return static_cast<unsigned>(std::hash<std::string>{}(leg.call_id) % udp_workers_);
     }
     if (workers_.size() == udp_workers_) add_worker();
@@ -115,8 +113,8 @@ Result<std::unique_ptr<Engine>> Engine::start(io::Loop& loop, Options options, O
     return engine;
 }
 
-relay::Surroundings Engine::surroundings() const {
-    relay::Surroundings around;
+Surroundings Engine::surroundings() const {
+    Surroundings around;
     around.networks = options_.networks;
     around.ports = options_.ports;
     for (const HostAddress& each : options_.host) {
@@ -266,4 +264,4 @@ Engine::Status Engine::status() const {
             .journal_error = journal_error_};
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

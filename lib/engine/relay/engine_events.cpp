@@ -5,13 +5,11 @@
 #include "natkit/base/text.hpp"
 #include "natkit/engine/relay/engine.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 using namespace std::chrono_literals;
 using record::LegState;
-using relay::Component;
-using relay::LegKey;
 
 /// The workers look for silent joins every second.
 constexpr auto told_again_within = 2500ms;
@@ -26,10 +24,10 @@ std::int64_t milliseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-record::Leg::Latched latched_by(const relay::Event& event, const record::Leg& leg) {
+record::Leg::Latched latched_by(const Event& event, const record::Leg& leg) {
     return {.endpoint = event.endpoint,
             .rule = event.rule,
-            .provisional = leg.stream == relay::Stream::rtp && !event.confirmed,
+            .provisional = leg.stream == Stream::rtp && !event.confirmed,
             .ssrc = event.confirmed ? event.ssrc : std::nullopt};
 }
 
@@ -37,13 +35,13 @@ void add_call(Json& record, const record::Leg& leg) {
     if (!leg.call_id.empty()) record["call_id"] = leg.call_id;
 }
 
-const char* explain(relay::Cause cause) {
+const char* explain(Cause cause) {
     switch (cause) {
-        case relay::Cause::none: return "";
-        case relay::Cause::never_sent: return "it has never sent: a wrong address in its SDP, a firewall, or it waits";
-        case relay::Cause::not_latched: return "nothing has come from behind its NAT, so nothing can be sent there";
-        case relay::Cause::source_refused: return "its packets come from an endpoint that the source rules refuse";
-        case relay::Cause::stopped: return "it has stopped sending";
+        case Cause::none: return "";
+        case Cause::never_sent: return "it has never sent: a wrong address in its SDP, a firewall, or it waits";
+        case Cause::not_latched: return "nothing has come from behind its NAT, so nothing can be sent there";
+        case Cause::source_refused: return "its packets come from an endpoint that the source rules refuse";
+        case Cause::stopped: return "it has stopped sending";
     }
     return "";
 }
@@ -74,23 +72,23 @@ void Engine::publish_session(const record::Leg& a, const record::Leg& b, const c
     on_record_(record);
 }
 
-void Engine::on_events(const std::vector<relay::Event>& events) {
+void Engine::on_events(const std::vector<Event>& events) {
     const Batch one(*this);
-    for (const relay::Event& event : events) {
+    for (const Event& event : events) {
         switch (event.kind) {
-            case relay::Event::Kind::latched: on_latched(event); break;
-            case relay::Event::Kind::confirmed: on_confirmed(event); break;
-            case relay::Event::Kind::proven: on_proven(event); break;
-            case relay::Event::Kind::refused: on_refused(event); break;
-            case relay::Event::Kind::audio: on_audio(event); break;
-            case relay::Event::Kind::timed_out: on_timed_out(event); break;
-            case relay::Event::Kind::connected:
-            case relay::Event::Kind::disconnected: on_connection(event); break;
+            case Event::Kind::latched: on_latched(event); break;
+            case Event::Kind::confirmed: on_confirmed(event); break;
+            case Event::Kind::proven: on_proven(event); break;
+            case Event::Kind::refused: on_refused(event); break;
+            case Event::Kind::audio: on_audio(event); break;
+            case Event::Kind::timed_out: on_timed_out(event); break;
+            case Event::Kind::connected:
+            case Event::Kind::disconnected: on_connection(event); break;
         }
     }
 }
 
-void Engine::on_latched(const relay::Event& event) {
+void Engine::on_latched(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
     record::Leg& leg = found->second.leg;
@@ -98,34 +96,33 @@ void Engine::on_latched(const relay::Event& event) {
     save({&found->second});
     Json record = {{"type", "latch"}, {"leg", leg.id}};
     add_call(record, leg);
-    record["component"] = relay::to_string(event.component);
-    record["rule"] = relay::to_string(event.rule);
+    record["component"] = to_string(event.component);
+    record["rule"] = to_string(event.rule);
     record["endpoint"] = to_string(event.endpoint);
     if (event.before) record["before"] = to_string(*event.before);
     if (leg.latched[static_cast<std::size_t>(event.component)]->provisional) record["provisional"] = true;
     if (log_.on(LogLevel::major)) {
-        log_.major(describe(leg) + ": " + relay::to_string(event.component) + " comes from " +
-                   to_string(event.endpoint) +
+        log_.major(describe(leg) + ": " + to_string(event.component) + " comes from " + to_string(event.endpoint) +
                    (event.before ? ", before from " + to_string(*event.before) : std::string()) + ", by rule " +
-                   relay::to_string(event.rule));
+                   to_string(event.rule));
     }
     on_record_(record);
 }
 
 /// The source is the same, and no longer provisional: the journal needs to know, watchers do not.
-void Engine::on_confirmed(const relay::Event& event) {
+void Engine::on_confirmed(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
     record::Leg& leg = found->second.leg;
     leg.latched[static_cast<std::size_t>(event.component)] = latched_by(event, leg);
     save_later(found->second);
     if (log_.on(LogLevel::low_level)) {
-        log_.low_level(describe(leg) + ": " + relay::to_string(event.component) + " from " + to_string(event.endpoint) +
+        log_.low_level(describe(leg) + ": " + to_string(event.component) + " from " + to_string(event.endpoint) +
                        " is confirmed");
     }
 }
 
-void Engine::on_proven(const relay::Event& event) {
+void Engine::on_proven(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end() || !found->second.leg.party) return;
     found->second.leg.party->unproven = false;
@@ -136,50 +133,50 @@ void Engine::on_proven(const relay::Event& event) {
     }
 }
 
-void Engine::on_refused(const relay::Event& event) {
+void Engine::on_refused(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
     const record::Leg& leg = found->second.leg;
-    if (relay::is_tcp(leg.stream)) return on_connection_refused(found->second, event);
+    if (is_tcp(leg.stream)) return on_connection_refused(found->second, event);
     Json record = {{"type", "drop"}, {"leg", leg.id}};
     add_call(record, leg);
-    record["component"] = relay::to_string(event.component);
-    record["reason"] = relay::to_string(event.reason);
-    const bool outward = event.reason == relay::Drop::not_sent || event.reason == relay::Drop::unproven;
+    record["component"] = to_string(event.component);
+    record["reason"] = to_string(event.reason);
+    const bool outward = event.reason == Drop::not_sent || event.reason == Drop::unproven;
     record[outward ? "destination" : "source"] = to_string(event.endpoint);
     if (leg.party) {
-        record["rule"] = relay::to_string(relay::source_policy(leg.party->place, options_.source_port_restriction));
+        record["rule"] = to_string(source_policy(leg.party->place, options_.source_port_restriction));
     }
     if (log_.on(LogLevel::problems)) {
-        const bool unproven = event.reason == relay::Drop::unproven;
+        const bool unproven = event.reason == Drop::unproven;
         log_.problems(describe(leg) + ": " +
-                      (unproven                                ? "sends no more media to "
-                       : event.reason == relay::Drop::not_sent ? "cannot send to "
-                                                               : "refused packets from ") +
+                      (unproven                         ? "sends no more media to "
+                       : event.reason == Drop::not_sent ? "cannot send to "
+                                                        : "refused packets from ") +
                       to_string(event.endpoint) + ": " +
                       (unproven ? "a stranger named it, and nothing has come from there ([media_proxy] unproven_media)"
-                                : relay::to_string(event.reason)));
+                                : to_string(event.reason)));
     }
     on_record_(record);
 }
 
-void Engine::on_audio(const relay::Event& event) {
+void Engine::on_audio(const Event& event) {
     const auto a = legs_.find(event.leg);
     const auto b = legs_.find(event.other);
     if (a == legs_.end() || b == legs_.end()) return;
     Json record = session_record(a->second.leg, b->second.leg);
-    record["event"] = relay::to_string(event.audio);
+    record["event"] = to_string(event.audio);
     const auto mute = legs_.find(event.mute);
     if (event.mute != 0 && mute != legs_.end()) {
         record["mute"] = mute->second.leg.id;
-        record["cause"] = relay::to_string(event.cause);
+        record["cause"] = to_string(event.cause);
         if (log_.on(LogLevel::problems)) {
             log_.problems("one-way audio, nothing is heard from the party of " + describe(mute->second.leg) + ": " +
                           explain(event.cause));
         }
     } else if (log_.on(LogLevel::low_level)) {
         log_.low_level(describe(a->second.leg) + " and leg " + b->second.leg.id + ": audio is " +
-                       relay::to_string(event.audio));
+                       to_string(event.audio));
     }
     on_record_(record);
 }
@@ -195,7 +192,7 @@ bool Engine::call_goes_on(const Entry& entry) const {
     });
 }
 
-void Engine::on_timed_out(const relay::Event& event) {
+void Engine::on_timed_out(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
     const record::Leg& leg = found->second.leg;
@@ -203,7 +200,7 @@ void Engine::on_timed_out(const relay::Event& event) {
         return;  // joined otherwise meanwhile
     if (event.other == 0 && (leg.state == LegState::parted || leg.state == LegState::reserved)) return;
     if (event.other != 0) {
-        for (const relay::LegKey key : {event.leg, event.other}) {
+        for (const LegKey key : {event.leg, event.other}) {
             if (const auto silent = legs_.find(key); silent != legs_.end())
                 silent->second.silent_until = loop_.now() + told_again_within;
         }
@@ -215,14 +212,14 @@ void Engine::on_timed_out(const relay::Event& event) {
     if (event.other != 0) record["legs"].push_back(leg.joined);
     record["silent_ms"] = milliseconds(event.silent);
     record["reason"] = event.other == 0 ? "never-joined" : event.hold ? "hold-timeout" : "timeout";
-    const char* silence = relay::is_tcp(leg.stream) ? ": no connection for " : ": no packets for ";
+    const char* silence = is_tcp(leg.stream) ? ": no connection for " : ": no packets for ";
     log_.major(describe(leg) + (event.other == 0 ? ": nobody joined it for " : " and leg " + leg.joined + silence) +
-               to_string(std::chrono::floor<std::chrono::milliseconds>(event.silent)) + (event.hold ? " on hold" : "") +
-               ", freed");
+               natkit::to_string(std::chrono::floor<std::chrono::milliseconds>(event.silent)) +
+               (event.hold ? " on hold" : "") + ", freed");
     on_record_(record);
     const std::string other = leg.joined;
     (void)free(std::string(leg.id), "timed-out");
     if (!other.empty()) (void)free(other, "timed-out");
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -8,13 +8,11 @@
 #include "natkit/engine/relay/engine.hpp"
 #include "worker.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 using namespace std::chrono_literals;
 using record::LegState;
-using relay::Component;
-using relay::LegKey;
 
 /// What a restart would find out again by itself is written with other changes, or this long after it changed.
 constexpr Duration save_later_time = 1s;
@@ -158,7 +156,7 @@ void Engine::restore(const std::vector<std::string>& records) {
 Result<void> Engine::restore_leg(record::Leg leg) {
     const LegKey key = key_of(leg.id);
     if (key == 0 || legs_.contains(key)) return fail(Errc::bad_input, "not an id", "leg");
-    const auto kind = leg.has_pair() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+    const auto kind = leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
     if (!ports_->restore(leg.bound, kind)) {
         return fail(Errc::refused, to_string(leg.bound) + " is no longer among the media ports");
     }
@@ -166,7 +164,7 @@ Result<void> Engine::restore_leg(record::Leg leg) {
     entry.leg = std::move(leg);
     entry.order = ++last_order_;
     entry.worker = choose_worker(entry.leg);
-    const Transport transport = relay::is_tcp(entry.leg.stream) ? Transport::tcp : Transport::udp;
+    const Transport transport = is_tcp(entry.leg.stream) ? Transport::tcp : Transport::udp;
     if (entry.leg.state == LegState::open || entry.leg.state == LegState::joined) {
         auto sockets = ports_->bind(entry.leg.bound, kind, transport);
         // The process before may still be on its way out.
@@ -181,10 +179,10 @@ Result<void> Engine::restore_leg(record::Leg leg) {
         hand_over(entry, std::move(*sockets));
         for (const Component component : {Component::rtp, Component::rtcp}) {
             if (const auto& latched = entry.leg.latched[static_cast<std::size_t>(component)]) {
-                const relay::Latch::Known holder{.source = latched->endpoint,
-                                                 .rule = latched->rule,
-                                                 .confirmed = !latched->provisional,
-                                                 .ssrc = latched->ssrc};
+                const Latch::Known holder{.source = latched->endpoint,
+                                          .rule = latched->rule,
+                                          .confirmed = !latched->provisional,
+                                          .ssrc = latched->ssrc};
                 post(entry.worker, [key, component, holder](Plane& plane) { plane.restore(key, component, holder); });
             }
         }
@@ -196,4 +194,4 @@ Result<void> Engine::restore_leg(record::Leg leg) {
     return {};
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

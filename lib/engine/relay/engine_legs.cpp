@@ -8,22 +8,21 @@
 #include "natkit/engine/relay/engine.hpp"
 #include "worker.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 using record::LegState;
-using relay::LegKey;
 
-relay::Ports::Kind kind_of(const record::Leg& leg) {
-    return leg.has_pair() ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+Ports::Kind kind_of(const record::Leg& leg) {
+    return leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
 }
 
-Transport transport_of(relay::Stream stream) {
-    return relay::is_tcp(stream) ? Transport::tcp : Transport::udp;
+Transport transport_of(Stream stream) {
+    return is_tcp(stream) ? Transport::tcp : Transport::udp;
 }
 
-relay::Ports::Kind kind_of(const OpenRequest& request) {
-    return request.stream == relay::Stream::rtp ? relay::Ports::Kind::pair : relay::Ports::Kind::single;
+Ports::Kind kind_of(const OpenRequest& request) {
+    return request.stream == Stream::rtp ? Ports::Kind::pair : Ports::Kind::single;
 }
 
 WallTime wall_now() {
@@ -36,17 +35,16 @@ Result<void> Engine::check(const OpenRequest& request) const {
     if (request.owner_state.size() > max_owner_state) {
         return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
     }
-    if (request.connections < 1 || request.connections > relay::max_connections) {
-        return fail(Errc::bad_input, "must be a number from 1 to " + std::to_string(relay::max_connections),
-                    "connections");
+    if (request.connections < 1 || request.connections > max_connections) {
+        return fail(Errc::bad_input, "must be a number from 1 to " + std::to_string(max_connections), "connections");
     }
-    if (request.connections > 1 && !relay::is_tcp(request.stream)) {
+    if (request.connections > 1 && !is_tcp(request.stream)) {
         return fail(Errc::bad_input, "only tcp and t120 have connections", "connections");
     }
-    if (request.stream != relay::Stream::rtp && request.mux) {
+    if (request.stream != Stream::rtp && request.mux) {
         return fail(Errc::bad_input, "only rtp can be muxed", "mux");
     }
-    if (request.party) return relay::check_party(*request.party, request.side, surroundings_);
+    if (request.party) return check_party(*request.party, request.side, surroundings_);
     return {};
 }
 
@@ -100,7 +98,7 @@ Result<const record::Leg*> Engine::open(const OpenRequest& request) {
 void Engine::hand_over(Entry& entry, Sockets sockets) {
     const record::Leg& leg = entry.leg;
     auto shared = std::make_shared<Sockets>(std::move(sockets));
-    if (relay::is_tcp(leg.stream)) {
+    if (is_tcp(leg.stream)) {
         post(entry.worker, [key = key_of(leg.id), limit = leg.connections, shared, local = leg.bound.address](
                                Plane& plane) { plane.open_tcp(key, limit, std::move((*shared)[0]), local); });
         if (!std::exchange(entry.in_plane, true)) signal(entry);
@@ -116,10 +114,10 @@ void Engine::hand_over(Entry& entry, Sockets sockets) {
 }
 
 /// Whether that party makes the leg forget what it has learned: of either port, as RTCP's follows from the same party.
-bool Engine::opens_latch(const record::Leg& leg, const relay::Party& party) const {
+bool Engine::opens_latch(const record::Leg& leg, const Party& party) const {
     if (!leg.party) return true;
-    const auto told = [&](const relay::Party& each) {
-        return relay::latch_signal(each, relay::source_policy(each.place, options_.source_port_restriction));
+    const auto told = [&](const Party& each) {
+        return latch_signal(each, source_policy(each.place, options_.source_port_restriction));
     };
     return told(*leg.party).opened_by(told(party)) || leg.party->rtcp != party.rtcp;
 }
@@ -128,7 +126,7 @@ void Engine::signal(Entry& entry, bool renew, Wake wake) {
     const record::Leg& leg = entry.leg;
     entry.connected = false;
     if (!entry.in_plane || !leg.party) return;
-    const auto policy = relay::source_policy(leg.party->place, options_.source_port_restriction);
+    const auto policy = source_policy(leg.party->place, options_.source_port_restriction);
     post(
         entry.worker,
         [key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
@@ -163,7 +161,7 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     if (!entry) return std::unexpected(entry.error());
     record::Leg& leg = (*entry)->leg;
     if (request.party) {
-        if (auto checked = relay::check_party(*request.party, leg.side, surroundings_); !checked) {
+        if (auto checked = check_party(*request.party, leg.side, surroundings_); !checked) {
             return std::unexpected(checked.error());
         }
     }
@@ -173,13 +171,13 @@ Result<const record::Leg*> Engine::update(const std::string& id, const UpdateReq
     if (request.owner_state_before && *request.owner_state_before != leg.owner_state) {
         return fail(Errc::refused, "the leg carries another one by now", "owner_state_before");
     }
-    if (request.mux && *request.mux && leg.stream != relay::Stream::rtp) {
+    if (request.mux && *request.mux && leg.stream != Stream::rtp) {
         return fail(Errc::bad_input, "only rtp can be muxed", "mux");
     }
     keep(id);
     const bool other_party = request.party && request.party != leg.party;
     bool changed = other_party;
-    if (other_party || (request.renew && relay::is_tcp(leg.stream))) {
+    if (other_party || (request.renew && is_tcp(leg.stream))) {
         if (other_party && opens_latch(leg, *request.party)) leg.latched = {};
         if (request.party) leg.party = request.party;
         signal(**entry, request.renew);
@@ -235,7 +233,7 @@ Result<void> Engine::join(const std::string& a, const std::string& b) {
     Entry& one = **first;
     Entry& other = **second;
     if (one.leg.joined == other.leg.id) return {};
-    if (relay::is_tcp(one.leg.stream) != relay::is_tcp(other.leg.stream)) {
+    if (is_tcp(one.leg.stream) != is_tcp(other.leg.stream)) {
         return fail(Errc::usage, "a TCP leg and a UDP leg cannot be joined", "b");
     }
     for (Entry* each : {&one, &other}) {
@@ -304,4 +302,4 @@ std::size_t Engine::free_call(const std::string& call_id) {
     return keys.size();
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -5,15 +5,13 @@
 #include "natkit/base/text.hpp"
 #include "natkit/engine/relay/engine.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 using record::LegState;
-using relay::Drop;
-using relay::Event;
 
 std::string describe_tcp(const record::Leg& leg) {
-    std::string text = "leg " + leg.id + " (tcp " + to_string(leg.local(relay::Component::rtp));
+    std::string text = "leg " + leg.id + " (tcp " + to_string(leg.local(Component::rtp));
     if (!leg.call_id.empty()) text += ", call " + text::printable(leg.call_id, 80);
     return text + ")";
 }
@@ -45,24 +43,24 @@ void Engine::on_connection(const Event& event) {
     const bool up = event.kind == Event::Kind::connected;
     Json record = session_record(a->second.leg, b->second.leg);
     record["event"] = up ? "connected" : "disconnected";
-    const auto end = [&](const Endpoint& remote, relay::SourceRule rule, std::uint64_t bytes) {
+    const auto end = [&](const Endpoint& remote, SourceRule rule, std::uint64_t bytes) {
         Json each = {{"endpoint", to_string(remote)}};
-        if (up) each["rule"] = relay::to_string(rule);
+        if (up) each["rule"] = to_string(rule);
         if (!up) each["received_bytes"] = bytes;
         return each;
     };
     record["ends"] = {{"a", end(event.endpoint, event.rule, event.bytes[0])},
                       {"b", end(*event.before, event.other_rule, event.bytes[1])}};
-    if (!up) record["reason"] = relay::to_string(event.ending);
+    if (!up) record["reason"] = to_string(event.ending);
     // The first connection is logged as major; a party that connects again and again does not fill the log.
     const bool first = up && (!a->second.connected || !b->second.connected);
     if (up) a->second.connected = b->second.connected = true;
     if (log_.on(first ? LogLevel::major : LogLevel::low_level)) {
         const std::string ends = to_string(event.endpoint) + " and " + to_string(*event.before);
         const std::string text = describe_tcp(a->second.leg) + " and leg " + b->second.leg.id + ": " + ends;
-        const std::string news = up ? text + " are connected, by rules " + relay::to_string(event.rule) + " and " +
-                                          relay::to_string(event.other_rule)
-                                    : text + " are no longer connected (" + relay::to_string(event.ending) + ")";
+        const std::string news =
+            up ? text + " are connected, by rules " + to_string(event.rule) + " and " + to_string(event.other_rule)
+               : text + " are no longer connected (" + to_string(event.ending) + ")";
         if (first) {
             log_.major(news);
         } else {
@@ -74,21 +72,21 @@ void Engine::on_connection(const Event& event) {
 
 void Engine::on_connection_refused(const Entry& entry, const Event& event) {
     const record::Leg& leg = entry.leg;
-    const bool forwarded = event.rule == relay::SourceRule::forwarded_port;
+    const bool forwarded = event.rule == SourceRule::forwarded_port;
     Json record = {{"type", "drop"}, {"leg", leg.id}};
     if (!leg.call_id.empty()) record["call_id"] = leg.call_id;
-    record["reason"] = relay::to_string(event.reason);
+    record["reason"] = to_string(event.reason);
     const bool outward = event.failure || event.reason == Drop::not_dialled;
     record[outward ? "destination" : "source"] = to_string(event.endpoint);
     if (event.failure) {
-        record["rule"] = relay::to_string(event.rule);
-        record["cause"] = relay::to_string(*event.failure);
+        record["rule"] = to_string(event.rule);
+        record["cause"] = to_string(*event.failure);
     }
     if (log_.on(LogLevel::problems)) {
         const std::string who = describe_tcp(leg) + ": ";
         if (event.failure) {
-            log_.problems(who + "cannot connect to " + to_string(event.endpoint) + ": " +
-                          relay::to_string(*event.failure) + (forwarded ? std::string("; ") + remedies : ""));
+            log_.problems(who + "cannot connect to " + to_string(event.endpoint) + ": " + to_string(*event.failure) +
+                          (forwarded ? std::string("; ") + remedies : ""));
         } else if (event.reason == Drop::not_dialled) {
             log_.problems(who + "does not connect to " + to_string(event.endpoint) +
                           ": the party's signalling comes from " +
@@ -101,4 +99,4 @@ void Engine::on_connection_refused(const Entry& entry, const Event& event) {
     on_record_(record);
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -14,7 +14,7 @@
 #include "natkit/record/json_text.hpp"
 #include "natkit/record/json_view.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 constexpr unsigned version = 1;
@@ -284,4 +284,4 @@ std::string read_boot_id() {
     return std::string(text::trim(std::string_view(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0)));
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

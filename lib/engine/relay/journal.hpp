@@ -8,7 +8,7 @@
 
 #include "natkit/io/fd.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
 /// What became of a leg.
 struct JournalChange {
@@ -63,4 +63,4 @@ struct Journal::Opened {
 /// The kernel's boot id, which changes with each start of the host; empty when there is none.
 [[nodiscard]] std::string read_boot_id();
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

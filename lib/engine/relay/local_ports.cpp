@@ -6,7 +6,7 @@
 
 #include "natkit/io/random.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 /// Foreign ports in the range are rare; a range full of them is an error, not a reason to try each.
@@ -14,7 +14,7 @@ constexpr int most_attempts = 64;
 
 }  // namespace
 
-LocalPorts::LocalPorts(relay::PortRange range) : range_(range) {
+LocalPorts::LocalPorts(PortRange range) : range_(range) {
     // Ports must not be guessed from earlier ones.
     random_ = [source = std::make_shared<io::Random>()](std::uint32_t below) {
         return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(*source);
@@ -32,12 +32,12 @@ void LocalPorts::set_addresses(std::vector<IpAddress> lan, std::vector<IpAddress
     }
 }
 
-relay::Ports& LocalPorts::ports_of(const IpAddress& address) {
+Ports& LocalPorts::ports_of(const IpAddress& address) {
     return ports_.try_emplace(address, range_).first->second;
 }
 
-Result<IpAddress> LocalPorts::address_for(relay::Side side, Family family) const {
-    const auto& addresses = side == relay::Side::lan ? lan_ : wan_;
+Result<IpAddress> LocalPorts::address_for(Side side, Family family) const {
+    const auto& addresses = side == Side::lan ? lan_ : wan_;
     const auto found = std::find_if(addresses.begin(), addresses.end(),
                                     [&](const IpAddress& address) { return address.family() == family; });
     if (found != addresses.end()) return *found;
@@ -45,7 +45,7 @@ Result<IpAddress> LocalPorts::address_for(relay::Side side, Family family) const
                                      " side; name one in [media_proxy.addresses]");
 }
 
-Result<Endpoint> LocalPorts::reserve(relay::Side side, Family family, relay::Ports::Kind kind, Instant now) {
+Result<Endpoint> LocalPorts::reserve(Side side, Family family, Ports::Kind kind, Instant now) {
     const auto address = address_for(side, family);
     if (!address) return std::unexpected(address.error());
     const auto port = ports_of(*address).take(kind, now, random_);
@@ -53,7 +53,7 @@ Result<Endpoint> LocalPorts::reserve(relay::Side side, Family family, relay::Por
     return Endpoint{*address, *port};
 }
 
-Result<Sockets> LocalPorts::bind(const Endpoint& local, relay::Ports::Kind kind, Transport transport) const {
+Result<Sockets> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Transport transport) const {
     Sockets sockets;
     if (transport == Transport::tcp) {
         auto listener = io::open_stream_listener(local);
@@ -61,7 +61,7 @@ Result<Sockets> LocalPorts::bind(const Endpoint& local, relay::Ports::Kind kind,
         sockets[0] = std::move(*listener);
         return sockets;
     }
-    const std::size_t count = kind == relay::Ports::Kind::pair ? 2 : 1;
+    const std::size_t count = kind == Ports::Kind::pair ? 2 : 1;
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
         auto socket = io::open_udp(each, {.tos = tos_, .packet_info = false});
@@ -71,8 +71,8 @@ Result<Sockets> LocalPorts::bind(const Endpoint& local, relay::Ports::Kind kind,
     return sockets;
 }
 
-Result<LocalPorts::Bound> LocalPorts::open(relay::Side side, Family family, relay::Ports::Kind kind,
-                                           Transport transport, Instant now) {
+Result<LocalPorts::Bound> LocalPorts::open(Side side, Family family, Ports::Kind kind, Transport transport,
+                                           Instant now) {
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         const auto local = reserve(side, family, kind, now);
         if (!local) return std::unexpected(local.error());
@@ -86,11 +86,11 @@ Result<LocalPorts::Bound> LocalPorts::open(relay::Side side, Family family, rela
                     " ports in a row are in use by other programs; choose another [media_proxy] ports");
 }
 
-bool LocalPorts::restore(const Endpoint& local, relay::Ports::Kind kind) {
+bool LocalPorts::restore(const Endpoint& local, Ports::Kind kind) {
     return ports_of(local.address).take_exactly(kind, local.port);
 }
 
-void LocalPorts::give_back(const Endpoint& local, relay::Ports::Kind kind, Instant now) {
+void LocalPorts::give_back(const Endpoint& local, Ports::Kind kind, Instant now) {
     ports_of(local.address).give_back(kind, local.port, now);
 }
 
@@ -112,4 +112,4 @@ std::size_t LocalPorts::cooling() const {
     return sum;
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

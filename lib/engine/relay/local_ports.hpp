@@ -8,7 +8,7 @@
 #include "natkit/relay/ports.hpp"
 #include "plane/plane.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
 /// What a leg's port is bound for. A port number serves one of them at a time.
 enum class Transport : std::uint8_t { udp, tcp };
@@ -16,26 +16,25 @@ enum class Transport : std::uint8_t { udp, tcp };
 /// The media ports of every local address: chosen, bound, given back.
 class LocalPorts {
   public:
-    explicit LocalPorts(relay::PortRange range);
+    explicit LocalPorts(PortRange range);
     /// From now on ports are taken on these addresses; what was taken stays. Of a side and family the first one that
     /// `host` has, else the first.
     void set_addresses(std::vector<IpAddress> lan, std::vector<IpAddress> wan, std::span<const HostAddress> host);
 
     /// Sets a port (pair) aside on the first address of that side and family. not_found when there is no such address.
-    [[nodiscard]] Result<Endpoint> reserve(relay::Side side, Family family, relay::Ports::Kind kind, Instant now);
+    [[nodiscard]] Result<Endpoint> reserve(Side side, Family family, Ports::Kind kind, Instant now);
     /// The same, and binds it (for TCP: listens): both ports of a pair or none. Ports that somebody else has are passed
     /// over.
     struct Bound {
         Endpoint local;
         Sockets sockets;
     };
-    [[nodiscard]] Result<Bound> open(relay::Side side, Family family, relay::Ports::Kind kind, Transport transport,
-                                     Instant now);
+    [[nodiscard]] Result<Bound> open(Side side, Family family, Ports::Kind kind, Transport transport, Instant now);
     /// Binds what was reserved or restored.
-    [[nodiscard]] Result<Sockets> bind(const Endpoint& local, relay::Ports::Kind kind, Transport transport) const;
+    [[nodiscard]] Result<Sockets> bind(const Endpoint& local, Ports::Kind kind, Transport transport) const;
     /// Takes up a certain port again; false when that cannot be.
-    [[nodiscard]] bool restore(const Endpoint& local, relay::Ports::Kind kind);
-    void give_back(const Endpoint& local, relay::Ports::Kind kind, Instant now);
+    [[nodiscard]] bool restore(const Endpoint& local, Ports::Kind kind);
+    void give_back(const Endpoint& local, Ports::Kind kind, Instant now);
 
     void set_tos(std::optional<std::uint8_t> tos) noexcept { tos_ = tos; }
     [[nodiscard]] std::size_t total() const;
@@ -43,15 +42,15 @@ class LocalPorts {
     [[nodiscard]] std::size_t cooling() const;
 
   private:
-    [[nodiscard]] Result<IpAddress> address_for(relay::Side side, Family family) const;
-    [[nodiscard]] relay::Ports& ports_of(const IpAddress& address);
+    [[nodiscard]] Result<IpAddress> address_for(Side side, Family family) const;
+    [[nodiscard]] Ports& ports_of(const IpAddress& address);
 
-    relay::PortRange range_;
+    PortRange range_;
     std::vector<IpAddress> lan_;
     std::vector<IpAddress> wan_;
     std::optional<std::uint8_t> tos_;
-    std::map<IpAddress, relay::Ports> ports_;
-    relay::Ports::Random random_;
+    std::map<IpAddress, Ports> ports_;
+    Ports::Random random_;
 };
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -5,7 +5,7 @@
 #include "natkit/base/text.hpp"
 #include "natkit/engine/relay/service.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 constexpr std::size_t max_text = 512;
@@ -24,11 +24,11 @@ Result<Enum> choice(const record::ObjectView& request, const char* key, Enum fir
         key);
 }
 
-Result<relay::Stream> stream_of(const record::ObjectView& request) {
+Result<Stream> stream_of(const record::ObjectView& request) {
     const auto given = text_of(request, "stream");
     if (!given) return std::unexpected(given.error());
-    if (given->empty()) return relay::Stream::rtp;
-    if (const auto stream = relay::parse_stream(*given)) return *stream;
+    if (given->empty()) return Stream::rtp;
+    if (const auto stream = parse_stream(*given)) return *stream;
     return fail(Errc::bad_input, "'" + text::printable(*given, 40) + "' is not one of 'rtp', 'udp', 'tcp', 't120'",
                 "stream");
 }
@@ -73,20 +73,19 @@ std::string owner_state_of(const record::ObjectView& request, const char* key) {
 
 void add_default_setup(Json& open, bool offerer) {
     const auto name = open.find("stream");
-    const auto stream = name != open.end() && name->is_string()
-                            ? relay::parse_stream(name->get_ref<const std::string&>())
-                            : std::nullopt;
+    const auto stream =
+        name != open.end() && name->is_string() ? parse_stream(name->get_ref<const std::string&>()) : std::nullopt;
     const auto party = open.find("party");
-    if (!stream || !relay::is_tcp(*stream) || party == open.end() || !party->is_object()) return;
+    if (!stream || !is_tcp(*stream) || party == open.end() || !party->is_object()) return;
     if (party->contains("setup")) return;
-    (*party)["setup"] = sdp::to_string(relay::default_setup(*stream, offerer));
+    (*party)["setup"] = sdp::to_string(default_setup(*stream, offerer));
 }
 
-Result<relay::Party> Service::read_party(const record::ValueView& value, relay::Stream stream) const {
+Result<Party> Service::read_party(const record::ValueView& value, Stream stream) const {
     auto object = value.object();
     if (!object) return must("party", "must be an object");
     std::optional<record::ObjectReader> reader;  // of the party as it is after the additions
-    if (stream == relay::Stream::t120 || !object->contains("place")) {
+    if (stream == Stream::t120 || !object->contains("place")) {
         const auto full = completed(*object, stream);
         if (!full) return std::unexpected(full.error());
         const auto again = reader.emplace().read(*full);
@@ -102,11 +101,11 @@ Result<relay::Party> Service::read_party(const record::ValueView& value, relay::
 }
 
 /// A script may leave to us what the configuration knows, and T.120's own port. The text of the whole party.
-Result<std::string> Service::completed(const record::ObjectView& given, relay::Stream stream) const {
+Result<std::string> Service::completed(const record::ObjectView& given, Stream stream) const {
     Json party = Json::parse(given.text(), nullptr, false);
-    if (const auto endpoint = given.string("endpoint"); endpoint && stream == relay::Stream::t120) {
+    if (const auto endpoint = given.string("endpoint"); endpoint && stream == Stream::t120) {
         if (const auto address = IpAddress::parse(*endpoint))
-            party["endpoint"] = to_string(Endpoint{*address, relay::t120_port});
+            party["endpoint"] = to_string(Endpoint{*address, t120_port});
     }
     if (given.contains("place")) return party.dump();
     const auto address = [&](const char* key) -> std::optional<IpAddress> {
@@ -142,8 +141,7 @@ Result<OpenRequest> Service::read_open(const record::ObjectView& request, const 
         if (!far && open.party->endpoint) family = open.party->endpoint->address.family();
         if (far && open.party->visible) family = open.party->visible->family();
     }
-    const auto side =
-        choice(request, "side", relay::Side::lan, relay::Side::wan, on_lan ? relay::Side::lan : relay::Side::wan);
+    const auto side = choice(request, "side", Side::lan, Side::wan, on_lan ? Side::lan : Side::wan);
     const auto asked_family = choice(request, "family", Family::ipv4, Family::ipv6, family);
     const auto mux = flag_of(request, "mux");
     auto call_id = text_of(request, "call_id");
@@ -166,4 +164,4 @@ Result<OpenRequest> Service::read_open(const record::ObjectView& request, const 
     return open;
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -8,7 +8,7 @@
 #include "natkit/engine/relay/engine.hpp"
 
 /// How the keys of a control request are read. Total; an error's `where` is the key.
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
 [[nodiscard]] std::unexpected<Error> must(const std::string& key, const char* what);
 /// A string of at most 512 bytes; empty when it is missing and need not be there.
@@ -20,4 +20,4 @@ namespace natkit::mediarelay {
 /// which has no a=setup, it is the other way round.
 void add_default_setup(Json& open, bool offerer);
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -7,16 +7,14 @@
 #include "natkit/record/json_text.hpp"
 #include "requests.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
-
-using relay::Component;
 
 std::string shown(const record::Leg& leg) {
     record::ObjectText reply;
     reply.text("leg", leg.id);
     reply.text("local", leg.local(Component::rtp));
-    if (leg.stream == relay::Stream::rtp) reply.text("rtcp", leg.local(Component::rtcp));
+    if (leg.stream == Stream::rtp) reply.text("rtcp", leg.local(Component::rtcp));
     return reply.close();
 }
 
@@ -69,7 +67,7 @@ Service::TextAnswer Service::update(const View& request) {
     UpdateRequest update;
     if (const auto party = request.find("party")) {
         const record::Leg* known = engine_->find(*leg);
-        auto parsed = read_party(*party, known == nullptr ? relay::Stream::rtp : known->stream);
+        auto parsed = read_party(*party, known == nullptr ? Stream::rtp : known->stream);
         if (!parsed) return std::unexpected(parsed.error());
         update.party = *parsed;
     }
@@ -312,4 +310,4 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, Options options,
     return service;
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

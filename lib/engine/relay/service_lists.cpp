@@ -5,7 +5,7 @@
 #include "natkit/engine/relay/service.hpp"
 #include "requests.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 /// A reply is one line, and a line has a bound: `list` answers in pages.
@@ -16,11 +16,11 @@ Json with_statistics(const record::Leg& leg, const record::StatisticsByLeg& all)
     const auto found = all.find(Engine::key_of(leg.id));
     if (found == all.end()) return record;
     record["statistics"] = record::to_json(found->second);
-    if (leg.joined.empty() || relay::is_tcp(leg.stream)) return record;
-    Json& audio = record["audio"] = {{"state", relay::to_string(found->second.audio)}};
+    if (leg.joined.empty() || is_tcp(leg.stream)) return record;
+    Json& audio = record["audio"] = {{"state", to_string(found->second.audio)}};
     if (found->second.mute != 0) {
         audio["mute"] = Engine::id_of(found->second.mute);
-        audio["cause"] = relay::to_string(found->second.cause);
+        audio["cause"] = to_string(found->second.cause);
     }
     return record;
 }
@@ -78,4 +78,4 @@ void Service::show(const View& request, const control::Reply& reply) {
     });
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -5,9 +5,9 @@
 #include <memory>
 #include <utility>
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
-Worker::Worker(relay::Timeouts timeouts, Plane::OnEvents on_events) {
+Worker::Worker(Timeouts timeouts, Plane::OnEvents on_events) {
     plane_ = std::make_unique<Plane>(loop_, timeouts, std::move(on_events));
     // Signals are the main thread's.
     sigset_t all;
@@ -47,4 +47,4 @@ void Worker::run(const Task& task) {
     done.get_future().wait();
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

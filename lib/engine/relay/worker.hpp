@@ -9,13 +9,13 @@
 
 #include "plane/plane.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
 /// A thread with a loop and the legs on it. Its owner talks to it by tasks; nothing is shared on the packet path.
 class Worker {
   public:
     /// `on_events` is called on the worker's thread.
-    Worker(relay::Timeouts timeouts, Plane::OnEvents on_events);
+    Worker(Timeouts timeouts, Plane::OnEvents on_events);
     /// Ends the thread; its sockets close.
     ~Worker();
     Worker(const Worker&) = delete;
@@ -45,4 +45,4 @@ class Worker {
     std::thread thread_;
 };
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

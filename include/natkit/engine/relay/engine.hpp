@@ -21,7 +21,7 @@
 #include "natkit/relay/ports.hpp"
 
 /// The engine of mediarelay(1): the pure relay of natkit::relay over sockets, threads, a journal and a control socket.
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
 class Journal;
 class LocalPorts;
@@ -33,14 +33,14 @@ using Json = nlohmann::ordered_json;
 
 /// What mediarelay takes from the configuration.
 struct Options {
-    relay::PortRange ports;
+    PortRange ports;
     std::vector<IpAddress> lan;  ///< bound addresses by side
     std::vector<IpAddress> wan;
     std::map<IpAddress, IpAddress> advertise;  ///< bound address → what others are told
     std::optional<std::uint8_t> tos;
     bool source_port_restriction = true;
     RangeSet dial_for;  ///< TCP: where parties are connected to though their signalling comes from elsewhere
-    relay::Timeouts timeouts;
+    Timeouts timeouts;
     nat::Networks networks;
     std::vector<HostAddress> host;  ///< what must not be relayed to
     unsigned workers = 1;
@@ -52,12 +52,12 @@ struct Options {
 [[nodiscard]] std::optional<IpAddress> broadcast_of(const HostAddress& address) noexcept;
 
 struct OpenRequest {
-    relay::Stream stream = relay::Stream::rtp;
-    relay::Side side = relay::Side::wan;
+    Stream stream = Stream::rtp;
+    Side side = Side::wan;
     Family family = Family::ipv4;
     bool mux = false;
-    unsigned connections = 1;  ///< TCP: how many at once, up to relay::max_connections
-    std::optional<relay::Party> party;
+    unsigned connections = 1;  ///< TCP: how many at once, up to max_connections
+    std::optional<Party> party;
     std::string call_id;
     std::string owner;
     std::string owner_state;  ///< JSON text, at most max_owner_state bytes
@@ -66,7 +66,7 @@ struct OpenRequest {
 inline constexpr std::size_t max_owner_state = 8192;
 
 struct UpdateRequest {
-    std::optional<relay::Party> party;
+    std::optional<Party> party;
     bool renew = false;  ///< TCP: the next connection takes the place of one that is open (connection:new)
     std::optional<bool> hold;
     std::optional<bool> mux;
@@ -159,8 +159,8 @@ class Engine {
     /// The record of a join, as told when it changes.
     [[nodiscard]] static Json session_record(const record::Leg& a, const record::Leg& b);
 
-    [[nodiscard]] static relay::LegKey key_of(const std::string& leg) noexcept;
-    [[nodiscard]] static std::string id_of(relay::LegKey key);
+    [[nodiscard]] static LegKey key_of(const std::string& leg) noexcept;
+    [[nodiscard]] static std::string id_of(LegKey key);
 
     /// Whether records of a type are worth making; without it all are.
     void set_wanted(std::function<bool(std::string_view type)> wanted) { wanted_ = std::move(wanted); }
@@ -175,7 +175,7 @@ class Engine {
         Instant silent_until{};  ///< its join was told to be silent for too long, and will be told again before that
         bool connected = false;  ///< TCP: a connection was logged since signalling last spoke
     };
-    using Legs = std::unordered_map<relay::LegKey, Entry>;
+    using Legs = std::unordered_map<LegKey, Entry>;
 
     Engine(io::Loop& loop, Options options, OnRecord on_record);
     [[nodiscard]] Result<Entry*> get(const std::string& leg);
@@ -186,7 +186,7 @@ class Engine {
     void add_worker();
     /// Gives the sockets of a leg to its worker, which adds the leg when it is new.
     void hand_over(Entry& entry, std::array<io::Fd, 2> sockets);
-    [[nodiscard]] bool opens_latch(const record::Leg& leg, const relay::Party& party) const;
+    [[nodiscard]] bool opens_latch(const record::Leg& leg, const Party& party) const;
     /// Tells its worker of the leg's party.
     void signal(Entry& entry, bool renew = false, Wake wake = Wake::at_once);
     [[nodiscard]] Result<void> open_sockets(Entry& entry);
@@ -195,22 +195,22 @@ class Engine {
     void unjoin(Entry& entry, Wake wake = Wake::at_once);
     void restore(const std::vector<std::string>& records);
     [[nodiscard]] Result<void> restore_leg(record::Leg leg);
-    void on_events(const std::vector<relay::Event>& events);
-    void on_latched(const relay::Event& event);
-    void on_confirmed(const relay::Event& event);
-    void on_proven(const relay::Event& event);
-    void on_refused(const relay::Event& event);
-    void on_audio(const relay::Event& event);
-    void on_timed_out(const relay::Event& event);
-    void on_connection(const relay::Event& event);
-    void on_connection_refused(const Entry& entry, const relay::Event& event);
+    void on_events(const std::vector<Event>& events);
+    void on_latched(const Event& event);
+    void on_confirmed(const Event& event);
+    void on_proven(const Event& event);
+    void on_refused(const Event& event);
+    void on_audio(const Event& event);
+    void on_timed_out(const Event& event);
+    void on_connection(const Event& event);
+    void on_connection_refused(const Entry& entry, const Event& event);
     [[nodiscard]] bool call_goes_on(const Entry& entry) const;
     void publish_leg(const Entry& entry, const char* event);
     [[nodiscard]] bool wanted(std::string_view type) const { return !wanted_ || wanted_(type); }
     void publish_session(const record::Leg& a, const record::Leg& b, const char* event);
     /// Journals the legs as they are at the end of the Batch.
     void save(std::initializer_list<Entry*> entries);
-    void save_freed(relay::LegKey key);
+    void save_freed(LegKey key);
     /// The same with whatever is written next, or a second later: for what would be found out again.
     void save_later(Entry& entry);
     void commit();
@@ -223,31 +223,31 @@ class Engine {
     /// While nothing can be journalled: tries again, with all that is alive.
     void retry_journal();
     void close_unclaimed();
-    [[nodiscard]] relay::Surroundings surroundings() const;
-    [[nodiscard]] relay::LegKey new_key();
+    [[nodiscard]] Surroundings surroundings() const;
+    [[nodiscard]] LegKey new_key();
 
     io::Loop& loop_;
     Options options_;
-    relay::Surroundings surroundings_;
+    Surroundings surroundings_;
     OnRecord on_record_;
     std::function<bool(std::string_view)> wanted_;
     log::Logger log_;
     std::unique_ptr<LocalPorts> ports_;
     io::Random random_;  ///< of ids
     Legs legs_;
-    std::unordered_multimap<std::string, relay::LegKey> by_call_;
+    std::unordered_multimap<std::string, LegKey> by_call_;
     std::uint64_t last_order_ = 0;
     std::size_t joins_ = 0;
-    std::unordered_map<std::string, relay::LegKey> restored_requests_;
+    std::unordered_map<std::string, LegKey> restored_requests_;
     struct Claim {
         Instant deadline;
-        std::set<relay::LegKey> open;  ///< not claimed yet
+        std::set<LegKey> open;  ///< not claimed yet
     };
     std::map<std::string, Claim> claims_;
     std::unique_ptr<Journal> journal_;
     std::string journal_error_;
-    std::vector<relay::LegKey> unsaved_;  ///< changed or freed since the last commit()
-    unsigned batches_ = 0;                ///< how many live
+    std::vector<LegKey> unsaved_;  ///< changed or freed since the last commit()
+    unsigned batches_ = 0;         ///< how many live
     io::Timer claim_timer_;
     io::Timer flush_timer_;        ///< until the workers learn of what they were not woken for
     io::Timer save_timer_;         ///< until what save_later() was given is journalled
@@ -257,4 +257,4 @@ class Engine {
     std::vector<std::unique_ptr<Worker>> workers_;  ///< those of UDP; behind them that of TCP, once it is needed
 };
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -8,7 +8,7 @@
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/relay/engine.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
 /// The engine behind its control socket: mediarelay(1), CONTROL.
 class Service {
@@ -50,8 +50,8 @@ class Service {
     void show(const View& request, const control::Reply& reply);
 
     [[nodiscard]] Result<OpenRequest> read_open(const View& request, const std::string& where) const;
-    [[nodiscard]] Result<relay::Party> read_party(const record::ValueView& value, relay::Stream stream) const;
-    [[nodiscard]] Result<std::string> completed(const View& party, relay::Stream stream) const;
+    [[nodiscard]] Result<Party> read_party(const record::ValueView& value, Stream stream) const;
+    [[nodiscard]] Result<std::string> completed(const View& party, Stream stream) const;
 
     io::Loop& loop_;
     Hooks hooks_;
@@ -61,4 +61,4 @@ class Service {
     std::optional<Engine::Batch> batch_;  ///< of the commands read in one turn: journalled before they are answered
 };
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -12,7 +12,7 @@
 #include "natkit/io/loop.hpp"
 #include "natkit/io/udp.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
 /// How packets reach and leave the legs of one thread. Sockets, one a port, is the tier that needs no privilege; a
 /// tier that steers the whole port range into one socket fits behind the same interface.
@@ -68,4 +68,4 @@ class FastPath {
     [[nodiscard]] virtual std::vector<Count> counts(std::span<const FastPathEntry> entries) = 0;
 };
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

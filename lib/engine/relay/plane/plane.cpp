@@ -3,12 +3,7 @@
 #include <functional>
 #include <utility>
 
-namespace natkit::mediarelay {
-
-using relay::Component;
-using relay::Leg;
-using relay::LegKey;
-using relay::UdpLeg;
+namespace natkit::relay {
 
 namespace {
 
@@ -17,7 +12,7 @@ constexpr std::uint64_t expect_every = 100;
 
 }  // namespace
 
-Plane::Plane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
+Plane::Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events)
     : loop_(loop),
       relay_(timeouts),
       on_events_(std::move(on_events)),
@@ -26,7 +21,7 @@ Plane::Plane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events)
 
 Plane::~Plane() {
     for (const auto& [key, leg] : relay_.legs.legs()) {
-        if (UdpLeg* udp = relay::as_udp(leg.get())) close_ports(*udp);
+        if (UdpLeg* udp = as_udp(leg.get())) close_ports(*udp);
     }
 }
 
@@ -108,7 +103,7 @@ template <class Change>
 void Plane::change(LegKey key, const Change& what) {
     Leg* leg = relay_.legs.find(key);
     if (leg == nullptr) return;
-    const bool connections = relay::is_tcp(leg->stream);
+    const bool connections = is_tcp(leg->stream);
     if (connections) tcp_->take_progress();
     what(*leg);
     if (!connections) return;
@@ -116,10 +111,10 @@ void Plane::change(LegKey key, const Change& what) {
     tell_events();
 }
 
-void Plane::open(LegKey key, relay::Stream stream, bool mux, Sockets sockets) {
+void Plane::open(LegKey key, Stream stream, bool mux, Sockets sockets) {
     Leg* leg = relay_.legs.find(key);
     if (leg == nullptr) leg = &relay_.udp.add(key, stream, mux, loop_.now());
-    if (UdpLeg* udp = relay::as_udp(leg)) attach(*udp, std::move(sockets));
+    if (UdpLeg* udp = as_udp(leg)) attach(*udp, std::move(sockets));
     start_timer();
 }
 
@@ -133,7 +128,7 @@ void Plane::open_tcp(LegKey key, unsigned connections, io::Fd listener, const Ip
 void Plane::close(LegKey key) {
     change(key, [&](Leg& leg) {
         relay_.close(leg, loop_.now());
-        if (UdpLeg* udp = relay::as_udp(&leg)) {
+        if (UdpLeg* udp = as_udp(&leg)) {
             close_ports(*udp);
         } else {
             tcp_->stop_listening(key);
@@ -146,7 +141,7 @@ void Plane::remove(LegKey key) {
     relay_.remove(key, loop_.now());
 }
 
-void Plane::signal(LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew) {
+void Plane::signal(LegKey key, const Party& party, SourcePolicy policy, bool renew) {
     change(key, [&](Leg& leg) { relay_.signal(leg, party, policy, loop_.now(), renew); });
 }
 
@@ -158,7 +153,7 @@ void Plane::join(LegKey a, LegKey b) {
     Leg* other = relay_.legs.find(b);
     if (other == nullptr || a == b) return;
     change(a, [&](Leg& leg) {
-        if (relay::is_tcp(leg.stream) == relay::is_tcp(other->stream)) relay_.join(leg, *other, loop_.now());
+        if (is_tcp(leg.stream) == is_tcp(other->stream)) relay_.join(leg, *other, loop_.now());
     });
 }
 
@@ -166,17 +161,17 @@ void Plane::part(LegKey key) {
     change(key, [&](Leg& leg) { relay_.part(leg, loop_.now()); });
 }
 
-void Plane::restore(LegKey key, Component component, const relay::Latch::Known& holder) {
-    if (UdpLeg* leg = relay::as_udp(relay_.legs.find(key))) relay_.udp.restore(*leg, component, holder, loop_.now());
+void Plane::restore(LegKey key, Component component, const Latch::Known& holder) {
+    if (UdpLeg* leg = as_udp(relay_.legs.find(key))) relay_.udp.restore(*leg, component, holder, loop_.now());
 }
 
 void Plane::set_mux(LegKey key, bool mux) {
-    if (UdpLeg* leg = relay::as_udp(relay_.legs.find(key))) leg->mux = mux;
+    if (UdpLeg* leg = as_udp(relay_.legs.find(key))) leg->mux = mux;
 }
 
 Plane::Moving Plane::extract(LegKey key) {
     Moving moving;
-    UdpLeg* leg = relay::as_udp(relay_.legs.find(key));
+    UdpLeg* leg = as_udp(relay_.legs.find(key));
     if (leg == nullptr) return moving;
     relay_.part(*leg, loop_.now());
     moving.sockets = detach(*leg);
@@ -185,7 +180,7 @@ Plane::Moving Plane::extract(LegKey key) {
 }
 
 void Plane::insert(Moving moving) {
-    UdpLeg* leg = relay::as_udp(moving.leg.get());
+    UdpLeg* leg = as_udp(moving.leg.get());
     if (leg == nullptr) return;
     relay_.legs.insert(std::move(moving.leg), loop_.now());
     attach(*leg, std::move(moving.sockets));
@@ -197,7 +192,7 @@ void Plane::insert(Moving moving) {
 void Plane::collect_one(const Leg& leg, Instant now, Statistics& into) const {
     record::LegStatistics& statistics = into[leg.key];
     statistics.taken = now;
-    if (relay::is_tcp(leg.stream)) return tcp_->collect(static_cast<const relay::TcpLeg&>(leg), statistics);
+    if (is_tcp(leg.stream)) return tcp_->collect(static_cast<const TcpLeg&>(leg), statistics);
     const auto& udp = static_cast<const UdpLeg&>(leg);
     for (std::size_t i = 0; i < 2; ++i) statistics.counters[i] = udp.parts[i].counters;
     statistics.lost = udp.statistics.lost();
@@ -223,4 +218,4 @@ void Plane::collect(LegKey key, Statistics& into) {
     if (const Leg* peer = leg->peer()) collect_one(*peer, now, into);
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

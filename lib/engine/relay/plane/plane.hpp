@@ -12,79 +12,79 @@
 #include "packet_path.hpp"
 #include "tcp_plane.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 
 using Sockets = std::array<io::Fd, 2>;  ///< by component; invalid where a leg has no such port; of TCP the listener
 
-/// The legs of one thread: relay::Relay over sockets. Everything here runs on its loop's thread.
+/// The legs of one thread: Relay over sockets. Everything here runs on its loop's thread.
 class Plane {
   public:
-    using OnEvents = std::function<void(std::vector<relay::Event> events)>;
+    using OnEvents = std::function<void(std::vector<Event> events)>;
 
-    Plane(io::Loop& loop, relay::Timeouts timeouts, OnEvents on_events);
+    Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events);
     ~Plane();
     Plane(const Plane&) = delete;
     Plane& operator=(const Plane&) = delete;
 
     /// Adds the leg when it is new, and takes its sockets.
-    void open(relay::LegKey key, relay::Stream stream, bool mux, Sockets sockets);
+    void open(LegKey key, Stream stream, bool mux, Sockets sockets);
     /// The same for a TCP leg. What follows is for both kinds, and does nothing where there is no such leg.
-    void open_tcp(relay::LegKey key, unsigned connections, io::Fd listener, const IpAddress& local);
+    void open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local);
     /// Parts the leg and closes its sockets; what it has learned and counted stays.
-    void close(relay::LegKey key);
-    void remove(relay::LegKey key);
+    void close(LegKey key);
+    void remove(LegKey key);
 
     /// `renew`: RFC 4145's connection:new, of TCP legs.
-    void signal(relay::LegKey key, const relay::Party& party, relay::SourcePolicy policy, bool renew = false);
-    void set_hold(relay::LegKey key, bool hold);
-    void join(relay::LegKey a, relay::LegKey b);
-    void part(relay::LegKey key);
-    void set_timeouts(relay::Timeouts timeouts) { relay_.legs.set_timeouts(timeouts); }
+    void signal(LegKey key, const Party& party, SourcePolicy policy, bool renew = false);
+    void set_hold(LegKey key, bool hold);
+    void join(LegKey a, LegKey b);
+    void part(LegKey key);
+    void set_timeouts(Timeouts timeouts) { relay_.legs.set_timeouts(timeouts); }
     void set_dial_for(const RangeSet& ranges) { relay_.tcp.set_dial_for(ranges); }
 
     /// Of UDP legs alone.
-    void restore(relay::LegKey key, relay::Component component, const relay::Latch::Known& holder);
-    void set_mux(relay::LegKey key, bool mux);
+    void restore(LegKey key, Component component, const Latch::Known& holder);
+    void set_mux(LegKey key, bool mux);
     /// A UDP leg on its way to another thread.
     struct Moving {
-        std::unique_ptr<relay::Leg> leg;
+        std::unique_ptr<Leg> leg;
         Sockets sockets;
     };
-    [[nodiscard]] Moving extract(relay::LegKey key);
+    [[nodiscard]] Moving extract(LegKey key);
     void insert(Moving moving);
 
     using Statistics = record::StatisticsByLeg;
     /// Of one leg and what it is joined to, or of all (key 0).
-    void collect(relay::LegKey key, Statistics& into);
+    void collect(LegKey key, Statistics& into);
 
   private:
     /// One port of a leg: what the packet path gives back with each packet.
     struct Port {
-        relay::UdpLeg* leg = nullptr;
-        relay::Component component{};
+        UdpLeg* leg = nullptr;
+        Component component{};
         PacketPath::Handle handle = nullptr;
     };
     using Ports = std::array<Port, 2>;  ///< of a leg, by component
 
     void on_packet(void* port, const io::Datagram& packet);
-    void attach(relay::UdpLeg& leg, Sockets sockets);
-    [[nodiscard]] Sockets detach(relay::UdpLeg& leg);
-    void close_ports(relay::UdpLeg& leg);
+    void attach(UdpLeg& leg, Sockets sockets);
+    [[nodiscard]] Sockets detach(UdpLeg& leg);
+    void close_ports(UdpLeg& leg);
     /// Changes a leg between what its connections have done so far and what they are to do now.
     template <class Change>
-    void change(relay::LegKey key, const Change& what);
+    void change(LegKey key, const Change& what);
     void on_time();
     void tell_events();
     void start_timer();
-    void collect_one(const relay::Leg& leg, Instant now, Statistics& into) const;
+    void collect_one(const Leg& leg, Instant now, Statistics& into) const;
 
     io::Loop& loop_;
-    relay::Relay relay_;
+    Relay relay_;
     OnEvents on_events_;
-    std::unordered_map<relay::LegKey, std::unique_ptr<Ports>> ports_;
+    std::unordered_map<LegKey, std::unique_ptr<Ports>> ports_;
     std::unique_ptr<PacketPath> path_;
     std::unique_ptr<TcpPlane> tcp_;  ///< once there are TCP legs
     io::Timer timer_;
 };
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

@@ -3,7 +3,7 @@
 #include "natkit/io/udp_ports.hpp"
 #include "packet_path.hpp"
 
-namespace natkit::mediarelay {
+namespace natkit::relay {
 namespace {
 
 /// A port: the socket that hears everybody, and one connected to the expected remote.
@@ -64,4 +64,4 @@ std::unique_ptr<PacketPath> socket_path(io::Loop& loop, PacketPath::OnPacket on_
     return std::make_unique<SocketPath>(loop, std::move(on_packet));
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

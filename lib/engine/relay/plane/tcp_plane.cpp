@@ -3,29 +3,24 @@
 #include <cerrno>
 #include <utility>
 
-namespace natkit::mediarelay {
-
-using relay::ConnectionId;
-using relay::LegKey;
-using relay::TcpEffect;
-using relay::TcpLeg;
+namespace natkit::relay {
 
 namespace {
 
-relay::ConnectFailure failure_of(int error_number) {
+ConnectFailure failure_of(int error_number) {
     switch (error_number) {
         case ECONNREFUSED:
-        case ECONNRESET: return relay::ConnectFailure::refused;
-        case ETIMEDOUT: return relay::ConnectFailure::timed_out;
+        case ECONNRESET: return ConnectFailure::refused;
+        case ETIMEDOUT: return ConnectFailure::timed_out;
         case EHOSTUNREACH:
-        case ENETUNREACH: return relay::ConnectFailure::unreachable;
-        default: return relay::ConnectFailure::system;
+        case ENETUNREACH: return ConnectFailure::unreachable;
+        default: return ConnectFailure::system;
     }
 }
 
 }  // namespace
 
-TcpPlane::TcpPlane(io::Loop& loop, relay::Relay& relay, std::function<void()> on_told)
+TcpPlane::TcpPlane(io::Loop& loop, Relay& relay, std::function<void()> on_told)
     : loop_(loop), relay_(relay), on_told_(std::move(on_told)), losses_(loop) {}
 
 TcpPlane::~TcpPlane() = default;
@@ -50,7 +45,7 @@ void TcpPlane::after_socket_event() {
 // --- what sockets tell ---------------------------------------------------------------------------------------------
 
 void TcpPlane::on_accepted(LegKey key, io::Fd connection, const Endpoint& source) {
-    TcpLeg* leg = relay::as_tcp(relay_.legs.find(key));
+    TcpLeg* leg = as_tcp(relay_.legs.find(key));
     const auto id = leg == nullptr ? std::nullopt : relay_.tcp.on_accepted(*leg, source, loop_.now());
     if (id) {
         io::set_stream_options(connection);
@@ -80,7 +75,7 @@ void TcpPlane::wait_for_other_half(ConnectionId id, io::Fd socket) {
     connection.socket = std::move(socket);
     connection.watch = std::make_unique<io::LossWatch>(losses_, connection.socket.get(), [this, id] {
         close_connection(id, true);
-        relay_.tcp.on_ended(id, relay::Ending::reset, loop_.now());
+        relay_.tcp.on_ended(id, Ending::reset, loop_.now());
         after_socket_event();
     });
 }
@@ -90,8 +85,7 @@ void TcpPlane::on_pair_ended(ConnectionId id, io::StreamPair::End end) {
     if (found == connections_.end()) return;
     const std::shared_ptr<Pair> pair = found->second.pair;
     take_progress(*pair);
-    relay_.tcp.on_ended(id, end == io::StreamPair::End::reset ? relay::Ending::reset : relay::Ending::closed,
-                        loop_.now());
+    relay_.tcp.on_ended(id, end == io::StreamPair::End::reset ? Ending::reset : Ending::closed, loop_.now());
     connections_.erase(pair->a);
     connections_.erase(pair->b);
     after_socket_event();
@@ -164,17 +158,15 @@ void TcpPlane::collect(const TcpLeg& leg, record::LegStatistics& statistics) con
     connections.opened = leg.opened;
     connections.failed = leg.failed;
     for (const ConnectionId id : leg.connections) {
-        const relay::TcpConnection& each = *relay_.tcp.connection(id);
-        if (each.state == relay::TcpConnection::State::coupled) {
+        const TcpConnection& each = *relay_.tcp.connection(id);
+        if (each.state == TcpConnection::State::coupled) {
             connections.open.push_back({each.remote, each.rule});
         } else {
             ++connections.waiting;
         }
     }
     const bool up = !connections.open.empty();
-    statistics.audio = leg.hold ? relay::AudioState::held
-                       : up     ? relay::AudioState::two_way
-                                : relay::AudioState::waiting;
+    statistics.audio = leg.hold ? AudioState::held : up ? AudioState::two_way : AudioState::waiting;
 }
 
-}  // namespace natkit::mediarelay
+}  // namespace natkit::relay

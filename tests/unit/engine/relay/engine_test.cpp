@@ -14,7 +14,7 @@
 #include "natkit/io/udp.hpp"
 
 using namespace natkit;
-using namespace natkit::mediarelay;
+using namespace natkit::relay;
 using namespace std::chrono_literals;
 
 namespace {
@@ -56,7 +56,7 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE(
-    "mediarelay::Engine: what is freed without waking a worker is journalled at once, and its sockets close a little "
+    "relay::Engine: what is freed without waking a worker is journalled at once, and its sockets close a little "
     "later") {
     Fixture f;
     const std::string a = f.open("edge");
@@ -76,7 +76,7 @@ TEST_CASE(
     CHECK(run_until(f.loop, [&] { return io::open_udp(port).has_value(); }));
 }
 
-TEST_CASE("mediarelay::Engine: of two owners who go on from the same owner_state one does; legs are found by call") {
+TEST_CASE("relay::Engine: of two owners who go on from the same owner_state one does; legs are found by call") {
     Fixture f;
     const std::string leg = f.open("filter");
     const auto update = [&](const char* before, const char* state) {
@@ -104,7 +104,7 @@ TEST_CASE("mediarelay::Engine: of two owners who go on from the same owner_state
     CHECK(f.engine->legs_of("another").empty());
 }
 
-TEST_CASE("mediarelay::Engine: a join lives while other media of its call go on, and all go when all are silent") {
+TEST_CASE("relay::Engine: a join lives while other media of its call go on, and all go when all are silent") {
     Fixture f({.silence = 1s, .hold = 1h});
     const Endpoint phone{.address = own_loopback(), .port = 40999};
     const auto joined = [&](const std::string& call) {

@@ -13,7 +13,7 @@
 #include "natkit/relay/tcp.hpp"
 
 using namespace natkit;
-using namespace natkit::mediarelay;
+using namespace natkit::relay;
 using Json = nlohmann::ordered_json;
 
 namespace {
@@ -49,7 +49,7 @@ void put(Journal& journal, const Json& record) {
 
 }  // namespace
 
-TEST_CASE("mediarelay::Journal: what is alive comes back, at its last state") {
+TEST_CASE("relay::Journal: what is alive comes back, at its last state") {
     const Folder folder;
     {
         auto opened = Journal::open(folder.file(), "boot");
@@ -68,7 +68,7 @@ TEST_CASE("mediarelay::Journal: what is alive comes back, at its last state") {
     CHECK(Json::parse(again->legs[0]) == leg("a", "joined"));
 }
 
-TEST_CASE("mediarelay::Journal: each line ends with the CRC-32 of its object") {
+TEST_CASE("relay::Journal: each line ends with the CRC-32 of its object") {
     const auto sum = [](std::string_view bytes) {  // bit by bit, as IEEE 802.3 has it
         std::uint32_t value = 0xffffffffU;
         for (const char c : bytes) {
@@ -91,7 +91,7 @@ TEST_CASE("mediarelay::Journal: each line ends with the CRC-32 of its object") {
     CHECK(count == 41);
 }
 
-TEST_CASE("mediarelay::Journal: it does not grow beyond twice what is alive, and a megabyte") {
+TEST_CASE("relay::Journal: it does not grow beyond twice what is alive, and a megabyte") {
     const Folder folder;
     auto opened = Journal::open(folder.file(), "boot");
     REQUIRE(opened.has_value());
@@ -105,7 +105,7 @@ TEST_CASE("mediarelay::Journal: it does not grow beyond twice what is alive, and
     CHECK(Journal::open(folder.file(), "boot")->legs.size() == 10);
 }
 
-TEST_CASE("mediarelay::Journal: what does not fit is set aside with a message") {
+TEST_CASE("relay::Journal: what does not fit is set aside with a message") {
     struct Case {
         const char* why;
         std::function<std::string(std::string)> change;
@@ -159,8 +159,7 @@ TEST_CASE("mediarelay::Journal: what does not fit is set aside with a message") 
     CHECK(later->messages[0].find("from before the host was started") != std::string::npos);
 }
 
-TEST_CASE(
-    "mediarelay::Journal: what was read comes back though nothing can be written, and is written once it can be") {
+TEST_CASE("relay::Journal: what was read comes back though nothing can be written, and is written once it can be") {
     const Folder folder;
     {
         put(*Journal::open(folder.file(), "boot")->journal, leg("a", "open"));
