@@ -193,7 +193,8 @@ def check_sizes():
 
 
 def check_public_headers():
-    """A header in include/natkit/engine is used by another folder, or by a header there that is. Unit tests see the headers beside the .cpp files of their folder, and make no header public."""
+    """A header in include/natkit/engine is used by another folder, or by a header there that is. Unit tests see the headers
+    beside the .cpp files of their folder, and make no header public."""
     users = {}
     for path in [p for top in ("lib", "include", "tools", "tests") for p in (TOP / top).rglob("*.[ch]pp")]:
         relative = path.relative_to(TOP).as_posix()
