@@ -52,6 +52,7 @@ void Diagnostics::place(toml::source_position at, std::string_view section, std:
 std::vector<Error> Diagnostics::sorted(std::vector<Entry>& entries) const {
     std::ranges::stable_sort(entries, {}, [](const Entry& e) { return std::tuple(e.at.line, e.at.column); });
     std::vector<Error> result;
+    result.reserve(entries.size());
     for (Entry& entry : entries) {
         result.push_back({Errc::bad_config, where(entry.at), std::move(entry.message)});
     }

@@ -43,6 +43,7 @@ Result<void> Streams::listen(sip::Transport transport, io::Fd socket) {
 
 std::vector<Streams::Listening> Streams::listening() const {
     std::vector<Listening> list;
+    list.reserve(listeners_.size());
     for (const auto& [name, listener] : listeners_) list.push_back({name.first, listener.get()});
     return list;
 }

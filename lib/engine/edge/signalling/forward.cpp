@@ -18,7 +18,7 @@ void Proxy::forward(JudgedRequest asked, Route route, Now now, Output& out) {
     Context& context = contexts_
                            .emplace(server, Context{.server = server,
                                                     .request = std::move(asked.request),
-                                                    .upstream = std::move(asked.upstream),
+                                                    .upstream = asked.upstream,
                                                     .stripped = std::move(asked.stripped)})
                            .first->second;
     if (!context.request.to_tag().empty()) join_dialog(context, route, now, out);
