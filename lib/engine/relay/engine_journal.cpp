@@ -98,6 +98,8 @@ void Engine::retry_journal() {
         // Its legs are from before the journal failed; those that live are here.
         std::vector<Journal::Change> stale;
         std::vector<std::string> ids;
+        stale.reserve(opened->legs.size());
+        ids.reserve(opened->legs.size());
         record::ObjectReader reader;
         for (const std::string& text : opened->legs) {
             const auto record = reader.read(text);

@@ -8,8 +8,6 @@
 namespace natkit::relay {
 namespace {
 
-using record::LegState;
-
 std::string describe_tcp(const record::Leg& leg) {
     std::string text = "leg " + leg.id + " (tcp " + to_string(leg.local(Component::rtp));
     if (!leg.call_id.empty()) text += ", call " + text::printable(leg.call_id, 80);
