@@ -96,6 +96,7 @@ struct TcpStream::Impl : std::enable_shared_from_this<TcpStream::Impl> {
 
     void read() {
         static thread_local std::array<char, tcp_read_chunk> chunk;
+        // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): it takes weak_ptr::lock() for a mutex
         const ssize_t got = ::recv(socket.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
         if (got > 0) {
             if (handlers.on_bytes) handlers.on_bytes({chunk.data(), static_cast<std::size_t>(got)});
