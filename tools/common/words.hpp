@@ -23,6 +23,7 @@ namespace natkit::tool {
 template <class Enum>
 [[nodiscard]] CLI::Validator one_of(const std::vector<std::pair<std::string, Enum>>& words) {
     std::vector<std::string> names;
+    names.reserve(words.size());
     for (const auto& [name, value] : words) names.push_back(name);
     return {[names, words](std::string& text) -> std::string {
                 for (const auto& [name, value] : words) {

@@ -65,6 +65,7 @@ Error become_installed(const std::string& path, const std::string& token) {
     std::vector<std::string> words;
     for (std::string word; std::getline(command_line, word, '\0');) words.push_back(word);
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     ::setenv(renewal_variable, token.c_str(), 1);
