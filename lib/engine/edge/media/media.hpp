@@ -258,7 +258,7 @@ class Media {
         std::uint64_t waiting = 0;
         loop::SlotId slot = 0;
     };
-    // media_sessions.cpp
+    // sessions.cpp
     void plan(SessionId id, Instant when, std::string why, Instant now);
     void end_those_due(Instant now, Output& out);
     [[nodiscard]] std::vector<loop::SlotId> slots_of(const Session& session) const;
@@ -277,7 +277,7 @@ class Media {
     [[nodiscard]] nat::Decision decide_between(const nat::Party& a, const nat::Party& b) const;
     [[nodiscard]] nat::Decision decision_of(const Session& session) const;
 
-    // media_exchange.cpp: offers and answers
+    // exchange.cpp: offers and answers
     [[nodiscard]] Result<void> few_enough(const sdp::Document& sdp) const;
     [[nodiscard]] Result<Shown> take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out);
     [[nodiscard]] Result<Shown> take_answer(SessionId id, End from, const sdp::Document& sdp, Output& out);
@@ -292,7 +292,7 @@ class Media {
     void lose_stream(Session& session, std::size_t number);
     [[nodiscard]] bool on_its_side(const Session& session, const Stream& stream) const;
 
-    // media_one_sided.cpp: neighbours that anchor the media of one direction
+    // one_sided.cpp: neighbours that anchor the media of one direction
     void bridge_one_sided(SessionId id, End from, Output& out);
     void tell_one_sided(Session& session, End from, const loop::OneSided& found, Output& out);
     [[nodiscard]] const LiveLeg* near_leg(loop::PassId pass) const;
@@ -304,13 +304,13 @@ class Media {
     static void warn_not_bundled(const Session& session, Output& out);
     [[nodiscard]] static std::size_t carrier_of(const Session& session, const sdp::Media& media, std::size_t number);
 
-    // media_tcp.cpp: what a description says of a stream, and is to say
+    // tcp.cpp: what a description says of a stream, and is to say
     [[nodiscard]] Result<Said> said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) const;
     [[nodiscard]] Result<std::optional<Endpoint>> endpoint_in(const sdp::Document& sdp, const sdp::Media& media) const;
     [[nodiscard]] Result<std::optional<sdp::MediaTarget>> target(const sdp::Document& sdp, const sdp::Media& media,
                                                                  const loop::Shown& shown, bool offers) const;
 
-    // media_legs.cpp: the scheme's legs and mediarelay's
+    // legs.cpp: the scheme's legs and mediarelay's
     [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;
     void note_shown(loop::SlotId slot, const Session& session, End to);
     [[nodiscard]] std::size_t open_legs(SessionId id, std::uint64_t waiting, Output& out);
@@ -322,7 +322,7 @@ class Media {
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
     [[nodiscard]] MediaParty media_party(const loop::Speaker& party) const;
 
-    // media_facing.cpp: what a leg is told of the party that it faces
+    // facing.cpp: what a leg is told of the party that it faces
     [[nodiscard]] MediaParty faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& party) const;
     [[nodiscard]] bool unproven(const Session& session, End end, const loop::Speaker& party) const;
     [[nodiscard]] static Described described_in(const sdp::Document& sdp, const sdp::Media& media);
@@ -341,7 +341,7 @@ class Media {
     [[nodiscard]] LiveLeg* live(loop::SlotId slot);
     [[nodiscard]] const LiveLeg* live(loop::SlotId slot) const;
 
-    // media_restore.cpp
+    // restore.cpp
     [[nodiscard]] SessionId recreate(const SessionState& state, Instant now);
     [[nodiscard]] bool in_turn(SessionId id, const std::unordered_set<Endpoint, EndpointHash>& kept) const;
     void replay_offer(SessionId id, const SessionState& state);

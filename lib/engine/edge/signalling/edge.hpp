@@ -55,7 +55,6 @@ class Edge {
     }
     /// No new calls from now on: 503 with Retry-After. What goes on inside dialogs is not touched.
     void set_draining(bool on) noexcept { draining_ = on; }
-    [[nodiscard]] bool draining() const noexcept { return draining_; }
 
     [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
     [[nodiscard]] const sip::Registrar& registrar() const noexcept { return registrar_; }
