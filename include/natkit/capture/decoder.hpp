@@ -1,15 +1,12 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <list>
-#include <map>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "natkit/base/endpoint.hpp"
 #include "natkit/capture/packet_reader.hpp"
+#include "natkit/capture/reassembly.hpp"
 
 namespace natkit::capture {
 
@@ -39,35 +36,19 @@ class Decoder {
   private:
     using Bytes = std::span<const std::uint8_t>;
 
-    struct FragmentKey {
-        IpAddress source, destination;
-        std::uint32_t id = 0;
-        std::uint8_t protocol = 0;
-        auto operator<=>(const FragmentKey&) const = default;
-    };
-    struct Fragments {
-        std::vector<std::uint8_t> bytes;
-        std::vector<std::pair<std::uint32_t, std::uint32_t>> holes;  ///< [first, last) not here yet
-        std::optional<std::uint32_t> total;
-        std::uint64_t frame = 0;
-    };
-
-    [[nodiscard]] std::optional<Datagram> link(int link_type, Bytes bytes, unsigned level);
-    [[nodiscard]] std::optional<Datagram> ethernet_type(unsigned type, Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> ip(Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> ipv4(Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> ipv6(Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> transport(std::uint8_t protocol, Bytes bytes, bool cut, unsigned level);
     [[nodiscard]] std::optional<Datagram> gre(Bytes bytes, unsigned level);
-    [[nodiscard]] std::optional<Datagram> fragment(const FragmentKey& key, std::uint32_t offset, bool more, Bytes bytes,
-                                                   unsigned level);
+    [[nodiscard]] std::optional<Datagram> fragment(const Reassembly::Key& key, std::uint32_t offset, bool more,
+                                                   Bytes bytes, unsigned level);
 
     IpAddress source_;
     IpAddress destination_;
     std::uint8_t hops_ = 0;
     std::uint64_t frame_ = 0;
-    std::map<FragmentKey, Fragments> fragments_;  ///< at most 128 datagrams
-    std::vector<std::uint8_t> whole_;             ///< the last one put together
+    Reassembly fragments_;
 };
 
 }  // namespace natkit::capture
