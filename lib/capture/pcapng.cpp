@@ -137,6 +137,21 @@ class Pcapng final : public PacketReader::Format {
         return static_cast<std::int64_t>(whole * 1'000'000'000U) + fraction;
     }
 
+    /// The flags of an enhanced packet (option 2): the lowest bits say whether it came in or went out.
+    [[nodiscard]] Direction direction(std::size_t options) const {
+        for (std::size_t at = options; at + 4 <= block_.size();) {
+            const std::uint16_t code = get16(at);
+            const std::size_t length = get16(at + 2);
+            if (code == 0 || at + 4 + length > block_.size()) break;
+            if (code == 2 && length == 4) {
+                const unsigned way = get32(at + 4) & 3U;
+                return way == 1 ? Direction::to_us : way == 2 ? Direction::from_us : Direction::unknown;
+            }
+            at += 4 + (length + 3) / 4 * 4;
+        }
+        return Direction::unknown;
+    }
+
     std::optional<Packet> packet_of_block() {
         std::size_t data = 0;
         std::size_t length = 0;
@@ -163,6 +178,8 @@ class Pcapng final : public PacketReader::Format {
         const Interface& interface = interfaces_[packet.interface];
         packet.link_type = interface.link_type;
         packet.time_ns = type_ == simple_packet ? 0 : time_of(interface, stamp);
+        if (type_ == enhanced_packet && length <= block_.size() - data)
+            packet.direction = direction(data + (length + 3) / 4 * 4);
         packet.bytes = std::span(block_).subspan(data, std::min(length, block_.size() - data));
         return packet;
     }

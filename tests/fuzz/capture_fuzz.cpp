@@ -11,6 +11,7 @@
 #include "natkit/engine/explain/call_facts.hpp"
 #include "natkit/engine/explain/captures/capture_messages.hpp"
 #include "natkit/engine/explain/captures/copies.hpp"
+#include "natkit/engine/explain/captures/tcp_connections.hpp"
 #include "natkit/engine/explain/compare.hpp"
 #include "natkit/engine/explain/paths.hpp"
 
@@ -36,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     explain::CaptureMessages messages;
     explain::CopyFinder copies;
     messages.on_message = [&](explain::CapturedMessage&& captured) {
-        if (captured.frame == 0 || captured.bytes.size() > size) std::abort();
+        if (captured.seen.frame == 0 || captured.bytes.size() > size) std::abort();
         const auto message = explain::parse_leniently(captured.bytes);
         if (!message) return;
         const explain::MessageFacts facts = explain::read_facts(*message);
@@ -47,22 +48,30 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                        .own_via = captured.destination.address};
         const record::Nat nat = explain::describe(*message, facts, arrival, rules.networks);
         (void)explain::compare_peers(message->method(), facts, arrival);
-        const auto copy =
-            copies.find(captured.frame, captured.time_ns, captured.source, captured.destination, captured.bytes);
-        if (copy && copy->frame >= captured.frame) std::abort();
+        const auto copy = copies.find(captured.seen.frame, captured.seen.time_ns, captured.source, captured.destination,
+                                      captured.bytes);
+        if (copy && copy->frame >= captured.seen.frame) std::abort();
         const explain::MessageSeen seen{.message = *message,
                                         .facts = facts,
                                         .nat = nat,
                                         .arrival = arrival,
-                                        .frame = captured.frame,
-                                        .time_ns = captured.time_ns,
+                                        .frame = captured.seen.frame,
+                                        .time_ns = captured.seen.time_ns,
                                         .copy = copy.has_value()};
         calls.on_message(seen);
         if (calls.bytes() > 256 * (size + 4096)) std::abort();
         hops.on_message(seen);
     };
-    messages.on_media = [&](const explain::CapturedMedia& media) {
-        rtp.on_packet(media.source, media.destination, media.time_ns, media.payload);
+    messages.events.on_media = [&](const explain::CapturedMedia& media) {
+        rtp.on_packet(media.source, media.destination, media.seen.time_ns, media.payload);
+    };
+    explain::TcpConnections connections;
+    messages.events.on_segment = [&](const capture::Datagram& segment) { connections.on_segment(segment); };
+    messages.events.on_icmp_error = [&](const capture::IcmpError& error) {
+        if (error.seen.frame == 0 || error.quoted.size() > size) std::abort();
+    };
+    messages.events.on_lost_fragments = [&](const capture::LostFragments& lost) {
+        if (lost.pieces == 0 || (lost.begin && lost.begin->payload.size() > 65'535)) std::abort();
     };
     (void)messages.run(*reader);
     calls.finish();

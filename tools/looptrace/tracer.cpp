@@ -17,12 +17,12 @@ constexpr std::uint64_t least_repeats = 10;
 Tracer::Tracer(const Settings& settings) : settings_(settings), output_(program) {
     hops_.on_exchanges = [this](const std::vector<explain::Exchange>& exchanges) { on_exchanges(exchanges); };
     passes_.on_exchanges = hops_.on_exchanges;
-    reader_.on_message = [this](const record::Sip& sip, nlohmann::ordered_json*, std::int64_t time_ns) {
-        return on_message(sip, time_ns);
+    reader_.on_message = [this](const record::Sip& sip, nlohmann::ordered_json*, const capture::Sighting& seen) {
+        return on_message(sip, seen.time_ns);
     };
     reader_.on_other = [this](const std::string& line) { on_other(line); };
-    reader_.on_media = [this](const explain::CapturedMedia& media) {
-        rtp_.on_packet(media.source, media.destination, media.time_ns, media.payload);
+    reader_.events.on_media = [this](const explain::CapturedMedia& media) {
+        rtp_.on_packet(media.source, media.destination, media.seen.time_ns, media.payload);
     };
     reader_.on_bad = [this](const std::string& where, const Error& error) { bad(where, error); };
     if (settings.show_progress) reader_.on_progress = tool::show_progress;

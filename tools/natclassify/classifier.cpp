@@ -61,8 +61,8 @@ Classifier::Classifier(const Settings& settings) : settings_(settings), output_(
     calls_.on_call = [this](const explain::Call& call) { on_call(call); };
     reader_.source = settings.source;
     reader_.transport = settings.transport;
-    reader_.on_message = [this](const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns) {
-        return on_message(sip, json, time_ns);
+    reader_.on_message = [this](const record::Sip& sip, nlohmann::ordered_json* json, const capture::Sighting& seen) {
+        return on_message(sip, json, seen.time_ns);
     };
     reader_.on_other = [this](const std::string& line) { write(line + "\n"); };
     reader_.on_description = [this](const std::string& text) { return on_description(text); };
@@ -70,8 +70,8 @@ Classifier::Classifier(const Settings& settings) : settings_(settings), output_(
     reader_.on_line_done = [this] { output_.flush(); };
     if (settings.show_progress) reader_.on_progress = tool::show_progress;
     if (!settings.explain) return;
-    reader_.on_media = [this](const explain::CapturedMedia& media) {
-        rtp_.on_packet(media.source, media.destination, media.time_ns, media.payload);
+    reader_.events.on_media = [this](const explain::CapturedMedia& media) {
+        rtp_.on_packet(media.source, media.destination, media.seen.time_ns, media.payload);
     };
 }
 

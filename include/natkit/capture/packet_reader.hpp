@@ -7,15 +7,17 @@
 #include <vector>
 
 #include "natkit/capture/byte_source.hpp"
+#include "natkit/capture/sighting.hpp"
 
 namespace natkit::capture {
 
 /// One captured packet. Plain value over bytes that stay valid until the reader's next call.
 struct Packet {
-    std::uint64_t frame = 0;   ///< counted from 1
-    std::int64_t time_ns = 0;  ///< since 1970
-    int link_type = 0;         ///< LINKTYPE_ number (Ethernet is 1)
-    unsigned interface = 0;    ///< of a pcapng section; else 0
+    std::uint64_t frame = 0;                   ///< counted from 1
+    std::int64_t time_ns = 0;                  ///< since 1970
+    int link_type = 0;                         ///< LINKTYPE_ number (Ethernet is 1)
+    unsigned interface = 0;                    ///< of a pcapng section; else 0
+    Direction direction = Direction::unknown;  ///< as the flags of a pcapng packet say
     std::span<const std::uint8_t> bytes;
     std::uint32_t original_length = 0;  ///< on the wire; more than bytes.size() when cut by the capture
 };

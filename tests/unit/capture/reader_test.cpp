@@ -60,7 +60,8 @@ std::string read_all(std::string bytes) {
         all += std::to_string((*packet)->frame) + " " + std::to_string((*packet)->time_ns) + " " +
                std::to_string((*packet)->link_type) + " " +
                std::string((*packet)->bytes.begin(), (*packet)->bytes.end()) + "/" +
-               std::to_string((*packet)->original_length) + "\n";
+               std::to_string((*packet)->original_length) +
+               ((*packet)->direction == Direction::from_us ? " from us" : "") + "\n";
     }
 }
 
@@ -84,6 +85,8 @@ TEST_CASE("capture::PacketReader: pcapng with several sections, byte orders, lin
         1, little(276, 2) + little(0, 2) + little(0, 4) + little(9, 2) + little(1, 2) + little(9, 4));  // nanoseconds
     file += block(6, little(0, 4) + little(0, 4) + little(7, 4) + little(3, 4) + little(3, 4) + "abc");
     file += block(6, little(1, 4) + little(0, 4) + little(7, 4) + little(3, 4) + little(3, 4) + "def");
+    file += block(6, little(0, 8) + little(7, 4) + little(1, 4) + little(1, 4) + "i" + little(0, 3) + little(1, 2) +
+                         little(3, 2) + "abc" + little(0, 1) + little(2, 2) + little(4, 2) + little(2, 4));
     file += block(5, little(0, 12));  // statistics: skipped
     file += block(3, little(2, 4) + "gh");
     file +=
@@ -91,7 +94,7 @@ TEST_CASE("capture::PacketReader: pcapng with several sections, byte orders, lin
     file += block(0x0a0d0d0a, big(0x1a2b3c4d, 4) + big(1, 2) + big(0, 2) + big(~0ULL, 8), true);
     file += block(1, big(101, 2) + big(0, 2) + big(0, 4), true);
     file += block(6, big(0, 4) + big(0, 4) + big(8, 4) + big(3, 4) + big(3, 4) + "ijk", true);
-    CHECK(read_all(file) == "1 7000 1 abc/3\n2 7 276 def/3\n3 0 1 gh/2\n5 8000 101 ijk/3\nend");
+    CHECK(read_all(file) == "1 7000 1 abc/3\n2 7 276 def/3\n3 7000 1 i/1 from us\n4 0 1 gh/2\n6 8000 101 ijk/3\nend");
     CHECK(read_all(file.substr(0, file.size() - 6)).find("the capture ends within a block") != std::string::npos);
 }
 

@@ -17,8 +17,7 @@ bool is_sip(std::string_view payload) {
 }  // namespace
 
 void CaptureMessages::on_tcp_message(SipOverTcp::Found&& found) {
-    on_message({.frame = found.frame,
-                .time_ns = found.time_ns,
+    on_message({.seen = found.seen,
                 .transport = "tcp",
                 .source = found.source,
                 .destination = found.destination,
@@ -30,32 +29,33 @@ void CaptureMessages::on_packet(const capture::Packet& packet) {
     const auto datagram = decoder_.decode(packet);
     if (!datagram) return;
     if (datagram->protocol == capture::Datagram::Protocol::tcp) {
-        tcp_.on_segment(*datagram, packet.frame, packet.time_ns,
-                        [this](SipOverTcp::Found&& found) { on_tcp_message(std::move(found)); });
+        if (events.on_segment) events.on_segment(*datagram);
+        tcp_.on_segment(*datagram, [this](SipOverTcp::Found&& found) { on_tcp_message(std::move(found)); });
         return;
     }
     const std::string_view payload(reinterpret_cast<const char*>(datagram->payload.data()), datagram->payload.size());
     if (is_sip(payload)) {
-        on_message({.frame = packet.frame,
-                    .time_ns = packet.time_ns,
+        on_message({.seen = datagram->seen,
                     .transport = "udp",
                     .source = datagram->source,
                     .destination = datagram->destination,
                     .cut = datagram->cut,
                     .bytes = std::string(payload)});
-    } else if (on_media) {
-        on_media({.frame = packet.frame,
-                  .time_ns = packet.time_ns,
-                  .source = datagram->source,
-                  .destination = datagram->destination,
-                  .payload = datagram->payload});
+    } else if (events.on_media) {
+        events.on_media({.seen = datagram->seen,
+                         .source = datagram->source,
+                         .destination = datagram->destination,
+                         .payload = datagram->payload});
     }
 }
 
 Result<void> CaptureMessages::run(capture::PacketReader& reader) {
+    decoder_.on_icmp_error = events.on_icmp_error;
+    decoder_.on_lost_fragments = events.on_lost_fragments;
     for (;;) {
         const auto packet = reader.next();
         if (!packet || !*packet) {
+            decoder_.finish();
             tcp_.finish([this](SipOverTcp::Found&& found) { on_tcp_message(std::move(found)); });
             return packet ? Result<void>() : std::unexpected(packet.error());
         }

@@ -31,9 +31,9 @@ void Reader::read(capture::ByteSource input) {
     if (!done) on_bad({}, done.error());
 }
 
-void Reader::give(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns,
+void Reader::give(const record::Sip& sip, nlohmann::ordered_json* json, const capture::Sighting& seen,
                   const std::string& where) {
-    if (const auto done = on_message(sip, json, time_ns); !done) on_bad(where, done.error());
+    if (const auto done = on_message(sip, json, seen); !done) on_bad(where, done.error());
 }
 
 Result<void> Reader::read_messages(capture::ByteSource& input) {
@@ -44,7 +44,7 @@ Result<void> Reader::read_messages(capture::ByteSource& input) {
         if (!*piece) return {};
         if ((*piece)->content.empty()) continue;
         const record::Sip sip{.transport = transport, .source = source, .message = std::move((*piece)->content)};
-        give(sip, nullptr, 0, input.name() + ":" + std::to_string((*piece)->line));
+        give(sip, nullptr, {}, input.name() + ":" + std::to_string((*piece)->line));
     }
 }
 
@@ -88,7 +88,7 @@ void Reader::read_line(const std::string& content, const std::string& where) {
     if (type != json->end() && *type != "sip") return on_other(content);
     const auto sip = record::read_sip(*json);
     if (!sip) return on_bad(where, sip.error());
-    give(*sip, &*json, 0, where);
+    give(*sip, &*json, {}, where);
 }
 
 Result<void> Reader::read_capture(capture::ByteSource input) {
@@ -97,16 +97,16 @@ Result<void> Reader::read_capture(capture::ByteSource input) {
     if (!packets) return std::unexpected(packets.error());
     CaptureMessages messages;
     messages.on_message = [&](CapturedMessage&& captured) {
-        const record::Sip sip{.time = record::time_text(captured.time_ns),
-                              .frame = captured.frame,
+        const record::Sip sip{.time = record::time_text(captured.seen.time_ns),
+                              .frame = captured.seen.frame,
                               .transport = captured.transport,
                               .source = captured.source,
                               .destination = captured.destination,
                               .message = std::move(captured.bytes),
                               .cut = captured.cut};
-        give(sip, nullptr, captured.time_ns, name + ": frame " + std::to_string(captured.frame));
+        give(sip, nullptr, captured.seen, name + ": frame " + std::to_string(captured.seen.frame));
     };
-    messages.on_media = on_media;
+    messages.events = events;
     if (on_progress) {
         messages.on_progress = [&] {
             if (const auto done = packets->source().progress()) on_progress(name, *done);

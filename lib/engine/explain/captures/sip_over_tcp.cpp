@@ -59,17 +59,17 @@ void SipOverTcp::account(Directions::iterator direction, std::size_t before) {
     bytes_ += direction->second.bytes();
     bytes_ -= before;
     while (bytes_ > most_held && !directions_.empty())
-        drop(std::ranges::min_element(directions_, {}, [](const auto& entry) { return entry.second.frame; }));
+        drop(std::ranges::min_element(directions_, {}, [](const auto& entry) { return entry.second.seen.frame; }));
 }
 
-SipOverTcp::Direction* SipOverTcp::direction_for(const Key& key, const capture::Datagram& segment,
-                                                 std::uint64_t frame) {
+SipOverTcp::Direction* SipOverTcp::direction_for(const Key& key, const capture::Datagram& segment) {
     const auto found = directions_.find(key);
     if (found != directions_.end()) return &found->second;
     if (!may_start_message(as_text(segment.payload))) return nullptr;
     if (directions_.size() >= most_directions)
-        drop(std::ranges::min_element(directions_, {}, [](const auto& entry) { return entry.second.frame; }));
-    Direction& fresh = directions_.emplace(key, Direction{.next = segment.sequence, .frame = frame}).first->second;
+        drop(std::ranges::min_element(directions_, {}, [](const auto& entry) { return entry.second.seen.frame; }));
+    Direction& fresh =
+        directions_.emplace(key, Direction{.next = segment.sequence, .seen = segment.seen}).first->second;
     bytes_ += fresh.bytes();
     return &fresh;
 }
@@ -117,8 +117,7 @@ void SipOverTcp::skip_gap(const Key& key, Direction& direction, const OnMessage&
         on_message({.bytes = std::string(text),
                     .source = key.source,
                     .destination = key.destination,
-                    .frame = direction.frame,
-                    .time_ns = direction.time_ns,
+                    .seen = direction.seen,
                     .cut = true});
     }
     direction.buffer.clear();
@@ -159,8 +158,7 @@ bool SipOverTcp::take_messages(const Key& key, Direction& direction, const OnMes
         on_message({.bytes = std::string(text.substr(0, *length)),
                     .source = key.source,
                     .destination = key.destination,
-                    .frame = direction.frame,
-                    .time_ns = direction.time_ns});
+                    .seen = direction.seen});
         at += *length;
     }
     direction.buffer.erase(0, at);
@@ -195,13 +193,12 @@ void SipOverTcp::close(const Key& key, const OnMessage& on_message) {
     directions_.erase(found);
 }
 
-void SipOverTcp::on_segment(const capture::Datagram& segment, std::uint64_t frame, std::int64_t time_ns,
-                            const OnMessage& on_message) {
+void SipOverTcp::on_segment(const capture::Datagram& segment, const OnMessage& on_message) {
     const Key key{.source = segment.source, .destination = segment.destination};
     if (segment.acknowledged) acknowledge(segment, on_message);
     if (segment.syn) return close(key, on_message);
     if (!segment.payload.empty()) {
-        Direction* direction = direction_for(key, segment, frame);
+        Direction* direction = direction_for(key, segment);
         if (direction == nullptr) return;
         const std::size_t before = direction->bytes();
         const std::string_view bytes = as_text(segment.payload);
@@ -218,8 +215,7 @@ void SipOverTcp::on_segment(const capture::Datagram& segment, std::uint64_t fram
                 if (!take_messages(key, *direction, on_message)) direction->buffer.clear();
             }
         }
-        direction->frame = frame;
-        direction->time_ns = time_ns;
+        direction->seen = segment.seen;
         const bool good = take_messages(key, *direction, on_message);
         const auto entry = directions_.find(key);
         account(entry, before);

@@ -40,14 +40,16 @@ struct Finder {
                             segment.to - segment.from};
         datagram.sequence = first + static_cast<std::uint32_t>(segment.from);
         datagram.cut = segment.cut;
-        tcp.on_segment(datagram, ++frame, 0, take());
+        datagram.seen.frame = ++frame;
+        tcp.on_segment(datagram, take());
     }
     void acknowledge(std::size_t to) {
         capture::Datagram datagram{.protocol = capture::Datagram::Protocol::tcp};
         datagram.source = *Endpoint::parse("192.0.2.2:5060");
         datagram.destination = *Endpoint::parse("192.0.2.1:40000");
         datagram.acknowledged = first + static_cast<std::uint32_t>(to);
-        tcp.on_segment(datagram, ++frame, 0, take());
+        datagram.seen.frame = ++frame;
+        tcp.on_segment(datagram, take());
     }
 };
 
@@ -133,7 +135,8 @@ TEST_CASE("explain::SipOverTcp: many connections that never end a message stay w
                            .port = static_cast<std::uint16_t>(1024 + i / 1000)};
         datagram.destination = *Endpoint::parse("192.0.2.2:5060");
         datagram.payload = {reinterpret_cast<const std::uint8_t*>(open.data()), open.size()};
-        tcp.on_segment(datagram, i + 1, 0, [](SipOverTcp::Found&&) {});
+        datagram.seen.frame = i + 1;
+        tcp.on_segment(datagram, [](SipOverTcp::Found&&) {});
         CHECK(tcp.bytes() <= 12 * 1024 * 1024);
     }
     CHECK(tcp.bytes() > 1024 * 1024);

@@ -10,8 +10,7 @@ namespace natkit::explain {
 
 /// A SIP message out of a capture.
 struct CapturedMessage {
-    std::uint64_t frame = 0;  ///< where it was complete
-    std::int64_t time_ns = 0;
+    capture::Sighting seen;  ///< where it was complete
     const char* transport = "udp";
     Endpoint source;
     Endpoint destination;
@@ -21,20 +20,27 @@ struct CapturedMessage {
 
 /// A UDP datagram that is not SIP: RTP, RTCP, STUN, or something else. Valid during the call only.
 struct CapturedMedia {
-    std::uint64_t frame = 0;
-    std::int64_t time_ns = 0;
+    const capture::Sighting& seen;
     const Endpoint& source;
     const Endpoint& destination;
     std::span<const std::uint8_t> payload;
 };
 
-/// Reads a capture to its end and hands out its SIP messages and its media, in order. Only a message whose TCP segment
-/// is missing comes later.
+/// What a capture tells besides messages; each may be empty.
+struct CaptureEvents {
+    std::function<void(const CapturedMedia&)> on_media;
+    std::function<void(const capture::Datagram&)> on_segment;  ///< each TCP segment, with data or without
+    std::function<void(const capture::IcmpError&)> on_icmp_error;
+    std::function<void(const capture::LostFragments&)> on_lost_fragments;
+};
+
+/// Reads a capture to its end and hands out its SIP messages and what else it tells, in order. Only a message whose TCP
+/// segment is missing, and lost fragments, come later.
 class CaptureMessages {
   public:
     std::function<void(CapturedMessage&&)> on_message;
-    std::function<void(const CapturedMedia&)> on_media;  ///< may be empty
-    std::function<void()> on_progress;                   ///< every 16,384 packets; may be empty
+    std::function<void()> on_progress;  ///< every 16,384 packets; may be empty
+    CaptureEvents events;
 
     /// Errc::bad_input for a broken capture, after what was good.
     [[nodiscard]] Result<void> run(capture::PacketReader& reader);

@@ -16,13 +16,14 @@ namespace natkit::explain {
 /// it, in order and in bounded memory.
 class Reader {
   public:
-    /// A message. `json`: the record it came in, if it came in one; `time_ns`: of a capture, else 0. An error is told
-    /// by on_bad, and the rest goes on.
-    std::function<Result<void>(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns)> on_message;
+    /// A message. `json`: the record it came in, if it came in one; `seen`: of a capture, else without time. An error
+    /// is told by on_bad, and the rest goes on.
+    std::function<Result<void>(const record::Sip& sip, nlohmann::ordered_json* json, const capture::Sighting& seen)>
+        on_message;
     std::function<void(const std::string& line)> on_other;  ///< a record of another type
     /// A bare session description; empty: it is told by on_bad that it has no sender.
     std::function<Result<void>(const std::string& text)> on_description;
-    std::function<void(const CapturedMedia&)> on_media;                     ///< may be empty
+    CaptureEvents events;                                                   ///< what else is in captures
     std::function<void(const std::string& where, const Error&)> on_bad;     ///< "ticket.pcap: frame 12", "stdin:3"
     std::function<void(const std::string& name, double done)> on_progress;  ///< of long captures, 0 to 1; may be empty
     std::function<void()> on_line_done;                                     ///< after each JSON line; may be empty
@@ -39,7 +40,8 @@ class Reader {
     [[nodiscard]] Result<void> read_description(capture::ByteSource& input);
     [[nodiscard]] Result<void> read_capture(capture::ByteSource input);
     void read_line(const std::string& content, const std::string& where);
-    void give(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns, const std::string& where);
+    void give(const record::Sip& sip, nlohmann::ordered_json* json, const capture::Sighting& seen,
+              const std::string& where);
 };
 
 /// Opens the inputs ("-", or none at all: standard input) in turn and gives them to `read`. False where one could not

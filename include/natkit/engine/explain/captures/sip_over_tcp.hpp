@@ -19,15 +19,13 @@ class SipOverTcp {
     struct Found {
         std::string bytes;
         Endpoint source, destination;
-        std::uint64_t frame = 0;  ///< of the last segment that it took
-        std::int64_t time_ns = 0;
+        capture::Sighting seen;  ///< the last segment that it took
         bool cut = false;
     };
     using OnMessage = std::function<void(Found&& message)>;
 
     /// One segment; calls back for each message that it completes.
-    void on_segment(const capture::Datagram& segment, std::uint64_t frame, std::int64_t time_ns,
-                    const OnMessage& on_message);
+    void on_segment(const capture::Datagram& segment, const OnMessage& on_message);
     /// The capture is at its end: what waits for a segment that never came.
     void finish(const OnMessage& on_message);
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }  ///< that are held
@@ -49,14 +47,13 @@ class SipOverTcp {
         std::size_t waiting = 0;                          ///< bytes in `later`
         bool known = false;                               ///< a message was found in it
         bool searching = false;                           ///< the buffer starts within a message
-        std::uint64_t frame = 0;
-        std::int64_t time_ns = 0;
+        capture::Sighting seen = {};                      ///< its newest segment
 
         [[nodiscard]] std::size_t bytes() const noexcept { return buffer.capacity() + waiting; }
     };
     using Directions = std::unordered_map<Key, Direction, KeyHash>;
 
-    [[nodiscard]] Direction* direction_for(const Key& key, const capture::Datagram& segment, std::uint64_t frame);
+    [[nodiscard]] Direction* direction_for(const Key& key, const capture::Datagram& segment);
     /// False when it is ahead of a gap that is too large.
     [[nodiscard]] static bool append(Direction& direction, std::uint32_t sequence, std::string_view bytes);
     static void join_later(Direction& direction);
