@@ -33,6 +33,10 @@ enum class Role : std::uint8_t {
 /// takes it back. Pure.
 class Exchange {
   public:
+    Exchange() = default;
+    /// As pending() and answered() told of another one.
+    Exchange(std::optional<Offer> pending, bool answered) noexcept : pending_(pending), answered_(answered) {}
+
     // --- what a description would be, if it came now
     /// In a request. `prack`: which may answer the offer of a reliable response; an ACK is asked of in_ack().
     [[nodiscard]] Role in_request(End from, bool prack) const noexcept;
@@ -54,11 +58,15 @@ class Exchange {
 
     /// The open offer, or nothing.
     [[nodiscard]] const std::optional<Offer>& pending() const noexcept { return pending_; }
+    /// Whether it has an answer, so far.
+    [[nodiscard]] bool answered() const noexcept { return answered_; }
     [[nodiscard]] bool owned_by(std::uint64_t owner) const noexcept { return pending_ && pending_->owner == owner; }
     /// Whether its final response closes it: not where the answer is still to come, in a PRACK or an ACK.
     [[nodiscard]] bool closed_by_response_to(std::uint64_t owner) const noexcept {
         return owned_by(owner) && !pending_->in_response;
     }
+
+    friend bool operator==(const Exchange&, const Exchange&) = default;
 
   private:
     std::optional<Offer> pending_;

@@ -37,32 +37,33 @@ bool Exchange::answered() const {
 void HopTracker::on_message(const MessageSeen& seen) {
     if (seen.copy || !seen.arrival.destination) return;
     const auto& cseq = seen.message.cseq();
-    const bool ours = cseq && (cseq->method == "INVITE" || cseq->method == "ACK" || cseq->method == "PRACK" ||
-                               cseq->method == "UPDATE");
+    const bool request = seen.message.is_request();
+    const auto kind = cseq ? dialog::kind_of_message(cseq->method, request) : std::nullopt;
     std::string id(seen.message.call_id());
-    if (!ours || id.empty() || id.size() > 1024) return;
-    const std::string key = std::string(seen.message.from_tag()) + "\n" + std::to_string(cseq->number);
+    if (!kind || id.empty() || id.size() > 1024) return;
+    const std::string from_tag(seen.message.from_tag());
+    const std::string key = from_tag + "\n" + std::to_string(cseq->number);
     auto found = calls_.find(id);
     if (found == calls_.end()) {
-        if (!seen.message.is_request() || cseq->method != "INVITE") return;
+        if (kind != dialog::ObservedMessage::Kind::invite) return;
         if (calls_.size() >= most_tracked) hand_out(most_tracked / 2);
         found = calls_.emplace(id, CallSeen{}).first;
+        found->second.caller_tag = from_tag;
         order_.push_back(id);
     }
-    if (seen.message.is_request()) {
-        on_request(found->second, seen, key);
-    } else {
-        on_response(found->second, seen, key);
+    CallSeen& call = found->second;
+    const int status = seen.message.status();
+    if (!request && (status <= 100 || status >= 300)) return;
+    const dialog::Role role = call.offers.observe(
+        {.kind = *kind,
+         .from = request == (from_tag == call.caller_tag) ? dialog::End::caller : dialog::End::callee,
+         .cseq = cseq->number,
+         .described = !seen.facts.descriptions.empty()});
+    if (request) {
+        on_request(call, seen, key, role);
+    } else if (role == dialog::Role::offer || role == dialog::Role::answer) {
+        on_response(call, seen, key);
     }
-}
-
-/// An offer in a response to INVITE is answered in the ACK, or in the PRACK of a reliable one (RFC 3262 section 5).
-bool HopTracker::answers_late_offer(const CallSeen& call, const MessageSeen& seen) {
-    const std::string_view method = seen.message.method();
-    if (method != "ACK" && method != "PRACK") return false;
-    const std::string from = std::string(seen.message.from_tag()) + "\n";
-    if (!call.open_key.starts_with(from)) return false;
-    return std::ranges::any_of(call.open.hops, [](const Hop& hop) { return hop.onward.empty(); });
 }
 
 /// Onto the hop by which the ACK or PRACK travels.
@@ -76,11 +77,10 @@ void HopTracker::take_late_answer(CallSeen& call, const MessageSeen& seen,
     }
 }
 
-void HopTracker::on_request(CallSeen& call, const MessageSeen& seen, const std::string& key) {
+void HopTracker::on_request(CallSeen& call, const MessageSeen& seen, const std::string& key, dialog::Role role) {
     auto streams = streams_of(seen.facts);
-    if (answers_late_offer(call, seen)) return take_late_answer(call, seen, streams);
-    const bool invite = seen.message.method() == "INVITE";
-    if (!invite && (streams.empty() || seen.message.method() == "ACK")) return;
+    if (role == dialog::Role::answer) return take_late_answer(call, seen, streams);
+    if (role != dialog::Role::offer && seen.message.method() != "INVITE") return;
     if (call.open_key != key) {
         if (call.open.answered()) call.answered = std::move(call.open);
         call.open = {.call_id = std::string(seen.message.call_id()),
@@ -104,9 +104,9 @@ void HopTracker::on_request(CallSeen& call, const MessageSeen& seen, const std::
                               .back = {}});
 }
 
+/// An offer, or the answer to the request's: until a later one takes its place, what the hop brings back.
 void HopTracker::on_response(CallSeen& call, const MessageSeen& seen, const std::string& key) {
-    const int status = seen.message.status();
-    if (call.open_key != key || status <= 100 || status >= 300 || seen.facts.descriptions.empty()) return;
+    if (call.open_key != key) return;
     const std::string branch = branch_of(seen.message, 0);
     for (Hop& hop : call.open.hops) {
         if (hop.branch == branch) hop.back = streams_of(seen.facts);

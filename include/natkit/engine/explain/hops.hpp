@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "natkit/dialog/observed_exchange.hpp"
 #include "natkit/engine/explain/calls.hpp"
 
 namespace natkit::explain {
@@ -44,14 +45,15 @@ class HopTracker {
 
   private:
     struct CallSeen {
+        std::string caller_tag;
+        dialog::ObservedExchange offers;
         std::string open_key;  ///< From tag and CSeq of `open`
         Exchange open;
         std::optional<Exchange> answered;
     };
-    [[nodiscard]] static bool answers_late_offer(const CallSeen& call, const MessageSeen& seen);
     static void take_late_answer(CallSeen& call, const MessageSeen& seen, const std::vector<MediaDescription>& streams);
-    void on_request(CallSeen& call, const MessageSeen& seen, const std::string& key);
-    void on_response(CallSeen& call, const MessageSeen& seen, const std::string& key);
+    static void on_request(CallSeen& call, const MessageSeen& seen, const std::string& key, dialog::Role role);
+    static void on_response(CallSeen& call, const MessageSeen& seen, const std::string& key);
     void hand_out(std::size_t count);
 
     std::unordered_map<std::string, CallSeen> calls_;
