@@ -8,13 +8,13 @@ namespace {
 
 constexpr std::size_t most_legs = 256;  ///< 64 streams, two sides, agreed and offered
 
-std::optional<std::uint64_t> number_at(const Json& object, const char* key) {
+std::optional<std::uint64_t> number_if_any(const Json& object, const char* key) {
     const auto found = object.find(key);
     if (found == object.end() || !found->is_number_unsigned()) return std::nullopt;
     return found->get<std::uint64_t>();
 }
 
-bool flag_at(const Json& object, const char* key) {
+bool is_set(const Json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_boolean() && found->get<bool>();
 }
@@ -22,18 +22,18 @@ bool flag_at(const Json& object, const char* key) {
 /// What list tells of the leg itself.
 std::optional<Leg> listed_leg(const Json& record) {
     if (!record.is_object()) return std::nullopt;
-    const auto kind = relay::parse_stream(text_at(record, "stream"));
-    const auto local = endpoint_at(record, "local");
-    Leg leg{.id = text_at(record, "leg"),
+    const auto kind = relay::parse_stream(text_or_empty(record, "stream"));
+    const auto local = endpoint_if_any(record, "local");
+    Leg leg{.id = text_or_empty(record, "leg"),
             .kind = kind.value_or(relay::Stream{}),
             .local = local.value_or(Endpoint{}),
-            .rtcp = endpoint_at(record, "rtcp"),
+            .rtcp = endpoint_if_any(record, "rtcp"),
             .party = {},
-            .hold = flag_at(record, "hold"),
-            .joined = text_at(record, "joined"),
+            .hold = is_set(record, "hold"),
+            .joined = text_or_empty(record, "joined"),
             .tag = {},
-            .opened_by = {},
-            .changed_by = {},
+            .opened_by = 0,
+            .changed_by = 0,
             .agreed = {},
             .kept = {}};
     if (!kind || !local || leg.id.empty()) return std::nullopt;
@@ -43,41 +43,78 @@ std::optional<Leg> listed_leg(const Json& record) {
 
 /// What this program has kept with it.
 bool read_kept(Leg& leg, const Json& kept) {
-    const auto stream = number_at(kept, "stream");
-    const auto side = number_at(kept, "side");
+    const auto stream = number_if_any(kept, "stream");
+    const auto side = number_if_any(kept, "side");
     if (!stream || !side || *side > 1) return false;
     leg.stream = *stream;
     leg.side = *side;
-    leg.tag = text_at(kept, "tag");
-    leg.opened_by = text_at(kept, "opened_by");
-    leg.changed_by = text_at(kept, "changed_by");
+    leg.tag = text_or_empty(kept, "tag");
+    leg.opened_by = number_if_any(kept, "opened_by").value_or(0);
+    leg.changed_by = number_if_any(kept, "changed_by").value_or(0);
     if (const auto agreed = kept.find("agreed"); agreed != kept.end() && agreed->is_object()) leg.agreed = *agreed;
     leg.kept = kept.dump();
     return true;
+}
+
+Json to_json(const dialog::Offer& offer) {
+    return {{"side", dialog::index(offer.offerer)},
+            {"request", offer.owner},
+            {"cseq", offer.cseq},
+            {"in_response", offer.in_response}};
+}
+
+std::optional<dialog::Offer> offer_if_any(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_object()) return std::nullopt;
+    const auto side = number_if_any(*found, "side");
+    const auto request = number_if_any(*found, "request");
+    const auto cseq = number_if_any(*found, "cseq");
+    if (!side || *side > 1 || !request || !cseq) return std::nullopt;
+    return dialog::Offer{.offerer = *side == 0 ? dialog::End::caller : dialog::End::callee,
+                         .owner = *request,
+                         .cseq = static_cast<std::uint32_t>(*cseq),
+                         .in_response = is_set(*found, "in_response")};
+}
+
+Json to_json(const dialog::ObservedExchange::State& state) {
+    Json json = Json::object();
+    if (const auto& open = state.exchange.pending()) json["open"] = to_json(*open);
+    if (state.exchange.answered()) json["answered"] = true;
+    if (state.crossed) json["crossed"] = to_json(*state.crossed);
+    if (state.late) json["late"] = *state.late;
+    if (state.answerer) json["answerer"] = *state.answerer;
+    if (state.fork != 0) json["fork"] = state.fork;
+    return json;
+}
+
+dialog::ObservedExchange read_offers(const Json& json) {
+    return dialog::ObservedExchange({.exchange = {offer_if_any(json, "open"), is_set(json, "answered")},
+                                     .crossed = offer_if_any(json, "crossed"),
+                                     .late = number_if_any(json, "late"),
+                                     .answerer = number_if_any(json, "answerer"),
+                                     .fork = number_if_any(json, "fork").value_or(0)});
 }
 
 Json to_json(const CallState& state, std::uint64_t revision) {
     Json json = {{"revision", revision}, {"first_tag", state.first_tag}};
     if (state.established) json["peer_tag"] = state.peer_tag;
     if (!state.branches.empty()) json["branches"] = state.branches;
-    if (!state.late_offer.empty()) json["late_offer"] = state.late_offer;
-    if (!state.late_answer.empty()) json["late_answer"] = state.late_answer;
+    json["offers"] = to_json(state.offers.state());
     json["described"] = state.described;
     return json;
 }
 
 CallState read_state(const Json& json) {
     CallState state;
-    state.first_tag = text_at(json, "first_tag");
-    state.peer_tag = text_at(json, "peer_tag");
+    state.first_tag = text_or_empty(json, "first_tag");
+    state.peer_tag = text_or_empty(json, "peer_tag");
     state.established = json.contains("peer_tag");
     if (const auto branches = json.find("branches"); branches != json.end() && branches->is_array()) {
         for (const Json& branch : *branches) {
             if (branch.is_string()) state.branches.insert(branch.get<std::string>());
         }
     }
-    state.late_offer = text_at(json, "late_offer");
-    state.late_answer = text_at(json, "late_answer");
+    if (const auto offers = json.find("offers"); offers != json.end()) state.offers = read_offers(*offers);
     if (const auto described = json.find("described"); described != json.end() && described->is_array()) {
         for (std::size_t side = 0; side < std::min<std::size_t>(2, described->size()); ++side) {
             if ((*described)[side].is_string()) state.described[side] = (*described)[side].get<std::string>();
@@ -88,12 +125,12 @@ CallState read_state(const Json& json) {
 
 }  // namespace
 
-std::optional<Endpoint> endpoint_at(const Json& object, const char* key) {
-    const auto parsed = Endpoint::parse(text_at(object, key));
+std::optional<Endpoint> endpoint_if_any(const Json& object, const char* key) {
+    const auto parsed = Endpoint::parse(text_or_empty(object, key));
     return parsed ? std::optional(*parsed) : std::nullopt;
 }
 
-std::string text_at(const Json& object, const char* key) {
+std::string text_or_empty(const Json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
@@ -101,8 +138,8 @@ std::string text_at(const Json& object, const char* key) {
 Json owner_state(const Leg& leg, const Call* carried) {
     Json json = {{"stream", leg.stream}, {"side", leg.side}};
     if (!leg.tag.empty()) json["tag"] = leg.tag;
-    if (!leg.opened_by.empty()) json["opened_by"] = leg.opened_by;
-    if (!leg.changed_by.empty()) {
+    if (leg.opened_by != 0) json["opened_by"] = leg.opened_by;
+    if (leg.changed_by != 0) {
         json["changed_by"] = leg.changed_by;
         json["agreed"] = leg.agreed;
     }
@@ -114,7 +151,7 @@ Leg* Call::find(std::size_t stream, std::size_t side, relay::Stream kind) {
     Leg* best = nullptr;
     for (Leg& leg : legs) {
         if (leg.stream != stream || leg.side != side || leg.kind != kind) continue;
-        if (best == nullptr || !leg.opened_by.empty()) best = &leg;
+        if (best == nullptr || leg.opened_by != 0) best = &leg;
     }
     return best;
 }
@@ -129,14 +166,14 @@ void Call::add(const Json& page) {
         if (kept == record.end() || !kept->is_object() || !read_kept(*leg, *kept)) continue;
         const bool second = std::ranges::any_of(legs, [&](const Leg& other) {
             return other.stream == leg->stream && other.side == leg->side && other.kind == leg->kind &&
-                   other.opened_by.empty() == leg->opened_by.empty();
+                   (other.opened_by == 0) == (leg->opened_by == 0);
         });
         if (second) {
             surplus.push_back(leg->id);
             continue;
         }
         if (const auto call = kept->find("call"); call != kept->end() && call->is_object()) {
-            const std::uint64_t number = number_at(*call, "revision").value_or(0);
+            const std::uint64_t number = number_if_any(*call, "revision").value_or(0);
             if (carrier.empty() || number > revision) {
                 revision = number;
                 state = read_state(*call);

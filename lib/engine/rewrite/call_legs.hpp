@@ -31,8 +31,8 @@ struct Leg {
     std::size_t stream = 0;         ///< index of the m= line
     std::size_t side = 0;           ///< of the party that sees it: 0 is who described its media first
     std::string tag;                ///< of that party; empty: not known yet
-    std::string opened_by;          ///< the exchange that brought it, as long as it is open; empty: agreed
-    std::string changed_by;         ///< the open exchange that changed party or hold of an agreed leg
+    std::uint64_t opened_by = 0;    ///< the exchange that brought it, as long as it is open; 0: agreed
+    std::uint64_t changed_by = 0;   ///< the open exchange that changed party or hold of an agreed leg
     Json agreed;                    ///< party and hold as they were before that; else null
     std::string kept;               ///< the text of owner_state as mediarelay has it
     Json pending = Json::object();  ///< of party, hold and the like what it has yet to be told: keys of update
@@ -55,7 +55,9 @@ struct Call {
 /// What is kept with a leg; with that of the one that carries the call's, that too. A text of at most 8 kB.
 [[nodiscard]] Json owner_state(const Leg& leg, const Call* carried);
 
-[[nodiscard]] std::optional<Endpoint> endpoint_at(const Json& object, const char* key);
-[[nodiscard]] std::string text_at(const Json& object, const char* key);
+// Of what a program of the same host has said. What is missing, and what is of another kind, is not there: nobody could
+// mend it.
+[[nodiscard]] std::optional<Endpoint> endpoint_if_any(const Json& object, const char* key);
+[[nodiscard]] std::string text_or_empty(const Json& object, const char* key);
 
 }  // namespace natkit::rewrite

@@ -6,10 +6,11 @@
 #include <set>
 #include <string>
 
+#include "natkit/dialog/observed_exchange.hpp"
 #include "natkit/sip/message.hpp"
 
-/// Offers and answers of a call, as its SIP messages show them to who sees each once on its way (RFC 3261, 3262, 3264,
-/// 3311, 6337). Pure: the state goes in and comes out, so that another process can go on from it.
+/// What a SIP message means for the media of its call: which offer or answer it has, and what has become of the call.
+/// Pure: the state goes in and comes out, so that another process can go on from it.
 namespace natkit::rewrite {
 
 /// What must be known of a call from one message to the next. Bounded: a tag that is long or not plain, and every
@@ -19,8 +20,7 @@ struct CallState {
     std::string peer_tag;                  ///< of the other end of the dialog that a 2xx established last
     bool established = false;              ///< a 2xx has come
     std::set<std::string> branches;        ///< of the first INVITE, those without a final response; at most 64
-    std::string late_offer;                ///< the exchange of an INVITE that came without an offer
-    std::string late_answer;               ///< the transaction of the PRACK that answered it
+    dialog::ObservedExchange offers;       ///< its End::caller is side 0
     std::array<std::string, 2> described;  ///< by side: the last transaction whose description was taken
 
     friend bool operator==(const CallState&, const CallState&) = default;
@@ -36,17 +36,20 @@ enum class Outcome : std::uint8_t {
 
 /// One message, read.
 struct Reading {
-    std::size_t side = 0;       ///< of who sent it
-    std::string sender_tag;     ///< in From or To
-    std::string exchange;       ///< the offer and answer that its description is part of
-    std::string transaction;    ///< tells a description from one that was taken before
-    bool negotiates = false;    ///< one whose description is an offer or an answer
-    bool offers = false;        ///< its description is an offer; else an answer
-    bool concludes = false;     ///< its description is the answer that counts: of a 2xx, ACK or PRACK
-    bool repeated = false;      ///< its description was taken before
-    bool establishes = false;   ///< the first 2xx: what earlier exchanges came to is agreed
+    std::size_t side = 0;    ///< of who sent it
+    std::string sender_tag;  ///< in From or To
+    std::uint64_t exchange =
+        0;                    ///< the offer and answer that it is part of, named by the request; see ObservedExchange
+    std::string transaction;  ///< tells a description from one that was taken before
+    bool negotiates = false;  ///< one whose description may be an offer or an answer
+    dialog::Role role = dialog::Role::neither;  ///< offer, answer or neither
+    bool concludes = false;                     ///< its description is the answer that counts: of a 2xx, ACK or PRACK
+    bool nothing_new = false;                   ///< its description was taken before, or is neither
+    bool establishes = false;                   ///< the first 2xx: what earlier exchanges came to is agreed
     bool other_dialog = false;  ///< of a branch that lost: the legs belong to the dialog that was established
     Outcome outcome = Outcome::none;
+
+    [[nodiscard]] bool offers() const noexcept { return role == dialog::Role::offer; }
 };
 
 /// Whether the message may change the legs of its call, or needs them.

@@ -123,7 +123,7 @@ Result<Relay::Impl::Targets> Relay::Impl::targets(const sdp::Document& document)
     }
     if (reading.other_dialog) return all;
     if (reading.concludes) call->accept(reading.exchange);
-    call->call().state.described[reading.side] = reading.transaction;
+    if (!reading.nothing_new) call->call().state.described[reading.side] = reading.transaction;
     if (auto saved = call->save(); !saved) {
         const auto stream = call->failed_stream();
         const bool here = stream && *stream < all.size();
@@ -151,7 +151,7 @@ Result<void> Relay::Impl::open_legs(const sdp::Document& document) {
             continue;
         }
         const relay::Stream kind = dialog::kind_of(media);
-        if (!reading.repeated) call->discard_offered(i, kind);
+        if (!reading.nothing_new) call->discard_offered(i, kind);
         for (const std::size_t side : {reading.side, 1 - reading.side}) {
             if (call->call().find(i, side, kind) != nullptr) continue;
             if (auto opened = open_leg(document, i, side); !opened) return at(opened.error(), i);
@@ -169,7 +169,9 @@ Result<void> Relay::Impl::open_leg(const sdp::Document& document, std::size_t st
         own && !sender.place.empty() ? sender.place == "lan" : seen && networks.lan.contains(seen->address);
     const auto rtp = document.rtp_endpoint(media);
     const Family family = seen ? seen->address.family() : rtp ? rtp->address.family() : Family::ipv4;
-    return call->open(stream, side, dialog::kind_of(media), reading.exchange,
+    // What is neither offer nor answer can have no outcome: its legs are there for good.
+    const std::uint64_t exchange = reading.role == dialog::Role::neither ? 0 : reading.exchange;
+    return call->open(stream, side, dialog::kind_of(media), exchange,
                       {{"side", lan ? "lan" : "wan"}, {"family", to_string(family)}, {"mux", media.rtcp_mux}});
 }
 
@@ -192,23 +194,23 @@ Json Relay::Impl::party_of(const sdp::Document& document, const sdp::Media& medi
 /// Tells the legs of a stream what the sender says of itself, and of the other one where that follows; joins them once
 /// both are known.
 void Relay::Impl::describe(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media) {
-    if (!reading.repeated) tell(own, other, document, media);
+    if (!reading.nothing_new) tell(own, other, document, media);
     if (!own.party.is_null() && !other.party.is_null()) call->join(own, other);
 }
 
 void Relay::Impl::tell(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media) {
     Json party = party_of(document, media);
     Json opposite = other.party;
-    if (const auto said = dialog::role_in(media, reading.offers); said && party.contains("endpoint")) {
+    if (const auto said = dialog::role_in(media, reading.offers()); said && party.contains("endpoint")) {
         party["setup"] = sdp::to_string(*said);
         // RFC 4145 section 4: what the offer leaves open, the answer decides, also for who made the offer.
         const bool open = opposite.is_object() && (!opposite.contains("setup") || opposite["setup"] == "actpass");
-        if (!reading.offers && open && said == sdp::Setup::active) opposite["setup"] = "passive";
-        if (!reading.offers && open && said == sdp::Setup::passive) opposite["setup"] = "active";
+        if (!reading.offers() && open && said == sdp::Setup::active) opposite["setup"] = "passive";
+        if (!reading.offers() && open && said == sdp::Setup::passive) opposite["setup"] = "active";
     }
     Json changes = {{"hold", document.on_hold(media)}};
     if (party.contains("endpoint")) changes["party"] = party;
-    if (reading.offers && media.setup && relay::is_tcp(own.kind) && own.joined == other.id)  // RFC 4145 section 5
+    if (reading.offers() && media.setup && relay::is_tcp(own.kind) && own.joined == other.id)  // RFC 4145 section 5
         changes["connection"] = media.connection_existing ? "existing" : "new";
     if (!reading.sender_tag.empty()) own.tag = reading.sender_tag;
     if (!reading.concludes) RelayedCall::note_change(own, reading.exchange);
@@ -222,7 +224,8 @@ void Relay::Impl::tell(Leg& own, Leg& other, const sdp::Document& document, cons
 sdp::MediaTarget Relay::Impl::target(const Leg& shown, const sdp::Media& media) const {
     sdp::MediaTarget target{.rtp = shown.local, .rtcp = shown.rtcp};
     // Who is behind a NAT can connect and cannot listen: the choice is made for it.
-    if (reading.offers && relay::is_tcp(shown.kind) && sender.place == "far-end" && media.setup == sdp::Setup::actpass)
+    if (reading.offers() && relay::is_tcp(shown.kind) && sender.place == "far-end" &&
+        media.setup == sdp::Setup::actpass)
         target.setup = sdp::Setup::active;
     return target;
 }

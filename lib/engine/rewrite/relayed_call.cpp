@@ -48,7 +48,7 @@ void RelayedCall::choose_carrier() {
     if (!there) call_.carrier = call_.legs.empty() ? std::string() : call_.legs.front().id;
 }
 
-Result<void> RelayedCall::open(std::size_t stream, std::size_t side, relay::Stream kind, const std::string& exchange,
+Result<void> RelayedCall::open(std::size_t stream, std::size_t side, relay::Stream kind, std::uint64_t exchange,
                                Json params) {
     Leg leg{.id = {},
             .kind = kind,
@@ -60,7 +60,7 @@ Result<void> RelayedCall::open(std::size_t stream, std::size_t side, relay::Stre
             .side = side,
             .tag = side == 0 ? call_.state.first_tag : std::string(),
             .opened_by = exchange,
-            .changed_by = {},
+            .changed_by = 0,
             .agreed = {},
             .kept = {}};
     const bool carries = call_.legs.empty();
@@ -71,12 +71,12 @@ Result<void> RelayedCall::open(std::size_t stream, std::size_t side, relay::Stre
     params["owner_state"] = kept;
     const auto reply = link_.ask("open", params);
     if (!reply) return std::unexpected(reply.error());
-    const auto local = endpoint_at(*reply, "local");
-    leg.id = text_at(*reply, "leg");
+    const auto local = endpoint_if_any(*reply, "local");
+    leg.id = text_or_empty(*reply, "leg");
     if (leg.id.empty()) return fail(Errc::bad_input, "the relay's answer has no leg");
     if (!local) return fail(Errc::bad_input, "the relay's answer has no local");
     leg.local = *local;
-    if (!params.value("mux", false)) leg.rtcp = endpoint_at(*reply, "rtcp");
+    if (!params.value("mux", false)) leg.rtcp = endpoint_if_any(*reply, "rtcp");
     leg.kept = kept.dump();
     if (carries) call_.carrier = leg.id;
     opened_.push_back(leg.id);
@@ -113,9 +113,9 @@ Result<void> RelayedCall::free(const std::vector<std::string>& legs) {
     return freed ? Result<void>() : std::unexpected(freed.error());
 }
 
-void RelayedCall::note_change(Leg& leg, const std::string& exchange) {
+void RelayedCall::note_change(Leg& leg, std::uint64_t exchange) {
     if (leg.opened_by == exchange) return;  // goes with it
-    if (leg.changed_by.empty()) leg.agreed = {{"party", leg.party}, {"hold", leg.hold}};
+    if (leg.changed_by == 0) leg.agreed = {{"party", leg.party}, {"hold", leg.hold}};
     leg.changed_by = exchange;
 }
 
@@ -148,36 +148,36 @@ void RelayedCall::discard_all() {
 }
 
 void RelayedCall::discard_offered(std::size_t stream, relay::Stream unless) {
-    discard([&](const Leg& leg) { return leg.stream == stream && !leg.opened_by.empty() && leg.kind != unless; });
+    discard([&](const Leg& leg) { return leg.stream == stream && leg.opened_by != 0 && leg.kind != unless; });
 }
 
-void RelayedCall::accept(const std::string& exchange) {
+void RelayedCall::accept(std::uint64_t exchange) {
     std::set<std::size_t> replaced;
     for (const Leg& leg : call_.legs) {
         if (leg.opened_by == exchange) replaced.insert(leg.stream);
     }
-    discard([&](const Leg& leg) { return leg.opened_by.empty() && replaced.contains(leg.stream); });
+    discard([&](const Leg& leg) { return leg.opened_by == 0 && replaced.contains(leg.stream); });
     for (Leg& leg : call_.legs) {
-        if (leg.opened_by == exchange) leg.opened_by.clear();
-        if (leg.changed_by == exchange) leg.changed_by.clear();
+        if (leg.opened_by == exchange) leg.opened_by = 0;
+        if (leg.changed_by == exchange) leg.changed_by = 0;
     }
 }
 
-void RelayedCall::establish(const std::string& exchange) {
+void RelayedCall::establish(std::uint64_t exchange) {
     for (Leg& leg : call_.legs) {
-        if (leg.opened_by != exchange) leg.opened_by.clear();
-        if (leg.changed_by != exchange) leg.changed_by.clear();
+        if (leg.opened_by != exchange) leg.opened_by = 0;
+        if (leg.changed_by != exchange) leg.changed_by = 0;
     }
 }
 
-void RelayedCall::roll_back(const std::string& exchange) {
+void RelayedCall::roll_back(std::uint64_t exchange) {
     discard([&](const Leg& leg) { return leg.opened_by == exchange; });
     for (Leg& leg : call_.legs) {
         if (leg.changed_by != exchange) continue;
         Json before = Json::object();
         if (leg.agreed.contains("party") && leg.agreed["party"].is_object()) before["party"] = leg.agreed["party"];
         if (leg.agreed.contains("hold") && leg.agreed["hold"].is_boolean()) before["hold"] = leg.agreed["hold"];
-        leg.changed_by.clear();
+        leg.changed_by = 0;
         change(leg, before);
     }
 }

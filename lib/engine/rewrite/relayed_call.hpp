@@ -24,8 +24,8 @@ class RelayedCall {
     [[nodiscard]] std::unexpected<Error> changed_elsewhere();
 
     /// Opens a leg for that stream and side. `params`: of mediarelay's open.
-    [[nodiscard]] Result<void> open(std::size_t stream, std::size_t side, relay::Stream kind,
-                                    const std::string& exchange, Json params);
+    [[nodiscard]] Result<void> open(std::size_t stream, std::size_t side, relay::Stream kind, std::uint64_t exchange,
+                                    Json params);
     /// After the last open(): of legs that two processes opened for the same end the older ones stay.
     [[nodiscard]] Result<void> confirm_opened();
     /// Frees what was opened since load(), where not all could be.
@@ -34,7 +34,7 @@ class RelayedCall {
     // All that follows is done at mediarelay by save().
 
     /// An offer or answer of `exchange` is about to change the leg.
-    static void note_change(Leg& leg, const std::string& exchange);
+    static void note_change(Leg& leg, std::uint64_t exchange);
     /// `changes`: keys of mediarelay's update.
     static void change(Leg& leg, const Json& changes);
     void join(const Leg& a, const Leg& b);
@@ -44,11 +44,11 @@ class RelayedCall {
     void discard_offered(std::size_t stream, relay::Stream unless);
 
     /// Its offer is answered: what it replaced goes.
-    void accept(const std::string& exchange);
+    void accept(std::uint64_t exchange);
     /// The call is answered by `exchange`: what earlier ones came to is agreed.
-    void establish(const std::string& exchange);
+    void establish(std::uint64_t exchange);
     /// Its offer was refused: what it brought goes, what it changed is as before.
-    void roll_back(const std::string& exchange);
+    void roll_back(std::uint64_t exchange);
 
     /// Tells each leg what has changed, together with what is kept with it; that of the state of the call last, as it
     /// says that all was done. Then joins, and frees what was discarded.

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <string>
 
 using namespace natkit;
@@ -32,13 +33,17 @@ Json page(std::initializer_list<Json> legs) {
 TEST_CASE("rewrite::Call: what is kept with the legs is read as it was written") {
     Call call;
     call.revision = 7;
-    call.state = {.first_tag = "a",
-                  .peer_tag = "b",
-                  .established = true,
-                  .branches = {"1f", "2f"},
-                  .late_offer = "1 1 INVITE",
-                  .late_answer = "2 PRACK request",
-                  .described = {"1 INVITE request", ""}};
+    call.state = {
+        .first_tag = "a",
+        .peer_tag = "b",
+        .established = true,
+        .branches = {"1f", "2f"},
+        .offers = dialog::ObservedExchange({.exchange = {dialog::Offer{dialog::End::callee, 7, 1, true}, true},
+                                            .crossed = dialog::Offer{dialog::End::caller, 9, 2},
+                                            .late = 7,
+                                            .answerer = 13,
+                                            .fork = 17}),
+        .described = {"1 INVITE request", ""}};
     rewrite::Leg leg{.id = "x1",
                      .kind = relay::Stream::rtp,
                      .local = {},
@@ -48,8 +53,8 @@ TEST_CASE("rewrite::Call: what is kept with the legs is read as it was written")
                      .stream = 3,
                      .side = 1,
                      .tag = "b",
-                     .opened_by = "0 2 INVITE",
-                     .changed_by = "1 5 UPDATE",
+                     .opened_by = 9,
+                     .changed_by = 11,
                      .agreed = {{"party", {{"place", "lan"}}}, {"hold", false}},
                      .kept = {}};
     const Json kept = owner_state(leg, &call);
@@ -71,9 +76,9 @@ TEST_CASE(
     const auto state = [](unsigned revision, const char* tag) {
         return Json{{"revision", revision}, {"first_tag", tag}};
     };
-    const auto kept = [](unsigned stream, unsigned side, const char* opened_by = "") {
+    const auto kept = [](unsigned stream, unsigned side, unsigned opened_by = 0) {
         Json json = {{"stream", stream}, {"side", side}};
-        if (*opened_by != 0) json["opened_by"] = opened_by;
+        if (opened_by != 0) json["opened_by"] = opened_by;
         return json;
     };
     Json oldest = kept(0, 0);
@@ -85,9 +90,8 @@ TEST_CASE(
     Json without_local = listed("no-local", kept(5, 0));
     without_local.erase("local");
     Call call;
-    call.add(page({listed("a", oldest), listed("b", newer), listed("a2", second),
-                   listed("offered", kept(0, 0, "0 2 INVITE")), listed("side", kept(0, 2)), listed("text", "x"),
-                   listed("none", Json()), without_local, Json(5)}));
+    call.add(page({listed("a", oldest), listed("b", newer), listed("a2", second), listed("offered", kept(0, 0, 9)),
+                   listed("side", kept(0, 2)), listed("text", "x"), listed("none", Json()), without_local, Json(5)}));
     REQUIRE(call.legs.size() == 3);
     CHECK(call.state.first_tag == "new");
     CHECK(call.carrier == "b");
@@ -106,12 +110,17 @@ TEST_CASE(
 TEST_CASE("rewrite::owner_state: with all that may be kept it stays below the 8 kB that mediarelay takes") {
     Call call;
     const std::string longest(64, 't');
+    constexpr std::uint64_t most_number = std::numeric_limits<std::uint64_t>::max();
+    const dialog::Offer most{dialog::End::callee, most_number, std::numeric_limits<std::uint32_t>::max(), true};
     call.state = {.first_tag = longest,
                   .peer_tag = longest,
                   .established = true,
                   .branches = {},
-                  .late_offer = longest,
-                  .late_answer = longest,
+                  .offers = dialog::ObservedExchange({.exchange = {most, true},
+                                                      .crossed = most,
+                                                      .late = most_number,
+                                                      .answerer = most_number,
+                                                      .fork = most_number}),
                   .described = {longest + longest, longest + longest}};
     for (int i = 0; i < 64; ++i) call.state.branches.insert("0123456789abcd" + std::to_string(10 + i));
     const Json party = {
@@ -125,8 +134,8 @@ TEST_CASE("rewrite::owner_state: with all that may be kept it stays below the 8 
                            .stream = 63,
                            .side = 1,
                            .tag = longest,
-                           .opened_by = longest,
-                           .changed_by = longest,
+                           .opened_by = most_number,
+                           .changed_by = most_number,
                            .agreed = {{"party", party}, {"hold", true}},
                            .kept = {}};
     CHECK(owner_state(leg, &call).dump().size() < 4096);

@@ -42,10 +42,12 @@ sip::Message message(const std::string& text) {
 
 /// What there is to say of a reading: its exchange, and the marks that are set.
 std::string shown(const Reading& reading) {
-    std::string text = "side " + std::to_string(reading.side) + " in " + reading.exchange + ":";
-    if (reading.offers) text += " offer";
+    std::string text = "side " + std::to_string(reading.side) + " in " + std::to_string((reading.exchange >> 1U) & 1U) +
+                       " " + std::to_string(reading.exchange >> 2U) + ":";
+    if (reading.role == dialog::Role::offer) text += " offer";
+    if (reading.role == dialog::Role::answer) text += " answer";
     if (reading.concludes) text += " concludes";
-    if (reading.repeated) text += " repeated";
+    if (reading.nothing_new && reading.role != dialog::Role::neither) text += " repeated";
     if (reading.establishes) text += " establishes";
     if (reading.other_dialog) text += " other-dialog";
     switch (reading.outcome) {
@@ -71,56 +73,81 @@ TEST_CASE("rewrite::read: what each message of a call means for its offers and a
     };
     const Case cases[] = {
         {"RFC 3264: the offer in the INVITE, the answer in the 2xx",
-         {{"A INVITE 1 sdp", "side 0 in 0 1 INVITE: offer"},
-          {"A INVITE 1 sdp", "side 0 in 0 1 INVITE: offer repeated"},
-          {"B 183 1 INVITE sdp", "side 1 in 0 1 INVITE:"},
-          {"B 200 1 INVITE sdp", "side 1 in 0 1 INVITE: concludes establishes"},
-          {"B 183 1 INVITE sdp", "side 1 in 0 1 INVITE: repeated"},
-          {"B INVITE 1 tag=b sdp", "side 1 in 1 1 INVITE: offer"},
-          {"A 488 1 INVITE", "side 0 in 1 1 INVITE: rolled-back"},
-          {"B BYE 2", "side 1 in 1 2 BYE: offer ended"}}},
+         {{"A INVITE 1 sdp", "side 0 in 0 1: offer"},
+          {"A INVITE 1 sdp", "side 0 in 0 1: offer repeated"},
+          {"B 183 1 INVITE sdp", "side 1 in 0 1: answer"},
+          {"B 200 1 INVITE sdp", "side 1 in 0 1: answer concludes establishes"},
+          {"B 183 1 INVITE sdp", "side 1 in 0 1: answer repeated"},
+          {"B INVITE 1 tag=b sdp", "side 1 in 1 1: offer"},
+          {"A 488 1 INVITE", "side 0 in 1 1: rolled-back"},
+          {"B BYE 2", "side 1 in 1 2: ended"}}},
         {"RFC 3261 section 13.2.1: the offer in the 2xx, the answer in the ACK",
-         {{"A INVITE 1", "side 1 in 1 1 INVITE: offer"},
-          {"B 200 1 INVITE sdp", "side 0 in 1 1 INVITE: offer establishes"},
-          {"A ACK 1 sdp", "side 1 in 1 1 INVITE: concludes"}}},
+         {{"A INVITE 1", "side 1 in 1 1:"},
+          {"B 200 1 INVITE sdp", "side 0 in 1 1: offer establishes"},
+          {"A ACK 1 sdp", "side 1 in 1 1: answer concludes"}}},
         {"the same, though nobody has seen the INVITE: there are no legs, so it had no offer",
-         {{"B 200 1 INVITE sdp", "side 0 in 1 1 INVITE: offer establishes"},
-          {"A ACK 1 sdp", "side 1 in 1 1 INVITE: concludes"}}},
+         {{"B 200 1 INVITE sdp", "side 0 in 1 1: offer establishes"},
+          {"A ACK 1 sdp", "side 1 in 1 1: answer concludes"}}},
         {"RFC 3262 section 5: the offer in a reliable 183, the answer in its PRACK; the next PRACK offers",
-         {{"A INVITE 1", "side 1 in 1 1 INVITE: offer"},
-          {"B 183 1 INVITE sdp", "side 0 in 1 1 INVITE: offer"},
-          {"A PRACK 2 sdp", "side 1 in 1 1 INVITE: concludes"},
-          {"A PRACK 3 sdp", "side 1 in 1 3 PRACK: offer"},
-          {"B 200 3 PRACK sdp", "side 0 in 1 3 PRACK: concludes"},
-          {"B 200 1 INVITE", "side 0 in 1 1 INVITE: offer establishes accepted"}}},
+         {{"A INVITE 1", "side 1 in 1 1:"},
+          {"B 183 1 INVITE sdp", "side 0 in 1 1: offer"},
+          {"A PRACK 2 sdp", "side 1 in 1 1: answer concludes"},
+          {"A PRACK 3 sdp", "side 1 in 1 3: offer"},
+          {"B 200 3 PRACK sdp", "side 0 in 1 3: answer concludes"},
+          {"B 200 1 INVITE", "side 0 in 1 1: establishes accepted"}}},
         {"RFC 3311: an UPDATE that is refused leads back to what its own exchange changed",
-         {{"A INVITE 1 sdp", "side 0 in 0 1 INVITE: offer"},
-          {"B 200 1 INVITE sdp", "side 1 in 0 1 INVITE: concludes establishes"},
-          {"A INVITE 2 sdp tag=b", "side 0 in 0 2 INVITE: offer"},
-          {"B UPDATE 1 sdp", "side 1 in 1 1 UPDATE: offer"},
-          {"A 491 1 UPDATE", "side 0 in 1 1 UPDATE: rolled-back"},
-          {"B 200 2 INVITE", "side 1 in 0 2 INVITE: concludes accepted"}}},
+         {{"A INVITE 1 sdp", "side 0 in 0 1: offer"},
+          {"B 200 1 INVITE sdp", "side 1 in 0 1: answer concludes establishes"},
+          {"A INVITE 2 sdp tag=b", "side 0 in 0 2: offer"},
+          {"B UPDATE 1 sdp", "side 1 in 1 1: offer"},
+          {"A 491 1 UPDATE", "side 0 in 1 1: rolled-back"},
+          {"B 200 2 INVITE", "side 1 in 0 2: accepted"}}},
+        {"the same, and the INVITE is answered",
+         {{"A INVITE 1 sdp", "side 0 in 0 1: offer"},
+          {"B 200 1 INVITE sdp", "side 1 in 0 1: answer concludes establishes"},
+          {"A INVITE 2 sdp tag=b", "side 0 in 0 2: offer"},
+          {"B UPDATE 1 sdp", "side 1 in 1 1: offer"},
+          {"A 491 1 UPDATE", "side 0 in 1 1: rolled-back"},
+          {"B 200 2 INVITE sdp", "side 1 in 0 2: answer concludes"}}},
+        {"what nobody asked for changes nothing: in the ACK of an INVITE with an offer, in the 2xx to an UPDATE "
+         "without",
+         {{"A INVITE 1 sdp", "side 0 in 0 1: offer"},
+          {"B 200 1 INVITE sdp", "side 1 in 0 1: answer concludes establishes"},
+          {"A ACK 1 sdp", "side 0 in 0 1:"},
+          {"A 200 1 UPDATE sdp", "side 0 in 1 1: accepted"}}},
+        {"a 2xx that comes again after a new offer is not its answer",
+         {{"A INVITE 1 sdp", "side 0 in 0 1: offer"},
+          {"B 200 1 INVITE sdp", "side 1 in 0 1: answer concludes establishes"},
+          {"B INVITE 1 tag=b sdp", "side 1 in 1 1: offer"},
+          {"B 200 1 INVITE sdp", "side 1 in 0 1: accepted"},
+          {"A 200 1 INVITE sdp", "side 0 in 1 1: answer concludes"}}},
+        {"each branch of a fork answers the INVITE, though another has changed its media since",
+         {{"A INVITE 1 sdp", "side 0 in 0 1: offer"},
+          {"B 183 1 INVITE tag=c sdp", "side 1 in 0 1: answer"},
+          {"A UPDATE 2 tag=c sdp", "side 0 in 0 2: offer"},
+          {"B 200 2 UPDATE tag=c sdp", "side 1 in 0 2: answer concludes"},
+          {"B 200 1 INVITE tag=b sdp", "side 1 in 0 1: answer concludes establishes"}}},
         {"a call ends with the refusal of the last branch; a challenge is none",
-         {{"A INVITE 1 sdp branch=1", "side 0 in 0 1 INVITE: offer"},
-          {"B 407 1 INVITE branch=1", "side 1 in 0 1 INVITE:"},
-          {"A INVITE 2 sdp tag= branch=2", "side 0 in 0 2 INVITE: offer"},
-          {"A INVITE 2 sdp tag= branch=3", "side 0 in 0 2 INVITE: offer repeated"},
-          {"A CANCEL 2 tag= branch=3", "side 0 in 0 2 CANCEL: offer"},
-          {"B 487 2 INVITE tag=x branch=3", "side 1 in 0 2 INVITE:"},
-          {"B 603 2 INVITE tag=y branch=2", "side 1 in 0 2 INVITE: ended"}}},
+         {{"A INVITE 1 sdp branch=1", "side 0 in 0 1: offer"},
+          {"B 407 1 INVITE branch=1", "side 1 in 0 1:"},
+          {"A INVITE 2 sdp tag= branch=2", "side 0 in 0 2: offer"},
+          {"A INVITE 2 sdp tag= branch=3", "side 0 in 0 2: offer repeated"},
+          {"A CANCEL 2 tag= branch=3", "side 0 in 0 2:"},
+          {"B 487 2 INVITE tag=x branch=3", "side 1 in 0 2:"},
+          {"B 603 2 INVITE tag=y branch=2", "side 1 in 0 2: ended"}}},
         {"of two branches that answer the first one's dialog has the legs, until the caller offers in the other",
-         {{"A INVITE 1 sdp", "side 0 in 0 1 INVITE: offer"},
-          {"B 200 1 INVITE tag=b sdp", "side 1 in 0 1 INVITE: concludes establishes"},
-          {"B 200 1 INVITE tag=c sdp", "side 1 in 0 1 INVITE: concludes other-dialog"},
-          {"B 487 1 INVITE tag=d", "side 1 in 0 1 INVITE: other-dialog"},
-          {"A ACK 1 tag=c sdp", "side 0 in 0 1 INVITE: concludes other-dialog"},
-          {"A BYE 2 tag=c", "side 0 in 0 2 BYE: offer other-dialog"},
-          {"A INVITE 3 tag=e sdp", "side 0 in 0 3 INVITE: offer"},
-          {"A BYE 4 tag=b", "side 0 in 0 4 BYE: offer other-dialog"},
-          {"B BYE 1 tag=e", "side 1 in 1 1 BYE: offer ended"}}},
+         {{"A INVITE 1 sdp", "side 0 in 0 1: offer"},
+          {"B 200 1 INVITE tag=b sdp", "side 1 in 0 1: answer concludes establishes"},
+          {"B 200 1 INVITE tag=c sdp", "side 1 in 0 1: other-dialog"},
+          {"B 487 1 INVITE tag=d", "side 1 in 0 1: other-dialog"},
+          {"A ACK 1 tag=c sdp", "side 0 in 0 1: other-dialog"},
+          {"A BYE 2 tag=c", "side 0 in 0 2: other-dialog"},
+          {"A INVITE 3 tag=e sdp", "side 0 in 0 3: offer"},
+          {"A BYE 4 tag=b", "side 0 in 0 4: other-dialog"},
+          {"B BYE 1 tag=e", "side 1 in 1 1: ended"}}},
         {"RFC 3261 section 21.4.26: what a 488 describes is no answer",
-         {{"A INVITE 1 sdp", "side 0 in 0 1 INVITE: offer"}, {"B 488 1 INVITE sdp", "side 1 in 0 1 INVITE: ended"}}},
-        {"OPTIONS and its answer negotiate nothing", {{"B 200 1 OPTIONS sdp", "side 0 in 1 1 OPTIONS: concludes"}}},
+         {{"A INVITE 1 sdp", "side 0 in 0 1: offer"}, {"B 488 1 INVITE sdp", "side 1 in 0 1: ended"}}},
+        {"OPTIONS and its answer negotiate nothing", {{"B 200 1 OPTIONS sdp", "side 0 in 1 1:"}}},
     };
     for (const Case& c : cases) {
         CAPTURE(c.why);
@@ -136,7 +163,7 @@ TEST_CASE("rewrite::read: what each message of a call means for its offers and a
             CallState again = state;
             if (reading.outcome == Outcome::none && !reading.establishes && !m.body().empty())
                 CHECK(shown(read(again, m, true)) == step.want);
-            if (m.body().empty() || !reading.negotiates || reading.other_dialog) continue;
+            if (m.body().empty() || !reading.negotiates || reading.other_dialog || reading.nothing_new) continue;
             state.described[reading.side] = reading.transaction;
             legs = true;
         }
