@@ -4,7 +4,7 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/nat/networks.hpp"
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 namespace natkit::sip {
 namespace {

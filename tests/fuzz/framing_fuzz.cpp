@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "natkit/sip/framing.hpp"
+#include "natkit/sip/message/framing.hpp"
 
 using namespace natkit;
 

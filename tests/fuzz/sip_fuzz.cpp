@@ -5,11 +5,11 @@
 #include <cstdlib>
 #include <string>
 
-#include "../../lib/sip/plain.hpp"
-#include "../../lib/sip/sofia.hpp"
-#include "natkit/sip/controls.hpp"
-#include "natkit/sip/message.hpp"
-#include "natkit/sip/serialize.hpp"
+#include "../../lib/sip/message/plain.hpp"
+#include "../../lib/sip/message/sofia.hpp"
+#include "natkit/sip/message/controls.hpp"
+#include "natkit/sip/message/message.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 using namespace natkit;
 

@@ -111,11 +111,11 @@ for metric in sorted(metrics):
         problems.append(f"natkit(1): {metric}: it does not say what to do when it rises")
 
 # The header fields that are removed from untrusted sides.
-identities = re.findall(r'\{"([\w-]+)", "([^"]+)"(?:, Withheld::\w+)?\}', (TOP / "lib/sip/identity.cpp").read_text())
+identities = re.findall(r'\{"([\w-]+)", "([^"]+)"(?:, Withheld::\w+)?\}', (TOP / "lib/sip/message/identity.cpp").read_text())
 listed = (TOP / "man/natkit-security.7").read_text().partition(".Ss Identities")[2].partition(".Ss ")[0]
 told = [(name, source) for names, source in re.findall(r"\.It\n([\w, -]+)\n\.Pq ([^\n]+)", listed) for name in names.split(", ")]
 if not identities or told != identities:
-    problems.append(f"natkit-security(7): its identity fields are not those of lib/sip/identity.cpp: {set(told) ^ set(identities)}")
+    problems.append(f"natkit-security(7): its identity fields are not those of lib/sip/message/identity.cpp: {set(told) ^ set(identities)}")
 
 print(*problems, sep="\n")
 print(f"{len(keys)} keys, {len(metrics)} metrics, {len(problems)} problems")

@@ -48,11 +48,6 @@ IMPURE_SYMBOLS = re.compile(
 
 # What a folder of lib may hold by itself; a part that is larger is divided into rooms (sub-folders).
 LINES_OF_A_FOLDER = 2500
-# Folders that are larger today, each with the lines it may not outgrow: known, to be taken apart.
-LARGE_FOLDERS = {
-    "io": 2900,
-    "sip": 2800,
-}
 # What stands in one header, and is written nowhere else: constants and tables, and the values that layers share.
 ONCE = {
     "include/natkit/base/hash.hpp": r"(?i)0x(cbf29ce484222325|0*100000001b3|9e3779b97f4a7c15|bf58476d1ce4e5b9|94d049bb133111eb)",
@@ -181,14 +176,8 @@ def check_sizes():
         folder = directory_of(path.relative_to(TOP).as_posix())
         lines[folder] = lines.get(folder, 0) + path.read_text(errors="replace").count("\n")
     for folder, count in sorted(lines.items()):
-        ceiling = LARGE_FOLDERS.get(folder)
-        if ceiling is None and count > LINES_OF_A_FOLDER:
+        if count > LINES_OF_A_FOLDER:
             problem(f"lib/{folder} has {count} lines: more than {LINES_OF_A_FOLDER}; divide it into rooms")
-        elif ceiling is not None and count > ceiling:
-            problem(f"lib/{folder} has {count} lines: more than {ceiling}, and it is to be taken apart")
-    for folder in LARGE_FOLDERS:
-        if lines.get(folder, 0) <= LINES_OF_A_FOLDER:
-            problem(f"lib/{folder} has {lines.get(folder, 0)} lines: its row in LARGE_FOLDERS is no longer needed")
     return len(lines)
 
 

@@ -3,7 +3,7 @@
 
 #include "common/words.hpp"
 #include "mediarelay.hpp"
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 
 namespace natkit::mediarelay {
 

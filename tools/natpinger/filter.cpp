@@ -12,8 +12,8 @@
 #include "natkit/base/time.hpp"
 #include "natkit/engine/pinger/filter.hpp"
 #include "natkit/engine/pinger/service.hpp"
-#include "natkit/io/host.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/host.hpp"
+#include "natkit/io/net/udp.hpp"
 
 using namespace natkit;
 

@@ -9,7 +9,7 @@
 #include "natkit/base/dns.hpp"
 #include "natkit/base/endpoint.hpp"
 #include "natkit/sip/flow.hpp"
-#include "natkit/sip/grammar.hpp"
+#include "natkit/sip/message/grammar.hpp"
 
 namespace natkit::sip {
 

@@ -13,7 +13,7 @@
 #include "natkit/base/time.hpp"
 #include "natkit/proxy/rates.hpp"
 #include "natkit/sip/flow.hpp"
-#include "natkit/sip/message.hpp"
+#include "natkit/sip/message/message.hpp"
 
 namespace natkit::sip {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 
 namespace natkit::daemon {
 

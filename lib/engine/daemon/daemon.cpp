@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "natkit/config/users.hpp"
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 
 namespace natkit::daemon {
 namespace {

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
-#include "natkit/io/host.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/host.hpp"
+#include "natkit/io/net/udp.hpp"
 #include "natkit/record/client.hpp"
 #include "runner.hpp"
 

@@ -8,8 +8,8 @@
 
 #include "natkit/engine/log/log.hpp"
 #include "natkit/io/fd.hpp"
-#include "natkit/io/host.hpp"
 #include "natkit/io/loop.hpp"
+#include "natkit/io/net/host.hpp"
 #include "natkit/ping/pinger.hpp"
 
 /// natpinger's machinery over the pure ping::Pinger: the sockets it was given, the timer, the log.

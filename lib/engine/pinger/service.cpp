@@ -9,8 +9,8 @@
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/daemon/adopt.hpp"
-#include "natkit/io/host.hpp"
 #include "natkit/io/mark.hpp"
+#include "natkit/io/net/host.hpp"
 #include "natkit/record/client.hpp"
 #include "runner.hpp"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "natkit/dialog/observed_exchange.hpp"
-#include "natkit/sip/message.hpp"
+#include "natkit/sip/message/message.hpp"
 
 /// What a SIP message means for the media of its call: which offer or answer it has, and what has become of the call.
 /// Pure: the state goes in and comes out, so that another process can go on from it.

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 #include "supervisor_impl.hpp"
 
 namespace natkit::supervise {

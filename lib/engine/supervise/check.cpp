@@ -8,7 +8,7 @@
 #include <ctime>
 
 #include "natkit/crypto/tls.hpp"
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 #include "natkit/io/privileges.hpp"
 
 namespace natkit::supervise {

@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <set>
 
-#include "natkit/io/host.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/host.hpp"
+#include "natkit/io/net/udp.hpp"
 
 namespace natkit::supervise {
 namespace {

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "natkit/engine/supervise/check.hpp"
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 #include "supervisor_impl.hpp"
 
 namespace natkit::supervise {

@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <utility>
 
-#include "natkit/io/host.hpp"
 #include "natkit/io/lines.hpp"
+#include "natkit/io/net/host.hpp"
 #include "natkit/io/privileges.hpp"
 #include "supervisor_impl.hpp"
 

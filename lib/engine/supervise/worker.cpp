@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "natkit/io/host.hpp"
 #include "natkit/io/lines.hpp"
+#include "natkit/io/net/host.hpp"
 
 namespace natkit::supervise {
 namespace {

@@ -14,11 +14,11 @@
 #include <filesystem>
 #include <vector>
 
-#include "natkit/io/host.hpp"
-#include "natkit/io/http.hpp"
 #include "natkit/io/lines.hpp"
+#include "natkit/io/net/host.hpp"
+#include "natkit/io/net/http.hpp"
+#include "natkit/io/net/tcp.hpp"
 #include "natkit/io/privileges.hpp"
-#include "natkit/io/tcp.hpp"
 #include "own_loopback.hpp"
 #include "run_until.hpp"
 

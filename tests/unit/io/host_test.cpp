@@ -1,4 +1,4 @@
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "natkit/io/lines.hpp"
 #include "natkit/io/mark.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 
 using namespace natkit;
 

@@ -15,7 +15,7 @@
 
 #include "natkit/io/lines.hpp"
 #include "natkit/io/loop.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 #include "run_until.hpp"
 
 using namespace natkit;

@@ -1,4 +1,4 @@
-#include "natkit/io/stream.hpp"
+#include "natkit/io/net/stream.hpp"
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>

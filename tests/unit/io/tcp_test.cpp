@@ -1,4 +1,4 @@
-#include "natkit/io/tcp.hpp"
+#include "natkit/io/net/tcp.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "natkit/io/host.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/host.hpp"
+#include "natkit/io/net/udp.hpp"
 
 using namespace natkit;
 using namespace natkit::io;

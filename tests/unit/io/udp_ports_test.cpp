@@ -1,4 +1,4 @@
-#include "natkit/io/udp_ports.hpp"
+#include "natkit/io/net/udp_ports.hpp"
 
 #include <doctest/doctest.h>
 

@@ -2,9 +2,9 @@
 // not fit. The same are seeds of the fuzzers, and thrown at the running edge by tests/e2e/hostile_test.py.
 #include <doctest/doctest.h>
 
-#include "natkit/sip/framing.hpp"
-#include "natkit/sip/message.hpp"
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/framing.hpp"
+#include "natkit/sip/message/message.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 using namespace natkit;
 using sip::Message;

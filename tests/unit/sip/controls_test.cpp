@@ -1,9 +1,9 @@
-#include "natkit/sip/controls.hpp"
+#include "natkit/sip/message/controls.hpp"
 
 #include <doctest/doctest.h>
 
-#include "natkit/sip/message.hpp"
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/message.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 using namespace natkit;
 using namespace std::string_literals;

@@ -1,4 +1,4 @@
-#include "natkit/sip/framing.hpp"
+#include "natkit/sip/message/framing.hpp"
 
 #include <doctest/doctest.h>
 

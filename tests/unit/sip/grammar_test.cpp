@@ -1,4 +1,4 @@
-#include "natkit/sip/grammar.hpp"
+#include "natkit/sip/message/grammar.hpp"
 
 #include <doctest/doctest.h>
 

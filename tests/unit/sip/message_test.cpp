@@ -1,4 +1,4 @@
-#include "natkit/sip/message.hpp"
+#include "natkit/sip/message/message.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,11 +1,11 @@
-#include "../../../lib/sip/plain.hpp"
+#include "../../../lib/sip/message/plain.hpp"
 
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
-#include "../../../lib/sip/sofia.hpp"
+#include "../../../lib/sip/message/sofia.hpp"
 
 using namespace natkit;
 using namespace natkit::sip;

@@ -1,4 +1,4 @@
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 #include <doctest/doctest.h>
 

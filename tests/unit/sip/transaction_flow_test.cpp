@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/serialize.hpp"
 #include "natkit/sip/transaction.hpp"
 
 using namespace natkit;

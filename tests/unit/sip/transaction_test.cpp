@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 using namespace natkit;
 using namespace natkit::sip;

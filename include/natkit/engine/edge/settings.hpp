@@ -15,7 +15,7 @@
 #include "natkit/proxy/path_mode.hpp"
 #include "natkit/sip/digest.hpp"
 #include "natkit/sip/flow.hpp"
-#include "natkit/sip/grammar.hpp"
+#include "natkit/sip/message/grammar.hpp"
 #include "natkit/sip/registrar.hpp"
 #include "natkit/sip/transaction.hpp"
 

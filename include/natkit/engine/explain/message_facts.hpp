@@ -9,8 +9,8 @@
 #include "natkit/record/nat.hpp"
 #include "natkit/sdp/body.hpp"
 #include "natkit/sdp/document.hpp"
-#include "natkit/sip/grammar.hpp"
-#include "natkit/sip/message.hpp"
+#include "natkit/sip/message/grammar.hpp"
+#include "natkit/sip/message/message.hpp"
 
 /// What can be told from messages that somebody else sent, after the fact: the engine of the offline programs.
 namespace natkit::explain {

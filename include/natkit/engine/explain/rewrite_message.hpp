@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "natkit/sdp/rewrite.hpp"
-#include "natkit/sip/message.hpp"
+#include "natkit/sip/message/message.hpp"
 
 namespace natkit::explain {
 

@@ -7,7 +7,7 @@
 
 #include "natkit/nat/networks.hpp"
 #include "natkit/sdp/rewrite.hpp"
-#include "natkit/sip/message.hpp"
+#include "natkit/sip/message/message.hpp"
 
 /// What sdprewrite(1) --relay does for a call: legs at a running mediarelay.
 namespace natkit::rewrite {

@@ -10,7 +10,7 @@
 #include "../routing/neighbours.hpp"
 #include "../routing/router.hpp"
 #include "natkit/proxy/challenges.hpp"
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 namespace natkit::edge {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "../print.hpp"
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 namespace natkit::edge {
 

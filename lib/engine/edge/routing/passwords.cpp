@@ -3,7 +3,7 @@
 
 #include "admission.hpp"
 #include "natkit/base/text.hpp"
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 /// Users prove who they are (RFC 3261 section 22, RFC 7616).
 namespace natkit::edge {

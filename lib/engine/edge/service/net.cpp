@@ -3,7 +3,7 @@
 #include "natkit/base/text.hpp"
 #include "natkit/crypto/crypto.hpp"
 #include "natkit/engine/daemon/adopt.hpp"
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 #include "natkit/ping/pinger.hpp"
 #include "service_impl.hpp"
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 
-#include "natkit/io/dns.hpp"
+#include "natkit/io/net/dns.hpp"
 #include "natkit/sip/locate.hpp"
 
 namespace natkit::edge {

@@ -6,7 +6,7 @@
 #include "natkit/config/users.hpp"
 #include "natkit/crypto/crypto.hpp"
 #include "natkit/crypto/sealed_memory.hpp"
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 #include "service_impl.hpp"
 
 namespace natkit::edge {

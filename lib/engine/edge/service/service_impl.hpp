@@ -12,7 +12,7 @@
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/edge/service.hpp"
 #include "natkit/engine/log/log.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 #include "natkit/store/bindings.hpp"
 #include "natkit/store/secret.hpp"
 #include "records.hpp"

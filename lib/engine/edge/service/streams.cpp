@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 #include "natkit/nat/networks.hpp"
 
 namespace natkit::edge {

@@ -15,9 +15,9 @@
 
 #include "natkit/base/deadlines.hpp"
 #include "natkit/crypto/tls.hpp"
-#include "natkit/io/tcp.hpp"
+#include "natkit/io/net/tcp.hpp"
 #include "natkit/sip/flow.hpp"
-#include "natkit/sip/framing.hpp"
+#include "natkit/sip/message/framing.hpp"
 
 namespace natkit::edge {
 

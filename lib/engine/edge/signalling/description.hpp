@@ -6,7 +6,7 @@
 
 #include "../output.hpp"
 #include "natkit/sdp/document.hpp"
-#include "natkit/sip/message.hpp"
+#include "natkit/sip/message/message.hpp"
 
 /// The session description in a SIP message: its body, or one part of a multipart body (RFC 5621).
 namespace natkit::edge {

@@ -1,6 +1,6 @@
 #include "../print.hpp"
 #include "natkit/base/text.hpp"
-#include "natkit/sip/identity.hpp"
+#include "natkit/sip/message/identity.hpp"
 #include "proxy.hpp"
 
 /// What a request looks like when it leaves, and what is taken off messages in either direction.

@@ -10,7 +10,7 @@
 #include "../registration/registrations.hpp"
 #include "name_lookups.hpp"
 #include "natkit/base/deadlines.hpp"
-#include "natkit/sip/serialize.hpp"
+#include "natkit/sip/message/serialize.hpp"
 
 namespace natkit::edge {
 

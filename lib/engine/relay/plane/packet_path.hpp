@@ -10,7 +10,7 @@
 #include "natkit/base/time.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 
 namespace natkit::relay {
 

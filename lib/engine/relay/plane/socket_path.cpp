@@ -1,6 +1,6 @@
 #include <optional>
 
-#include "natkit/io/udp_ports.hpp"
+#include "natkit/io/net/udp_ports.hpp"
 #include "packet_path.hpp"
 
 namespace natkit::relay {

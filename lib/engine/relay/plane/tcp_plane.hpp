@@ -4,7 +4,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "natkit/io/stream.hpp"
+#include "natkit/io/net/stream.hpp"
 #include "natkit/record/relay.hpp"
 #include "natkit/relay/relay.hpp"
 

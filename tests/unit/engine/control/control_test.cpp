@@ -11,7 +11,7 @@
 #include "natkit/base/text.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 #include "natkit/record/json_text.hpp"
 
 using namespace natkit;

@@ -1,4 +1,4 @@
-#include "natkit/sip/identity.hpp"
+#include "natkit/sip/message/identity.hpp"
 #include "users.hpp"
 
 using namespace natkit;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;

@@ -11,7 +11,7 @@
 
 #include "../../io/own_loopback.hpp"
 #include "../../io/run_until.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 
 using namespace natkit;
 using namespace natkit::relay;

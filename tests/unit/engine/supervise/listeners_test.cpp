@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "../../io/own_loopback.hpp"
-#include "natkit/io/host.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/host.hpp"
+#include "natkit/io/net/udp.hpp"
 
 using namespace natkit;
 using supervise::Listeners;

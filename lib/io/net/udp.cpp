@@ -1,4 +1,4 @@
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 
 #include <netinet/in.h>
 #include <netinet/ip.h>

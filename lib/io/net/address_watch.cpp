@@ -1,4 +1,4 @@
-#include "natkit/io/address_watch.hpp"
+#include "natkit/io/net/address_watch.hpp"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "natkit/base/error.hpp"
-#include "natkit/sip/controls.hpp"
-#include "natkit/sip/grammar.hpp"
+#include "natkit/sip/message/controls.hpp"
+#include "natkit/sip/message/grammar.hpp"
 
 namespace natkit::sip {
 

@@ -1,4 +1,4 @@
-#include "natkit/io/dns.hpp"
+#include "natkit/io/net/dns.hpp"
 
 #include <ares.h>
 #include <arpa/nameser.h>

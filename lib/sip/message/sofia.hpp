@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "natkit/sip/grammar.hpp"
+#include "natkit/sip/message/grammar.hpp"
 
 /// Every form that the grammar allows, read by sofia-sip, of which nothing shows outside sofia.cpp. Total.
 namespace natkit::sip::sofia {

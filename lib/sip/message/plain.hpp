@@ -3,7 +3,7 @@
 #include <optional>
 #include <string_view>
 
-#include "natkit/sip/grammar.hpp"
+#include "natkit/sip/message/grammar.hpp"
 
 /// The forms that nearly all values have, read in one pass: no escapes, no comments, no IPv6 literals, no spaces where
 /// most write none. What these functions read, sofia-sip reads as the same; of anything else they say nothing, and it

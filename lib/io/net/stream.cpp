@@ -1,4 +1,4 @@
-#include "natkit/io/stream.hpp"
+#include "natkit/io/net/stream.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

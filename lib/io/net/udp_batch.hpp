@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 #include "sockaddr.hpp"
 
 namespace natkit::io {

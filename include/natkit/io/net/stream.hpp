@@ -10,7 +10,7 @@
 #include "natkit/base/endpoint.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
-#include "natkit/io/stream_loss.hpp"
+#include "natkit/io/net/stream_loss.hpp"
 
 /// TCP connections whose bytes pass through without being looked at: listened for, dialled, coupled by splice().
 namespace natkit::io {

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <climits>
 
-#include "natkit/io/stream.hpp"
+#include "natkit/io/net/stream.hpp"
 
 namespace natkit::io {
 namespace {

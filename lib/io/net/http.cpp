@@ -1,4 +1,4 @@
-#include "natkit/io/http.hpp"
+#include "natkit/io/net/http.hpp"
 
 #include <sys/socket.h>
 
@@ -8,7 +8,7 @@
 
 #include "natkit/io/acceptor.hpp"
 #include "natkit/io/fd.hpp"
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 
 namespace natkit::io {
 namespace {

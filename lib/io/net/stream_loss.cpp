@@ -1,4 +1,4 @@
-#include "natkit/io/stream_loss.hpp"
+#include "natkit/io/net/stream_loss.hpp"
 
 #include <sys/epoll.h>
 

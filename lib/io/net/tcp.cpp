@@ -1,4 +1,4 @@
-#include "natkit/io/tcp.hpp"
+#include "natkit/io/net/tcp.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <string>
 
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 #include "sockaddr.hpp"
 
 namespace natkit::io {

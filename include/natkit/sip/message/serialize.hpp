@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "natkit/sip/message.hpp"
+#include "natkit/sip/message/message.hpp"
 
 namespace natkit::sip {
 

@@ -1,4 +1,4 @@
-#include "natkit/sip/controls.hpp"
+#include "natkit/sip/message/controls.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -5,7 +5,7 @@
 
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 
 namespace natkit::io {
 

@@ -1,10 +1,10 @@
-#include "natkit/sip/framing.hpp"
+#include "natkit/sip/message/framing.hpp"
 
 #include <algorithm>
 #include <optional>
 
 #include "natkit/base/text.hpp"
-#include "natkit/sip/controls.hpp"
+#include "natkit/sip/message/controls.hpp"
 
 namespace natkit::sip {
 namespace {

@@ -1,4 +1,4 @@
-#include "natkit/io/host.hpp"
+#include "natkit/io/net/host.hpp"
 
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -10,7 +10,7 @@
 #include <cstdlib>
 
 #include "natkit/base/text.hpp"
-#include "natkit/io/udp.hpp"
+#include "natkit/io/net/udp.hpp"
 #include "sockaddr.hpp"
 
 namespace natkit::io {
