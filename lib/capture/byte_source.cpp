@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t chunk_size = 64 * 1024;
 constexpr int ready_ms = 20;
+constexpr int wait_ms = 250;
 constexpr std::string_view gzip_magic = "\x1f\x8b";
 
 }  // namespace
@@ -37,6 +38,7 @@ struct ByteSource::State {
     bool end = false;             ///< nothing follows `ready`
     std::optional<Error> failed;  ///< told once `ready` is taken
     z_stream stream{};
+    std::function<bool()> wait;
 
     State() = default;
     State(const State&) = delete;
@@ -51,10 +53,25 @@ struct ByteSource::State {
     Result<void> fill();
     Result<void> inflate_some();
     Result<void> begin();
+    [[nodiscard]] bool wait_for_bytes() const;
     [[nodiscard]] std::string_view available() const { return std::string_view(ready).substr(taken); }
 };
 
+/// False: nobody wants to wait any longer.
+bool ByteSource::State::wait_for_bytes() const {
+    if (!wait || fd < 0) return true;
+    for (;;) {
+        pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+        if (::poll(&waiting, 1, wait_ms) > 0) return true;
+        if (!wait()) return false;
+    }
+}
+
 Result<void> ByteSource::State::read_raw() {
+    if (!wait_for_bytes()) {
+        raw_end = true;
+        return {};
+    }
     const std::size_t before = raw.size();
     raw.resize(before + chunk_size);
     ssize_t count = 0;
@@ -191,6 +208,10 @@ bool ByteSource::ready() const noexcept {
     if (here || state_->fd < 0) return true;
     pollfd waiting{.fd = state_->fd, .events = POLLIN, .revents = 0};
     return ::poll(&waiting, 1, ready_ms) != 0;
+}
+
+void ByteSource::on_wait(std::function<bool()> wait) {
+    state_->wait = std::move(wait);
 }
 
 const std::string& ByteSource::name() const noexcept {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "link.hpp"
+#include "natkit/capture/hep.hpp"
 #include "wire.hpp"
 
 namespace natkit::capture {
@@ -15,6 +16,7 @@ std::optional<Datagram> Decoder::decode(const Packet& packet) {
     fragments_.on_time(packet.time_ns);
     seen_ = {
         .frame = packet.frame, .time_ns = packet.time_ns, .interface = packet.interface, .direction = packet.direction};
+    if (packet.link_type == link_type_hep) return hep(packet.bytes);
     const auto network = unwrap_link(packet.link_type, packet.bytes, seen_);
     return network ? ip(*network, 0) : std::nullopt;
 }
@@ -98,6 +100,25 @@ std::optional<Datagram> Decoder::udp(Bytes bytes, bool cut) const {
                       .payload = bytes.subspan(8),
                       .cut = cut};
     if (length >= 8 && length - 8 < datagram.payload.size()) datagram.payload = datagram.payload.first(length - 8);
+    return is_hep(datagram.payload) ? hep(datagram.payload) : datagram;
+}
+
+/// RTCP comes as it was, or as an agent's account of it in JSON, which is passed over with all that is no packet.
+std::optional<Datagram> Decoder::hep(Bytes bytes) const {
+    const auto packet = read_hep(bytes);
+    if (!packet || packet->content == HepPacket::Content::other) return std::nullopt;
+    const bool media = packet->content != HepPacket::Content::sip;
+    if (media && (packet->payload.empty() || packet->payload[0] == '{')) return std::nullopt;
+    Datagram datagram{.protocol = packet->protocol == ip_tcp ? Datagram::Protocol::tcp : Datagram::Protocol::udp,
+                      .seen = seen_,
+                      .source = packet->source,
+                      .destination = packet->destination,
+                      .payload = packet->payload,
+                      .whole = true};
+    if (packet->time_ns != 0) datagram.seen.time_ns = packet->time_ns;
+    datagram.seen.interface = packet->agent;
+    datagram.seen.hops = 0;
+    datagram.seen.direction = Direction::unknown;
     return datagram;
 }
 

@@ -15,13 +15,18 @@ class PacketReader::Format {
     virtual ~Format() = default;
     [[nodiscard]] virtual Result<std::optional<Packet>> next() = 0;
 
-    ByteSource source;
+    [[nodiscard]] virtual std::uint64_t lost() const noexcept { return 0; }
+
+    ByteSource source;           ///< of live packets: only a name
+    std::function<bool()> wait;  ///< see PacketReader::on_wait(); may be empty
 
   protected:
     explicit Format(ByteSource from) : source(std::move(from)) {}
 };
 
 [[nodiscard]] Result<std::unique_ptr<PacketReader::Format>> open_classic(ByteSource source);
+[[nodiscard]] Result<std::unique_ptr<PacketReader::Format>> open_interface(const std::string& name);
+[[nodiscard]] Result<std::unique_ptr<PacketReader::Format>> open_hep(const Endpoint& local);
 [[nodiscard]] std::unique_ptr<PacketReader::Format> open_pcapng(ByteSource source);
 
 }  // namespace natkit::capture

@@ -20,6 +20,27 @@ Result<PacketReader> PacketReader::open(ByteSource source) {
     return PacketReader(*std::move(classic));
 }
 
+Result<PacketReader> PacketReader::live(const std::string& interface) {
+    auto opened = open_interface(interface);
+    if (!opened) return std::unexpected(opened.error());
+    return PacketReader(*std::move(opened));
+}
+
+Result<PacketReader> PacketReader::hep(const Endpoint& local) {
+    auto opened = open_hep(local);
+    if (!opened) return std::unexpected(opened.error());
+    return PacketReader(*std::move(opened));
+}
+
+void PacketReader::on_wait(std::function<bool()> wait) {
+    format_->source.on_wait(wait);
+    format_->wait = std::move(wait);
+}
+
+std::uint64_t PacketReader::lost() const noexcept {
+    return format_->lost();
+}
+
 Result<std::optional<Packet>> PacketReader::next() {
     return format_->next();
 }

@@ -34,9 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (path.nodes.size() < 2 || path.relays_needed > path.nodes.size()) std::abort();
         }
     };
-    explain::CaptureMessages messages;
     explain::CopyFinder copies;
-    messages.on_message = [&](explain::CapturedMessage&& captured) {
+    const auto on_message = [&](explain::CapturedMessage&& captured) {
         if (captured.seen.frame == 0 || captured.bytes.size() > size) std::abort();
         const auto message = explain::parse_leniently(captured.bytes);
         if (!message) return;
@@ -62,18 +61,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (calls.bytes() > 256 * (size + 4096)) std::abort();
         hops.on_message(seen);
     };
-    messages.events.on_media = [&](const explain::CapturedMedia& media) {
+    explain::CaptureEvents events;
+    events.on_media = [&](const explain::CapturedMedia& media) {
         rtp.on_packet(media.source, media.destination, media.seen.time_ns, media.payload);
     };
     explain::TcpConnections connections;
-    messages.events.on_segment = [&](const capture::Datagram& segment) { connections.on_segment(segment); };
-    messages.events.on_icmp_error = [&](const capture::IcmpError& error) {
+    events.on_segment = [&](const capture::Datagram& segment) { connections.on_segment(segment); };
+    events.on_icmp_error = [&](const capture::IcmpError& error) {
         if (error.seen.frame == 0 || error.quoted.size() > size) std::abort();
     };
-    messages.events.on_lost_fragments = [&](const capture::LostFragments& lost) {
+    events.on_lost_fragments = [&](const capture::LostFragments& lost) {
         if (lost.pieces == 0 || (lost.begin && lost.begin->payload.size() > 65'535)) std::abort();
     };
-    (void)messages.run(*reader);
+    explain::CaptureMessages messages(on_message, events);
+    for (auto packet = reader->next(); packet && *packet; packet = reader->next()) messages.on_packet(**packet);
+    messages.finish();
+    if (const explain::Tally* instead = messages.without_sip()) (void)instead->text();
     calls.finish();
     hops.finish();
     return 0;

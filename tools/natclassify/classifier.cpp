@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "natclassify/live.hpp"
 #include "natkit/base/text.hpp"
 #include "natkit/diagnose/table.hpp"
 #include "natkit/engine/explain/call_facts.hpp"
@@ -68,6 +69,14 @@ Classifier::Classifier(const Settings& settings) : settings_(settings), output_(
     reader_.on_description = [this](const std::string& text) { return on_description(text); };
     reader_.on_bad = [this](const std::string& where, const Error& error) { bad(where, error); };
     reader_.on_line_done = [this] { output_.flush(); };
+    reader_.stop = stop_wanted;
+    reader_.on_time = [this](std::int64_t now_ns) {
+        calls_.on_time(now_ns);
+        output_.flush();
+    };
+    reader_.on_no_sip = [this](const std::string& name, const explain::Tally& instead) {
+        bad({}, {.code = Errc::bad_input, .where = name, .message = instead.text()});
+    };
     if (settings.show_progress) reader_.on_progress = tool::show_progress;
     if (!settings.explain) return;
     reader_.events.on_media = [this](const explain::CapturedMedia& media) {
@@ -78,6 +87,10 @@ Classifier::Classifier(const Settings& settings) : settings_(settings), output_(
 void Classifier::read(capture::ByteSource source) {
     reader_.read(std::move(source));
     if (settings_.show_progress) tool::end_progress();
+}
+
+void Classifier::read(capture::PacketReader packets) {
+    reader_.read(std::move(packets));
 }
 
 /// Time goes on within a capture alone; packets that it has twice are recognised.

@@ -37,6 +37,7 @@ class Classifier {
     explicit Classifier(const Settings& settings);
 
     void read(capture::ByteSource source);
+    void read(capture::PacketReader packets);
     /// After the last input. Whether any record was bad.
     [[nodiscard]] bool finish();
 

@@ -10,6 +10,7 @@
 #include "common/tool_main.hpp"
 #include "common/words.hpp"
 #include "natclassify/classifier.hpp"
+#include "natclassify/live.hpp"
 #include "natkit/base/text.hpp"
 
 namespace {
@@ -25,6 +26,7 @@ constexpr const char* examples =
     "Examples:\n"
     "  natclassify capture.pcap\n"
     "  natclassify --explain ticket-4711.pcapng\n"
+    "  sudo natclassify --explain -i any\n"
     "  natclassify --source 203.0.113.9:51234 < register.sip\n"
     "  natclassify --nat-servers 203.0.113.64-203.0.113.79 --same 203.0.113.65 203.0.113.70\n"
     "  natclassify --format json capture.pcap | jq 'select(.nat.place == \"far-end\")'\n"
@@ -37,6 +39,8 @@ struct Options {
     tool::NetworkOptions networks;
     std::vector<std::string> same;
     std::string source;
+    std::string interface;
+    std::string hep;
     natclassify::Settings settings;
 };
 
@@ -44,7 +48,15 @@ void add_options(CLI::App& app, Options& options) {
     app.description(description);
     app.footer(examples);
     tool::add_common_options(app, options.common);
-    app.add_option("FILE", options.files, "Inputs; - or nothing is standard input")->type_name("");
+    auto* files = app.add_option("FILE", options.files, "Inputs; - or nothing is standard input");
+    files->type_name("");
+    auto* interface = app.add_option("-i,--interface", options.interface,
+                                     "Read what passes this interface (any: all) until a signal or Ctrl-C");
+    interface->type_name("INTERFACE")->excludes(files);
+    app.add_option("--hep", options.hep, "Read the HEP packets that capture agents send to this address (port 9060)")
+        ->type_name("ADDRESS[:PORT]")
+        ->excludes(files)
+        ->excludes(interface);
     app.add_option("--source", options.source,
                    "Where raw messages or bare SDP came from; else their Via's received and rport")
         ->type_name("ADDRESS[:PORT]");
@@ -111,13 +123,30 @@ tool::Exit compare_two(const Options& options) {
     return tool::Exit::fine;
 }
 
+bool read_files(const Options& options, natclassify::Classifier& classifier) {
+    return explain::read_files(
+        options.files, [&](capture::ByteSource input) { classifier.read(std::move(input)); },
+        [](const Error& error) { tool::complain(program, error); });
+}
+
+bool read_live(const Options& options, natclassify::Classifier& classifier) {
+    auto packets =
+        options.hep.empty() ? natclassify::open_interface(options.interface) : natclassify::open_hep(options.hep);
+    if (!packets) {
+        tool::complain(program, packets.error());
+        return false;
+    }
+    natclassify::stop_on_signals();
+    classifier.read(*std::move(packets));
+    return true;
+}
+
 tool::Exit run(Options& options) {
     if (!prepare(options)) return tool::Exit::usage;
     if (!options.same.empty()) return compare_two(options);
     natclassify::Classifier classifier(options.settings);
-    const bool all_read = explain::read_files(
-        options.files, [&](capture::ByteSource input) { classifier.read(std::move(input)); },
-        [](const Error& error) { tool::complain(program, error); });
+    const bool all_read = options.interface.empty() && options.hep.empty() ? read_files(options, classifier)
+                                                                           : read_live(options, classifier);
     const bool bad = classifier.finish();
     if (!all_read) return tool::Exit::usage;
     return bad ? tool::Exit::bad_record : tool::Exit::fine;

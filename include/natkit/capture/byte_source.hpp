@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,10 @@ class ByteSource {
     /// Whether read() has something to give, or the end, within 20 ms: false only where a pipe, a terminal or a socket
     /// makes us wait.
     [[nodiscard]] bool ready() const noexcept;
+
+    /// Called every quarter of a second while read() or peek() has to wait, and when a signal comes; false: it is at
+    /// its end then.
+    void on_wait(std::function<bool()> wait);
 
     [[nodiscard]] const std::string& name() const noexcept;  ///< the path, or "stdin"
     /// How much of the file (before gzip) has been read, from 0 to 1; nothing where its size is unknown.

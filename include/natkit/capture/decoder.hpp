@@ -22,6 +22,7 @@ struct Datagram {
     Endpoint destination;
     std::span<const std::uint8_t> payload;
     bool cut = false;            ///< the capture has less than was sent
+    bool whole = false;          ///< out of HEP: with TCP the payload is a message, not a piece of a stream
     std::uint32_t sequence = 0;  ///< TCP
     std::optional<std::uint32_t> acknowledged =
         std::nullopt;  ///< TCP: what the sender has got, from the other direction
@@ -45,8 +46,9 @@ struct LostFragments {
 
 /// Unwraps packets: link headers (Ethernet with VLAN, MPLS and PPPoE; 802.11 with radiotap or PPI; PPP; Linux cooked v1
 /// and v2; BSD loopback; raw IP), IPv4 and IPv6 with extension headers, IP in IP, GRE, down to the innermost UDP or
-/// TCP. Puts fragments together. Total: any bytes give a datagram or nothing. ICMP gives no datagram: what it quotes
-/// was not sent by who it seems.
+/// TCP. HEP in a UDP datagram
+/// gives the packet that it tells of, with its time, and the agent as its interface. Puts fragments together. Total:
+/// any bytes give a datagram or nothing. ICMP gives no datagram: what it quotes was not sent by who it seems.
 class Decoder {
   public:
     Decoder();
@@ -69,6 +71,7 @@ class Decoder {
     [[nodiscard]] std::optional<Datagram> ipv6(Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> transport(std::uint8_t protocol, Bytes bytes, bool cut, unsigned level);
     [[nodiscard]] std::optional<Datagram> udp(Bytes bytes, bool cut) const;
+    [[nodiscard]] std::optional<Datagram> hep(Bytes bytes) const;
     [[nodiscard]] std::optional<Datagram> tcp(Bytes bytes, bool cut) const;
     [[nodiscard]] std::optional<Datagram> gre(Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> fragment(const Reassembly::Key& key, const Reassembly::Piece& piece,

@@ -1,15 +1,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "natkit/base/endpoint.hpp"
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/capture/sighting.hpp"
 
 namespace natkit::capture {
+
+/// Packet::link_type of what has no link header: the payload of a HEP datagram.
+inline constexpr int link_type_hep = -1;
 
 /// One captured packet. Plain value over bytes that stay valid until the reader's next call.
 struct Packet {
@@ -29,14 +35,26 @@ class PacketReader {
     /// Takes the source at its first byte. Errc::bad_input when it is no capture.
     [[nodiscard]] static Result<PacketReader> open(ByteSource source);
 
+    /// What passes an interface ("any": all of them), from now on. Errc::refused without the right to see it,
+    /// Errc::not_found for an interface that is not there, Errc::system.
+    [[nodiscard]] static Result<PacketReader> live(const std::string& interface);
+    /// HEP datagrams that come to this endpoint of the host; each gives a packet of link_type_hep. Errc::system.
+    [[nodiscard]] static Result<PacketReader> hep(const Endpoint& local);
+
     PacketReader(PacketReader&&) noexcept;
     PacketReader& operator=(PacketReader&&) noexcept;
     ~PacketReader();
+
+    /// Called every quarter of a second while next() has to wait (for a pipe, or live), and when a signal comes; false:
+    /// the capture is at its end then.
+    void on_wait(std::function<bool()> wait);
 
     /// The next packet; nothing at the end. After an Errc::bad_input (a capture cut short, say) it is at its end.
     [[nodiscard]] Result<std::optional<Packet>> next();
 
     [[nodiscard]] const ByteSource& source() const noexcept;
+    /// Packets that came and were not read in time, of a live capture.
+    [[nodiscard]] std::uint64_t lost() const noexcept;
 
     class Format;  ///< one file format; internal
 

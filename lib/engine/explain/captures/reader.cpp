@@ -1,6 +1,8 @@
 #include "natkit/engine/explain/captures/reader.hpp"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -11,6 +13,13 @@ namespace natkit::explain {
 namespace {
 
 constexpr std::size_t longest_description = 1024 * 1024;
+constexpr std::uint64_t frames_a_progress = 16'384;
+constexpr std::int64_t tick_ns = 1'000'000'000;
+constexpr std::int64_t near_ns = 60 * tick_ns;  ///< a capture is of now whose packets are not older
+
+std::int64_t wall_ns() {
+    return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
@@ -24,11 +33,21 @@ void Reader::read(capture::ByteSource input) {
             case InputKind::empty: break;
             case InputKind::sip: done = read_messages(input); break;
             case InputKind::json: done = read_lines(input); break;
-            case InputKind::capture: done = read_capture(std::move(input)); break;
+            case InputKind::capture: return read_file(std::move(input));
             case InputKind::sdp: done = read_description(input); break;
         }
     }
     if (!done) on_bad({}, done.error());
+}
+
+void Reader::read_file(capture::ByteSource input) {
+    auto packets = capture::PacketReader::open(std::move(input));
+    if (!packets) return on_bad({}, packets.error());
+    read(*std::move(packets));
+}
+
+void Reader::read(capture::PacketReader packets) {
+    if (const auto done = read_capture(packets); !done) on_bad({}, done.error());
 }
 
 void Reader::give(const record::Sip& sip, nlohmann::ordered_json* json, const capture::Sighting& seen,
@@ -91,28 +110,48 @@ void Reader::read_line(const std::string& content, const std::string& where) {
     give(*sip, &*json, {}, where);
 }
 
-Result<void> Reader::read_capture(capture::ByteSource input) {
-    const std::string name = input.name();
-    auto packets = capture::PacketReader::open(std::move(input));
-    if (!packets) return std::unexpected(packets.error());
-    CaptureMessages messages;
-    messages.on_message = [&](CapturedMessage&& captured) {
-        const record::Sip sip{.time = record::time_text(captured.seen.time_ns),
-                              .frame = captured.seen.frame,
-                              .transport = captured.transport,
-                              .source = captured.source,
-                              .destination = captured.destination,
-                              .message = std::move(captured.bytes),
-                              .cut = captured.cut};
-        give(sip, nullptr, captured.seen, name + ": frame " + std::to_string(captured.seen.frame));
-    };
-    messages.events = events;
-    if (on_progress) {
-        messages.on_progress = [&] {
-            if (const auto done = packets->source().progress()) on_progress(name, *done);
-        };
+/// Only what is captured now has a time that goes on while nothing comes: a file read through a pipe is judged by its
+/// own.
+void Reader::tick(std::int64_t captured_ns) {
+    if (!on_time || captured_ns - last_tick_ns_ < tick_ns) return;
+    last_tick_ns_ = captured_ns;
+    const std::int64_t now = wall_ns();
+    if (now - captured_ns < near_ns && captured_ns - now < near_ns) on_time(captured_ns);
+}
+
+Result<void> Reader::read_capture(capture::PacketReader& packets) {
+    const std::string name = packets.source().name();
+    CaptureMessages messages(
+        [&](CapturedMessage&& captured) {
+            const record::Sip sip{.time = record::time_text(captured.seen.time_ns),
+                                  .frame = captured.seen.frame,
+                                  .transport = captured.transport,
+                                  .source = captured.source,
+                                  .destination = captured.destination,
+                                  .message = std::move(captured.bytes),
+                                  .cut = captured.cut};
+            give(sip, nullptr, captured.seen, name + ": frame " + std::to_string(captured.seen.frame));
+        },
+        events);
+    std::int64_t last_ns = 0;
+    packets.on_wait([&] {
+        if (last_ns != 0) tick(std::max(last_ns, wall_ns() - last_ns < near_ns ? wall_ns() : 0));
+        return !stop || !stop();
+    });
+    for (;;) {
+        const auto packet = packets.next();
+        if (!packet || !*packet) {
+            messages.finish();
+            if (const Tally* instead = messages.without_sip(); instead != nullptr && on_no_sip && packet)
+                on_no_sip(name, *instead);
+            return packet ? Result<void>() : std::unexpected(packet.error());
+        }
+        messages.on_packet(**packet);
+        last_ns = (*packet)->time_ns;
+        tick(last_ns);
+        if (!on_progress || (*packet)->frame % frames_a_progress != 0) continue;
+        if (const auto done = packets.source().progress()) on_progress(name, *done);
     }
-    return messages.run(*packets);
 }
 
 bool read_files(const std::vector<std::string>& files, const std::function<void(capture::ByteSource)>& read,

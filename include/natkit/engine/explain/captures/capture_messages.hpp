@@ -5,6 +5,7 @@
 
 #include "natkit/capture/decoder.hpp"
 #include "natkit/engine/explain/captures/sip_over_tcp.hpp"
+#include "natkit/engine/explain/captures/tally.hpp"
 
 namespace natkit::explain {
 
@@ -34,23 +35,30 @@ struct CaptureEvents {
     std::function<void(const capture::LostFragments&)> on_lost_fragments;
 };
 
-/// Reads a capture to its end and hands out its SIP messages and what else it tells, in order. Only a message whose TCP
-/// segment is missing, and lost fragments, come later.
+/// Takes the packets of a capture and hands out its SIP messages and what else it tells, in order. Only a message whose
+/// TCP segment is missing, and lost fragments, come later.
 class CaptureMessages {
   public:
-    std::function<void(CapturedMessage&&)> on_message;
-    std::function<void()> on_progress;  ///< every 16,384 packets; may be empty
-    CaptureEvents events;
+    using OnMessage = std::function<void(CapturedMessage&&)>;
 
-    /// Errc::bad_input for a broken capture, after what was good.
-    [[nodiscard]] Result<void> run(capture::PacketReader& reader);
+    CaptureMessages(OnMessage on_message, CaptureEvents events);
+
+    void on_packet(const capture::Packet& packet);
+    /// The capture is at its end: what waits for a segment or a fragment.
+    void finish();
+
+    /// What was there instead, while there has been no message; nothing once there was one.
+    [[nodiscard]] const Tally* without_sip() const noexcept { return found_ ? nullptr : &tally_; }
 
   private:
-    void on_packet(const capture::Packet& packet);
     void on_tcp_message(SipOverTcp::Found&& found);
 
+    OnMessage on_message_;
+    CaptureEvents events_;
     capture::Decoder decoder_;
     SipOverTcp tcp_;
+    Tally tally_;
+    bool found_ = false;  ///< a message
 };
 
 }  // namespace natkit::explain

@@ -27,21 +27,32 @@ class Reader {
     std::function<void(const std::string& where, const Error&)> on_bad;     ///< "ticket.pcap: frame 12", "stdin:3"
     std::function<void(const std::string& name, double done)> on_progress;  ///< of long captures, 0 to 1; may be empty
     std::function<void()> on_line_done;                                     ///< after each JSON line; may be empty
+    /// The time of day, about once a second, while what is captured is of now; may be empty.
+    std::function<void(std::int64_t now_ns)> on_time;
+    /// Asked while a pipe, an interface or a socket has nothing: true ends the capture. May be empty.
+    std::function<bool()> stop;
+    /// A capture was without SIP; may be empty.
+    std::function<void(const std::string& name, const Tally& instead)> on_no_sip;
 
     /// What raw messages do not say themselves.
     std::optional<Endpoint> source;
     std::string transport = "udp";
 
     void read(capture::ByteSource input);
+    void read(capture::PacketReader packets);
 
   private:
     [[nodiscard]] Result<void> read_messages(capture::ByteSource& input);
     [[nodiscard]] Result<void> read_lines(capture::ByteSource& input);
     [[nodiscard]] Result<void> read_description(capture::ByteSource& input);
-    [[nodiscard]] Result<void> read_capture(capture::ByteSource input);
+    [[nodiscard]] Result<void> read_capture(capture::PacketReader& packets);
+    void read_file(capture::ByteSource input);
+    void tick(std::int64_t captured_ns);
     void read_line(const std::string& content, const std::string& where);
     void give(const record::Sip& sip, nlohmann::ordered_json* json, const capture::Sighting& seen,
               const std::string& where);
+
+    std::int64_t last_tick_ns_ = 0;  ///< by the clock of the captures
 };
 
 /// Opens the inputs ("-", or none at all: standard input) in turn and gives them to `read`. False where one could not

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "natkit/base/endpoint.hpp"
+
+namespace natkit::capture {
+
+/// By the first bytes.
+[[nodiscard]] bool is_hep(std::span<const std::uint8_t> datagram) noexcept;
+
+/// A captured packet as an agent (Kamailio, OpenSIPS, FreeSWITCH, Asterisk, rtpengine, heplify) sends it on: HEP
+/// version 3 (EEP), a list of chunks of vendor, type, length and value.
+struct HepPacket {
+    enum class Content : std::uint8_t { sip, rtp, rtcp, other };
+
+    Endpoint source;  ///< of the packet that was captured
+    Endpoint destination;
+    std::uint8_t protocol = 0;  ///< IP's number of what carried it: 17 is UDP, 6 is TCP (one message, not a segment)
+    std::int64_t time_ns = 0;   ///< when the agent captured it; 0: it does not say
+    std::uint32_t agent = 0;    ///< the capture agent's id
+    Content content = Content::other;
+    std::span<const std::uint8_t> payload;  ///< within the bytes that were read
+};
+
+/// The packet in a datagram; nothing where it is no HEP 3, a chunk does not fit, addresses, ports or payload are
+/// missing, or the payload is compressed. Chunks that are not known are passed over. Pure.
+[[nodiscard]] std::optional<HepPacket> read_hep(std::span<const std::uint8_t> datagram);
+
+}  // namespace natkit::capture

@@ -1,0 +1,115 @@
+#include "natkit/capture/hep.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "wire.hpp"
+
+namespace natkit::capture {
+namespace {
+
+constexpr std::string_view magic = "HEP3";
+constexpr std::size_t packet_header = 6;  // magic and length
+constexpr std::size_t chunk_header = 6;   // vendor, type and length
+
+enum Chunk : std::uint16_t {
+    chunk_protocol = 2,
+    chunk_source4 = 3,
+    chunk_destination4 = 4,
+    chunk_source6 = 5,
+    chunk_destination6 = 6,
+    chunk_source_port = 7,
+    chunk_destination_port = 8,
+    chunk_seconds = 9,
+    chunk_microseconds = 10,
+    chunk_content = 11,
+    chunk_agent = 12,
+    chunk_payload = 15,
+};
+
+/// What the chunks said so far.
+struct Chunks {
+    HepPacket packet;
+    std::optional<IpAddress> source, destination;
+    std::optional<std::uint16_t> source_port, destination_port;
+    std::optional<std::uint32_t> seconds;
+    std::uint32_t microseconds = 0;
+    bool payload = false;
+};
+
+HepPacket::Content content_of(std::uint8_t type) {
+    switch (type) {
+        case 1: return HepPacket::Content::sip;
+        case 4: return HepPacket::Content::rtp;
+        case 5: return HepPacket::Content::rtcp;
+        default: return HepPacket::Content::other;
+    }
+}
+
+/// A number that is no address. One of another length than its type has is passed over.
+void read_number(std::uint16_t type, Bytes value, Chunks& chunks) {
+    if (value.size() == 1) {
+        if (type == chunk_protocol) chunks.packet.protocol = value[0];
+        if (type == chunk_content) chunks.packet.content = content_of(value[0]);
+    } else if (value.size() == 2) {
+        if (type == chunk_source_port) chunks.source_port = get16(value, 0);
+        if (type == chunk_destination_port) chunks.destination_port = get16(value, 0);
+    } else if (value.size() == 4) {
+        if (type == chunk_seconds) chunks.seconds = get32(value, 0);
+        if (type == chunk_microseconds) chunks.microseconds = std::min(get32(value, 0), 999'999U);
+        if (type == chunk_agent) chunks.packet.agent = get32(value, 0);
+    }
+}
+
+void read_chunk(std::uint16_t type, Bytes value, Chunks& chunks) {
+    switch (type) {
+        case chunk_source4:
+            if (value.size() == 4) chunks.source = IpAddress::v4(get32(value, 0));
+            break;
+        case chunk_destination4:
+            if (value.size() == 4) chunks.destination = IpAddress::v4(get32(value, 0));
+            break;
+        case chunk_source6:
+            if (value.size() == 16) chunks.source = address6(value, 0);
+            break;
+        case chunk_destination6:
+            if (value.size() == 16) chunks.destination = address6(value, 0);
+            break;
+        case chunk_payload:
+            chunks.packet.payload = value;
+            chunks.payload = true;
+            break;
+        default: read_number(type, value, chunks); break;
+    }
+}
+
+}  // namespace
+
+bool is_hep(Bytes datagram) noexcept {
+    return datagram.size() >= magic.size() && std::ranges::equal(datagram.first(magic.size()), magic);
+}
+
+std::optional<HepPacket> read_hep(Bytes datagram) {
+    if (datagram.size() < packet_header || !is_hep(datagram)) return std::nullopt;
+    const std::size_t total = get16(datagram, 4);
+    if (total < packet_header || total > datagram.size()) return std::nullopt;
+    Chunks chunks;
+    for (Bytes rest = datagram.first(total).subspan(packet_header); !rest.empty();) {
+        if (rest.size() < chunk_header) return std::nullopt;
+        const std::size_t length = get16(rest, 4);
+        if (length < chunk_header || length > rest.size()) return std::nullopt;
+        if (get16(rest, 0) == 0)  // the generic vendor
+            read_chunk(get16(rest, 2), rest.first(length).subspan(chunk_header), chunks);
+        rest = rest.subspan(length);
+    }
+    if (!chunks.source || !chunks.destination || !chunks.source_port || !chunks.destination_port || !chunks.payload)
+        return std::nullopt;
+    HepPacket packet = chunks.packet;
+    packet.source = {.address = *chunks.source, .port = *chunks.source_port};
+    packet.destination = {.address = *chunks.destination, .port = *chunks.destination_port};
+    if (chunks.seconds)
+        packet.time_ns = std::int64_t{*chunks.seconds} * 1'000'000'000 + std::int64_t{chunks.microseconds} * 1'000;
+    return packet;
+}
+
+}  // namespace natkit::capture

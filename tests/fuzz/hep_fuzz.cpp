@@ -1,0 +1,23 @@
+// HEP datagrams: what is read lies within the bytes, and the decoder takes it.
+//
+// links: capture
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "natkit/capture/decoder.hpp"
+#include "natkit/capture/hep.hpp"
+
+using namespace natkit;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto packet = capture::read_hep({data, size});
+    if (packet && !packet->payload.empty()) {
+        const std::uint8_t* begin = packet->payload.data();
+        if (begin < data || begin + packet->payload.size() > data + size) std::abort();
+    }
+    capture::Decoder decoder;
+    const auto datagram = decoder.decode({.frame = 1, .link_type = capture::link_type_hep, .bytes = {data, size}});
+    if (datagram && (!packet || datagram->source != packet->source || datagram->payload.size() > size)) std::abort();
+    return 0;
+}

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""What natclassify takes besides captures of calls: HEP in captures and from the network, captures without SIP."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SOURCE = pathlib.Path(os.environ.get("NATKIT_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev"))
+PROGRAM = BUILD / "bin/natclassify"
+sys.path.insert(0, str(SOURCE / "tests/support"))
+from captures import Capture, endpoint, message, sdp  # noqa: E402
+
+ENVIRONMENT = {**os.environ, "NATKIT_CONFIG": ""}
+A, B = "203.0.113.9:5060", "203.0.113.20:5060"
+failures = []
+
+
+def run(*options, stdin=b""):
+    return subprocess.run([PROGRAM, *options], input=stdin, capture_output=True, timeout=60, env=ENVIRONMENT)
+
+
+def check(why, good, done=None):
+    if not good:
+        failures.append(why + (f": exit {done.returncode}, {done.stdout[:900]!r}, {done.stderr[:900]!r}" if done else ""))
+
+
+def records(text, kind):
+    return [one for one in map(json.loads, text.splitlines()) if one["type"] == kind]
+
+
+def a_call(call_id="call-1", end=9.0):
+    """Time, source, destination and message of each step."""
+    vias = [A + ";branch=z9hG4bK1"]
+    steps = [(0.0, A, B, message(f"INVITE sip:b@{B} SIP/2.0", vias=vias, call_id=call_id, contact=A, body=sdp("203.0.113.9", 4000))),
+             (0.5, B, A, message("SIP/2.0 200 OK", vias=vias, call_id=call_id, to_tag="b", contact=B, body=sdp("203.0.113.20", 4002))),
+             (0.75, A, B, message(f"ACK sip:b@{B} SIP/2.0", vias=vias, call_id=call_id, to_tag="b", cseq="1 ACK"))]
+    if end:
+        steps += [(end, A, B, message(f"BYE sip:b@{B} SIP/2.0", vias=vias, call_id=call_id, to_tag="b", cseq="2 BYE")),
+                  (end + 0.25, B, A, message("SIP/2.0 200 OK", vias=vias, call_id=call_id, to_tag="b", cseq="2 BYE"))]
+    return steps
+
+
+# --- HEP 3
+
+def hep(time_s, source, destination, payload, *, content=1, protocol=17, agent=7):
+    def chunk(kind, value):
+        return struct.pack("!HHH", 0, kind, 6 + len(value)) + value
+    (host, port), (to_host, to_port) = endpoint(source), endpoint(destination)
+    whole = int(time_s)
+    chunks = (chunk(1, b"\x02") + chunk(2, bytes([protocol])) + chunk(3, socket.inet_aton(host)) + chunk(4, socket.inet_aton(to_host))
+              + chunk(7, struct.pack("!H", port)) + chunk(8, struct.pack("!H", to_port)) + chunk(9, struct.pack("!I", whole))
+              + chunk(10, struct.pack("!I", int((time_s - whole) * 1e6 + 0.5))) + chunk(11, bytes([content])) + chunk(12, struct.pack("!I", agent))
+              + chunk(15, payload))
+    return b"HEP3" + struct.pack("!H", 6 + len(chunks)) + chunks
+
+
+def hep_in_a_capture(folder):
+    plain, wrapped = Capture(), Capture()
+    for when, source, destination, payload in a_call():
+        plain.udp(when, source, destination, payload)
+        wrapped.udp(when + 3, "10.0.0.5:33333", "10.0.0.9:9060", hep(Capture.START + when, source, destination, payload, protocol=6))
+    plain.save(folder / "plain.pcap")
+    wrapped.save(folder / "hep.pcap")
+    want, done = run(folder / "plain.pcap"), run(folder / "hep.pcap")
+    check("HEP in a capture is read as what it tells of, with its endpoints and times; over TCP too",
+          done.returncode == 0 and [{**r, "transport": "udp"} for r in records(done.stdout, "sip")] == records(want.stdout, "sip") and
+          records(done.stdout, "sip")[0]["transport"] == "tcp", done)
+    want, done = run("--explain", folder / "plain.pcap"), run("--explain", folder / "hep.pcap")
+    check("and explained", done.stdout == want.stdout and records(done.stdout, "explanation"), done)
+
+
+def hep_from_the_network(folder):
+    """The explanation of a call that ended comes while the program goes on; what is open is told when it is stopped."""
+    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    probe.bind(("127.0.0.1", 0))
+    place = probe.getsockname()
+    probe.close()
+    with subprocess.Popen([PROGRAM, "--explain", "--format", "json", "--hep", f"127.0.0.1:{place[1]}"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env=ENVIRONMENT) as program:
+        told = []
+        reader = threading.Thread(target=lambda: [told.append(json.loads(line)) for line in program.stdout])
+        reader.start()
+        port = f"{place[1]:04X}"
+        wait("the port to be open", lambda: any(line.split()[1].endswith(":" + port) for line in open("/proc/net/udp")))
+        agent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        agent.sendto(b"HEP3 nonsense", place)
+        now = time.time()
+        for call_id, end in (("over", 1.0), ("open", None)):
+            for when, source, destination, payload in a_call(call_id, end):
+                agent.sendto(hep(now - 12 + when, source, destination, payload), place)
+        wait("the call that ended", lambda: [r for r in told if r["type"] == "explanation"])
+        check("a call is explained when it has ended", [r["call_id"] for r in told if r["type"] == "explanation"] == ["over"] and program.poll() is None)
+        program.send_signal(signal.SIGINT)
+        check("it ends well", program.wait(30) == 0)
+        reader.join()
+        check("and tells what it has of open calls", [r["call_id"] for r in told if r["type"] == "explanation"] == ["over", "open"])
+    taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taken.bind(("127.0.0.1", 0))
+    done = run("--hep", f"127.0.0.1:{taken.getsockname()[1]}")
+    check("a port that is taken", done.returncode == 2 and b"hep 127.0.0.1" in done.stderr and b"in use" in done.stderr, done)
+    done = run("--hep", "nonsense")
+    check("no address", done.returncode == 2 and b"--hep" in done.stderr, done)
+    done = run("--hep", "127.0.0.1", folder / "plain.pcap")
+    check("not beside files", done.returncode == 2, done)
+
+
+def wait(what, condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            print(f"waited in vain for {what}")
+            sys.exit(1)
+        time.sleep(0.02)
+
+
+# --- captures without SIP
+
+def without_sip(folder):
+    capture = Capture()
+    capture.rtp(0, "203.0.113.9:4000", "203.0.113.20:4002", 3)
+    capture.sender_report(1, "203.0.113.9:4001", "203.0.113.20:4003", 3)
+    capture.udp(1, "203.0.113.9:4000", "203.0.113.5:3478", bytes([0, 1, 0, 0]) + bytes.fromhex("2112a442") + bytes(12))
+    capture.udp(2, "203.0.113.9:40000", "203.0.113.53:53", b"query")
+    capture.udp(3, "203.0.113.9:4500", "203.0.113.53:4501", b"something")
+    capture.tcp(4, "203.0.113.9:40001", "203.0.113.20:5061", 1, bytes([22, 3, 1, 0, 5]) + bytes(5))
+    capture.ip(5, bytes(5))
+    path = folder / "no-sip.pcap"
+    capture.save(path)
+    want = (f"natclassify: {path}: no SIP in 9 frames (raw IP): 3 RTP, 1 RTCP, 1 STUN, 1 DNS, 1 TLS, 1 others (UDP port 4500), "
+            "1 neither UDP nor TCP; SIP over TLS (port 5061) cannot be read\n")
+    for options in ((), ("--explain",)):
+        done = run(*options, path)
+        check(f"a capture without SIP says what there is {options}", done.returncode == 1 and not done.stdout and done.stderr.decode() == want, done)
+    unknown = path.read_bytes()
+    path.write_bytes(unknown[:20] + struct.pack("<I", 147) + unknown[24:])
+    done = run(path)
+    check("an unknown link type is told", done.returncode == 1 and b"9 frames (link type 147, which is not known here)" in done.stderr, done)
+    Capture().save(path)
+    done = run(path)
+    check("an empty one too", done.returncode == 1 and b"no SIP: the capture has no frames" in done.stderr, done)
+
+
+with tempfile.TemporaryDirectory() as name:
+    hep_in_a_capture(pathlib.Path(name))
+    hep_from_the_network(pathlib.Path(name))
+    without_sip(pathlib.Path(name))
+print(*failures, f"{len(failures)} failures", sep="\n")
+sys.exit(1 if failures else 0)
