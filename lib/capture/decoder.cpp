@@ -14,8 +14,11 @@ Decoder::Decoder() {
 
 std::optional<Datagram> Decoder::decode(const Packet& packet) {
     fragments_.on_time(packet.time_ns);
-    seen_ = {
-        .frame = packet.frame, .time_ns = packet.time_ns, .interface = packet.interface, .direction = packet.direction};
+    seen_ = {.frame = packet.frame,
+             .time_ns = packet.time_ns,
+             .interface = packet.interface,
+             .file = packet.file,
+             .direction = packet.direction};
     if (packet.link_type == link_type_hep) return hep(packet.bytes);
     const auto network = unwrap_link(packet.link_type, packet.bytes, seen_);
     return network ? ip(*network, 0) : std::nullopt;

@@ -148,7 +148,69 @@ def without_sip(folder):
     check("an empty one too", done.returncode == 1 and b"no SIP: the capture has no frames" in done.stderr, done)
 
 
+# --- selecting calls
+
+def selection(folder):
+    capture = Capture()
+    for number, (call_id, start) in enumerate((("one", 0.0), ("two", 100.0), ("three", 200.0))):
+        for when, source, destination, payload in a_call(call_id):
+            capture.udp(start + when, source, destination, payload.replace(b"sip:a@example.com", f"sip:a{number}@example.com".encode()))
+        capture.rtp(start + 1, "203.0.113.9:4000", "203.0.113.20:4002", 300)
+        if call_id != "two":
+            capture.rtp(start + 1, "203.0.113.20:4002", "203.0.113.9:4000", 300, ssrc=2)
+    path = folder / "three.pcap"
+    capture.save(path)  # begins at 2023-11-14T22:13:20Z
+    for options, want in (([], ["one", "two", "three"]), (["--call-id", "two"], ["two"]), (["--user", "a2"], ["three"]), (["--user", "b"], ["one", "two", "three"]),
+                          (["--faulty"], ["two"]), (["--from", "105"], ["two", "three"]), (["--from", "50", "--to", "22:15:10"], ["two"]),
+                          (["--to", "2023-11-14T23:14:00+01:00"], ["one"]), (["--faulty", "--user", "a0"], [])):
+        done = run("--explain", *options, path)
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        check(f"{options} selects {want}", done.returncode == 0 and [r["call_id"] for r in found if r["type"] == "explanation"] == want and
+              [r["call_id"] for r in found if r["type"] == "decision"] == want, done)
+    done = run("--explain", "--from", "yesterday", path)
+    check("a bad time is a usage error", done.returncode == 2 and b"--from: not a time: 'yesterday'" in done.stderr, done)
+    done = run("--user", "a", path)
+    check("selection is for --explain", done.returncode == 2 and b"--explain" in done.stderr, done)
+
+
+# --- both sides of one box
+
+def both_sides(folder):
+    """A NAT between: what the callee sends comes to the NAT and no further. The clock outside is 1000 s ahead, and 15 ms are the way."""
+    inside, outside = Capture(), Capture()
+    inner, nat = "192.168.1.5:5060", "198.51.100.7:61234"
+    for when, source, destination, payload in a_call():
+        payload = payload.replace(b"203.0.113.9", b"192.168.1.5")
+        late = 0.015 if source == A else -0.015
+        inside.udp(when, inner if source == A else B, B if source == A else inner, payload)
+        outside.udp(1000 + when + late, nat if source == A else B, B if source == A else nat, payload)
+    inside.rtp(1, "192.168.1.5:4000", "203.0.113.20:4002", 200)
+    outside.rtp(1001.015, "198.51.100.7:62000", "203.0.113.20:4002", 200)
+    outside.rtp(1001, "203.0.113.20:4002", "192.168.1.5:4000", 200, ssrc=2)
+    paths = folder / "inside.pcap", folder / "outside.pcap"
+    inside.save(paths[0])
+    outside.save(paths[1])
+    done = run("--explain", *paths)
+    found = records(done.stdout, "explanation")
+    note = f"natclassify: {paths[1]}: "
+    check("two captures of one call are one call", done.returncode == 0 and len(found) == 1 and len(records(done.stdout, "decision")) == 1, done)
+    check("by packets that are in both, whatever the clocks say", note.encode() in done.stderr and
+          f"are in {paths[0]} too: they are read as one, its times made 1000.000 s earlier".encode() in done.stderr, done)
+    check("with the packets of both", found and found[0]["streams"][0]["to_caller"]["sent_packets"] == 200, done)
+    other = Capture()
+    for when, source, destination, payload in a_call("another"):
+        other.udp(when, source, destination, payload)
+    other.save(folder / "other.pcap")
+    done = run("--explain", paths[0], folder / "other.pcap", paths[1])
+    check("a capture of something else stays by itself", [r["call_id"] for r in records(done.stdout, "explanation")] == ["call-1", "another"] and
+          done.stderr.count(b"read as one") == 1, done)
+    done = run("--explain", paths[0], folder / "nowhere.pcap")
+    check("one that is not there is told", done.returncode == 2 and b"nowhere.pcap" in done.stderr and len(records(done.stdout, "explanation")) == 1, done)
+
+
 with tempfile.TemporaryDirectory() as name:
+    both_sides(pathlib.Path(name))
+    selection(pathlib.Path(name))
     hep_in_a_capture(pathlib.Path(name))
     hep_from_the_network(pathlib.Path(name))
     without_sip(pathlib.Path(name))

@@ -58,7 +58,8 @@ nlohmann::ordered_json to_json(const diagnose::Diagnosis& diagnosis) {
 
 }  // namespace
 
-Classifier::Classifier(const Settings& settings) : settings_(settings), output_(program), text_(settings.colour) {
+Classifier::Classifier(const Settings& settings)
+    : settings_(settings), output_(program), text_(settings.colour), selector_(settings.selection) {
     calls_.on_call = [this](const explain::Call& call) { on_call(call); };
     reader_.source = settings.source;
     reader_.transport = settings.transport;
@@ -91,6 +92,11 @@ void Classifier::read(capture::ByteSource source) {
 
 void Classifier::read(capture::PacketReader packets) {
     reader_.read(std::move(packets));
+}
+
+void Classifier::read(std::vector<explain::Reader::Capture> captures) {
+    reader_.read(std::move(captures));
+    if (settings_.show_progress) tool::end_progress();
 }
 
 /// Time goes on within a capture alone; packets that it has twice are recognised.
@@ -163,6 +169,7 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
     const record::Nat nat = explain::describe(*message, facts, arrival, settings_.rules.networks);
     record::Sip known = sip;
     known.source = source;
+    selector_.on_message(*message);
     if (!settings_.explain) write_record(known, *message, nat, facts, arrival, json);
     calls_.on_message({.message = *message,
                        .facts = facts,
@@ -206,10 +213,18 @@ void Classifier::write_record(const record::Sip& sip, const sip::Message& messag
 void Classifier::on_call(const explain::Call& call) {
     const auto decision = explain::decide_call(call, settings_.rules);
     const bool known = decision && !decision->streams.empty();
-    if (known) write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
-    if (!settings_.explain) return;
+    const auto tell_decision = [&] {
+        if (known) write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
+    };
+    if (!settings_.explain) return tell_decision();
     const diagnose::Diagnosis diagnosis = diagnose::diagnose(explain::facts_of(call, rtp_, settings_.rules.networks));
     if (!known && diagnosis.findings.empty()) return;
+    const bool faulty = std::ranges::any_of(
+        diagnosis.findings, [](const diagnose::Finding& finding) { return finding.cause != diagnose::Cause::on_hold; });
+    const explain::Selectable selectable{
+        .call_id = call.call_id, .first_ns = call.first_ns, .last_ns = call.last_ns, .faulty = faulty};
+    if (!selector_.wants(selectable, reader_.start_ns())) return;
+    tell_decision();
     write(settings_.json ? record::to_line(to_json(diagnosis)) : text_.explanation(diagnosis, known));
 }
 

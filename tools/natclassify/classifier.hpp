@@ -14,6 +14,7 @@
 #include "natkit/engine/explain/captures/reader.hpp"
 #include "natkit/engine/explain/decide_call.hpp"
 #include "natkit/engine/explain/rtp_streams.hpp"
+#include "natkit/engine/explain/selection.hpp"
 #include "natkit/record/sip.hpp"
 
 namespace natkit::natclassify {
@@ -22,6 +23,7 @@ struct Settings {
     explain::Rules rules;
     std::optional<Endpoint> source;  ///< of raw messages
     std::string transport = "udp";   ///< of raw messages
+    explain::Selection selection;    ///< of calls, with `explain`
     std::string compare;             ///< a peer's name, or "all"; empty: no comparison
     bool explain = false;            ///< only what was wrong with each call
     bool json = false;
@@ -38,6 +40,7 @@ class Classifier {
 
     void read(capture::ByteSource source);
     void read(capture::PacketReader packets);
+    void read(std::vector<explain::Reader::Capture> captures);
     /// After the last input. Whether any record was bad.
     [[nodiscard]] bool finish();
 
@@ -60,6 +63,7 @@ class Classifier {
     Text text_;
     explain::CallTracker calls_;
     explain::RtpStreams rtp_;
+    explain::Selector selector_;
     explain::CopyFinder copies_;
     std::optional<explain::Copy> copy_;                     ///< what the message in hand is a copy of
     Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by source

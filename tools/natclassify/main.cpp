@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -40,9 +41,30 @@ struct Options {
     std::vector<std::string> same;
     std::string source;
     std::string interface;
+    std::string from, to;  ///< moments
     std::string hep;
     natclassify::Settings settings;
 };
+
+/// Which calls --explain shows.
+void add_selection_options(CLI::App& app, Options& options, CLI::Option* explain) {
+    explain::Selection& selection = options.settings.selection;
+    app.add_option("--call-id", selection.call_id, "With --explain: only this call")->type_name("ID")->needs(explain);
+    app.add_option("--user", selection.user,
+                   "With --explain: only calls with this user part in From, To, the request URI or P-Asserted-Identity")
+        ->type_name("NAME")
+        ->needs(explain);
+    app.add_flag("--faulty", selection.faulty, "With --explain: only calls in which something is wrong")
+        ->needs(explain);
+    app.add_option("--from", options.from,
+                   "With --explain: only calls that went on after this: 2026-11-29T10:15:00Z, 10:15:00 (UTC), or "
+                   "seconds from the start of the capture")
+        ->type_name("TIME")
+        ->needs(explain);
+    app.add_option("--to", options.to, "With --explain: only calls that began before this")
+        ->type_name("TIME")
+        ->needs(explain);
+}
 
 void add_options(CLI::App& app, Options& options) {
     app.description(description);
@@ -67,13 +89,26 @@ void add_options(CLI::App& app, Options& options) {
                    "Say whether two addresses are the same site, and whether a call between them needs a media proxy")
         ->type_name("A B")
         ->expected(2);
-    app.add_flag("--explain", options.settings.explain,
-                 "The one-way-audio doctor: for each call, which direction is dead, why, and what to change");
+    auto* explain =
+        app.add_flag("--explain", options.settings.explain,
+                     "The one-way-audio doctor: for each call, which direction is dead, why, and what to change");
+    add_selection_options(app, options, explain);
     app.add_option("--compare", options.settings.compare,
                    "Also say what kamailio, opensips or freeswitch (or all) would find")
         ->type_name("PEER")
         ->check(tool::one_of({"kamailio", "opensips", "freeswitch", "all"}));
     tool::add_network_options(app, options.networks);
+}
+
+bool read_moment(const char* option, const std::string& text, std::optional<explain::Moment>& moment) {
+    if (text.empty()) return true;
+    const auto parsed = explain::parse_moment(text);
+    if (parsed) {
+        moment = *parsed;
+    } else {
+        tool::complain(program, std::string(option) + ": " + parsed.error().message);
+    }
+    return parsed.has_value();
 }
 
 bool prepare(Options& options) {
@@ -91,6 +126,9 @@ bool prepare(Options& options) {
         }
         options.settings.source = *source;
     }
+    if (!read_moment("--from", options.from, options.settings.selection.from) ||
+        !read_moment("--to", options.to, options.settings.selection.to))
+        return false;
     options.settings.json = tool::wants_json(options.common.format);
     options.settings.colour = tool::wants_colour();
     options.settings.show_progress =
@@ -123,9 +161,9 @@ tool::Exit compare_two(const Options& options) {
     return tool::Exit::fine;
 }
 
-bool read_files(const Options& options, natclassify::Classifier& classifier) {
+bool read_files(const std::vector<std::string>& files, natclassify::Classifier& classifier) {
     return explain::read_files(
-        options.files, [&](capture::ByteSource input) { classifier.read(std::move(input)); },
+        files, [&](capture::ByteSource input) { classifier.read(std::move(input)); },
         [](const Error& error) { tool::complain(program, error); });
 }
 
@@ -141,12 +179,47 @@ bool read_live(const Options& options, natclassify::Classifier& classifier) {
     return true;
 }
 
+/// "b.pcap: 120 of its packets are in a.pcap too: they are read as one, its times made 3.250 s earlier".
+void tell_joined(const explain::CaptureGroup& group) {
+    for (std::size_t i = 1; i < group.size(); ++i) {
+        const std::int64_t shift_ms = group[i].shift_ns / 1'000'000;
+        const std::string ms = std::to_string(1'000 + std::abs(shift_ms) % 1'000).substr(1);
+        tool::complain(program, group[i].path + ": " + std::to_string(group[i].common) + " of its packets are in " +
+                                    group[0].path + " too: they are read as one, its times made " +
+                                    std::to_string(std::abs(shift_ms) / 1'000) + "." + ms + " s " +
+                                    (shift_ms < 0 ? "earlier" : "later"));
+    }
+}
+
+/// Captures of one thing as one, all else one after the other.
+bool read_groups(const std::vector<std::string>& files, natclassify::Classifier& classifier) {
+    bool all = true;
+    for (const explain::CaptureGroup& group : explain::group_captures(files)) {
+        if (group.size() == 1) {
+            all = read_files({group[0].path}, classifier) && all;
+            continue;
+        }
+        tell_joined(group);
+        auto captures = explain::open_group(group);
+        if (captures) {
+            classifier.read(*std::move(captures));
+        } else {
+            tool::complain(program, captures.error());
+            all = false;
+        }
+    }
+    return all;
+}
+
 tool::Exit run(Options& options) {
     if (!prepare(options)) return tool::Exit::usage;
     if (!options.same.empty()) return compare_two(options);
     natclassify::Classifier classifier(options.settings);
-    const bool all_read = options.interface.empty() && options.hep.empty() ? read_files(options, classifier)
-                                                                           : read_live(options, classifier);
+    const bool live = !options.interface.empty() || !options.hep.empty();
+    const bool several = options.settings.explain && options.files.size() > 1;
+    const bool all_read = live      ? read_live(options, classifier)
+                          : several ? read_groups(options.files, classifier)
+                                    : read_files(options.files, classifier);
     const bool bad = classifier.finish();
     if (!all_read) return tool::Exit::usage;
     return bad ? tool::Exit::bad_record : tool::Exit::fine;

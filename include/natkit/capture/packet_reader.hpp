@@ -23,6 +23,7 @@ struct Packet {
     std::int64_t time_ns = 0;                  ///< since 1970
     int link_type = 0;                         ///< LINKTYPE_ number (Ethernet is 1)
     unsigned interface = 0;                    ///< of a pcapng section; else 0
+    std::uint16_t file = 0;                    ///< see Sighting; whoever reads several sets it
     Direction direction = Direction::unknown;  ///< as the flags of a pcapng packet say
     std::span<const std::uint8_t> bytes;
     std::uint32_t original_length = 0;  ///< on the wire; more than bytes.size() when cut by the capture

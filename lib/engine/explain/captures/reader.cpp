@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -47,7 +48,9 @@ void Reader::read_file(capture::ByteSource input) {
 }
 
 void Reader::read(capture::PacketReader packets) {
-    if (const auto done = read_capture(packets); !done) on_bad({}, done.error());
+    std::vector<Capture> captures;
+    captures.push_back({.packets = std::move(packets)});
+    read(std::move(captures));
 }
 
 void Reader::give(const record::Sip& sip, nlohmann::ordered_json* json, const capture::Sighting& seen,
@@ -119,10 +122,29 @@ void Reader::tick(std::int64_t captured_ns) {
     if (now - captured_ns < near_ns && captured_ns - now < near_ns) on_time(captured_ns);
 }
 
-Result<void> Reader::read_capture(capture::PacketReader& packets) {
-    const std::string name = packets.source().name();
-    CaptureMessages messages(
-        [&](CapturedMessage&& captured) {
+/// A capture that is being read, and its next packet.
+struct Reader::Open {
+    capture::PacketReader packets;
+    std::string name;
+    std::int64_t shift_ns = 0;
+    std::unique_ptr<CaptureMessages> messages = nullptr;
+    std::optional<capture::Packet> next = std::nullopt;
+
+    /// With the time that counts. False at the end.
+    Result<bool> advance(std::uint16_t file) {
+        auto packet = packets.next();
+        if (!packet) return std::unexpected(packet.error());
+        next = *packet;
+        if (!next) return false;
+        next->file = file;
+        if (next->time_ns != 0) next->time_ns += shift_ns;
+        return true;
+    }
+};
+
+std::unique_ptr<CaptureMessages> Reader::messages_of(const std::string& name) {
+    return std::make_unique<CaptureMessages>(
+        [this, name](CapturedMessage&& captured) {
             const record::Sip sip{.time = record::time_text(captured.seen.time_ns),
                                   .frame = captured.seen.frame,
                                   .transport = captured.transport,
@@ -133,25 +155,65 @@ Result<void> Reader::read_capture(capture::PacketReader& packets) {
             give(sip, nullptr, captured.seen, name + ": frame " + std::to_string(captured.seen.frame));
         },
         events);
-    std::int64_t last_ns = 0;
-    packets.on_wait([&] {
-        if (last_ns != 0) tick(std::max(last_ns, wall_ns() - last_ns < near_ns ? wall_ns() : 0));
-        return !stop || !stop();
-    });
-    for (;;) {
-        const auto packet = packets.next();
-        if (!packet || !*packet) {
-            messages.finish();
-            if (const Tally* instead = messages.without_sip(); instead != nullptr && on_no_sip && packet)
-                on_no_sip(name, *instead);
-            return packet ? Result<void>() : std::unexpected(packet.error());
-        }
-        messages.on_packet(**packet);
-        last_ns = (*packet)->time_ns;
-        tick(last_ns);
-        if (!on_progress || (*packet)->frame % frames_a_progress != 0) continue;
-        if (const auto done = packets.source().progress()) on_progress(name, *done);
+}
+
+void Reader::read(std::vector<Capture> captures) {
+    names_.clear();
+    std::vector<Open> open;
+    open.reserve(captures.size());
+    for (Capture& one : captures)
+        open.push_back({.packets = std::move(one.packets), .name = {}, .shift_ns = one.shift_ns});
+    for (Open& one : open) {
+        one.name = one.packets.source().name();
+        names_.push_back(one.name);
+        one.messages = messages_of(one.name);
+        one.packets.on_wait([this, &one] {
+            if (one.next) tick(wall_ns() - one.next->time_ns < near_ns ? wall_ns() : one.next->time_ns);
+            return !stop || !stop();
+        });
     }
+    read_in_order(open);
+}
+
+/// The packet that was captured first is read first, of whichever capture it is.
+void Reader::read_in_order(std::vector<Open>& open) {
+    const auto advance = [&](Open& one) {
+        const auto more = one.advance(static_cast<std::uint16_t>(&one - open.data()));
+        if (more && *more) return;
+        one.next.reset();
+        one.messages->finish();
+        if (!more) return on_bad({}, more.error());
+        if (const Tally* instead = one.messages->without_sip(); instead != nullptr && on_no_sip)
+            on_no_sip(one.name, *instead);
+    };
+    for (Open& one : open) advance(one);
+    for (;;) {
+        Open* first = nullptr;
+        for (Open& one : open) {
+            if (one.next && (first == nullptr || one.next->time_ns < first->next->time_ns)) first = &one;
+        }
+        if (first == nullptr) return;
+        const capture::Packet& packet = *first->next;
+        if (start_ns_ == 0) start_ns_ = packet.time_ns;
+        first->messages->on_packet(packet);
+        tick(packet.time_ns);
+        if (on_progress && packet.frame % frames_a_progress == 0) {
+            if (const auto done = first->packets.source().progress()) on_progress(first->name, *done);
+        }
+        advance(*first);
+    }
+}
+
+Result<std::vector<Reader::Capture>> open_group(const CaptureGroup& group) {
+    std::vector<Reader::Capture> captures;
+    for (const JoinedFile& file : group) {
+        auto source = capture::ByteSource::open(file.path);
+        if (!source) return std::unexpected(source.error());
+        auto packets = capture::PacketReader::open(*std::move(source));
+        if (!packets) return std::unexpected(packets.error());
+        captures.push_back({.packets = *std::move(packets), .shift_ns = file.shift_ns});
+    }
+    return captures;
 }
 
 bool read_files(const std::vector<std::string>& files, const std::function<void(capture::ByteSource)>& read,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/captures/capture_messages.hpp"
+#include "natkit/engine/explain/captures/clocks.hpp"
 #include "natkit/record/sip.hpp"
 
 namespace natkit::explain {
@@ -40,20 +42,37 @@ class Reader {
 
     void read(capture::ByteSource input);
     void read(capture::PacketReader packets);
+    /// Captures of one thing, each with what its times are to be changed by: as one, in the order of time.
+    struct Capture {
+        capture::PacketReader packets;
+        std::int64_t shift_ns = 0;
+    };
+    void read(std::vector<Capture> captures);
+    /// Names of the captures that are read as one, by Sighting::file.
+    [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+    /// When the first packet of all captures was taken; 0: there was none with a time.
+    [[nodiscard]] std::int64_t start_ns() const noexcept { return start_ns_; }
 
   private:
     [[nodiscard]] Result<void> read_messages(capture::ByteSource& input);
     [[nodiscard]] Result<void> read_lines(capture::ByteSource& input);
     [[nodiscard]] Result<void> read_description(capture::ByteSource& input);
-    [[nodiscard]] Result<void> read_capture(capture::PacketReader& packets);
+    struct Open;
+    void read_in_order(std::vector<Open>& open);
+    [[nodiscard]] std::unique_ptr<CaptureMessages> messages_of(const std::string& name);
     void read_file(capture::ByteSource input);
     void tick(std::int64_t captured_ns);
     void read_line(const std::string& content, const std::string& where);
     void give(const record::Sip& sip, nlohmann::ordered_json* json, const capture::Sighting& seen,
               const std::string& where);
 
+    std::vector<std::string> names_;
+    std::int64_t start_ns_ = 0;
     std::int64_t last_tick_ns_ = 0;  ///< by the clock of the captures
 };
+
+/// Captures of a group (see group_captures()), opened. Errc::bad_input, Errc::system.
+[[nodiscard]] Result<std::vector<Reader::Capture>> open_group(const CaptureGroup& group);
 
 /// Opens the inputs ("-", or none at all: standard input) in turn and gives them to `read`. False where one could not
 /// be opened, which `complain` is told.
