@@ -15,10 +15,10 @@
 namespace natkit::capture {
 namespace {
 
-constexpr std::size_t largest_datagram = 65'535;
-constexpr std::uint64_t frames_a_look = 256;
-constexpr int wait_ms = 250;
-constexpr int buffer_size = 8 * 1024 * 1024;  // bytes
+constexpr std::size_t largest_hep = 65'535;
+constexpr std::uint64_t datagrams_a_look = 256;
+constexpr int hep_wait_ms = 250;
+constexpr int socket_bytes = 8 * 1024 * 1024;  // bytes
 
 class HepSocket final : public PacketReader::Format {
   public:
@@ -33,7 +33,7 @@ class HepSocket final : public PacketReader::Format {
         const bool v4 = local.address.is_v4();
         fd_ = ::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         if (fd_ < 0) return fail_errno(source.name(), errno);
-        (void)::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof buffer_size);  // as much as we may have
+        (void)::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &socket_bytes, sizeof socket_bytes);  // as much as we may have
         const auto bytes = local.address.bytes();
         sockaddr_in four{};
         sockaddr_in6 six{};
@@ -54,10 +54,10 @@ class HepSocket final : public PacketReader::Format {
     }
 
     Result<std::optional<Packet>> next() override {
-        if (wait && frames_ % frames_a_look == frames_a_look - 1 && !wait()) return std::nullopt;
+        if (wait && frames_ % datagrams_a_look == datagrams_a_look - 1 && !wait()) return std::nullopt;
         for (;;) {
             pollfd waiting{.fd = fd_, .events = POLLIN, .revents = 0};
-            if (::poll(&waiting, 1, wait_ms) <= 0) {
+            if (::poll(&waiting, 1, hep_wait_ms) <= 0) {
                 if (wait && !wait()) return std::nullopt;
                 continue;
             }
@@ -75,7 +75,7 @@ class HepSocket final : public PacketReader::Format {
 
   private:
     int fd_ = -1;
-    std::vector<std::uint8_t> bytes_ = std::vector<std::uint8_t>(largest_datagram);
+    std::vector<std::uint8_t> bytes_ = std::vector<std::uint8_t>(largest_hep);
     std::uint64_t frames_ = 0;
 };
 

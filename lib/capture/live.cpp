@@ -12,11 +12,11 @@
 namespace natkit::capture {
 namespace {
 
-constexpr int whole_packets = 262'144;         // bytes of each, as tcpdump takes
-constexpr int buffer_size = 16 * 1024 * 1024;  // bytes
+constexpr int whole_packets = 262'144;        // bytes of each, as tcpdump takes
+constexpr int ring_bytes = 16 * 1024 * 1024;  // bytes
 constexpr int timeout_ms = 100;
-constexpr int wait_ms = 250;
-constexpr std::uint64_t frames_a_look = 256;
+constexpr int look_ms = 250;
+constexpr std::uint64_t packets_a_look = 256;
 constexpr int link_raw_file = 101;
 constexpr int link_cooked2_file = 276;
 
@@ -68,7 +68,7 @@ class Live final : public PacketReader::Format {
         pcap_set_snaplen(pcap_, whole_packets);
         pcap_set_promisc(pcap_, 1);
         pcap_set_timeout(pcap_, timeout_ms);
-        pcap_set_buffer_size(pcap_, buffer_size);
+        pcap_set_buffer_size(pcap_, ring_bytes);
         const bool nano = pcap_set_tstamp_precision(pcap_, PCAP_TSTAMP_PRECISION_NANO) == 0;
         if (const int status = pcap_activate(pcap_); status < 0)
             return refused(source.name(), status, pcap_geterr(pcap_));
@@ -85,7 +85,7 @@ class Live final : public PacketReader::Format {
 
     Result<std::optional<Packet>> next() override {
         for (;;) {
-            if (++looks_ % frames_a_look == 0 && wait && !wait()) return std::nullopt;
+            if (++looks_ % packets_a_look == 0 && wait && !wait()) return std::nullopt;
             pcap_pkthdr* header = nullptr;
             const u_char* bytes = nullptr;
             const int status = pcap_next_ex(pcap_, &header, &bytes);
@@ -100,7 +100,7 @@ class Live final : public PacketReader::Format {
             if (status == PCAP_ERROR_BREAK) return std::nullopt;
             if (status < 0) return fail(Errc::system, pcap_geterr(pcap_), source.name());
             pollfd waiting{.fd = pcap_get_selectable_fd(pcap_), .events = POLLIN, .revents = 0};
-            if (::poll(&waiting, 1, wait_ms) <= 0 && wait && !wait()) return std::nullopt;
+            if (::poll(&waiting, 1, look_ms) <= 0 && wait && !wait()) return std::nullopt;
         }
     }
 

@@ -219,8 +219,9 @@ void Classifier::on_call(const explain::Call& call) {
     if (!settings_.explain) return tell_decision();
     const diagnose::Diagnosis diagnosis = diagnose::diagnose(explain::facts_of(call, rtp_, settings_.rules.networks));
     if (!known && diagnosis.findings.empty()) return;
-    const bool faulty = std::ranges::any_of(
-        diagnosis.findings, [](const diagnose::Finding& finding) { return finding.cause != diagnose::Cause::on_hold; });
+    const bool faulty = std::ranges::any_of(diagnosis.findings, [](const diagnose::Finding& finding) {
+        return diagnose::row(finding.cause).harm != diagnose::Harm::none;
+    });
     const explain::Selectable selectable{
         .call_id = call.call_id, .first_ns = call.first_ns, .last_ns = call.last_ns, .faulty = faulty};
     if (!selector_.wants(selectable, reader_.start_ns())) return;

@@ -9,8 +9,8 @@
 namespace natkit::explain {
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
-constexpr std::int64_t day_ns = 86'400 * second_ns;
+constexpr std::int64_t moment_second = 1'000'000'000;
+constexpr std::int64_t moment_day = 86'400 * moment_second;
 constexpr std::uint64_t most_seconds = 10'000'000'000;
 constexpr std::size_t most_users = 16;  // of a call
 constexpr std::size_t longest_user = 256;
@@ -37,7 +37,7 @@ struct Scanner {
     std::int64_t fraction() {
         if (!take('.')) return 0;
         std::int64_t value = 0;
-        std::int64_t unit = second_ns;
+        std::int64_t unit = moment_second;
         std::size_t digits = 0;
         for (; digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9'; ++digits) {
             unit /= 10;
@@ -52,9 +52,9 @@ struct Scanner {
         const auto hours = static_cast<std::int64_t>(number(2, 23));
         want(':');
         const auto minutes = static_cast<std::int64_t>(number(2, 59));
-        std::int64_t ns = (hours * 60 + minutes) * 60 * second_ns;
+        std::int64_t ns = (hours * 60 + minutes) * 60 * moment_second;
         if (take(':')) {
-            ns += static_cast<std::int64_t>(number(2, 60)) * second_ns;
+            ns += static_cast<std::int64_t>(number(2, 60)) * moment_second;
             ns += fraction();
         }
         return ns;
@@ -83,7 +83,7 @@ std::optional<Moment> parse_date(std::string_view text) {
     const year_month_day date{year(year_number), month(month_number), day(day_number)};
     if (!scan.good || !scan.rest.empty() || !date.ok() || year_number < 1970) return std::nullopt;
     const std::int64_t days = sys_days(date).time_since_epoch().count();
-    return Moment{.kind = Moment::Kind::absolute, .ns = days * day_ns + clock - offset};
+    return Moment{.kind = Moment::Kind::absolute, .ns = days * moment_day + clock - offset};
 }
 
 std::optional<Moment> parse_clock(std::string_view text) {
@@ -100,13 +100,13 @@ std::optional<Moment> parse_seconds(std::string_view text) {
     const std::uint64_t whole = scan.number(digits, most_seconds);
     const std::int64_t fraction = scan.fraction();
     if (!scan.good || !scan.rest.empty() || digits == 0) return std::nullopt;
-    return Moment{.kind = Moment::Kind::from_start, .ns = static_cast<std::int64_t>(whole) * second_ns + fraction};
+    return Moment{.kind = Moment::Kind::from_start, .ns = static_cast<std::int64_t>(whole) * moment_second + fraction};
 }
 
 std::int64_t resolve(const Moment& moment, std::int64_t start_ns) {
     switch (moment.kind) {
         case Moment::Kind::absolute: return moment.ns;
-        case Moment::Kind::time_of_day: return start_ns - start_ns % day_ns + moment.ns;
+        case Moment::Kind::time_of_day: return start_ns - start_ns % moment_day + moment.ns;
         case Moment::Kind::from_start: return start_ns + moment.ns;
     }
     return moment.ns;
@@ -169,7 +169,8 @@ bool Selector::wants(const Selectable& call, std::int64_t start_ns) const {
     if (call.first_ns == 0) return false;
     const auto from = selection_.from ? std::optional(resolve(*selection_.from, start_ns)) : std::nullopt;
     auto to = selection_.to ? std::optional(resolve(*selection_.to, start_ns)) : std::nullopt;
-    if (from && to && *to < *from && selection_.to->kind == Moment::Kind::time_of_day) *to += day_ns;  // past midnight
+    if (from && to && *to < *from && selection_.to->kind == Moment::Kind::time_of_day)
+        *to += moment_day;  // past midnight
     return (!from || call.last_ns >= *from) && (!to || call.first_ns <= *to);
 }
 

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t most_link_types = 16;
 constexpr std::size_t most_ports = 256;
 constexpr std::size_t shown_ports = 4;
-constexpr std::uint16_t sips_port = 5061;
+constexpr std::uint16_t tls_port = 5061;
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -99,7 +99,7 @@ void Tally::add(const capture::Packet& packet, const capture::Datagram* datagram
         ++unread_[packet.link_type];
     if (datagram == nullptr) return;
     if (kind == Kind::other) count_port(*datagram);
-    if (datagram->protocol == capture::Datagram::Protocol::tcp && at_port(*datagram, sips_port)) sips_ = true;
+    if (datagram->protocol == capture::Datagram::Protocol::tcp && at_port(*datagram, tls_port)) sips_ = true;
 }
 
 std::string Tally::text() const {

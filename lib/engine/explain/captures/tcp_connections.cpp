@@ -8,9 +8,9 @@ namespace {
 using diagnose::TcpConnection;
 
 constexpr std::size_t most_over = 4096;
-constexpr std::int64_t twice_ns = 5'000'000;  ///< a packet captured on two interfaces: shorter than any retransmission
+constexpr std::int64_t copied_ns = 5'000'000;  ///< a packet captured on two interfaces: shorter than any retransmission
 
-std::int32_t ahead_of(std::uint32_t a, std::uint32_t b) {
+std::int32_t beyond(std::uint32_t a, std::uint32_t b) {
     return static_cast<std::int32_t>(a - b);
 }
 
@@ -54,7 +54,7 @@ void TcpConnections::note_syn(Followed& one, const capture::Datagram& segment, b
         one.connection.accepted |= segment.acknowledged.has_value();
         return;
     }
-    const bool copy = one.connection.syns > 0 && segment.seen.time_ns - one.syn_ns < twice_ns;
+    const bool copy = one.connection.syns > 0 && segment.seen.time_ns - one.syn_ns < copied_ns;
     if (!copy) ++one.connection.syns;
     one.syn = segment.sequence;
     one.syn_ns = segment.seen.time_ns;
@@ -64,26 +64,26 @@ void TcpConnections::note_data(TcpConnection::Half& half, Numbers& numbers, cons
     const std::int64_t now = segment.seen.time_ns;
     const auto size = static_cast<std::uint32_t>(segment.payload.size());
     const std::uint32_t end = segment.sequence + size;
-    const bool copy = numbers.known && numbers.last == segment.sequence && now - numbers.last_ns < twice_ns;
+    const bool copy = numbers.known && numbers.last == segment.sequence && now - numbers.last_ns < copied_ns;
     numbers.last = segment.sequence;
     numbers.last_ns = now;
     if (copy) return;
     ++half.segments;
     if (!numbers.known) {
         numbers = {.known = true, .next = end, .acked = segment.sequence, .last = segment.sequence, .last_ns = now};
-    } else if (ahead_of(end, numbers.next) > 0) {
+    } else if (beyond(end, numbers.next) > 0) {
         numbers.next = end;
     } else if (size > 1) {  // one byte is a probe that keeps the connection alive
         ++half.again;
     }
-    if (!half.unacknowledged_ns && ahead_of(numbers.next, numbers.acked) > 0) {
+    if (!half.unacknowledged_ns && beyond(numbers.next, numbers.acked) > 0) {
         half.unacknowledged_ns = now;
         half.unacknowledged_frame = segment.seen.frame;
     }
 }
 
 void TcpConnections::note_acknowledged(TcpConnection::Half& half, Numbers& numbers, std::uint32_t acknowledged) {
-    if (!numbers.known || ahead_of(acknowledged, numbers.acked) <= 0) return;
+    if (!numbers.known || beyond(acknowledged, numbers.acked) <= 0) return;
     numbers.acked = acknowledged;
     half.unacknowledged_ns.reset();  // what is left was sent later, and is told when it is sent again
 }
@@ -97,7 +97,7 @@ void TcpConnections::on_segment(const capture::Datagram& segment) {
     if (segment.syn) note_syn(one, segment, by_client);
     if (!segment.payload.empty()) {
         note_data(half, by_client ? one.client : one.server, segment);
-        if (connection.closed && connection.closed->time_ns + twice_ns < segment.seen.time_ns) ++half.after_close;
+        if (connection.closed && connection.closed->time_ns + copied_ns < segment.seen.time_ns) ++half.after_close;
     }
     if (segment.acknowledged)
         note_acknowledged(by_client ? connection.from_server : connection.from_client,
