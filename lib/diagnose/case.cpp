@@ -9,8 +9,8 @@ const MediaDescription* stream_of(const SessionDescription* description, std::si
     return description != nullptr && i < description->streams.size() ? &description->streams[i] : nullptr;
 }
 
-Described described(const Call& call, Party party, std::size_t i) {
-    return {.written = stream_of(call.written(party), i), .delivered = stream_of(call.delivered(party), i)};
+Described described(const Call& call, End end, std::size_t i) {
+    return {.written = stream_of(call.written(end), i), .delivered = stream_of(call.delivered(end), i)};
 }
 
 bool rejected(const MediaDescription* description) {
@@ -26,12 +26,12 @@ Case::Case(const CallFacts& facts) : facts_(facts) {
     }
     std::ranges::stable_sort(by_source_, {}, &RtpStream::source);
     std::ranges::stable_sort(by_destination_, {}, &RtpStream::destination);
-    const SessionDescription* offer = call().written(Party::caller);
-    const SessionDescription* answer = call().written(Party::callee);
+    const SessionDescription* offer = call().written(End::caller);
+    const SessionDescription* answer = call().written(End::callee);
     const std::size_t count =
         std::max(offer != nullptr ? offer->streams.size() : 0, answer != nullptr ? answer->streams.size() : 0);
     for (std::size_t i = 0; i < count; ++i) {
-        Stream stream{.kind = {}, .to_callee = direction(i, Party::caller), .to_caller = direction(i, Party::callee)};
+        Stream stream{.kind = {}, .to_callee = direction(i, End::caller), .to_caller = direction(i, End::callee)};
         const MediaDescription* offered = stream.to_callee.sender.written;
         const MediaDescription* answered = stream.to_caller.sender.written;
         const MediaDescription* any = offered != nullptr ? offered : answered;
@@ -42,7 +42,7 @@ Case::Case(const CallFacts& facts) : facts_(facts) {
     }
 }
 
-MediaDirection Case::direction(std::size_t stream, Party sender) const {
+MediaDirection Case::direction(std::size_t stream, End sender) const {
     MediaDirection direction{.traffic = {.from = sender},
                              .to = other(sender),
                              .sender = described(call(), sender, stream),
@@ -86,8 +86,8 @@ std::vector<const RtpStream*> Case::between(const IpAddress& source, const IpAdd
     return found;
 }
 
-std::optional<IpAddress> Case::visible(Party party) const {
-    const auto& source = party == Party::caller ? call().caller_source : call().callee_source;
+std::optional<IpAddress> Case::visible(End end) const {
+    const auto& source = end == End::caller ? call().caller_source : call().callee_source;
     return source ? std::optional(source->address) : std::nullopt;
 }
 

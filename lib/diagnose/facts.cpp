@@ -6,7 +6,7 @@ namespace {
 /// The best of a party's newest descriptions: of one offer or answer seen on several hops, the first or the last hop.
 /// What another branch of a fork said does not count once one has answered.
 template <class Better>
-const SessionDescription* pick(const Call& call, Party writer, Better better) {
+const SessionDescription* pick(const Call& call, End writer, Better better) {
     const SessionDescription* best = nullptr;
     for (const SessionDescription& one : call.descriptions) {
         if (one.writer != writer || one.streams.empty()) continue;
@@ -20,22 +20,22 @@ const SessionDescription* pick(const Call& call, Party writer, Better better) {
 
 }  // namespace
 
-const SessionDescription* Call::written(Party party) const {
+const SessionDescription* Call::written(End end) const {
     // A request gathers Vias on its way; a response loses them.
-    return pick(*this, party, [](const SessionDescription& one, const SessionDescription& best) {
+    return pick(*this, end, [](const SessionDescription& one, const SessionDescription& best) {
         return one.request ? one.vias < best.vias : one.vias > best.vias;
     });
 }
 
-const SessionDescription* Call::delivered(Party party) const {
-    return pick(*this, party, [](const SessionDescription& one, const SessionDescription& best) {
+const SessionDescription* Call::delivered(End end) const {
+    return pick(*this, end, [](const SessionDescription& one, const SessionDescription& best) {
         return one.request ? one.vias > best.vias : one.vias < best.vias;
     });
 }
 
 bool Call::several_hops() const {
-    const SessionDescription* first = written(Party::caller);
-    const SessionDescription* last = delivered(Party::caller);
+    const SessionDescription* first = written(End::caller);
+    const SessionDescription* last = delivered(End::caller);
     return first != nullptr && first != last;
 }
 

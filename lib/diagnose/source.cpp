@@ -6,7 +6,7 @@ namespace natkit::diagnose {
 
 /// Who hears nothing is the one that sends: what answers it goes to the place it said.
 bool sends_from_elsewhere(const Case& one, const MediaDirection&, const MediaDirection& opposite, Findings& findings) {
-    const Party sender = opposite.traffic.from;
+    const End sender = opposite.traffic.from;
     const MediaDescription* own = opposite.sender.written;
     if (own == nullptr || !own->rtp || own->hold) return false;
     const Endpoint& said = *own->rtp;

@@ -2,12 +2,12 @@
 
 namespace natkit::diagnose {
 
-std::string name(Party party) {
-    return party == Party::caller ? "the caller" : "the callee";
+std::string name(End end) {
+    return end == End::caller ? "the caller" : "the callee";
 }
 
-std::string name_at_start(Party party) {
-    return party == Party::caller ? "The caller" : "The callee";
+std::string name_at_start(End end) {
+    return end == End::caller ? "The caller" : "The callee";
 }
 
 std::string seconds(std::int64_t ns) {

@@ -4,7 +4,7 @@
 
 namespace natkit::loop {
 
-PassId Scheme::open(const nat::Party& caller_end, const nat::Party& callee_end) {
+PassId Scheme::open(const nat::Whereabouts& caller_end, const nat::Whereabouts& callee_end) {
     const PassId id = next_++;
     Pass& pass = passes_[id];
     pass.ends[0].neighbour = caller_end;
@@ -72,7 +72,7 @@ Shown Scheme::offer(PassId id, End from, const Incoming& incoming) {
     note_named(incoming.slot, id);
     if (const SpeakerId own = speaks_at(id, from); own != 0) speakers_.at(own).value.pending = true;
     PassEnd& to = pass.ends[index(other(from))];
-    const nat::Party& listener = listener_at(to);
+    const nat::Whereabouts& listener = listener_at(to);
     const bool keeps_slot = to.shown.slot != 0 && !speaks_itself(to);
     const bool says_nothing = incoming.slot == 0 && !incoming.endpoint && (to.shown.slot != 0 || to.shown.raw);
     Shown shown{.slot = 0, .raw = speaker(origin)->endpoint, .rtcp = speaker(origin)->rtcp};
@@ -141,7 +141,7 @@ Shown Scheme::answer_to_origin(Pass& pass, End offerer, SpeakerId destination) {
 }
 
 /// Who the neighbour is, as far as the media are concerned.
-const nat::Party& Scheme::listener_at(const PassEnd& pass_end) const {
+const nat::Whereabouts& Scheme::listener_at(const PassEnd& pass_end) const {
     return speaks_itself(pass_end) ? speakers_.at(pass_end.speaker).value.where : pass_end.neighbour;
 }
 
@@ -198,7 +198,8 @@ SlotId Scheme::prepare(PassId id) {
     return give_slot(asked, asked.slot == 0 ? 0 : slot(asked.slot)->stands_for);
 }
 
-void Scheme::move(PassId id, End end, const nat::Party& neighbour, const std::optional<nat::Party>& speaker) {
+void Scheme::move(PassId id, End end, const nat::Whereabouts& neighbour,
+                  const std::optional<nat::Whereabouts>& speaker) {
     Pass& pass = passes_.at(id);
     PassEnd& pass_end = pass.ends[index(end)];
     pass_end.neighbour = neighbour;

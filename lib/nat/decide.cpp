@@ -53,8 +53,8 @@ const char* why(Reason reason) noexcept {
     return "";
 }
 
-Party party_of(Place place, const IpAddress& visible, const std::optional<IpAddress>& media,
-               const Networks& networks) noexcept {
+Whereabouts whereabouts(Place place, const IpAddress& visible, const std::optional<IpAddress>& media,
+                        const Networks& networks) noexcept {
     if (!media) return {.place = place, .visible = visible, .family = visible.family()};
     return {.place = media_place(place, visible, *media, networks), .visible = visible, .family = media->family()};
 }
@@ -63,7 +63,7 @@ bool RelayFor::names(std::string_view host) const noexcept {
     return std::ranges::any_of(domains, [&](const std::string& domain) { return text::iequals(domain, host); });
 }
 
-Decision decide(const Party& a, const Party& b, const Policy& policy, const Networks& networks) {
+Decision decide(const Whereabouts& a, const Whereabouts& b, const Policy& policy, const Networks& networks) {
     Decision decision;
     const auto relay = [&decision](Reason reason) {
         decision.relay = true;
@@ -80,7 +80,7 @@ Decision decide(const Party& a, const Party& b, const Policy& policy, const Netw
         relay(Reason::same_nat);
     }
     if (a.family != b.family) relay(Reason::families_differ);
-    const auto asked_for = [&](const Party& one) {
+    const auto asked_for = [&](const Whereabouts& one) {
         return one.asked_for || policy.relay_for.ranges.contains(one.visible);
     };
     if (asked_for(a) || asked_for(b)) relay(Reason::asked_for);

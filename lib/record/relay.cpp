@@ -86,7 +86,7 @@ const char* to_string(LegState state) noexcept {
     return "unknown";
 }
 
-Endpoint Leg::local(Component component) const noexcept {
+Endpoint LegRecord::local(Component component) const noexcept {
     const bool second = component == Component::rtcp && has_rtcp();
     return {advertised, static_cast<std::uint16_t>(bound.port + (second ? 1 : 0))};
 }
@@ -154,7 +154,7 @@ Result<relay::Party> parse_party(const ObjectView& object) {
     return party;
 }
 
-Json to_json(const Leg& leg) {
+Json to_json(const LegRecord& leg) {
     Json record = {{"type", "leg"}, {"leg", leg.id}};
     if (!leg.call_id.empty()) record["call_id"] = leg.call_id;
     record["state"] = to_string(leg.state);
@@ -185,13 +185,13 @@ Json to_json(const Leg& leg) {
 
 namespace {
 
-Result<std::optional<Leg::Latched>> parse_latched(const ObjectView& entry) {
+Result<std::optional<LegRecord::Latched>> parse_latched(const ObjectView& entry) {
     const auto endpoint = read<Endpoint>(entry, "latched.", "endpoint", "an address with a port");
     const auto rule = word(entry, "latched.rule", rules);
     if (!endpoint) return std::unexpected(endpoint.error());
     if (!rule) return std::unexpected(rule.error());
-    if (!*endpoint) return std::optional<Leg::Latched>();
-    Leg::Latched latched{
+    if (!*endpoint) return std::optional<LegRecord::Latched>();
+    LegRecord::Latched latched{
         .endpoint = **endpoint, .rule = *rule, .provisional = flag_at(entry, "provisional"), .ssrc = {}};
     if (const auto ssrc = entry.find("ssrc"); ssrc && ssrc->number() && *ssrc->number() <= 0xffffffffU)
         latched.ssrc = static_cast<std::uint32_t>(*ssrc->number());
@@ -200,8 +200,8 @@ Result<std::optional<Leg::Latched>> parse_latched(const ObjectView& entry) {
 
 }  // namespace
 
-Result<Leg> parse_leg(const ObjectView& record) {
-    Leg leg;
+Result<LegRecord> parse_leg(const ObjectView& record) {
+    LegRecord leg;
     leg.id = view_text(record, "leg");
     leg.call_id = view_text(record, "call_id");
     const auto state = word(record, "state", states);

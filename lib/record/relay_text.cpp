@@ -26,7 +26,7 @@ void add_party(ObjectText& record, const relay::Party& party) {
     record.leave();
 }
 
-void add_latched(ObjectText& record, const std::array<std::optional<Leg::Latched>, 2>& latched) {
+void add_latched(ObjectText& record, const std::array<std::optional<LegRecord::Latched>, 2>& latched) {
     record.enter("latched");
     for (const Component component : {Component::rtp, Component::rtcp}) {
         const auto& each = latched[static_cast<std::size_t>(component)];
@@ -43,7 +43,7 @@ void add_latched(ObjectText& record, const std::array<std::optional<Leg::Latched
 
 }  // namespace
 
-std::string journal_text(const Leg& leg) {
+std::string journal_text(const LegRecord& leg) {
     ObjectText record;
     record.reserve(512 + leg.call_id.size() + leg.owner.size() + leg.owner_state.size() + leg.request.size());
     record.text("type", "leg");

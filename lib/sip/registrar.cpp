@@ -9,14 +9,14 @@ namespace natkit::sip {
 namespace {
 
 /// Where a Contact means something: everywhere, or at one site.
-std::optional<IpRange> realm_of(const nat::Verdict& party) {
-    return party.place == nat::Place::far_end ? std::optional(party.site) : std::nullopt;
+std::optional<IpRange> realm_of(const nat::Verdict& verdict) {
+    return verdict.place == nat::Place::far_end ? std::optional(verdict.site) : std::nullopt;
 }
 
 }  // namespace
 
 bool ClientName::names(const Binding& binding) const {
-    return binding.contact == contact && (realm_of(binding.party) == realm_of(party) || binding.call_id == call_id);
+    return binding.contact == contact && (realm_of(binding.verdict) == realm_of(verdict) || binding.call_id == call_id);
 }
 
 std::string binding_id(std::string_view aor, std::string_view contact, std::string_view where, const Mac& mac) {
@@ -36,7 +36,7 @@ std::string Registrar::id_for(std::string_view aor, const ClientName& client) co
         const auto known = std::ranges::find_if(user->second, [&](const Binding& b) { return client.names(b); });
         if (known != user->second.end()) return known->id;
     }
-    const auto site = realm_of(client.party);
+    const auto site = realm_of(client.verdict);
     std::string where = site ? to_string(*site) : std::string();
     std::string id = binding_id(aor, client.contact, where, mac_);
     // One that was there first has moved on with it.
@@ -70,7 +70,7 @@ Registrar::Outcome Registrar::check(const Registration& request, const Bindings&
     for (const ContactRequest& contact : request.contacts) {
         const auto seconds = granted(contact);
         if (seconds.count() > 0 && seconds < limits_.min_expires) return {.status = 423, .changes = {}};
-        const ClientName client{.contact = contact.uri, .party = request.party, .call_id = request.call_id};
+        const ClientName client{.contact = contact.uri, .verdict = request.verdict, .call_id = request.call_id};
         if (is_foreign(id_for(request.aor, client), request.aor)) return {.status = 403, .changes = {}};
         if (seconds.count() > 0 && std::ranges::none_of(present, [&](const Binding& b) { return client.names(b); }))
             ++added;
@@ -80,7 +80,7 @@ Registrar::Outcome Registrar::check(const Registration& request, const Bindings&
 }
 
 void Registrar::put(Bindings& bindings, Binding binding, std::vector<BindingChange>& changes) {
-    const ClientName client{.contact = binding.contact, .party = binding.party, .call_id = binding.call_id};
+    const ClientName client{.contact = binding.contact, .verdict = binding.verdict, .call_id = binding.call_id};
     const auto same = [&](const Binding& other) {
         return other.id == binding.id || client.names(other) ||
                (!binding.instance.empty() && other.instance == binding.instance);
@@ -133,7 +133,7 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
     }
     for (const ContactRequest& contact : request.contacts) {
         const auto seconds = granted(contact);
-        const ClientName client{.contact = contact.uri, .party = request.party, .call_id = request.call_id};
+        const ClientName client{.contact = contact.uri, .verdict = request.verdict, .call_id = request.call_id};
         if (seconds.count() > 0) {
             std::string id = id_for(request.aor, client);
             put(users_[request.aor],
@@ -142,7 +142,7 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
                  .contact = contact.uri,
                  .instance = contact.instance,
                  .flow = request.flow,
-                 .party = request.party,
+                 .verdict = request.verdict,
                  .expires = now + seconds,
                  .call_id = request.call_id,
                  .cseq = request.cseq,
@@ -241,12 +241,12 @@ std::vector<BindingChange> Registrar::move(const Flow& from, const Flow& to, std
     return changes;
 }
 
-std::vector<BindingChange> Registrar::set_party(std::string_view id, nat::Verdict party) {
+std::vector<BindingChange> Registrar::set_verdict(std::string_view id, nat::Verdict verdict) {
     const Binding* known = by_id(id);
     if (known == nullptr) return {};
     Bindings& bindings = users_.at(known->aor);
     Binding& binding = bindings[static_cast<std::size_t>(known - bindings.data())];
-    binding.party = party;
+    binding.verdict = verdict;
     return {{BindingChange::Kind::updated, binding}};
 }
 

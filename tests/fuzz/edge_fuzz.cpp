@@ -92,8 +92,8 @@ struct World {
             const Endpoint local{.address = IpAddress::v4(0xcb00710a), .port = static_cast<std::uint16_t>(opened * 2)};
             const bool refused = opened % 7 == 0;
             if (!refused) legs.insert(id);
-            edge.on_leg_opened(ticket, refused ? Result<Leg>(fail(Errc::exhausted, "full")) : Leg{id, local, {}}, now,
-                               out);
+            edge.on_leg_opened(
+                ticket, refused ? Result<RelayLeg>(fail(Errc::exhausted, "full")) : RelayLeg{id, local, {}}, now, out);
             take(out);
         }
     }

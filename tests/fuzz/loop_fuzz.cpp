@@ -23,7 +23,7 @@ class Bytes {
     std::size_t left_;
 };
 
-nat::Party neighbour(std::uint8_t number) {
+nat::Whereabouts neighbour(std::uint8_t number) {
     const bool v6 = (number & 4U) != 0;
     const nat::Place place = number % 3 == 0   ? nat::Place::lan
                              : number % 3 == 1 ? nat::Place::wan
@@ -32,7 +32,7 @@ nat::Party neighbour(std::uint8_t number) {
     return {.place = place, .visible = address, .family = address.family()};
 }
 
-bool needs_relay(const nat::Party& a, const nat::Party& b) {
+bool needs_relay(const nat::Whereabouts& a, const nat::Whereabouts& b) {
     return nat::decide(a, b, {}, {}).relay;
 }
 

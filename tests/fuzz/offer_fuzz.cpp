@@ -92,9 +92,9 @@ Settings settings() {
 
 EndInfo end_info(const char* flow, nat::Place place, const char* tag) {
     const sip::Flow parsed = sip::parse_flow(flow).value();
-    nat::Verdict party = nat::classify_address(parsed.remote.address, settings().networks);
-    party.place = place;
-    return {.flow = parsed, .party = party, .tag = tag};
+    nat::Verdict verdict = nat::classify_address(parsed.remote.address, settings().networks);
+    verdict.place = place;
+    return {.flow = parsed, .verdict = verdict, .tag = tag};
 }
 
 class Call {
@@ -184,8 +184,8 @@ class Call {
                 const std::string leg = std::to_string(++opened_);
                 const Endpoint local{.address = IpAddress::v4(0xcb00710a),
                                      .port = static_cast<std::uint16_t>(1024 + opened_ * 2 % 64000)};
-                Result<Leg> result = fail(Errc::exhausted, "full");
-                if (relay_works_) result = Leg{.id = leg, .local = local, .rtcp = {}};
+                Result<RelayLeg> result = fail(Errc::exhausted, "full");
+                if (relay_works_) result = RelayLeg{.id = leg, .local = local, .rtcp = {}};
                 if (relay_works_) legs_.insert(leg);
                 Output later;
                 if (auto ready = media_.on_leg_opened(open->ticket, std::move(result), now_, later))

@@ -49,7 +49,7 @@ class Foreground {
         b_ = *b;
         Json endpoints = {{"type", "session"}, {"event", "joined"}};
         for (const auto& [name, id] : {std::pair("a", a_), std::pair("b", b_)}) {
-            const record::Leg& leg = *engine_->find(id);
+            const record::LegRecord& leg = *engine_->find(id);
             endpoints[name] = {{"leg", id}, {"local", to_string(leg.local(relay::Component::rtp))}};
             if (leg.stream == relay::Stream::rtp)
                 endpoints[name]["rtcp"] = to_string(leg.local(relay::Component::rtcp));

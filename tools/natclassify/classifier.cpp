@@ -48,7 +48,7 @@ nlohmann::ordered_json to_json(const diagnose::Diagnosis& diagnosis) {
     for (const diagnose::Finding& finding : diagnosis.findings) {
         nlohmann::ordered_json one = {{"cause", diagnose::to_string(finding.cause)}};
         if (finding.hears_nothing)
-            one["hears_nothing"] = *finding.hears_nothing == diagnose::Party::caller ? "caller" : "callee";
+            one["hears_nothing"] = *finding.hears_nothing == dialog::End::caller ? "caller" : "callee";
         one["sentence"] = finding.sentence;
         one["change"] = finding.change;
         json["findings"].push_back(std::move(one));

@@ -135,7 +135,7 @@ std::string Text::decision(const record::Decision& decision) const {
 /// Who sent how much to where, and from where.
 std::string Text::traffic(const diagnose::StreamReport& stream, const diagnose::Traffic& traffic) const {
     std::string line = "  " + padded(stream.kind, 12) +
-                       (traffic.from == diagnose::Party::caller ? " caller → callee  " : " callee → caller  ") +
+                       (traffic.from == dialog::End::caller ? " caller → callee  " : " callee → caller  ") +
                        padded(std::to_string(traffic.sent) + (traffic.sent == 1 ? " packet" : " packets"), 14);
     std::string sources;
     for (const Endpoint& source : traffic.sources) sources += (sources.empty() ? "" : ", ") + to_string(source);

@@ -11,7 +11,7 @@ namespace natkit::diagnose {
 
 /// What went one direction of one stream.
 struct Traffic {
-    Party from{};
+    End from{};
     std::optional<Endpoint> told;   ///< where the sender was told to send
     std::uint64_t sent = 0;         ///< RTP packets to there in the capture, each once
     std::uint64_t arrived = 0;      ///< on the last hop to the receiver; the same without a relay
@@ -28,7 +28,7 @@ struct Described {
 /// One direction of one stream, with all that is known about it.
 struct MediaDirection {
     Traffic traffic;
-    Party to{};
+    End to{};
     Described sender, receiver;
     std::vector<const RtpStream*> sent;     ///< to where the sender was told
     std::vector<const RtpStream*> arrived;  ///< from the relay to the receiver; without a relay the same as `sent`
@@ -54,12 +54,12 @@ class Case {
     [[nodiscard]] std::vector<const RtpStream*> between(const IpAddress& source, const IpAddress& destination) const;
 
     /// Where the signalling of a party comes from.
-    [[nodiscard]] std::optional<IpAddress> visible(Party party) const;
+    [[nodiscard]] std::optional<IpAddress> visible(End end) const;
     /// In a range that exists behind a NAT only, or on the LAN.
     [[nodiscard]] bool is_private(const IpAddress& address) const;
 
   private:
-    [[nodiscard]] MediaDirection direction(std::size_t stream, Party from) const;
+    [[nodiscard]] MediaDirection direction(std::size_t stream, End from) const;
 
     const CallFacts& facts_;
     std::vector<const RtpStream*> by_source_, by_destination_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/dialog/end.hpp"
 #include "natkit/nat/networks.hpp"
 #include "natkit/sdp/direction.hpp"
 
@@ -13,12 +14,8 @@
 /// captures makes them, and so does who writes a test.
 namespace natkit::diagnose {
 
-/// Which party of a call: the one that sent the first INVITE, or the other.
-enum class Party : std::uint8_t { caller, callee };
-
-[[nodiscard]] constexpr Party other(Party party) noexcept {
-    return party == Party::caller ? Party::callee : Party::caller;
-}
+using dialog::End;
+using dialog::other;
 
 /// One media description (m= line, RFC 8866 section 5.14) as a message carried it.
 struct MediaDescription {
@@ -38,7 +35,7 @@ struct MediaDescription {
 struct SessionDescription {
     std::uint64_t frame = 0;  ///< or the number of the message
     std::int64_t time_ns = 0;
-    Party writer{};  ///< whose media it describes
+    End writer{};  ///< whose media it describes
     Endpoint source, destination;
     bool request = true;
     int status = 0;
@@ -83,8 +80,8 @@ struct Call {
 
     /// The last description of a party as it wrote it, and as the other party got it: on the hops nearest to each. Of a
     /// fork only the branch that answered counts, once one has.
-    [[nodiscard]] const SessionDescription* written(Party party) const;
-    [[nodiscard]] const SessionDescription* delivered(Party party) const;
+    [[nodiscard]] const SessionDescription* written(End end) const;
+    [[nodiscard]] const SessionDescription* delivered(End end) const;
     /// Whether both ends of the chain of hops are in the capture.
     [[nodiscard]] bool several_hops() const;
 };

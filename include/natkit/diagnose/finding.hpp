@@ -14,9 +14,9 @@ enum class Cause : std::uint8_t;  ///< see table.hpp
 
 struct Finding {
     Cause cause{};
-    std::optional<Party> hears_nothing;  ///< because of it
-    std::string sentence;                ///< what is wrong, for people
-    std::string change;                  ///< what to set or to repair, and where
+    std::optional<End> hears_nothing;  ///< because of it
+    std::string sentence;              ///< what is wrong, for people
+    std::string change;                ///< what to set or to repair, and where
 };
 
 /// What the rules have found so far, in the order of the table: gravest first.

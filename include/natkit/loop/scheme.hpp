@@ -38,7 +38,7 @@ struct Incoming {
     SlotId slot = 0;                   ///< a slot of ours that may be resolved; else
     std::optional<Endpoint> endpoint;  ///< its own endpoint. Neither (c=0.0.0.0): the same as the last time
     std::optional<Endpoint> rtcp;      ///< where it wants RTCP
-    nat::Party where;                  ///< who speaks `endpoint`: its place, visible address and family
+    nat::Whereabouts where;            ///< who speaks `endpoint`: its place, visible address and family
     std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream, always: as said, or what silence means
     bool renew = false;                              ///< a TCP stream is to be connected anew (RFC 4145 section 5)
 };
@@ -58,7 +58,7 @@ struct Shown {
 struct Speaker {
     std::optional<Endpoint> endpoint;  ///< as signalled
     std::optional<Endpoint> rtcp;
-    nat::Party where;
+    nat::Whereabouts where;
     Shown told;  ///< its peer, as it was shown to it
     std::optional<sdp::Setup> setup =
         std::nullopt;       ///< of a TCP stream: what it offers to do; once answered, what it does
@@ -68,7 +68,7 @@ struct Speaker {
 
 /// A slot. Written by the pass that owns it.
 struct Slot {
-    nat::Party towards;        ///< the neighbour that sees it: decides side and family of the local address
+    nat::Whereabouts towards;  ///< the neighbour that sees it: decides side and family of the local address
     SpeakerId stands_for = 0;  ///< the speaker behind it: what its neighbour sends shall arrive there
     SpeakerId offered = 0;     ///< will be behind it, where the open offer that says so is answered
 };
@@ -83,7 +83,7 @@ struct OneSided {
 };
 
 /// Whether a media stream between two speakers needs a relay.
-using NeedsRelay = std::function<bool(const nat::Party&, const nat::Party&)>;
+using NeedsRelay = std::function<bool(const nat::Whereabouts&, const nat::Whereabouts&)>;
 
 /// All passes of all calls. What an offer changes, fail() takes back.
 ///
@@ -94,7 +94,7 @@ class Scheme {
     explicit Scheme(NeedsRelay needs_relay) : needs_relay_(std::move(needs_relay)) {}
 
     /// A new pass between two neighbours, known by their signalling alone so far.
-    [[nodiscard]] PassId open(const nat::Party& caller_end, const nat::Party& callee_end);
+    [[nodiscard]] PassId open(const nat::Whereabouts& caller_end, const nat::Whereabouts& callee_end);
     /// Another To-tag for the caller's last offer (a fork beyond the edge), answered by the first or not: a pass of its
     /// own that shares the slot towards the callee. Its answer is the latest: that slot is joined for it.
     [[nodiscard]] PassId fork(PassId pass);
@@ -103,7 +103,8 @@ class Scheme {
 
     /// The neighbour turned out to be another one (the next place of a server), or speaks from elsewhere.
     /// `speaker`: who speaks raw at that end then, where anybody does.
-    void move(PassId pass, End end, const nat::Party& neighbour, const std::optional<nat::Party>& speaker = {});
+    void move(PassId pass, End end, const nat::Whereabouts& neighbour,
+              const std::optional<nat::Whereabouts>& speaker = {});
 
     /// The neighbour at `from` offers: what to show the other one. An exchange still open fails first.
     [[nodiscard]] Shown offer(PassId pass, End from, const Incoming& incoming);
@@ -153,7 +154,7 @@ class Scheme {
   private:
     struct PassEnd {  ///< one end of a pass
         PassId pass = 0;
-        nat::Party neighbour;
+        nat::Whereabouts neighbour;
         SpeakerId speaker = 0;  ///< who spoke raw at this end
         SlotId slot = 0;        ///< ours, for this neighbour
         SlotId named = 0;       ///< the slot of ours that this neighbour named last; 0: it spoke raw, or never
@@ -197,7 +198,7 @@ class Scheme {
                                                          const Shown& shown) const;
     [[nodiscard]] std::optional<sdp::Setup> answered_role(const Pass& pass, End offerer, SpeakerId destination,
                                                           const Shown& shown) const;
-    [[nodiscard]] const nat::Party& listener_at(const PassEnd& pass_end) const;
+    [[nodiscard]] const nat::Whereabouts& listener_at(const PassEnd& pass_end) const;
     [[nodiscard]] Shown answer_to_origin(Pass& pass, End offerer, SpeakerId destination);
     [[nodiscard]] bool speaks_itself(const PassEnd& pass_end) const {
         return pass_end.speaker != 0 && pass_end.named == 0;

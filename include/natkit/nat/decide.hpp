@@ -39,8 +39,8 @@ enum class Reason : std::uint8_t {
 /// The same as a clause: "one party is on the LAN and the other is not".
 [[nodiscard]] const char* why(Reason reason) noexcept;
 
-/// One side of a media stream.
-struct Party {
+/// Where one side of a media stream is, and what the policy says of it by name.
+struct Whereabouts {
     Place place{};
     IpAddress visible;             ///< where its packets are seen to come from
     Family family = Family::ipv4;  ///< of the media address it gave, judged per m= line
@@ -49,8 +49,8 @@ struct Party {
 
 /// Where a party is for one of its streams. `media`: the address that its description names for it; nothing: none that
 /// can be known (hold as RFC 2543 had it, a name, a description that has not come yet).
-[[nodiscard]] Party party_of(Place place, const IpAddress& visible, const std::optional<IpAddress>& media,
-                             const Networks& networks) noexcept;
+[[nodiscard]] Whereabouts whereabouts(Place place, const IpAddress& visible, const std::optional<IpAddress>& media,
+                                      const Networks& networks) noexcept;
 
 /// `relay_for`: whose calls are relayed in any case.
 struct RelayFor {
@@ -77,6 +77,7 @@ struct Decision {
 };
 
 /// Whether a media stream between `a` and `b` needs a media proxy. Symmetric in `a` and `b`. Pure and total.
-[[nodiscard]] Decision decide(const Party& a, const Party& b, const Policy& policy, const Networks& networks);
+[[nodiscard]] Decision decide(const Whereabouts& a, const Whereabouts& b, const Policy& policy,
+                              const Networks& networks);
 
 }  // namespace natkit::nat

@@ -24,8 +24,8 @@ enum class LegState : std::uint8_t {
 
 [[nodiscard]] const char* to_string(LegState state) noexcept;  ///< "reserved", "open", "joined", "parted"
 
-/// Everything about a leg but its counters. Also what the journal keeps.
-struct Leg {
+/// Everything about a leg of mediarelay (relay::Leg) but its counters. Also what the journal keeps.
+struct LegRecord {
     struct Latched {
         Endpoint endpoint;
         relay::SourceRule rule{};
@@ -58,16 +58,16 @@ struct Leg {
     /// Two ports are set aside for it; of a muxed leg too, whose party may yet refuse to mux (RFC 5761 section 5.1.1).
     [[nodiscard]] bool has_pair() const noexcept { return stream == relay::Stream::rtp; }
 
-    friend bool operator==(const Leg&, const Leg&) = default;
+    friend bool operator==(const LegRecord&, const LegRecord&) = default;
 };
 
 /// A `leg` record without event; append to it what else is to be said.
-[[nodiscard]] nlohmann::ordered_json to_json(const Leg& leg);
+[[nodiscard]] nlohmann::ordered_json to_json(const LegRecord& leg);
 /// The same and the `request`, as the text that the journal keeps: a leg is written several times in a call's life,
 /// which a tree of JSON values would make dear.
-[[nodiscard]] std::string journal_text(const Leg& leg);
+[[nodiscard]] std::string journal_text(const LegRecord& leg);
 /// Reads what to_json() wrote. Total; the error's `where` names the key.
-[[nodiscard]] Result<Leg> parse_leg(const ObjectView& record);
+[[nodiscard]] Result<LegRecord> parse_leg(const ObjectView& record);
 
 [[nodiscard]] nlohmann::ordered_json to_json(const relay::Party& party);
 /// A `party` object of a request. Total; the error's `where` names the key ("party.endpoint").

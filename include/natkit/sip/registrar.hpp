@@ -22,7 +22,7 @@ struct Binding {
     std::string contact;   ///< the Contact URI as the client gave it
     std::string instance;  ///< "+sip.instance" (RFC 5626), empty when there is none
     Flow flow;             ///< the flow it registered on
-    nat::Verdict party;    ///< where the client is
+    nat::Verdict verdict;  ///< where the client is
     WallTime expires;
     std::string call_id;
     std::uint32_t cseq = 0;
@@ -43,7 +43,7 @@ struct BindingChange {
 /// wherever its NAT shows it now (section 10.2: a client uses one Call-ID for all its registrations).
 struct ClientName {
     std::string_view contact;
-    const nat::Verdict& party;
+    const nat::Verdict& verdict;
     std::string_view call_id;
 
     [[nodiscard]] bool names(const Binding& binding) const;
@@ -64,7 +64,7 @@ struct Registration {
     std::string call_id;
     std::uint32_t cseq = 0;
     Flow flow;
-    nat::Verdict party;
+    nat::Verdict verdict;
     std::string user_agent;
     bool authenticated = false;
     bool reached = false;
@@ -113,7 +113,7 @@ class Registrar {
     [[nodiscard]] std::vector<BindingChange> move(const Flow& from, const Flow& to, std::string_view call_id,
                                                   std::uint32_t cseq);
     /// A client turns out to be elsewhere (other lists); nothing if it is not known.
-    [[nodiscard]] std::vector<BindingChange> set_party(std::string_view id, nat::Verdict party);
+    [[nodiscard]] std::vector<BindingChange> set_verdict(std::string_view id, nat::Verdict verdict);
     /// It has turned out that what is sent to that client arrives.
     [[nodiscard]] std::vector<BindingChange> set_reached(std::string_view id);
     [[nodiscard]] std::vector<BindingChange> expire(WallTime now);

@@ -37,12 +37,12 @@ struct MediaParty {
 };
 
 /// A leg of the media relay that the edge owns.
-struct Leg {
+struct RelayLeg {
     std::string id;
     Endpoint local;                ///< as advertised
     std::optional<Endpoint> rtcp;  ///< as advertised
 
-    friend bool operator==(const Leg&, const Leg&) = default;
+    friend bool operator==(const RelayLeg&, const RelayLeg&) = default;
 };
 
 /// What the edge asks of mediarelay. Only `OpenLeg` waits for its reply: Edge::on_leg_opened() with the ticket.
@@ -81,7 +81,7 @@ struct FreeLegs {
 /// One end of a call: its flow, where it is, its tag.
 struct EndInfo {
     sip::Flow flow;
-    nat::Verdict party;
+    nat::Verdict verdict;
     std::string tag;
     std::string binding{};   ///< the id of its registration, where it has one: its flow follows that
     bool asked_for = false;  ///< [media_proxy] relay_for names its domain
@@ -97,7 +97,7 @@ struct Numbered {
 struct SessionState {
     /// One stream at one end.
     struct Side {
-        std::optional<Leg> leg;        ///< shown to this neighbour
+        std::optional<RelayLeg> leg;   ///< shown to this neighbour
         std::optional<Endpoint> said;  ///< what its session description names, a leg of ours perhaps
         std::optional<Endpoint> rtcp;
         std::optional<sdp::Setup> setup = std::nullopt;       ///< of a TCP stream: what this end does

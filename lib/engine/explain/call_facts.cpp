@@ -19,12 +19,12 @@ class Collector {
           last_(call.last_ns + (call.ended ? 2 * second_ns : 3600 * second_ns)) {}
 
     std::vector<RtpStream> run() {
-        for (const Party party : {Party::caller, Party::callee}) {
-            for (const SessionDescription* description : {call_.written(party), call_.delivered(party)}) {
+        for (const End end : {End::caller, End::callee}) {
+            for (const SessionDescription* description : {call_.written(end), call_.delivered(end)}) {
                 if (description == nullptr) continue;
                 for (const MediaDescription& media : description->streams) add_ends(media);
             }
-            add_between(party);
+            add_between(end);
         }
         std::ranges::sort(found_);  // one array holds them all, in the order in which they began
         const auto again = std::ranges::unique(found_);
@@ -50,11 +50,11 @@ class Collector {
     }
 
     /// From where a party is to the candidates of the other one that it was shown.
-    void add_between(Party sender) {
+    void add_between(End sender) {
         const SessionDescription* own = call_.written(sender);
         const SessionDescription* shown = call_.delivered(other(sender));
         if (shown == nullptr) return;
-        const auto& visible = sender == Party::caller ? call_.caller_source : call_.callee_source;
+        const auto& visible = sender == End::caller ? call_.caller_source : call_.callee_source;
         for (std::size_t i = 0; i < shown->streams.size(); ++i) {
             std::vector<IpAddress> senders;
             if (own != nullptr && i < own->streams.size()) senders = own->streams[i].candidates;

@@ -135,7 +135,7 @@ void CallTracker::on_message(const MessageSeen& seen) {
     call.last_ns = std::max(call.last_ns, seen.time_ns);
     call.cut = call.cut || seen.arrival.cut;
     const bool from_caller_tag = short_tag(seen.message.from_tag()) == call.caller_tag;
-    const Party sender = seen.message.is_request() == from_caller_tag ? Party::caller : Party::callee;
+    const End sender = seen.message.is_request() == from_caller_tag ? End::caller : End::callee;
     const std::string tag = short_tag(from_caller_tag ? seen.message.to_tag() : seen.message.from_tag());
     if (call.contradictions.empty() && !seen.nat.alg.empty()) {
         for (const record::Evidence& one : shortened(seen.nat).alg)
@@ -143,7 +143,7 @@ void CallTracker::on_message(const MessageSeen& seen) {
     }
     if (!seen.copy) note_request(call, seen, *cseq);
     note_progress(*open, seen, *cseq, tag);
-    if (cseq->method == "INVITE") note_party(*open, seen, sender, tag);
+    if (cseq->method == "INVITE") note_whereabouts(*open, seen, sender, tag);
     if (!seen.copy) note_descriptions(call, seen, *cseq, sender, tag);
     account(*open);
 }
@@ -180,15 +180,15 @@ void CallTracker::note_progress(Open& open, const MessageSeen& seen, const sip::
 
 /// The message nearest to a party tells best where it is: its own request before any proxy, its own response before any
 /// proxy took a Via off.
-void CallTracker::note_party(Open& open, const MessageSeen& seen, Party sender, const std::string& tag) {
+void CallTracker::note_whereabouts(Open& open, const MessageSeen& seen, End sender, const std::string& tag) {
     Call& call = open.call;
     const bool request = seen.message.is_request();
     if (!request && seen.message.status() == 100) return;  // hop by hop
-    const bool other_branch = sender == Party::callee && call.answered && !tag.empty() && tag != call.callee_tag;
+    const bool other_branch = sender == End::callee && call.answered && !tag.empty() && tag != call.callee_tag;
     if (other_branch) return;
-    std::optional<record::Nat>& nat = sender == Party::caller ? call.caller : call.callee;
-    std::optional<Endpoint>& source = sender == Party::caller ? call.caller_source : call.callee_source;
-    unsigned& vias = sender == Party::caller ? call.caller_vias : call.callee_vias;
+    std::optional<record::Nat>& nat = sender == End::caller ? call.caller : call.callee;
+    std::optional<Endpoint>& source = sender == End::caller ? call.caller_source : call.callee_source;
+    unsigned& vias = sender == End::caller ? call.caller_vias : call.callee_vias;
     const bool nearer = !nat || (request ? seen.facts.via_count < vias : seen.facts.via_count > vias);
     const bool outside = seen.copy && seen.nat.verdict.place == nat::Place::far_end && seen.facts.via_count == vias;
     if (!nearer && !outside) return;
@@ -199,7 +199,7 @@ void CallTracker::note_party(Open& open, const MessageSeen& seen, Party sender, 
         nat = known->nat;
     vias = seen.facts.via_count;
     source = seen.arrival.source;
-    if (sender == Party::callee) open.heard_tag = tag;
+    if (sender == End::callee) open.heard_tag = tag;
 }
 
 void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::CSeq& cseq) {
@@ -231,7 +231,7 @@ void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::C
                              .heard_ns = known == nullptr ? std::nullopt : std::optional(known->heard_ns)});
 }
 
-void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Party sender,
+void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, End sender,
                                     const std::string& tag) {
     if (seen.facts.descriptions.empty() || call.descriptions.size() >= most_kept) return;
     const sdp::Document& document = seen.facts.descriptions.front();

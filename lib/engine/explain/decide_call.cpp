@@ -23,13 +23,14 @@ record::Nat nat_of(const IpAddress& address, const nat::Networks& networks) {
 }
 
 /// `host`: of its URI in From or To.
-nat::Party party(const record::Nat& nat, const std::string& host, const MediaDescription* stream, const Rules& rules) {
+nat::Whereabouts whereabouts(const record::Nat& nat, const std::string& host, const MediaDescription* stream,
+                             const Rules& rules) {
     const bool named = stream != nullptr && stream->rtp;
-    nat::Party party = nat::party_of(nat.verdict.place, nat.received,
-                                     named ? std::optional(stream->rtp->address) : std::nullopt, rules.networks);
-    if (stream != nullptr && !stream->rejected) party.family = stream->family;  // of a name, too
-    party.asked_for = rules.policy.relay_for.names(host);
-    return party;
+    nat::Whereabouts where = nat::whereabouts(
+        nat.verdict.place, nat.received, named ? std::optional(stream->rtp->address) : std::nullopt, rules.networks);
+    if (stream != nullptr && !stream->rejected) where.family = stream->family;  // of a name, too
+    where.asked_for = rules.policy.relay_for.names(host);
+    return where;
 }
 
 /// The stream number `i` of a party as it wrote it and as it came to the other.
@@ -38,7 +39,7 @@ struct StreamPair {
     const MediaDescription* delivered = nullptr;
 };
 
-StreamPair stream(const Call& call, Party side, std::size_t i) {
+StreamPair stream(const Call& call, End side, std::size_t i) {
     const auto at = [&](const SessionDescription* description) {
         return description != nullptr && i < description->streams.size() ? &description->streams[i] : nullptr;
     };
@@ -54,21 +55,21 @@ std::optional<record::Decision> decide_call(const Call& call, const Rules& rules
     // A party that never sent anything is judged by the address it was called at.
     for (const SessionDescription& one : call.descriptions) {
         if (one.destination.address.is_unspecified()) continue;  // not even that is known
-        if (!result.b && one.writer == Party::caller) result.b = nat_of(one.destination.address, rules.networks);
-        if (!result.a && one.writer == Party::callee) result.a = nat_of(one.destination.address, rules.networks);
+        if (!result.b && one.writer == End::caller) result.b = nat_of(one.destination.address, rules.networks);
+        if (!result.a && one.writer == End::callee) result.a = nat_of(one.destination.address, rules.networks);
     }
     if (!result.a || !result.b) return std::nullopt;
     const auto decide = [&](const MediaDescription* a, const MediaDescription* b) {
-        return nat::decide(party(*result.a, call.hosts[0], a, rules), party(*result.b, call.hosts[1], b, rules),
-                           rules.policy, rules.networks);
+        return nat::decide(whereabouts(*result.a, call.hosts[0], a, rules),
+                           whereabouts(*result.b, call.hosts[1], b, rules), rules.policy, rules.networks);
     };
-    const SessionDescription* offer = call.written(Party::caller);
-    const SessionDescription* answer = call.written(Party::callee);
+    const SessionDescription* offer = call.written(End::caller);
+    const SessionDescription* answer = call.written(End::callee);
     const std::size_t streams =
         std::max(offer != nullptr ? offer->streams.size() : 0, answer != nullptr ? answer->streams.size() : 0);
     for (std::size_t i = 0; i < streams; ++i) {
-        const StreamPair a = stream(call, Party::caller, i);
-        const StreamPair b = stream(call, Party::callee, i);
+        const StreamPair a = stream(call, End::caller, i);
+        const StreamPair b = stream(call, End::callee, i);
         if ((a.written != nullptr && a.written->rejected) || (b.written != nullptr && b.written->rejected)) continue;
         const auto* known = a.written != nullptr ? a.written : b.written;
         if (known == nullptr) continue;
@@ -96,8 +97,8 @@ record::Decision decide_pair(const IpAddress& a, const IpAddress& b, const Rules
                             .b = nat_of(b, rules.networks),
                             .streams = {},
                             .relay_seen = {}};
-    result.decision = nat::decide(party(*result.a, {}, nullptr, rules), party(*result.b, {}, nullptr, rules),
-                                  rules.policy, rules.networks);
+    result.decision = nat::decide(whereabouts(*result.a, {}, nullptr, rules),
+                                  whereabouts(*result.b, {}, nullptr, rules), rules.policy, rules.networks);
     return result;
 }
 

@@ -135,9 +135,9 @@ class PathMaker {
         return media(chain_.hops[hop]->onward, stream_);
     }
     [[nodiscard]] std::optional<Endpoint> back(std::size_t hop) const { return media(chain_.hops[hop]->back, stream_); }
-    [[nodiscard]] nat::Party party_at(const IpAddress& visible, nat::Place place,
-                                      const std::optional<Endpoint>& media) const;
-    [[nodiscard]] nat::Party neighbour(std::size_t node) const;
+    [[nodiscard]] nat::Whereabouts whereabouts(const IpAddress& visible, nat::Place place,
+                                               const std::optional<Endpoint>& media) const;
+    [[nodiscard]] nat::Whereabouts neighbour(std::size_t node) const;
     void add_nodes();
     void ask_scheme();
     void simulate(const std::vector<std::size_t>& passes);
@@ -165,15 +165,16 @@ std::optional<MediaPath> PathMaker::run() {
     return path_;
 }
 
-nat::Party PathMaker::party_at(const IpAddress& visible, nat::Place place, const std::optional<Endpoint>& media) const {
-    return nat::party_of(place, visible, media ? std::optional(media->address) : std::nullopt, rules_.networks);
+nat::Whereabouts PathMaker::whereabouts(const IpAddress& visible, nat::Place place,
+                                        const std::optional<Endpoint>& media) const {
+    return nat::whereabouts(place, visible, media ? std::optional(media->address) : std::nullopt, rules_.networks);
 }
 
 void PathMaker::add_nodes() {
     const auto place = [&](const IpAddress& address) { return nat::classify_address(address, rules_.networks).place; };
     const auto& hops = chain_.hops;
     const Endpoint& origin = hops.front()->from;
-    const nat::Party caller = party_at(origin.address, hops.front()->from_place, onward(0));
+    const nat::Whereabouts caller = whereabouts(origin.address, hops.front()->from_place, onward(0));
     path_.nodes.push_back({.addresses = {origin.address}, .place = caller.place, .media = onward(0), .relay = {}});
     std::map<IpAddress, unsigned> visits;
     for (std::size_t i = 0; i + 1 < hops.size(); ++i) {
@@ -193,18 +194,18 @@ void PathMaker::add_nodes() {
     const IpAddress& last = hops.back()->to.address;
     const auto media_there = back(hops.size() - 1);
     path_.nodes.push_back({.addresses = {last},
-                           .place = party_at(last, place(last), media_there).place,
+                           .place = whereabouts(last, place(last), media_there).place,
                            .media = media_there,
                            .relay = {}});
 }
 
 /// A host of the path as the scheme sees a neighbour.
-nat::Party PathMaker::neighbour(std::size_t node) const {
+nat::Whereabouts PathMaker::neighbour(std::size_t node) const {
     const PathNode& one = path_.nodes[node];
-    nat::Party party = party_at(one.addresses.front(), one.place, one.media);
-    if (node == 0) party.asked_for = rules_.policy.relay_for.names(chain_.hosts[0]);
-    if (node + 1 == path_.nodes.size()) party.asked_for = rules_.policy.relay_for.names(chain_.hosts[1]);
-    return party;
+    nat::Whereabouts where = whereabouts(one.addresses.front(), one.place, one.media);
+    if (node == 0) where.asked_for = rules_.policy.relay_for.names(chain_.hosts[0]);
+    if (node + 1 == path_.nodes.size()) where.asked_for = rules_.policy.relay_for.names(chain_.hosts[1]);
+    return where;
 }
 
 void PathMaker::ask_scheme() {
@@ -226,7 +227,7 @@ void PathMaker::ask_scheme() {
 
 /// Gives the same offer and answer to the scheme, which says which slots of this host's passes stay joined.
 void PathMaker::simulate(const std::vector<std::size_t>& passes) {
-    loop::Scheme scheme([&](const nat::Party& a, const nat::Party& b) {
+    loop::Scheme scheme([&](const nat::Whereabouts& a, const nat::Whereabouts& b) {
         return nat::decide(a, b, rules_.policy, rules_.networks).relay;
     });
     std::vector<loop::PassId> ids;

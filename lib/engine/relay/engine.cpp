@@ -94,7 +94,7 @@ void Engine::commit() {
     if (late && !flush_timer_.active()) flush_timer_.start_in(flush_delay);
 }
 
-unsigned Engine::choose_worker(const record::Leg& leg) {
+unsigned Engine::choose_worker(const record::LegRecord& leg) {
     if (!is_tcp(leg.stream)) {
         return static_cast<unsigned>(std::hash<std::string>{}(leg.call_id) % udp_workers_);
     }
@@ -161,12 +161,12 @@ Result<Engine::Entry*> Engine::get(const std::string& leg) {
     return &found->second;
 }
 
-const record::Leg* Engine::find(const std::string& leg) const {
+const record::LegRecord* Engine::find(const std::string& leg) const {
     const auto found = legs_.find(key_of(leg));
     return found == legs_.end() ? nullptr : &found->second.leg;
 }
 
-const record::Leg* Engine::find_request(const std::string& request) const {
+const record::LegRecord* Engine::find_request(const std::string& request) const {
     const auto found = restored_requests_.find(request);
     if (request.empty() || found == restored_requests_.end()) return nullptr;
     return find(id_of(found->second));

@@ -14,7 +14,7 @@ using record::LegState;
 /// The workers look for silent joins every second.
 constexpr auto told_again_within = 2500ms;
 
-std::string describe(const record::Leg& leg) {
+std::string describe(const record::LegRecord& leg) {
     std::string text = "leg " + leg.id + " (" + to_string(leg.local(Component::rtp));
     if (!leg.call_id.empty()) text += ", call " + text::printable(leg.call_id, 80);
     return text + ")";
@@ -24,14 +24,14 @@ std::int64_t milliseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-record::Leg::Latched latched_by(const Event& event, const record::Leg& leg) {
+record::LegRecord::Latched latched_by(const Event& event, const record::LegRecord& leg) {
     return {.endpoint = event.endpoint,
             .rule = event.rule,
             .provisional = leg.stream == Stream::rtp && !event.confirmed,
             .ssrc = event.confirmed ? event.ssrc : std::nullopt};
 }
 
-void add_call(Json& record, const record::Leg& leg) {
+void add_call(Json& record, const record::LegRecord& leg) {
     if (!leg.call_id.empty()) record["call_id"] = leg.call_id;
 }
 
@@ -48,7 +48,7 @@ const char* explain(Cause cause) {
 
 }  // namespace
 
-Json Engine::session_record(const record::Leg& a, const record::Leg& b) {
+Json Engine::session_record(const record::LegRecord& a, const record::LegRecord& b) {
     Json record = {{"type", "session"}, {"event", ""}};
     add_call(record, a);
     if (b.call_id != a.call_id && !b.call_id.empty()) record["other_call_id"] = b.call_id;
@@ -65,7 +65,7 @@ void Engine::publish_leg(const Entry& entry, const char* event) {
     on_record_(record);
 }
 
-void Engine::publish_session(const record::Leg& a, const record::Leg& b, const char* event) {
+void Engine::publish_session(const record::LegRecord& a, const record::LegRecord& b, const char* event) {
     if (!wanted("session")) return;
     Json record = session_record(a, b);
     record["event"] = event;
@@ -91,7 +91,7 @@ void Engine::on_events(const std::vector<Event>& events) {
 void Engine::on_latched(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
-    record::Leg& leg = found->second.leg;
+    record::LegRecord& leg = found->second.leg;
     leg.latched[static_cast<std::size_t>(event.component)] = latched_by(event, leg);
     save({&found->second});
     Json record = {{"type", "latch"}, {"leg", leg.id}};
@@ -113,7 +113,7 @@ void Engine::on_latched(const Event& event) {
 void Engine::on_confirmed(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
-    record::Leg& leg = found->second.leg;
+    record::LegRecord& leg = found->second.leg;
     leg.latched[static_cast<std::size_t>(event.component)] = latched_by(event, leg);
     save_later(found->second);
     if (log_.on(LogLevel::low_level)) {
@@ -136,7 +136,7 @@ void Engine::on_proven(const Event& event) {
 void Engine::on_refused(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
-    const record::Leg& leg = found->second.leg;
+    const record::LegRecord& leg = found->second.leg;
     if (is_tcp(leg.stream)) return on_connection_refused(found->second, event);
     Json record = {{"type", "drop"}, {"leg", leg.id}};
     add_call(record, leg);
@@ -183,7 +183,7 @@ void Engine::on_audio(const Event& event) {
 
 /// A muted camera ends no call: a join lives while any other of its call is not silent for too long itself.
 bool Engine::call_goes_on(const Entry& entry) const {
-    const record::Leg& leg = entry.leg;
+    const record::LegRecord& leg = entry.leg;
     const auto [first, last] = by_call_.equal_range(leg.call_id);
     return !leg.call_id.empty() && std::any_of(first, last, [&](const auto& each) {
         const auto other = legs_.find(each.second);
@@ -195,7 +195,7 @@ bool Engine::call_goes_on(const Entry& entry) const {
 void Engine::on_timed_out(const Event& event) {
     const auto found = legs_.find(event.leg);
     if (found == legs_.end()) return;
-    const record::Leg& leg = found->second.leg;
+    const record::LegRecord& leg = found->second.leg;
     if (id_of(event.other) != leg.joined && !(event.other == 0 && leg.joined.empty()))
         return;  // joined otherwise meanwhile
     if (event.other == 0 && (leg.state == LegState::parted || leg.state == LegState::reserved)) return;

@@ -116,27 +116,27 @@ void Engine::retry_journal() {
 void Engine::restore(const std::vector<std::string>& records) {
     const Batch all(*this);
     record::ObjectReader reader;
-    std::vector<record::Leg> legs;
+    std::vector<record::LegRecord> legs;
     const auto lose = [this](const std::string& id, const Error& why) {
         log_.failures("leg " + text::printable(id, 40) + " of the journal is lost: " + to_string(why));
         journal({{.id = id, .record = nullptr}});
     };
     for (const std::string& text : records) {
         const auto record = reader.read(text);
-        auto leg = record ? record::parse_leg(*record) : Result<record::Leg>(std::unexpected(record.error()));
+        auto leg = record ? record::parse_leg(*record) : Result<record::LegRecord>(std::unexpected(record.error()));
         if (leg) {
             legs.push_back(std::move(*leg));
         } else {
             lose(std::string(record ? record->string("leg").value_or("") : ""), leg.error());
         }
     }
-    std::ranges::sort(legs, {}, &record::Leg::opened);
-    for (record::Leg& leg : legs) {
+    std::ranges::sort(legs, {}, &record::LegRecord::opened);
+    for (record::LegRecord& leg : legs) {
         const std::string id = leg.id;
         if (auto done = restore_leg(std::move(leg)); !done) lose(id, done.error());
     }
     for (auto& [key, entry] : legs_) {
-        record::Leg& leg = entry.leg;
+        record::LegRecord& leg = entry.leg;
         const auto peer = legs_.find(key_of(leg.joined));
         const bool both =
             peer != legs_.end() && peer->second.leg.joined == leg.id && peer->second.in_plane && entry.in_plane;
@@ -155,7 +155,7 @@ void Engine::restore(const std::vector<std::string>& records) {
     }
 }
 
-Result<void> Engine::restore_leg(record::Leg leg) {
+Result<void> Engine::restore_leg(record::LegRecord leg) {
     const LegKey key = key_of(leg.id);
     if (key == 0 || legs_.contains(key)) return fail(Errc::bad_input, "not an id", "leg");
     const auto kind = leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;

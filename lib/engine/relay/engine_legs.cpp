@@ -13,7 +13,7 @@ namespace {
 
 using record::LegState;
 
-Ports::Kind kind_of(const record::Leg& leg) {
+Ports::Kind kind_of(const record::LegRecord& leg) {
     return leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
 }
 
@@ -52,7 +52,7 @@ Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, Le
     const LegKey key = new_key();
     Entry& entry = legs_[key];
     entry.order = ++last_order_;
-    record::Leg& leg = entry.leg;
+    record::LegRecord& leg = entry.leg;
     leg.id = id_of(key);
     leg.call_id = request.call_id;
     leg.stream = request.stream;
@@ -73,7 +73,7 @@ Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, Le
     return entry;
 }
 
-Result<const record::Leg*> Engine::reserve(const OpenRequest& request) {
+Result<const record::LegRecord*> Engine::reserve(const OpenRequest& request) {
     if (auto checked = check(request); !checked) return std::unexpected(checked.error());
     const auto local = ports_->reserve(request.side, request.family, kind_of(request), loop_.now());
     if (!local) return std::unexpected(local.error());
@@ -83,7 +83,7 @@ Result<const record::Leg*> Engine::reserve(const OpenRequest& request) {
     return &entry.leg;
 }
 
-Result<const record::Leg*> Engine::open(const OpenRequest& request) {
+Result<const record::LegRecord*> Engine::open(const OpenRequest& request) {
     if (auto checked = check(request); !checked) return std::unexpected(checked.error());
     auto bound =
         ports_->open(request.side, request.family, kind_of(request), transport_of(request.stream), loop_.now());
@@ -96,7 +96,7 @@ Result<const record::Leg*> Engine::open(const OpenRequest& request) {
 }
 
 void Engine::hand_over(Entry& entry, Sockets sockets) {
-    const record::Leg& leg = entry.leg;
+    const record::LegRecord& leg = entry.leg;
     auto shared = std::make_shared<Sockets>(std::move(sockets));
     if (is_tcp(leg.stream)) {
         post(entry.worker, [key = key_of(leg.id), limit = leg.connections, shared, local = leg.bound.address](
@@ -114,7 +114,7 @@ void Engine::hand_over(Entry& entry, Sockets sockets) {
 }
 
 /// Whether that party makes the leg forget what it has learned: of either port, as RTCP's follows from the same party.
-bool Engine::opens_latch(const record::Leg& leg, const Party& party) const {
+bool Engine::opens_latch(const record::LegRecord& leg, const Party& party) const {
     if (!leg.party) return true;
     const auto told = [&](const Party& each) {
         return latch_signal(each, source_policy(each.place, options_.source_port_restriction));
@@ -123,7 +123,7 @@ bool Engine::opens_latch(const record::Leg& leg, const Party& party) const {
 }
 
 void Engine::signal(Entry& entry, bool renew, Wake wake) {
-    const record::Leg& leg = entry.leg;
+    const record::LegRecord& leg = entry.leg;
     entry.connected = false;
     if (!entry.in_plane || !leg.party) return;
     const auto policy = source_policy(leg.party->place, options_.source_port_restriction);
@@ -136,7 +136,7 @@ void Engine::signal(Entry& entry, bool renew, Wake wake) {
 }
 
 Result<void> Engine::open_sockets(Entry& entry) {
-    record::Leg& leg = entry.leg;
+    record::LegRecord& leg = entry.leg;
     if (leg.state == LegState::open || leg.state == LegState::joined) return {};
     // The sockets from before it was parted may have yet to be closed by their thread, and hold the ports.
     if (leg.state == LegState::parted && entry.in_plane) workers_[entry.worker]->run([](Plane&) {});
@@ -147,7 +147,7 @@ Result<void> Engine::open_sockets(Entry& entry) {
     return {};
 }
 
-Result<const record::Leg*> Engine::open_reserved(const std::string& leg) {
+Result<const record::LegRecord*> Engine::open_reserved(const std::string& leg) {
     auto entry = get(leg);
     if (!entry) return std::unexpected(entry.error());
     if (auto done = open_sockets(**entry); !done) return std::unexpected(done.error());
@@ -156,10 +156,10 @@ Result<const record::Leg*> Engine::open_reserved(const std::string& leg) {
     return &(*entry)->leg;
 }
 
-Result<const record::Leg*> Engine::update(const std::string& id, const UpdateRequest& request) {
+Result<const record::LegRecord*> Engine::update(const std::string& id, const UpdateRequest& request) {
     auto entry = get(id);
     if (!entry) return std::unexpected(entry.error());
-    record::Leg& leg = (*entry)->leg;
+    record::LegRecord& leg = (*entry)->leg;
     if (request.party) {
         if (auto checked = check_party(*request.party, leg.side, surroundings_); !checked) {
             return std::unexpected(checked.error());

@@ -8,7 +8,7 @@
 namespace natkit::relay {
 namespace {
 
-std::string describe_tcp(const record::Leg& leg) {
+std::string describe_tcp(const record::LegRecord& leg) {
     std::string text = "leg " + leg.id + " (tcp " + to_string(leg.local(Component::rtp));
     if (!leg.call_id.empty()) text += ", call " + text::printable(leg.call_id, 80);
     return text + ")";
@@ -69,7 +69,7 @@ void Engine::on_connection(const Event& event) {
 }
 
 void Engine::on_connection_refused(const Entry& entry, const Event& event) {
-    const record::Leg& leg = entry.leg;
+    const record::LegRecord& leg = entry.leg;
     const bool forwarded = event.rule == SourceRule::forwarded_port;
     Json record = {{"type", "drop"}, {"leg", leg.id}};
     if (!leg.call_id.empty()) record["call_id"] = leg.call_id;

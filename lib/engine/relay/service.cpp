@@ -10,7 +10,7 @@
 namespace natkit::relay {
 namespace {
 
-std::string shown(const record::Leg& leg) {
+std::string shown(const record::LegRecord& leg) {
     record::ObjectText reply;
     reply.text("leg", leg.id);
     reply.text("local", leg.local(Component::rtp));
@@ -46,7 +46,7 @@ Service::TextAnswer Service::open(const View& request) {
     }
     auto open = read_open(request, "");
     if (!open) return std::unexpected(open.error());
-    if (const record::Leg* before = engine_->find_request(open->request)) return shown(*before);
+    if (const record::LegRecord* before = engine_->find_request(open->request)) return shown(*before);
     const auto leg = engine_->open(*open);
     if (!leg) return std::unexpected(leg.error());
     return shown(**leg);
@@ -55,7 +55,7 @@ Service::TextAnswer Service::open(const View& request) {
 Service::TextAnswer Service::reserve(const View& request) {
     auto open = read_open(request, "");
     if (!open) return std::unexpected(open.error());
-    if (const record::Leg* before = engine_->find_request(open->request)) return shown(*before);
+    if (const record::LegRecord* before = engine_->find_request(open->request)) return shown(*before);
     const auto leg = engine_->reserve(*open);
     if (!leg) return std::unexpected(leg.error());
     return shown(**leg);
@@ -66,7 +66,7 @@ Service::TextAnswer Service::update(const View& request) {
     if (!leg) return std::unexpected(leg.error());
     UpdateRequest update;
     if (const auto party = request.find("party")) {
-        const record::Leg* known = engine_->find(*leg);
+        const record::LegRecord* known = engine_->find(*leg);
         auto parsed = read_party(*party, known == nullptr ? Stream::rtp : known->stream);
         if (!parsed) return std::unexpected(parsed.error());
         update.party = *parsed;
@@ -160,7 +160,7 @@ Service::Answer Service::relay(const Json& request) {
         if (!side_view) return undo(side_view.error(), name);
         auto open = read_open(*side_view, std::string("/") + name);
         if (!open) return undo(open.error(), name);
-        if (const record::Leg* before = engine_->find_request(open->request)) {
+        if (const record::LegRecord* before = engine_->find_request(open->request)) {
             reply[name] = Json::parse(shown(*before), nullptr, false);
             continue;
         }
@@ -284,7 +284,7 @@ void Service::add_commands() {
         for (const auto& [order, leg] : engine_->legs()) send(record::to_json(*leg));
         for (const auto& [order, leg] : engine_->legs()) {
             if (leg->joined.empty() || leg->id > leg->joined) continue;
-            if (const record::Leg* peer = engine_->find(leg->joined)) {
+            if (const record::LegRecord* peer = engine_->find(leg->joined)) {
                 Json record = Engine::session_record(*leg, *peer);
                 record["event"] = "joined";
                 send(record);

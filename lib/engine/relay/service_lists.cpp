@@ -11,7 +11,7 @@ namespace {
 /// A reply is one line, and a line has a bound: `list` answers in pages.
 constexpr std::size_t page_bytes = 700'000;
 
-Json with_statistics(const record::Leg& leg, const record::StatisticsByLeg& all) {
+Json with_statistics(const record::LegRecord& leg, const record::StatisticsByLeg& all) {
     Json record = record::to_json(leg);
     const auto found = all.find(Engine::key_of(leg.id));
     if (found == all.end()) return record;
@@ -69,10 +69,10 @@ void Service::show(const View& request, const control::Reply& reply) {
         return reply.error({Errc::not_found, "leg", "no leg '" + text::printable(*id, 40) + "'"});
     engine_->collect(*id, [this, reply, id = *id](const record::StatisticsByLeg& all) {
         Json legs = Json::array();
-        const record::Leg* leg = engine_->find(id);
+        const record::LegRecord* leg = engine_->find(id);
         if (leg != nullptr) {
             legs.push_back(with_statistics(*leg, all));
-            if (const record::Leg* peer = engine_->find(leg->joined)) legs.push_back(with_statistics(*peer, all));
+            if (const record::LegRecord* peer = engine_->find(leg->joined)) legs.push_back(with_statistics(*peer, all));
         }
         reply.ok({{"legs", std::move(legs)}});
     });

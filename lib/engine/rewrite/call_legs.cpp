@@ -20,29 +20,29 @@ bool is_set(const Json& object, const char* key) {
 }
 
 /// What list tells of the leg itself.
-std::optional<Leg> listed_leg(const Json& record) {
+std::optional<CallLeg> listed_leg(const Json& record) {
     if (!record.is_object()) return std::nullopt;
     const auto kind = relay::parse_stream(text_or_empty(record, "stream"));
     const auto local = endpoint_if_any(record, "local");
-    Leg leg{.id = text_or_empty(record, "leg"),
-            .kind = kind.value_or(relay::Stream{}),
-            .local = local.value_or(Endpoint{}),
-            .rtcp = endpoint_if_any(record, "rtcp"),
-            .party = {},
-            .hold = is_set(record, "hold"),
-            .joined = text_or_empty(record, "joined"),
-            .tag = {},
-            .opened_by = 0,
-            .changed_by = 0,
-            .agreed = {},
-            .kept = {}};
+    CallLeg leg{.id = text_or_empty(record, "leg"),
+                .kind = kind.value_or(relay::Stream{}),
+                .local = local.value_or(Endpoint{}),
+                .rtcp = endpoint_if_any(record, "rtcp"),
+                .party = {},
+                .hold = is_set(record, "hold"),
+                .joined = text_or_empty(record, "joined"),
+                .tag = {},
+                .opened_by = 0,
+                .changed_by = 0,
+                .agreed = {},
+                .kept = {}};
     if (!kind || !local || leg.id.empty()) return std::nullopt;
     if (const auto party = record.find("party"); party != record.end() && party->is_object()) leg.party = *party;
     return leg;
 }
 
 /// What this program has kept with it.
-bool read_kept(Leg& leg, const Json& kept) {
+bool read_kept(CallLeg& leg, const Json& kept) {
     const auto stream = number_if_any(kept, "stream");
     const auto side = number_if_any(kept, "side");
     if (!stream || !side || *side > 1) return false;
@@ -135,7 +135,7 @@ std::string text_or_empty(const Json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Json owner_state(const Leg& leg, const Call* carried) {
+Json owner_state(const CallLeg& leg, const Call* carried) {
     Json json = {{"stream", leg.stream}, {"side", leg.side}};
     if (!leg.tag.empty()) json["tag"] = leg.tag;
     if (leg.opened_by != 0) json["opened_by"] = leg.opened_by;
@@ -147,9 +147,9 @@ Json owner_state(const Leg& leg, const Call* carried) {
     return json;
 }
 
-Leg* Call::find(std::size_t stream, std::size_t side, relay::Stream kind) {
-    Leg* best = nullptr;
-    for (Leg& leg : legs) {
+CallLeg* Call::find(std::size_t stream, std::size_t side, relay::Stream kind) {
+    CallLeg* best = nullptr;
+    for (CallLeg& leg : legs) {
         if (leg.stream != stream || leg.side != side || leg.kind != kind) continue;
         if (best == nullptr || leg.opened_by != 0) best = &leg;
     }
@@ -164,7 +164,7 @@ void Call::add(const Json& page) {
         if (!leg || legs.size() + surplus.size() >= most_legs) continue;
         const auto kept = record.find("owner_state");
         if (kept == record.end() || !kept->is_object() || !read_kept(*leg, *kept)) continue;
-        const bool second = std::ranges::any_of(legs, [&](const Leg& other) {
+        const bool second = std::ranges::any_of(legs, [&](const CallLeg& other) {
             return other.stream == leg->stream && other.side == leg->side && other.kind == leg->kind &&
                    (other.opened_by == 0) == (leg->opened_by == 0);
         });

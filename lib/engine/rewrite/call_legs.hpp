@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 /// Whose the legs are, as mediarelay's `owner`.
 inline constexpr const char* owner_name = "sdprewrite";
 
-struct Leg {
+struct CallLeg {
     std::string id;
     relay::Stream kind{};
     Endpoint local;
@@ -40,20 +40,20 @@ struct Leg {
 
 /// All legs of a call, and its state, which the oldest leg carries.
 struct Call {
-    std::vector<Leg> legs;             ///< oldest first; one for each stream, side and state of agreement
+    std::vector<CallLeg> legs;         ///< oldest first; one for each stream, side and state of agreement
     std::vector<std::string> surplus;  ///< a second one of these: another process opened it at the same time
     CallState state;
     std::uint64_t revision = 0;  ///< grows whenever the state is written
     std::string carrier;         ///< the leg that has the state
 
     /// The stream's leg of that kind; one that an open offer brought comes first. Null: there is none.
-    [[nodiscard]] Leg* find(std::size_t stream, std::size_t side, relay::Stream kind);
+    [[nodiscard]] CallLeg* find(std::size_t stream, std::size_t side, relay::Stream kind);
     /// Takes in one page of a `list`.
     void add(const Json& page);
 };
 
 /// What is kept with a leg; with that of the one that carries the call's, that too. A text of at most 8 kB.
-[[nodiscard]] Json owner_state(const Leg& leg, const Call* carried);
+[[nodiscard]] Json owner_state(const CallLeg& leg, const Call* carried);
 
 // Of what a program of the same host has said. What is missing, and what is of another kind, is not there: nobody could
 // mend it.

@@ -32,10 +32,10 @@ struct Relay::Impl {
     [[nodiscard]] Result<void> check(const sdp::Document& document, const sdp::Media& media) const;
     [[nodiscard]] Result<void> open_legs(const sdp::Document& document);
     [[nodiscard]] Result<void> open_leg(const sdp::Document& document, std::size_t stream, std::size_t side);
-    void describe(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media);
-    void tell(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media);
+    void describe(CallLeg& own, CallLeg& other, const sdp::Document& document, const sdp::Media& media);
+    void tell(CallLeg& own, CallLeg& other, const sdp::Document& document, const sdp::Media& media);
     [[nodiscard]] Json party_of(const sdp::Document& document, const sdp::Media& media) const;
-    [[nodiscard]] sdp::MediaTarget target(const Leg& shown, const sdp::Media& media) const;
+    [[nodiscard]] sdp::MediaTarget target(const CallLeg& shown, const sdp::Media& media) const;
 };
 
 Relay::Relay(const std::string& socket, nat::Networks networks)
@@ -109,8 +109,8 @@ Result<Relay::Impl::Targets> Relay::Impl::targets(const sdp::Document& document)
         const sdp::Media& media = document.media()[i];
         if (media.rejected() || media.bundled_with) continue;
         const relay::Stream kind = dialog::kind_of(media);
-        Leg* own = call->call().find(i, reading.side, kind);
-        Leg* other = call->call().find(i, 1 - reading.side, kind);
+        CallLeg* own = call->call().find(i, reading.side, kind);
+        CallLeg* other = call->call().find(i, 1 - reading.side, kind);
         if (own != nullptr && other != nullptr) {
             if (!reading.other_dialog) describe(*own, *other, document, media);
             all[i] = target(*other, media);
@@ -193,12 +193,12 @@ Json Relay::Impl::party_of(const sdp::Document& document, const sdp::Media& medi
 
 /// Tells the legs of a stream what the sender says of itself, and of the other one where that follows; joins them once
 /// both are known.
-void Relay::Impl::describe(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media) {
+void Relay::Impl::describe(CallLeg& own, CallLeg& other, const sdp::Document& document, const sdp::Media& media) {
     if (!reading.nothing_new) tell(own, other, document, media);
     if (!own.party.is_null() && !other.party.is_null()) call->join(own, other);
 }
 
-void Relay::Impl::tell(Leg& own, Leg& other, const sdp::Document& document, const sdp::Media& media) {
+void Relay::Impl::tell(CallLeg& own, CallLeg& other, const sdp::Document& document, const sdp::Media& media) {
     Json party = party_of(document, media);
     Json opposite = other.party;
     if (const auto said = dialog::role_in(media, reading.offers()); said && party.contains("endpoint")) {
@@ -221,7 +221,7 @@ void Relay::Impl::tell(Leg& own, Leg& other, const sdp::Document& document, cons
 }
 
 /// How the other party is shown the sender's stream.
-sdp::MediaTarget Relay::Impl::target(const Leg& shown, const sdp::Media& media) const {
+sdp::MediaTarget Relay::Impl::target(const CallLeg& shown, const sdp::Media& media) const {
     sdp::MediaTarget target{.rtp = shown.local, .rtcp = shown.rtcp};
     // Who is behind a NAT can connect and cannot listen: the choice is made for it.
     if (reading.offers() && relay::is_tcp(shown.kind) && sender.place == "far-end" &&

@@ -37,32 +37,32 @@ Result<void> RelayedCall::list() {
         params["after"] = *next;
     }
     std::erase_if(call_.legs,
-                  [&](const Leg& leg) { return std::ranges::find(discarded_, leg.id) != discarded_.end(); });
+                  [&](const CallLeg& leg) { return std::ranges::find(discarded_, leg.id) != discarded_.end(); });
     choose_carrier();
     return {};
 }
 
 /// The oldest leg: every process that looks for one finds the same.
 void RelayedCall::choose_carrier() {
-    const bool there = std::ranges::any_of(call_.legs, [&](const Leg& leg) { return leg.id == call_.carrier; });
+    const bool there = std::ranges::any_of(call_.legs, [&](const CallLeg& leg) { return leg.id == call_.carrier; });
     if (!there) call_.carrier = call_.legs.empty() ? std::string() : call_.legs.front().id;
 }
 
 Result<void> RelayedCall::open(std::size_t stream, std::size_t side, relay::Stream kind, std::uint64_t exchange,
                                Json params) {
-    Leg leg{.id = {},
-            .kind = kind,
-            .local = {},
-            .rtcp = {},
-            .party = {},
-            .joined = {},
-            .stream = stream,
-            .side = side,
-            .tag = side == 0 ? call_.state.first_tag : std::string(),
-            .opened_by = exchange,
-            .changed_by = 0,
-            .agreed = {},
-            .kept = {}};
+    CallLeg leg{.id = {},
+                .kind = kind,
+                .local = {},
+                .rtcp = {},
+                .party = {},
+                .joined = {},
+                .stream = stream,
+                .side = side,
+                .tag = side == 0 ? call_.state.first_tag : std::string(),
+                .opened_by = exchange,
+                .changed_by = 0,
+                .agreed = {},
+                .kept = {}};
     const bool carries = call_.legs.empty();
     const Json kept = owner_state(leg, carries ? &call_ : nullptr);
     params["stream"] = relay::to_string(kind);
@@ -90,7 +90,7 @@ Result<void> RelayedCall::confirm_opened() {
     if (auto listed = list(); !listed) return listed;
     std::vector<std::string> lost;
     for (const std::string& id : opened_) {
-        if (std::ranges::none_of(call_.legs, [&](const Leg& leg) { return leg.id == id; })) lost.push_back(id);
+        if (std::ranges::none_of(call_.legs, [&](const CallLeg& leg) { return leg.id == id; })) lost.push_back(id);
     }
     opened_.clear();
     if (lost.empty() && call_.state == state) return {};
@@ -113,25 +113,25 @@ Result<void> RelayedCall::free(const std::vector<std::string>& legs) {
     return freed ? Result<void>() : std::unexpected(freed.error());
 }
 
-void RelayedCall::note_change(Leg& leg, std::uint64_t exchange) {
+void RelayedCall::note_change(CallLeg& leg, std::uint64_t exchange) {
     if (leg.opened_by == exchange) return;  // goes with it
     if (leg.changed_by == 0) leg.agreed = {{"party", leg.party}, {"hold", leg.hold}};
     leg.changed_by = exchange;
 }
 
-void RelayedCall::change(Leg& leg, const Json& changes) {
+void RelayedCall::change(CallLeg& leg, const Json& changes) {
     leg.pending.update(changes);
     if (changes.contains("party")) leg.party = changes["party"];
     if (changes.contains("hold")) leg.hold = changes["hold"].get<bool>();
 }
 
-void RelayedCall::join(const Leg& a, const Leg& b) {
+void RelayedCall::join(const CallLeg& a, const CallLeg& b) {
     if (a.joined != b.id) joins_.emplace_back(a.id, b.id);
 }
 
 template <class Predicate>
 void RelayedCall::discard(Predicate predicate) {
-    for (const Leg& leg : call_.legs) {
+    for (const CallLeg& leg : call_.legs) {
         if (predicate(leg)) discarded_.push_back(leg.id);
     }
     std::erase_if(call_.legs, predicate);
@@ -139,40 +139,40 @@ void RelayedCall::discard(Predicate predicate) {
 }
 
 void RelayedCall::discard_stream(std::size_t stream) {
-    discard([&](const Leg& leg) { return leg.stream == stream; });
+    discard([&](const CallLeg& leg) { return leg.stream == stream; });
 }
 
 void RelayedCall::discard_all() {
-    discard([](const Leg&) { return true; });
+    discard([](const CallLeg&) { return true; });
     discarded_.insert(discarded_.end(), call_.surplus.begin(), call_.surplus.end());
 }
 
 void RelayedCall::discard_offered(std::size_t stream, relay::Stream unless) {
-    discard([&](const Leg& leg) { return leg.stream == stream && leg.opened_by != 0 && leg.kind != unless; });
+    discard([&](const CallLeg& leg) { return leg.stream == stream && leg.opened_by != 0 && leg.kind != unless; });
 }
 
 void RelayedCall::accept(std::uint64_t exchange) {
     std::set<std::size_t> replaced;
-    for (const Leg& leg : call_.legs) {
+    for (const CallLeg& leg : call_.legs) {
         if (leg.opened_by == exchange) replaced.insert(leg.stream);
     }
-    discard([&](const Leg& leg) { return leg.opened_by == 0 && replaced.contains(leg.stream); });
-    for (Leg& leg : call_.legs) {
+    discard([&](const CallLeg& leg) { return leg.opened_by == 0 && replaced.contains(leg.stream); });
+    for (CallLeg& leg : call_.legs) {
         if (leg.opened_by == exchange) leg.opened_by = 0;
         if (leg.changed_by == exchange) leg.changed_by = 0;
     }
 }
 
 void RelayedCall::establish(std::uint64_t exchange) {
-    for (Leg& leg : call_.legs) {
+    for (CallLeg& leg : call_.legs) {
         if (leg.opened_by != exchange) leg.opened_by = 0;
         if (leg.changed_by != exchange) leg.changed_by = 0;
     }
 }
 
 void RelayedCall::roll_back(std::uint64_t exchange) {
-    discard([&](const Leg& leg) { return leg.opened_by == exchange; });
-    for (Leg& leg : call_.legs) {
+    discard([&](const CallLeg& leg) { return leg.opened_by == exchange; });
+    for (CallLeg& leg : call_.legs) {
         if (leg.changed_by != exchange) continue;
         Json before = Json::object();
         if (leg.agreed.contains("party") && leg.agreed["party"].is_object()) before["party"] = leg.agreed["party"];
@@ -182,7 +182,7 @@ void RelayedCall::roll_back(std::uint64_t exchange) {
     }
 }
 
-Result<void> RelayedCall::write(Leg& leg) {
+Result<void> RelayedCall::write(CallLeg& leg) {
     Json update = std::exchange(leg.pending, Json::object());
     const bool carries = leg.id == call_.carrier;
     Json kept = owner_state(leg, carries ? &call_ : nullptr);
@@ -209,7 +209,7 @@ Result<void> RelayedCall::write(Leg& leg) {
 Result<void> RelayedCall::write_all() {
     choose_carrier();
     for (const bool carrier : {false, true}) {
-        for (Leg& leg : call_.legs) {
+        for (CallLeg& leg : call_.legs) {
             if ((leg.id == call_.carrier) != carrier) continue;
             if (auto written = write(leg); !written) return written;
         }

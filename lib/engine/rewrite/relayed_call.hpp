@@ -34,10 +34,10 @@ class RelayedCall {
     // All that follows is done at mediarelay by save().
 
     /// An offer or answer of `exchange` is about to change the leg.
-    static void note_change(Leg& leg, std::uint64_t exchange);
+    static void note_change(CallLeg& leg, std::uint64_t exchange);
     /// `changes`: keys of mediarelay's update.
-    static void change(Leg& leg, const Json& changes);
-    void join(const Leg& a, const Leg& b);
+    static void change(CallLeg& leg, const Json& changes);
+    void join(const CallLeg& a, const CallLeg& b);
     void discard_stream(std::size_t stream);
     void discard_all();
     /// Those of a stream that an open offer brought, and that are not of that kind.
@@ -61,7 +61,7 @@ class RelayedCall {
     void discard(Predicate predicate);
     [[nodiscard]] Result<void> list();
     [[nodiscard]] Result<void> free(const std::vector<std::string>& legs);
-    [[nodiscard]] Result<void> write(Leg& leg);
+    [[nodiscard]] Result<void> write(CallLeg& leg);
     [[nodiscard]] Result<void> write_all();
     [[nodiscard]] Result<void> write_joins();
     void choose_carrier();

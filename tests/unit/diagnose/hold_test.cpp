@@ -10,7 +10,7 @@ SessionDescription reinvite(std::uint64_t frame, std::uint32_t cseq, bool hold) 
     media.hold = hold;
     if (hold) media.direction = natkit::sdp::Direction::sendonly;
     return {.frame = frame,
-            .writer = Party::caller,
+            .writer = End::caller,
             .cseq = cseq,
             .method = "INVITE",
             .tag = "b",

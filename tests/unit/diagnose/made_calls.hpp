@@ -50,9 +50,9 @@ inline CallFacts direct_call(const MediaDescription& offer, const MediaDescripti
     call.caller_source = endpoint("203.0.113.9:5060");
     call.callee_source = endpoint("203.0.113.20:5060");
     call.descriptions = {
-        {.frame = 1, .writer = Party::caller, .cseq = 1, .method = "INVITE", .vias = 1, .streams = {offer}},
+        {.frame = 1, .writer = End::caller, .cseq = 1, .method = "INVITE", .vias = 1, .streams = {offer}},
         {.frame = 2,
-         .writer = Party::callee,
+         .writer = End::callee,
          .request = false,
          .status = 200,
          .cseq = 1,
@@ -92,7 +92,7 @@ inline std::string found(const CallFacts& facts) {
     std::string all;
     for (const Finding& finding : diagnose(facts).findings) {
         all += (all.empty() ? "" : ", ") + std::string(to_string(finding.cause));
-        if (finding.hears_nothing) all += *finding.hears_nothing == Party::caller ? " caller" : " callee";
+        if (finding.hears_nothing) all += *finding.hears_nothing == End::caller ? " caller" : " callee";
         CHECK_FALSE(finding.sentence.empty());
         CHECK_FALSE(finding.change.empty());
     }

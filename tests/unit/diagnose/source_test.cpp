@@ -27,7 +27,7 @@ TEST_CASE("diagnose: RTP from another place than the session description says") 
         Findings findings;
         CHECK(sends_from_elsewhere(one, stream.to_caller, stream.to_callee, findings) == c.want);
         REQUIRE(findings.all().size() == (c.want ? 1 : 0));
-        if (c.want) CHECK(findings.all()[0].hears_nothing == Party::caller);
+        if (c.want) CHECK(findings.all()[0].hears_nothing == End::caller);
     }
 }
 

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t places = 5;
 constexpr std::array<const char*, places> place_names = {"LAN", "WAN", "NAT-A", "NAT-B", "WAN6"};
 
-nat::Party at_place(std::size_t place) {
+nat::Whereabouts at_place(std::size_t place) {
     constexpr std::array<const char*, places> visible = {"192.168.10.20", "203.0.113.50", "198.51.100.1",
                                                          "198.51.100.2", "2001:db8::50"};
     constexpr std::array<nat::Place, places> kind = {nat::Place::lan, nat::Place::wan, nat::Place::far_end,
@@ -31,7 +31,7 @@ nat::Party at_place(std::size_t place) {
     return {.place = kind[place], .visible = address, .family = address.family()};
 }
 
-bool needs_relay(const nat::Party& a, const nat::Party& b) {
+bool needs_relay(const nat::Whereabouts& a, const nat::Whereabouts& b) {
     return nat::decide(a, b, {}, {}).relay;
 }
 
@@ -293,7 +293,7 @@ class Path {
 
     /// What reaches the neighbour: it must be able to use it, and nobody's address may leave its place.
     Incoming pass_on(const Shown& shown, std::size_t hop) const {
-        const nat::Party neighbour = at_place(hops_[hop]);
+        const nat::Whereabouts neighbour = at_place(hops_[hop]);
         if (shown.slot != 0) {
             const Slot* slot = scheme_.slot(shown.slot);
             expect(slot != nullptr && !needs_relay(slot->towards, neighbour), "a slot was shown on the wrong side");
@@ -452,7 +452,7 @@ TEST_CASE("loop::Scheme: an offer that fails first leaves nothing") {
 namespace {
 
 Incoming raw(std::size_t place, std::uint16_t port) {
-    const nat::Party where = at_place(place);
+    const nat::Whereabouts where = at_place(place);
     return {.slot = 0, .endpoint = Endpoint{.address = where.visible, .port = port}, .rtcp = {}, .where = where};
 }
 
@@ -546,7 +546,7 @@ TEST_CASE("loop: a neighbour that anchors one direction: what it is sent comes t
             CAPTURE(place_names[b]);
             Scheme scheme(needs_relay);
             const auto says = [](std::size_t place, std::uint16_t port) {
-                const nat::Party where = at_place(place);
+                const nat::Whereabouts where = at_place(place);
                 return Incoming{.slot = 0, .endpoint = Endpoint{where.visible, port}, .rtcp = {}, .where = where};
             };
             const PassId out = scheme.open(at_place(a), at_place(wan));

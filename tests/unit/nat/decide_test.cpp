@@ -21,7 +21,7 @@ struct Side {
     Family family = Family::ipv4;
 };
 
-nat::Party party(const Side& side) {
+nat::Whereabouts where(const Side& side) {
     return {.place = side.place, .visible = IpAddress::parse(side.visible).value(), .family = side.family};
 }
 
@@ -66,13 +66,13 @@ TEST_CASE("nat::decide: when a media proxy is built, and why") {
         const nat::Decision want{.relay = c.relay, .reasons = c.reasons};
         nat::Policy policy{.same_nat = c.same_nat};
         if (c.asked_for) policy.relay_for.ranges.add(IpRange::parse(c.b.visible).value());
-        CHECK(nat::decide(party(c.a), party(c.b), policy, networks) == want);
-        CHECK(nat::decide(party(c.b), party(c.a), policy, networks) == want);
+        CHECK(nat::decide(where(c.a), where(c.b), policy, networks) == want);
+        CHECK(nat::decide(where(c.b), where(c.a), policy, networks) == want);
         if (!c.asked_for) continue;
-        nat::Party named = party(c.a);  // by its domain
+        nat::Whereabouts named = where(c.a);  // by its domain
         named.asked_for = true;
-        CHECK(nat::decide(named, party(c.b), {}, networks) == want);
-        CHECK(nat::decide(party(c.b), named, {}, networks) == want);
+        CHECK(nat::decide(named, where(c.b), {}, networks) == want);
+        CHECK(nat::decide(where(c.b), named, {}, networks) == want);
     }
 }
 
@@ -84,13 +84,13 @@ TEST_CASE("nat::RelayFor: domains in any case, whole") {
     CHECK_FALSE(relay_for.names(""));
 }
 
-TEST_CASE("nat::party_of: each stream has the family of its own address, and a place by it") {
+TEST_CASE("nat::whereabouts: each stream has the family of its own address, and a place by it") {
     const IpAddress visible = IpAddress::parse("203.0.113.9").value();
     const auto known = [&](const char* media) {
-        return nat::party_of(Place::wan, visible, IpAddress::parse(media).value(), networks);
+        return nat::whereabouts(Place::wan, visible, IpAddress::parse(media).value(), networks);
     };
-    CHECK(nat::party_of(Place::wan, visible, std::nullopt, networks).place == Place::wan);
-    CHECK(nat::party_of(Place::wan, visible, std::nullopt, networks).family == Family::ipv4);
+    CHECK(nat::whereabouts(Place::wan, visible, std::nullopt, networks).place == Place::wan);
+    CHECK(nat::whereabouts(Place::wan, visible, std::nullopt, networks).family == Family::ipv4);
     CHECK(known("2001:db8::9").family == Family::ipv6);
     CHECK(known("2001:db8::9").place == Place::wan);
     CHECK(known("192.168.1.10").place == Place::far_end);

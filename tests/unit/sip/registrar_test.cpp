@@ -27,7 +27,7 @@ Registration request(std::uint32_t cseq, std::vector<ContactRequest> contacts, c
             .call_id = "c1",
             .cseq = cseq,
             .flow = parse_flow(std::string("udp:203.0.113.10:5060-198.51.100.7:") + port).value(),
-            .party = nat::classify_address(IpAddress::parse("198.51.100.7").value(), {}),
+            .verdict = nat::classify_address(IpAddress::parse("198.51.100.7").value(), {}),
             .user_agent = "phone"};
 }
 
@@ -63,10 +63,10 @@ Registration from_home(const char* visible, const char* port, const char* call_i
     auto result = request(cseq, {contact(home_contact, expires)});
     result.call_id = call_id;
     result.flow = parse_flow(std::string("udp:203.0.113.10:5060-") + visible + ":" + port).value();
-    result.party = {.place = nat::Place::far_end,
-                    .rule = nat::Rule::nated,
-                    .site = nat::site_of(result.flow.remote.address, networks),
-                    .claimed = {}};
+    result.verdict = {.place = nat::Place::far_end,
+                      .rule = nat::Rule::nated,
+                      .site = nat::site_of(result.flow.remote.address, networks),
+                      .claimed = {}};
     return result;
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("Registrar: one range of nat_servers is one site; the WAN and the LAN 
         Registrar other({}, mac);
         for (const char* visible : {"203.0.113.50", "203.0.113.51"}) {
             auto plain = from_home(visible, "5060", visible, 1);
-            plain.party.place = place;
+            plain.verdict.place = place;
             outcome = other.register_contacts(plain, start);
         }
         CHECK(outcome.changes.at(0).kind == Kind::updated);
@@ -132,8 +132,8 @@ TEST_CASE("Registrar: a client that turns out to be elsewhere keeps one binding"
     Registrar registrar({}, mac);
     const auto one = registrar.register_contacts(from_home("198.51.100.7", "5060", "one", 1), start);
     auto moved = from_home("198.51.100.7", "5060", "rebooted", 1);
-    moved.party.place = nat::Place::wan;
-    CHECK(registrar.set_party(one.changes.at(0).binding.id, moved.party).size() == 1);
+    moved.verdict.place = nat::Place::wan;
+    CHECK(registrar.set_verdict(one.changes.at(0).binding.id, moved.verdict).size() == 1);
     const auto again = registrar.register_contacts(moved, start + 10s);
     REQUIRE(again.changes.size() == 1);
     CHECK(again.changes[0].binding.id == one.changes[0].binding.id);
@@ -215,6 +215,6 @@ TEST_CASE("Registrar: an id depends on the key, and is never two users'") {
     REQUIRE(registrar.by_id(bob.id) != nullptr);
     CHECK(registrar.by_id(bob.id)->aor == "bob@example.com");
     CHECK(registrar.size() == 1);
-    CHECK(registrar.set_party(bob.id, bob.party).size() == 1);
+    CHECK(registrar.set_verdict(bob.id, bob.verdict).size() == 1);
     CHECK(registrar.remove(bob.id).size() == 1);
 }

@@ -16,8 +16,8 @@
 namespace natkit::explain {
 
 using diagnose::MediaDescription;
-using diagnose::Party;
 using diagnose::SessionDescription;
+using dialog::End;
 
 /// A call with what the reading of captures needs besides.
 struct Call : diagnose::Call {
@@ -65,9 +65,9 @@ class CallTracker {
     [[nodiscard]] Open* find_or_make(const MessageSeen& seen);
     void note_progress(Open& open, const MessageSeen& seen, const sip::CSeq& cseq, const std::string& tag);
     void note_client(const MessageSeen& seen);
-    void note_party(Open& open, const MessageSeen& seen, Party sender, const std::string& tag);
+    void note_whereabouts(Open& open, const MessageSeen& seen, End sender, const std::string& tag);
     void note_request(Call& call, const MessageSeen& seen, const sip::CSeq& cseq);
-    void note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, Party sender,
+    void note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, End sender,
                            const std::string& tag);
     void account(Open& open);
     void hand_out(Calls::iterator call);

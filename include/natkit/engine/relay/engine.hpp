@@ -88,10 +88,10 @@ class Engine {
 
     /// Errors leave everything as it was: bad_input, refused (a party that may not be relayed to), exhausted (ports,
     /// descriptors), not_found (no such leg or address), usage (a leg in the wrong state).
-    [[nodiscard]] Result<const record::Leg*> reserve(const OpenRequest& request);
-    [[nodiscard]] Result<const record::Leg*> open(const OpenRequest& request);
-    [[nodiscard]] Result<const record::Leg*> open_reserved(const std::string& leg);
-    [[nodiscard]] Result<const record::Leg*> update(const std::string& leg, const UpdateRequest& request);
+    [[nodiscard]] Result<const record::LegRecord*> reserve(const OpenRequest& request);
+    [[nodiscard]] Result<const record::LegRecord*> open(const OpenRequest& request);
+    [[nodiscard]] Result<const record::LegRecord*> open_reserved(const std::string& leg);
+    [[nodiscard]] Result<const record::LegRecord*> update(const std::string& leg, const UpdateRequest& request);
     /// Opens what is reserved or parted first. A leg joined to another is taken from it.
     [[nodiscard]] Result<void> join(const std::string& a, const std::string& b);
     /// Parts both legs of the join, and closes the sockets of this one.
@@ -125,11 +125,11 @@ class Engine {
     std::size_t claim(const std::string& owner);
     void keep(const std::string& leg);
 
-    [[nodiscard]] const record::Leg* find(const std::string& leg) const;
-    [[nodiscard]] const record::Leg* find_request(const std::string& request) const;
+    [[nodiscard]] const record::LegRecord* find(const std::string& leg) const;
+    [[nodiscard]] const record::LegRecord* find_request(const std::string& request) const;
     struct Listed {
         std::uint64_t order = 0;  ///< grows with each new leg: a cursor
-        const record::Leg* leg = nullptr;
+        const record::LegRecord* leg = nullptr;
     };
     [[nodiscard]] std::vector<Listed> legs() const;  ///< oldest first
     /// Those of one call, oldest first, without a look at the others.
@@ -157,7 +157,7 @@ class Engine {
     [[nodiscard]] const Options& options() const noexcept { return options_; }
 
     /// The record of a join, as told when it changes.
-    [[nodiscard]] static Json session_record(const record::Leg& a, const record::Leg& b);
+    [[nodiscard]] static Json session_record(const record::LegRecord& a, const record::LegRecord& b);
 
     [[nodiscard]] static LegKey key_of(const std::string& leg) noexcept;
     [[nodiscard]] static std::string id_of(LegKey key);
@@ -167,7 +167,7 @@ class Engine {
 
   private:
     struct Entry {
-        record::Leg leg;
+        record::LegRecord leg;
         std::uint64_t order = 0;
         unsigned worker = 0;
         bool in_plane = false;
@@ -182,11 +182,11 @@ class Engine {
     [[nodiscard]] Result<void> check(const OpenRequest& request) const;
     Entry& add(const OpenRequest& request, const Endpoint& local, record::LegState state);
     /// The thread for a new leg. TCP legs have one of their own, so that bulk does not delay audio.
-    [[nodiscard]] unsigned choose_worker(const record::Leg& leg);
+    [[nodiscard]] unsigned choose_worker(const record::LegRecord& leg);
     void add_worker();
     /// Gives the sockets of a leg to its worker, which adds the leg when it is new.
     void hand_over(Entry& entry, std::array<io::Fd, 2> sockets);
-    [[nodiscard]] bool opens_latch(const record::Leg& leg, const Party& party) const;
+    [[nodiscard]] bool opens_latch(const record::LegRecord& leg, const Party& party) const;
     /// Tells its worker of the leg's party.
     void signal(Entry& entry, bool renew = false, Wake wake = Wake::at_once);
     [[nodiscard]] Result<void> open_sockets(Entry& entry);
@@ -194,7 +194,7 @@ class Engine {
     void move_to_worker_of(Entry& a, Entry& b);
     void unjoin(Entry& entry, Wake wake = Wake::at_once);
     void restore(const std::vector<std::string>& records);
-    [[nodiscard]] Result<void> restore_leg(record::Leg leg);
+    [[nodiscard]] Result<void> restore_leg(record::LegRecord leg);
     void on_events(const std::vector<Event>& events);
     void on_latched(const Event& event);
     void on_confirmed(const Event& event);
@@ -207,7 +207,7 @@ class Engine {
     [[nodiscard]] bool call_goes_on(const Entry& entry) const;
     void publish_leg(const Entry& entry, const char* event);
     [[nodiscard]] bool wanted(std::string_view type) const { return !wanted_ || wanted_(type); }
-    void publish_session(const record::Leg& a, const record::Leg& b, const char* event);
+    void publish_session(const record::LegRecord& a, const record::LegRecord& b, const char* event);
     /// Journals the legs as they are at the end of the Batch.
     void save(std::initializer_list<Entry*> entries);
     void save_freed(LegKey key);

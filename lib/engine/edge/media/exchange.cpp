@@ -108,11 +108,11 @@ bool Media::on_its_side(const Session& session, const Stream& stream) const {
 
 /// Why the stream gets a relay, or none: the origin of the offer and who it goes to.
 nat::Decision Media::decide(const Session& session, const Stream& stream, End from, const loop::Incoming& said) const {
-    nat::Party origin = said.endpoint ? said.where : neighbour(session, from);
+    nat::Whereabouts origin = said.endpoint ? said.where : neighbour(session, from);
     if (const loop::Slot* named = scheme_.slot(said.slot)) {
         if (const loop::Speaker* behind = scheme_.speaker(named->stands_for)) origin = behind->where;
     }
-    nat::Party listener = neighbour(session, other(from));
+    nat::Whereabouts listener = neighbour(session, other(from));
     if (const loop::Speaker* known = scheme_.speaker(scheme_.speaks_at(stream.pass, other(from))))
         listener = known->where;
     return decide_between(origin, listener);
@@ -123,9 +123,9 @@ void Media::announce(Session& session, const nat::Decision& told, Output& out) c
     session.announced = true;
     out.events.emplace_back(DecisionEvent{.call_id = session.call_id,
                                           .caller_flow = session.ends[0].flow,
-                                          .caller = session.ends[0].party,
+                                          .caller = session.ends[0].verdict,
                                           .callee_flow = session.ends[1].flow,
-                                          .callee = session.ends[1].party,
+                                          .callee = session.ends[1].verdict,
                                           .decision = told});
 }
 

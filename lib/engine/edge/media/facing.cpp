@@ -52,26 +52,26 @@ void Media::share_port(Stream& carrier, End answerer, const Described& offered, 
     }
 }
 
-MediaParty Media::faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& party) const {
-    MediaParty faced = media_party(party);
+MediaParty Media::faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& speaker) const {
+    MediaParty faced = media_party(speaker);
     const Stream* stream = stream_of(leg);
     if (stream == nullptr) return faced;
     const End end = scheme_.slot_towards(stream->pass, End::caller) == id ? End::caller : End::callee;
     const Described& described = stream->described[index(end)];
     faced.direction = described.direction;
     faced.ssrcs = described.ssrcs;
-    faced.unproven = !relay::is_tcp(stream->kind) && unproven(sessions_.at(leg.session), end, party);
+    faced.unproven = !relay::is_tcp(stream->kind) && unproven(sessions_.at(leg.session), end, speaker);
     return faced;
 }
 
 /// A stranger may write anybody's address into its description. At its signalling address it is proven by what it has
 /// received there: the dialog's token, or the connection. A party behind a NAT is sent nothing before it has sent.
-bool Media::unproven(const Session& session, End end, const loop::Speaker& party) const {
+bool Media::unproven(const Session& session, End end, const loop::Speaker& speaker) const {
     const bool stranger = session.payer.sender == proxy::Sender::stranger && !settings_.open_registrar;
-    if (!stranger || end != End::caller || party.where.place != nat::Place::wan || !party.endpoint) return false;
+    if (!stranger || end != End::caller || speaker.where.place != nat::Place::wan || !speaker.endpoint) return false;
     const sip::Flow& flow = session.ends[index(end)].flow;
     const bool receives = session.caller_proven || flow.transport != sip::Transport::udp;
-    return !receives || !nat::same_site(flow.remote.address, party.endpoint->address, settings_.networks);
+    return !receives || !nat::same_site(flow.remote.address, speaker.endpoint->address, settings_.networks);
 }
 
 void Media::prove_caller(SessionId id, Output& out) {

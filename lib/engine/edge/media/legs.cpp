@@ -14,7 +14,7 @@ constexpr std::size_t most_neighbours = 8;
 constexpr std::chrono::seconds parting_time{1};
 
 /// Whose ports a leg is one of: those of a side and a family.
-std::size_t pool_of(const nat::Party& where) noexcept {
+std::size_t pool_of(const nat::Whereabouts& where) noexcept {
     return (where.place == nat::Place::lan ? 0U : 2U) + (where.family == Family::ipv4 ? 0U : 1U);
 }
 
@@ -89,7 +89,7 @@ Result<void> Media::affordable(SessionId id) {
                 std::string(proxy::why(verdict)) + " (" + text::printable(proxy::to_string(session.payer), 100) + ")");
 }
 
-void Media::charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Party& where) {
+void Media::charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Whereabouts& where) {
     if (leg.charged) return;
     leg.charged = Charge{.payer = payer, .pool = pool_of(where)};
     shares_.take(payer, leg.charged->pool);
@@ -119,7 +119,7 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
         return false;
     }
     const loop::Speaker* own = need->own;
-    const nat::Party& where = need->where;
+    const nat::Whereabouts& where = need->where;
     charge(known, session.payer, where);
     known.told_mux = stream.offered_mux;
     const std::uint64_t ticket = next_ticket_++;
@@ -136,7 +136,7 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
     return true;
 }
 
-std::optional<Media::Ready> Media::on_leg_opened(std::uint64_t ticket_number, Result<Leg> leg, Instant now,
+std::optional<Media::Ready> Media::on_leg_opened(std::uint64_t ticket_number, Result<RelayLeg> leg, Instant now,
                                                  Output& out) {
     const auto ticket_at = tickets_.find(ticket_number);
     if (ticket_at == tickets_.end()) return std::nullopt;
@@ -177,14 +177,14 @@ Result<std::string> Media::ready_body(const Waiting& done, Instant now, Output& 
     return rewritten(session->second, done.offerer, *done.sdp, done.shown, out);
 }
 
-MediaParty Media::media_party(const loop::Speaker& party) const {
-    return {.place = party.where.place,
-            .endpoint = party.endpoint,
-            .rtcp = party.rtcp,
-            .visible = party.where.visible,
-            .site = nat::site_of(party.where.visible, settings_.networks),
-            .setup = party.setup,
-            .renewals = party.renewals};
+MediaParty Media::media_party(const loop::Speaker& speaker) const {
+    return {.place = speaker.where.place,
+            .endpoint = speaker.endpoint,
+            .rtcp = speaker.rtcp,
+            .visible = speaker.where.visible,
+            .site = nat::site_of(speaker.where.visible, settings_.networks),
+            .setup = speaker.setup,
+            .renewals = speaker.renewals};
 }
 
 /// Null: it is over.

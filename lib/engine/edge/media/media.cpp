@@ -6,17 +6,17 @@ namespace natkit::edge {
 Media::Media(const Settings& settings, const Servers* servers)
     : settings_(settings),
       servers_(servers),
-      scheme_([this](const nat::Party& a, const nat::Party& b) { return decide_between(a, b).relay; }) {}
+      scheme_([this](const nat::Whereabouts& a, const nat::Whereabouts& b) { return decide_between(a, b).relay; }) {}
 
 End Media::end_of(SessionId session, std::string_view from_tag) const {
     return sessions_.at(session).ends[0].tag == from_tag ? End::caller : End::callee;
 }
 
-void Media::set_callee(SessionId id, const sip::Flow& flow, const nat::Verdict& party) {
+void Media::set_callee(SessionId id, const sip::Flow& flow, const nat::Verdict& verdict) {
     Session& session = sessions_.at(id);
     EndInfo& callee = session.ends[index(End::callee)];
     callee.flow = flow;
-    callee.party = party;
+    callee.verdict = verdict;
     session.token.callee = flow;  // what this place is shown names it
     for (const Stream& stream : session.streams) {
         if (stream.pass != 0) scheme_.move(stream.pass, End::callee, neighbour(session, End::callee));
@@ -43,19 +43,19 @@ void Media::set_established(SessionId id, Output& out) {
 // --- who is where
 // ------------------------------------------------------------------------------------------------------
 
-nat::Party Media::neighbour(const Session& session, End end) const {
+nat::Whereabouts Media::neighbour(const Session& session, End end) const {
     return speaker(session, end, std::nullopt);
 }
 
-nat::Party Media::speaker(const Session& session, End end, const std::optional<Endpoint>& said) const {
+nat::Whereabouts Media::speaker(const Session& session, End end, const std::optional<Endpoint>& said) const {
     const EndInfo& info = session.ends[index(end)];
-    nat::Party party = nat::party_of(info.party.place, info.flow.remote.address,
-                                     said ? std::optional(said->address) : std::nullopt, settings_.networks);
-    party.asked_for = info.asked_for;
-    return party;
+    nat::Whereabouts where = nat::whereabouts(info.verdict.place, info.flow.remote.address,
+                                              said ? std::optional(said->address) : std::nullopt, settings_.networks);
+    where.asked_for = info.asked_for;
+    return where;
 }
 
-nat::Decision Media::decide_between(const nat::Party& a, const nat::Party& b) const {
+nat::Decision Media::decide_between(const nat::Whereabouts& a, const nat::Whereabouts& b) const {
     return nat::decide(a, b, settings_.media_policy, settings_.networks);
 }
 
@@ -141,8 +141,8 @@ std::optional<record::Pass> Media::pass(SessionId id) const {
         pass.ends[i] = {.tag = end.tag,
                         .neighbour = end.flow.remote,
                         .edge = end.flow.local,
-                        .place = end.party.place,
-                        .site = end.party.site};
+                        .place = end.verdict.place,
+                        .site = end.verdict.site};
     }
     const auto local = [&](loop::SlotId slot) -> std::optional<Endpoint> {
         const LiveLeg* leg = live(slot);

@@ -65,7 +65,7 @@ class Media {
     /// Which end of the session owns that tag (the From tag of a request).
     [[nodiscard]] End end_of(SessionId session, std::string_view from_tag) const;
     /// The call goes to another place, as nobody answered at the first.
-    void set_callee(SessionId session, const sip::Flow& flow, const nat::Verdict& party);
+    void set_callee(SessionId session, const sip::Flow& flow, const nat::Verdict& verdict);
     void set_callee_tag(SessionId session, std::string tag);
     [[nodiscard]] const std::string& callee_tag(SessionId session) const { return sessions_.at(session).ends[1].tag; }
     /// Whether a call with this token has ended, as far as is known, and no other with it goes on. What may still be on
@@ -86,7 +86,7 @@ class Media {
     [[nodiscard]] const sip::DialogToken& token(SessionId session) const { return sessions_.at(session).token; }
     /// An end speaks by another flow now: a NAT has given it another port, or it has another connection. Its place is
     /// looked at again.
-    void set_flow(SessionId session, End end, const sip::Flow& flow, const nat::Verdict& party, Instant now,
+    void set_flow(SessionId session, End end, const sip::Flow& flow, const nat::Verdict& verdict, Instant now,
                   Output& out);
     /// A client has registered by another flow: the calls it is in go there.
     void follow(const sip::Binding& binding);
@@ -140,7 +140,8 @@ class Media {
     void end(SessionId session, std::string_view why, Instant now, Output& out);
 
     /// The answer to an OpenLeg: what has waited for it alone.
-    [[nodiscard]] std::optional<Ready> on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Instant now, Output& out);
+    [[nodiscard]] std::optional<Ready> on_leg_opened(std::uint64_t ticket, Result<RelayLeg> leg, Instant now,
+                                                     Output& out);
     /// mediarelay has freed these legs by itself (silence).
     void on_legs_lost(const std::vector<std::string>& legs, Instant now, Output& out);
 
@@ -225,14 +226,14 @@ class Media {
     /// The slot of an end of a stream that needs a leg.
     struct Need {
         loop::SlotId slot = 0;
-        nat::Party where;  ///< decides side and family of its address
+        nat::Whereabouts where;  ///< decides side and family of its address
         const loop::Speaker* own = nullptr;
     };
     /// The leg that mediarelay has for a slot of the scheme.
     struct LiveLeg {
         SessionId session = 0;
         std::size_t stream = 0;
-        std::optional<Leg> opened;
+        std::optional<RelayLeg> opened;
         std::optional<Charge> charged{};
         relay::Stream kind{};
         bool parted = false;
@@ -266,15 +267,15 @@ class Media {
 
     void index_bindings(SessionId id);
     void forget_bindings(SessionId id);
-    void move_end(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party);
+    void move_end(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& verdict);
 
     // media.cpp: who is where
-    [[nodiscard]] nat::Party neighbour(const Session& session, End end) const;
-    [[nodiscard]] nat::Party speaker(const Session& session, End end, const std::optional<Endpoint>& said) const;
+    [[nodiscard]] nat::Whereabouts neighbour(const Session& session, End end) const;
+    [[nodiscard]] nat::Whereabouts speaker(const Session& session, End end, const std::optional<Endpoint>& said) const;
     [[nodiscard]] Result<loop::Incoming> incoming(const Session& session, SessionId id, End from,
                                                   const Said& said) const;
     [[nodiscard]] bool is_own(const std::optional<Endpoint>& said) const;
-    [[nodiscard]] nat::Decision decide_between(const nat::Party& a, const nat::Party& b) const;
+    [[nodiscard]] nat::Decision decide_between(const nat::Whereabouts& a, const nat::Whereabouts& b) const;
     [[nodiscard]] nat::Decision decision_of(const Session& session) const;
 
     // exchange.cpp: offers and answers
@@ -298,7 +299,7 @@ class Media {
     [[nodiscard]] const LiveLeg* near_leg(loop::PassId pass) const;
     [[nodiscard]] std::optional<std::pair<const LiveLeg*, End>> place_of_bridge(loop::SlotId slot,
                                                                                 loop::PassId pass) const;
-    void on_bridge_opened(loop::SlotId slot, Result<Leg> opened, Instant now, Output& out);
+    void on_bridge_opened(loop::SlotId slot, Result<RelayLeg> opened, Instant now, Output& out);
     void bridge_again(SessionId id, const std::map<SessionId, const SessionState*>& states);
 
     static void warn_not_bundled(const Session& session, Output& out);
@@ -316,15 +317,15 @@ class Media {
     [[nodiscard]] std::size_t open_legs(SessionId id, std::uint64_t waiting, Output& out);
     [[nodiscard]] std::optional<Need> need_of(const Session& session, const Stream& stream, End end) const;
     [[nodiscard]] Result<void> affordable(SessionId id);
-    void charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Party& where);
+    void charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Whereabouts& where);
     void forget(loop::SlotId slot);
     [[nodiscard]] Result<std::string> ready_body(const Waiting& done, Instant now, Output& out);
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
-    [[nodiscard]] MediaParty media_party(const loop::Speaker& party) const;
+    [[nodiscard]] MediaParty media_party(const loop::Speaker& speaker) const;
 
     // facing.cpp: what a leg is told of the party that it faces
-    [[nodiscard]] MediaParty faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& party) const;
-    [[nodiscard]] bool unproven(const Session& session, End end, const loop::Speaker& party) const;
+    [[nodiscard]] MediaParty faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& speaker) const;
+    [[nodiscard]] bool unproven(const Session& session, End end, const loop::Speaker& speaker) const;
     [[nodiscard]] static Described described_in(const sdp::Document& sdp, const sdp::Media& media);
     static void agree(Stream& stream, End answerer, const Described& answered);
     static void share_port(Stream& carrier, End answerer, const Described& offered, const Described& answered);

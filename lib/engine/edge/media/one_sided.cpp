@@ -58,7 +58,7 @@ std::optional<std::pair<const Media::LiveLeg*, End>> Media::place_of_bridge(loop
     return std::nullopt;
 }
 
-void Media::on_bridge_opened(loop::SlotId id, Result<Leg> opened, Instant now, Output& out) {
+void Media::on_bridge_opened(loop::SlotId id, Result<RelayLeg> opened, Instant now, Output& out) {
     LiveLeg* leg = scheme_.slot(id) == nullptr ? nullptr : live(id);
     if (!opened) {
         out.log_loop(LogLevel::problems, "no leg to bridge a pass: " + to_string(opened.error()));

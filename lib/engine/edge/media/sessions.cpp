@@ -100,11 +100,11 @@ void Media::forget_bindings(SessionId id) {
     }
 }
 
-void Media::move_end(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party) {
+void Media::move_end(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& verdict) {
     Session& session = sessions_.at(id);
     EndInfo& info = session.ends[static_cast<std::size_t>(end)];
     info.flow = flow;
-    info.party = party;
+    info.verdict = verdict;
     for (const auto* streams : {&session.streams, &session.before}) {
         for (const Stream& stream : *streams) {
             if (stream.pass == 0) continue;
@@ -114,9 +114,9 @@ void Media::move_end(SessionId id, End end, const sip::Flow& flow, const nat::Ve
     }
 }
 
-void Media::set_flow(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& party, Instant now,
+void Media::set_flow(SessionId id, End end, const sip::Flow& flow, const nat::Verdict& verdict, Instant now,
                      Output& out) {
-    move_end(id, end, flow, party);
+    move_end(id, end, flow, verdict);
     follow_scheme(now, out);
     if (sessions_.at(id).established) keep(sessions_.at(id), out);
 }
@@ -127,7 +127,7 @@ void Media::follow(const sip::Binding& binding) {
         for (const End end : {End::caller, End::callee}) {
             const EndInfo& info = end_info(at->second, end);
             if (info.binding == binding.id && info.flow != binding.flow)
-                move_end(at->second, end, binding.flow, binding.party);
+                move_end(at->second, end, binding.flow, binding.verdict);
         }
     }
 }

@@ -106,8 +106,8 @@ HomeServers::Plan HomeServers::plan(const sip::Message& request, const Upstream&
             continue;
         }
         const auto own = granted_seconds(contact->params.get("expires"));
-        const std::string id =
-            registrar_.id_for(plan->aor, {.contact = contact->uri, .party = from.party, .call_id = request.call_id()});
+        const std::string id = registrar_.id_for(
+            plan->aor, {.contact = contact->uri, .verdict = from.verdict, .call_id = request.call_id()});
         plan->items.push_back(
             {.contact = contact->uri, .id = id, .shown = own_uri(id, ""), .expires = own ? own : expires});
         const auto known = placed_.find(id);
@@ -279,9 +279,9 @@ std::vector<sip::BindingChange> HomeServers::learn(const Context& context, const
             if (!granted) granted = std::chrono::hours(1);
         }
         if (!granted || granted->count() == 0) {
-            add(registrar_.forget(
-                plan.aor, sip::ClientName{
-                              .contact = item.contact, .party = context.upstream.party, .call_id = request.call_id()}));
+            add(registrar_.forget(plan.aor, sip::ClientName{.contact = item.contact,
+                                                            .verdict = context.upstream.verdict,
+                                                            .call_id = request.call_id()}));
             continue;
         }
         const bool proved = has_proved(context, branch, item.id);
@@ -290,7 +290,7 @@ std::vector<sip::BindingChange> HomeServers::learn(const Context& context, const
                               .contact = item.contact,
                               .instance = {},
                               .flow = flow,
-                              .party = context.upstream.party,
+                              .verdict = context.upstream.verdict,
                               .expires = now + *granted,
                               .call_id = std::string(request.call_id()),
                               .cseq = cseq ? cseq->number : 0,

@@ -27,7 +27,7 @@ std::string Registrations::look_branch(const sip::Binding& binding) const {
 /// One OPTIONS, repeated as one over UDP is (RFC 3261 section 17.1.2), but not for long: its address may be somebody
 /// else's. The next REGISTER asks anew.
 void Registrations::look_for(const sip::Binding& binding, Now now, Output& out) {
-    const bool wanted = settings_.keeps_open && !binding.reached && binding.party.place == nat::Place::far_end &&
+    const bool wanted = settings_.keeps_open && !binding.reached && binding.verdict.place == nat::Place::far_end &&
                         binding.flow.transport == sip::Transport::udp && binding.id.size() == id_size;
     if (!wanted) return;
     const std::string own = neighbours_.host_port(binding.flow);

@@ -119,7 +119,7 @@ void Registrations::on_register(const JudgedRequest& asked, Now now, Output& out
     if (const auto refused = may_register(asked, *uri, *registration, now, out)) return answer(*refused);
     registration->aor = settings_.address_of_record(*uri);
     registration->flow = asked.flow;
-    registration->party = asked.upstream.party;
+    registration->verdict = asked.upstream.verdict;
     registration->reached = registration->authenticated || asked.flow.transport != sip::Transport::udp;
     auto outcome = registrar_.register_contacts(*registration, now.wall);
     if (outcome.status == 423) {
@@ -137,8 +137,8 @@ void Registrations::apply(std::vector<sip::BindingChange> changes, Now now, Outp
         if (change.kind != sip::BindingChange::Kind::updated) {
             out.log(LogLevel::major, "client " + text::printable(change.binding.aor, 80) + " " + what + " at " +
                                          to_string(change.binding.flow.remote) + ", " +
-                                         nat::to_string(change.binding.party.place) + " by rule " +
-                                         nat::to_string(change.binding.party.rule));
+                                         nat::to_string(change.binding.verdict.place) + " by rule " +
+                                         nat::to_string(change.binding.verdict.rule));
         }
         if (change.kind == sip::BindingChange::Kind::removed) {
             home_.forget(change.binding.id);

@@ -129,17 +129,17 @@ Upstream Admission::upstream_of(const sip::Message& request, const sip::Flow& fl
                              .contact = contact_address(request),
                              .via_count = static_cast<unsigned>(request.values(sip::Name::via).size())};
     Upstream from{.flow = lasting(flow, request),
-                  .party = nat::classify(seen, settings_.networks),
+                  .verdict = nat::classify(seen, settings_.networks),
                   .sender = proxy::Sender::stranger,
                   .by_password = password,
                   .elsewhere = asker.elsewhere};
-    proxy::Facts facts = facts_of(request, flow, asker, from.party.place, stripped);
+    proxy::Facts facts = facts_of(request, flow, asker, from.verdict.place, stripped);
     facts.password = password;
     from.sender = proxy::sender_of(facts);
     from.share = neighbours_.share_of(from.sender, facts.in_dialog);
-    if (from.party.place == nat::Place::lan) return from;
+    if (from.verdict.place == nat::Place::lan) return from;
     // Later requests need not show what the REGISTER showed.
-    if (const sip::Binding* binding = registrar_.on_flow(flow)) from.party = binding->party;
+    if (const sip::Binding* binding = registrar_.on_flow(flow)) from.verdict = binding->verdict;
     return from;
 }
 

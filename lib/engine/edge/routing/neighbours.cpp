@@ -26,8 +26,8 @@ sip::Share Neighbours::share_of(proxy::Sender sender, bool in_dialog) const {
     return in_dialog ? sip::Share::party : sip::Share::stranger;
 }
 
-bool Neighbours::trusted(const sip::Flow& flow, const nat::Verdict& party) const {
-    return (party.place == nat::Place::lan && settings_.lan_trusted) || is_server(flow);
+bool Neighbours::trusted(const sip::Flow& flow, const nat::Verdict& verdict) const {
+    return (verdict.place == nat::Place::lan && settings_.lan_trusted) || is_server(flow);
 }
 
 std::string Neighbours::site_text(const sip::Flow& flow) const {

@@ -37,7 +37,7 @@ class Neighbours {
     /// Whose share of the transactions its requests take.
     [[nodiscard]] sip::Share share_of(proxy::Sender sender, bool in_dialog) const;
     /// Whether it may be told, and believed, who a party is (RFC 3325).
-    [[nodiscard]] bool trusted(const sip::Flow& flow, const nat::Verdict& party) const;
+    [[nodiscard]] bool trusted(const sip::Flow& flow, const nat::Verdict& verdict) const;
     /// Whether anybody may have written the source of what comes by this flow. The LAN's comes in by its own
     /// interface, or is dropped.
     [[nodiscard]] static bool spoofable(const sip::Flow& flow, proxy::Sender kind) {

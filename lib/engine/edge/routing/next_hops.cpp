@@ -83,7 +83,7 @@ Route NextHops::to(const std::string& next_hop, const std::string& request_uri, 
     if (flows.empty()) return refused(404, "Not Found");
     Target target;
     target.flow = flows.front();
-    target.party = nat::classify_address(target.flow.remote.address, settings_.networks);
+    target.verdict = nat::classify_address(target.flow.remote.address, settings_.networks);
     target.uri = request_uri;
     target.host = uri->host;
     target.others.assign(flows.begin() + 1, flows.end());

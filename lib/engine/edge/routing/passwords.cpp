@@ -58,7 +58,8 @@ std::optional<Answer> Admission::admit(JudgedRequest& asked, Now now, Output& ou
     if (settings_.users == nullptr || settings_.open_registrar) return std::nullopt;
     const sip::Message& request = asked.request;
     const Upstream& from = asked.upstream;
-    const bool needed = proxy::must_prove(facts_of(request, asked.flow, asked.asker, from.party.place, asked.stripped));
+    const bool needed =
+        proxy::must_prove(facts_of(request, asked.flow, asked.asker, from.verdict.place, asked.stripped));
     const bool offered = from.sender == proxy::Sender::stranger && !asked.stripped.token;
     const auto user = claimed_user(request);
     const auto credentials =

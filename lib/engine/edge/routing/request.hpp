@@ -26,7 +26,7 @@ struct Now {
 /// What is known of a request's sender.
 struct Upstream {
     sip::Flow flow;
-    nat::Verdict party;
+    nat::Verdict verdict;
     proxy::Sender sender{};
     sip::Share share{};
     bool by_password = false;  ///< which this request has carried
@@ -71,7 +71,7 @@ struct Answer {
 /// A place that a request can be sent to.
 struct Target {
     sip::Flow flow;
-    nat::Verdict party;
+    nat::Verdict verdict;
     std::string uri;  ///< the new Request-URI
     int q = 1000;
     std::string server;             ///< the domain of [sip.routes] whose server this is
@@ -127,7 +127,7 @@ struct Branch {
     std::size_t number = 0;         ///< its place among those of its request
     sip::TransactionId client = 0;  ///< 0 until its offer is rewritten and it is sent
     sip::Flow flow;
-    nat::Verdict party;
+    nat::Verdict verdict;
     std::string uri;
     std::string server;  ///< as in Target
     std::optional<SessionId> session;

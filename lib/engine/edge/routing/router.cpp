@@ -181,7 +181,7 @@ Route Router::to_client(const Upstream& from, const Stripped& stripped) const {
         found.reason = "Flow Failed";
     } else {
         found.targets.push_back({.flow = binding->flow,
-                                 .party = binding->party,
+                                 .verdict = binding->verdict,
                                  .uri = stripped.by_contact ? binding->contact : stripped.uri,
                                  .binding = binding->id});
     }
@@ -223,11 +223,11 @@ Route Router::in_dialog(const sip::Message& request, const Upstream& from, const
         return {.destination = {}, .targets = {}, .status = 430, .reason = "Flow Failed"};
     }
     const sip::Binding* binding = registrar_.on_flow(to);
-    const auto party = session != 0         ? media_.end_info(session, to_callee ? End::callee : End::caller).party
-                       : binding != nullptr ? binding->party
-                                            : nat::classify_address(to.remote.address, settings_.networks);
+    const auto verdict = session != 0         ? media_.end_info(session, to_callee ? End::callee : End::caller).verdict
+                         : binding != nullptr ? binding->verdict
+                                              : nat::classify_address(to.remote.address, settings_.networks);
     return {.destination = proxy::Destination::dialog,
-            .targets = {{.flow = to, .party = party, .uri = stripped.uri}},
+            .targets = {{.flow = to, .verdict = verdict, .uri = stripped.uri}},
             .status = 0,
             .reason = {}};
 }
@@ -237,7 +237,7 @@ Route Router::to_user(const sip::Uri& uri, WallTime now) const {
     for (const sip::Binding& binding : registrar_.lookup(settings_.address_of_record(uri), now)) {
         if (!neighbours_.alive(binding.flow)) continue;
         found.targets.push_back({.flow = binding.flow,
-                                 .party = binding.party,
+                                 .verdict = binding.verdict,
                                  .uri = binding.contact,
                                  .q = binding.q,
                                  .binding = binding.id});

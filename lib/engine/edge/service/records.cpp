@@ -57,10 +57,10 @@ Json reasons_json(const std::vector<nat::Reason>& reasons) {
     return list;
 }
 
-Json nat_record(const sip::Flow& flow, const nat::Verdict& party) {
-    Json json = record::to_json(party, flow.remote.address);
+Json nat_record(const sip::Flow& flow, const nat::Verdict& verdict) {
+    Json json = record::to_json(verdict, flow.remote.address);
     json["source"] = to_string(flow.remote);
-    json["why"] = nat::why(party, flow.remote.address);
+    json["why"] = nat::why(verdict, flow.remote.address);
     return json;
 }
 
@@ -72,11 +72,11 @@ Json client_record(const sip::Binding& binding, const char* event, WallTime now)
                  {"aor", "sip:" + binding.aor},
                  {"contact", binding.contact},
                  {"flow", flow_json(binding.flow)},
-                 {"place", nat::to_string(binding.party.place)},
-                 {"rule", nat::to_string(binding.party.rule)},
+                 {"place", nat::to_string(binding.verdict.place)},
+                 {"rule", nat::to_string(binding.verdict.rule)},
                  {"expires_ms", std::max<std::int64_t>(left.count(), 0)}};
-    json["why"] = nat::why(binding.party, binding.flow.remote.address);
-    if (binding.party.claimed) json["claimed"] = to_string(*binding.party.claimed);
+    json["why"] = nat::why(binding.verdict, binding.flow.remote.address);
+    if (binding.verdict.claimed) json["claimed"] = to_string(*binding.verdict.claimed);
     if (!binding.server.empty()) json["server"] = binding.server;
     if (!binding.reached) json["reached"] = false;
     if (!binding.user_agent.empty()) json["user_agent"] = binding.user_agent;
@@ -84,13 +84,13 @@ Json client_record(const sip::Binding& binding, const char* event, WallTime now)
 }
 
 Json place_change_record(const PlaceChange& change) {
-    const auto place = [](const nat::Verdict& party) -> Json {
-        return {{"place", nat::to_string(party.place)}, {"rule", nat::to_string(party.rule)}};
+    const auto place = [](const nat::Verdict& verdict) -> Json {
+        return {{"place", nat::to_string(verdict.place)}, {"rule", nat::to_string(verdict.rule)}};
     };
     return {{"id", change.binding.id},
             {"aor", "sip:" + change.binding.aor},
             {"source", to_string(change.binding.flow.remote)},
-            {"before", place(change.binding.party)},
+            {"before", place(change.binding.verdict)},
             {"after", place(change.now)}};
 }
 
@@ -113,8 +113,8 @@ Json call_record(const Media::Summary& call) {
     return {{"type", "call"},
             {"call_id", call.call_id},
             {"state", call.established ? "established" : "setting-up"},
-            {"a", nat_record(call.caller.flow, call.caller.party)},
-            {"b", nat_record(call.callee.flow, call.callee.party)},
+            {"a", nat_record(call.caller.flow, call.caller.verdict)},
+            {"b", nat_record(call.callee.flow, call.callee.verdict)},
             {"relayed_streams", call.relayed_streams},
             {"relay", call.decision.relay},
             {"reasons", reasons_json(call.decision.reasons)},
@@ -167,9 +167,9 @@ record::ObjectText update_request(const UpdateLeg& request) {
     return object;
 }
 
-Result<Leg> read_leg(const record::ObjectView& reply) {
+Result<RelayLeg> read_leg(const record::ObjectView& reply) {
     const auto text = [&](const char* key) { return reply.string(key).value_or(""); };
-    Leg leg{.id = std::string(text("leg")), .local = {}, .rtcp = {}};
+    RelayLeg leg{.id = std::string(text("leg")), .local = {}, .rtcp = {}};
     auto local = Endpoint::parse(text("local"));
     if (leg.id.empty() || !local)
         return fail(Errc::bad_input, "mediarelay gave no leg: " + reply.text().substr(0, 200));
@@ -188,9 +188,9 @@ store::BindingRow to_row(const sip::Binding& binding) {
             .contact = binding.contact,
             .instance = binding.instance,
             .flow = sip::to_string(binding.flow),
-            .place = nat::to_string(binding.party.place),
-            .rule = nat::to_string(binding.party.rule),
-            .site = to_string(binding.party.site),
+            .place = nat::to_string(binding.verdict.place),
+            .rule = nat::to_string(binding.verdict.rule),
+            .site = to_string(binding.verdict.site),
             .expires_ms = binding.expires.time_since_epoch().count(),
             .call_id = binding.call_id,
             .cseq = binding.cseq,
@@ -215,7 +215,7 @@ Result<sip::Binding> from_row(const store::BindingRow& row) {
                         .contact = row.contact,
                         .instance = row.instance,
                         .flow = *flow,
-                        .party = {.place = *place, .rule = *rule, .site = *site, .claimed = {}},
+                        .verdict = {.place = *place, .rule = *rule, .site = *site, .claimed = {}},
                         .expires = WallTime(std::chrono::milliseconds(row.expires_ms)),
                         .call_id = row.call_id,
                         .cseq = row.cseq,

@@ -14,7 +14,7 @@ namespace natkit::edge {
 using Json = nlohmann::ordered_json;
 
 [[nodiscard]] Json reasons_json(const std::vector<nat::Reason>& reasons);
-[[nodiscard]] Json nat_record(const sip::Flow& flow, const nat::Verdict& party);
+[[nodiscard]] Json nat_record(const sip::Flow& flow, const nat::Verdict& verdict);
 [[nodiscard]] Json client_record(const sip::Binding& binding, const char* event, WallTime now);
 /// { id, aor, source, before: { place, rule }, after: { place, rule } }
 [[nodiscard]] Json place_change_record(const PlaceChange& change);
@@ -28,7 +28,7 @@ using Json = nlohmann::ordered_json;
 /// Requests to mediarelay, to be completed and closed.
 [[nodiscard]] record::ObjectText open_request(const OpenLeg& request);
 [[nodiscard]] record::ObjectText update_request(const UpdateLeg& request);
-[[nodiscard]] Result<Leg> read_leg(const record::ObjectView& reply);
+[[nodiscard]] Result<RelayLeg> read_leg(const record::ObjectView& reply);
 
 /// `direction` and `ssrc` of an end of a stream, where they say something.
 void add_described(record::ObjectText& object, sdp::Direction direction, const relay::Ssrcs& ssrcs);

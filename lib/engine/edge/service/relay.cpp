@@ -92,7 +92,7 @@ void Service::Impl::ask_relay(const OpenLeg& open) {
     wanted.text("owner", owner);
     relay.request_view("open", wanted.close(), [this, ticket = open.ticket](const Result<record::ObjectView>& reply) {
         Output out;
-        auto leg = reply ? read_leg(*reply) : Result<Leg>(std::unexpected(reply.error()));
+        auto leg = reply ? read_leg(*reply) : Result<RelayLeg>(std::unexpected(reply.error()));
         edge.on_leg_opened(ticket, std::move(leg), now(), out);
         carry_out(out);
     });

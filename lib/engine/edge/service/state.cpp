@@ -13,7 +13,7 @@ std::string text_of(const Json& json, const char* key) {
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::string leg_text(const Leg& leg) {
+std::string leg_text(const RelayLeg& leg) {
     record::ObjectText object;
     object.text("leg", leg.id);
     object.text("local", to_string(leg.local));
@@ -46,11 +46,11 @@ std::string number_text(const Numbered& told) {
 std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered& told) {
     record::ObjectText object;
     object.text("flow", sip::to_string(end.flow));
-    object.text("place", nat::to_string(end.party.place));
-    object.text("rule", nat::to_string(end.party.rule));
-    object.text("site", to_string(end.party.site));
+    object.text("place", nat::to_string(end.verdict.place));
+    object.text("rule", nat::to_string(end.verdict.rule));
+    object.text("site", to_string(end.verdict.site));
     object.text("tag", end.tag);
-    if (end.party.claimed) object.text("claimed", to_string(*end.party.claimed));
+    if (end.verdict.claimed) object.text("claimed", to_string(*end.verdict.claimed));
     if (!end.binding.empty()) object.text("binding", end.binding);
     if (end.asked_for) object.flag("asked_for", true);
     if (named != end.flow) object.text("token", sip::to_string(named));
@@ -90,7 +90,7 @@ Result<SessionState::Side> read_side(const Json& json) {
     if (leg == json.end()) return side;
     record::ObjectReader reader;  // where replies are read, too
     const auto view = reader.read(leg->dump(-1, ' ', false, Json::error_handler_t::replace));
-    auto read = view ? read_leg(*view) : Result<Leg>(std::unexpected(view.error()));
+    auto read = view ? read_leg(*view) : Result<RelayLeg>(std::unexpected(view.error()));
     if (!read) return std::unexpected(read.error());
     side.leg = std::move(*read);
     return side;
@@ -105,10 +105,10 @@ Result<EndInfo> read_end(const Json& json) {
     if (!flow || !place || !rule || !site) return fail(Errc::bad_input, "not the state of a call's end");
     const auto claimed = IpAddress::parse(text_of(json, "claimed"));
     return EndInfo{.flow = *flow,
-                   .party = {.place = *place,
-                             .rule = *rule,
-                             .site = *site,
-                             .claimed = claimed ? std::optional(*claimed) : std::nullopt},
+                   .verdict = {.place = *place,
+                               .rule = *rule,
+                               .site = *site,
+                               .claimed = claimed ? std::optional(*claimed) : std::nullopt},
                    .tag = text_of(json, "tag"),
                    .binding = text_of(json, "binding"),
                    .asked_for = json.value("asked_for", Json()) == true};

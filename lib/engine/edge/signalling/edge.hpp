@@ -37,7 +37,7 @@ class Edge {
     void on_flow_unreachable(const sip::Flow& flow, std::string_view reason, Now now, Output& out);
     /// The answer to an Output::lookups entry.
     void on_located(std::uint64_t ticket, const sip::Location& location, Now now, Output& out);
-    void on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Now now, Output& out);
+    void on_leg_opened(std::uint64_t ticket, Result<RelayLeg> leg, Now now, Output& out);
     void on_legs_lost(const std::vector<std::string>& legs, Now now, Output& out) {
         media_.on_legs_lost(legs, now.steady, out);
     }

@@ -38,7 +38,7 @@ void Edge::on_client_dead(std::string_view binding_id, std::string_view reason, 
     registrations_.apply(std::move(changes), now, out);
 }
 
-void Edge::on_leg_opened(std::uint64_t ticket, Result<Leg> leg, Now now, Output& out) {
+void Edge::on_leg_opened(std::uint64_t ticket, Result<RelayLeg> leg, Now now, Output& out) {
     if (auto ready = media_.on_leg_opened(ticket, std::move(leg), now.steady, out))
         proxy_.on_media_ready(std::move(*ready), now, out);
 }

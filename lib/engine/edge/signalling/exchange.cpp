@@ -90,11 +90,13 @@ void Proxy::adopt(Context& context, const Target& target, Now now) {
     const std::string_view method = request.method();
     if (!context.stripped.token || (method != "INVITE" && method != "UPDATE")) return;
     const EndInfo sender{.flow = context.upstream.flow,
-                         .party = context.upstream.party,
+                         .verdict = context.upstream.verdict,
                          .tag = request.from_tag(),
                          .asked_for = asks_for_relay(request.from())};
-    const EndInfo receiver{
-        .flow = target.flow, .party = target.party, .tag = request.to_tag(), .asked_for = asks_for_relay(request.to())};
+    const EndInfo receiver{.flow = target.flow,
+                           .verdict = target.verdict,
+                           .tag = request.to_tag(),
+                           .asked_for = asks_for_relay(request.to())};
     const sip::DialogToken& token = *context.stripped.token;
     const bool to_callee = target.flow == token.callee || sender.flow == token.caller;
     context.dialog = to_callee ? parts_.media.create(std::string(request.call_id()), sender, receiver, now.steady)
@@ -190,9 +192,9 @@ void Proxy::refuse_offer(Context& context, Branch& branch, const Error& why, Now
 /// Once its names are known. By then a preview may have come too late.
 void Proxy::read_response(Context& context, Branch& branch, const sip::Message& response, Description description,
                           Now now, Output& out) {
-    const bool trusted = parts_.neighbours.trusted(branch.flow, branch.party);
+    const bool trusted = parts_.neighbours.trusted(branch.flow, branch.verdict);
     const Upstream from{
-        .flow = branch.flow, .party = branch.party, .sender = trusted ? proxy::Sender::lan : proxy::Sender::user};
+        .flow = branch.flow, .verdict = branch.verdict, .sender = trusted ? proxy::Sender::lan : proxy::Sender::user};
     if (!parts_.names.must_wait(description.body, from, next_waiting_, now, out))
         return take_response(context, branch, response, std::move(description), now, out);
     wait(WaitingResponse{.server = context.server,

@@ -53,17 +53,17 @@ void Proxy::follow_sender(Context& context, Now now, Output& out) {
     const EndInfo& known = media.end_info(*context.dialog, context.from);
     const auto& token = context.stripped.token;
     if (!token || known.flow == flow || media.token(*context.dialog) != *token) return;
-    const bool client = known.party.place == nat::Place::far_end || !known.binding.empty();
+    const bool client = known.verdict.place == nat::Place::far_end || !known.binding.empty();
     if (!client && parts_.neighbours.alive(known.flow)) return;
     if (!nat::same_site(known.flow.remote.address, flow.remote.address, parts_.settings.networks)) return;
-    media.set_flow(*context.dialog, context.from, flow, context.upstream.party, now.steady, out);
+    media.set_flow(*context.dialog, context.from, flow, context.upstream.verdict, now.steady, out);
 }
 
 /// Whether [media_proxy] relay_for names the domain of this party.
-bool Proxy::asks_for_relay(const Result<sip::NameAddr>& party) const {
+bool Proxy::asks_for_relay(const Result<sip::NameAddr>& named) const {
     const nat::RelayFor& relay_for = parts_.settings.media_policy.relay_for;
-    if (relay_for.domains.empty() || !party) return false;
-    const auto uri = sip::Uri::parse(party->uri);
+    if (relay_for.domains.empty() || !named) return false;
+    const auto uri = sip::Uri::parse(named->uri);
     return uri && relay_for.names(uri->host);
 }
 
@@ -72,7 +72,7 @@ void Proxy::add_branch(Context& context, Target target, Now now) {
     Branch& branch = context.branches.emplace_back();
     branch.number = context.branches.size() - 1;
     branch.flow = target.flow;
-    branch.party = target.party;
+    branch.verdict = target.verdict;
     branch.uri = target.uri;
     branch.server = target.server;
     if (!target.server.empty() && request.method() == "REGISTER")
@@ -91,12 +91,12 @@ void Proxy::start_session(Context& context, Branch& branch, const Target& target
     const sip::Message& request = context.request;
     const sip::Binding* registered = parts_.registrar.on_flow(context.upstream.flow);
     const EndInfo caller{.flow = context.upstream.flow,
-                         .party = context.upstream.party,
+                         .verdict = context.upstream.verdict,
                          .tag = request.from_tag(),
                          .binding = registered == nullptr ? std::string() : registered->id,
                          .asked_for = asks_for_relay(request.from())};
     const EndInfo callee{.flow = target.flow,
-                         .party = target.party,
+                         .verdict = target.verdict,
                          .tag = {},
                          .binding = target.binding,
                          .asked_for = asks_for_relay(request.to())};
@@ -170,13 +170,13 @@ bool Proxy::try_next(Context& context, Branch& branch, Now now, Output& out) {
     forget_client(branch);
     branch.flow = branch.others.front();
     branch.others.erase(branch.others.begin());
-    branch.party = nat::classify_address(branch.flow.remote.address, parts_.settings.networks);
+    branch.verdict = nat::classify_address(branch.flow.remote.address, parts_.settings.networks);
     if (branch.session && !context.dialog && media.contains(*branch.session)) {
         // Its legs may be of another family than this place: then the offer is made anew.
         const bool other_family = media.end_info(*branch.session, End::callee).flow.remote.address.family() !=
                                   branch.flow.remote.address.family();
         if (other_family) media.reject(*branch.session, context.server, now.steady, out);
-        media.set_callee(*branch.session, branch.flow, branch.party);
+        media.set_callee(*branch.session, branch.flow, branch.verdict);
         if (other_family) {
             start_branch(context, branch, now, out);
             return true;
@@ -197,7 +197,7 @@ void Proxy::change_reply_port(sip::TransactionId server, const sip::Flow& from, 
     if (context->dialog) return;  // follow_sender() has seen to that
     for (const Branch& branch : context->branches) {
         if (branch.session && parts_.media.contains(*branch.session))
-            parts_.media.set_flow(*branch.session, End::caller, to, context->upstream.party, now.steady, out);
+            parts_.media.set_flow(*branch.session, End::caller, to, context->upstream.verdict, now.steady, out);
     }
 }
 
@@ -207,7 +207,7 @@ void Proxy::forward_ack(JudgedRequest ack, Target target, Now now, Output& out) 
     const auto& token = ack.stripped.token;
     Branch branch;
     branch.flow = target.flow;
-    branch.party = target.party;
+    branch.verdict = target.verdict;
     branch.uri = std::move(target.uri);
     auto session = media.find(message.call_id(), message.from_tag(), message.to_tag(), token ? &*token : nullptr);
     if (session && !token && !parts_.admission.is_party(ack.upstream.flow, *session)) session.reset();

@@ -74,7 +74,7 @@ sip::Sent Proxy::outgoing(const sip::Message& request, const Upstream& from, con
     }
     if (branch.registering) HomeServers::apply(edit, request, *branch.registering);
     remove_identities(edit, request, proxy::identities_trusted(from.sender),
-                      parts_.neighbours.trusted(branch.flow, branch.party));
+                      parts_.neighbours.trusted(branch.flow, branch.verdict));
     remove_own_passwords(edit, request);
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     edit.set(sip::Name::max_forwards, std::to_string(hops ? *hops - 1 : 69));

@@ -92,7 +92,7 @@ class Proxy {
     // forward.cpp: requests on their way out
     void join_dialog(Context& context, const Route& route, Now now, Output& out);
     void follow_sender(Context& context, Now now, Output& out);
-    [[nodiscard]] bool asks_for_relay(const Result<sip::NameAddr>& party) const;
+    [[nodiscard]] bool asks_for_relay(const Result<sip::NameAddr>& named) const;
     void add_branch(Context& context, Target target, Now now);
     void start_session(Context& context, Branch& branch, const Target& target, Now now);
     void start_next(Context& context, Now now, Output& out);

@@ -67,8 +67,8 @@ void Proxy::on_response(const sip::ResponseEvent& event, Now now, Output& out) {
     if (status == 503 && try_next(*context, *branch, now, out)) return;
     sip::Edit edit(response);
     edit.pop_value(sip::Name::via);
-    remove_identities(edit, response, parts_.neighbours.trusted(branch->flow, branch->party),
-                      parts_.neighbours.trusted(context->upstream.flow, context->upstream.party));
+    remove_identities(edit, response, parts_.neighbours.trusted(branch->flow, branch->verdict),
+                      parts_.neighbours.trusted(context->upstream.flow, context->upstream.verdict));
     remove_own_challenges(edit, response);
     if (branch->registering) HomeServers::undo(edit, context->request, response, *branch->registering);
     branch_failed(*context, *branch, status, edit.finish(), now, out);
@@ -102,8 +102,8 @@ void Proxy::pass_back(Context& context, Branch& branch, const sip::Message& resp
     const int status = response.status();
     sip::Edit edit(response);
     edit.pop_value(sip::Name::via);
-    remove_identities(edit, response, parts_.neighbours.trusted(branch.flow, branch.party),
-                      parts_.neighbours.trusted(context.upstream.flow, context.upstream.party));
+    remove_identities(edit, response, parts_.neighbours.trusted(branch.flow, branch.verdict),
+                      parts_.neighbours.trusted(context.upstream.flow, context.upstream.verdict));
     if (body) edit.set_body(std::move(*body));
     if (branch.registering) HomeServers::undo(edit, context.request, response, *branch.registering);
     if (status >= 200) {

@@ -222,7 +222,7 @@ TEST_CASE("other lists put registered clients elsewhere, without a new REGISTER"
     CHECK(world.edge.place_changes(settings().networks).empty());
     const auto changes = world.edge.place_changes(other.networks);
     REQUIRE(changes.size() == 1);
-    CHECK(changes[0].binding.party.rule == nat::Rule::wan);
+    CHECK(changes[0].binding.verdict.rule == nat::Rule::wan);
     CHECK(changes[0].now.rule == nat::Rule::nat_server);
     Output out;
     world.edge.set_settings(other, world.now, out);
@@ -230,16 +230,16 @@ TEST_CASE("other lists put registered clients elsewhere, without a new REGISTER"
     const auto& change = std::get<sip::BindingChange>(out.events[1]);
     CHECK(change.kind == sip::BindingChange::Kind::updated);
     CHECK(change.binding.aor == "wendy@example.com");
-    CHECK(change.binding.party.place == nat::Place::far_end);
+    CHECK(change.binding.verdict.place == nat::Place::far_end);
     Output back;
     world.edge.set_settings(settings(), world.now, back);
     CHECK(back.events.size() == 2);
     // A client behind a NAT stays there when its evidence was forgotten in a restart.
     sip::Binding forgetful = world.edge.registrar().lookup("nora@example.com", {}).front();
-    CHECK(forgetful.party.rule == nat::Rule::nated);
+    CHECK(forgetful.verdict.rule == nat::Rule::nated);
     Edge restarted(settings(), {[] { return std::string("1"); },
                                 [](std::span<const std::uint8_t>) { return std::array<std::uint8_t, 32>{}; }});
-    forgetful.party.claimed.reset();
+    forgetful.verdict.claimed.reset();
     forgetful.contact = "sip:nora@phone.example.org";
     restarted.restore(forgetful, {});
     CHECK(restarted.place_changes(settings().networks).empty());
@@ -301,7 +301,7 @@ TEST_CASE("an established call goes on in a restarted edge: re-INVITE keeps its 
     CHECK(second.edge.media().restore(second.now.steady).empty());
     REQUIRE(second.edge.media().summaries().size() == 1);
     CHECK(second.edge.media().summaries()[0].decision == first.edge.media().summaries()[0].decision);
-    CHECK(second.edge.media().summaries()[0].callee.party.claimed == endpoint("192.168.1.5:1").address);
+    CHECK(second.edge.media().summaries()[0].callee.verdict.claimed == endpoint("192.168.1.5:1").address);
     second.receive(lan_phone,
                    lan_phone.request("INVITE", "sip:nora@192.168.1.5:5060", "<sip:nora@example.com>;tag=nora",
                                      routes(ok, true), lan_phone.sdp(), 2));

@@ -26,7 +26,8 @@ struct Call {
     explicit Call(proxy::Sender sender, const char* caller_flow = "udp:203.0.113.10:5060-203.0.113.20:5060")
         : media((chosen.open_registrar = false, chosen)), id(0) {
         const auto end = [&](const sip::Flow& by, const char* tag) {
-            return EndInfo{.flow = by, .party = nat::classify_address(by.remote.address, chosen.networks), .tag = tag};
+            return EndInfo{
+                .flow = by, .verdict = nat::classify_address(by.remote.address, chosen.networks), .tag = tag};
         };
         id = media.create("c", end(flow(caller_flow), "a"), end(lan_phone.flow, "b"), now);
         media.set_payer(id, {.sender = sender, .name = "203.0.113.20"});
@@ -39,9 +40,9 @@ struct Call {
                 const std::string port = std::to_string(next_port += 2);
                 const bool lan = open->side == Side::lan;
                 if (!lan) told = open->party;
-                const Leg leg{.id = lan ? "lan" : "wan",
-                              .local = endpoint((lan ? "192.168.10.1:" : "203.0.113.10:") + port),
-                              .rtcp = {}};
+                const RelayLeg leg{.id = lan ? "lan" : "wan",
+                                   .local = endpoint((lan ? "192.168.10.1:" : "203.0.113.10:") + port),
+                                   .rtcp = {}};
                 if (const auto ready = media.on_leg_opened(open->ticket, leg, now, out)) REQUIRE(ready->body);
             } else if (const auto* update = std::get_if<UpdateLeg>(&request); update && update->leg == "wan") {
                 told = update->party;
@@ -196,7 +197,7 @@ TEST_CASE("the state of a call is never larger than what mediarelay keeps") {
         for (auto& stream : state.streams) {
             for (auto& side : stream.sides) {
                 const Endpoint where = endpoint(std::string(address) + ":30000");
-                side = {.leg = Leg{.id = "123456-7", .local = where, .rtcp = where},
+                side = {.leg = RelayLeg{.id = "123456-7", .local = where, .rtcp = where},
                         .said = where,
                         .rtcp = where,
                         .direction = sdp::Direction::sendonly};

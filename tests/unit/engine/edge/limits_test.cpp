@@ -90,21 +90,21 @@ TEST_CASE("limits: whose ports a call takes outlives a restart of the edge") {
     second.add(lan_phone);
     SessionState state{.call_id = "x",
                        .payer = {.sender = proxy::Sender::stranger, .name = "203.0.113.101"},
-                       .ends = {EndInfo{.flow = from.flow, .party = {}, .tag = "a"},
-                                EndInfo{.flow = lan_phone.flow, .party = {}, .tag = "b"}},
+                       .ends = {EndInfo{.flow = from.flow, .verdict = {}, .tag = "a"},
+                                EndInfo{.flow = lan_phone.flow, .verdict = {}, .tag = "b"}},
                        .token = {.caller = from.flow, .callee = lan_phone.flow},
                        .told = {},
                        .streams = {},
                        .reasons = {}};
-    state.ends[0].party.place = nat::Place::wan;
-    state.ends[1].party.place = nat::Place::lan;
+    state.ends[0].verdict.place = nat::Place::wan;
+    state.ends[1].verdict.place = nat::Place::lan;
     for (int i = 0; i < 2; ++i) {
         const std::string port = std::to_string(30000 + 2 * i);
         auto& stream = state.streams.emplace_back();
-        stream.sides[0] = {.leg = Leg{.id = port, .local = endpoint("203.0.113.10:" + port), .rtcp = {}},
+        stream.sides[0] = {.leg = RelayLeg{.id = port, .local = endpoint("203.0.113.10:" + port), .rtcp = {}},
                            .said = endpoint("203.0.113.101:" + port),
                            .rtcp = {}};
-        stream.sides[1] = {.leg = Leg{.id = port + "l", .local = endpoint("192.168.10.1:" + port), .rtcp = {}},
+        stream.sides[1] = {.leg = RelayLeg{.id = port + "l", .local = endpoint("192.168.10.1:" + port), .rtcp = {}},
                            .said = endpoint("192.168.10.20:" + port),
                            .rtcp = {}};
     }

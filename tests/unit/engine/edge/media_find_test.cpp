@@ -16,8 +16,8 @@ TEST_CASE("edge::Media::find: a dialog's token tells the passes of one call apar
     const sip::Flow moved = flow("203.0.113.10:5060", "203.0.113.50:41000");
     const Settings settings;
     Media media(settings);
-    const SessionId second = media.create("call", {.flow = server, .party = {}, .tag = "a"},
-                                          {.flow = carol, .party = {}, .tag = "b"}, Instant{});
+    const SessionId second = media.create("call", {.flow = server, .verdict = {}, .tag = "a"},
+                                          {.flow = carol, .verdict = {}, .tag = "b"}, Instant{});
     struct Case {
         const char* why;
         sip::Flow caller, callee;
@@ -34,8 +34,8 @@ TEST_CASE("edge::Media::find: a dialog's token tells the passes of one call apar
         CHECK(media.find("call", "a", "b", &token).has_value() == c.found);
         CHECK(media.find("call", "b", "a", &token).has_value() == c.found);
     }
-    const SessionId first = media.create("call", {.flow = alice, .party = {}, .tag = "a"},
-                                         {.flow = server, .party = {}, .tag = "b"}, Instant{});
+    const SessionId first = media.create("call", {.flow = alice, .verdict = {}, .tag = "a"},
+                                         {.flow = server, .verdict = {}, .tag = "b"}, Instant{});
     const sip::DialogToken token{.caller = alice, .callee = server};
     CHECK(media.find("call", "a", "b", &token) == first);
     CHECK(media.find("call", "a", "b") == second);

@@ -34,7 +34,7 @@ struct Stage {
     [[nodiscard]] SessionId session(const Phone& caller, const Phone& callee, const std::string& call_id = "c") {
         const auto end = [&](const Phone& phone) {
             const auto place = nat::classify_address(phone.flow.remote.address, chosen.networks);
-            return EndInfo{.flow = phone.flow, .party = place, .tag = phone.name};
+            return EndInfo{.flow = phone.flow, .verdict = place, .tag = phone.name};
         };
         return media.create(call_id, end(caller), end(callee), now);
     }
@@ -51,7 +51,7 @@ struct Stage {
                 next_port += 2;
                 open.insert(id);
                 const std::string host = wanted->side == Side::lan ? "192.168.10.1:" : "203.0.113.10:";
-                const Leg leg{.id = id, .local = endpoint(host + id), .rtcp = {}};
+                const RelayLeg leg{.id = id, .local = endpoint(host + id), .rtcp = {}};
                 if (const auto ready = media.on_leg_opened(wanted->ticket, leg, now, out))
                     shown = ready->body.value_or("");
             } else if (const auto* join = std::get_if<JoinLegs>(&request)) {

@@ -40,8 +40,8 @@ TEST_CASE("relay_for: that its domain is named is known after a restart") {
     for (const bool asked_for : {false, true}) {
         SessionState state{.call_id = "c",
                            .payer = {},
-                           .ends = {EndInfo{.flow = wan_phone.flow, .party = {}, .tag = "a", .asked_for = asked_for},
-                                    EndInfo{.flow = lan_phone.flow, .party = {}, .tag = "b"}},
+                           .ends = {EndInfo{.flow = wan_phone.flow, .verdict = {}, .tag = "a", .asked_for = asked_for},
+                                    EndInfo{.flow = lan_phone.flow, .verdict = {}, .tag = "b"}},
                            .token = {},
                            .told = {},
                            .streams = {},

@@ -125,7 +125,7 @@ TEST_CASE("a Via can name any port: by that nobody is who registered there") {
     sip::Binding binding{
         .id = "0123456789abcdef", .aor = "wendy@example.com", .contact = "sip:wendy@203.0.113.20:5060"};
     binding.flow = wan_phone.flow;
-    binding.party = nat::classify_address(wan_phone.flow.remote.address, with_users.networks);
+    binding.verdict = nat::classify_address(wan_phone.flow.remote.address, with_users.networks);
     binding.expires = world.now.wall + 600s;
     binding.authenticated = true;
     world.edge.restore(binding, world.now.wall);

@@ -177,7 +177,7 @@ struct World {
         next_port += 2;
         const std::string host = open.side == Side::lan ? "192.168.10.1:" : "203.0.113.10:";
         legs.insert(port);
-        edge.on_leg_opened(open.ticket, Leg{.id = port, .local = endpoint(host + port), .rtcp = {}}, now, later);
+        edge.on_leg_opened(open.ticket, RelayLeg{.id = port, .local = endpoint(host + port), .rtcp = {}}, now, later);
         take(later);
     }
     void receive(const Phone& from, const std::string& bytes) {

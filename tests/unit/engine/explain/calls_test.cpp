@@ -135,9 +135,9 @@ TEST_CASE("explain::Call: of a fork the branch that answered counts") {
     wire.message(x, proxy, "SIP/2.0 183 Session Progress", 2, "x", "1 INVITE",
                  description("203.0.113.22"));  // too late
     const Call& call = wire.only_call();
-    CHECK(call.written(Party::callee)->source == *Endpoint::parse(y));
-    CHECK(call.delivered(Party::callee)->source == *Endpoint::parse(proxy));
-    CHECK(call.delivered(Party::callee)->streams == call.written(Party::callee)->streams);
+    CHECK(call.written(End::callee)->source == *Endpoint::parse(y));
+    CHECK(call.delivered(End::callee)->source == *Endpoint::parse(proxy));
+    CHECK(call.delivered(End::callee)->streams == call.written(End::callee)->streams);
     CHECK(call.callee_source == *Endpoint::parse(y));
     CHECK(call.several_hops());
 }

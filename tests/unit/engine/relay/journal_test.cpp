@@ -37,7 +37,7 @@ Json leg(const std::string& id, const std::string& state) {
     return {{"type", "leg"}, {"leg", id}, {"state", state}};
 }
 
-Result<record::Leg> read_leg(const std::string& text) {
+Result<record::LegRecord> read_leg(const std::string& text) {
     record::ObjectReader reader;
     return record::parse_leg(reader.read(text).value());
 }
@@ -186,14 +186,14 @@ TEST_CASE("relay::Journal: what was read comes back though nothing can be writte
 }
 
 /// A leg as the journal has it.
-void check_text(const record::Leg& leg) {
+void check_text(const record::LegRecord& leg) {
     Json record = record::to_json(leg);
     if (!leg.request.empty()) record["request"] = leg.request;
     CHECK(record::journal_text(leg) == record.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 TEST_CASE("record::journal_text: the record and the request, to the byte") {
-    record::Leg leg;
+    record::LegRecord leg;
     leg.id = "0123456789";
     leg.bound = Endpoint::parse("10.1.2.3:20000").value();
     leg.advertised = leg.bound.address;
@@ -214,8 +214,8 @@ TEST_CASE("record::journal_text: the record and the request, to the byte") {
     }
 }
 
-TEST_CASE("record::Leg: a leg survives being written and read") {
-    record::Leg leg;
+TEST_CASE("record::LegRecord: a leg survives being written and read") {
+    record::LegRecord leg;
     leg.id = "0123456789";
     leg.call_id = "call";
     leg.state = record::LegState::joined;
@@ -256,9 +256,9 @@ TEST_CASE("record::Leg: a leg survives being written and read") {
     CHECK(read_leg(record::to_json(leg).dump()) == leg);
 }
 
-TEST_CASE("record::Leg: a TCP leg survives the journal, its connections do not") {
+TEST_CASE("record::LegRecord: a TCP leg survives the journal, its connections do not") {
     const Folder folder;
-    record::Leg leg;
+    record::LegRecord leg;
     leg.id = "0123456789";
     leg.state = record::LegState::joined;
     leg.stream = relay::Stream::t120;

@@ -44,19 +44,19 @@ TEST_CASE("rewrite::Call: what is kept with the legs is read as it was written")
                                             .answerer = 13,
                                             .fork = 17}),
         .described = {"1 INVITE request", ""}};
-    rewrite::Leg leg{.id = "x1",
-                     .kind = relay::Stream::rtp,
-                     .local = {},
-                     .rtcp = {},
-                     .party = {},
-                     .joined = {},
-                     .stream = 3,
-                     .side = 1,
-                     .tag = "b",
-                     .opened_by = 9,
-                     .changed_by = 11,
-                     .agreed = {{"party", {{"place", "lan"}}}, {"hold", false}},
-                     .kept = {}};
+    rewrite::CallLeg leg{.id = "x1",
+                         .kind = relay::Stream::rtp,
+                         .local = {},
+                         .rtcp = {},
+                         .party = {},
+                         .joined = {},
+                         .stream = 3,
+                         .side = 1,
+                         .tag = "b",
+                         .opened_by = 9,
+                         .changed_by = 11,
+                         .agreed = {{"party", {{"place", "lan"}}}, {"hold", false}},
+                         .kept = {}};
     const Json kept = owner_state(leg, &call);
     Call other;
     other.add(page({listed("x1", kept)}));
@@ -125,18 +125,18 @@ TEST_CASE("rewrite::owner_state: with all that may be kept it stays below the 8 
     for (int i = 0; i < 64; ++i) call.state.branches.insert("0123456789abcd" + std::to_string(10 + i));
     const Json party = {
         {"place", "far-end"}, {"endpoint", longest}, {"rtcp", longest}, {"visible", longest}, {"site", longest}};
-    const rewrite::Leg leg{.id = "x",
-                           .kind = {},
-                           .local = {},
-                           .rtcp = {},
-                           .party = {},
-                           .joined = {},
-                           .stream = 63,
-                           .side = 1,
-                           .tag = longest,
-                           .opened_by = most_number,
-                           .changed_by = most_number,
-                           .agreed = {{"party", party}, {"hold", true}},
-                           .kept = {}};
+    const rewrite::CallLeg leg{.id = "x",
+                               .kind = {},
+                               .local = {},
+                               .rtcp = {},
+                               .party = {},
+                               .joined = {},
+                               .stream = 63,
+                               .side = 1,
+                               .tag = longest,
+                               .opened_by = most_number,
+                               .changed_by = most_number,
+                               .agreed = {{"party", party}, {"hold", true}},
+                               .kept = {}};
     CHECK(owner_state(leg, &call).dump().size() < 4096);
 }
