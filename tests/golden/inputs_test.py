@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What natclassify takes besides captures of calls: HEP in captures and from the network, captures without SIP."""
+"""What natclassify takes and shows: HEP in captures and from the network, captures without SIP, selected calls, captures of both
+sides of a box, and output without names."""
 import json
 import os
 import pathlib
@@ -208,7 +209,29 @@ def both_sides(folder):
     check("one that is not there is told", done.returncode == 2 and b"nowhere.pcap" in done.stderr and len(records(done.stdout, "explanation")) == 1, done)
 
 
+# --- nobody's names
+
+def anonymized(folder):
+    capture = Capture()
+    for when, source, destination, payload in a_call("81@pbx.secret.test"):
+        payload = payload.replace(b"sip:a@example.com", b"sip:alicia@secret.test").replace(b"<sip:b@example.com>", b'"Bobby Tables" <sip:+49301234567@secret.test>')
+        payload = payload.replace(b"203.0.113.9", b"192.168.77.5")
+        capture.udp(when, source.replace("203.0.113.9", "8.8.4.4"), destination.replace("203.0.113.9", "8.8.4.4"), payload)
+    capture.rtp(1, "203.0.113.20:4002", "192.168.77.5:4000", 300, ssrc=2)
+    path = folder / "names.pcap"
+    capture.save(path)
+    for options in ((), ("--explain",), ("--format", "text"), ("--explain", "--format", "text")):
+        done = run("--anonymize", *options, path)
+        left = [one for one in (b"alicia", b"secret", b"Bobby", b"4930123", b"8.8.4.4", b"192.168.77.5") if one in done.stdout]
+        check(f"{options}: no name is left: {left}", done.returncode == 0 and done.stdout and not left, done)
+        check(f"{options}: the same each time", run("--anonymize", *options, path).stdout == done.stdout)
+    plain, masked = (json.loads(run("--explain", *more, path).stdout.splitlines()[-1]) for more in ([], ["--anonymize"]))
+    check("the finding stays", [(f["cause"], f.get("hears_nothing")) for f in masked["findings"]] == [(f["cause"], f.get("hears_nothing")) for f in plain["findings"]]
+          and any("192.168." in finding["sentence"] for finding in masked["findings"]))
+
+
 with tempfile.TemporaryDirectory() as name:
+    anonymized(pathlib.Path(name))
     both_sides(pathlib.Path(name))
     selection(pathlib.Path(name))
     hep_in_a_capture(pathlib.Path(name))

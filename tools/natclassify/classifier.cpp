@@ -131,13 +131,19 @@ Result<void> Classifier::on_description(const std::string& text) {
 /// A progress line on the same terminal gives way.
 void Classifier::write(const std::string& text) {
     if (settings_.one_terminal) tool::end_progress();
-    output_.write(text);
+    output_.write(shown(text));
     if (settings_.one_terminal) output_.flush();
+}
+
+std::string Classifier::shown(const std::string& text) {
+    if (!settings_.anonymize) return text;
+    return settings_.json ? anonymizer_.record(text) : anonymizer_.text(text);
 }
 
 void Classifier::bad(const std::string& where, const Error& error) {
     any_bad_ = true;
     Error told = error;
+    if (settings_.anonymize) told.message = anonymizer_.text(told.message);
     if (!where.empty()) told.where = where + (error.where.empty() ? "" : ": " + error.where);
     output_.flush();
     tool::complain(program, told);
@@ -170,6 +176,7 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
     record::Sip known = sip;
     known.source = source;
     selector_.on_message(*message);
+    if (settings_.anonymize) anonymizer_.learn(sip.message);
     if (!settings_.explain) write_record(known, *message, nat, facts, arrival, json);
     calls_.on_message({.message = *message,
                        .facts = facts,

@@ -9,6 +9,7 @@
 #include "natclassify/text.hpp"
 #include "natkit/base/recent.hpp"
 #include "natkit/capture/byte_source.hpp"
+#include "natkit/engine/explain/anonymize/anonymizer.hpp"
 #include "natkit/engine/explain/calls.hpp"
 #include "natkit/engine/explain/captures/copies.hpp"
 #include "natkit/engine/explain/captures/reader.hpp"
@@ -25,6 +26,7 @@ struct Settings {
     std::string transport = "udp";   ///< of raw messages
     explain::Selection selection;    ///< of calls, with `explain`
     std::string compare;             ///< a peer's name, or "all"; empty: no comparison
+    bool anonymize = false;          ///< names, numbers, hosts and addresses become others
     bool explain = false;            ///< only what was wrong with each call
     bool json = false;
     bool colour = false;
@@ -51,6 +53,7 @@ class Classifier {
     /// Judges a bare description by where --source says it came from.
     [[nodiscard]] Result<void> on_description(const std::string& text);
     void write(const std::string& text);
+    [[nodiscard]] std::string shown(const std::string& text);
     void write_record(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
                       const explain::MessageFacts& facts, const explain::Arrival& arrival,
                       nlohmann::ordered_json* json);
@@ -64,6 +67,7 @@ class Classifier {
     explain::CallTracker calls_;
     explain::RtpStreams rtp_;
     explain::Selector selector_;
+    explain::Anonymizer anonymizer_;
     explain::CopyFinder copies_;
     std::optional<explain::Copy> copy_;                     ///< what the message in hand is a copy of
     Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by source
