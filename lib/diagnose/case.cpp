@@ -5,108 +5,170 @@
 namespace natkit::diagnose {
 namespace {
 
-const MediaDescription* stream_of(const SessionDescription* description, std::size_t i) {
-    return description != nullptr && i < description->streams.size() ? &description->streams[i] : nullptr;
+constexpr std::int64_t second_ns = 1'000'000'000;
+
+/// A BYE ends the media; where there is none, its last packet does, or the last message.
+std::int64_t end_of(const CallFacts& facts) {
+    const Call& call = facts.call;
+    std::int64_t end = call.last_ns;
+    for (const RtpStream& stream : facts.rtp) end = std::max(end, stream.last_ns);
+    for (const Request& one : call.requests) {
+        const bool ours = call.callee_tag.empty() || one.tag.empty() || one.tag == call.callee_tag;
+        if (one.method == "BYE" && ours) end = std::min(end, one.first_ns);
+    }
+    return end;
 }
 
-Described described(const Call& call, End end, std::size_t i) {
-    return {.written = stream_of(call.written(end), i), .delivered = stream_of(call.delivered(end), i)};
+const MediaDescription* last(const std::vector<Phase>& phases, End party, std::size_t line, bool written) {
+    if (phases.empty()) return nullptr;
+    return written ? phases.back().written_by(party, line) : phases.back().delivered_of(party, line);
 }
 
-bool rejected(const MediaDescription* description) {
-    return description != nullptr && description->rejected;
+std::size_t lines_of(const std::vector<Phase>& phases) {
+    std::size_t count = 0;
+    for (const Phase& phase : phases) {
+        for (const SessionDescription* one : phase.written) {
+            if (one != nullptr) count = std::max(count, one->streams.size());
+        }
+    }
+    return count;
+}
+
+/// What it is called in the description of who receives it, else of who sends it.
+std::string codec_name(const MediaDirection& direction, std::uint8_t number) {
+    for (const MediaDescription* media : {direction.receiver_delivered, direction.sender_written}) {
+        if (media == nullptr) continue;
+        const auto found = std::ranges::find(media->formats, number, &Format::number);
+        if (found != media->formats.end() && !found->name.empty()) return found->name;
+    }
+    return {};
+}
+
+void note_sources(MediaDirection& direction) {
+    Traffic& traffic = direction.traffic;
+    std::uint64_t most = 0;
+    for (const Path* path : direction.paths) {
+        const RtpStream& stream = *path->stream;
+        const bool known = std::ranges::find(traffic.ssrcs, stream.ssrc) != traffic.ssrcs.end();
+        if (!known && traffic.ssrcs.size() < 8) traffic.ssrcs.push_back(stream.ssrc);
+        for (const RtpStream::PayloadType& type : stream.payload_types) {
+            if (type.packets <= most) continue;
+            most = type.packets;
+            traffic.codec = codec_name(direction, type.number);
+        }
+    }
 }
 
 }  // namespace
 
-Case::Case(const CallFacts& facts) : facts_(facts) {
-    for (const RtpStream& one : facts.rtp) {
-        by_source_.push_back(&one);
-        by_destination_.push_back(&one);
+bool meant(const Phase& phase, std::size_t line, End from) {
+    const MediaDescription* sender = phase.written_by(from, line);
+    const MediaDescription* receiver = phase.written_by(other(from), line);
+    if (sender == nullptr || receiver == nullptr || sender->rejected || receiver->rejected) return false;
+    const auto held = [](const MediaDescription& one) { return one.rtp && one.rtp->address.is_unspecified(); };
+    return sdp::sends(sender->direction) && sdp::receives(receiver->direction) && !held(*receiver);
+}
+
+std::vector<const RtpStream*> MediaDirection::sent() const {
+    std::vector<const RtpStream*> streams;
+    for (const Path* path : paths) {
+        if (!path->forwarded && !path->inner) streams.push_back(path->stream);
     }
-    std::ranges::stable_sort(by_source_, {}, &RtpStream::source);
-    std::ranges::stable_sort(by_destination_, {}, &RtpStream::destination);
-    const SessionDescription* offer = call().written(End::caller);
-    const SessionDescription* answer = call().written(End::callee);
-    const std::size_t count =
-        std::max(offer != nullptr ? offer->streams.size() : 0, answer != nullptr ? answer->streams.size() : 0);
-    for (std::size_t i = 0; i < count; ++i) {
-        Stream stream{.kind = {}, .to_callee = direction(i, End::caller), .to_caller = direction(i, End::callee)};
-        const MediaDescription* offered = stream.to_callee.sender.written;
-        const MediaDescription* answered = stream.to_caller.sender.written;
+    return streams;
+}
+
+std::vector<const RtpStream*> MediaDirection::forwarded() const {
+    std::vector<const RtpStream*> streams;
+    for (const Path* path : paths) {
+        if (path->forwarded && !path->inner) streams.push_back(path->stream);
+    }
+    return streams;
+}
+
+Case::Case(const CallFacts& facts)
+    : facts_(facts), end_ns_(end_of(facts)), phases_(phases_of(facts.call, end_ns_)), paths_(facts, phases_) {
+    for (std::size_t line = 0; line < lines_of(phases_); ++line) {
+        const MediaDescription* offered = last(phases_, End::caller, line, true);
+        const MediaDescription* answered = last(phases_, End::callee, line, true);
         const MediaDescription* any = offered != nullptr ? offered : answered;
-        if (any == nullptr || rejected(offered) || rejected(answered)) continue;
-        stream.kind = any->kind;
-        media_seen_ = media_seen_ || stream.to_callee.traffic.sent + stream.to_caller.traffic.sent > 0;
+        if (any == nullptr || (offered != nullptr && offered->rejected) || (answered != nullptr && answered->rejected))
+            continue;
+        Stream stream{
+            .kind = any->kind, .to_callee = direction(line, End::caller), .to_caller = direction(line, End::callee)};
+        find_dead(stream.to_callee, stream.to_caller);
+        find_dead(stream.to_caller, stream.to_callee);
         streams_.push_back(std::move(stream));
     }
 }
 
-MediaDirection Case::direction(std::size_t stream, End sender) const {
-    MediaDirection direction{.traffic = {.from = sender},
-                             .to = other(sender),
-                             .sender = described(call(), sender, stream),
-                             .receiver = described(call(), other(sender), stream),
-                             .sent = {},
-                             .arrived = {}};
-    const auto& [written, delivered] = direction.receiver;
-    if (delivered == nullptr || !delivered->rtp) return direction;
-    Traffic& traffic = direction.traffic;
-    traffic.told = delivered->rtp;
-    traffic.relayed = written != nullptr && written->rtp && written->rtp != delivered->rtp;
-    direction.sent = to(*delivered->rtp);
-    direction.arrived = direction.sent;
-    const MediaDescription* shown = direction.sender.delivered;
-    if (traffic.relayed && shown != nullptr && shown->rtp) direction.arrived = from(*shown->rtp);
-    traffic.sent = packets_of(direction.sent);
-    traffic.arrived = packets_of(direction.arrived);
-    for (const RtpStream* one : direction.sent) {
-        if (one->rtp > 0 && traffic.sources.size() < 8) traffic.sources.push_back(one->source);
+MediaDirection Case::direction(std::size_t line, End from) const {
+    MediaDirection direction{.from = from, .to = other(from), .line = line, .traffic = {.from = from}};
+    direction.sender_written = last(phases_, from, line, true);
+    direction.sender_delivered = last(phases_, from, line, false);
+    direction.receiver_written = last(phases_, direction.to, line, true);
+    direction.receiver_delivered = last(phases_, direction.to, line, false);
+    for (const Path& path : paths_.all()) {
+        if (path.from == from && path.line == line) direction.paths.push_back(&path);
     }
+    Traffic& traffic = direction.traffic;
+    if (const MediaDescription* told = direction.receiver_delivered; told != nullptr && told->rtp) {
+        traffic.told = told->rtp;
+        const MediaDescription* own = direction.receiver_written;
+        traffic.relayed = own != nullptr && own->rtp && own->rtp != told->rtp;
+    }
+    note_sources(direction);
+    for (const RtpStream* stream : direction.sent()) {
+        const bool known = std::ranges::find(traffic.sources, stream->source) != traffic.sources.end();
+        if (!known && traffic.sources.size() < 8) traffic.sources.push_back(stream->source);
+    }
+    for (const Phase& phase : phases_) {
+        PhaseTraffic part{.from_ns = phase.from_ns, .to_ns = phase.to_ns, .frame = phase.frame};
+        part.meant = meant(phase, line, from);
+        std::vector<const RtpStream*> arrived;
+        for (const Path* path : direction.paths) {
+            if (paths_.reach(*path, phase) == Reach::arrives) arrived.push_back(path->stream);
+        }
+        for (const RtpStream* stream : arrived)
+            traffic.missing = std::max<std::uint64_t>(traffic.missing, stream->missing);
+        // Media may come before its answer does, and some comes after the BYE.
+        const bool first = &phase == &phases_.front(), end = &phase == &phases_.back();
+        const std::int64_t from_ns = first ? phase.from_ns - 60 * second_ns : phase.from_ns;
+        const std::int64_t to_ns = end ? phase.to_ns + 60 * second_ns : phase.to_ns;
+        part.sent =
+            std::max(packets_of(direction.sent(), from_ns, to_ns), packets_of(direction.forwarded(), from_ns, to_ns));
+        part.arrived = packets_of(arrived, from_ns, to_ns);
+        traffic.arrived += part.arrived;
+        direction.phases.push_back(part);
+    }
+    constexpr std::int64_t always = 1'000'000 * second_ns;
+    const std::int64_t middle = facts_.call.first_ns;
+    traffic.sent = packets_of(direction.sent(), middle - always, middle + always);
     return direction;
 }
 
 std::vector<const RtpStream*> Case::to(const Endpoint& destination) const {
-    const auto found = std::ranges::equal_range(by_destination_, destination, {}, &RtpStream::destination);
-    return {found.begin(), found.end()};
-}
-
-std::vector<const RtpStream*> Case::from(const Endpoint& source) const {
-    const auto found = std::ranges::equal_range(by_source_, source, {}, &RtpStream::source);
-    return {found.begin(), found.end()};
+    std::vector<const RtpStream*> found;
+    for (const RtpStream& one : facts_.rtp) {
+        if (one.destination == destination) found.push_back(&one);
+    }
+    return found;
 }
 
 std::vector<const RtpStream*> Case::between(const IpAddress& source, const IpAddress& destination) const {
     std::vector<const RtpStream*> found;
-    for (const RtpStream* one :
-         std::ranges::equal_range(by_source_, source, {}, [](const RtpStream* any) { return any->source.address; })) {
-        if (one->destination.address == destination) found.push_back(one);
+    for (const RtpStream& one : facts_.rtp) {
+        if (one.source.address == source && one.destination.address == destination) found.push_back(&one);
     }
-    std::ranges::sort(found);  // they lie in a row
     return found;
 }
 
-std::optional<IpAddress> Case::visible(End end) const {
-    const auto& source = end == End::caller ? call().caller_source : call().callee_source;
+std::optional<IpAddress> Case::visible(End party) const {
+    const auto& source = party == End::caller ? call().caller_source : call().callee_source;
     return source ? std::optional(source->address) : std::nullopt;
 }
 
-bool Case::is_private(const IpAddress& address) const {
-    return facts_.networks.nated.contains(address) || facts_.networks.lan.contains(address);
-}
-
-std::uint64_t packets_of(const std::vector<const RtpStream*>& streams) {
-    std::uint64_t count = 0;
-    for (const RtpStream* stream : streams) {
-        const bool again = std::ranges::any_of(streams, [&](const RtpStream* another) {
-            const bool overlap = another->first_ns <= stream->last_ns && stream->first_ns <= another->last_ns;
-            const bool first = another->rtp > stream->rtp || (another->rtp == stream->rtp && another < stream);
-            return another != stream && another->ssrc == stream->ssrc && another->destination == stream->destination &&
-                   overlap && first && stream->rtp > 0;
-        });
-        if (!again) count += stream->distinct();
-    }
-    return count;
+double Case::at(std::int64_t time_ns) const {
+    return static_cast<double>(time_ns - call().first_ns) / static_cast<double>(second_ns);
 }
 
 }  // namespace natkit::diagnose

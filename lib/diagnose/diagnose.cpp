@@ -17,8 +17,7 @@ bool ask_about_call(const Case& one, Findings& findings) {
 
 void ask_about_direction(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
                          Findings& findings) {
-    const auto& [written, delivered] = direction.receiver;
-    if (written == nullptr || delivered == nullptr) return;  // no answer yet
+    if (direction.receiver_written == nullptr || direction.receiver_delivered == nullptr) return;  // no answer yet
     for (const DirectionRule rule : direction_rules) {
         if (rule(one, direction, opposite, findings)) return;
     }
@@ -30,6 +29,17 @@ void ask_about_stream(const Case& one, const Stream& stream, Findings& findings)
     }
     ask_about_direction(one, stream.to_callee, stream.to_caller, findings);
     ask_about_direction(one, stream.to_caller, stream.to_callee, findings);
+}
+
+/// Who hears nothing says nothing, before long.
+void mark_consequences(std::vector<Finding>& findings) {
+    for (Finding& finding : findings) {
+        if (finding.cause != Cause::stopped || !finding.hears_nothing) continue;
+        const End sender = other(*finding.hears_nothing);
+        finding.harmless = std::ranges::any_of(findings, [&](const Finding& another) {
+            return another.hears_nothing == sender && another.cause != Cause::stopped && !harmless(another);
+        });
+    }
 }
 
 }  // namespace
@@ -45,23 +55,44 @@ bool Findings::has(Cause cause) const {
     return std::ranges::find(all_, cause, &Finding::cause) != all_.end();
 }
 
+bool Diagnosis::broken() const {
+    return std::ranges::any_of(findings, [](const Finding& finding) { return !harmless(finding); });
+}
+
 Diagnosis diagnose(const CallFacts& facts) {
     const Case one(facts);
     Diagnosis result{.call_id = facts.call.call_id,
+                     .names = facts.call.names,
+                     .registration = facts.call.registration,
                      .first_frame = facts.call.first_frame,
+                     .first_ns = facts.call.first_ns,
+                     .end_ns = one.end_ns(),
+                     .outcome = {},
+                     .phases = {},
                      .streams = {},
                      .findings = {},
                      .media_seen = one.media_seen(),
                      .cut = facts.call.cut};
+    for (const Phase& phase : one.phases()) {
+        result.phases.push_back(
+            {.from_s = one.at(phase.from_ns), .to_s = one.at(phase.to_ns), .frame = phase.frame, .early = phase.early});
+    }
     for (const Stream& stream : one.streams()) {
-        result.streams.push_back(
-            {.kind = stream.kind, .to_callee = stream.to_callee.traffic, .to_caller = stream.to_caller.traffic});
+        result.streams.push_back({.kind = stream.kind,
+                                  .to_callee = stream.to_callee.traffic,
+                                  .to_caller = stream.to_caller.traffic,
+                                  .to_callee_phases = stream.to_callee.phases,
+                                  .to_caller_phases = stream.to_caller.phases});
     }
     Findings findings;
     if (!ask_about_call(one, findings)) {
         for (const Stream& stream : one.streams()) ask_about_stream(one, stream, findings);
     }
+    result.outcome = outcome_of(one, findings);
+    result.status = last_status(facts.call);
     result.findings = findings.take();
+    mark_consequences(result.findings);
+    std::ranges::stable_sort(result.findings, {}, [](const Finding& finding) { return harmless(finding); });
     return result;
 }
 

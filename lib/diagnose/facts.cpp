@@ -1,5 +1,7 @@
 #include "natkit/diagnose/facts.hpp"
 
+#include <algorithm>
+
 namespace natkit::diagnose {
 namespace {
 
@@ -20,17 +22,41 @@ const SessionDescription* pick(const Call& call, End writer, Better better) {
 
 }  // namespace
 
-const SessionDescription* Call::written(End end) const {
+const SessionDescription* Call::written(End party) const {
     // A request gathers Vias on its way; a response loses them.
-    return pick(*this, end, [](const SessionDescription& one, const SessionDescription& best) {
+    return pick(*this, party, [](const SessionDescription& one, const SessionDescription& best) {
         return one.request ? one.vias < best.vias : one.vias > best.vias;
     });
 }
 
-const SessionDescription* Call::delivered(End end) const {
-    return pick(*this, end, [](const SessionDescription& one, const SessionDescription& best) {
+const SessionDescription* Call::delivered(End party) const {
+    return pick(*this, party, [](const SessionDescription& one, const SessionDescription& best) {
         return one.request ? one.vias > best.vias : one.vias < best.vias;
     });
+}
+
+const Response* Request::final() const {
+    const Response* last = nullptr;
+    for (const Response& one : responses) {
+        if (one.status >= 200) last = &one;
+    }
+    return last;
+}
+
+/// Without slots they are spread evenly.
+std::uint64_t RtpStream::packets_in(std::int64_t from_ns, std::int64_t to_ns) const noexcept {
+    const auto share = [&](std::int64_t first, std::int64_t last) {
+        const std::int64_t both = std::min(last, to_ns) - std::max(first, from_ns);
+        return last <= first ? (first >= from_ns && first <= to_ns ? 1.0 : 0.0)
+                             : static_cast<double>(std::max<std::int64_t>(both, 0)) / static_cast<double>(last - first);
+    };
+    if (slots.empty()) return static_cast<std::uint64_t>(share(first_ns, last_ns) * static_cast<double>(distinct()));
+    double count = 0;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const std::int64_t first = first_ns + static_cast<std::int64_t>(i) * slot_ns;
+        if (slots[i] != 0) count += share(first, std::min(first + slot_ns, std::max(last_ns, first + 1))) * slots[i];
+    }
+    return static_cast<std::uint64_t>(count + 0.5);
 }
 
 bool Call::several_hops() const {

@@ -8,10 +8,9 @@
 #include <string>
 
 #include "natkit/diagnose/diagnose.hpp"
-#include "natkit/engine/explain/call_facts.hpp"
+#include "natkit/engine/explain/captures/call_facts.hpp"
 #include "natkit/engine/explain/captures/capture_messages.hpp"
 #include "natkit/engine/explain/captures/copies.hpp"
-#include "natkit/engine/explain/captures/tcp_connections.hpp"
 #include "natkit/engine/explain/compare.hpp"
 #include "natkit/engine/explain/paths.hpp"
 
@@ -23,14 +22,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!reader) return 0;
     const explain::Rules rules{.networks = {.lan = {}, .nated = nat::default_nated(), .nat_servers = {}}};
     explain::CallTracker calls;
-    explain::RtpStreams rtp;
+    explain::CaptureFacts all;
     calls.on_call = [&](const explain::Call& call) {
         (void)explain::decide_call(call, rules);
-        (void)diagnose::diagnose(explain::facts_of(call, rtp, rules.networks));
+        (void)diagnose::diagnose(explain::facts_of(call, all, rules.networks));
     };
     explain::HopTracker hops;
     hops.on_exchanges = [&](const std::vector<explain::Exchange>& exchanges) {
-        for (const explain::MediaPath& path : explain::find_paths(exchanges, rtp, rules)) {
+        for (const explain::MediaPath& path : explain::find_paths(exchanges, all.rtp, rules)) {
             if (path.nodes.size() < 2 || path.relays_needed > path.nodes.size()) std::abort();
         }
     };
@@ -63,15 +62,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     };
     explain::CaptureEvents events;
     events.on_media = [&](const explain::CapturedMedia& media) {
-        rtp.on_packet(media.source, media.destination, media.seen.time_ns, media.payload);
+        all.rtp.on_packet(media.seen.frame, media.source, media.destination, media.seen.time_ns, media.payload);
     };
-    explain::TcpConnections connections;
-    events.on_segment = [&](const capture::Datagram& segment) { connections.on_segment(segment); };
+    events.on_segment = [&](const capture::Datagram& segment) { all.tcp.on_segment(segment); };
     events.on_icmp_error = [&](const capture::IcmpError& error) {
         if (error.seen.frame == 0 || error.quoted.size() > size) std::abort();
+        all.evidence.on_icmp_error(error);
     };
     events.on_lost_fragments = [&](const capture::LostFragments& lost) {
         if (lost.pieces == 0 || (lost.begin && lost.begin->payload.size() > 65'535)) std::abort();
+        all.evidence.on_lost_fragments(lost);
     };
     explain::CaptureMessages messages(on_message, events);
     for (auto packet = reader->next(); packet && *packet; packet = reader->next()) messages.on_packet(**packet);

@@ -9,8 +9,8 @@
 
 #include "natclassify/live.hpp"
 #include "natkit/base/text.hpp"
-#include "natkit/diagnose/table.hpp"
-#include "natkit/engine/explain/call_facts.hpp"
+#include "natkit/engine/explain/input.hpp"
+#include "natkit/record/explanation.hpp"
 
 namespace natkit::natclassify {
 namespace {
@@ -23,43 +23,24 @@ nlohmann::ordered_json to_json(const explain::PeerVerdict& peer) {
     return json;
 }
 
-nlohmann::ordered_json to_json(const diagnose::Traffic& traffic) {
-    nlohmann::ordered_json json = nlohmann::ordered_json::object();
-    if (traffic.told) json["told"] = to_string(*traffic.told);
-    json["relayed"] = traffic.relayed;
-    json["sent_packets"] = traffic.sent;
-    json["arrived_packets"] = traffic.arrived;
-    json["sources"] = nlohmann::ordered_json::array();
-    for (const Endpoint& source : traffic.sources) json["sources"].push_back(to_string(source));
-    return json;
-}
-
-nlohmann::ordered_json to_json(const diagnose::Diagnosis& diagnosis) {
-    nlohmann::ordered_json json = {
-        {"type", "explanation"}, {"call_id", diagnosis.call_id}, {"frame", diagnosis.first_frame}};
-    if (diagnosis.cut) json["cut"] = true;
-    json["streams"] = nlohmann::ordered_json::array();
-    for (const diagnose::StreamReport& stream : diagnosis.streams) {
-        json["streams"].push_back({{"kind", stream.kind},
-                                   {"to_callee", to_json(stream.to_callee)},
-                                   {"to_caller", to_json(stream.to_caller)}});
-    }
-    json["findings"] = nlohmann::ordered_json::array();
-    for (const diagnose::Finding& finding : diagnosis.findings) {
-        nlohmann::ordered_json one = {{"cause", diagnose::to_string(finding.cause)}};
-        if (finding.hears_nothing)
-            one["hears_nothing"] = *finding.hears_nothing == dialog::End::caller ? "caller" : "callee";
-        one["sentence"] = finding.sentence;
-        one["change"] = finding.change;
-        json["findings"].push_back(std::move(one));
-    }
-    return json;
+/// What a NAT on the capturing machine changed: on their way out packets have its outer address as source.
+std::optional<diagnose::Translation> translation(const std::optional<explain::Copy>& copy,
+                                                 const explain::Arrival& arrival) {
+    if (!copy) return std::nullopt;
+    if (copy->source_translated) return diagnose::Translation{.inside = copy->source, .outside = arrival.source};
+    if (copy->destination_translated && arrival.destination)
+        return diagnose::Translation{.inside = *arrival.destination, .outside = copy->destination};
+    return std::nullopt;
 }
 
 }  // namespace
 
 Classifier::Classifier(const Settings& settings)
-    : settings_(settings), output_(program), text_(settings.colour), selector_(settings.selection) {
+    : settings_(settings),
+      output_(program),
+      text_(settings.colour),
+      explanations_(text_),
+      selector_(settings.selection) {
     calls_.on_call = [this](const explain::Call& call) { on_call(call); };
     reader_.source = settings.source;
     reader_.transport = settings.transport;
@@ -79,10 +60,36 @@ Classifier::Classifier(const Settings& settings)
         bad({}, {.code = Errc::bad_input, .where = name, .message = instead.text()});
     };
     if (settings.show_progress) reader_.on_progress = tool::show_progress;
-    if (!settings.explain) return;
-    reader_.events.on_media = [this](const explain::CapturedMedia& media) {
-        rtp_.on_packet(media.source, media.destination, media.seen.time_ns, media.payload);
+    if (settings.explain) listen_to_captures();
+}
+
+void Classifier::listen_to_captures() {
+    explain::CaptureEvents& events = reader_.events;
+    events.on_media = [this](const explain::CapturedMedia& media) {
+        capture_.end_ns = std::max(capture_.end_ns, media.seen.time_ns);
+        capture_.rtp.on_packet(media.seen.frame, media.source, media.destination, media.seen.time_ns, media.payload);
     };
+    events.on_segment = [this](const capture::Datagram& segment) { capture_.tcp.on_segment(segment); };
+    events.on_icmp_error = [this](const capture::IcmpError& error) { capture_.evidence.on_icmp_error(error); };
+    events.on_lost_fragments = [this](const capture::LostFragments& lost) { on_lost_fragments(lost); };
+}
+
+void Classifier::on_lost_fragments(const capture::LostFragments& lost) {
+    capture_.evidence.on_lost_fragments(lost);
+    if (!lost.begin || lost.begin->protocol != capture::Datagram::Protocol::udp) return;
+    const auto& payload = lost.begin->payload;
+    const std::string text(payload.begin(), payload.end());
+    if (!explain::starts_message(text)) return;
+    const record::Sip sip{.time = record::time_text(lost.first.time_ns),
+                          .frame = lost.first.frame,
+                          .transport = "udp",
+                          .source = lost.begin->source,
+                          .destination = lost.begin->destination,
+                          .message = text,
+                          .cut = true};
+    incomplete_ = true;
+    (void)on_message(sip, nullptr, lost.first.time_ns);  // what of it cannot be read is missing, not wrong
+    incomplete_ = false;
 }
 
 void Classifier::read(capture::ByteSource source) {
@@ -103,6 +110,7 @@ void Classifier::read(std::vector<explain::Reader::Capture> captures) {
 Result<void> Classifier::on_message(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns) {
     if (time_ns != 0 && sip.source && sip.destination) {
         time_ns_ = time_ns;
+        capture_.end_ns = std::max(capture_.end_ns, time_ns);
         for (const Endpoint& end : {*sip.source, *sip.destination}) hint_.saw(end.address, settings_.rules.networks);
         copy_ = copies_.find(sip.frame.value_or(0), time_ns, *sip.source, *sip.destination, sip.message);
     }
@@ -151,6 +159,7 @@ void Classifier::bad(const std::string& where, const Error& error) {
 
 bool Classifier::finish() {
     calls_.finish();
+    if (settings_.explain && !settings_.json) write(explanations_.summary());
     output_.flush();
     if (const auto hint = hint_.text(settings_.rules.networks)) tool::complain(program, *hint);
     return any_bad_;
@@ -184,7 +193,9 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
                        .arrival = arrival,
                        .frame = sip.frame.value_or(messages_),
                        .time_ns = time_ns_,
-                       .copy = copy_.has_value()});
+                       .copy = copy_.has_value(),
+                       .incomplete = incomplete_,
+                       .translated = translation(copy_, arrival)});
     return explain::report_control(*message);
 }
 
@@ -218,22 +229,28 @@ void Classifier::write_record(const record::Sip& sip, const sip::Message& messag
 }
 
 void Classifier::on_call(const explain::Call& call) {
+    if (settings_.explain) return explain_call(call);
     const auto decision = explain::decide_call(call, settings_.rules);
-    const bool known = decision && !decision->streams.empty();
-    const auto tell_decision = [&] {
-        if (known) write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
-    };
-    if (!settings_.explain) return tell_decision();
-    const diagnose::Diagnosis diagnosis = diagnose::diagnose(explain::facts_of(call, rtp_, settings_.rules.networks));
-    if (!known && diagnosis.findings.empty()) return;
-    const bool faulty = std::ranges::any_of(diagnosis.findings, [](const diagnose::Finding& finding) {
-        return diagnose::row(finding.cause).harm != diagnose::Harm::none;
-    });
+    if (!decision || decision->streams.empty()) return;
+    write(settings_.json ? record::to_line(record::to_json(*decision)) : text_.decision(*decision));
+}
+
+/// For a program the decision comes along; for people the doctor says what matters of it.
+void Classifier::explain_call(const explain::Call& call) {
+    const diagnose::Diagnosis diagnosis =
+        diagnose::diagnose(explain::facts_of(call, capture_, settings_.rules.networks));
     const explain::Selectable selectable{
-        .call_id = call.call_id, .first_ns = call.first_ns, .last_ns = call.last_ns, .faulty = faulty};
+        .call_id = call.call_id, .first_ns = call.first_ns, .last_ns = call.last_ns, .faulty = diagnosis.broken()};
     if (!selector_.wants(selectable, reader_.start_ns())) return;
-    tell_decision();
-    write(settings_.json ? record::to_line(to_json(diagnosis)) : text_.explanation(diagnosis, known));
+    if (!settings_.json) {
+        if (const std::string text = explanations_.call(diagnosis); !text.empty()) write(text);
+        return;
+    }
+    const auto decision = explain::decide_call(call, settings_.rules);
+    const bool described = decision && !decision->streams.empty();
+    if (described) write(record::to_line(record::to_json(*decision)));
+    const bool empty = diagnosis.findings.empty() && !diagnosis.media_seen && !described;
+    if (!empty) write(record::to_line(record::to_json(diagnosis)));
 }
 
 }  // namespace natkit::natclassify

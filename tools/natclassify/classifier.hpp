@@ -6,15 +6,16 @@
 
 #include "common/network_options.hpp"
 #include "common/tool_main.hpp"
+#include "natclassify/explanation.hpp"
 #include "natclassify/text.hpp"
 #include "natkit/base/recent.hpp"
 #include "natkit/capture/byte_source.hpp"
 #include "natkit/engine/explain/anonymize/anonymizer.hpp"
 #include "natkit/engine/explain/calls.hpp"
+#include "natkit/engine/explain/captures/call_facts.hpp"
 #include "natkit/engine/explain/captures/copies.hpp"
 #include "natkit/engine/explain/captures/reader.hpp"
 #include "natkit/engine/explain/decide_call.hpp"
-#include "natkit/engine/explain/rtp_streams.hpp"
 #include "natkit/engine/explain/selection.hpp"
 #include "natkit/record/sip.hpp"
 
@@ -58,18 +59,24 @@ class Classifier {
                       const explain::MessageFacts& facts, const explain::Arrival& arrival,
                       nlohmann::ordered_json* json);
     void on_call(const explain::Call& call);
+    void explain_call(const explain::Call& call);
+    void listen_to_captures();
+    /// A SIP message of which fragments are missing: what there is of it tells more than nothing.
+    void on_lost_fragments(const capture::LostFragments& lost);
     void bad(const std::string& where, const Error& error);
 
     const Settings& settings_;
     explain::Reader reader_;
     tool::Output output_;
     Text text_;
+    ExplanationText explanations_;
     explain::CallTracker calls_;
-    explain::RtpStreams rtp_;
+    explain::CaptureFacts capture_;
     explain::Selector selector_;
     explain::Anonymizer anonymizer_;
     explain::CopyFinder copies_;
     std::optional<explain::Copy> copy_;                     ///< what the message in hand is a copy of
+    bool incomplete_ = false;                               ///< fragments of the message in hand are missing
     Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by source
     tool::LanHint hint_;
     std::uint64_t messages_ = 0;

@@ -3,7 +3,6 @@
 #include <array>
 
 #include "natkit/base/text.hpp"
-#include "natkit/diagnose/table.hpp"
 
 namespace natkit::natclassify {
 namespace {
@@ -128,42 +127,6 @@ std::string Text::decision(const record::Decision& decision) const {
                                                           : "the capture shows no relay, and one was needed",
                                      Ink::red) +
                                "\n";
-    }
-    return lines;
-}
-
-/// Who sent how much to where, and from where.
-std::string Text::traffic(const diagnose::StreamReport& stream, const diagnose::Traffic& traffic) const {
-    std::string line = "  " + padded(stream.kind, 12) +
-                       (traffic.from == dialog::End::caller ? " caller → callee  " : " callee → caller  ") +
-                       padded(std::to_string(traffic.sent) + (traffic.sent == 1 ? " packet" : " packets"), 14);
-    std::string sources;
-    for (const Endpoint& source : traffic.sources) sources += (sources.empty() ? "" : ", ") + to_string(source);
-    line += padded(sources.empty() ? "" : " from " + sources, 28) + " to " +
-            (traffic.told ? to_string(*traffic.told) : "-");
-    if (traffic.relayed) line += ", a relay, which sent " + std::to_string(traffic.arrived) + " on";
-    return line + "\n";
-}
-
-std::string Text::explanation(const diagnose::Diagnosis& diagnosis, bool after_decision) const {
-    std::string lines;
-    if (!after_decision) lines = "\n" + paint("call " + text::printable(diagnosis.call_id, 80), Ink::bold) + "\n";
-    for (const diagnose::StreamReport& stream : diagnosis.streams)
-        lines += traffic(stream, stream.to_callee) + traffic(stream, stream.to_caller);
-    if (diagnosis.cut)
-        lines +=
-            "  " + paint("•", Ink::blue) +
-            " Some messages are cut by the capture and may lack what matters: take it with a larger snapshot length "
-            "(tcpdump -s 0).\n";
-    for (const diagnose::Finding& finding : diagnosis.findings) {
-        const bool harmless = diagnose::row(finding.cause).harm == diagnose::Harm::none;
-        lines += "  " + paint(harmless ? "•" : "✗", harmless ? Ink::blue : Ink::red) + " " + finding.sentence +
-                 "\n    " + paint("→", Ink::dim) + " " + finding.change + "\n";
-    }
-    if (diagnosis.findings.empty()) {
-        lines += diagnosis.media_seen
-                     ? "  " + paint("✓", Ink::green) + " Nothing wrong was found.\n"
-                     : "  Nothing wrong was found in the messages; the capture has no media of this call.\n";
     }
     return lines;
 }

@@ -3,7 +3,6 @@
 #include <span>
 #include <string>
 
-#include "natkit/diagnose/diagnose.hpp"
 #include "natkit/engine/explain/captures/copies.hpp"
 #include "natkit/engine/explain/compare.hpp"
 #include "natkit/record/decision.hpp"
@@ -21,8 +20,6 @@ class Text {
     /// A bare session description that came from `source`.
     [[nodiscard]] std::string description(const Endpoint& source, const record::Nat& nat) const;
     [[nodiscard]] std::string decision(const record::Decision& decision) const;
-    /// `after_decision`: the call's name stands above already.
-    [[nodiscard]] std::string explanation(const diagnose::Diagnosis& diagnosis, bool after_decision) const;
     /// For --same.
     [[nodiscard]] std::string pair(const record::Decision& decision, bool same) const;
 
@@ -32,7 +29,6 @@ class Text {
   private:
     [[nodiscard]] std::string place(const nat::Verdict& verdict) const;
     [[nodiscard]] std::string verdict(const record::Nat& nat) const;
-    [[nodiscard]] std::string traffic(const diagnose::StreamReport& stream, const diagnose::Traffic& traffic) const;
     [[nodiscard]] std::string party(const char* name, const record::Nat& nat) const;
 
     bool colour_;

@@ -44,6 +44,12 @@ class Recent {
         index_.erase(found);
     }
 
+    /// Calls `visit(key, value)` for each, the one that was not touched for longest first.
+    template <class Visit>
+    void for_each(const Visit& visit) const {
+        for (const auto& [key, value] : entries_) visit(key, value);
+    }
+
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
   private:

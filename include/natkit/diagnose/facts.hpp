@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/diagnose/tcp_connection.hpp"
 #include "natkit/dialog/end.hpp"
 #include "natkit/nat/networks.hpp"
 #include "natkit/sdp/direction.hpp"
@@ -17,6 +19,22 @@ namespace natkit::diagnose {
 using dialog::End;
 using dialog::other;
 
+/// A payload type that a description lists (RFC 8866 section 6.6).
+struct Format {
+    std::uint8_t number = 0;
+    std::string name;            ///< "PCMU", lower case letters turned into capitals; empty: not said, and not static
+    std::uint32_t clock = 8000;  ///< units of its time stamp in a second
+
+    friend bool operator==(const Format&, const Format&) = default;
+};
+
+/// How a description wants its RTP protected.
+enum class Encryption : std::uint8_t {
+    none,
+    sdes,  ///< RTP/SAVP with a=crypto (RFC 4568)
+    dtls,  ///< with a=fingerprint (RFC 5764)
+};
+
 /// One media description (m= line, RFC 8866 section 5.14) as a message carried it.
 struct MediaDescription {
     std::string kind;             ///< "audio"
@@ -26,7 +44,10 @@ struct MediaDescription {
     sdp::Direction direction = sdp::Direction::sendrecv;
     bool rejected = false;
     bool hold = false;
-    std::vector<IpAddress> candidates = {};  ///< of ICE
+    std::vector<IpAddress> candidates = {};    ///< of ICE
+    std::optional<IpAddress> origin = {};      ///< of o=, where it is an address
+    std::vector<Format> formats = {};          ///< at most 24
+    Encryption encryption = Encryption::none;  ///< of RTP
 
     friend bool operator==(const MediaDescription&, const MediaDescription&) = default;
 };
@@ -46,6 +67,19 @@ struct SessionDescription {
     std::vector<MediaDescription> streams;
 };
 
+/// A response on one hop, with its repetitions.
+struct Response {
+    int status = 0;
+    std::uint64_t frame = 0;  ///< of the first
+    std::int64_t first_ns = 0, last_ns = 0;
+    unsigned copies = 1;
+    Endpoint destination;                  ///< where it was sent
+    std::optional<Endpoint> contact = {};  ///< where its Contact is an address
+    bool record_routed = false;
+    bool stale = false;       ///< a challenge that says only that its nonce was too old (RFC 8760, RFC 7616)
+    std::string reason = {};  ///< the phrase of its start line, or the text of Reason or Warning
+};
+
 /// A request on one hop: how often it was sent, and what came back.
 struct Request {
     std::string method;
@@ -55,6 +89,46 @@ struct Request {
     unsigned copies = 0;
     int status = 0;                             ///< of the last response on this hop; 0: none
     std::optional<std::int64_t> heard_ns = {};  ///< when the receiver had sent something last, before the first copy
+    End sender = End::caller;
+    std::uint64_t frame = 0, last_frame = 0;
+    std::string branch = {};  ///< of the topmost Via
+    std::string tag = {};     ///< the callee's, where there is one yet
+    bool in_dialog = false;   ///< To has a tag
+    unsigned vias = 0;
+    std::size_t bytes = 0;                              ///< of the message
+    bool incomplete = false;                            ///< the capture has only its first fragments
+    bool tcp = false;                                   ///< TCP or TLS
+    std::optional<Endpoint> target = {};                ///< where the Request-URI's host is an address
+    std::optional<Endpoint> contact = {};               ///< where the Contact is one
+    std::optional<Endpoint> sent_by = {};               ///< where that of the topmost Via is one
+    std::optional<Endpoint> received = {};              ///< what the topmost Via says of where it came from (RFC 3581)
+    bool rport = false;                                 ///< the topmost Via asks for it
+    bool credentials = false;                           ///< Authorization or Proxy-Authorization
+    bool routed = false;                                ///< has a Route
+    std::optional<std::uint32_t> session_expires = {};  ///< seconds (RFC 4028)
+    std::vector<Response> responses = {};               ///< at most 8
+
+    /// The last final response, or null.
+    [[nodiscard]] const Response* final() const;
+};
+
+/// What a registrar had of a user when a call for it came, as far as the capture tells.
+struct Registration {
+    enum class State : std::uint8_t { registered, expired, removed, refused };
+    State state{};
+    std::uint64_t frame = 0;  ///< of the REGISTER that tells
+    std::int64_t time_ns = 0;
+    std::uint32_t expires = 0;             ///< seconds it was granted
+    int status = 0;                        ///< refused: by this
+    bool credentials = false;              ///< refused although it had some
+    std::optional<Endpoint> contact = {};  ///< where it is an address
+    std::optional<Endpoint> source = {};   ///< where its REGISTER came from
+};
+
+/// An address of one machine on the other side of a NAT, both seen in the capture.
+struct Translation {
+    Endpoint inside, outside;
+    friend bool operator==(const Translation&, const Translation&) = default;
 };
 
 /// A header field or SDP line that contradicts the others: what an application layer gateway leaves behind.
@@ -66,7 +140,9 @@ struct Contradiction {
 /// What the messages of one call tell.
 struct Call {
     std::string call_id;
-    std::string callee_tag;  ///< of the first 2xx to the INVITE: the branch of a fork that answered
+    std::array<std::string, 2> names;  ///< user@host of the caller and of the callee, as From and To say
+    bool registration = false;         ///< no call, but the REGISTERs of one Call-ID
+    std::string callee_tag;            ///< of the first 2xx to the INVITE: the branch of a fork that answered
     std::uint64_t first_frame = 0;
     std::int64_t first_ns = 0, last_ns = 0;
     bool answered = false;  ///< 2xx to an INVITE
@@ -77,42 +153,84 @@ struct Call {
     std::vector<SessionDescription> descriptions;          ///< at most 64, in order
     std::vector<Request> requests;                         ///< at most 64
     std::vector<Contradiction> contradictions;             ///< in the first message that has any
+    std::array<bool, 2> behind_nat = {};                   ///< of the caller, of the callee, by what they send
+    std::vector<Translation> translations = {};            ///< at most 16
+    std::optional<Registration> callee_registration = {};  ///< before the call
 
     /// The last description of a party as it wrote it, and as the other party got it: on the hops nearest to each. Of a
     /// fork only the branch that answered counts, once one has.
-    [[nodiscard]] const SessionDescription* written(End end) const;
-    [[nodiscard]] const SessionDescription* delivered(End end) const;
+    [[nodiscard]] const SessionDescription* written(End party) const;
+    [[nodiscard]] const SessionDescription* delivered(End party) const;
     /// Whether both ends of the chain of hops are in the capture.
     [[nodiscard]] bool several_hops() const;
 };
 
-/// The RTP that went from one endpoint to another, and what else went the same way. After a pause, or with the next
-/// call at the same ports, another one begins.
+/// The RTP of one source (SSRC) that went from one endpoint to another, and what else went the same way. After a pause,
+/// or with the next call at the same ports, another one begins.
 struct RtpStream {
     Endpoint source;
     Endpoint destination;
     std::int64_t first_ns = 0, last_ns = 0;
+    std::uint64_t first_frame = 0, last_frame = 0;
     std::uint64_t rtp = 0, rtcp = 0, stun = 0, others = 0;  ///< packets
     std::uint64_t repeats = 0;                              ///< RTP packets that had passed here before
-    std::uint32_t ssrc = 0;                                 ///< of the last RTP packet
+    std::uint32_t ssrc = 0;                                 ///< of its RTP
     std::optional<std::uint32_t> sender;                    ///< SSRC of the last RTP or RTCP packet
     std::uint64_t reported_sent = 0;                        ///< RTCP: packets the sender says it sent
     std::optional<unsigned> reported_loss;                  ///< RTCP: per cent the sender of the report misses, latest
+
+    struct PayloadType {
+        std::uint8_t number = 0;
+        std::uint64_t packets = 0;
+        std::uint64_t first_frame = 0;
+    };
+    std::vector<PayloadType> payload_types = {};  ///< at most 6
+    std::uint16_t first_sequence = 0;
+    std::uint32_t missing = 0;              ///< numbers left out between the first and the last
+    std::vector<std::uint16_t> slots = {};  ///< packets there once, in equal times from first_ns on
+    std::int64_t slot_ns = 100'000'000;
 
     /// RTP packets that were there once at least.
     [[nodiscard]] std::uint64_t distinct() const noexcept { return rtp - repeats; }
     /// Each packet came by five times or more, on the average: it goes in a circle. A capture on all interfaces of a
     /// machine with bridges has packets of healthy calls two to four times.
     [[nodiscard]] bool circles() const noexcept { return rtp >= 10 && repeats * 5 >= rtp * 4; }
+    /// About how many of distinct() passed in this time.
+    [[nodiscard]] std::uint64_t packets_in(std::int64_t from_ns, std::int64_t to_ns) const noexcept;
+};
+
+/// Errors by ICMP or ICMPv6 about packets of one way, with their repetitions.
+struct IcmpError {
+    enum class Kind : std::uint8_t { port_unreachable, host_unreachable, net_unreachable, prohibited, other };
+    Kind kind{};
+    IpAddress reporter;
+    Endpoint source, destination;  ///< of the packet that was quoted
+    bool tcp = false;
+    std::uint64_t frame = 0;
+    std::int64_t first_ns = 0, last_ns = 0;
+    unsigned count = 1;
+};
+
+/// An IP datagram of which the capture has only some fragments.
+struct Incomplete {
+    IpAddress source, destination;
+    std::uint64_t frame = 0;  ///< of the first of them
+    std::int64_t time_ns = 0;
+    bool beginning = false;     ///< its first fragment is there
+    bool others_whole = false;  ///< later fragments of other datagrams are in the capture: it is no filter's doing
 };
 
 /// All that the rules may ask of one call.
 struct CallFacts {
     Call call;
-    /// While the call lasted, in the order in which they began: to and from all endpoints of its last descriptions, to
-    /// the sources of those, and between hosts that ICE candidates name.
+    /// While the call lasted, in the order in which they began: to and from all endpoints of its descriptions, to
+    /// the sources of those, those that carry the same media on, and between hosts that ICE candidates name.
     std::vector<RtpStream> rtp = {};
-    nat::Networks networks = {};  ///< what the operator says about addresses
+    nat::Networks networks = {};                  ///< what the operator says about addresses
+    std::vector<IcmpError> icmp = {};             ///< about packets of its messages and media
+    std::vector<TcpConnection> connections = {};  ///< in that time: refused, closed, unanswered ones
+    std::vector<Incomplete> incomplete = {};      ///< between hosts of its messages
+    std::int64_t capture_end_ns = 0;              ///< 0: not known
 };
 
 }  // namespace natkit::diagnose

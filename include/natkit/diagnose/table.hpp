@@ -11,7 +11,7 @@
 /// where its rule is new, a declaration and the place among the rules.
 namespace natkit::diagnose {
 
-/// Why one party does not hear the other.
+/// Why a call failed, or why one party does not hear the other.
 enum class Cause : std::uint8_t {
     private_address,
     other_source,
@@ -25,11 +25,42 @@ enum class Cause : std::uint8_t {
     media_loop,
     nothing_sent,
     not_answered,
+    stale_endpoint,
+    wrong_port,
+    wrong_interface,
+    relay_to_private,
+    relay_swallows,
+    relay_to_itself,
+    echo,
+    hairpin,
+    receiver_refuses,
+    refused_by_firewall,
+    stopped,
+    not_resumed,
+    one_way_agreed,
+    early_media,
+    silence,
+    payload_type_mismatch,
+    srtp_mismatch,
+    loss,
+    refused,
+    no_common_codec,
+    timed_out,
+    cancelled,
+    not_registered,
+    not_reachable,
+    connection_gone,
+    fragments_lost,
+    rport_missing,
+    ack_lost,
+    ack_unreachable,
+    request_lost,
+    session_expired,
 };
 
 enum class Harm : std::uint8_t {
-    fault,  ///< somebody hears nothing who should
-    none,   ///< odd, but meant
+    fault,  ///< somebody hears nothing who should, or the call failed
+    none,   ///< odd, but meant, or what people do
 };
 
 /// The words of a cause. natclassify(1) has the same in its list of causes.
@@ -42,10 +73,12 @@ struct CauseRow {
 
 inline constexpr auto causes = std::to_array<CauseRow>({
     {Cause::private_address, "private-address-in-sdp", "Somebody outside is told to send to a private address."},
-    {Cause::other_source, "rtp-from-elsewhere", "The session description names one endpoint, RTP comes from another."},
+    {Cause::other_source, "rtp-from-elsewhere",
+     "The session description names one mapping of a NAT, RTP comes from another: what goes to the first is lost."},
     {Cause::binding_expired, "nat-binding-expired",
-     "A NAT forgot its mapping: after a silence media comes from another port, or requests to a client remain "
-     "unanswered."},
+     "A NAT forgot its mapping: after a silence media comes from another port, or does not get in any more, or "
+     "requests "
+     "to a client remain unanswered."},
     {Cause::alg_damage, "alg-damage",
      "A gateway on the way changed the messages and left them contradicting each other."},
     {Cause::relay_not_joined, "relay-not-joined", "Media goes to a relay that sends nothing on."},
@@ -55,7 +88,44 @@ inline constexpr auto causes = std::to_array<CauseRow>({
     {Cause::never_arrives, "never-arrives", "Sent (RTCP tells, or the capture shows) and lost on the way."},
     {Cause::media_loop, "media-loop", "The same packets pass again and again: five times or more."},
     {Cause::nothing_sent, "nothing-sent", "No packet of one direction is in the capture."},
-    {Cause::not_answered, "not-answered", "The call never came to media.", Harm::none},
+    {Cause::not_answered, "not-answered", "Nobody answered: the call never came to media.", Harm::none},
+    {Cause::stale_endpoint, "stale-endpoint",
+     "Media goes to an endpoint that was given up: of an older description, of another branch of a fork, the address "
+     "of "
+     "o=, or one that nobody named."},
+    {Cause::wrong_port, "wrong-port", "RTP goes to the port for RTCP."},
+    {Cause::wrong_interface, "wrong-interface",
+     "Somebody announces an address that it neither signals nor sends from, and nothing arrives there."},
+    {Cause::relay_to_private, "relay-sends-to-private-address", "A relay sends on to a private address."},
+    {Cause::relay_swallows, "relay-swallows", "A relay serves one direction and sends nothing on of the other."},
+    {Cause::relay_to_itself, "relay-to-itself", "A relay sends to itself."},
+    {Cause::echo, "echo", "A relay sends packets back to who they came from."},
+    {Cause::hairpin, "hairpin",
+     "Two parties behind one NAT send to its outer address, and it does not turn packets round."},
+    {Cause::receiver_refuses, "receiver-refuses", "ICMP tells that nobody listens, or that the host is not there."},
+    {Cause::refused_by_firewall, "refused-by-firewall", "ICMP tells that a firewall does not let media pass."},
+    {Cause::stopped, "stopped", "Media of one direction ends in the middle of the call."},
+    {Cause::not_resumed, "not-resumed", "A party ends the hold, and the other's answer still keeps media out."},
+    {Cause::one_way_agreed, "one-way-agreed", "Both descriptions agree that media goes one way only.", Harm::none},
+    {Cause::early_media, "early-media", "Media flows before the call is answered.", Harm::none},
+    {Cause::silence, "silence-suppression", "A party sends nothing for a while: muted, or nobody speaks.", Harm::none},
+    {Cause::payload_type_mismatch, "payload-type-mismatch", "RTP has a payload type that its receiver never listed."},
+    {Cause::srtp_mismatch, "srtp-mismatch", "One side encrypts (SRTP), the other does not."},
+    {Cause::loss, "loss", "Packets of a stream are missing: it is heard chopped."},
+    {Cause::refused, "refused", "The call was refused by a response."},
+    {Cause::no_common_codec, "no-common-codec", "The call was refused, as nobody understands what was offered."},
+    {Cause::timed_out, "timed-out", "A server gave up waiting for the called party."},
+    {Cause::cancelled, "cancelled", "The caller gave up.", Harm::none},
+    {Cause::not_registered, "not-registered", "The user was not registered, or not any more."},
+    {Cause::not_reachable, "not-reachable", "A message is to go to a private address that its sender cannot reach."},
+    {Cause::connection_gone, "connection-gone", "A TCP connection that messages need is not there any more."},
+    {Cause::fragments_lost, "fragments-lost", "A large message was sent as fragments, and not all of them came."},
+    {Cause::rport_missing, "rport-missing",
+     "Responses go to a port that nobody listens at: the request came through a NAT and does not ask for rport."},
+    {Cause::ack_lost, "ack-lost", "The 2xx of an INVITE is repeated, for its ACK does not come."},
+    {Cause::ack_unreachable, "ack-to-unreachable-contact", "The ACK goes to a Contact that it cannot reach."},
+    {Cause::request_lost, "in-dialog-request-lost", "A request within the call was never answered."},
+    {Cause::session_expired, "session-expired", "The session was not refreshed in time (RFC 4028)."},
 });
 
 [[nodiscard]] constexpr const CauseRow& row(Cause cause) noexcept {
@@ -65,6 +135,9 @@ inline constexpr auto causes = std::to_array<CauseRow>({
 [[nodiscard]] constexpr const char* to_string(Cause cause) noexcept {
     return row(cause).word;
 }
+[[nodiscard]] constexpr bool harmless(const Finding& finding) noexcept {
+    return finding.harmless.value_or(row(finding.cause).harm == Harm::none);
+}
 
 /// A rule adds what it finds, and says whether this explains what it looked at, so that the rules behind it in the
 /// table need not look. `opposite`: the other direction of the same stream.
@@ -72,16 +145,33 @@ using CallRule = bool (*)(const Case&, Findings&);
 using StreamRule = bool (*)(const Case&, const Stream&, Findings&);
 using DirectionRule = bool (*)(const Case&, const MediaDirection&, const MediaDirection& opposite, Findings&);
 
-// alg.cpp
-bool changed_by_a_gateway(const Case& one, Findings& findings);
+// transport.cpp
+bool fragments_missing(const Case& one, Findings& findings);
+bool connection_lost(const Case& one, Findings& findings);
+bool response_port_closed(const Case& one, Findings& findings);
 // binding.cpp
 bool client_unreachable(const Case& one, Findings& findings);
 bool port_changed_after_silence(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
                                 Findings& findings);
+bool lost_in_nat(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings);
+// registration.cpp
+bool registration_failed(const Case& one, Findings& findings);
+bool callee_not_registered(const Case& one, Findings& findings);
+// refusal.cpp
+bool call_refused(const Case& one, Findings& findings);
+bool no_media_due(const Case& one, Findings& findings);
+// in_dialog.cpp
+bool ack_missing(const Case& one, Findings& findings);
+bool session_not_refreshed(const Case& one, Findings& findings);
+bool in_dialog_request_lost(const Case& one, Findings& findings);
+// alg.cpp
+bool changed_by_a_gateway(const Case& one, Findings& findings);
 // hold.cpp
 bool put_on_hold(const Case& one, Findings& findings);
-// no_answer.cpp
-bool no_media_due(const Case& one, Findings& findings);
+// codec.cpp
+bool one_side_encrypts(const Case& one, const Stream& stream, Findings& findings);
+bool payload_type_unknown(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                          Findings& findings);
 // media_loop.cpp
 bool packets_in_a_circle(const Case& one, const Stream& stream, Findings& findings);
 // ice.cpp
@@ -91,25 +181,31 @@ bool told_another_family(const Case& one, const MediaDirection& direction, const
                          Findings& findings);
 bool told_a_private_address(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
                             Findings& findings);
-// source.cpp
-bool sends_from_elsewhere(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
-                          Findings& findings);
+// astray.cpp
+bool goes_astray(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings);
+bool refused_by_icmp(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                     Findings& findings);
 // relay.cpp
 bool relay_sends_nothing_on(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
                             Findings& findings);
 // loss.cpp
 bool lost_by_rtcp(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings);
+bool packets_missing(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                     Findings& findings);
 // silence.cpp
 bool no_packet(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings);
 
-/// Asked once a call, first. When the last one explains it, no media is looked at.
+/// Asked once a call, first. When one explains it, no media is looked at.
 inline constexpr auto call_rules =
-    std::to_array<CallRule>({changed_by_a_gateway, client_unreachable, put_on_hold, no_media_due});
+    std::to_array<CallRule>({changed_by_a_gateway, fragments_missing, connection_lost, response_port_closed,
+                             client_unreachable, ack_missing, session_not_refreshed, in_dialog_request_lost,
+                             put_on_hold, registration_failed, callee_not_registered, call_refused, no_media_due});
 /// Asked for each stream: what explains both of its directions.
-inline constexpr auto stream_rules = std::to_array<StreamRule>({packets_in_a_circle, media_around_the_relay});
+inline constexpr auto stream_rules =
+    std::to_array<StreamRule>({packets_in_a_circle, media_around_the_relay, one_side_encrypts});
 /// Asked for each direction whose receiver has said where it wants its media.
-inline constexpr auto direction_rules =
-    std::to_array<DirectionRule>({told_another_family, told_a_private_address, port_changed_after_silence,
-                                  sends_from_elsewhere, relay_sends_nothing_on, lost_by_rtcp, no_packet});
+inline constexpr auto direction_rules = std::to_array<DirectionRule>(
+    {told_another_family, told_a_private_address, port_changed_after_silence, lost_in_nat, refused_by_icmp, goes_astray,
+     relay_sends_nothing_on, lost_by_rtcp, no_packet, payload_type_unknown, packets_missing});
 
 }  // namespace natkit::diagnose

@@ -10,8 +10,11 @@ namespace {
 constexpr std::size_t most_streams = 65'536;
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t pause = 60 * second;
-constexpr std::int64_t short_pause = 2 * second;
 constexpr std::int64_t keep = 120 * second;
+constexpr std::size_t most_slots_of_one = 128;
+constexpr std::size_t most_slots = 4'000'000;
+constexpr std::size_t most_payload_types = 6;
+constexpr int longest_gap = 3000;  ///< RFC 3550 appendix A.1: more is another beginning
 constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
 using Bytes = std::span<const std::uint8_t>;
@@ -52,19 +55,22 @@ bool is_rtp(Bytes bytes) {
 
 }  // namespace
 
-void RtpStreams::on_packet(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns, Bytes payload) {
+void RtpStreams::on_packet(std::uint64_t frame, const Endpoint& source, const Endpoint& destination,
+                           std::int64_t time_ns, Bytes payload) {
     if (payload.empty() || source.port < 1024 || destination.port < 1024) return;
     const bool rtcp = is_rtcp(payload);
     const bool rtp = is_rtp(payload);
-    const auto sender = rtp ? std::optional(get32(payload, 8)) : rtcp ? std::optional(get32(payload, 4)) : std::nullopt;
-    Counted& stream = stream_for(source, destination, time_ns, sender);
+    const Key way{.source = source, .destination = destination};
+    Counted& stream = stream_for(rtp ? Key{source, destination, get32(payload, 8)} : way, time_ns);
     stream.last_ns = std::max(stream.last_ns, time_ns);
-    if (sender) stream.sender = sender;
+    stream.last_frame = frame;
+    if (stream.first_frame == 0) stream.first_frame = frame;
     if (rtcp) {
         ++stream.rtcp;
+        stream.sender = get32(payload, 4);
         read_reports(payload, stream);
     } else if (rtp) {
-        read_rtp(payload, stream);
+        read_rtp(payload, stream, frame, time_ns);
     } else if (payload.size() >= 20 && payload[0] < 4 && get32(payload, 4) == 0x2112a442) {
         ++stream.stun;
     } else {
@@ -72,43 +78,88 @@ void RtpStreams::on_packet(const Endpoint& source, const Endpoint& destination, 
     }
 }
 
-void RtpStreams::read_rtp(Bytes bytes, Counted& stream) {
+void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std::int64_t time_ns) {
     const auto sequence = static_cast<std::uint16_t>(bytes[2] << 8 | bytes[3]);
-    const std::uint32_t ssrc = get32(bytes, 8);
+    const std::uint8_t number = bytes[1] & 0x7fU;
+    stream.ssrc = get32(bytes, 8);
+    stream.sender = stream.ssrc;
     ++stream.rtp;
-    if (stream.rtp == 1 || ssrc != stream.ssrc) {
-        stream.ssrc = ssrc;
+    const auto ahead = static_cast<std::int16_t>(sequence - stream.newest);
+    if (stream.rtp == 1 || ahead > longest_gap || ahead < -longest_gap) {
+        if (stream.rtp == 1) stream.first_sequence = sequence;
         stream.newest = sequence;
         stream.recent = 1;
-        return;
-    }
-    const auto ahead = static_cast<std::int16_t>(sequence - stream.newest);
-    if (ahead > 0) {
+    } else if (ahead > 0) {
+        // Numbers that go on in a silence are not lost packets.
+        const bool silent = time_ns - stream.last_rtp_ns > second / 2;
         stream.recent = ahead >= 64 ? 1 : stream.recent << ahead | 1U;
         stream.newest = sequence;
-        return;
+        if (!silent) stream.missing += static_cast<std::uint32_t>(ahead - 1);
+    } else if (ahead > -64) {
+        const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(-ahead);
+        const bool again = (stream.recent & bit) != 0;
+        stream.recent |= bit;
+        if (again) {
+            ++stream.repeats;
+            return;
+        }
+        if (stream.missing > 0) --stream.missing;  // it was late
     }
-    const unsigned behind = static_cast<unsigned>(-ahead);
-    if (behind >= 64) return;
-    const std::uint64_t bit = std::uint64_t{1} << behind;
-    if ((stream.recent & bit) != 0) ++stream.repeats;
-    stream.recent |= bit;
+    stream.last_rtp_ns = time_ns;
+    count(stream, time_ns);
+    auto& types = stream.payload_types;
+    const auto known = std::ranges::find(types, number, &RtpStream::PayloadType::number);
+    if (known != types.end()) {
+        ++known->packets;
+    } else if (types.size() < most_payload_types) {
+        types.push_back({.number = number, .packets = 1, .first_frame = frame});
+    }
 }
 
-RtpStreams::Counted& RtpStreams::stream_for(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns,
-                                            std::optional<std::uint32_t> sender) {
-    const Key key{.source = source, .destination = destination};
-    const auto found = current_.find(key);
-    if (found != current_.end()) {
-        Counted& stream = streams_[found->second];
-        const bool another = sender && stream.sender && *sender != *stream.sender;
-        if (time_ns - stream.last_ns < (another ? short_pause : pause) && time_ns >= stream.first_ns - second)
+/// The slots of a stream get wider as it gets longer.
+void RtpStreams::count(Counted& stream, std::int64_t time_ns) {
+    auto slot = static_cast<std::size_t>(std::max<std::int64_t>(time_ns - stream.first_ns, 0) / stream.slot_ns);
+    while (slot >= most_slots_of_one) {
+        for (std::size_t i = 0; i + 1 < stream.slots.size(); i += 2)
+            stream.slots[i / 2] = static_cast<std::uint16_t>(std::min(stream.slots[i] + stream.slots[i + 1], 0xffff));
+        if (stream.slots.size() % 2 == 1) stream.slots[stream.slots.size() / 2] = stream.slots.back();
+        slots_ -= stream.slots.size() / 2;
+        stream.slots.resize((stream.slots.size() + 1) / 2);
+        stream.slot_ns *= 2;
+        slot /= 2;
+    }
+    if (slot >= stream.slots.size()) {
+        if (slots_ + slot >= most_slots) return;
+        slots_ += slot + 1 - stream.slots.size();
+        stream.slots.resize(slot + 1);
+    }
+    if (stream.slots[slot] != 0xffff) ++stream.slots[slot];
+}
+
+/// What is no RTP goes to the stream that its way had last; RTP takes over what was there before it.
+RtpStreams::Counted& RtpStreams::stream_for(const Key& key, std::int64_t time_ns) {
+    const auto young = [&](const Counted& stream) {
+        return time_ns - stream.last_ns < pause && time_ns >= stream.first_ns - second;
+    };
+    if (const auto found = current_.find(key); found != current_.end()) {
+        if (Counted& stream = streams_[found->second]; young(stream)) return stream;
+    }
+    const Key way{.source = key.source, .destination = key.destination};
+    if (const auto last = current_.find(way); key.ssrc != 0 && last != current_.end()) {
+        Counted& stream = streams_[last->second];
+        if (stream.rtp == 0 && young(stream)) {
+            const std::uint32_t number = last->second;
+            const auto [head, fresh] = by_ssrc_.try_emplace(key.ssrc, number);
+            links_[number].ssrc = fresh ? none : std::exchange(head->second, number);
+            current_[key] = number;
             return stream;
+        }
     }
     if (streams_.size() >= most_streams) make_room(time_ns);
     Counted& made = streams_.emplace_back();
-    made.source = source;
-    made.destination = destination;
+    made.source = key.source;
+    made.destination = key.destination;
+    made.ssrc = key.ssrc;
     made.first_ns = made.last_ns = time_ns;
     index(static_cast<std::uint32_t>(streams_.size() - 1));
     return made;
@@ -120,11 +171,14 @@ void RtpStreams::index(std::uint32_t number) {
         const auto [head, fresh] = heads.try_emplace(key, number);
         return fresh ? none : std::exchange(head->second, number);
     };
+    const bool rtp = stream.ssrc != 0;
+    if (rtp) current_[{.source = stream.source, .destination = stream.destination, .ssrc = stream.ssrc}] = number;
     current_[{.source = stream.source, .destination = stream.destination}] = number;
     links_.push_back({.source = put(by_source_, stream.source),
                       .destination = put(by_destination_, stream.destination),
                       .hosts = put(by_hosts_, Key{.source = {.address = stream.source.address},
-                                                  .destination = {.address = stream.destination.address}})});
+                                                  .destination = {.address = stream.destination.address}}),
+                      .ssrc = rtp ? put(by_ssrc_, stream.ssrc) : none});
 }
 
 /// Streams that are long over go, and of those that are left the quarter that was heard longest ago, if need be: so
@@ -150,7 +204,10 @@ void RtpStreams::make_room(std::int64_t now_ns) {
     by_source_.clear();
     by_destination_.clear();
     by_hosts_.clear();
+    by_ssrc_.clear();
     links_.clear();
+    slots_ = 0;
+    for (const RtpStream& stream : streams_) slots_ += stream.slots.size();
     for (std::uint32_t number = 0; number < streams_.size(); ++number) index(number);
 }
 
@@ -179,6 +236,11 @@ std::vector<const RtpStream*> RtpStreams::between(const IpAddress& source, const
                                                   std::int64_t first_ns, std::int64_t last_ns) const {
     const Key hosts{.source = {.address = source}, .destination = {.address = destination}};
     return chain(find(by_hosts_, hosts), &Links::hosts, first_ns, last_ns);
+}
+
+std::vector<const RtpStream*> RtpStreams::of_source(std::uint32_t ssrc, std::int64_t first_ns,
+                                                    std::int64_t last_ns) const {
+    return chain(find(by_ssrc_, ssrc), &Links::ssrc, first_ns, last_ns);
 }
 
 std::vector<const RtpStream*> RtpStreams::repeating(std::uint64_t least) const {

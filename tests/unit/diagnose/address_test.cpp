@@ -25,6 +25,7 @@ TEST_CASE("diagnose: a private address told to somebody outside") {
         CAPTURE(c.why);
         MediaDescription offer = audio(inside);
         offer.hold = c.hold;
+        if (c.hold) offer.direction = natkit::sdp::Direction::sendonly;
         CallFacts facts = direct_call(offer, audio(callee_media));
         facts.call.caller_source = endpoint(c.caller_source);
         facts.call.callee_source = endpoint(c.callee_source);
@@ -36,7 +37,7 @@ TEST_CASE("diagnose: a private address told to somebody outside") {
 
 TEST_CASE("diagnose: addresses of the operator's LAN are private as well") {
     CallFacts facts = direct_call();
-    facts.rtp = {rtp(caller_media, callee_media), rtp(callee_media, caller_media, 50, 2)};
+    facts.rtp = {rtp("198.51.100.7:61000", callee_media), rtp(callee_media, caller_media, 50, 2)};
     facts.call.caller_source = endpoint("198.51.100.7:40001");
     facts.networks.lan.add(*natkit::IpRange::parse("203.0.113.9"));
     CHECK(found(facts) == "private-address-in-sdp caller");

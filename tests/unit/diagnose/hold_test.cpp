@@ -18,6 +18,23 @@ SessionDescription reinvite(std::uint64_t frame, std::uint32_t cseq, bool hold) 
             .streams = {media}};
 }
 
+/// The other party's answer to it.
+SessionDescription answer_to(const SessionDescription& offer) {
+    SessionDescription answer = offer;
+    answer.writer = other(offer.writer);
+    answer.request = false;
+    answer.status = 200;
+    answer.frame = offer.frame + 1;
+    answer.streams = {audio(offer.writer == End::caller ? callee_media : caller_media)};
+    if (offer.streams[0].hold) answer.streams[0].direction = natkit::sdp::Direction::recvonly;
+    return answer;
+}
+
+void add(CallFacts& facts, const SessionDescription& offer) {
+    facts.call.descriptions.push_back(offer);
+    facts.call.descriptions.push_back(answer_to(offer));
+}
+
 CallFacts talking() {
     CallFacts facts = direct_call();
     facts.call.callee_tag = "b";
@@ -30,20 +47,20 @@ CallFacts talking() {
 TEST_CASE("diagnose: a call on hold") {
     CallFacts facts = talking();
     SUBCASE("until the end") {
-        facts.call.descriptions.push_back(reinvite(7, 2, true));
+        add(facts, reinvite(7, 2, true));
         CHECK(sentence(facts) ==
               "The caller put the call on hold in frame 7 (a=sendonly): that nothing is sent to it from then on is "
               "meant, and no failure.");
     }
     SUBCASE("resumed") {
-        facts.call.descriptions.push_back(reinvite(7, 2, true));
-        facts.call.descriptions.push_back(reinvite(12, 3, false));
+        add(facts, reinvite(7, 2, true));
+        add(facts, reinvite(12, 3, false));
         CHECK(sentence(facts).find("until frame 12") != std::string::npos);
     }
     SUBCASE("by c=0.0.0.0 (RFC 3264 section 8.4)") {
         SessionDescription held = reinvite(7, 2, true);
         held.streams[0].rtp = endpoint("0.0.0.0:4000");
-        facts.call.descriptions.push_back(held);
+        add(facts, held);
         CHECK(sentence(facts).find("(c=0.0.0.0)") != std::string::npos);
     }
     SUBCASE("from the beginning") {

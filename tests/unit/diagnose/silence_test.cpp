@@ -13,7 +13,7 @@ TEST_CASE("diagnose: no packet of one direction") {
     constexpr Case cases[] = {
         {"while the other one is there", 50, Direction::sendrecv, "nothing-sent caller"},
         {"and hardly any of the other one: the capture may be short", 9, Direction::sendrecv, ""},
-        {"the callee said that it would send nothing", 50, Direction::recvonly, ""},
+        {"the callee said that it would send nothing", 50, Direction::recvonly, "one-way-agreed caller"},
     };
     for (const Case& c : cases) {
         CAPTURE(c.why);

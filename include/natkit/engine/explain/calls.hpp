@@ -12,6 +12,7 @@
 #include "natkit/base/recent.hpp"
 #include "natkit/diagnose/facts.hpp"
 #include "natkit/engine/explain/message_facts.hpp"
+#include "natkit/engine/explain/registrations.hpp"
 
 namespace natkit::explain {
 
@@ -35,14 +36,16 @@ struct MessageSeen {
     Arrival arrival;
     std::uint64_t frame = 0;
     std::int64_t time_ns = 0;
-    bool copy = false;  ///< the same packet on the other side of a NAT: only tells more about who sent it
+    bool copy = false;        ///< the same packet on another interface: only tells more about who sent it
+    bool incomplete = false;  ///< fragments of it are missing
+    std::optional<diagnose::Translation> translated = {};  ///< of a copy: what a NAT in between changed
 };
 
 /// The hosts of the URIs in From and To, in that order; empty where there is none that can be read.
 [[nodiscard]] std::array<std::string, 2> hosts_of(const sip::Message& message);
 
-/// Gathers messages into calls (dialogs by INVITE with SDP). Bounded: at most 4096 calls are open, and they hold 24 MB
-/// at most; one that ended more than 10 s ago, or the oldest, is handed out to make room.
+/// Gathers messages into calls (dialogs by INVITE with SDP), and REGISTERs of one Call-ID. Bounded: at most 4096 calls
+/// are open, and they hold 24 MB at most; one that ended more than 10 s ago, or the oldest, is handed out to make room.
 class CallTracker {
   public:
     std::function<void(const Call&)> on_call;
@@ -66,7 +69,7 @@ class CallTracker {
     void note_progress(Open& open, const MessageSeen& seen, const sip::CSeq& cseq, const std::string& tag);
     void note_client(const MessageSeen& seen);
     void note_whereabouts(Open& open, const MessageSeen& seen, End sender, const std::string& tag);
-    void note_request(Call& call, const MessageSeen& seen, const sip::CSeq& cseq);
+    void note_translation(Call& call, const MessageSeen& seen);
     void note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, End sender,
                            const std::string& tag);
     void account(Open& open);
@@ -82,9 +85,11 @@ class CallTracker {
         std::int64_t heard_ns = 0;
     };
     Recent<Endpoint, Known, EndpointHash> known_{4096};
+    Registrations registrations_;
     std::uint64_t messages_ = 0;
 };
 
+/// An m= line and what it takes from its session part (media_description.cpp).
 [[nodiscard]] MediaDescription media_description(const sdp::Document& document, const sdp::Media& media);
 
 }  // namespace natkit::explain

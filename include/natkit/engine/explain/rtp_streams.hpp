@@ -13,12 +13,12 @@ namespace natkit::explain {
 
 using diagnose::RtpStream;
 
-/// Who sent media to whom in a capture. An RTP stream ends with a pause of 60 s, or of 2 s where another SSRC follows:
-/// ports are used again by the next call. Bounded: 65,536 streams, the oldest give way; no packet costs more than a few
-/// look-ups on the average.
+/// Who sent media to whom in a capture. An RTP stream is what one source (SSRC) sent one way, and ends with a pause of
+/// 60 s; other packets of that way count with the stream that was there last. Bounded: 65,536 streams, the oldest give
+/// way, and 8 MB for when their packets came; no packet costs more than a few look-ups on the average.
 class RtpStreams {
   public:
-    void on_packet(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns,
+    void on_packet(std::uint64_t frame, const Endpoint& source, const Endpoint& destination, std::int64_t time_ns,
                    std::span<const std::uint8_t> payload);
 
     /// Streams to or from an endpoint that overlap the time from `first_ns` to `last_ns`, in the order in which they
@@ -30,6 +30,9 @@ class RtpStreams {
     /// The same by addresses, whatever the ports.
     [[nodiscard]] std::vector<const RtpStream*> between(const IpAddress& source, const IpAddress& destination,
                                                         std::int64_t first_ns, std::int64_t last_ns) const;
+    /// The same by the source of RTP.
+    [[nodiscard]] std::vector<const RtpStream*> of_source(std::uint32_t ssrc, std::int64_t first_ns,
+                                                          std::int64_t last_ns) const;
     /// Streams that go in a circle, with at least so many packets that had passed before.
     [[nodiscard]] std::vector<const RtpStream*> repeating(std::uint64_t least) const;
     [[nodiscard]] std::size_t size() const noexcept { return streams_.size(); }
@@ -39,24 +42,27 @@ class RtpStreams {
     struct Counted : RtpStream {
         std::uint64_t recent = 0;  ///< a bit for each of the 64 sequence numbers up to `newest`
         std::uint16_t newest = 0;
+        std::int64_t last_rtp_ns = 0;
     };
     struct Key {
         Endpoint source, destination;
+        std::uint32_t ssrc = 0;  ///< 0: of hosts, or packets that are no RTP
         bool operator==(const Key&) const = default;
     };
     struct KeyHash {
         std::size_t operator()(const Key& key) const noexcept {
-            return EndpointHash()(key.source) * hash::golden + EndpointHash()(key.destination);
+            return (EndpointHash()(key.source) * hash::golden + EndpointHash()(key.destination)) * hash::golden +
+                   key.ssrc;
         }
     };
     /// Streams of one source, one destination or one pair of hosts, newest first: each knows the one before it.
     using Heads = std::unordered_map<Endpoint, std::uint32_t, EndpointHash>;
     struct Links {
-        std::uint32_t source, destination, hosts;
+        std::uint32_t source, destination, hosts, ssrc;
     };
-    [[nodiscard]] Counted& stream_for(const Endpoint& source, const Endpoint& destination, std::int64_t time_ns,
-                                      std::optional<std::uint32_t> sender);
-    static void read_rtp(std::span<const std::uint8_t> packet, Counted& stream);
+    [[nodiscard]] Counted& stream_for(const Key& key, std::int64_t time_ns);
+    void read_rtp(std::span<const std::uint8_t> packet, Counted& stream, std::uint64_t frame, std::int64_t time_ns);
+    void count(Counted& stream, std::int64_t time_ns);
     void make_room(std::int64_t now_ns);
     void index(std::uint32_t number);
     [[nodiscard]] std::vector<const RtpStream*> chain(const std::uint32_t* head, std::uint32_t Links::* next,
@@ -65,6 +71,8 @@ class RtpStreams {
     std::vector<Counted> streams_;
     std::vector<Links> links_;  ///< one for each stream
     std::unordered_map<Key, std::uint32_t, KeyHash> current_;
+    std::unordered_map<std::uint32_t, std::uint32_t> by_ssrc_;
+    std::size_t slots_ = 0;  ///< of all streams
     Heads by_source_, by_destination_;
     std::unordered_map<Key, std::uint32_t, KeyHash> by_hosts_;  ///< ports 0
 };

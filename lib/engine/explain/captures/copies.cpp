@@ -23,7 +23,9 @@ std::optional<Copy> CopyFinder::find(std::uint64_t frame, std::int64_t time_ns, 
         if (same && time_ns - old.time_ns > twice_ns) continue;
         copy = Copy{.frame = old.frame,
                     .source_translated = old.source != source,
-                    .destination_translated = old.destination != destination};
+                    .destination_translated = old.destination != destination,
+                    .source = old.source,
+                    .destination = old.destination};
         break;
     }
     if (!copy)

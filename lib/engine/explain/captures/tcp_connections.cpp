@@ -107,6 +107,18 @@ void TcpConnections::on_segment(const capture::Datagram& segment) {
             .frame = segment.seen.frame, .time_ns = segment.seen.time_ns, .by_client = by_client, .reset = segment.rst};
 }
 
+std::vector<TcpConnection> TcpConnections::troubled(std::int64_t first_ns, std::int64_t last_ns) const {
+    std::vector<TcpConnection> found;
+    const auto add = [&](const TcpConnection& one) {
+        const bool trouble = (one.syns > 0 && !one.accepted) || one.closed || one.from_client.unacknowledged_ns ||
+                             one.from_server.unacknowledged_ns;
+        if (trouble && one.first_ns <= last_ns && one.last_ns >= first_ns) found.push_back(one);
+    };
+    for (std::size_t i = 0; i < over_.size(); ++i) add(over_[(oldest_ + i) % over_.size()]);
+    open_.for_each([&](const Key&, const Followed& open) { add(open.connection); });
+    return found;
+}
+
 std::vector<TcpConnection> TcpConnections::between(const Endpoint& a, const Endpoint& b, std::int64_t first_ns,
                                                    std::int64_t last_ns) const {
     std::vector<TcpConnection> found;

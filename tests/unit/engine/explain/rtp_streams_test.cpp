@@ -4,6 +4,7 @@
 
 #include <array>
 #include <ctime>
+#include <vector>
 
 using namespace natkit;
 using namespace natkit::explain;
@@ -44,7 +45,7 @@ TEST_CASE("explain::RtpStreams: packets taken twice are no loop, packets that co
         RtpStreams streams;
         for (unsigned i = 0; i < 50; ++i) {
             for (unsigned copy = 0; copy < c.copies; ++copy)
-                streams.on_packet(a, b, i * 20 * ms + copy * ms, rtp(i, 1));
+                streams.on_packet(1, a, b, i * 20 * ms + copy * ms, rtp(i, 1));
         }
         const auto found = streams.to(b, 0, 10'000 * ms);
         REQUIRE(found.size() == 1);
@@ -56,17 +57,39 @@ TEST_CASE("explain::RtpStreams: packets taken twice are no loop, packets that co
 
 TEST_CASE("explain::RtpStreams: the next call at the same ports is another stream") {
     RtpStreams streams;
-    for (unsigned i = 0; i < 10; ++i) streams.on_packet(a, b, i * 20 * ms, rtp(i, 1));
-    for (unsigned i = 0; i < 20; ++i) streams.on_packet(a, b, 5000 * ms + i * 20 * ms, rtp(i, 2));
-    for (unsigned i = 20; i < 30; ++i) streams.on_packet(a, b, 15'000 * ms + i * 20 * ms, rtp(i, 2));  // a silence
-    for (unsigned i = 0; i < 5; ++i) streams.on_packet(a, b, 16'000 * ms + i * 20 * ms, rtp(i, 3));    // a new source
+    for (unsigned i = 0; i < 10; ++i) streams.on_packet(1, a, b, i * 20 * ms, rtp(i, 1));
+    for (unsigned i = 0; i < 20; ++i) streams.on_packet(1, a, b, 5000 * ms + i * 20 * ms, rtp(i, 2));
+    for (unsigned i = 20; i < 30; ++i) streams.on_packet(1, a, b, 15'000 * ms + i * 20 * ms, rtp(i, 2));  // a silence
+    for (unsigned i = 0; i < 5; ++i) streams.on_packet(1, a, b, 16'000 * ms + i * 20 * ms, rtp(i, 3));  // a new source
     const auto found = streams.from(a, 0, 100'000 * ms);
-    REQUIRE(found.size() == 2);
+    REQUIRE(found.size() == 3);
     CHECK(found[0]->rtp == 10);
-    CHECK(found[1]->rtp == 35);
+    CHECK(found[1]->rtp == 30);
+    CHECK(found[1]->missing == 0);
+    CHECK(found[2]->rtp == 5);
+    CHECK(streams.of_source(2, 0, 100'000 * ms) == std::vector{found[1]});
     CHECK(streams.to(b, 0, 4000 * ms).size() == 1);
-    CHECK(streams.between(a.address, b.address, 4000 * ms, 20'000 * ms).size() == 1);
+    CHECK(streams.between(a.address, b.address, 4000 * ms, 15'900 * ms).size() == 1);
     CHECK(streams.between(b.address, a.address, 0, 20'000 * ms).empty());
+}
+
+TEST_CASE("explain::RtpStreams: packets that are missing, late, or left out in a silence") {
+    RtpStreams streams;
+    for (unsigned i = 0; i < 100; ++i) {
+        if (i % 10 != 3) streams.on_packet(i + 1, a, b, i * 20 * ms, rtp(i, 1));
+    }
+    streams.on_packet(101, a, b, 2001 * ms, rtp(93, 1));                                      // late
+    for (unsigned i = 400; i < 410; ++i) streams.on_packet(i, a, b, 20 * i * ms, rtp(i, 1));  // silent in between
+    const auto found = streams.to(b, 0, 10'000 * ms);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]->missing == 9);
+    CHECK(found[0]->distinct() == 101);
+    CHECK(found[0]->first_frame == 1);
+    CHECK(found[0]->last_frame == 409);
+    CHECK(found[0]->packets_in(0, 1000 * ms) == 45);
+    CHECK(found[0]->packets_in(3000 * ms, 7000 * ms) == 0);
+    REQUIRE(found[0]->payload_types.size() == 1);
+    CHECK(found[0]->payload_types[0].packets == 101);
 }
 
 TEST_CASE("explain::RtpStreams: full of young streams it stays bounded and quick, and the newest are there") {
@@ -75,7 +98,7 @@ TEST_CASE("explain::RtpStreams: full of young streams it stays bounded and quick
     constexpr std::uint32_t count = 400'000;
     for (std::uint32_t i = 0; i < count; ++i) {
         const Endpoint source{.address = IpAddress::v4(0x0a000000U + i), .port = 4000};
-        streams.on_packet(source, b, i, rtp(1, 1));
+        streams.on_packet(1, source, b, i, rtp(1, 1));
         CHECK(streams.size() <= 65'536);
     }
     CHECK(std::clock() - start < 30 * CLOCKS_PER_SEC);  // it was hours

@@ -14,6 +14,7 @@ struct Copy {
     std::uint64_t frame = 0;         ///< of the first one
     bool source_translated = false;  ///< a NAT on the capturing machine changed the source
     bool destination_translated = false;
+    Endpoint source = {}, destination = {};  ///< of the first one
 };
 
 /// Recognises packets that a capture has twice: taken on two interfaces of one machine, on both sides of its NAT

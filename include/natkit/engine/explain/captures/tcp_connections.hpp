@@ -22,6 +22,9 @@ class TcpConnections {
     [[nodiscard]] std::vector<diagnose::TcpConnection> between(const Endpoint& a, const Endpoint& b,
                                                                std::int64_t first_ns, std::int64_t last_ns) const;
 
+    /// Those with something to tell that were there between these times: not accepted, closed, or not acknowledged.
+    [[nodiscard]] std::vector<diagnose::TcpConnection> troubled(std::int64_t first_ns, std::int64_t last_ns) const;
+
   private:
     struct Key {
         Endpoint low, high;

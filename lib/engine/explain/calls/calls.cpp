@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "call_requests.hpp"
 #include "natkit/base/text.hpp"
 
 namespace natkit::explain {
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::size_t most_calls = 4096;
 constexpr std::size_t most_kept = 64;
+constexpr std::size_t most_translations = 16;
 constexpr std::size_t most_bytes = 24 * 1024 * 1024;
 constexpr std::size_t longest_tag = 128;
 constexpr std::size_t longest_host = 253;  // RFC 1035
@@ -54,42 +56,18 @@ std::size_t bytes_of(const std::optional<record::Nat>& nat) {
 /// What a call takes in memory, rather too much than too little.
 std::size_t bytes_of(const Call& call) {
     std::size_t bytes = 1024 + call.call_id.size() * 3 + call.hosts[0].size() + call.hosts[1].size() +
-                        call.descriptions.capacity() * sizeof(SessionDescription) +
-                        call.requests.capacity() * sizeof(diagnose::Request) + bytes_of(call.caller) +
-                        bytes_of(call.callee);
+                        call.descriptions.capacity() * sizeof(SessionDescription) + bytes_of_requests(call.requests) +
+                        bytes_of(call.caller) + bytes_of(call.callee) + call.names[0].size() + call.names[1].size();
     for (const SessionDescription& one : call.descriptions) {
         bytes += one.streams.capacity() * sizeof(MediaDescription) + one.tag.size();
         for (const MediaDescription& stream : one.streams)
-            bytes += stream.candidates.capacity() * sizeof(IpAddress) + stream.kind.size();
+            bytes += stream.candidates.capacity() * sizeof(IpAddress) + stream.kind.size() +
+                     stream.formats.capacity() * sizeof(diagnose::Format);
     }
     return bytes;
 }
 
-void read_candidates(const sdp::Document& document, const sdp::Media& media, MediaDescription& stream) {
-    for (const sdp::Field& field : document.fields()) {
-        if (field.kind != sdp::FieldKind::candidate || field.line < media.line || field.line >= media.end) continue;
-        const auto address = document.address(field);
-        if (address && stream.candidates.size() < 16 &&
-            std::ranges::find(stream.candidates, *address) == stream.candidates.end()) {
-            stream.candidates.push_back(*address);
-        }
-    }
-}
-
 }  // namespace
-
-MediaDescription media_description(const sdp::Document& document, const sdp::Media& media) {
-    MediaDescription stream{.kind = text::printable(media.kind, 40),
-                            .rtp = document.rtp_endpoint(media),
-                            .rtcp = document.rtcp_endpoint(media)};
-    stream.direction = media.direction;
-    stream.rejected = media.rejected();
-    stream.hold = !media.rejected() && document.on_hold(media);
-    if (media.connection && document.text(media.connection->family) == "IP6") stream.family = Family::ipv6;
-    if (stream.rtp) stream.family = stream.rtp->address.family();
-    read_candidates(document, media, stream);
-    return stream;
-}
 
 std::array<std::string, 2> hosts_of(const sip::Message& message) {
     const auto host = [](const Result<sip::NameAddr>& address) {
@@ -102,13 +80,17 @@ std::array<std::string, 2> hosts_of(const sip::Message& message) {
 CallTracker::Open* CallTracker::find_or_make(const MessageSeen& seen) {
     const std::string id(seen.message.call_id());
     if (const auto found = by_id_.find(id); found != by_id_.end()) return &*found->second;
-    const bool starts =
-        seen.message.is_request() ? seen.message.method() == "INVITE" : !seen.facts.descriptions.empty();
+    const bool registration = seen.message.is_request() && seen.message.method() == "REGISTER";
+    const bool starts = seen.message.is_request() ? seen.message.method() == "INVITE" || registration
+                                                  : !seen.facts.descriptions.empty();
     if (!starts || id.empty() || id.size() > 1024) return nullptr;
     if (calls_.size() >= most_calls) hand_out(calls_.begin());
     Call call;
     call.call_id = id;
     call.hosts = hosts_of(seen.message);
+    call.registration = registration;
+    call.names = {address_of_record(seen.message.from()), address_of_record(seen.message.to())};
+    if (!registration) call.callee_registration = registrations_.of(call.names[1], seen.time_ns);
     call.caller_tag = short_tag(seen.message.from_tag());
     call.first_frame = seen.frame;
     call.first_ns = call.last_ns = seen.time_ns;
@@ -127,6 +109,7 @@ void CallTracker::note_client(const MessageSeen& seen) {
 void CallTracker::on_message(const MessageSeen& seen) {
     if (++messages_ % sweep_every == 0) hand_out_ended(seen.time_ns);
     note_client(seen);
+    registrations_.on_message(seen.message, seen.facts, seen.arrival.source, seen.frame, seen.time_ns);
     const auto& cseq = seen.message.cseq();
     if (!cseq) return;
     Open* open = find_or_make(seen);
@@ -141,7 +124,11 @@ void CallTracker::on_message(const MessageSeen& seen) {
         for (const record::Evidence& one : shortened(seen.nat).alg)
             call.contradictions.push_back({.field = one.field, .value = one.value});
     }
-    if (!seen.copy) note_request(call, seen, *cseq);
+    note_translation(call, seen);
+    if (!seen.copy) {
+        const Known* known = seen.arrival.destination ? known_.find(*seen.arrival.destination) : nullptr;
+        note_request(call, seen, sender, tag, known == nullptr ? std::nullopt : std::optional(known->heard_ns));
+    }
     note_progress(*open, seen, *cseq, tag);
     if (cseq->method == "INVITE") note_whereabouts(*open, seen, sender, tag);
     if (!seen.copy) note_descriptions(call, seen, *cseq, sender, tag);
@@ -152,6 +139,11 @@ void CallTracker::on_message(const MessageSeen& seen) {
 /// nothing, for a 2xx may have been on its way (RFC 3261 section 9.1).
 void CallTracker::note_progress(Open& open, const MessageSeen& seen, const sip::CSeq& cseq, const std::string& tag) {
     Call& call = open.call;
+    if (call.registration) {
+        const int status = seen.message.status();
+        call.ended = seen.message.is_request() ? false : status >= 200 && status < 300;
+        return;
+    }
     const bool ours = call.callee_tag.empty() || tag.empty() || tag == call.callee_tag;
     if (seen.message.is_request()) {
         const bool invite = seen.message.method() == "INVITE";
@@ -197,38 +189,16 @@ void CallTracker::note_whereabouts(Open& open, const MessageSeen& seen, End send
     const Known* known = known_.find(seen.arrival.source);
     if (nat->verdict.place == nat::Place::wan && known != nullptr && known->nat.received == nat->received)
         nat = known->nat;
+    call.behind_nat[static_cast<std::size_t>(sender)] = nat->verdict.place == nat::Place::far_end;
     vias = seen.facts.via_count;
     source = seen.arrival.source;
     if (sender == End::callee) open.heard_tag = tag;
 }
 
-void CallTracker::note_request(Call& call, const MessageSeen& seen, const sip::CSeq& cseq) {
-    const bool request = seen.message.is_request();
-    const Endpoint source = request ? seen.arrival.source : seen.arrival.destination.value_or(Endpoint{});
-    const Endpoint destination = request ? seen.arrival.destination.value_or(Endpoint{}) : seen.arrival.source;
-    for (diagnose::Request& one : call.requests) {
-        if (one.cseq != cseq.number || one.method != cseq.method || one.source != source ||
-            one.destination != destination)
-            continue;
-        if (request) {
-            ++one.copies;
-            one.last_ns = seen.time_ns;
-        } else {
-            one.status = seen.message.status();
-        }
-        return;
-    }
-    if (!request || call.requests.size() >= most_kept || cseq.method == "ACK") return;
-    const Known* known = known_.find(destination);
-    call.requests.push_back({.method = short_tag(cseq.method),
-                             .cseq = cseq.number,
-                             .source = source,
-                             .destination = destination,
-                             .first_ns = seen.time_ns,
-                             .last_ns = seen.time_ns,
-                             .copies = 1,
-                             .status = 0,
-                             .heard_ns = known == nullptr ? std::nullopt : std::optional(known->heard_ns)});
+void CallTracker::note_translation(Call& call, const MessageSeen& seen) {
+    if (!seen.translated || call.translations.size() >= most_translations) return;
+    if (std::ranges::find(call.translations, *seen.translated) == call.translations.end())
+        call.translations.push_back(*seen.translated);
 }
 
 void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, End sender,

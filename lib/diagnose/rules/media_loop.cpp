@@ -6,10 +6,8 @@ namespace natkit::diagnose {
 namespace {
 
 const RtpStream* circling(const MediaDirection& direction) {
-    for (const auto* streams : {&direction.sent, &direction.arrived}) {
-        for (const RtpStream* stream : *streams) {
-            if (stream->circles()) return stream;
-        }
+    for (const Path* path : direction.paths) {
+        if (path->stream->circles()) return path->stream;
     }
     return nullptr;
 }

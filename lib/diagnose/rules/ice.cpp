@@ -16,9 +16,9 @@ bool candidates_left_in(const MediaDescription& description) {
 
 /// Candidates of somebody else than the relay, and media between the parties' own addresses.
 bool goes_around(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings) {
-    const MediaDescription* told = direction.receiver.delivered;
+    const MediaDescription* told = direction.receiver_delivered;
     if (told == nullptr || (!direction.traffic.relayed && !candidates_left_in(*told))) return false;
-    const MediaDescription* own = direction.sender.written;
+    const MediaDescription* own = direction.sender_written;
     std::vector<IpAddress> senders = own != nullptr ? own->candidates : std::vector<IpAddress>();
     if (const auto seen = one.visible(direction.traffic.from)) senders.push_back(*seen);
     const bool relay = opposite.traffic.relayed && opposite.traffic.told;
@@ -26,7 +26,7 @@ bool goes_around(const Case& one, const MediaDirection& direction, const MediaDi
         if (candidate == told->rtp->address) continue;
         for (const IpAddress& sender : senders) {
             if (relay && sender == opposite.traffic.told->address) continue;
-            const std::uint64_t direct = packets_of(one.between(sender, candidate));
+            const std::uint64_t direct = packets_of(one.between(sender, candidate), 0, one.end_ns() + 60 * second_ns);
             if (direct == 0) continue;
             findings.add({.cause = Cause::ice_around_relay,
                           .hears_nothing = {},

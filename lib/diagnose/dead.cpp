@@ -1,0 +1,105 @@
+#include <algorithm>
+
+#include "natkit/diagnose/case.hpp"
+
+/// When a direction was to be heard, and was not.
+namespace natkit::diagnose {
+namespace {
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t least_time = second_ns * 8 / 10;  ///< shorter than this nobody notices
+constexpr std::int64_t settle = second_ns * 3 / 10;      ///< after an answer, until its media comes
+constexpr std::int64_t least_stop = 8 * second_ns;       ///< a shorter silence may be one of people
+constexpr std::uint64_t few = 10;                        ///< packets
+constexpr std::uint64_t many = 25;
+constexpr std::int64_t flowing = 10;  ///< packets a second: somebody talks all the time
+
+using Streams = std::vector<const RtpStream*>;
+
+/// When the last packet of these passed, until a time; nothing: none did since `from_ns`.
+std::optional<std::int64_t> last_packet(const Streams& streams, std::int64_t from_ns, std::int64_t to_ns,
+                                        std::uint64_t* frame) {
+    std::optional<std::int64_t> last;
+    for (const RtpStream* stream : streams) {
+        if (stream->first_ns > to_ns || stream->last_ns < from_ns) continue;
+        std::int64_t end = std::min(stream->last_ns, to_ns);
+        if (stream->last_ns > to_ns && !stream->slots.empty()) {
+            auto slot = static_cast<std::size_t>((to_ns - stream->first_ns) / stream->slot_ns);
+            slot = std::min(slot, stream->slots.size() - 1);
+            while (slot > 0 && stream->slots[slot] == 0) --slot;
+            end = std::min(end, stream->first_ns + static_cast<std::int64_t>(slot + 1) * stream->slot_ns);
+        }
+        if (end < from_ns || (last && *last >= end)) continue;
+        last = end;
+        if (frame != nullptr) *frame = stream->last_ns <= to_ns ? stream->last_frame : 0;
+    }
+    return last;
+}
+
+std::uint64_t emitted(const MediaDirection& direction, std::int64_t from_ns, std::int64_t to_ns) {
+    return std::max(packets_of(direction.sent(), from_ns, to_ns), packets_of(direction.forwarded(), from_ns, to_ns));
+}
+
+}  // namespace
+
+/// The time that is longest.
+void Case::find_dead(MediaDirection& direction, const MediaDirection& opposite) const {
+    for (std::size_t i = 0; i < phases_.size(); ++i) {
+        if (phases_[i].early || !direction.phases[i].meant) continue;
+        auto dead = dead_in(direction, opposite, i);
+        if (!dead) continue;
+        for (std::size_t before = 0; before < i; ++before)
+            dead->before = dead->before || direction.phases[before].arrived >= few;
+        if (!direction.dead || dead->to_ns - dead->from_ns > direction.dead->to_ns - direction.dead->from_ns)
+            direction.dead = std::move(dead);
+    }
+}
+
+std::optional<Dead> Case::dead_in(const MediaDirection& direction, const MediaDirection& opposite,
+                                  std::size_t number) const {
+    const Phase& phase = phases_[number];
+    Streams arriving, answering;
+    for (const Path* path : direction.paths) {
+        if (paths_.reach(*path, phase) == Reach::arrives) arriving.push_back(path->stream);
+    }
+    for (const Path* path : opposite.paths) {
+        if (paths_.reach(*path, phase) == Reach::arrives) answering.push_back(path->stream);
+    }
+    Dead dead{.phase = number, .from_ns = phase.from_ns, .to_ns = phase.to_ns};
+    const auto last = last_packet(arriving, phase.from_ns, phase.to_ns, &dead.last_frame);
+    const bool some = last && packets_of(arriving, phase.from_ns, phase.to_ns) >= 5;
+    if (some) dead.from_ns = *last;
+    dead.before = some;
+    const std::int64_t start = dead.from_ns + (some ? second_ns / 5 : number > 0 ? settle : 0);
+    const bool short_time = phase.to_ns - dead.from_ns < least_time && phase.to_ns != phase.from_ns;
+    if (short_time) return std::nullopt;
+    const std::int64_t from = number == 0 && !some ? phase.from_ns - second_ns * 60 : start;
+    const std::int64_t to = &phase == &phases_.back() && !some ? phase.to_ns + second_ns * 60 : phase.to_ns;
+    dead.packets = emitted(direction, from, to);
+    dead.opposite = std::max(packets_of(answering, from, to), emitted(opposite, from, to));
+    dead.sent = dead.packets >= (some ? many : few);
+    if (dead.sent) {
+        find_astray(direction, dead);
+        return dead;
+    }
+    if (dead.opposite < (number == 0 && !some ? few : many)) return std::nullopt;  // both are silent
+    const std::int64_t time = dead.to_ns - dead.from_ns;
+    const bool talks = static_cast<std::int64_t>(dead.opposite) * second_ns > time * flowing;
+    if (some && (time < least_stop || !talks)) return std::nullopt;
+    return dead;
+}
+
+void Case::find_astray(const MediaDirection& direction, Dead& dead) const {
+    const Phase& phase = phases_[dead.phase];
+    for (const Path* path : direction.paths) {
+        const Reach reach = paths_.reach(*path, phase);
+        const std::uint64_t packets =
+            packets_of(std::vector{path->stream}, dead.before ? dead.from_ns : phase.from_ns - 60 * second_ns,
+                       dead.to_ns + (&phase == &phases_.back() ? 60 * second_ns : 0));
+        if (packets > 0 && reach != Reach::arrives)
+            dead.astray.push_back({.reach = reach, .path = path, .packets = packets});
+    }
+    std::ranges::stable_sort(dead.astray, std::greater(), &Astray::packets);
+}
+
+}  // namespace natkit::diagnose

@@ -1,0 +1,72 @@
+#include <algorithm>
+
+#include "natkit/diagnose/diagnose.hpp"
+#include "natkit/diagnose/table.hpp"
+
+/// How it ended.
+namespace natkit::diagnose {
+namespace {
+
+bool begins(const Call& call, const Request& request) {
+    return call.registration ? request.method == "REGISTER"
+                             : request.method == "INVITE" && !request.in_dialog && request.sender == End::caller;
+}
+
+/// A BYE that its receiver never answered, on any hop.
+bool bye_lost(const Call& call) {
+    bool lost = false;
+    for (const Request& one : call.requests) {
+        if (one.method != "BYE") continue;
+        if (one.status == 0 && one.copies >= 2) {
+            lost = true;
+        } else if (one.vias > 1 || one.status == 481) {
+            return false;  // it got there
+        }
+    }
+    return lost;
+}
+
+}  // namespace
+
+const char* to_string(Outcome outcome) noexcept {
+    switch (outcome) {
+        case Outcome::answered: return "answered";
+        case Outcome::refused: return "refused";
+        case Outcome::no_answer: return "no_answer";
+        case Outcome::dropped: return "dropped";
+        case Outcome::hung: return "hung";
+    }
+    return "";
+}
+
+/// Of the last request, on the hop nearest to who sent it.
+int last_status(const Call& call) {
+    const Request* best = nullptr;
+    for (const Request& one : call.requests) {
+        if (!begins(call, one) || one.final() == nullptr) continue;
+        const bool later = best == nullptr || one.cseq > best->cseq;
+        if (later || (one.cseq == best->cseq && one.vias < best->vias)) best = &one;
+    }
+    return best == nullptr ? 0 : best->final()->status;
+}
+
+Outcome outcome_of(const Case& one, const Findings& findings) {
+    const Call& call = one.call();
+    const int status = last_status(call);
+    if (call.registration) {
+        if (findings.has(Cause::rport_missing)) return Outcome::no_answer;
+        return status == 0 ? Outcome::no_answer : status < 300 ? Outcome::answered : Outcome::refused;
+    }
+    if (call.answered) {
+        for (const Cause cause : {Cause::ack_lost, Cause::ack_unreachable, Cause::session_expired})
+            if (findings.has(cause)) return Outcome::dropped;
+        return bye_lost(call) ? Outcome::hung : Outcome::answered;
+    }
+    const int failure = status != 0 ? status : call.failure;
+    if (failure == 480 || failure == 487 || failure == 0)
+        return findings.has(Cause::connection_gone) || findings.has(Cause::not_reachable) ? Outcome::refused
+                                                                                          : Outcome::no_answer;
+    return Outcome::refused;
+}
+
+}  // namespace natkit::diagnose

@@ -1,0 +1,116 @@
+#include <algorithm>
+
+#include "natkit/diagnose/paths.hpp"
+
+/// Where a stream goes, and whether it can arrive there.
+namespace natkit::diagnose {
+namespace {
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr unsigned few_errors = 3;
+
+bool same_family(const Endpoint& a, const Endpoint& b) {
+    return a.address.family() == b.address.family();
+}
+
+}  // namespace
+
+/// Errors at the beginning are those of a socket that was not open yet.
+const IcmpError* Paths::refused(const RtpStream& stream) const {
+    for (const IcmpError& error : facts_.icmp) {
+        if (error.destination != stream.destination || error.source.port != stream.source.port || error.tcp) continue;
+        if (!phases_.empty() && error.first_ns > phases_.back().to_ns) continue;  // after the BYE sockets are closed
+        const bool to_the_end = error.last_ns + 2 * second_ns >= stream.last_ns || error.count * 10 >= stream.rtp;
+        if (error.count >= few_errors && to_the_end) return &error;
+    }
+    return nullptr;
+}
+
+/// Whether the party sends from there now: not from an endpoint that it gave up by a later description.
+bool Paths::current_source(const Endpoint& at, End party, const Phase& phase, std::size_t line) const {
+    const MediaDescription* wanted = phase.written_by(party, line);
+    if (const Named* old = named(at, true); old != nullptr && (wanted == nullptr || wanted->rtp != at)) return false;
+    const RtpStream* last = nullptr;
+    bool there = false;
+    for (const RtpStream* stream : sent_by(party)) {
+        if (stream->first_ns > phase.to_ns) continue;
+        const bool now = stream->last_ns >= phase.from_ns;
+        there = there || (now && stream->source == at);
+        if (last == nullptr || stream->last_ns >= last->last_ns) last = stream;
+    }
+    return there || (last != nullptr && last->source == at);
+}
+
+bool Paths::signals_from(End party, const IpAddress& address) const {
+    const auto& source = party == End::caller ? facts_.call.caller_source : facts_.call.callee_source;
+    if (source && source->address == address) return true;
+    return std::ranges::any_of(facts_.call.requests, [&](const Request& request) {
+        if (request.sender == party) return request.contact && request.contact->address == address;
+        return std::ranges::any_of(request.responses, [&](const Response& response) {
+            return response.contact && response.contact->address == address;
+        });
+    });
+}
+
+/// Of a stream to the very endpoint that its receiver named.
+Reach Paths::announced(const RtpStream& stream, End to, const MediaDescription& wanted, const Path& path) const {
+    const Endpoint& at = *wanted.rtp;
+    if (is_private(at.address)) {
+        const bool outside = !is_private(stream.source.address) && !seen(at.address);
+        return outside ? Reach::private_address : Reach::arrives;
+    }
+    if (outside_of_nat(at.address) && !path.inner) return Reach::on_the_way;
+    bool from_there = false, same_host = false, any = false;
+    for (const RtpStream* own : sent_by(to)) {
+        if (!same_family(own->source, at) || own->rtp < 5) continue;
+        any = true;
+        from_there = from_there || own->source == at;
+        same_host = same_host || own->source.address == at.address;
+    }
+    if (!any || from_there) return Reach::arrives;
+    if (same_host) return behind_nat(to) ? Reach::other_mapping : Reach::arrives;
+    const bool elsewhere = std::ranges::any_of(
+        sent_by(to), [&](const RtpStream* own) { return own->rtp >= 5 && signals_from(to, own->source.address); });
+    return elsewhere && !signals_from(to, at.address) ? Reach::other_interface : Reach::arrives;
+}
+
+Reach Paths::reach(const Path& path, const Phase& phase) const {
+    const RtpStream& stream = *path.stream;
+    const Endpoint& at = stream.destination;
+    const End to = other(path.from);
+    const MediaDescription* wanted = phase.written_by(to, path.line);
+    const MediaDescription* told = phase.delivered_of(to, path.line);
+    const bool learned = current_source(at, to, phase, path.line);
+    const bool is_wanted = wanted != nullptr && wanted->rtp == at;
+    const bool both_sides = outside_of_nat(at.address) && !path.inner;
+    const bool error = refused(stream) != nullptr;
+    if (is_wanted && !learned) {
+        const Reach reach = announced(stream, to, *wanted, path);
+        return error && (reach == Reach::arrives || reach == Reach::on_the_way) ? Reach::refused : reach;
+    }
+    if (error) return Reach::refused;
+    if (is_wanted || learned) return both_sides ? Reach::on_the_way : Reach::arrives;
+    if (told != nullptr && told->rtp == at) return path.forwarded ? Reach::to_itself : Reach::on_the_way;
+    if (path.inner) return named(at, true) == nullptr ? Reach::arrives : Reach::older_endpoint;
+    if (stream.source == at) return Reach::to_itself;
+    for (const RtpStream* own : sent_by(path.from)) {
+        if (path.forwarded && own->source == at) return Reach::back_to_sender;
+    }
+    if (wanted != nullptr && wanted->rtp && wanted->rtp->address == at.address && wanted->rtp->port + 1 == at.port)
+        return Reach::rtcp_port;
+    if (told != nullptr && told->rtp && told->rtp->address == at.address && told->rtp->port + 1 == at.port)
+        return Reach::rtcp_port;
+    if (const Named* old = named(at, true); old != nullptr && old->party == to) return Reach::older_endpoint;
+    if (const Named* old = named(at, false); old != nullptr && old->party == to) return Reach::older_endpoint;
+    if (same_box(stream.source.address, at.address)) return Reach::to_itself;
+    for (const MediaDescription* media : {wanted, told}) {
+        if (media != nullptr && media->origin == at.address && media->rtp && media->rtp->address != at.address)
+            return Reach::origin_address;
+    }
+    if (is_private(at.address) && !is_private(stream.source.address) && !seen(at.address))
+        return Reach::private_address;
+    if (both_sides || same_box(at.address, at.address)) return Reach::on_the_way;
+    return Reach::elsewhere;
+}
+
+}  // namespace natkit::diagnose

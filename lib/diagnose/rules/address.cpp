@@ -1,0 +1,51 @@
+#include <algorithm>
+
+#include "natkit/diagnose/table.hpp"
+#include "wording.hpp"
+
+/// Addresses in session descriptions that the one who is told them cannot reach.
+namespace natkit::diagnose {
+
+bool told_another_family(const Case&, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
+    const auto& told = direction.traffic.told;
+    const MediaDescription* own = direction.sender_written;
+    if (!told || own == nullptr || !own->rtp || told->address.family() == own->rtp->address.family()) return false;
+    if (direction.traffic.arrived > 0) return false;  // somebody translates
+    findings.add({.cause = Cause::wrong_family,
+                  .hears_nothing = direction.to,
+                  .sentence = name_at_start(direction.from) + " has media at " + to_string(*own->rtp) +
+                              " and is told to send to " + to_string(*told) + ": " +
+                              (own->rtp->address.is_v4() ? "IPv4 cannot reach IPv6." : "IPv6 cannot reach IPv4."),
+                  .change = "Put a media proxy between the two families (natkit does so by the rule "
+                            "families-differ)."});
+    return true;
+}
+
+/// Nothing comes, or what comes goes to that address from outside. One that has learned where the packets of the other
+/// come from sends there, whatever it was told: then nothing is dead.
+bool told_a_private_address(const Case& one, const MediaDirection& direction, const MediaDirection&,
+                            Findings& findings) {
+    const auto& told = direction.traffic.told;
+    if (!direction.dead || direction.dead->before || !told || !one.is_private(told->address)) return false;
+    const Dead& dead = *direction.dead;
+    const auto sender = one.visible(direction.from);
+    if (!sender || one.is_private(*sender)) return false;
+    const bool in_vain = dead.sent && std::ranges::any_of(dead.astray, [](const Astray& astray) {
+                             return astray.reach == Reach::private_address && !astray.path->forwarded;
+                         });
+    if (dead.sent && !in_vain) return false;
+    findings.add(during(one, dead,
+                        {.cause = Cause::private_address,
+                         .hears_nothing = direction.to,
+                         .sentence = name_at_start(direction.to) + " hears nothing: " + name(direction.from) + " at " +
+                                     to_string(*sender) + " is told to send to " + to_string(*told) +
+                                     ", a private address it cannot reach" +
+                                     (in_vain ? " (" + packets(dead.packets) + " went there in vain)." : "."),
+                         .change = "Put a media proxy in between (natkit: " + to_string(told->address) +
+                                   " must lie in [network] nated or lan), or give " + name(direction.to) +
+                                   " its public address (STUN, \"external address\").",
+                         .confidence = in_vain ? Confidence::seen : Confidence::inferred}));
+    return true;
+}
+
+}  // namespace natkit::diagnose

@@ -1,0 +1,196 @@
+#include <algorithm>
+
+#include "natkit/diagnose/table.hpp"
+#include "wording.hpp"
+
+/// Media that goes where it does not arrive.
+namespace natkit::diagnose {
+namespace {
+
+/// The description that named this endpoint, or null.
+const SessionDescription* who_named(const Case& one, const Endpoint& at) {
+    for (const SessionDescription& description : one.call().descriptions) {
+        for (const MediaDescription& media : description.streams) {
+            if (media.rtp == at) return &description;
+        }
+    }
+    return nullptr;
+}
+
+std::string sender_of(const MediaDirection& direction, const Astray& astray) {
+    return astray.path->forwarded ? "the relay at " + to_string(astray.path->stream->source) : name(direction.from);
+}
+
+std::string announced(const MediaDirection& direction) {
+    const MediaDescription* wanted =
+        direction.receiver_written != nullptr ? direction.receiver_written : direction.receiver_delivered;
+    return wanted != nullptr && wanted->rtp ? to_string(*wanted->rtp) : "elsewhere";
+}
+
+/// Packets from the old place that came when the new one was in use.
+bool late_packets(const Case& one, const MediaDirection& direction, const Astray& astray) {
+    const Phase& phase = one.phases()[direction.dead->phase];
+    return std::ranges::any_of(one.paths().sent_by(direction.to), [&](const RtpStream* stream) {
+        return stream->source == astray.path->stream->destination && stream->last_ns > phase.from_ns + second_ns / 5;
+    });
+}
+
+std::string stale_place(const Case& one, const MediaDirection& direction, const Astray& astray) {
+    const Endpoint& at = astray.path->stream->destination;
+    if (astray.reach == Reach::origin_address) return "the address of o=, which says nothing about media";
+    const SessionDescription* old = who_named(one, at);
+    if (old == nullptr) return "which no description names";
+    std::string text = "which the description in frame " + std::to_string(old->frame) + " named";
+    const bool branch = !old->tag.empty() && !one.call().callee_tag.empty() && old->tag != one.call().callee_tag;
+    if (branch) return text + ", of another branch of the fork";
+    if (late_packets(one, direction, astray)) text += ": late packets from there made it go back to it";
+    return text;
+}
+
+Finding stale(const Case& one, const MediaDirection& direction, const Astray& astray) {
+    return {.cause = Cause::stale_endpoint,
+            .hears_nothing = direction.to,
+            .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": " +
+                        sender_of(direction, astray) + " sends " + packets(astray.packets) + " to " +
+                        to_string(astray.path->stream->destination) + ", " + stale_place(one, direction, astray) +
+                        "; announced is " + announced(direction) + ".",
+            .change = astray.path->forwarded
+                          ? "The relay must follow the newest description and may not go back to an old source: "
+                            "(mediarelay: a source on probation, strict-source in rtpengine)."
+                          : "The sender must follow the newest answer (RFC 3264 section 8): look at its firmware, or "
+                            "put a media proxy in between, which hides such changes.",
+            .confidence = astray.reach == Reach::elsewhere ? Confidence::possible : Confidence::seen};
+}
+
+Finding private_place(const Case& one, const MediaDirection& direction, const Astray& astray) {
+    const Endpoint& at = astray.path->stream->destination;
+    if (!astray.path->forwarded)
+        return {.cause = Cause::private_address,
+                .hears_nothing = direction.to,
+                .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": " +
+                            packets(astray.packets) + " go from " + to_string(astray.path->stream->source) + " to " +
+                            to_string(at) + ", a private address that cannot be reached from there.",
+                .change = "Put a media proxy in between (natkit: " + to_string(at.address) +
+                          " must lie in [network] nated or lan)."};
+    return {.cause = Cause::relay_to_private,
+            .hears_nothing = direction.to,
+            .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) +
+                        ": the relay at " + to_string(astray.path->stream->source) + " sends " +
+                        packets(astray.packets) + " on to " + to_string(at) +
+                        ", a private address that it cannot reach.",
+            .change = "The relay must learn where the packets of " + name(direction.to) +
+                      " come from: tell it that this party is behind a NAT (natkit: [network] nated; rtpengine: no "
+                      "trust-address, SIP-source-address; Asterisk: rtp_symmetric=yes)."};
+}
+
+Finding other_mapping(const Case& one, const MediaDirection& direction, const Astray& astray) {
+    const Endpoint& said = astray.path->stream->destination;
+    std::string from;
+    for (const RtpStream* own : one.paths().sent_by(direction.to)) {
+        if (own->rtp >= 5 && own->source.address == said.address) from = to_string(own->source);
+    }
+    return {.cause = Cause::other_source,
+            .hears_nothing = direction.to,
+            .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": it said " +
+                        to_string(said) + " and sends from " + from + "; " + packets(astray.packets) +
+                        " went to the place it said, where its NAT lets nothing in.",
+            .change =
+                "Answer to where its packets come from: symmetric RTP (\"comedia\", nat=force_rport,comedia) "
+                "at the other side, or a media proxy that latches ([media_proxy] source_port_restriction = "
+                "false for parties on the WAN). STUN does not help behind such a NAT.",
+            .confidence = Confidence::inferred};
+}
+
+Finding wrong_interface(const Case& one, const MediaDirection& direction, const Astray& astray) {
+    const RtpStream& stream = *astray.path->stream;
+    const IcmpError* error = one.paths().refused(stream);
+    const auto signals = one.visible(direction.to);
+    return {.cause = Cause::wrong_interface,
+            .hears_nothing = direction.to,
+            .sentence = name_at_start(direction.to) + " hears nothing: it announces " + to_string(stream.destination) +
+                        ", and signals and sends from " + (signals ? to_string(*signals) : std::string("elsewhere")) +
+                        "; " + packets(astray.packets) + " went there" +
+                        (error != nullptr ? ", and ICMP from " + to_string(error->reporter) + " (frame " +
+                                                std::to_string(error->frame) + ") says that it is not reachable."
+                                          : " without any sign of arriving."),
+            .change =
+                "Let it announce the address of the interface that it uses (natkit: [media_proxy] addresses; "
+                "Asterisk: external_media_address; FreeSWITCH: ext-rtp-ip; rtpengine: interface=).",
+            .confidence = error != nullptr ? Confidence::seen : Confidence::inferred};
+}
+
+Finding wrong_port(const Case& one, const MediaDirection& direction, const Astray& astray) {
+    return {.cause = Cause::wrong_port,
+            .hears_nothing = direction.to,
+            .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": " +
+                        packets(astray.packets) + " of RTP go to " + to_string(astray.path->stream->destination) +
+                        ", its port for RTCP; announced is " + announced(direction) + ".",
+            .change = "The sender has the port of m= wrong by one: look at its firmware or at a gateway on the way."};
+}
+
+Finding returned(const MediaDirection& direction, const Astray& astray) {
+    const RtpStream& stream = *astray.path->stream;
+    const bool echo = astray.reach == Reach::back_to_sender;
+    return {.cause = echo ? Cause::echo : Cause::relay_to_itself,
+            .hears_nothing = direction.to,
+            .sentence = name_at_start(direction.to) + " hears nothing: the relay at " + to_string(stream.source) +
+                        " sends " + packets(astray.packets) + " of " + name(direction.from) +
+                        (echo ? " back to where they came from, " : " to an address of its own, ") +
+                        to_string(stream.destination) + ".",
+            .change =
+                "The relay has taken one party for the other: look at who was told to it (`mediarelay list`), and "
+                "whether the call passes it twice (looptrace)."};
+}
+
+}  // namespace
+
+bool goes_astray(const Case& one, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
+    if (!direction.dead || !direction.dead->sent) return false;
+    const auto& all = direction.dead->astray;
+    const auto found = std::ranges::find_if(all, [](const Astray& astray) {
+        return astray.reach != Reach::on_the_way && astray.reach != Reach::refused && astray.packets >= 5;
+    });
+    if (found == all.end()) return false;
+    const auto add = [&](Finding finding) { findings.add(during(one, *direction.dead, std::move(finding))); };
+    switch (found->reach) {
+        case Reach::private_address: add(private_place(one, direction, *found)); break;
+        case Reach::other_mapping: add(other_mapping(one, direction, *found)); break;
+        case Reach::other_interface: add(wrong_interface(one, direction, *found)); break;
+        case Reach::rtcp_port: add(wrong_port(one, direction, *found)); break;
+        case Reach::back_to_sender:
+        case Reach::to_itself: add(returned(direction, *found)); break;
+        default: add(stale(one, direction, *found)); break;
+    }
+    return true;
+}
+
+bool refused_by_icmp(const Case& one, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
+    if (!direction.dead || !direction.dead->sent) return false;
+    const auto& all = direction.dead->astray;
+    const auto found = std::ranges::find_if(all, [](const Astray& astray) { return astray.reach == Reach::refused; });
+    if (found == all.end()) return false;
+    const RtpStream& stream = *found->path->stream;
+    const IcmpError* error = one.paths().refused(stream);
+    const bool firewall = error->kind == IcmpError::Kind::prohibited;
+    const bool host =
+        error->kind == IcmpError::Kind::host_unreachable || error->kind == IcmpError::Kind::net_unreachable;
+    findings.add(during(
+        one, *direction.dead,
+        {.cause = firewall ? Cause::refused_by_firewall : Cause::receiver_refuses,
+         .hears_nothing = direction.to,
+         .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": " +
+                     packets(found->packets) + " go to " + to_string(stream.destination) + ", and ICMP from " +
+                     to_string(error->reporter) + " says " + times(error->count) + " (first in frame " +
+                     std::to_string(error->frame) + ") that " +
+                     (firewall ? "a firewall prohibits it."
+                      : host   ? "the host cannot be reached."
+                               : "nobody listens there."),
+         .change = firewall ? "Let UDP to " + to_string(stream.destination) + " pass in the firewall at " +
+                                  to_string(error->reporter) + "."
+                            : "Look why " + name(direction.to) +
+                                  " does not listen where it said: its socket is closed, or takes packets from another "
+                                  "source only."}));
+    return true;
+}
+
+}  // namespace natkit::diagnose

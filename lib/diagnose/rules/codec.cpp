@@ -1,0 +1,128 @@
+#include <algorithm>
+
+#include "natkit/diagnose/table.hpp"
+#include "wording.hpp"
+
+/// Media that arrives and cannot be understood.
+namespace natkit::diagnose {
+namespace {
+
+constexpr std::uint8_t comfort_noise = 13;  // RFC 3389: sent by many unasked
+constexpr std::uint64_t few = 5;
+
+const char* to_text(Encryption encryption) {
+    switch (encryption) {
+        case Encryption::none: return "plain RTP";
+        case Encryption::sdes: return "SRTP (RTP/SAVP with a=crypto)";
+        case Encryption::dtls: return "SRTP by DTLS (a=fingerprint)";
+    }
+    return "";
+}
+
+/// Whether any description that the sender got of the receiver lists it. Nothing: none lists anything.
+std::optional<bool> listed(const Case& one, const MediaDirection& direction, std::uint8_t number) {
+    bool any = false;
+    for (const Phase& phase : one.phases()) {
+        const MediaDescription* told = phase.delivered_of(direction.to, direction.line);
+        if (told == nullptr || told->formats.empty()) continue;
+        any = true;
+        if (std::ranges::find(told->formats, number, &Format::number) != told->formats.end()) return true;
+    }
+    return any ? std::optional(false) : std::nullopt;
+}
+
+/// Who answers has the offer's numbers before it, and takes them for a codec that it answers by another number.
+bool known_from_offer(const Case& one, const MediaDirection& direction, std::uint8_t number) {
+    return std::ranges::any_of(one.phases(), [&](const Phase& phase) {
+        const MediaDescription* offer = phase.written_by(direction.from, direction.line);
+        const MediaDescription* answer = phase.delivered_of(direction.to, direction.line);
+        if (phase.offerer != direction.from || offer == nullptr || answer == nullptr) return false;
+        const auto own = std::ranges::find(offer->formats, number, &Format::number);
+        return own != offer->formats.end() && !own->name.empty() &&
+               std::ranges::find(answer->formats, own->name, &Format::name) != answer->formats.end();
+    });
+}
+
+/// What the sender itself calls it.
+std::string own_name(const MediaDirection& direction, std::uint8_t number) {
+    if (direction.sender_written == nullptr) return {};
+    const auto& formats = direction.sender_written->formats;
+    const auto found = std::ranges::find(formats, number, &Format::number);
+    return found == formats.end() ? std::string() : found->name;
+}
+
+std::string list_of(const MediaDescription* told) {
+    std::string all;
+    if (told == nullptr) return all;
+    for (const Format& format : told->formats)
+        all += (all.empty() ? "" : ", ") + std::to_string(format.number) +
+               (format.name.empty() ? "" : " (" + format.name + ")");
+    return all;
+}
+
+}  // namespace
+
+/// What a party wrote against what it got: a relay may translate in between.
+bool one_side_encrypts(const Case& one, const Stream& stream, Findings& findings) {
+    for (const MediaDirection* direction : {&stream.to_callee, &stream.to_caller}) {
+        const MediaDescription* own = direction->sender_written;
+        const MediaDescription* told = direction->receiver_delivered;
+        const bool flows = direction->traffic.sent + direction->traffic.arrived > 0;
+        if (own == nullptr || told == nullptr || own->encryption == told->encryption || !flows) continue;
+        for (const End party : {End::caller, End::callee}) {
+            findings.add({.cause = Cause::srtp_mismatch,
+                          .hears_nothing = party,
+                          .sentence = name_at_start(party) + " hears nothing, or noise: " + name(direction->from) +
+                                      " speaks " + to_text(own->encryption) + ", and " + name(direction->to) + " " +
+                                      to_text(told->encryption) + "; both go on, and neither can read the other.",
+                          .change =
+                              "Set both sides to the same: SRTP required or off (Asterisk: media_encryption; "
+                              "FreeSWITCH: rtp_secure_media), or let an rtpengine translate between them. That is "
+                              "signalling, and no matter of NAT.",
+                          .frames = {one.phases().back().offer_frame, one.phases().back().frame}});
+        }
+        return true;
+    }
+    return false;
+}
+
+/// The receiver says what numbers mean in what is sent to it (RFC 3264 section 5.1).
+bool payload_type_unknown(const Case& one, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
+    if (direction.dead) return false;
+    std::uint64_t all = 0, wrong = 0, frame = 0;
+    std::uint8_t number = 0;
+    for (const RtpStream* stream : direction.sent()) {
+        for (const RtpStream::PayloadType& type : stream->payload_types) {
+            all += type.packets;
+            const auto known = listed(one, direction, type.number);
+            if (!known || *known || type.packets < few || type.number == comfort_noise) continue;
+            if (known_from_offer(one, direction, type.number)) continue;
+            if (type.number >= 72 && type.number <= 76) continue;  // RTCP (RFC 5761 section 4)
+            wrong += type.packets;
+            number = type.number;
+            frame = type.first_frame;
+        }
+    }
+    if (wrong == 0) return false;
+    const bool deaf = wrong * 2 > all;
+    const std::string known_as = own_name(direction, number);
+    const bool events = known_as == "TELEPHONE-EVENT";
+    findings.add(
+        {.cause = Cause::payload_type_mismatch,
+         .hears_nothing = deaf ? std::optional(direction.to) : std::nullopt,
+         .sentence = (deaf ? name_at_start(direction.to) + " hears nothing, though packets arrive: "
+                           : std::string(events ? "Key presses (DTMF) are lost: " : "Some media is lost: ")) +
+                     name(direction.from) + " sends payload type " + std::to_string(number) +
+                     (known_as.empty() ? "" : " (" + known_as + ")") + ", " + packets(wrong) + " from frame " +
+                     std::to_string(frame) + " on, and " + name(direction.to) + " listed " +
+                     list_of(direction.receiver_delivered) + " only.",
+         .change = std::string(events ? "Let it send DTMF in the audio or by INFO where the answer has no "
+                                        "telephone-event."
+                                      : "The sender must use a number that the other side listed, with the meaning "
+                                        "that it gave it: look at its codec settings.") +
+                   " That is signalling, and no matter of NAT.",
+         .frames = {frame}});
+    return true;
+}
+
+}  // namespace natkit::diagnose

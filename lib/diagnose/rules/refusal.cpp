@@ -1,0 +1,147 @@
+#include <algorithm>
+
+#include "natkit/diagnose/table.hpp"
+#include "wording.hpp"
+
+/// Calls that did not come to an answer.
+namespace natkit::diagnose {
+namespace {
+
+/// The last INVITE that began the call, on the hop nearest to the caller that had a final response.
+const Request* last_invite(const Call& call) {
+    const Request* best = nullptr;
+    for (const Request& one : call.requests) {
+        if (one.method != "INVITE" || one.in_dialog || one.sender != End::caller) continue;
+        if (best == nullptr || one.cseq > best->cseq || (one.cseq == best->cseq && one.vias < best->vias)) best = &one;
+    }
+    return best;
+}
+
+bool cancelled(const Call& call) {
+    return std::ranges::any_of(call.requests, [](const Request& one) { return one.method == "CANCEL"; });
+}
+
+std::string codecs_of(const Call& call) {
+    const SessionDescription* offer = call.written(End::caller);
+    std::string all;
+    if (offer == nullptr) return all;
+    for (const MediaDescription& media : offer->streams) {
+        for (const Format& format : media.formats) {
+            if (all.size() < 120)
+                all += (all.empty() ? "" : ", ") + (format.name.empty() ? std::to_string(format.number) : format.name);
+        }
+    }
+    return all;
+}
+
+bool offers_encryption(const Call& call) {
+    const SessionDescription* offer = call.written(End::caller);
+    return offer != nullptr && std::ranges::any_of(offer->streams, [](const MediaDescription& media) {
+               return media.encryption != Encryption::none;
+           });
+}
+
+/// What people do, and no fault: busy, declined, not there.
+bool by_people(int status) {
+    return status == 486 || status == 600 || status == 603 || status == 480 || status == 487;
+}
+
+Finding without_credentials(const Request& invite, const Response& last) {
+    return {.cause = Cause::refused,
+            .sentence = "The call was refused: " + std::to_string(last.status) + " asks for credentials (frame " +
+                        std::to_string(last.frame) + "), and the caller " +
+                        (invite.credentials ? "had wrong ones: user name or password do not fit."
+                                            : "did not try again with any."),
+            .change =
+                "Give the phone the user name and password of the server, or let the server take its calls "
+                "without. No media was to flow: look at the signalling.",
+            .status = last.status,
+            .frames = {invite.frame, last.frame}};
+}
+
+Finding not_acceptable(const Call& call, const Request& invite, const Response& last) {
+    const bool srtp = offers_encryption(call);
+    return {.cause = srtp ? Cause::srtp_mismatch : Cause::no_common_codec,
+            .sentence = "The call was refused before any media: " + std::to_string(last.status) + " " + last.reason +
+                        " in frame " + std::to_string(last.frame) + ". Offered was " + codecs_of(call) +
+                        (srtp ? " with SRTP: the other side does not encrypt, or must."
+                              : ": the other side has none of these."),
+            .change = srtp ? "Set both sides to the same: SRTP required or off."
+                           : "Allow a codec on both sides (PCMA and PCMU are understood everywhere). No media was to "
+                             "flow: look at the signalling.",
+            .status = last.status,
+            .frames = {invite.frame, last.frame}};
+}
+
+Finding other_refusal(const Request& invite, const Response& last) {
+    const bool time_out = last.status == 408 || last.status == 504;
+    return {.cause = time_out ? Cause::timed_out : Cause::refused,
+            .sentence = "The call was refused (" + std::to_string(last.status) + " " + last.reason + " in frame " +
+                        std::to_string(last.frame) + ") before any media" +
+                        (time_out ? ": a server waited in vain for the called party." : "."),
+            .change = "Look at the signalling: no media was to flow.",
+            .harmless = by_people(last.status),
+            .status = last.status,
+            .frames = {invite.frame, last.frame}};
+}
+
+}  // namespace
+
+bool call_refused(const Case& one, Findings& findings) {
+    const Call& call = one.call();
+    if (call.answered) return false;
+    const Request* invite = last_invite(call);
+    const Response* last = invite == nullptr ? nullptr : invite->final();
+    if (last == nullptr || last->status < 300) return false;
+    const bool known = std::ranges::any_of(findings.all(), [](const Finding& finding) {
+        return !harmless(finding) && finding.cause != Cause::alg_damage;
+    });
+    if (known) return true;  // that is why
+    if (last->status == 401 || last->status == 407) {
+        findings.add(without_credentials(*invite, *last));
+    } else if (last->status == 488 || last->status == 606 || last->status == 415) {
+        findings.add(not_acceptable(call, *invite, *last));
+    } else if (last->status == 487 && cancelled(call)) {
+        findings.add({.cause = Cause::cancelled,
+                      .sentence = "The caller gave up (CANCEL) before anybody answered.",
+                      .change = "Nothing to repair, if the phone rang.",
+                      .status = last->status,
+                      .frames = {invite->frame, last->frame}});
+    } else if (last->status == 480) {
+        findings.add({.cause = Cause::not_answered,
+                      .sentence = "The call was not answered: 480 " + last->reason + " in frame " +
+                                  std::to_string(last->frame) + ".",
+                      .change = "Look at the signalling: nobody was there, or nobody took it.",
+                      .status = 480,
+                      .frames = {invite->frame, last->frame}});
+    } else {
+        findings.add(other_refusal(*invite, *last));
+    }
+    return true;
+}
+
+/// Without any final response.
+bool no_media_due(const Case& one, Findings& findings) {
+    const Call& call = one.call();
+    if (call.answered || one.media_seen()) return false;
+    const bool known =
+        std::ranges::any_of(findings.all(), [](const Finding& finding) { return finding.cause != Cause::alg_damage; });
+    if (known) return true;  // that is why
+    if (cancelled(call)) {
+        findings.add({.cause = Cause::cancelled,
+                      .sentence = "The caller gave up (CANCEL) before anybody answered.",
+                      .change = "Nothing to repair, if the phone rang."});
+    } else if (call.failure != 0) {
+        findings.add({.cause = by_people(call.failure) ? Cause::not_answered : Cause::refused,
+                      .sentence = "The call was refused (" + std::to_string(call.failure) + ") before any media.",
+                      .change = "Look at the signalling: no media was to flow.",
+                      .status = call.failure});
+    } else {
+        findings.add({.cause = Cause::not_answered,
+                      .sentence = "The capture has an offer and no final answer: no media was to flow yet.",
+                      .change = "Look at the signalling: is the phone ringing, or is the answer lost?"});
+    }
+    return true;
+}
+
+}  // namespace natkit::diagnose

@@ -1,0 +1,167 @@
+#include <algorithm>
+
+#include "natkit/diagnose/table.hpp"
+#include "wording.hpp"
+
+/// Messages that do not get through: fragments, TCP, the port of a response.
+namespace natkit::diagnose {
+namespace {
+
+constexpr unsigned few_copies = 3;
+constexpr std::size_t usual_mtu = 1500;
+constexpr std::size_t udp_headers = 28;  ///< IPv4; IPv6 has more
+
+bool answered(const Call& call, const Request& request) {
+    return std::ranges::any_of(call.requests, [&](const Request& one) {
+        return one.method == request.method && one.cseq == request.cseq && one.sender == request.sender &&
+               std::ranges::any_of(one.responses, [](const Response& response) {
+                   return response.status < 300 && response.status != 100;
+               });
+    });
+}
+
+Finding cut_by_a_filter(const Request& request, bool harmless) {
+    return {.cause = Cause::fragments_lost,
+            .sentence = "The capture is cut: " + request.method + " in frame " + std::to_string(request.frame) +
+                        " is the first fragment of a larger datagram, and its other fragments are not in the capture.",
+            .change =
+                "A filter by port loses later fragments, which have none: capture with \"or ip[6:2] & 0x1fff != "
+                "0\" added (or \"ip6 proto 44\"). If they are missing on the wire too, something drops them.",
+            .confidence = Confidence::possible,
+            .harmless = harmless,
+            .frames = {request.frame}};
+}
+
+Finding fragments_dropped(const Request& request) {
+    return {.cause = Cause::fragments_lost,
+            .sentence = request.method + " from " + to_string(request.source) + " to " +
+                        to_string(request.destination) + " is larger than one packet (" +
+                        std::to_string(request.bytes) + " bytes" + (request.incomplete ? " of it are here" : "") +
+                        "), was sent as fragments " + times(request.copies) + " (first in frame " +
+                        std::to_string(request.frame) + "), and nobody answered: fragments are dropped on the way" +
+                        (request.incomplete ? "; only the first ones come here." : "."),
+            .change =
+                "Send it over TCP or TLS (RFC 3261 section 18.1.1), make it smaller (fewer codecs), or let the "
+                "firewall or NAT on the way pass fragments.",
+            .confidence = request.incomplete ? Confidence::seen : Confidence::inferred,
+            .frames = {request.frame, request.last_frame}};
+}
+
+const TcpConnection* closed_before(const Case& one, const IpAddress& host, std::int64_t time_ns) {
+    for (const TcpConnection& connection : one.facts().connections) {
+        const bool there = connection.client.address == host || connection.server.address == host;
+        if (there && connection.closed && connection.closed->time_ns < time_ns) return &connection;
+    }
+    return nullptr;
+}
+
+Finding no_connection(const Case& one, const TcpConnection& connection) {
+    const bool unreachable = one.is_private(connection.server.address) && !one.paths().seen(connection.server.address);
+    const std::string syn = "SYN " + times(connection.syns) + " from " + to_string(connection.client) + " to " +
+                            to_string(connection.server) + " (frame " + std::to_string(connection.first_frame) + ")" +
+                            (connection.refused() ? " was refused" : " without any answer");
+    if (unreachable)
+        return {.cause = Cause::not_reachable,
+                .sentence = "The call cannot get to its receiver: " + syn +
+                            ": that is a private address, of which "
+                            "the outside knows nothing.",
+                .change = "Send requests to a client over the connection that it registered by (natkit: " +
+                          to_string(connection.server.address) +
+                          " must lie in [network] nated; Kamailio: nat_uac_test, fix_nated_register, "
+                          "add_contact_alias).",
+                .frames = {connection.first_frame}};
+    const TcpConnection* before = closed_before(one, connection.server.address, connection.first_ns);
+    std::string closed;
+    if (before != nullptr) closed = "; its own connection was closed in frame " + std::to_string(before->closed->frame);
+    return {.cause = Cause::connection_gone,
+            .sentence = "The call cannot get to its receiver over TCP: " + syn + closed +
+                        ". A client behind a NAT can be reached over its own connection only.",
+            .change =
+                "Let the client keep its connection open (RFC 5626 keepalives) and register again when it is "
+                "gone; the server must forget a registration whose connection has ended.",
+            .frames = {connection.first_frame}};
+}
+
+Finding dead_connection(const TcpConnection& connection, bool from_client) {
+    const TcpConnection::Half& half = from_client ? connection.from_client : connection.from_server;
+    const Endpoint& from = from_client ? connection.client : connection.server;
+    const Endpoint& to = from_client ? connection.server : connection.client;
+    return {.cause = Cause::connection_gone,
+            .sentence = "The TCP connection from " + to_string(from) + " to " + to_string(to) +
+                        " is gone: what was sent in frame " + std::to_string(half.unacknowledged_frame) +
+                        " was sent again " + times(static_cast<unsigned>(half.again)) +
+                        " and never acknowledged. A NAT or firewall on the way has forgotten the connection, or the "
+                        "host has.",
+            .change =
+                "Let the client send keepalives more often than the NAT forgets (RFC 5626; natkit: [pinger] "
+                "tcp_interval), and the server forget registrations whose connection does not answer.",
+            .frames = {half.unacknowledged_frame}};
+}
+
+}  // namespace
+
+bool fragments_missing(const Case& one, Findings& findings) {
+    for (const Request& request : one.call().requests) {
+        const bool whole = answered(one.call(), request);
+        const bool large = !request.tcp && request.bytes > usual_mtu - udp_headers;
+        if (request.incomplete && (whole || request.copies < few_copies)) {
+            if (whole || request.status == 0) findings.add(cut_by_a_filter(request, whole));
+        } else if ((request.incomplete || large) && request.status == 0 && request.copies >= few_copies &&
+                   !request.in_dialog) {
+            findings.add(fragments_dropped(request));
+        } else {
+            continue;
+        }
+        return false;
+    }
+    return false;
+}
+
+bool connection_lost(const Case& one, Findings& findings) {
+    const Call& call = one.call();
+    if (call.registration) return false;
+    for (const TcpConnection& connection : one.facts().connections) {
+        const bool now = connection.last_ns >= call.first_ns;
+        if (!now) continue;
+        const bool attempt = connection.syns > 1 || connection.refused();
+        if (!call.answered && attempt && !connection.accepted && connection.first_ns >= call.first_ns - second_ns) {
+            findings.add(no_connection(one, connection));
+            return false;
+        }
+        for (const bool from_client : {true, false}) {
+            const auto& half = from_client ? connection.from_client : connection.from_server;
+            const auto& back = from_client ? connection.from_server : connection.from_client;
+            const bool silent = half.unacknowledged_ns && *half.unacknowledged_ns >= call.first_ns - second_ns &&
+                                half.again >= 2 && back.last_ns < *half.unacknowledged_ns + second_ns;
+            if (!silent) continue;
+            findings.add(dead_connection(connection, from_client));
+            return false;
+        }
+    }
+    return false;
+}
+
+/// RFC 3581: without rport a response goes to the port in Via, which behind a NAT is nobody's.
+bool response_port_closed(const Case& one, Findings& findings) {
+    for (const Request& request : one.call().requests) {
+        if (request.rport || request.tcp || request.copies < few_copies) continue;
+        const auto astray = std::ranges::find_if(request.responses, [&](const Response& response) {
+            return response.destination.port != request.source.port;
+        });
+        if (astray == request.responses.end()) continue;
+        findings.add(
+            {.cause = Cause::rport_missing,
+             .sentence = request.method + " comes from " + to_string(request.source) +
+                         " and asks for no rport: its answer (" + std::to_string(astray->status) + ", frame " +
+                         std::to_string(astray->frame) + ") goes to " + to_string(astray->destination) +
+                         ", where nobody listens, and so it is sent " + times(request.copies) + ".",
+             .change =
+                 "Let the phone ask for rport (RFC 3581), or the server answer to where the request came from all "
+                 "the same (natkit does; Kamailio: force_rport(); Asterisk: force_rport=yes).",
+             .frames = {request.frame, astray->frame}});
+        return false;
+    }
+    return false;
+}
+
+}  // namespace natkit::diagnose

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "natkit/diagnose/case.hpp"
+#include "natkit/diagnose/finding.hpp"
+
+/// How the doctor speaks.
+namespace natkit::diagnose {
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+
+[[nodiscard]] std::string name(End party);           ///< "the caller"
+[[nodiscard]] std::string name_at_start(End party);  ///< "The caller"
+[[nodiscard]] std::string seconds(std::int64_t ns);  ///< "12 s"
+[[nodiscard]] std::string tenths(double seconds);    ///< "12.3 s"
+[[nodiscard]] std::string packets(std::uint64_t count);
+[[nodiscard]] std::string times(unsigned count);  ///< "once", "3 times"
+/// " from 12.3 s on, after the answer in frame 812", or nothing where it was so from the beginning.
+[[nodiscard]] std::string since(const Case& one, const Dead& dead);
+/// With its time and frames.
+[[nodiscard]] Finding during(const Case& one, const Dead& dead, Finding finding);
+
+}  // namespace natkit::diagnose

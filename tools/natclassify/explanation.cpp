@@ -1,0 +1,141 @@
+#include "natclassify/explanation.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "natkit/base/text.hpp"
+#include "natkit/diagnose/table.hpp"
+
+namespace natkit::natclassify {
+namespace {
+
+constexpr std::size_t most_healthy = 1000;
+
+std::string tenths(double seconds) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.1f s", seconds);
+    return text.data();
+}
+
+std::string counted(std::uint64_t count, const char* one, const char* many) {
+    return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+std::string outcome(const diagnose::Diagnosis& diagnosis) {
+    std::string words = diagnose::to_string(diagnosis.outcome);
+    std::ranges::replace(words, '_', ' ');
+    if (diagnosis.status != 0) words += " (" + std::to_string(diagnosis.status) + ")";
+    return words + ", " + tenths(static_cast<double>(diagnosis.end_ns - diagnosis.first_ns) / 1e9);
+}
+
+std::string parties(const diagnose::Diagnosis& diagnosis) {
+    const std::string& from = diagnosis.names[0];
+    if (diagnosis.registration) return "REGISTER of " + text::printable(diagnosis.names[1], 80);
+    if (from.empty()) return text::printable(diagnosis.call_id, 80);
+    return text::printable(from, 80) + " → " + text::printable(diagnosis.names[1], 80);
+}
+
+std::string at(const diagnose::Finding& finding) {
+    std::string words = diagnose::to_string(finding.confidence);
+    if (!finding.frames.empty()) {
+        words += finding.frames.size() == 1 ? ", frame " : ", frames ";
+        for (std::size_t i = 0; i < finding.frames.size(); ++i)
+            words += (i == 0 ? "" : " ") + std::to_string(finding.frames[i]);
+    }
+    if (finding.from_s) words += ", from " + tenths(*finding.from_s);
+    if (finding.to_s) words += " to " + tenths(*finding.to_s);
+    return words;
+}
+
+}  // namespace
+
+std::string ExplanationText::heading(const diagnose::Diagnosis& diagnosis) const {
+    return parties(diagnosis) + "  " + text_.paint(outcome(diagnosis), Text::Ink::dim) + "  " +
+           text_.paint(
+               "call " + text::printable(diagnosis.call_id, 80) + ", frame " + std::to_string(diagnosis.first_frame),
+               Text::Ink::dim) +
+           "\n";
+}
+
+/// Who sent how much to where, and from where.
+std::string ExplanationText::traffic(const diagnose::StreamReport& stream, const diagnose::Traffic& traffic) const {
+    const auto padded = [](std::string text, std::size_t width) {
+        if (text.size() < width) text.append(width - text.size(), ' ');
+        return text;
+    };
+    std::string line = "  " + padded(stream.kind, 12) +
+                       (traffic.from == dialog::End::caller ? " caller → callee  " : " callee → caller  ") +
+                       padded(counted(traffic.sent, "packet", "packets"), 14);
+    std::string sources;
+    for (const Endpoint& source : traffic.sources) sources += (sources.empty() ? "" : ", ") + to_string(source);
+    line += padded(sources.empty() ? "" : " from " + sources, 28) + " to " +
+            (traffic.told ? to_string(*traffic.told) : "-");
+    if (traffic.relayed) line += ", a relay";
+    line += ", " + std::to_string(traffic.arrived) + " arrived";
+    if (traffic.missing > 0) line += ", " + std::to_string(traffic.missing) + " lost";
+    if (!traffic.codec.empty()) line += ", " + traffic.codec;
+    return line + "\n";
+}
+
+std::string ExplanationText::facts(const diagnose::Diagnosis& diagnosis) const {
+    std::string lines;
+    for (const diagnose::StreamReport& stream : diagnosis.streams)
+        lines += traffic(stream, stream.to_callee) + traffic(stream, stream.to_caller);
+    if (diagnosis.cut)
+        lines +=
+            "  " + text_.paint("•", Text::Ink::blue) +
+            " Some messages are cut by the capture and may lack what matters: take it with a larger snapshot length "
+            "(tcpdump -s 0).\n";
+    return lines;
+}
+
+std::string ExplanationText::finding(const diagnose::Finding& finding, bool first) const {
+    const bool harmless = diagnose::harmless(finding);
+    const std::string indent = first ? "" : "  ";
+    return indent + text_.paint(harmless ? "•" : "✗", harmless ? Text::Ink::blue : Text::Ink::red) + " " +
+           finding.sentence + "\n" + indent + "  " + text_.paint("→", Text::Ink::dim) + " " + finding.change + "\n" +
+           indent + "  " +
+           text_.paint(std::string(diagnose::to_string(finding.cause)) + ": " + at(finding), Text::Ink::dim) + "\n";
+}
+
+std::string ExplanationText::call(const diagnose::Diagnosis& diagnosis) {
+    ++calls_;
+    const bool broken = diagnosis.broken();
+    if (!diagnosis.media_seen && !diagnosis.registration) ++without_media_;
+    if (broken) {
+        ++broken_;
+        ++by_cause_[diagnose::to_string(diagnosis.findings.front().cause)];
+    } else if (diagnosis.findings.empty() && !diagnosis.cut) {
+        const char* why = diagnosis.media_seen
+                              ? "Nothing wrong was found."
+                              : "Nothing wrong was found in the messages; the capture has no media of this call.";
+        if (!diagnosis.registration && healthy_.size() < most_healthy)
+            healthy_.push_back(text_.paint("✓", Text::Ink::green) + " " + heading(diagnosis) + "  " + why + "\n" +
+                               facts(diagnosis));
+        return {};
+    }
+    std::string lines = "\n";
+    bool first = true;
+    for (const diagnose::Finding& one : diagnosis.findings) {
+        lines += finding(one, first);
+        if (first) lines += "  " + heading(diagnosis);
+        first = false;
+    }
+    if (first) lines += heading(diagnosis);
+    return lines + facts(diagnosis);
+}
+
+std::string ExplanationText::summary() const {
+    std::string lines;
+    if (!healthy_.empty()) lines += "\n";
+    for (const std::string& one : healthy_) lines += one;
+    if (calls_ == 0) return lines;
+    lines += "\n" + counted(calls_, "call", "calls") + ", " + std::to_string(broken_) + " broken";
+    if (without_media_ > 0) lines += ", " + std::to_string(without_media_) + " without media in the capture";
+    lines += "\n";
+    for (const auto& [cause, count] : by_cause_) lines += "  " + cause + ": " + std::to_string(count) + "\n";
+    return lines;
+}
+
+}  // namespace natkit::natclassify
