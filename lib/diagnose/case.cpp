@@ -87,6 +87,7 @@ std::vector<const RtpStream*> MediaDirection::forwarded() const {
 
 Case::Case(const CallFacts& facts)
     : facts_(facts), end_ns_(end_of(facts)), phases_(phases_of(facts.call, end_ns_)), paths_(facts, phases_) {
+    cut_at_moves();
     for (std::size_t line = 0; line < lines_of(phases_); ++line) {
         const MediaDescription* offered = last(phases_, End::caller, line, true);
         const MediaDescription* answered = last(phases_, End::callee, line, true);
@@ -98,6 +99,33 @@ Case::Case(const CallFacts& facts)
         find_dead(stream.to_callee, stream.to_caller);
         find_dead(stream.to_caller, stream.to_callee);
         streams_.push_back(std::move(stream));
+    }
+}
+
+/// The same source (SSRC) goes on from another port of the same host: its NAT has given it another mapping.
+void Case::cut_at_moves() {
+    constexpr std::uint64_t enough = 10;
+    constexpr std::int64_t least = second_ns / 2;
+    for (const End party : {End::caller, End::callee}) {
+        const auto own = paths_.sent_by(party);
+        for (const RtpStream* now : own) {
+            const bool moved = now->rtp >= enough && std::ranges::any_of(own, [&](const RtpStream* before) {
+                                   return before->ssrc == now->ssrc && before->source.address == now->source.address &&
+                                          before->source.port != now->source.port &&
+                                          before->destination == now->destination && before->rtp >= enough &&
+                                          before->last_ns < now->first_ns + second_ns / 5;
+                               });
+            if (!moved) continue;
+            const auto in = std::ranges::find_if(phases_, [&](const Phase& phase) {
+                return phase.from_ns + least < now->first_ns && now->first_ns + least < phase.to_ns;
+            });
+            if (in == phases_.end() || phases_.size() >= 128) continue;
+            Phase rest = *in;
+            in->to_ns = rest.from_ns = now->first_ns;
+            rest.moved = party;
+            rest.moved_frame = now->first_frame;
+            phases_.insert(in + 1, rest);
+        }
     }
 }
 

@@ -17,13 +17,20 @@ bool bye_lost(const Call& call) {
     bool lost = false;
     for (const Request& one : call.requests) {
         if (one.method != "BYE") continue;
-        if (one.status == 0 && one.copies >= 2) {
+        if ((one.status == 0 && one.copies >= 2) || one.status == 408) {
             lost = true;
         } else if (one.vias > 1 || one.status == 481) {
             return false;  // it got there
         }
     }
     return lost;
+}
+
+/// A proxy has sent it on again and again, and nobody answered: it gives up by 408 (RFC 3261 section 16.8).
+bool given_up_by_proxy(const Call& call) {
+    return std::ranges::any_of(call.requests, [&](const Request& one) {
+        return begins(call, one) && one.vias > 1 && one.status == 0 && one.copies >= 3;
+    });
 }
 
 }  // namespace
@@ -63,10 +70,11 @@ Outcome outcome_of(const Case& one, const Findings& findings) {
         return bye_lost(call) ? Outcome::hung : Outcome::answered;
     }
     const int failure = status != 0 ? status : call.failure;
-    if (failure == 480 || failure == 487 || failure == 0)
-        return findings.has(Cause::connection_gone) || findings.has(Cause::not_reachable) ? Outcome::refused
-                                                                                          : Outcome::no_answer;
-    return Outcome::refused;
+    if (failure != 480 && failure != 487 && failure != 0) return Outcome::refused;
+    const bool unreached = findings.has(Cause::connection_gone) || findings.has(Cause::not_reachable) ||
+                           (failure == 0 && given_up_by_proxy(call) &&
+                            (findings.has(Cause::fragments_lost) || findings.has(Cause::binding_expired)));
+    return unreached ? Outcome::refused : Outcome::no_answer;
 }
 
 }  // namespace natkit::diagnose

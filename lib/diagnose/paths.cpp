@@ -94,8 +94,13 @@ const Paths::Named* Paths::named(const Endpoint& at, bool own) const {
 std::optional<Path> Paths::by_ends(const RtpStream& stream) const {
     if (const Named* sender = named(stream.source, true))
         return Path{.stream = &stream, .from = sender->party, .line = sender->line};
-    if (const Named* relay = named(stream.source, false))
-        return Path{.stream = &stream, .from = relay->party, .line = relay->line, .forwarded = true};
+    if (const Named* relay = named(stream.source, false)) {
+        const bool back = std::ranges::any_of(facts_.rtp, [&](const RtpStream& sent) {
+            return sent.source == stream.destination && sent.destination == stream.source && same_media(sent, stream);
+        });
+        const End from = back ? other(relay->party) : relay->party;
+        return Path{.stream = &stream, .from = from, .line = relay->line, .forwarded = true};
+    }
     return std::nullopt;
 }
 

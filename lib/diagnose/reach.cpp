@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr unsigned few_errors = 3;
+constexpr std::uint64_t few_late = 4;                ///< a source with less than one in so many packets is late
+constexpr std::int64_t settle = second_ns * 3 / 10;  ///< until the packets of before an answer have passed
 
 bool same_family(const Endpoint& a, const Endpoint& b) {
     return a.address.family() == b.address.family();
@@ -15,15 +17,25 @@ bool same_family(const Endpoint& a, const Endpoint& b) {
 
 }  // namespace
 
-/// Errors at the beginning are those of a socket that was not open yet.
+/// Errors at the beginning are those of a socket that was not open yet: they count where they go on to the end.
 const IcmpError* Paths::refused(const RtpStream& stream) const {
+    const std::int64_t end_ns = phases_.empty() ? stream.last_ns : std::min(stream.last_ns, phases_.back().to_ns);
+    const IcmpError* most = nullptr;
+    unsigned count = 0;
+    std::int64_t first_ns = 0, last_ns = 0;
     for (const IcmpError& error : facts_.icmp) {
         if (error.destination != stream.destination || error.source.port != stream.source.port || error.tcp) continue;
-        if (!phases_.empty() && error.first_ns > phases_.back().to_ns) continue;  // after the BYE sockets are closed
-        const bool to_the_end = error.last_ns + 2 * second_ns >= stream.last_ns || error.count * 10 >= stream.rtp;
-        if (error.count >= few_errors && to_the_end) return &error;
+        // With the BYE sockets are closed.
+        if (!phases_.empty() && error.first_ns > phases_.back().to_ns - settle) continue;
+        if (most == nullptr) first_ns = error.first_ns;
+        if (most == nullptr || error.count > most->count) most = &error;
+        count += error.count;
+        last_ns = std::max(last_ns, error.last_ns);
     }
-    return nullptr;
+    if (count < few_errors) return nullptr;
+    // Hosts limit how many they send: about one a second (RFC 1812 section 4.3.2.8).
+    const std::int64_t usual = std::max(3 * second_ns / 2, 2 * (last_ns - first_ns) / count);
+    return last_ns + usual >= end_ns ? most : nullptr;
 }
 
 /// Whether the party sends from there now: not from an endpoint that it gave up by a later description.
@@ -31,13 +43,23 @@ bool Paths::current_source(const Endpoint& at, End party, const Phase& phase, st
     const MediaDescription* wanted = phase.written_by(party, line);
     if (const Named* old = named(at, true); old != nullptr && (wanted == nullptr || wanted->rtp != at)) return false;
     const RtpStream* last = nullptr;
-    bool there = false;
+    bool there = false, older = false;
+    std::uint64_t here = 0, newer = 0;  // packets in this phase: of this source, and of those that began in it
     for (const RtpStream* stream : sent_by(party)) {
         if (stream->first_ns > phase.to_ns) continue;
         const bool now = stream->last_ns >= phase.from_ns;
         there = there || (now && stream->source == at);
+        const std::uint64_t packets = stream->packets_in(phase.from_ns + settle, phase.to_ns);
+        const bool began_now = stream->first_ns + settle >= phase.from_ns;
+        if (stream->source == at) {
+            here += packets;
+            older = older || !began_now;
+        } else if (began_now) {
+            newer = std::max(newer, packets);
+        }
         if (last == nullptr || stream->last_ns >= last->last_ns) last = stream;
     }
+    if (older && few_late * here < newer) return false;
     return there || (last != nullptr && last->source == at);
 }
 
@@ -52,13 +74,29 @@ bool Paths::signals_from(End party, const IpAddress& address) const {
     });
 }
 
+/// To the outer address of a NAT that both parties are behind, as both name it, and nothing comes in to where it is
+/// sent from.
+bool Paths::turned_back(const RtpStream& stream, const Path& path) const {
+    const IpAddress& at = stream.destination.address;
+    if (path.forwarded || !is_private(stream.source.address) || is_private(at)) return false;
+    const bool same = std::ranges::any_of(names_, [&](const Named& name) {
+        return name.own && name.party == path.from && name.line == path.line && name.at.address == at;
+    });
+    return same && std::ranges::none_of(facts_.rtp, [&](const RtpStream& one) {
+               return one.rtp >= 5 && one.destination.address == stream.source.address;
+           });
+}
+
 /// Of a stream to the very endpoint that its receiver named.
 Reach Paths::announced(const RtpStream& stream, End to, const MediaDescription& wanted, const Path& path) const {
     const Endpoint& at = *wanted.rtp;
     if (is_private(at.address)) {
-        const bool outside = !is_private(stream.source.address) && !seen(at.address);
-        return outside ? Reach::private_address : Reach::arrives;
+        // From another private network it cannot be reached either, where its party signals from outside.
+        const auto& signals = to == End::caller ? facts_.call.caller_source : facts_.call.callee_source;
+        const bool elsewhere = !is_private(stream.source.address) || (signals && !is_private(signals->address));
+        return elsewhere && !seen(at.address) ? Reach::private_address : Reach::arrives;
     }
+    if (turned_back(stream, path)) return Reach::hairpin;
     if (outside_of_nat(at.address) && !path.inner) return Reach::on_the_way;
     bool from_there = false, same_host = false, any = false;
     for (const RtpStream* own : sent_by(to)) {
@@ -88,6 +126,7 @@ Reach Paths::reach(const Path& path, const Phase& phase) const {
         const Reach reach = announced(stream, to, *wanted, path);
         return error && (reach == Reach::arrives || reach == Reach::on_the_way) ? Reach::refused : reach;
     }
+    if (error && path.forwarded && same_box(stream.source.address, at.address)) return Reach::to_itself;
     if (error) return Reach::refused;
     if (is_wanted || learned) return both_sides ? Reach::on_the_way : Reach::arrives;
     if (told != nullptr && told->rtp == at) return path.forwarded ? Reach::to_itself : Reach::on_the_way;
@@ -110,7 +149,8 @@ Reach Paths::reach(const Path& path, const Phase& phase) const {
     if (is_private(at.address) && !is_private(stream.source.address) && !seen(at.address))
         return Reach::private_address;
     if (both_sides || same_box(at.address, at.address)) return Reach::on_the_way;
-    return Reach::elsewhere;
+    const bool left = std::ranges::any_of(sent_by(to), [&](const RtpStream* own) { return own->source == at; });
+    return left ? Reach::older_endpoint : Reach::elsewhere;
 }
 
 }  // namespace natkit::diagnose

@@ -98,6 +98,7 @@ class Case {
     [[nodiscard]] double at(std::int64_t time_ns) const;
 
   private:
+    void cut_at_moves();
     [[nodiscard]] MediaDirection direction(std::size_t line, End from) const;
     void find_dead(MediaDirection& direction, const MediaDirection& opposite) const;
     [[nodiscard]] std::optional<Dead> dead_in(const MediaDirection& direction, const MediaDirection& opposite,

@@ -187,6 +187,7 @@ struct RtpStream {
     std::vector<PayloadType> payload_types = {};  ///< at most 6
     std::uint16_t first_sequence = 0;
     std::uint32_t missing = 0;              ///< numbers left out between the first and the last
+    std::uint32_t gaps = 0;                 ///< how often some were left out
     std::vector<std::uint16_t> slots = {};  ///< packets there once, in equal times from first_ns on
     std::int64_t slot_ns = 100'000'000;
 
@@ -199,7 +200,7 @@ struct RtpStream {
     [[nodiscard]] std::uint64_t packets_in(std::int64_t from_ns, std::int64_t to_ns) const noexcept;
 };
 
-/// Errors by ICMP or ICMPv6 about packets of one way, with their repetitions.
+/// Errors by ICMP or ICMPv6 about packets of one way, with their repetitions until a pause.
 struct IcmpError {
     enum class Kind : std::uint8_t { port_unreachable, host_unreachable, net_unreachable, prohibited, other };
     Kind kind{};

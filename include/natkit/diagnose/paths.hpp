@@ -21,6 +21,7 @@ enum class Reach : std::uint8_t {
     rtcp_port,        ///< one above the port for RTP
     other_mapping,    ///< a mapping of the receiver's NAT that is not the one its own packets come from
     other_interface,  ///< an address that the receiver itself neither signals nor sends from
+    hairpin,          ///< the outer address of the NAT that both are behind, and it does not turn packets round
     back_to_sender,
     to_itself,  ///< a relay sends to itself
     elsewhere,  ///< where nobody was announced
@@ -75,6 +76,7 @@ class Paths {
     void find_inner();
     [[nodiscard]] Reach announced(const RtpStream& stream, End to, const MediaDescription& wanted,
                                   const Path& path) const;
+    [[nodiscard]] bool turned_back(const RtpStream& stream, const Path& path) const;
     [[nodiscard]] bool current_source(const Endpoint& at, End party, const Phase& phase, std::size_t line) const;
 
     const CallFacts& facts_;

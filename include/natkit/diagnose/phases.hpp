@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "natkit/diagnose/facts.hpp"
@@ -15,7 +16,9 @@ struct Phase {
     std::uint64_t frame = 0;        ///< of the answer
     std::uint64_t offer_frame = 0;  ///< 0: not in the capture
     End offerer{};
-    bool early = false;  ///< before the call was answered
+    bool early = false;             ///< before the call was answered
+    std::optional<End> moved = {};  ///< no answer begins it: packets of this party come from elsewhere from now on
+    std::uint64_t moved_frame = 0;  ///< the first one
     /// By whose media they describe: as that party wrote it, and as the other one got it. Null: not in the capture.
     std::array<const SessionDescription*, 2> written{}, delivered{};
 

@@ -153,6 +153,8 @@ bool response_port_closed(const Case& one, Findings& findings);
 bool client_unreachable(const Case& one, Findings& findings);
 bool port_changed_after_silence(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
                                 Findings& findings);
+bool deaf_after_own_silence(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                            Findings& findings);
 bool lost_in_nat(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings);
 // registration.cpp
 bool registration_failed(const Case& one, Findings& findings);
@@ -179,6 +181,7 @@ bool media_around_the_relay(const Case& one, const Stream& stream, Findings& fin
 // address.cpp
 bool told_another_family(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
                          Findings& findings);
+bool private_address_passed_on(const Case& one, Findings& findings);
 bool told_a_private_address(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
                             Findings& findings);
 // astray.cpp
@@ -196,16 +199,16 @@ bool packets_missing(const Case& one, const MediaDirection& direction, const Med
 bool no_packet(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings);
 
 /// Asked once a call, first. When one explains it, no media is looked at.
-inline constexpr auto call_rules =
-    std::to_array<CallRule>({changed_by_a_gateway, fragments_missing, connection_lost, response_port_closed,
-                             client_unreachable, ack_missing, session_not_refreshed, in_dialog_request_lost,
-                             put_on_hold, registration_failed, callee_not_registered, call_refused, no_media_due});
+inline constexpr auto call_rules = std::to_array<CallRule>(
+    {changed_by_a_gateway, fragments_missing, connection_lost, response_port_closed, client_unreachable, ack_missing,
+     session_not_refreshed, in_dialog_request_lost, put_on_hold, registration_failed, callee_not_registered,
+     call_refused, private_address_passed_on, no_media_due});
 /// Asked for each stream: what explains both of its directions.
 inline constexpr auto stream_rules =
     std::to_array<StreamRule>({packets_in_a_circle, media_around_the_relay, one_side_encrypts});
 /// Asked for each direction whose receiver has said where it wants its media.
 inline constexpr auto direction_rules = std::to_array<DirectionRule>(
     {told_another_family, told_a_private_address, port_changed_after_silence, lost_in_nat, refused_by_icmp, goes_astray,
-     relay_sends_nothing_on, lost_by_rtcp, no_packet, payload_type_unknown, packets_missing});
+     relay_sends_nothing_on, lost_by_rtcp, deaf_after_own_silence, no_packet, payload_type_unknown, packets_missing});
 
 }  // namespace natkit::diagnose

@@ -48,4 +48,32 @@ bool told_a_private_address(const Case& one, const MediaDirection& direction, co
     return true;
 }
 
+/// A proxy hands the private address of a party behind a NAT on as it is, to somebody outside; their media goes another
+/// way than the capture sees.
+bool private_address_passed_on(const Case& one, Findings& findings) {
+    if (!one.call().answered || one.media_seen() || one.phases().empty()) return false;
+    const Phase& phase = one.phases().back();
+    for (const Stream& stream : one.streams()) {
+        for (const MediaDirection* direction : {&stream.to_callee, &stream.to_caller}) {
+            const MediaDescription *own = direction->receiver_written, *told = direction->receiver_delivered;
+            const bool passed_on = own != nullptr && told != nullptr && own != told && own->rtp == told->rtp;
+            if (!passed_on || !own->rtp || !one.is_private(own->rtp->address) || !own->candidates.empty()) continue;
+            const auto sender = one.visible(direction->from), receiver = one.visible(direction->to);
+            const bool outside = sender && receiver && !one.is_private(*sender) && !one.is_private(*receiver);
+            if (!outside || *sender == *receiver || !meant(phase, direction->line, direction->from)) continue;
+            findings.add({.cause = Cause::private_address,
+                          .hears_nothing = direction->to,
+                          .sentence = name_at_start(direction->to) + " hears nothing: " + name(direction->from) +
+                                      " at " + to_string(*sender) + " is told to send to " + to_string(*own->rtp) +
+                                      ", a private address, which the proxy passed on as it was. No media is in the "
+                                      "capture.",
+                          .change = "Put a media proxy in between (natkit: " + to_string(own->rtp->address) +
+                                    " must lie in [network] nated or lan).",
+                          .confidence = Confidence::inferred,
+                          .frames = {phase.offer_frame, phase.frame}});
+        }
+    }
+    return false;
+}
+
 }  // namespace natkit::diagnose

@@ -39,6 +39,9 @@ std::string stale_place(const Case& one, const MediaDirection& direction, const 
     const Endpoint& at = astray.path->stream->destination;
     if (astray.reach == Reach::origin_address) return "the address of o=, which says nothing about media";
     const SessionDescription* old = who_named(one, at);
+    if (old == nullptr && astray.reach == Reach::older_endpoint)
+        return "where the packets of " + name(direction.to) + " came from before" +
+               (late_packets(one, direction, astray) ? ": late packets from there made it go back to it" : "");
     if (old == nullptr) return "which no description names";
     std::string text = "which the description in frame " + std::to_string(old->frame) + " named";
     const bool branch = !old->tag.empty() && !one.call().callee_tag.empty() && old->tag != one.call().callee_tag;

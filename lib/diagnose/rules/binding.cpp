@@ -66,7 +66,64 @@ Finding forgotten(const Case& one, const MediaDirection& direction, const Astray
             .change = keepalive};
 }
 
+constexpr std::int64_t least_deaf = 3 * second_ns / 2;
+constexpr std::int64_t least_quiet = second_ns / 2;
+constexpr std::int64_t turn = 8 * second_ns / 10;  ///< who pauses so long speaks in turns
+
+/// It paused before, and went on.
+bool paused(const RtpStream& stream) {
+    std::size_t empty = 0;
+    for (const std::uint16_t packets : stream.slots) {
+        empty = packets == 0 ? empty + 1 : 0;
+        if (static_cast<std::int64_t>(empty) * stream.slot_ns >= turn) return true;
+    }
+    return false;
+}
+
+/// What comes to the very endpoint of a party behind a NAT.
+const RtpStream* coming_in(const Case& one, const MediaDirection& direction) {
+    const MediaDescription* own = direction.receiver_written;
+    if (own == nullptr || !own->rtp || !one.is_private(own->rtp->address)) return nullptr;
+    const RtpStream* last = nullptr;
+    for (const Path* path : direction.paths) {
+        if (path->stream->destination != own->rtp || path->inner) continue;
+        if (last == nullptr || path->stream->last_ns > last->last_ns) last = path->stream;
+    }
+    return last;
+}
+
 }  // namespace
+
+/// Inside the NAT: the party was quiet, and then what came to it ends, reports too, long before the call does.
+bool deaf_after_own_silence(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                            Findings& findings) {
+    if ((direction.dead && direction.dead->sent) || one.phases().empty()) return false;
+    if (!meant(one.phases().back(), direction.line, direction.from)) return false;
+    const RtpStream* in = coming_in(one, direction);
+    if (in == nullptr || paused(*in) || in->last_ns < one.phases().back().from_ns) return false;
+    const std::int64_t at = in->last_ns;
+    const bool flowed = in->packets_in(at - second_ns, at) >= 10;
+    const auto own = opposite.sent();
+    const bool spoke = packets_of(own, in->first_ns, at) >= 10;
+    const bool quiet = packets_of(own, at - least_quiet, at) == 0;
+    if (one.end_ns() - at < least_deaf || !flowed || !spoke || !quiet) return false;
+    const bool reports = std::ranges::any_of(one.facts().rtp, [&](const RtpStream& stream) {
+        return stream.rtcp > 0 && stream.destination.address == in->destination.address && stream.last_ns > at;
+    });
+    if (reports) return false;
+    findings.add({.cause = Cause::binding_expired,
+                  .hears_nothing = direction.to,
+                  .sentence = name_at_start(direction.to) + " hears nothing from " + tenths(one.at(at)) +
+                              " on (the last packet is frame " + std::to_string(in->last_frame) +
+                              "): it had sent nothing for a while, and then nothing came in any more, reports "
+                              "neither: a NAT in front of it has forgotten the mapping, or the other side has stopped.",
+                  .change = keepalive,
+                  .confidence = Confidence::possible,
+                  .frames = {in->last_frame},
+                  .from_s = one.at(at),
+                  .to_s = one.at(one.end_ns())});
+    return true;
+}
 
 /// Requests to a client that was heard before, and does not answer now.
 bool client_unreachable(const Case& one, Findings& findings) {
@@ -126,7 +183,7 @@ bool lost_in_nat(const Case& one, const MediaDirection& direction, const MediaDi
     const Dead& dead = *direction.dead;
     for (const Astray& astray : dead.astray) {
         const bool unseen = astray.reach == Reach::refused || astray.reach == Reach::on_the_way;
-        if (unseen && hairpins(one, *astray.path)) {
+        if (astray.reach == Reach::hairpin || (unseen && hairpins(one, *astray.path))) {
             findings.add(during(one, dead, not_turned_round(direction, astray)));
             return true;
         }

@@ -38,7 +38,7 @@ bool known_from_offer(const Case& one, const MediaDirection& direction, std::uin
         const MediaDescription* answer = phase.delivered_of(direction.to, direction.line);
         if (phase.offerer != direction.from || offer == nullptr || answer == nullptr) return false;
         const auto own = std::ranges::find(offer->formats, number, &Format::number);
-        return own != offer->formats.end() && !own->name.empty() &&
+        return own != offer->formats.end() && !own->name.empty() && own->name != "TELEPHONE-EVENT" &&
                std::ranges::find(answer->formats, own->name, &Format::name) != answer->formats.end();
     });
 }

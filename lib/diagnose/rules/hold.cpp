@@ -98,7 +98,7 @@ bool put_on_hold(const Case& one, Findings& findings) {
     End held_it{};
     for (std::size_t i = 0; i < one.phases().size(); ++i) {
         const Phase& phase = one.phases()[i];
-        if (phase.early) continue;
+        if (phase.early || phase.moved) continue;
         const auto party = holder(phase);
         if (!party) {
             hold.reset();

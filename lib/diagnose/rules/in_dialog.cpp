@@ -23,10 +23,22 @@ const Response* repeated_answer(const Request& invite) {
     return found == invite.responses.end() ? nullptr : &*found;
 }
 
-Finding ack_to_contact(const Response& answer, const Request& ack) {
+/// The caller is outside, and is shown a private Contact without a way through a proxy.
+bool leads_nowhere(const Case& one, const Response& answer) {
+    const auto caller = one.visible(End::caller);
+    return answer.contact && !answer.record_routed && one.is_private(answer.contact->address) && caller &&
+           !one.is_private(*caller);
+}
+
+/// `ack`: null where it is not in the capture.
+Finding ack_to_contact(const Response& answer, const Request* ack) {
+    const Endpoint to = ack != nullptr ? ack->destination : *answer.contact;
+    std::vector<std::uint64_t> frames = {answer.frame};
+    if (ack != nullptr) frames.push_back(ack->frame);
     return {.cause = Cause::ack_unreachable,
-            .sentence = "The ACK (frame " + std::to_string(ack.frame) + ") goes to " + to_string(ack.destination) +
-                        ", the Contact of the 200 in frame " + std::to_string(answer.frame) +
+            .sentence = (ack != nullptr ? "The ACK (frame " + std::to_string(ack->frame) + ") goes to "
+                                        : std::string("No ACK comes: it has to go to ")) +
+                        to_string(to) + ", the Contact of the 200 in frame " + std::to_string(answer.frame) +
                         ", which cannot be reached from there" +
                         (answer.record_routed ? "" : " (no proxy record-routed)") + ": the 200 was sent " +
                         times(answer.copies) + ", and the call ends when its sender gives up.",
@@ -34,7 +46,8 @@ Finding ack_to_contact(const Response& answer, const Request& ack) {
                 "Record-Route at the proxy, with an address that each side can reach, or a Contact that can be "
                 "reached (natkit rewrites it; Kamailio: record_route(), fix_nated_contact(); Asterisk: "
                 "external_signaling_address).",
-            .frames = {answer.frame, ack.frame}};
+            .confidence = ack != nullptr ? Confidence::seen : Confidence::inferred,
+            .frames = frames};
 }
 
 /// The session timer (RFC 4028) of the call, seconds; 0: none.
@@ -50,7 +63,8 @@ bool refreshes(const Request& request) {
 
 /// Never answered by its receiver, however often it was sent.
 bool lost(const Request& request) {
-    return request.in_dialog && request.method != "ACK" && request.copies >= few_copies && request.status == 0;
+    if (!request.in_dialog || request.method == "ACK") return false;
+    return request.status == 408 || (request.copies >= few_copies && request.status == 0);
 }
 
 std::string why(const Case& one, const Request& request) {
@@ -88,7 +102,11 @@ bool ack_missing(const Case& one, Findings& findings) {
         }
         if (same_hop != nullptr && answer->last_ns < same_hop->first_ns + 3 * second_ns) continue;  // it was late
         if (elsewhere != nullptr && same_hop == nullptr && unreachable(one, elsewhere->destination)) {
-            findings.add(ack_to_contact(*answer, *elsewhere));
+            findings.add(ack_to_contact(*answer, elsewhere));
+            return false;
+        }
+        if (same_hop == nullptr && leads_nowhere(one, *answer)) {
+            findings.add(ack_to_contact(*answer, nullptr));
             return false;
         }
         findings.add({.cause = Cause::ack_lost,

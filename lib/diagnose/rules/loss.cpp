@@ -7,8 +7,9 @@
 namespace natkit::diagnose {
 namespace {
 
-constexpr unsigned bad_loss = 90;     ///< per cent: nothing is heard
-constexpr unsigned heard_loss = 5;    ///< per cent: heard chopped
+constexpr unsigned bad_loss = 90;   ///< per cent: nothing is heard
+constexpr unsigned heard_loss = 5;  ///< per cent: heard chopped
+constexpr std::uint32_t few_gaps = 3;
 constexpr std::uint64_t enough = 50;  ///< packets to judge by
 
 /// Packets that the sender of a direction says it sent.
@@ -76,6 +77,7 @@ bool packets_missing(const Case& one, const MediaDirection& direction, const Med
     for (const Path* path : direction.paths) {
         const RtpStream& stream = *path->stream;
         if (stream.distinct() < enough || share(stream) < heard_loss) continue;
+        if (stream.gaps > 0 && stream.gaps < few_gaps) continue;  // an interruption, or how the capture began
         if (one.paths().reach(*path, one.phases().back()) != Reach::arrives) continue;
         if (worst == nullptr || share(stream) > share(*worst)) worst = &stream;
     }

@@ -98,6 +98,14 @@ Finding dead_connection(const TcpConnection& connection, bool from_client) {
             .frames = {half.unacknowledged_frame}};
 }
 
+/// Where the request came from, as its receiver sees it: on the other side of the NAT, where both are in the capture.
+Endpoint outer_source(const Call& call, const Request& request) {
+    for (const Translation& one : call.translations) {
+        if (one.inside == request.source) return one.outside;
+    }
+    return request.source;
+}
+
 }  // namespace
 
 bool fragments_missing(const Case& one, Findings& findings) {
@@ -145,16 +153,17 @@ bool connection_lost(const Case& one, Findings& findings) {
 bool response_port_closed(const Case& one, Findings& findings) {
     for (const Request& request : one.call().requests) {
         if (request.rport || request.tcp || request.copies < few_copies) continue;
+        const Endpoint source = outer_source(one.call(), request);
         const auto astray = std::ranges::find_if(request.responses, [&](const Response& response) {
-            return response.destination.port != request.source.port;
+            return response.destination != request.source && response.destination.port != source.port;
         });
         if (astray == request.responses.end()) continue;
         findings.add(
             {.cause = Cause::rport_missing,
-             .sentence = request.method + " comes from " + to_string(request.source) +
-                         " and asks for no rport: its answer (" + std::to_string(astray->status) + ", frame " +
-                         std::to_string(astray->frame) + ") goes to " + to_string(astray->destination) +
-                         ", where nobody listens, and so it is sent " + times(request.copies) + ".",
+             .sentence = request.method + " comes from " + to_string(source) + " and asks for no rport: its answer (" +
+                         std::to_string(astray->status) + ", frame " + std::to_string(astray->frame) + ") goes to " +
+                         to_string(astray->destination) + ", where nobody listens, and so it is sent " +
+                         times(request.copies) + ".",
              .change =
                  "Let the phone ask for rport (RFC 3581), or the server answer to where the request came from all "
                  "the same (natkit does; Kamailio: force_rport(); Asterisk: force_rport=yes).",

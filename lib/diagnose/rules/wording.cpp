@@ -35,6 +35,9 @@ std::string since(const Case& one, const Dead& dead) {
     if (from_start) return {};
     const Phase& phase = one.phases()[dead.phase];
     std::string text = " from " + tenths(one.at(dead.from_ns)) + " on";
+    if (dead.from_ns == phase.from_ns && phase.moved)
+        return text + ", since packets of " + name(*phase.moved) + " come from another port (frame " +
+               std::to_string(phase.moved_frame) + ")";
     if (dead.from_ns == phase.from_ns) return text + ", after the answer in frame " + std::to_string(phase.frame);
     if (dead.last_frame != 0) text += " (the last packet is frame " + std::to_string(dead.last_frame) + ")";
     return text;

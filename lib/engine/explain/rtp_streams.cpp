@@ -94,7 +94,10 @@ void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std
         const bool silent = time_ns - stream.last_rtp_ns > second / 2;
         stream.recent = ahead >= 64 ? 1 : stream.recent << ahead | 1U;
         stream.newest = sequence;
-        if (!silent) stream.missing += static_cast<std::uint32_t>(ahead - 1);
+        if (!silent && ahead > 1) {
+            stream.missing += static_cast<std::uint32_t>(ahead - 1);
+            ++stream.gaps;
+        }
     } else if (ahead > -64) {
         const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(-ahead);
         const bool again = (stream.recent & bit) != 0;

@@ -98,6 +98,23 @@ bool answers(const MessageSeen& seen, const Request& request) {
     return request.source.port == to.port || branch;
 }
 
+/// Of a capture on a NAT the first copy of a request is of one side, and that of its response of the other: they share
+/// one end and the branch.
+bool answers_across_nat(const MessageSeen& seen, const Request& request) {
+    const bool branch = seen.facts.via && !request.branch.empty() && seen.facts.via->branch == request.branch;
+    return branch && (request.destination == seen.arrival.source || request.source == seen.arrival.destination);
+}
+
+/// The request that a response is for, or null.
+Request* request_of(diagnose::Call& call, const MessageSeen& seen, const sip::CSeq& cseq) {
+    for (const auto fits : {answers, answers_across_nat}) {
+        for (Request& one : call.requests) {
+            if (one.cseq == cseq.number && one.method == cseq.method && fits(seen, one)) return &one;
+        }
+    }
+    return nullptr;
+}
+
 void note_response(Request& request, const MessageSeen& seen) {
     const int status = seen.message.status();
     request.status = status;
@@ -133,10 +150,7 @@ void note_request(diagnose::Call& call, const MessageSeen& seen, End sender, con
     const auto& cseq = seen.message.cseq();
     if (!cseq) return;
     if (!seen.message.is_request()) {
-        for (Request& one : call.requests) {
-            if (one.cseq == cseq->number && one.method == cseq->method && answers(seen, one))
-                return note_response(one, seen);
-        }
+        if (Request* const request = request_of(call, seen, *cseq)) note_response(*request, seen);
         return;
     }
     Request request = made(seen, *cseq, sender, tag);

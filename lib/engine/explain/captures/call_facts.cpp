@@ -9,6 +9,7 @@ namespace natkit::explain {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t setup_ns = 60 * second_ns;     ///< before a call a phone asks for its address
 constexpr std::size_t most_streams = 512;             ///< of one call
 constexpr std::int64_t memory_ns = 3600 * second_ns;  ///< for which a connection that went away may be the reason
 
@@ -47,7 +48,10 @@ class Collector {
     }
 
     void add_ends(const MediaDescription& media) {
-        if (media.rtcp) add(streams_.to(*media.rtcp, first_, last_));
+        if (media.rtcp) {
+            add(streams_.to(*media.rtcp, first_, last_));
+            add(streams_.from(*media.rtcp, first_, last_));
+        }
         if (!media.rtp || !names_host(*media.rtp)) return;
         add(streams_.from(*media.rtp, first_, last_));
         add(streams_.to(*media.rtp, first_, last_));
@@ -59,6 +63,9 @@ class Collector {
     void follow(const RtpStream& stream) {
         if (stream.rtp == 0) return;
         add(streams_.to(stream.source, first_, last_));
+        for (const RtpStream* one : streams_.from(stream.source, first_ - setup_ns, last_)) {
+            if (one->rtp == 0 && one->stun > 0) add({one});  // it asked a STUN server for its address
+        }
         for (const RtpStream* one : streams_.of_source(stream.ssrc, first_, last_)) {
             const bool neighbour = one->source.address == stream.destination.address ||
                                    one->destination.address == stream.source.address || one->source == stream.source ||

@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::size_t most = 4096;
 constexpr std::size_t look_back = 64;  ///< errors among which a repetition is looked for
-constexpr std::int64_t pause_ns = 60'000'000'000;
+constexpr std::int64_t pause_ns =
+    1'500'000'000;  ///< hosts send about one a second of the same kind; later ones are others
 constexpr std::uint8_t tcp = 6;
 
 diagnose::IcmpError::Kind kind_of(capture::IcmpReason reason) {

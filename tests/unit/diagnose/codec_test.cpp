@@ -1,0 +1,79 @@
+#include "made_calls.hpp"
+
+using namespace natkit::diagnose;
+
+namespace {
+
+constexpr Format pcmu{.number = 0, .name = "PCMU"};
+
+MediaDescription with(MediaDescription media, std::vector<Format> formats) {
+    media.formats = std::move(formats);
+    return media;
+}
+
+RtpStream of_type(RtpStream stream, std::vector<RtpStream::PayloadType> types) {
+    stream.payload_types = std::move(types);
+    return stream;
+}
+
+}  // namespace
+
+TEST_CASE("diagnose: payload types that the receiver never listed") {
+    const Format events{.number = 101, .name = "TELEPHONE-EVENT"};
+    const Format opus111{.number = 111, .name = "OPUS", .clock = 48000};
+    const Format opus96{.number = 96, .name = "OPUS", .clock = 48000};
+    struct Row {
+        const char* why;
+        std::vector<Format> offer, answer;
+        std::vector<RtpStream::PayloadType> caller, callee;
+        const char* want;
+    };
+    const Row rows[] = {
+        {"as agreed", {pcmu}, {pcmu}, {{0, 50, 3}}, {{0, 50, 4}}, ""},
+        {"nobody listed it", {pcmu}, {pcmu}, {{9, 50, 3}}, {{0, 50, 4}}, "payload-type-mismatch callee"},
+        {"a few packets of another: the rest is heard",
+         {pcmu},
+         {pcmu},
+         {{0, 50, 3}, {9, 6, 8}},
+         {{0, 50, 4}},
+         "payload-type-mismatch"},
+        {"comfort noise is sent unasked", {pcmu}, {pcmu}, {{0, 50, 3}, {13, 9, 8}}, {{0, 50, 4}}, ""},
+        {"key presses, and the answer has no telephone-event",
+         {pcmu, events},
+         {pcmu},
+         {{0, 50, 3}, {101, 12, 8}},
+         {{0, 50, 4}},
+         "payload-type-mismatch"},
+        {"each by the other's number", {opus111}, {opus96}, {{96, 50, 3}}, {{111, 50, 4}}, ""},
+        {"each by its own: who answered knows both",
+         {opus111},
+         {opus96},
+         {{111, 50, 3}},
+         {{96, 50, 4}},
+         "payload-type-mismatch caller"},
+        {"descriptions without any list", {}, {}, {{9, 50, 3}}, {{0, 50, 4}}, ""},
+    };
+    for (const Row& c : rows) {
+        CAPTURE(c.why);
+        CallFacts facts = direct_call(with(audio(caller_media), c.offer), with(audio(callee_media), c.answer));
+        facts.rtp = {of_type(rtp(caller_media, callee_media), c.caller),
+                     of_type(rtp(callee_media, caller_media, 50, 2), c.callee)};
+        CHECK(found(facts) == c.want);
+    }
+}
+
+TEST_CASE("diagnose: one side encrypts and the other does not") {
+    MediaDescription offer = audio(caller_media);
+    offer.encryption = Encryption::sdes;
+    CallFacts facts = direct_call(offer, audio(callee_media));
+    facts.rtp = {rtp(caller_media, callee_media), rtp(callee_media, caller_media, 50, 2)};
+    CHECK(found(facts) == "srtp-mismatch caller, srtp-mismatch callee");
+    SUBCASE("a relay that translates shows each its own way") {
+        facts = relayed_call(offer, audio(callee_media));
+        facts.call.descriptions[1].streams[0].encryption = Encryption::none;
+        facts.call.descriptions[3].streams[0].encryption = Encryption::sdes;
+        facts.rtp = {rtp(caller_media, relay_to_caller), rtp(relay_to_callee, callee_media),
+                     rtp(callee_media, relay_to_callee, 50, 2), rtp(relay_to_caller, caller_media, 50, 2)};
+        CHECK(found(facts).empty());
+    }
+}

@@ -1,0 +1,99 @@
+#include "made_calls.hpp"
+
+using namespace natkit::diagnose;
+
+namespace {
+
+constexpr const char* caller_signals = "203.0.113.9:5060";
+constexpr const char* callee_signals = "203.0.113.20:5060";
+
+Request sent(const char* method, End sender, const char* to, unsigned copies, int status) {
+    Request request{.method = method, .cseq = 7, .copies = copies, .status = status, .sender = sender};
+    request.source = endpoint(sender == End::caller ? caller_signals : callee_signals);
+    request.destination = endpoint(to);
+    request.first_ns = 9 * second;
+    request.last_ns = 9 * second;
+    request.frame = 40;
+    request.in_dialog = true;
+    request.vias = 1;
+    if (status != 0) request.responses = {{.status = status, .frame = 41}};
+    return request;
+}
+
+CallFacts talking(std::vector<Request> requests) {
+    CallFacts facts = direct_call();
+    facts.rtp = {rtp(caller_media, callee_media), rtp(callee_media, caller_media, 50, 2)};
+    facts.call.requests = std::move(requests);
+    return facts;
+}
+
+/// An INVITE whose 200 was sent so often.
+Request answered(unsigned copies) {
+    Request invite = sent("INVITE", End::caller, callee_signals, 1, 200);
+    invite.in_dialog = false;
+    invite.cseq = 1;
+    invite.responses[0].copies = copies;
+    invite.responses[0].last_ns = 32 * second;
+    invite.responses[0].contact = endpoint("203.0.113.20:5060");
+    return invite;
+}
+
+Request ack(const char* to) {
+    Request request = sent("ACK", End::caller, to, 1, 0);
+    request.cseq = 1;
+    request.first_ns = 0;
+    return request;
+}
+
+}  // namespace
+
+TEST_CASE("diagnose: requests within a call that are never answered") {
+    struct Row {
+        const char* why;
+        Request request;
+        const char* want;
+        Outcome outcome;
+    };
+    const Row rows[] = {
+        {"a BYE to a private Contact", sent("BYE", End::callee, "10.0.0.9:5060", 4, 0), "in-dialog-request-lost",
+         Outcome::hung},
+        {"a BYE to somebody who is away", sent("BYE", End::caller, callee_signals, 4, 0), "in-dialog-request-lost",
+         Outcome::hung},
+        {"answered", sent("BYE", End::caller, callee_signals, 1, 200), "", Outcome::answered},
+        {"sent once more: the answer is late", sent("BYE", End::caller, callee_signals, 2, 200), "", Outcome::answered},
+        {"a re-INVITE", sent("INVITE", End::callee, caller_signals, 5, 0), "in-dialog-request-lost", Outcome::answered},
+    };
+    for (const Row& c : rows) {
+        CAPTURE(c.why);
+        const CallFacts facts = talking({c.request});
+        CHECK(found(facts) == c.want);
+        CHECK(diagnose(facts).outcome == c.outcome);
+    }
+}
+
+TEST_CASE("diagnose: a refresh of the session that nobody answers ends it (RFC 4028)") {
+    Request refresh = sent("UPDATE", End::caller, callee_signals, 5, 0);
+    refresh.session_expires = 90;
+    const CallFacts facts = talking({refresh, sent("BYE", End::caller, callee_signals, 5, 0)});
+    CHECK(found(facts) == "session-expired");
+    CHECK(sentence(facts).find("(90 s, RFC 4028)") != std::string::npos);
+    CHECK(diagnose(facts).outcome == Outcome::dropped);
+}
+
+TEST_CASE("diagnose: a 200 that is sent again and again") {
+    struct Row {
+        const char* why;
+        std::vector<Request> requests;
+        const char* want;
+    };
+    const Row rows[] = {
+        {"acknowledged", {answered(1), ack(callee_signals)}, ""},
+        {"no ACK", {answered(8)}, "ack-lost"},
+        {"the ACK does not get there", {answered(8), ack(callee_signals)}, "ack-lost"},
+        {"it goes to a private Contact", {answered(8), ack("10.0.0.9:5060")}, "ack-to-unreachable-contact"},
+    };
+    for (const Row& c : rows) {
+        CAPTURE(c.why);
+        CHECK(found(talking(c.requests)) == c.want);
+    }
+}
