@@ -241,6 +241,25 @@ def bundle(pipe):
         call.end()
 
 
+def muxed(pipe):
+    """RTCP shares the RTP port where both ends say so (RFC 5761), and where an answer does not, it has the next one again."""
+    mux = "a=rtcp-mux\r\n"
+    def legs():
+        return [leg.get("mux", False) for leg in pipe.legs()]
+    call = Call(pipe)
+    call.set_up(sdp(HOST, 4000, extra=mux), sdp(HOST, 4002))
+    assert legs() == [False, False], pipe.legs()
+    call.again(sdp(HOST, 4000, extra=mux))
+    call.response("183 Session Progress", sdp(HOST, 4002, extra=mux))
+    assert legs() == [True, True], pipe.legs()
+    call.response("488 Not Acceptable Here")
+    assert legs() == [False, False], pipe.legs()
+    call.again(sdp(HOST, 4000, extra=mux))
+    call.response("200 OK", sdp(HOST, 4002, extra=mux))
+    assert legs() == [True, True], pipe.legs()
+    call.end()
+
+
 def names(pipe):
     """A name in c= is not looked up: the message passes unchanged, and no leg is opened for it."""
     mine = type(pipe)(pipe.folder, pipe.config)
@@ -523,7 +542,7 @@ def main():
             for kind in (Pipe, Single):
                 pipe = kind(folder, config)
                 pipe.relay = relay
-                cases = (audio, hold_and_refusal, bundle, names, not_relayed, refused, streams_that_go, relay_forgot, t120, bfcp, msrp, late_offer, forks, cancelled, glare, capabilities)
+                cases = (audio, hold_and_refusal, bundle, muxed, names, not_relayed, refused, streams_that_go, relay_forgot, t120, bfcp, msrp, late_offer, forks, cancelled, glare, capabilities)
                 for case in cases + ((at_once, relay_restarted, manual) if kind is Single else ()):
                     case(pipe)
                     print(f"{kind.__name__}, {case.__name__}: {case.__doc__}", flush=True)

@@ -104,7 +104,10 @@ Result<explain::RewrittenMessage> Rewriter::rewrite_sip(const std::string& bytes
     const auto choose = [&](const sdp::Document& document, std::size_t) {
         return relay_ != nullptr ? relay_->targets(document) : rewrite::choose_targets(document, settings_.to);
     };
-    return explain::rewrite_message(*message, choose, settings_.sdp);
+    auto rewritten = explain::rewrite_message(*message, choose, settings_.sdp);
+    if (relay_ == nullptr) return rewritten;
+    const auto done = relay_->end_message();
+    return rewritten && !done ? Result<explain::RewrittenMessage>(std::unexpected(done.error())) : rewritten;
 }
 
 /// Without that nothing is judged either: what may not be rewritten is no fault then.

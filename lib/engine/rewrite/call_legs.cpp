@@ -30,6 +30,7 @@ std::optional<CallLeg> listed_leg(const Json& record) {
                 .rtcp = endpoint_if_any(record, "rtcp"),
                 .party = {},
                 .hold = is_set(record, "hold"),
+                .mux = is_set(record, "mux"),
                 .joined = text_or_empty(record, "joined"),
                 .tag = {},
                 .opened_by = 0,
@@ -49,6 +50,7 @@ bool read_kept(CallLeg& leg, const Json& kept) {
     leg.stream = *stream;
     leg.side = *side;
     leg.tag = text_or_empty(kept, "tag");
+    leg.said_mux = is_set(kept, "mux");
     leg.opened_by = number_if_any(kept, "opened_by").value_or(0);
     leg.changed_by = number_if_any(kept, "changed_by").value_or(0);
     if (const auto agreed = kept.find("agreed"); agreed != kept.end() && agreed->is_object()) leg.agreed = *agreed;
@@ -138,6 +140,7 @@ std::string text_or_empty(const Json& object, const char* key) {
 Json owner_state(const CallLeg& leg, const Call* carried) {
     Json json = {{"stream", leg.stream}, {"side", leg.side}};
     if (!leg.tag.empty()) json["tag"] = leg.tag;
+    if (leg.said_mux) json["mux"] = true;
     if (leg.opened_by != 0) json["opened_by"] = leg.opened_by;
     if (leg.changed_by != 0) {
         json["changed_by"] = leg.changed_by;

@@ -26,14 +26,16 @@ struct CallLeg {
     std::optional<Endpoint> rtcp;
     Json party;  ///< null: not told yet
     bool hold = false;
+    bool mux = false;
     std::string joined;  ///< with that leg; empty: not joined
 
     std::size_t stream = 0;         ///< index of the m= line
     std::size_t side = 0;           ///< of the party that sees it: 0 is who described its media first
     std::string tag;                ///< of that party; empty: not known yet
+    bool said_mux = false;          ///< by that party, in its last description
     std::uint64_t opened_by = 0;    ///< the exchange that brought it, as long as it is open; 0: agreed
     std::uint64_t changed_by = 0;   ///< the open exchange that changed party or hold of an agreed leg
-    Json agreed;                    ///< party and hold as they were before that; else null
+    Json agreed;                    ///< party, hold and mux as they were before that; else null
     std::string kept;               ///< the text of owner_state as mediarelay has it
     Json pending = Json::object();  ///< of party, hold and the like what it has yet to be told: keys of update
 };

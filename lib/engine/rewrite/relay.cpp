@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "natkit/base/text.hpp"
-#include "natkit/dialog/stream_kind.hpp"
-#include "natkit/nat/classify.hpp"
+#include "natkit/loop/roles.hpp"
+#include "party.hpp"
 #include "relayed_call.hpp"
 
 namespace natkit::rewrite {
@@ -26,23 +26,30 @@ struct Relay::Impl {
 
     Impl(const std::string& socket, nat::Networks of) : link(socket), networks(std::move(of)) {}
 
+    bool saved = true;  ///< what the message itself has changed is at mediarelay
+
     using Targets = std::vector<std::optional<sdp::MediaTarget>>;
     [[nodiscard]] Result<void> read_message();
+    [[nodiscard]] Result<void> save_message();
     [[nodiscard]] Result<Targets> targets(const sdp::Document& document);
     [[nodiscard]] Result<void> check(const sdp::Document& document, const sdp::Media& media) const;
     [[nodiscard]] Result<void> open_legs(const sdp::Document& document);
-    [[nodiscard]] Result<void> open_leg(const sdp::Document& document, std::size_t stream, std::size_t side);
-    void describe(CallLeg& own, CallLeg& other, const sdp::Document& document, const sdp::Media& media);
-    void tell(CallLeg& own, CallLeg& other, const sdp::Document& document, const sdp::Media& media);
-    [[nodiscard]] Json party_of(const sdp::Document& document, const sdp::Media& media) const;
-    [[nodiscard]] sdp::MediaTarget target(const CallLeg& shown, const sdp::Media& media) const;
+    [[nodiscard]] Result<void> open_leg(const dialog::Described& said, std::size_t stream, std::size_t side);
+    void tell(CallLeg& own, CallLeg& other, const dialog::Described& said);
+    void agree_on_mux(CallLeg& own, CallLeg& other, const dialog::Described& said);
+    void tell(CallLeg& leg, Json changes);
+    [[nodiscard]] sdp::MediaTarget target(const CallLeg& shown, const dialog::Described& said) const;
+    /// What a stream of the message says.
+    [[nodiscard]] dialog::Described described(const sdp::Document& document, const sdp::Media& media) const {
+        return dialog::describe(document, media, reading.offers());
+    }
 };
 
 Relay::Relay(const std::string& socket, nat::Networks networks)
     : impl_(std::make_unique<Impl>(socket, std::move(networks))) {}
 Relay::~Relay() = default;
 
-/// Finds the call, and does to its legs what the message means whatever it describes.
+/// Finds the call, and what the message means for its legs whatever it describes.
 Result<void> Relay::Impl::read_message() {
     if (auto loaded = call->load(); !loaded) return loaded;
     reading = read(call->call().state, *message, !call->call().legs.empty());
@@ -53,20 +60,38 @@ Result<void> Relay::Impl::read_message() {
         case Outcome::ended: call->discard_all(); break;
         case Outcome::rolled_back: call->roll_back(reading.exchange); break;
     }
-    return call->save();
+    saved = false;
+    return {};
+}
+
+Result<void> Relay::Impl::save_message() {
+    if (auto done = call->save(); !done) return done;
+    saved = true;
+    return {};
 }
 
 Result<void> Relay::on_message(const sip::Message& message, const Sender& sender) {
     impl_->message.reset();
+    impl_->saved = true;
     if (!concerns_media(message) || message.call_id().empty()) return {};
     impl_->message = message;
     impl_->sender = sender;
     impl_->call.emplace(impl_->link, std::string(message.call_id()));
-    for (unsigned attempt = 1;; ++attempt) {
-        auto done = impl_->read_message();
-        if (done) return done;
-        if (!impl_->call->outdated() || attempt == most_attempts) return fail(done.error().code, done.error().message);
+    if (auto read = impl_->read_message(); !read) return fail(read.error().code, read.error().message);
+    return {};
+}
+
+Result<void> Relay::end_message() {
+    for (unsigned attempt = 1; !impl_->saved; ++attempt) {
+        const auto done = impl_->save_message();
+        if (done) break;
+        if (!impl_->call->outdated() || attempt == most_attempts) {
+            impl_->saved = true;
+            return fail(done.error().code, done.error().message);
+        }
+        if (auto read = impl_->read_message(); !read) return fail(read.error().code, read.error().message);
     }
+    return {};
 }
 
 Result<std::vector<std::optional<sdp::MediaTarget>>> Relay::targets(const sdp::Document& document) {
@@ -77,7 +102,10 @@ Result<std::vector<std::optional<sdp::MediaTarget>>> Relay::targets(const sdp::D
                     "sdp:" + std::to_string(document.media()[most_streams].line + 1));
     Result<void> read;  // by on_message()
     for (unsigned attempt = 1;; ++attempt) {
+        std::string& taken = impl_->call->call().state.described[impl_->reading.side];
+        const std::string before = taken;
         auto all = read ? impl_->targets(document) : Result<Impl::Targets>(std::unexpected(read.error()));
+        if (!all) taken = before;
         if (all || !impl_->call->outdated() || attempt == most_attempts) return all;
         read = impl_->read_message();
     }
@@ -98,6 +126,7 @@ Result<void> Relay::Impl::check(const sdp::Document& document, const sdp::Media&
 
 Result<Relay::Impl::Targets> Relay::Impl::targets(const sdp::Document& document) {
     if (!reading.other_dialog) {
+        if (!reading.nothing_new) call->call().state.described[reading.side] = reading.transaction;
         if (auto opened = open_legs(document); !opened) {
             call->undo_opened();
             return std::unexpected(opened.error());
@@ -108,12 +137,13 @@ Result<Relay::Impl::Targets> Relay::Impl::targets(const sdp::Document& document)
     for (std::size_t i = 0; i < all.size(); ++i) {
         const sdp::Media& media = document.media()[i];
         if (media.rejected() || media.bundled_with) continue;
-        const relay::Stream kind = dialog::kind_of(media);
-        CallLeg* own = call->call().find(i, reading.side, kind);
-        CallLeg* other = call->call().find(i, 1 - reading.side, kind);
+        const dialog::Described said = described(document, media);
+        CallLeg* own = call->call().find(i, reading.side, said.kind);
+        CallLeg* other = call->call().find(i, 1 - reading.side, said.kind);
         if (own != nullptr && other != nullptr) {
-            if (!reading.other_dialog) describe(*own, *other, document, media);
-            all[i] = target(*other, media);
+            if (!reading.other_dialog && !reading.nothing_new) tell(*own, *other, said);
+            if (!reading.other_dialog && !own->party.is_null() && !other->party.is_null()) call->join(*own, *other);
+            all[i] = target(*other, said);
         } else if (!reading.other_dialog) {
             return call->changed_elsewhere();
         }
@@ -123,11 +153,10 @@ Result<Relay::Impl::Targets> Relay::Impl::targets(const sdp::Document& document)
     }
     if (reading.other_dialog) return all;
     if (reading.concludes) call->accept(reading.exchange);
-    if (!reading.nothing_new) call->call().state.described[reading.side] = reading.transaction;
-    if (auto saved = call->save(); !saved) {
+    if (auto done = save_message(); !done) {
         const auto stream = call->failed_stream();
         const bool here = stream && *stream < all.size();
-        return fail(saved.error().code, saved.error().message,
+        return fail(done.error().code, done.error().message,
                     here ? "sdp:" + std::to_string(document.media()[*stream].line + 1) : std::string());
     }
     return all;
@@ -150,83 +179,75 @@ Result<void> Relay::Impl::open_legs(const sdp::Document& document) {
             if (reading.concludes) call->discard_stream(i);
             continue;
         }
-        const relay::Stream kind = dialog::kind_of(media);
-        if (!reading.nothing_new) call->discard_offered(i, kind);
+        const dialog::Described said = described(document, media);
+        if (!reading.nothing_new) call->discard_offered(i, said.kind);
         for (const std::size_t side : {reading.side, 1 - reading.side}) {
-            if (call->call().find(i, side, kind) != nullptr) continue;
-            if (auto opened = open_leg(document, i, side); !opened) return at(opened.error(), i);
+            if (call->call().find(i, side, said.kind) != nullptr) continue;
+            if (auto opened = open_leg(said, i, side); !opened) return at(opened.error(), i);
         }
     }
     return {};
 }
 
 /// A leg for the sender, or for who is going to get the message.
-Result<void> Relay::Impl::open_leg(const sdp::Document& document, std::size_t stream, std::size_t side) {
-    const sdp::Media& media = document.media()[stream];
+Result<void> Relay::Impl::open_leg(const dialog::Described& said, std::size_t stream, std::size_t side) {
     const bool own = side == reading.side;
-    const auto& seen = own ? sender.source : sender.destination;
-    const bool lan =
-        own && !sender.place.empty() ? sender.place == "lan" : seen && networks.lan.contains(seen->address);
-    const auto rtp = document.rtp_endpoint(media);
-    const Family family = seen ? seen->address.family() : rtp ? rtp->address.family() : Family::ipv4;
     // What is neither offer nor answer can have no outcome: its legs are there for good.
     const std::uint64_t exchange = reading.role == dialog::Role::neither ? 0 : reading.exchange;
-    return call->open(stream, side, dialog::kind_of(media), exchange,
-                      {{"side", lan ? "lan" : "wan"}, {"family", to_string(family)}, {"mux", media.rtcp_mux}});
+    Json params = side_of_leg(sender, own, said, networks);
+    params["mux"] = said.mux;
+    if (own && said.rtp && exchange != 0) params["party"] = party_of(sender, said, networks);
+    return call->open({.id = {},
+                       .kind = said.kind,
+                       .local = {},
+                       .rtcp = {},
+                       .party = {},
+                       .joined = {},
+                       .stream = stream,
+                       .side = side,
+                       .tag = own ? reading.sender_tag : std::string(),
+                       .said_mux = own && said.mux,
+                       .opened_by = exchange,
+                       .agreed = {},
+                       .kept = {}},
+                      std::move(params));
 }
 
-/// Where the sender's media for a stream comes from and goes to.
-Json Relay::Impl::party_of(const sdp::Document& document, const sdp::Media& media) const {
-    const auto rtp = document.rtp_endpoint(media);
-    Json party = Json::object();
-    std::string place = sender.place;
-    if (const auto known = nat::parse_place(place); known && rtp && sender.source)
-        place = nat::to_string(nat::media_place(*known, sender.source->address, rtp->address, networks));
-    if (!place.empty()) party["place"] = place;
-    if (rtp && !rtp->address.is_unspecified()) {
-        party["endpoint"] = to_string(*rtp);
-        if (const auto rtcp = document.rtcp_endpoint(media)) party["rtcp"] = to_string(*rtcp);
-    }
-    if (sender.source) party["visible"] = to_string(sender.source->address);
-    return party;
-}
-
-/// Tells the legs of a stream what the sender says of itself, and of the other one where that follows; joins them once
-/// both are known.
-void Relay::Impl::describe(CallLeg& own, CallLeg& other, const sdp::Document& document, const sdp::Media& media) {
-    if (!reading.nothing_new) tell(own, other, document, media);
-    if (!own.party.is_null() && !other.party.is_null()) call->join(own, other);
-}
-
-void Relay::Impl::tell(CallLeg& own, CallLeg& other, const sdp::Document& document, const sdp::Media& media) {
-    Json party = party_of(document, media);
-    Json opposite = other.party;
-    if (const auto said = dialog::role_in(media, reading.offers()); said && party.contains("endpoint")) {
-        party["setup"] = sdp::to_string(*said);
-        // RFC 4145 section 4: what the offer leaves open, the answer decides, also for who made the offer.
-        const bool open = opposite.is_object() && (!opposite.contains("setup") || opposite["setup"] == "actpass");
-        if (!reading.offers() && open && said == sdp::Setup::active) opposite["setup"] = "passive";
-        if (!reading.offers() && open && said == sdp::Setup::passive) opposite["setup"] = "active";
-    }
-    Json changes = {{"hold", document.on_hold(media)}};
-    if (party.contains("endpoint")) changes["party"] = party;
-    if (reading.offers() && media.setup && relay::is_tcp(own.kind) && own.joined == other.id)  // RFC 4145 section 5
-        changes["connection"] = media.connection_existing ? "existing" : "new";
+/// Tells the legs of a stream what the sender says of itself, and of the other one where that follows.
+void Relay::Impl::tell(CallLeg& own, CallLeg& other, const dialog::Described& said) {
+    Json changes = {{"hold", said.hold}};
+    if (said.rtp) changes["party"] = party_of(sender, said, networks);
+    if (reading.offers() && said.renew && own.joined == other.id) changes["connection"] = "new";  // RFC 4145 section 5
     if (!reading.sender_tag.empty()) own.tag = reading.sender_tag;
-    if (!reading.concludes) RelayedCall::note_change(own, reading.exchange);
-    RelayedCall::change(own, changes);
-    if (opposite == other.party) return;
-    if (!reading.concludes) RelayedCall::note_change(other, reading.exchange);
-    RelayedCall::change(other, {{"party", opposite}});
+    // RFC 4145 section 4: what the offer leaves open, the answer decides, also for who made the offer.
+    const auto shown = shown_setup(sender, reading.offers(), said, other.party, networks);
+    tell(own, std::move(changes));
+    if (said.kind == relay::Stream::rtp) agree_on_mux(own, other, said);
+    if (!shown || reading.offers() || !said.rtp || !other.party.is_object()) return;
+    Json opposite = other.party;
+    opposite["setup"] = sdp::to_string(loop::left_by(*shown));
+    tell(other, {{"party", std::move(opposite)}});
+}
+
+/// RFC 5761 section 5.1.1: RTCP shares the RTP port where both ends say so.
+void Relay::Impl::agree_on_mux(CallLeg& own, CallLeg& other, const dialog::Described& said) {
+    own.said_mux = said.mux;
+    if (reading.offers()) return;
+    for (CallLeg* leg : {&own, &other}) tell(*leg, {{"mux", own.said_mux && other.said_mux}});
+}
+
+void Relay::Impl::tell(CallLeg& leg, Json changes) {
+    RelayedCall::drop_known(leg, changes);
+    if (changes.empty()) return;
+    if (!reading.concludes) RelayedCall::note_change(leg, reading.exchange);
+    RelayedCall::change(leg, changes);
 }
 
 /// How the other party is shown the sender's stream.
-sdp::MediaTarget Relay::Impl::target(const CallLeg& shown, const sdp::Media& media) const {
+sdp::MediaTarget Relay::Impl::target(const CallLeg& shown, const dialog::Described& said) const {
     sdp::MediaTarget target{.rtp = shown.local, .rtcp = shown.rtcp};
-    // Who is behind a NAT can connect and cannot listen: the choice is made for it.
-    if (reading.offers() && relay::is_tcp(shown.kind) && sender.place == "far-end" &&
-        media.setup == sdp::Setup::actpass)
-        target.setup = sdp::Setup::active;
+    const auto setup = shown_setup(sender, reading.offers(), said, shown.party, networks);
+    if (setup != said.setup) target.setup = setup;
     return target;
 }
 

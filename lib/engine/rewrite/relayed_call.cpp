@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "party.hpp"
+
 namespace natkit::rewrite {
 namespace {
 
@@ -48,24 +50,11 @@ void RelayedCall::choose_carrier() {
     if (!there) call_.carrier = call_.legs.empty() ? std::string() : call_.legs.front().id;
 }
 
-Result<void> RelayedCall::open(std::size_t stream, std::size_t side, relay::Stream kind, std::uint64_t exchange,
-                               Json params) {
-    CallLeg leg{.id = {},
-                .kind = kind,
-                .local = {},
-                .rtcp = {},
-                .party = {},
-                .joined = {},
-                .stream = stream,
-                .side = side,
-                .tag = side == 0 ? call_.state.first_tag : std::string(),
-                .opened_by = exchange,
-                .changed_by = 0,
-                .agreed = {},
-                .kept = {}};
+Result<void> RelayedCall::open(CallLeg leg, Json params) {
+    if (leg.side == 0) leg.tag = call_.state.first_tag;
     const bool carries = call_.legs.empty();
     const Json kept = owner_state(leg, carries ? &call_ : nullptr);
-    params["stream"] = relay::to_string(kind);
+    params["stream"] = relay::to_string(leg.kind);
     params["call_id"] = call_id_;
     params["owner"] = owner_name;
     params["owner_state"] = kept;
@@ -76,7 +65,9 @@ Result<void> RelayedCall::open(std::size_t stream, std::size_t side, relay::Stre
     if (leg.id.empty()) return fail(Errc::bad_input, "the relay's answer has no leg");
     if (!local) return fail(Errc::bad_input, "the relay's answer has no local");
     leg.local = *local;
-    if (!params.value("mux", false)) leg.rtcp = endpoint_if_any(*reply, "rtcp");
+    leg.mux = params.value("mux", false);
+    if (!leg.mux) leg.rtcp = endpoint_if_any(*reply, "rtcp");
+    if (const auto party = params.find("party"); party != params.end()) leg.party = *party;
     leg.kept = kept.dump();
     if (carries) call_.carrier = leg.id;
     opened_.push_back(leg.id);
@@ -93,6 +84,7 @@ Result<void> RelayedCall::confirm_opened() {
         if (std::ranges::none_of(call_.legs, [&](const CallLeg& leg) { return leg.id == id; })) lost.push_back(id);
     }
     opened_.clear();
+    // Also what this message means may not be there yet, in a call that had legs: it is read anew, with those of now.
     if (lost.empty() && call_.state == state) return {};
     if (auto freed = free(lost); !freed) return freed;
     return changed_elsewhere();
@@ -115,14 +107,22 @@ Result<void> RelayedCall::free(const std::vector<std::string>& legs) {
 
 void RelayedCall::note_change(CallLeg& leg, std::uint64_t exchange) {
     if (leg.opened_by == exchange) return;  // goes with it
-    if (leg.changed_by == 0) leg.agreed = {{"party", leg.party}, {"hold", leg.hold}};
+    if (leg.changed_by == 0) leg.agreed = {{"party", leg.party}, {"hold", leg.hold}, {"mux", leg.mux}};
     leg.changed_by = exchange;
+}
+
+void RelayedCall::drop_known(const CallLeg& leg, Json& changes) {
+    if (const auto party = changes.find("party"); party != changes.end() && is_known(leg.party, *party))
+        changes.erase("party");
+    if (changes.contains("hold") && changes["hold"] == leg.hold) changes.erase("hold");
+    if (changes.contains("mux") && changes["mux"] == leg.mux) changes.erase("mux");
 }
 
 void RelayedCall::change(CallLeg& leg, const Json& changes) {
     leg.pending.update(changes);
     if (changes.contains("party")) leg.party = changes["party"];
     if (changes.contains("hold")) leg.hold = changes["hold"].get<bool>();
+    if (changes.contains("mux")) leg.mux = changes["mux"].get<bool>();
 }
 
 void RelayedCall::join(const CallLeg& a, const CallLeg& b) {
@@ -176,8 +176,11 @@ void RelayedCall::roll_back(std::uint64_t exchange) {
         if (leg.changed_by != exchange) continue;
         Json before = Json::object();
         if (leg.agreed.contains("party") && leg.agreed["party"].is_object()) before["party"] = leg.agreed["party"];
-        if (leg.agreed.contains("hold") && leg.agreed["hold"].is_boolean()) before["hold"] = leg.agreed["hold"];
+        for (const char* key : {"hold", "mux"}) {
+            if (leg.agreed.contains(key) && leg.agreed[key].is_boolean()) before[key] = leg.agreed[key];
+        }
         leg.changed_by = 0;
+        drop_known(leg, before);
         change(leg, before);
     }
 }

@@ -23,9 +23,8 @@ class RelayedCall {
     /// The error for what another process has changed; outdated() is true from then on.
     [[nodiscard]] std::unexpected<Error> changed_elsewhere();
 
-    /// Opens a leg for that stream and side. `params`: of mediarelay's open.
-    [[nodiscard]] Result<void> open(std::size_t stream, std::size_t side, relay::Stream kind, std::uint64_t exchange,
-                                    Json params);
+    /// Opens a leg for its stream and side. `params`: of mediarelay's open.
+    [[nodiscard]] Result<void> open(CallLeg leg, Json params);
     /// After the last open(): of legs that two processes opened for the same end the older ones stay.
     [[nodiscard]] Result<void> confirm_opened();
     /// Frees what was opened since load(), where not all could be.
@@ -35,7 +34,8 @@ class RelayedCall {
 
     /// An offer or answer of `exchange` is about to change the leg.
     static void note_change(CallLeg& leg, std::uint64_t exchange);
-    /// `changes`: keys of mediarelay's update.
+    /// Of `changes`, keys of mediarelay's update, those that it would change nothing by.
+    static void drop_known(const CallLeg& leg, Json& changes);
     static void change(CallLeg& leg, const Json& changes);
     void join(const CallLeg& a, const CallLeg& b);
     void discard_stream(std::size_t stream);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "places.hpp"
+
 using namespace natkit;
 using nat::Place;
 using nat::Reason;
@@ -82,6 +84,18 @@ TEST_CASE("nat::RelayFor: domains in any case, whole") {
     CHECK_FALSE(relay_for.names("example.com"));
     CHECK_FALSE(relay_for.names("a.conf.example.com"));
     CHECK_FALSE(relay_for.names(""));
+}
+
+TEST_CASE("nat::whereabouts: the table that every program is held to") {
+    for (const nat::test::PlaceCase& c : nat::test::place_cases) {
+        CAPTURE(c.why);
+        const auto media = IpAddress::parse(c.media).value();
+        const nat::Whereabouts party = nat::whereabouts(c.place, IpAddress::parse(c.visible).value(),
+                                                        media.is_unspecified() ? std::nullopt : std::optional(media),
+                                                        nat::test::networks_of_places());
+        CHECK(party.place == c.want);
+        CHECK(party.family == c.family);
+    }
 }
 
 TEST_CASE("nat::whereabouts: each stream has the family of its own address, and a place by it") {

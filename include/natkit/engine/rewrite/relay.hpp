@@ -31,11 +31,13 @@ class Relay {
     Relay(const std::string& socket, nat::Networks networks);
     ~Relay();
 
-    /// Before a message's descriptions are rewritten: finds its call, and does what the message itself asks for.
+    /// Before a message's descriptions are rewritten: finds its call, and what the message asks for.
     /// Errc of the relay.
     [[nodiscard]] Result<void> on_message(const sip::Message& message, const Sender& sender);
     /// The legs that the other party is to be shown, for a description of that message.
     [[nodiscard]] Result<std::vector<std::optional<sdp::MediaTarget>>> targets(const sdp::Document& document);
+    /// Afterwards, rewritten or not: does what the message asks for, as far as targets() has not done it.
+    [[nodiscard]] Result<void> end_message();
 
   private:
     struct Impl;

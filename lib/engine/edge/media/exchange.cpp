@@ -5,7 +5,6 @@
 #include "../print.hpp"
 #include "media.hpp"
 #include "natkit/base/text.hpp"
-#include "natkit/dialog/stream_kind.hpp"
 #include "natkit/sdp/rewrite.hpp"
 
 /// Offers and answers (RFC 3264): what an open exchange changes is pending; close_exchange() makes it count, reject()
@@ -17,10 +16,9 @@ std::optional<Result<std::string>> Media::offer(SessionId id, const dialog::Offe
     if (!sdp) return std::unexpected(sdp.error());
     if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
-    if (!session.exchange.may_open(opened)) return fail(Errc::usage, "an offer is open already");
+    if (!session.call.exchange().may_open(opened)) return fail(Errc::usage, "an offer is open already");
     reject(id, opened.owner, now, out);  // the same one, before it was answered
-    session.exchange.open(opened);
-    session.before = session.streams;
+    session.call.open(opened);
     auto shown = take_offer(id, opened.offerer, *sdp, out);
     if (const auto may = affordable(id); shown && !may) shown = std::unexpected(may.error());
     if (!shown) {
@@ -52,31 +50,25 @@ Result<void> Media::few_enough(const sdp::Document& sdp) const {
 /// Each stream of the offer goes through the scheme; what is decided is told once a call.
 Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Document& sdp, Output& out) {
     Session& session = sessions_.at(id);
-    if (session.streams.size() < sdp.media().size()) session.streams.resize(sdp.media().size());
+    session.call.offer_lines(sdp.media().size());
     Shown shown(sdp.media().size());
     nat::Decision told;
     for (std::size_t i = 0; i < sdp.media().size(); ++i) {
         const sdp::Media& media = sdp.media()[i];
-        Stream& stream = session.streams[i];
         if (media.rejected()) continue;
-        if (media.bundled_with) {  // what it had of its own goes when the exchange is closed
-            stream = {};
-            stream.shares = media.bundled_with;
-            stream.offered_as = described_in(sdp, media);
+        if (media.bundled_with) {
+            session.call.offer_bundled(i, *media.bundled_with, dialog::sending_of(sdp, media));
             continue;
         }
-        stream.shares.reset();
-        auto offered = said_in(sdp, media, true);
+        const auto offered = described_in(sdp, media, true);
         if (!offered) return std::unexpected(offered.error());
-        stream.offered = *std::move(offered);
-        const auto said = incoming(session, id, from, stream.offered);
+        const auto said = incoming(session, id, from, *offered);
         if (!said) return std::unexpected(said.error());
-        stream.offered_hold = sdp.on_hold(media);
-        stream.offered_mux = media.rtcp_mux;
-        stream.offered_as = described_in(sdp, media);
-        open_stream(session, i, dialog::kind_of(media));
-        shown[i] = scheme_.offer(stream.pass, from, *said);
-        (void)scheme_.prepare(stream.pass);
+        Stream& stream = session.call.streams()[i];
+        if (!session.call.offer(i, *offered) || !on_its_side(session, stream))
+            stream.legs = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
+        shown[i] = scheme_.offer(stream.legs, from, *said);
+        (void)scheme_.prepare(stream.legs);
         note_shown(shown[i]->slot, session, other(from));
         const nat::Decision decision = decide(session, stream, from, *said);
         if (told.reasons.empty() || decision.relay) told = decision;
@@ -89,19 +81,10 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
     return shown;
 }
 
-/// The pass of a stream. Another kind of stream on the same line (audio becomes a fax) takes other legs, and has the
-/// line for good when its exchange is closed: until then the pass before it lives on in `before`.
-void Media::open_stream(Session& session, std::size_t number, relay::Stream kind) {
-    Stream& stream = session.streams[number];
-    if (stream.pass != 0 && stream.kind == kind && on_its_side(session, stream)) return;
-    stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
-    stream.kind = kind;
-}
-
 /// Whether the legs still are on the sides of the neighbours that see them: one may have moved into the LAN, or out.
 bool Media::on_its_side(const Session& session, const Stream& stream) const {
     return std::ranges::all_of(std::array{End::caller, End::callee}, [&](End end) {
-        const LiveLeg* leg = live(scheme_.slot_towards(stream.pass, end));
+        const LiveLeg* leg = live(scheme_.slot_towards(stream.legs, end));
         return leg == nullptr || !leg->opened || leg->towards_lan == (neighbour(session, end).place == nat::Place::lan);
     });
 }
@@ -113,7 +96,7 @@ nat::Decision Media::decide(const Session& session, const Stream& stream, End fr
         if (const loop::Speaker* behind = scheme_.speaker(named->stands_for)) origin = behind->where;
     }
     nat::Whereabouts listener = neighbour(session, other(from));
-    if (const loop::Speaker* known = scheme_.speaker(scheme_.speaks_at(stream.pass, other(from))))
+    if (const loop::Speaker* known = scheme_.speaker(scheme_.speaks_at(stream.legs, other(from))))
         listener = known->where;
     return decide_between(origin, listener);
 }
@@ -134,20 +117,13 @@ Result<std::string> Media::answer(SessionId id, End from, const std::string& bod
     if (!sdp) return std::unexpected(sdp.error());
     if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
-    const auto& open = session.exchange.pending();
+    const auto& open = session.call.exchange().pending();
     if (!open || open->offerer != other(from)) return repeat(id, from, body, out);
     auto shown = take_answer(id, from, *sdp, out);
     if (!shown) return std::unexpected(shown.error());
     bridge_one_sided(id, from, out);
     follow_scheme(now, out);
     return rewritten(session, from, *sdp, *shown, out);
-}
-
-/// The stream whose legs carry one of a description: itself, or by BUNDLE another. An answer may put a stream on
-/// another's port though it was offered with one of its own, and it keeps to what the offer put together.
-std::size_t Media::carrier_of(const Session& session, const sdp::Media& media, std::size_t number) {
-    const std::size_t named = media.bundled_with.value_or(number);
-    return named < session.streams.size() ? session.streams[named].shares.value_or(named) : number;
 }
 
 /// The one port that was offered for several streams is all that the other end may send to.
@@ -161,42 +137,28 @@ void Media::warn_not_bundled(const Session& session, Output& out) {
 Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Document& sdp, Output& out) {
     Session& session = sessions_.at(id);
     Shown shown(sdp.media().size());
-    std::vector<const sdp::Media*> answers(session.streams.size());  // by the stream whose legs carry it
-    for (std::size_t i = 0; i < session.streams.size(); ++i) {
-        Stream& stream = session.streams[i];
-        const sdp::Media* media = i < sdp.media().size() ? &sdp.media()[i] : nullptr;
-        // A preview may refuse what the answer that counts takes: the stream goes when the exchange is closed.
-        stream.refused = media == nullptr || media->rejected();
-        stream.bundled.reset();
-        if (stream.refused) continue;
-        const std::size_t by = carrier_of(session, *media, i);
-        Stream& carrier = session.streams[by];
-        if (by != i) stream.bundled = by;
-        if (const sdp::Media* before = std::exchange(answers[by], media); before != nullptr) {
-            answers[by] = before;
-            share_port(carrier, from, stream.offered_as, described_in(sdp, *media));
-            shown[i] = shown[static_cast<std::size_t>(before - sdp.media().data())];
-            if (before->port != media->port) warn_not_bundled(session, out);
+    const auto lines = session.call.answer_lines(sdp);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        if (lines[i].refused) continue;
+        const sdp::Media& media = sdp.media()[i];
+        Stream& carrier = session.call.streams()[lines[i].carrier];
+        if (const auto before = lines[i].same_as) {
+            carrier.carry(from, session.call.streams()[i].offered.sending, dialog::sending_of(sdp, media));
+            shown[i] = shown[*before];
+            if (sdp.media()[*before].port != media.port) warn_not_bundled(session, out);
             continue;
         }
         // Nothing can be shown for it, and the answerer's own endpoint must not be.
-        if (carrier.pass == 0) return fail(Errc::not_found, "a stream that was not offered, or whose relay is gone");
-        const auto answered = said_in(sdp, *media, false);
+        if (carrier.legs == 0) return fail(Errc::not_found, "a stream that was not offered, or whose relay is gone");
+        const auto answered = described_in(sdp, media, false);
         if (!answered) return std::unexpected(answered.error());
         const auto said = incoming(session, id, from, *answered);
         if (!said) return std::unexpected(said.error());
-        carrier.hold = carrier.offered_hold || sdp.on_hold(*media);
-        carrier.mux = carrier.offered_mux && media->rtcp_mux;
-        agree(carrier, from, described_in(sdp, *media));
-        if (answered->rtp) carrier.said[index(from)] = *answered;
-        if (carrier.offered.rtp) carrier.said[index(other(from))] = carrier.offered;
-        shown[i] = scheme_.answer(carrier.pass, *said);
+        carrier.answer(from, *answered);
+        shown[i] = scheme_.answer(carrier.legs, *said);
         note_shown(shown[i]->slot, session, other(from));
     }
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-        if (answers[i] != nullptr) session.streams[i].refused = false;
-    }
-    session.exchange.answer();
+    session.call.answered();
     return shown;
 }
 
@@ -206,11 +168,12 @@ Result<std::string> Media::repeat(SessionId id, End from, const std::string& bod
     if (const auto few = few_enough(*sdp); !few) return std::unexpected(few.error());
     Session& session = sessions_.at(id);
     Shown shown(sdp->media().size());
-    for (std::size_t i = 0; i < std::min(shown.size(), session.streams.size()); ++i) {
+    const auto& streams = session.call.streams();
+    for (std::size_t i = 0; i < std::min(shown.size(), streams.size()); ++i) {
         const sdp::Media& media = sdp->media()[i];
-        const Stream& stream = session.streams[carrier_of(session, media, i)];
-        if (media.rejected() || stream.pass == 0) continue;
-        const loop::Shown seen = scheme_.shown(stream.pass, other(from));
+        const Stream& stream = streams[session.call.carrier_of(media, i)];
+        if (media.rejected() || stream.legs == 0) continue;
+        const loop::Shown seen = scheme_.shown(stream.legs, other(from));
         if (seen.slot != 0 || seen.raw) shown[i] = seen;
     }
     return rewritten(session, from, *sdp, shown, out);
@@ -219,7 +182,7 @@ Result<std::string> Media::repeat(SessionId id, End from, const std::string& bod
 Result<std::string> Media::acknowledge(SessionId id, End from, std::uint32_t cseq, const std::string& body, Instant now,
                                        Output& out) {
     Session& session = sessions_.at(id);
-    const bool waited_for = session.exchange.in_ack(from, cseq) == dialog::Role::answer;
+    const bool waited_for = session.call.exchange().in_ack(from, cseq) == dialog::Role::answer;
     if (body.empty()) {
         if (waited_for) close_exchange(id, now, out);
         return std::string();
@@ -236,50 +199,30 @@ Result<std::string> Media::acknowledge(SessionId id, End from, std::uint32_t cse
 
 void Media::close_exchange(SessionId id, Instant now, Output& out) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.exchange.pending()) return;
+    if (found == sessions_.end() || !found->second.call.exchange().pending()) return;
     Session& session = found->second;
-    if (!session.exchange.close()) return take_back(session, now, out);
-    for (std::size_t i = 0; i < session.streams.size(); ++i) {
-        Stream& stream = session.streams[i];
-        const loop::PassId old = i < session.before.size() ? session.before[i].pass : 0;
-        if (old != 0 && old != stream.pass) scheme_.close(old);
-        if (stream.pass != 0 && (stream.refused || stream.bundled)) scheme_.close(stream.pass);
-        if (stream.refused || stream.bundled) stream = {.shares = stream.refused ? std::nullopt : stream.bundled};
-        if (stream.pass != 0) scheme_.accept(stream.pass);
-    }
-    session.before.clear();
-    follow_scheme(now, out);
+    const auto changes = session.call.close();
+    carry_out(changes, now, out);
+    if (!changes.counts) return;
     out.events.emplace_back(PassEvent{.session = id});
     if (session.established) keep(session, out);
 }
 
 void Media::reject(SessionId id, std::uint64_t owner, Instant now, Output& out) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.exchange.owned_by(owner)) return;
-    (void)found->second.exchange.close();
-    take_back(found->second, now, out);
+    if (found == sessions_.end() || !found->second.call.exchange().owned_by(owner)) return;
+    carry_out(found->second.call.refuse(), now, out);
 }
 
-/// What the offer that was open has changed is as it was before.
-void Media::take_back(Session& session, Instant now, Output& out) {
-    for (std::size_t i = 0; i < session.streams.size(); ++i) {
-        const loop::PassId old = i < session.before.size() ? session.before[i].pass : 0;
-        const loop::PassId fresh = session.streams[i].pass;
-        if (fresh != 0 && fresh != old) scheme_.close(fresh);
-        if (old != 0) scheme_.fail(old);
-    }
-    session.streams = std::move(session.before);
-    session.before.clear();
+void Media::carry_out(const dialog::LegChanges& changes, Instant now, Output& out) {
+    end_passes(changes.ended);
+    for (const loop::PassId pass : changes.agreed) scheme_.accept(pass);
+    for (const loop::PassId pass : changes.undone) scheme_.fail(pass);
     follow_scheme(now, out);
 }
 
-/// The stream is over, whatever becomes of an open exchange.
-void Media::lose_stream(Session& session, std::size_t number) {
-    for (auto* streams : {&session.streams, &session.before}) {
-        if (number >= streams->size()) continue;
-        if ((*streams)[number].pass != 0) scheme_.close((*streams)[number].pass);
-        (*streams)[number] = {};
-    }
+void Media::end_passes(const std::vector<loop::PassId>& passes) {
+    for (const loop::PassId pass : passes) scheme_.close(pass);
 }
 
 Result<std::string> Media::rewritten(Session& session, End from, const sdp::Document& sdp, const Shown& shown,
@@ -289,7 +232,8 @@ Result<std::string> Media::rewritten(Session& session, End from, const sdp::Docu
     for (std::size_t i = 0; i < targets.size() && i < shown.size(); ++i) {
         const sdp::Media& media = sdp.media()[i];
         if (!shown[i] || media.bundled_with) continue;
-        const bool offers = scheme_.last_offerer(session.streams[carrier_of(session, media, i)].pass) == from;
+        const bool offers =
+            scheme_.last_offerer(session.call.streams()[session.call.carrier_of(media, i)].legs) == from;
         auto to_show = target(sdp, sdp.media()[i], *shown[i], offers);
         if (!to_show) return std::unexpected(to_show.error());
         targets[i] = *to_show;

@@ -54,8 +54,8 @@ void Media::note_shown(loop::SlotId id, const Session& session, End to) {
 /// Asks for every leg that an open exchange needs and that is not open; how many there are to wait for.
 std::size_t Media::open_legs(SessionId id, std::uint64_t waiting, Output& out) {
     std::size_t missing = 0;
-    for (std::size_t i = 0; i < sessions_.at(id).streams.size(); ++i) {
-        if (sessions_.at(id).streams[i].pass == 0) continue;
+    for (std::size_t i = 0; i < sessions_.at(id).call.streams().size(); ++i) {
+        if (sessions_.at(id).call.streams()[i].legs == 0) continue;
         for (const End end : {End::caller, End::callee}) missing += want_leg(id, i, end, waiting, out) ? 1 : 0;
     }
     return missing;
@@ -63,9 +63,9 @@ std::size_t Media::open_legs(SessionId id, std::uint64_t waiting, Output& out) {
 
 /// The leg that an end of a stream needs, and where it is to be; nothing: none.
 std::optional<Media::Need> Media::need_of(const Session& session, const Stream& stream, End end) const {
-    const loop::SlotId slot = stream.pass == 0 ? 0 : scheme_.slot_towards(stream.pass, end);
+    const loop::SlotId slot = stream.legs == 0 ? 0 : scheme_.slot_towards(stream.legs, end);
     if (slot == 0 || !scheme_.needed(slot)) return std::nullopt;
-    const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.pass, end));
+    const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.legs, end));
     return Need{.slot = slot, .where = own != nullptr ? own->where : neighbour(session, end), .own = own};
 }
 
@@ -74,7 +74,7 @@ Result<void> Media::affordable(SessionId id) {
     const Session& session = sessions_.at(id);
     if (session.payer.sender == proxy::Sender::lan) return {};
     proxy::MediaShares::Legs wanted{};
-    for (const Stream& stream : session.streams) {
+    for (const Stream& stream : session.call.streams()) {
         for (const End end : {End::caller, End::callee}) {
             const auto need = need_of(session, stream, end);
             if (!need) continue;
@@ -104,7 +104,7 @@ void Media::forget(loop::SlotId id) {
 
 bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t waiting, Output& out) {
     const Session& session = sessions_.at(id);
-    const Stream& stream = session.streams[number];
+    const Stream& stream = session.call.streams()[number];
     const auto need = need_of(session, stream, end);
     if (!need) return false;
     const loop::SlotId slot = need->slot;
@@ -121,12 +121,12 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
     const loop::Speaker* own = need->own;
     const nat::Whereabouts& where = need->where;
     charge(known, session.payer, where);
-    known.told_mux = stream.offered_mux;
+    known.told_mux = stream.offered.mux;
     const std::uint64_t ticket = next_ticket_++;
     tickets_[ticket] = {.waiting = waiting, .slot = slot};
     out.media.emplace_back(OpenLeg{.ticket = ticket,
                                    .stream = stream.kind,
-                                   .mux = stream.offered_mux,
+                                   .mux = stream.offered.mux,
                                    .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
                                    .family = where.family,
                                    .party = own != nullptr
@@ -172,7 +172,7 @@ Result<std::string> Media::ready_body(const Waiting& done, Instant now, Output& 
         reject(done.session, done.owner, now, out);
         return std::unexpected(*done.failed);
     }
-    if (!session->second.exchange.owned_by(done.owner)) return fail(Errc::not_found, "the offer was given up");
+    if (!session->second.call.exchange().owned_by(done.owner)) return fail(Errc::not_found, "the offer was given up");
     if (!done.sdp) return std::string();
     return rewritten(session->second, done.offerer, *done.sdp, done.shown, out);
 }
@@ -190,8 +190,8 @@ MediaParty Media::media_party(const loop::Speaker& speaker) const {
 /// Null: it is over.
 const Media::Stream* Media::stream_of(const LiveLeg& leg) const {
     const auto session = sessions_.find(leg.session);
-    if (session == sessions_.end() || leg.stream >= session->second.streams.size()) return nullptr;
-    return &session->second.streams[leg.stream];
+    if (session == sessions_.end() || leg.stream >= session->second.call.streams().size()) return nullptr;
+    return &session->second.call.streams()[leg.stream];
 }
 
 /// For the log.
@@ -312,11 +312,11 @@ void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Outp
     }
     for (const auto& [session, stream] : streams) {
         const auto found = sessions_.find(session);
-        if (found == sessions_.end() || stream >= found->second.streams.size()) continue;
-        if (found->second.streams[stream].pass == 0) continue;
+        if (found == sessions_.end() || stream >= found->second.call.streams().size()) continue;
+        if (found->second.call.streams()[stream].legs == 0) continue;
         out.log(LogLevel::problems,
                 "call " + found->second.call_id + ": its media relay is gone (silent for too long, or lost)");
-        lose_stream(found->second, stream);
+        end_passes(found->second.call.lose(stream));
     }
     follow_scheme(now, out);
 }
@@ -331,23 +331,23 @@ void Media::keep(Session& session, Output& out) {
                        .streams = {},
                        .reasons = session.reasons};
     loop::SlotId keeper = 0;
-    for (const Stream& stream : session.streams) {
+    for (const Stream& stream : session.call.streams()) {
         SessionState::Stream& kept = state.streams.emplace_back();
         kept.kind = stream.kind;
         kept.mux = stream.mux;
         kept.hold = stream.hold;
-        if (stream.pass == 0) continue;
+        if (stream.legs == 0) continue;
         for (const End end : {End::caller, End::callee}) {
             const std::size_t i = static_cast<std::size_t>(end);
-            const loop::SlotId id = scheme_.slot_towards(stream.pass, end);
+            const loop::SlotId id = scheme_.slot_towards(stream.legs, end);
             const LiveLeg* leg = live(id);
-            const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.pass, end));
+            const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.legs, end));
             kept.sides[i] = {.leg = {},
                              .said = stream.said[i].rtp,
                              .rtcp = stream.said[i].rtcp,
                              .setup = own == nullptr ? stream.said[i].setup : own->setup,
-                             .direction = stream.described[i].direction,
-                             .ssrcs = stream.described[i].ssrcs};
+                             .direction = stream.sending[i].direction,
+                             .ssrcs = stream.sending[i].ssrcs};
             if (leg == nullptr || !leg->opened) continue;
             kept.sides[i].leg = leg->opened;
             if (keeper == 0 || id == session.keeper) keeper = id;

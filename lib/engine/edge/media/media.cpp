@@ -18,8 +18,8 @@ void Media::set_callee(SessionId id, const sip::Flow& flow, const nat::Verdict& 
     callee.flow = flow;
     callee.verdict = verdict;
     session.token.callee = flow;  // what this place is shown names it
-    for (const Stream& stream : session.streams) {
-        if (stream.pass != 0) scheme_.move(stream.pass, End::callee, neighbour(session, End::callee));
+    for (const Stream& stream : session.call.streams()) {
+        if (stream.legs != 0) scheme_.move(stream.legs, End::callee, neighbour(session, End::callee));
     }
 }
 
@@ -67,7 +67,8 @@ bool Media::is_own(const std::optional<Endpoint>& said) const {
 }
 
 /// A leg of ours is taken for the party behind it, or refused: who guesses a port must not hear a stranger's call.
-Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from, const Said& said) const {
+Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from,
+                                       const dialog::Described& said) const {
     loop::Incoming incoming{
         .slot = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = {}, .setup = said.setup, .renew = said.renew};
     if (!said.rtp) return incoming;
@@ -117,9 +118,9 @@ nat::Decision Media::decision_of(const Session& session) const {
 std::vector<Media::Summary> Media::summaries() const {
     std::vector<Summary> list;
     for (const auto& [id, session] : sessions_) {
-        const auto relayed = std::ranges::count_if(session.streams, [&](const Stream& stream) {
-            return stream.pass != 0 && (scheme_.mate(scheme_.slot_towards(stream.pass, End::caller)) != 0 ||
-                                        scheme_.mate(scheme_.slot_towards(stream.pass, End::callee)) != 0);
+        const auto relayed = std::ranges::count_if(session.call.streams(), [&](const Stream& stream) {
+            return stream.legs != 0 && (scheme_.mate(scheme_.slot_towards(stream.legs, End::caller)) != 0 ||
+                                        scheme_.mate(scheme_.slot_towards(stream.legs, End::callee)) != 0);
         });
         list.push_back({.call_id = session.call_id,
                         .caller = session.ends[0],
@@ -148,13 +149,13 @@ std::optional<record::Pass> Media::pass(SessionId id) const {
         const LiveLeg* leg = live(slot);
         return leg == nullptr || !leg->opened ? std::nullopt : std::optional(leg->opened->local);
     };
-    for (const Stream& stream : session.streams) {
+    for (const Stream& stream : session.call.streams()) {
         record::PassStream& told = pass.streams.emplace_back();
-        if (stream.pass == 0) continue;
+        if (stream.legs == 0) continue;
         told.kind = relay::to_string(stream.kind);
         for (const End end : {End::caller, End::callee}) {
-            const loop::Shown shown = scheme_.shown(stream.pass, end);
-            const loop::SlotId slot = scheme_.slot_towards(stream.pass, end);
+            const loop::Shown shown = scheme_.shown(stream.legs, end);
+            const loop::SlotId slot = scheme_.slot_towards(stream.legs, end);
             told.ends[index(end)] = {.said = stream.said[index(end)].rtp,
                                      .shown = shown.slot != 0 ? local(shown.slot) : shown.raw,
                                      .leg = local(slot),

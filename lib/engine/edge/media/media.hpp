@@ -15,7 +15,7 @@
 #include "host_names.hpp"
 #include "natkit/base/deadlines.hpp"
 #include "natkit/base/recent.hpp"
-#include "natkit/dialog/exchange.hpp"
+#include "natkit/dialog/call.hpp"
 #include "natkit/loop/scheme.hpp"
 #include "natkit/proxy/media_shares.hpp"
 #include "natkit/record/pass.hpp"
@@ -112,7 +112,9 @@ class Media {
     [[nodiscard]] Result<std::string> acknowledge(SessionId session, End from, std::uint32_t cseq,
                                                   const std::string& body, Instant now, Output& out);
     /// Its offers and answers so far.
-    [[nodiscard]] const dialog::Exchange& exchange(SessionId session) const { return sessions_.at(session).exchange; }
+    [[nodiscard]] const dialog::Exchange& exchange(SessionId session) const {
+        return sessions_.at(session).call.exchange();
+    }
     /// The open exchange is over. With an answer it counts; without, it is as if it had failed.
     void close_exchange(SessionId session, Instant now, Output& out);
     /// The open offer of that owner was refused: what it changed is taken back, legs opened for it are freed.
@@ -166,32 +168,8 @@ class Media {
     void set_verbose(bool on) noexcept { verbose_ = on; }
 
   private:
-    struct Said {
-        std::optional<Endpoint> rtp;
-        std::optional<Endpoint> rtcp;
-        std::optional<sdp::Setup> setup = std::nullopt;  ///< of a TCP stream, always
-        bool renew = false;                              ///< likewise: it is to be connected anew
-    };
-    struct Described {  ///< what an end's description says of a stream besides where
-        sdp::Direction direction = sdp::Direction::sendrecv;  ///< once it is answered: as both ends have agreed
-        relay::Ssrcs ssrcs = {};
-    };
-    struct Stream {
-        loop::PassId pass = 0;  ///< 0: no such stream, or it was rejected
-        relay::Stream kind{};
-        bool hold = false;
-        bool mux = false;                      ///< RTCP shares the RTP port: both ends said so (RFC 5761)
-        bool offered_hold = false;             ///< in the open or last offer
-        bool offered_mux = false;              ///< likewise
-        bool refused = false;                  ///< by the answer so far
-        std::optional<std::size_t> shares{};   ///< the stream whose legs carry it (BUNDLE): it has none of its own
-        std::optional<std::size_t> bundled{};  ///< likewise, by the answer so far
-        std::array<Said, 2> said;              ///< what each end's description names
-        Said offered;                          ///< in the open or last offer
-        std::array<Described, 2> described;    ///< by the ends, in the last exchange
-        Described offered_as;                  ///< in the open or last offer
-    };
-    struct Acknowledged {  ///< the last answer in an ACK: a repeated ACK gets the same
+    using Stream = dialog::Stream;  ///< its `legs` is its pass of the scheme
+    struct Acknowledged {           ///< the last answer in an ACK: a repeated ACK gets the same
         std::uint32_t cseq = 0;
         std::string before;
         std::string after;
@@ -199,9 +177,7 @@ class Media {
     struct Session {
         std::string call_id;
         std::array<EndInfo, 2> ends;
-        std::vector<Stream> streams;
-        std::vector<Stream> before;  ///< of an open exchange: what reject() brings back
-        dialog::Exchange exchange;
+        dialog::Call call;
         std::array<Numbered, 2> told;  ///< what the caller and the callee were sent last
         Acknowledged acknowledged;
         loop::SlotId keeper = 0;           ///< the leg that the state is kept with
@@ -273,7 +249,7 @@ class Media {
     [[nodiscard]] nat::Whereabouts neighbour(const Session& session, End end) const;
     [[nodiscard]] nat::Whereabouts speaker(const Session& session, End end, const std::optional<Endpoint>& said) const;
     [[nodiscard]] Result<loop::Incoming> incoming(const Session& session, SessionId id, End from,
-                                                  const Said& said) const;
+                                                  const dialog::Described& said) const;
     [[nodiscard]] bool is_own(const std::optional<Endpoint>& said) const;
     [[nodiscard]] nat::Decision decide_between(const nat::Whereabouts& a, const nat::Whereabouts& b) const;
     [[nodiscard]] nat::Decision decision_of(const Session& session) const;
@@ -288,9 +264,8 @@ class Media {
     [[nodiscard]] Result<std::string> rewritten(Session& session, End from, const sdp::Document& sdp,
                                                 const Shown& shown, Output& out) const;
     static void number(Numbered& told, std::string& text, const sdp::Span& version);
-    void open_stream(Session& session, std::size_t number, relay::Stream kind);
-    void take_back(Session& session, Instant now, Output& out);
-    void lose_stream(Session& session, std::size_t number);
+    void carry_out(const dialog::LegChanges& changes, Instant now, Output& out);
+    void end_passes(const std::vector<loop::PassId>& passes);
     [[nodiscard]] bool on_its_side(const Session& session, const Stream& stream) const;
 
     // one_sided.cpp: neighbours that anchor the media of one direction
@@ -303,10 +278,10 @@ class Media {
     void bridge_again(SessionId id, const std::map<SessionId, const SessionState*>& states);
 
     static void warn_not_bundled(const Session& session, Output& out);
-    [[nodiscard]] static std::size_t carrier_of(const Session& session, const sdp::Media& media, std::size_t number);
 
-    // tcp.cpp: what a description says of a stream, and is to say
-    [[nodiscard]] Result<Said> said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) const;
+    // described.cpp: what a description says of a stream, and is to say
+    [[nodiscard]] Result<dialog::Described> described_in(const sdp::Document& sdp, const sdp::Media& media,
+                                                         bool offers) const;
     [[nodiscard]] Result<std::optional<Endpoint>> endpoint_in(const sdp::Document& sdp, const sdp::Media& media) const;
     [[nodiscard]] Result<std::optional<sdp::MediaTarget>> target(const sdp::Document& sdp, const sdp::Media& media,
                                                                  const loop::Shown& shown, bool offers) const;
@@ -326,9 +301,6 @@ class Media {
     // facing.cpp: what a leg is told of the party that it faces
     [[nodiscard]] MediaParty faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& speaker) const;
     [[nodiscard]] bool unproven(const Session& session, End end, const loop::Speaker& speaker) const;
-    [[nodiscard]] static Described described_in(const sdp::Document& sdp, const sdp::Media& media);
-    static void agree(Stream& stream, End answerer, const Described& answered);
-    static void share_port(Stream& carrier, End answerer, const Described& offered, const Described& answered);
     [[nodiscard]] std::string call_id_of(const LiveLeg& leg) const;
     [[nodiscard]] const Stream* stream_of(const LiveLeg& leg) const;
     void follow_scheme(Instant now, Output& out);

@@ -7,8 +7,8 @@ namespace natkit::edge {
 /// After an answer from that end: whether its neighbour anchors the media of one direction.
 void Media::bridge_one_sided(SessionId id, End from, Output& out) {
     Session& session = sessions_.at(id);
-    for (const Stream& stream : session.streams) {
-        const auto found = stream.pass == 0 ? std::nullopt : scheme_.one_sided(stream.pass);
+    for (const Stream& stream : session.call.streams()) {
+        const auto found = stream.legs == 0 ? std::nullopt : scheme_.one_sided(stream.legs);
         if (!found) continue;
         tell_one_sided(session, from, *found, out);
         const loop::SlotId slot = scheme_.bridge(*found);
@@ -77,8 +77,8 @@ void Media::on_bridge_opened(loop::SlotId id, Result<RelayLeg> opened, Instant n
 
 /// After a restart, when all exchanges count: the bridges of before.
 void Media::bridge_again(SessionId id, const std::map<SessionId, const SessionState*>& states) {
-    for (const Stream& stream : sessions_.at(id).streams) {
-        const auto found = stream.pass == 0 ? std::nullopt : scheme_.one_sided(stream.pass);
+    for (const Stream& stream : sessions_.at(id).call.streams()) {
+        const auto found = stream.legs == 0 ? std::nullopt : scheme_.one_sided(stream.legs);
         if (!found) continue;
         sessions_.at(id).one_sided = true;
         const auto at = place_of_bridge(scheme_.bridge(*found), found->beyond);

@@ -15,14 +15,14 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
     session.payer = state.payer;
     session.told = state.told;
     for (const SessionState::Stream& known : state.streams) {
-        Stream& stream = session.streams.emplace_back();
+        Stream& stream = session.call.streams().emplace_back();
         stream.kind = known.kind;
         stream.mux = known.mux;
         stream.hold = known.hold;
         for (std::size_t i = 0; i < 2; ++i) {
             const SessionState::Side& side = known.sides[i];
-            stream.said[i] = {.rtp = side.said, .rtcp = side.rtcp, .setup = side.setup};
-            stream.described[i] = {.direction = side.direction, .ssrcs = side.ssrcs};
+            stream.said[i] = {.kind = known.kind, .rtp = side.said, .rtcp = side.rtcp, .setup = side.setup};
+            stream.sending[i] = {.direction = side.direction, .ssrcs = side.ssrcs};
         }
     }
     return id;
@@ -30,7 +30,7 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
 
 /// An offer that names a leg of ours comes after the pass that the leg belongs to.
 bool Media::in_turn(SessionId id, const std::unordered_set<Endpoint, EndpointHash>& kept) const {
-    return std::ranges::none_of(sessions_.at(id).streams, [&](const Stream& stream) {
+    return std::ranges::none_of(sessions_.at(id).call.streams(), [&](const Stream& stream) {
         const auto& said = stream.said[index(End::caller)].rtp;
         return said && kept.contains(*said) && !by_local_.contains(*said);
     });
@@ -38,8 +38,8 @@ bool Media::in_turn(SessionId id, const std::unordered_set<Endpoint, EndpointHas
 
 void Media::replay_offer(SessionId id, const SessionState& state) {
     Session& session = sessions_.at(id);
-    for (std::size_t i = 0; i < session.streams.size(); ++i) {
-        Stream& stream = session.streams[i];
+    for (std::size_t i = 0; i < session.call.streams().size(); ++i) {
+        Stream& stream = session.call.streams()[i];
         // An end that has not said where it is (on hold from the start, ICE, a name nobody knows) has its leg all the
         // same.
         const auto& sides = state.streams[i].sides;
@@ -47,24 +47,24 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
         if (!relayed && (!stream.said[0].rtp || !stream.said[1].rtp)) continue;
         const auto said = incoming(session, id, End::caller, stream.said[0]);
         if (!said) continue;
-        stream.pass = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
-        (void)scheme_.offer(stream.pass, End::caller, *said);
-        (void)scheme_.prepare(stream.pass);
+        stream.legs = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
+        (void)scheme_.offer(stream.legs, End::caller, *said);
+        (void)scheme_.prepare(stream.legs);
         for (const End end : {End::caller, End::callee}) take_up(id, i, end, state);
-        note_shown(scheme_.shown(stream.pass, End::callee).slot, session, End::callee);
+        note_shown(scheme_.shown(stream.legs, End::callee).slot, session, End::callee);
     }
 }
 
 /// A leg that mediarelay has for this end of a stream.
 void Media::take_up(SessionId id, std::size_t number, End end, const SessionState& state) {
     Session& session = sessions_.at(id);
-    const Stream& stream = session.streams[number];
-    const loop::SlotId slot = scheme_.slot_towards(stream.pass, end);
+    const Stream& stream = session.call.streams()[number];
+    const loop::SlotId slot = scheme_.slot_towards(stream.legs, end);
     const auto& kept = state.streams[number].sides[index(end)].leg;
     if (slot == 0 || !kept || live(slot) != nullptr) return;
     legs_[slot] = {
         .session = id, .stream = number, .opened = kept, .kind = stream.kind, .told_party = {}, .shown_to = {}};
-    const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.pass, end));
+    const loop::Speaker* own = scheme_.speaker(scheme_.speaks_at(stream.legs, end));
     charge(legs_[slot], session.payer, own != nullptr ? own->where : neighbour(session, end));
     legs_[slot].towards_lan = neighbour(session, end).place == nat::Place::lan;
     by_local_[kept->local] = slot;
@@ -74,10 +74,10 @@ void Media::take_up(SessionId id, std::size_t number, End end, const SessionStat
 
 void Media::replay_answer(SessionId id) {
     const Session& session = sessions_.at(id);
-    for (const Stream& stream : session.streams) {
-        if (stream.pass == 0) continue;
+    for (const Stream& stream : session.call.streams()) {
+        if (stream.legs == 0) continue;
         const auto said = incoming(session, id, End::callee, stream.said[1]);
-        if (said) note_shown(scheme_.answer(stream.pass, *said).slot, session, End::caller);
+        if (said) note_shown(scheme_.answer(stream.legs, *said).slot, session, End::caller);
     }
 }
 
@@ -125,8 +125,8 @@ std::vector<std::string> Media::restore(Instant now) {
     }
     for (auto id = order.rbegin(); id != order.rend(); ++id) replay_answer(*id);
     for (const SessionId id : order) {
-        for (const Stream& stream : sessions_.at(id).streams) {
-            if (stream.pass != 0) scheme_.accept(stream.pass);
+        for (const Stream& stream : sessions_.at(id).call.streams()) {
+            if (stream.legs != 0) scheme_.accept(stream.legs);
         }
     }
     for (const SessionId id : order) bridge_again(id, states);

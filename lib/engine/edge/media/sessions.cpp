@@ -105,11 +105,12 @@ void Media::move_end(SessionId id, End end, const sip::Flow& flow, const nat::Ve
     EndInfo& info = session.ends[static_cast<std::size_t>(end)];
     info.flow = flow;
     info.verdict = verdict;
-    for (const auto* streams : {&session.streams, &session.before}) {
+    const dialog::Call& call = session.call;
+    for (const auto* streams : {&call.streams(), &call.before()}) {
         for (const Stream& stream : *streams) {
-            if (stream.pass == 0) continue;
+            if (stream.legs == 0) continue;
             const auto& said = stream.said[static_cast<std::size_t>(end)].rtp;
-            scheme_.move(stream.pass, end, neighbour(session, end), speaker(session, end, said));
+            scheme_.move(stream.legs, end, neighbour(session, end), speaker(session, end, said));
         }
     }
 }
@@ -134,14 +135,13 @@ void Media::follow(const sip::Binding& binding) {
 
 void Media::park(SessionId id, std::string_view why, Instant now, Output& out) {
     Session& session = sessions_.at(id);
-    if (session.streams.empty() || parked_ >= most_parked) return end(id, why, now, out);
+    if (session.call.streams().empty() || parked_ >= most_parked) return end(id, why, now, out);
     ++parked_;
     session.parked = true;
-    (void)session.exchange.close();
-    session.before.clear();
+    session.call.suspend();
     session.ends[1].tag.clear();
-    for (const Stream& stream : session.streams) {
-        if (stream.pass != 0) scheme_.accept(stream.pass);  // the legs stay the pass's own, though nobody needs them
+    for (const Stream& stream : session.call.streams()) {
+        if (stream.legs != 0) scheme_.accept(stream.legs);  // the legs stay the pass's own, though nobody needs them
     }
     follow_scheme(now, out);
     plan(id, now + late, std::string(why), now);
@@ -177,29 +177,27 @@ SessionId Media::fork(SessionId original, std::string tag, const std::optional<d
     session.reasons = first.reasons;
     session.announced = true;
     session.told[1] = first.told[1];  // the callee's end was sent one offer for all
-    if (open) session.exchange.open(*open);
     if (!open) return id;
-    session.streams.resize(first.streams.size());
-    for (std::size_t i = 0; i < first.streams.size(); ++i) {
-        const Stream& one = first.streams[i];
-        session.streams[i].shares = one.shares;
-        if (one.pass == 0) continue;
-        session.streams[i] = {.pass = scheme_.fork(one.pass),
-                              .kind = one.kind,
-                              .offered_hold = one.offered_hold,
-                              .offered_mux = one.offered_mux,
-                              .said = {},
-                              .offered = one.offered};
-        (void)scheme_.prepare(session.streams[i].pass);
+    session.call.open(*open);
+    const auto& offered = first.call.streams();
+    session.call.offer_lines(offered.size());
+    for (std::size_t i = 0; i < offered.size(); ++i) {
+        Stream& stream = session.call.streams()[i];
+        stream.shares = offered[i].shares;
+        if (offered[i].legs == 0) continue;
+        stream.legs = scheme_.fork(offered[i].legs);
+        stream.kind = offered[i].kind;
+        stream.offered = offered[i].offered;
+        (void)scheme_.prepare(stream.legs);
     }
     return id;
 }
 
 std::optional<Result<std::string>> Media::open_for_answer(SessionId id, std::uint64_t message, Output& out) {
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.exchange.pending()) return std::string();
+    if (found == sessions_.end() || !found->second.call.exchange().pending()) return std::string();
     const std::uint64_t number = next_ticket_++;
-    const dialog::Offer& open = *found->second.exchange.pending();
+    const dialog::Offer& open = *found->second.call.exchange().pending();
     Waiting waiting{
         .session = id, .owner = open.owner, .offerer = open.offerer, .sdp = {}, .shown = {}, .message = message};
     if (const auto may = affordable(id); !may) return std::unexpected(may.error());
@@ -212,11 +210,11 @@ std::optional<Result<std::string>> Media::open_for_answer(SessionId id, std::uin
 /// Its slots, each once, with those it shares.
 std::vector<loop::SlotId> Media::slots_of(const Session& session) const {
     std::vector<loop::SlotId> slots;
-    for (const auto* streams : {&session.streams, &session.before}) {
+    for (const auto* streams : {&session.call.streams(), &session.call.before()}) {
         for (const Stream& stream : *streams) {
-            if (stream.pass == 0) continue;
+            if (stream.legs == 0) continue;
             for (const End end : {End::caller, End::callee}) {
-                const loop::SlotId slot = scheme_.slot_towards(stream.pass, end);
+                const loop::SlotId slot = scheme_.slot_towards(stream.legs, end);
                 if (slot != 0 && std::ranges::find(slots, slot) == slots.end()) slots.push_back(slot);
             }
         }
@@ -226,8 +224,8 @@ std::vector<loop::SlotId> Media::slots_of(const Session& session) const {
 
 void Media::win(SessionId id, Instant now, Output& out) {
     Session& session = sessions_.at(id);
-    for (const Stream& stream : session.streams) {
-        if (stream.pass != 0) scheme_.prefer(stream.pass);
+    for (const Stream& stream : session.call.streams()) {
+        if (stream.legs != 0) scheme_.prefer(stream.legs);
     }
     const auto slots = slots_of(session);
     for (const loop::SlotId slot : slots) {
@@ -269,7 +267,7 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     if (found == sessions_.end()) return;
     Session& session = found->second;
     const auto slots = slots_of(session);
-    for (std::size_t i = 0; i < std::max(session.streams.size(), session.before.size()); ++i) lose_stream(session, i);
+    end_passes(session.call.lose_all());
     forget_bindings(id);
     const Session ended = std::move(session);
     if (ended.parked) --parked_;

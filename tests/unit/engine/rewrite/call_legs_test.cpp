@@ -19,6 +19,7 @@ Json listed(const std::string& id, const Json& kept) {
             {"local", "192.0.2.1:4000"},
             {"rtcp", "192.0.2.1:4001"},
             {"hold", true},
+            {"mux", true},
             {"owner_state", kept}};
 }
 
@@ -53,6 +54,7 @@ TEST_CASE("rewrite::Call: what is kept with the legs is read as it was written")
                          .stream = 3,
                          .side = 1,
                          .tag = "b",
+                         .said_mux = true,
                          .opened_by = 9,
                          .changed_by = 11,
                          .agreed = {{"party", {{"place", "lan"}}}, {"hold", false}},
@@ -67,6 +69,8 @@ TEST_CASE("rewrite::Call: what is kept with the legs is read as it was written")
     CHECK(other.legs[0].stream == 3);
     CHECK(other.legs[0].rtcp.has_value());
     CHECK(other.legs[0].hold);
+    CHECK(other.legs[0].mux);
+    CHECK(other.legs[0].said_mux);
     CHECK(owner_state(other.legs[0], &other) == kept);
     CHECK(other.legs[0].kept == kept.dump());
 }
@@ -134,6 +138,7 @@ TEST_CASE("rewrite::owner_state: with all that may be kept it stays below the 8 
                                .stream = 63,
                                .side = 1,
                                .tag = longest,
+                               .said_mux = true,
                                .opened_by = most_number,
                                .changed_by = most_number,
                                .agreed = {{"party", party}, {"hold", true}},

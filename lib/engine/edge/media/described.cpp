@@ -3,19 +3,8 @@
 #include "natkit/dialog/stream_kind.hpp"
 #include "natkit/sdp/rewrite.hpp"
 
-/// What a session description says of one stream, TCP streams with their roles (RFC 4145), and what it is to say
-/// instead.
+/// What a session description says of one stream, where the names in it are looked up, and what it is to say instead.
 namespace natkit::edge {
-namespace {
-
-/// RFC 4145 section 5: `new` is what silence means too; but a T.120 phone that knows no a=setup means nothing by it.
-bool asks_for_new(const sdp::Document& sdp, const sdp::Media& media) {
-    if (media.connection_existing || !relay::is_tcp(dialog::kind_of(media))) return false;
-    return media.setup.has_value() || sdp.attribute(media.line, media.end, "connection") == "new";
-}
-
-}  // namespace
-
 /// A name that nobody knows (multicast DNS) is no endpoint; one that leads nowhere is an error.
 Result<std::optional<Endpoint>> Media::endpoint_in(const sdp::Document& sdp, const sdp::Media& media) const {
     const auto name = media.connection ? name_in(sdp, *media.connection) : std::nullopt;
@@ -33,15 +22,10 @@ Result<std::optional<Endpoint>> Media::endpoint_in(const sdp::Document& sdp, con
     return std::optional(Endpoint{.address = **known, .port = media.port});
 }
 
-Result<Media::Said> Media::said_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) const {
-    Said said{.rtp = {}, .rtcp = {}, .setup = dialog::role_in(media, offers), .renew = asks_for_new(sdp, media)};
-    // Hold as RFC 2543 had it, c=0.0.0.0: nobody can send there, and the real endpoint is still the old one.
-    if (sdp.zero_address_hold(media)) return said;
+Result<dialog::Described> Media::described_in(const sdp::Document& sdp, const sdp::Media& media, bool offers) const {
     const auto rtp = endpoint_in(sdp, media);
     if (!rtp) return std::unexpected(rtp.error());
-    said.rtp = *rtp;
-    if (said.rtp && !said.setup) said.rtcp = sdp.unmuxed_rtcp_endpoint(media, *said.rtp);  // the other may not mux
-    return said;
+    return dialog::describe(sdp, media, offers, *rtp);
 }
 
 /// Nothing: the stream may stay as it is.
