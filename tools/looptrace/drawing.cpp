@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
+#include "natkit/engine/explain/html/path_picture.hpp"
 
 namespace natkit::looptrace {
 namespace {
@@ -11,13 +12,12 @@ namespace {
 using explain::MediaPath;
 using explain::PathNode;
 using explain::PathRelay;
+using html::addresses;
+using html::needed;
+using html::summary;
 
 std::string count(std::size_t number, const char* what) {
     return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
-}
-
-std::string rate(double per_second) {
-    return std::to_string(std::llround(per_second)) + " packets a second";
 }
 
 std::string painted(const std::string& text, const char* code, bool colour) {
@@ -50,29 +50,6 @@ std::string quoted(const std::string& text) {
 }
 
 }  // namespace
-
-bool needed(const PathRelay& relay) {
-    return relay.caller_side_needed || relay.callee_side_needed;
-}
-
-std::string addresses(const PathNode& node) {
-    std::string all;
-    for (const IpAddress& address : node.addresses) all += (all.empty() ? "" : ", ") + to_string(address);
-    return all;
-}
-
-std::string summary(const MediaPath& path) {
-    std::string text = path.loop ? "a loop: " : "";
-    if (path.relays == 0) return text + "no relay";
-    text += count(path.relays, "relay");
-    if (!path.collapsible()) {
-        text += path.relays == 1 ? ", needed" : ", all needed";
-    } else {
-        text += path.relays_needed == 0 ? ", none needed" : ", " + std::to_string(path.relays_needed) + " needed";
-    }
-    if (const auto saved = path.saved_per_s()) text += "; " + rate(*saved) + " could be saved";
-    return text;
-}
 
 nlohmann::ordered_json to_json(const MediaPath& path) {
     nlohmann::ordered_json json = {{"type", "path"}};

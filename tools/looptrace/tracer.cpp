@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "looptrace/drawing.hpp"
+#include "natkit/engine/explain/html/path_picture.hpp"
 
 namespace natkit::looptrace {
 namespace {
@@ -103,7 +104,7 @@ bool Tracer::finish() {
         if (settings_.format == tool::Format::text) output_.write(to_text(circle, settings_.colour));
     }
     if (settings_.format == tool::Format::dot) output_.write(to_dot(drawn_));
-    if (settings_.format == tool::Format::svg) output_.write(to_svg(drawn_));
+    if (settings_.format == tool::Format::svg) output_.write(html::to_svg(drawn_));
     output_.flush();
     if (const auto hint = hint_.text(settings_.rules.networks)) tool::complain(program, *hint);
     return any_bad_;

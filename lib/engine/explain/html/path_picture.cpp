@@ -1,13 +1,16 @@
-#include <algorithm>
+#include "natkit/engine/explain/html/path_picture.hpp"
 
-#include "looptrace/drawing.hpp"
+#include <algorithm>
+#include <cmath>
+
 #include "natkit/base/text.hpp"
 
-namespace natkit::looptrace {
+namespace natkit::html {
 namespace {
 
 using explain::MediaPath;
 using explain::PathNode;
+using explain::PathRelay;
 
 // All in pixels.
 constexpr int margin = 24, least_width = 216, box_height = 84, gap = 44, title_height = 34, track = 34, legend = 130;
@@ -17,6 +20,14 @@ constexpr const char* ink = "#263238";
 constexpr const char* grey = "#90a4ae";
 constexpr const char* red = "#c62828";
 constexpr const char* green = "#2e7d32";
+
+std::string count(std::size_t number, const char* what) {
+    return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+std::string rate(double per_second) {
+    return std::to_string(std::llround(per_second)) + " packets a second";
+}
 
 std::string escaped(std::string_view text) {
     std::string result;
@@ -144,6 +155,29 @@ std::string drawn(const MediaPath& path, const Grid& grid, int top) {
 
 }  // namespace
 
+bool needed(const PathRelay& relay) {
+    return relay.caller_side_needed || relay.callee_side_needed;
+}
+
+std::string addresses(const PathNode& node) {
+    std::string all;
+    for (const IpAddress& address : node.addresses) all += (all.empty() ? "" : ", ") + to_string(address);
+    return all;
+}
+
+std::string summary(const MediaPath& path) {
+    std::string text = path.loop ? "a loop: " : "";
+    if (path.relays == 0) return text + "no relay";
+    text += count(path.relays, "relay");
+    if (!path.collapsible()) {
+        text += path.relays == 1 ? ", needed" : ", all needed";
+    } else {
+        text += path.relays_needed == 0 ? ", none needed" : ", " + std::to_string(path.relays_needed) + " needed";
+    }
+    if (const auto saved = path.saved_per_s()) text += "; " + rate(*saved) + " could be saved";
+    return text;
+}
+
 std::string to_svg(const std::vector<MediaPath>& paths) {
     std::size_t widest = 1;
     for (const MediaPath& path : paths) widest = std::max(widest, path.nodes.size());
@@ -163,4 +197,4 @@ std::string to_svg(const std::vector<MediaPath>& paths) {
     return svg + "</svg>\n";
 }
 
-}  // namespace natkit::looptrace
+}  // namespace natkit::html
