@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "natkit/base/text.hpp"
 
@@ -16,10 +17,17 @@ using explain::PathRelay;
 constexpr int margin = 24, least_width = 216, box_height = 84, gap = 44, title_height = 34, track = 34, legend = 130;
 constexpr int path_height = title_height + box_height + 2 * track + 34;
 
-constexpr const char* ink = "#263238";
-constexpr const char* grey = "#90a4ae";
-constexpr const char* red = "#c62828";
-constexpr const char* green = "#2e7d32";
+/// A colour by its name, which a style sheet may give another value, and as it is without one.
+struct Colour {
+    const char* name;
+    const char* value;
+};
+constexpr Colour ink{.name = "ink", .value = "#263238"};
+constexpr Colour grey{.name = "grey", .value = "#90a4ae"};
+constexpr Colour red{.name = "red", .value = "#c62828"};
+constexpr Colour green{.name = "green", .value = "#2e7d32"};
+
+enum class Weight : std::uint8_t { plain, bold, title };
 
 std::string count(std::size_t number, const char* what) {
     return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
@@ -29,40 +37,36 @@ std::string rate(double per_second) {
     return std::to_string(std::llround(per_second)) + " packets a second";
 }
 
-std::string escaped(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-        switch (c) {
-            case '&': result += "&amp;"; break;
-            case '<': result += "&lt;"; break;
-            case '>': result += "&gt;"; break;
-            case '"': result += "&quot;"; break;
-            default: result += c;
-        }
-    }
-    return result;
+void line(Markup& svg, int x1, int y1, int x2, int y2, Colour colour, int width) {
+    svg.put("<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" class=\"s-{}\" stroke=\"{}\" stroke-width=\"{}\"/>\n", x1,
+            y1, x2, y2, colour.name, colour.value, width);
 }
 
-std::string number(int value) {
-    return std::to_string(value);
+void dotted_line(Markup& svg, int x, int y1, int y2) {
+    svg.put("<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" class=\"s-{}\" stroke=\"{}\" stroke-dasharray=\"2 3\"/>\n",
+            x, y1, x, y2, grey.name, grey.value);
 }
 
-std::string line(int x1, int y1, int x2, int y2, const char* colour, int width, const char* more = "") {
-    return "<line x1=\"" + number(x1) + "\" y1=\"" + number(y1) + "\" x2=\"" + number(x2) + "\" y2=\"" + number(y2) +
-           "\" stroke=\"" + colour + "\" stroke-width=\"" + number(width) + "\"" + more + "/>\n";
+void arrow(Markup& svg, int x1, int x2, int y) {
+    line(svg, x1, y, x2 - 8, y, grey, 2);
+    svg.put("<path d=\"M{},{} l-8,-4 v8 z\" class=\"f-{}\" fill=\"{}\"/>\n", x2, y, grey.name, grey.value);
 }
 
-std::string label(int x, int y, std::string_view text, const char* colour, const char* more = "") {
-    return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" fill=\"" + colour + "\"" + more + ">" +
-           escaped(text) + "</text>\n";
+void label(Markup& svg, int x, int y, std::string_view text, Colour colour, Weight weight = Weight::plain) {
+    svg.put("<text x=\"{}\" y=\"{}\" class=\"f-{}\" fill=\"{}\"", x, y, colour.name, colour.value);
+    if (weight != Weight::plain) svg.put(" font-weight=\"bold\"");
+    if (weight == Weight::title) svg.put(" font-size=\"15\"");
+    svg.put(">{}</text>\n", text);
 }
 
-std::string dot(int x, int y, const char* colour) {
-    return "<circle cx=\"" + number(x) + "\" cy=\"" + number(y) + "\" r=\"6\" fill=\"" + colour + "\"/>\n";
+void dot(Markup& svg, int x, int y, Colour colour) {
+    svg.put("<circle cx=\"{}\" cy=\"{}\" r=\"6\" class=\"f-{}\" fill=\"{}\"/>\n", x, y, colour.name, colour.value);
 }
 
-const char* fill_of(nat::Place place) {
-    return place == nat::Place::lan ? "#dbe9ff" : place == nat::Place::wan ? "#ddf4e0" : "#fff0cc";
+Colour fill_of(nat::Place place) {
+    if (place == nat::Place::lan) return {.name = "lan", .value = "#dbe9ff"};
+    if (place == nat::Place::wan) return {.name = "wan", .value = "#ddf4e0"};
+    return {.name = "far", .value = "#fff0cc"};
 }
 
 /// Where the boxes are: as wide as the longest line in any of them needs, an IPv6 endpoint for example.
@@ -76,7 +80,7 @@ struct Grid {
 std::string head_of(const PathNode& node) {
     std::string head = node.relay ? "relaying host, " : node.media ? "" : "proxy, ";
     head += nat::to_string(node.place);
-    if (node.visit > 1) head += ", visit " + number(static_cast<int>(node.visit));
+    if (node.visit > 1) head += ", visit " + std::to_string(node.visit);
     return head;
 }
 
@@ -99,58 +103,83 @@ Grid grid_of(const std::vector<MediaPath>& paths) {
     return {.width = std::max(least_width, 24 + letter * static_cast<int>(longest))};
 }
 
-std::string box(const PathNode& node, const Grid& grid, std::size_t i, int top) {
+void box(Markup& svg, const PathNode& node, const Grid& grid, std::size_t i, int top) {
     const bool superfluous = node.relay && !needed(*node.relay);
-    std::string svg = "<rect x=\"" + number(grid.left(i)) + "\" y=\"" + number(top) + "\" width=\"" +
-                      number(grid.width) + "\" height=\"" + number(box_height) + "\" rx=\"8\" fill=\"" +
-                      fill_of(node.place) + "\" stroke=\"" + (superfluous ? red : ink) + "\"" +
-                      (superfluous ? " stroke-dasharray=\"6 4\"" : "") + "/>\n";
+    const Colour edge = superfluous ? red : ink;
+    const Colour fill = fill_of(node.place);
+    svg.put("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"8\" class=\"f-{} s-{}\" fill=\"{}\" stroke=\"{}\"",
+            grid.left(i), top, grid.width, box_height, fill.name, edge.name, fill.value, edge.value);
+    if (superfluous) svg.put(" stroke-dasharray=\"6 4\"");
+    svg.put("/>\n");
     const int x = grid.left(i) + 12;
-    svg += label(x, top + 20, head_of(node), ink, " font-weight=\"bold\"");
-    svg += label(x, top + 38, addresses(node), ink);
-    if (node.media) svg += label(x, top + 60, media_of(node), ink);
+    label(svg, x, top + 20, head_of(node), ink, Weight::bold);
+    label(svg, x, top + 38, addresses(node), ink);
+    if (node.media) label(svg, x, top + 60, media_of(node), ink);
     if (node.relay) {
-        svg += label(x, top + 58, "⇠ " + to_string(node.relay->towards_caller),
-                     node.relay->caller_side_needed ? green : red);
-        svg += label(x, top + 75, "⇢ " + to_string(node.relay->towards_callee),
-                     node.relay->callee_side_needed ? green : red);
+        label(svg, x, top + 58, "⇠ " + to_string(node.relay->towards_caller),
+              node.relay->caller_side_needed ? green : red);
+        label(svg, x, top + 75, "⇢ " + to_string(node.relay->towards_callee),
+              node.relay->callee_side_needed ? green : red);
     }
-    return svg;
 }
 
 /// The media as they go, through every relay, and as they would do.
-std::string tracks(const MediaPath& path, const Grid& grid, int top) {
+void tracks(Markup& svg, const MediaPath& path, const Grid& grid, int top) {
     const int now = top + box_height + track, then = now + track;
     const int from = grid.centre(0), to = grid.centre(path.nodes.size() - 1);
-    std::string svg = label(margin, now + 4, "media now", path.collapsible() ? red : ink);
-    svg += line(from, now, to, now, path.collapsible() ? red : ink, 3);
+    const Colour colour = path.collapsible() ? red : ink;
+    label(svg, margin, now + 4, "media now", colour);
+    line(svg, from, now, to, now, colour, 3);
     if (path.collapsible()) {
-        svg += label(margin, then + 4, "needed", green) + line(from, then, to, then, green, 3);
+        label(svg, margin, then + 4, "needed", green);
+        line(svg, from, then, to, then, green, 3);
     }
     for (std::size_t i = 0; i < path.nodes.size(); ++i) {
         const PathNode& node = path.nodes[i];
         if (!node.media && !node.relay) continue;
-        svg += line(grid.centre(i), top + box_height, grid.centre(i), now, grey, 1, " stroke-dasharray=\"2 3\"");
-        svg += dot(grid.centre(i), now, node.relay && !needed(*node.relay) ? red : ink);
-        if (path.collapsible() && (node.media || needed(*node.relay))) svg += dot(grid.centre(i), then, green);
+        dotted_line(svg, grid.centre(i), top + box_height, now);
+        dot(svg, grid.centre(i), now, node.relay && !needed(*node.relay) ? red : ink);
+        if (path.collapsible() && (node.media || needed(*node.relay))) dot(svg, grid.centre(i), then, green);
     }
-    return svg;
 }
 
-std::string drawn(const MediaPath& path, const Grid& grid, int top) {
+void draw(Markup& svg, const MediaPath& path, const Grid& grid, int top) {
     std::string title = text::printable(path.kind, 16) + " of " + text::printable(path.call_ids.front(), 60);
-    if (path.call_ids.size() > 1)
-        title += " and " + number(static_cast<int>(path.call_ids.size()) - 1) + " more Call-IDs";
-    std::string svg = label(margin, top + 18, title + ": " + summary(path), path.collapsible() ? red : ink,
-                            " font-size=\"15\" font-weight=\"bold\"");
+    if (path.call_ids.size() > 1) title += " and " + std::to_string(path.call_ids.size() - 1) + " more Call-IDs";
+    label(svg, margin, top + 18, title + ": " + summary(path), path.collapsible() ? red : ink, Weight::title);
     const int boxes = top + title_height;
-    svg += label(margin, boxes + box_height / 2 + 4, "signalling", ink);
-    for (std::size_t i = 0; i + 1 < path.nodes.size(); ++i) {
-        svg += line(grid.left(i) + grid.width, boxes + box_height / 2, grid.left(i + 1), boxes + box_height / 2, grey,
-                    2, " marker-end=\"url(#arrow)\"");
-    }
-    for (std::size_t i = 0; i < path.nodes.size(); ++i) svg += box(path.nodes[i], grid, i, boxes);
-    return svg + tracks(path, grid, boxes);
+    label(svg, margin, boxes + box_height / 2 + 4, "signalling", ink);
+    for (std::size_t i = 0; i + 1 < path.nodes.size(); ++i)
+        arrow(svg, grid.left(i) + grid.width, grid.left(i + 1), boxes + box_height / 2);
+    for (std::size_t i = 0; i < path.nodes.size(); ++i) box(svg, path.nodes[i], grid, i, boxes);
+    tracks(svg, path, grid, boxes);
+}
+
+/// "far end 198.51.100.7, a relay at 203.0.113.5, WAN 203.0.113.20; 1 relay, needed"
+std::string in_words(const MediaPath& path) {
+    std::string words;
+    for (const PathNode& node : path.nodes)
+        words += (words.empty() ? "" : ", ") + std::string(node.relay ? "a relay at " : nat::to_string(node.place)) +
+                 (node.relay ? "" : " ") + addresses(node);
+    return words + "; " + summary(path);
+}
+
+/// All of them beneath each other, and how large that is.
+struct Picture {
+    Markup shapes;
+    int width = 0, height = 0;
+};
+
+Picture drawn(const std::vector<MediaPath>& paths) {
+    std::size_t widest = 1;
+    for (const MediaPath& path : paths) widest = std::max(widest, path.nodes.size());
+    const Grid grid = grid_of(paths);
+    Picture picture{.shapes = {},
+                    .width = grid.left(widest - 1) + grid.width + margin,
+                    .height = 2 * margin + static_cast<int>(std::max<std::size_t>(paths.size(), 1)) * path_height};
+    for (std::size_t i = 0; i < paths.size(); ++i)
+        draw(picture.shapes, paths[i], grid, margin + static_cast<int>(i) * path_height);
+    return picture;
 }
 
 }  // namespace
@@ -179,22 +208,26 @@ std::string summary(const MediaPath& path) {
 }
 
 std::string to_svg(const std::vector<MediaPath>& paths) {
-    std::size_t widest = 1;
-    for (const MediaPath& path : paths) widest = std::max(widest, path.nodes.size());
-    const Grid grid = grid_of(paths);
-    const int width = grid.left(widest - 1) + grid.width + margin;
-    const int height = 2 * margin + static_cast<int>(std::max<std::size_t>(paths.size(), 1)) * path_height;
-    std::string svg =
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(width) + "\" height=\"" + number(height) +
-        "\" viewBox=\"0 0 " + number(width) + " " + number(height) +
-        "\" font-family=\"sans-serif\" font-size=\"13\">\n"
-        "<defs><marker id=\"arrow\" markerWidth=\"8\" markerHeight=\"8\" refX=\"7\" refY=\"4\" orient=\"auto\">"
-        "<path d=\"M0,0 L8,4 L0,8 z\" fill=\"#90a4ae\"/></marker></defs>\n"
-        "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
-    if (paths.empty()) svg += label(margin, margin + 18, "no call with media in this input", ink);
-    for (std::size_t i = 0; i < paths.size(); ++i)
-        svg += drawn(paths[i], grid, margin + static_cast<int>(i) * path_height);
-    return svg + "</svg>\n";
+    Picture picture = drawn(paths);
+    if (paths.empty()) label(picture.shapes, margin, margin + 18, "no call with media in this input", ink);
+    return Markup()
+        .put(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {} {}\" "
+            "font-family=\"sans-serif\" font-size=\"13\">\n"
+            "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{}</svg>\n",
+            picture.width, picture.height, picture.width, picture.height, picture.shapes)
+        .str();
+}
+
+Markup path_figure(const std::vector<MediaPath>& paths, std::string_view id) {
+    const Picture picture = drawn(paths);
+    std::string words;
+    for (const MediaPath& path : paths) words += (words.empty() ? "" : ". ") + path.kind + ": " + in_words(path);
+    return Markup().put(
+        "<svg class=\"paths\" role=\"img\" aria-labelledby=\"{}-t {}-d\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {} "
+        "{}\">"
+        "<title id=\"{}-t\">The way of the media</title><desc id=\"{}-d\">{}</desc>\n{}</svg>\n",
+        id, id, picture.width, picture.height, picture.width, picture.height, id, id, words, picture.shapes);
 }
 
 }  // namespace natkit::html
