@@ -44,6 +44,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, Drawings drawings
     std::vector<std::pair<std::string, Format>> formats = {
         {"auto", Format::automatic}, {"json", Format::json}, {"text", Format::text}};
     if (drawings == Drawings::yes) formats.insert(formats.end(), {{"dot", Format::dot}, {"svg", Format::svg}});
+    if (drawings == Drawings::page) formats.emplace_back("html", Format::html);
     std::vector<std::string> words;
     for (const auto& [word, format] : formats) words.push_back(word);
     app.add_option("--format", options.format,

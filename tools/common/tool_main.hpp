@@ -20,7 +20,7 @@ enum class Exit : int {
     internal = 70,   ///< an error of ours
 };
 
-enum class Format : unsigned char { automatic, json, text, dot, svg };
+enum class Format : unsigned char { automatic, json, text, dot, svg, html };
 
 struct CommonOptions {
     std::string config;  ///< --config; empty: see load_config()
@@ -28,10 +28,10 @@ struct CommonOptions {
     std::string log_level;  ///< --log-level; empty: as configured
 };
 
-enum class Drawings : unsigned char { no, yes };
+enum class Drawings : unsigned char { no, yes, page };
 
 /// Adds --config, --format, --log-level and --version to a program (or a subcommand of it). Formats dot and svg are for
-/// programs that draw.
+/// programs that draw, html for one that writes a page.
 void add_common_options(CLI::App& app, CommonOptions& options, Drawings drawings = Drawings::no);
 
 /// Reads the configuration a program is to use: --config, else config::default_file(), else the built-in defaults.

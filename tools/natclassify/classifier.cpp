@@ -93,6 +93,7 @@ void Classifier::on_lost_fragments(const capture::LostFragments& lost) {
 }
 
 void Classifier::read(capture::ByteSource source) {
+    if (settings_.html) page_.add_input(source.name());
     reader_.read(std::move(source));
     if (settings_.show_progress) tool::end_progress();
 }
@@ -136,8 +137,9 @@ Result<void> Classifier::on_description(const std::string& text) {
     return {};
 }
 
-/// A progress line on the same terminal gives way.
+/// A progress line on the same terminal gives way. Into a page goes nothing but its calls.
 void Classifier::write(const std::string& text) {
+    if (settings_.html) return;
     if (settings_.one_terminal) tool::end_progress();
     output_.write(shown(text));
     if (settings_.one_terminal) output_.flush();
@@ -160,6 +162,7 @@ void Classifier::bad(const std::string& where, const Error& error) {
 bool Classifier::finish() {
     calls_.finish();
     if (settings_.explain && !settings_.json) write(explanations_.summary());
+    if (settings_.html) page_.write([this](std::string_view text) { output_.write(text); });
     output_.flush();
     if (const auto hint = hint_.text(settings_.rules.networks)) tool::complain(program, *hint);
     return any_bad_;
@@ -187,15 +190,17 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
     selector_.on_message(*message);
     if (settings_.anonymize) anonymizer_.learn(sip.message);
     if (!settings_.explain) write_record(known, *message, nat, facts, arrival, json);
-    calls_.on_message({.message = *message,
-                       .facts = facts,
-                       .nat = nat,
-                       .arrival = arrival,
-                       .frame = sip.frame.value_or(messages_),
-                       .time_ns = time_ns_,
-                       .copy = copy_.has_value(),
-                       .incomplete = incomplete_,
-                       .translated = translation(copy_, arrival)});
+    const explain::MessageSeen seen{.message = *message,
+                                    .facts = facts,
+                                    .nat = nat,
+                                    .arrival = arrival,
+                                    .frame = sip.frame.value_or(messages_),
+                                    .time_ns = time_ns_,
+                                    .copy = copy_.has_value(),
+                                    .incomplete = incomplete_,
+                                    .translated = translation(copy_, arrival)};
+    if (settings_.html) page_.on_message(seen);
+    calls_.on_message(seen);
     return explain::report_control(*message);
 }
 
@@ -237,11 +242,12 @@ void Classifier::on_call(const explain::Call& call) {
 
 /// For a program the decision comes along; for people the doctor says what matters of it.
 void Classifier::explain_call(const explain::Call& call) {
-    const diagnose::Diagnosis diagnosis =
-        diagnose::diagnose(explain::facts_of(call, capture_, settings_.rules.networks));
+    const diagnose::CallFacts facts = explain::facts_of(call, capture_, settings_.rules.networks);
+    const diagnose::Diagnosis diagnosis = diagnose::diagnose(facts);
     const explain::Selectable selectable{
         .call_id = call.call_id, .first_ns = call.first_ns, .last_ns = call.last_ns, .faulty = diagnosis.broken()};
     if (!selector_.wants(selectable, reader_.start_ns())) return;
+    if (settings_.html) return page_.on_call(diagnosis, facts, capture_.rtp, settings_.rules);
     if (!settings_.json) {
         if (const std::string text = explanations_.call(diagnosis); !text.empty()) write(text);
         return;

@@ -7,6 +7,7 @@
 #include "common/network_options.hpp"
 #include "common/tool_main.hpp"
 #include "natclassify/explanation.hpp"
+#include "natclassify/page.hpp"
 #include "natclassify/text.hpp"
 #include "natkit/base/recent.hpp"
 #include "natkit/capture/byte_source.hpp"
@@ -30,6 +31,7 @@ struct Settings {
     bool anonymize = false;          ///< names, numbers, hosts and addresses become others
     bool explain = false;            ///< only what was wrong with each call
     bool json = false;
+    bool html = false;  ///< with `explain`: nothing but a page at the end
     bool colour = false;
     bool show_progress = false;
     bool one_terminal = false;  ///< progress and results go to the same one
@@ -70,6 +72,7 @@ class Classifier {
     tool::Output output_;
     Text text_;
     ExplanationText explanations_;
+    Page page_;  ///< empty but for settings_.html
     explain::CallTracker calls_;
     explain::CaptureFacts capture_;
     explain::Selector selector_;

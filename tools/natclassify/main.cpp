@@ -27,6 +27,7 @@ constexpr const char* examples =
     "Examples:\n"
     "  natclassify capture.pcap\n"
     "  natclassify --explain ticket-4711.pcapng\n"
+    "  natclassify --explain --format html ticket-4711.pcapng > ticket-4711.html\n"
     "  sudo natclassify --explain -i any\n"
     "  natclassify --source 203.0.113.9:51234 < register.sip\n"
     "  natclassify --nat-servers 203.0.113.64-203.0.113.79 --same 203.0.113.65 203.0.113.70\n"
@@ -69,7 +70,7 @@ void add_selection_options(CLI::App& app, Options& options, CLI::Option* explain
 void add_options(CLI::App& app, Options& options) {
     app.description(description);
     app.footer(examples);
-    tool::add_common_options(app, options.common);
+    tool::add_common_options(app, options.common, tool::Drawings::page);
     auto* files = app.add_option("FILE", options.files, "Inputs; - or nothing is standard input");
     files->type_name("");
     auto* interface = app.add_option("-i,--interface", options.interface,
@@ -114,6 +115,11 @@ bool read_moment(const char* option, const std::string& text, std::optional<expl
 }
 
 bool prepare(Options& options) {
+    options.settings.html = options.common.format == tool::Format::html;
+    if (options.settings.html && (!options.settings.explain || !options.same.empty())) {
+        tool::complain(program, "--format html goes with --explain alone: it is the doctor's page");
+        return false;
+    }
     const auto config = tool::load_config(program, options.common);
     if (!config) return false;
     explain::Rules& rules = options.settings.rules;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t most_tracked = 4096;
 constexpr std::size_t most_hops = 64;
+constexpr std::size_t most_around = 64;
 constexpr std::size_t most_streams_of_call = 16;
 
 std::vector<MediaDescription> streams_of(const MessageFacts& facts) {
@@ -114,17 +115,31 @@ void HopTracker::on_response(CallSeen& call, const MessageSeen& seen, const std:
     call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);
 }
 
+const Exchange* HopTracker::CallSeen::last_answered() const {
+    return open.answered() ? &open : answered ? &*answered : nullptr;
+}
+
+std::vector<Exchange> HopTracker::around(const std::string& call_id) const {
+    std::vector<Exchange> exchanges;
+    const auto found = calls_.find(call_id);
+    const Exchange* own = found == calls_.end() ? nullptr : found->second.last_answered();
+    if (own == nullptr) return exchanges;
+    exchanges.push_back(*own);
+    for (const std::string& id : order_) {
+        const Exchange* other = id == call_id ? nullptr : calls_.at(id).last_answered();
+        if (other == nullptr || other->first_ns > own->last_ns || own->first_ns > other->last_ns) continue;
+        exchanges.push_back(*other);
+        if (exchanges.size() >= most_around) break;
+    }
+    return exchanges;
+}
+
 void HopTracker::hand_out(std::size_t count) {
     std::vector<Exchange> exchanges;
     for (; count > 0 && !order_.empty(); --count) {
         auto node = calls_.extract(order_.front());
         order_.pop_front();
-        CallSeen& call = node.mapped();
-        if (call.open.answered()) {
-            exchanges.push_back(std::move(call.open));
-        } else if (call.answered) {
-            exchanges.push_back(*std::move(call.answered));
-        }
+        if (const Exchange* one = node.mapped().last_answered()) exchanges.push_back(*one);
     }
     if (on_exchanges && !exchanges.empty()) on_exchanges(std::move(exchanges));
 }

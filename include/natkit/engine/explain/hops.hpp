@@ -42,6 +42,9 @@ class HopTracker {
 
     void on_message(const MessageSeen& seen);
     void finish();
+    /// Of a call that is still held: its exchange, and up to 63 of other calls of the same time, which may be parts of
+    /// its way through a B2BUA. Empty where it had no answer.
+    [[nodiscard]] std::vector<Exchange> around(const std::string& call_id) const;
 
   private:
     struct CallSeen {
@@ -50,6 +53,8 @@ class HopTracker {
         std::string open_key;  ///< From tag and CSeq of `open`
         Exchange open;
         std::optional<Exchange> answered;
+
+        [[nodiscard]] const Exchange* last_answered() const;  ///< or null
     };
     static void take_late_answer(CallSeen& call, const MessageSeen& seen, const std::vector<MediaDescription>& streams);
     static void on_request(CallSeen& call, const MessageSeen& seen, const std::string& key, dialog::Role role);

@@ -35,6 +35,10 @@ Evidence evidence_of(const Case& one) {
         for (const diagnose::Response& response : request.responses)
             say(response.frame, response.first_ns, std::to_string(response.status) + " to " + request.method);
     }
+    for (const diagnose::SessionDescription& description : one.call().descriptions)
+        say(description.frame, description.time_ns,
+            description.request ? description.method
+                                : std::to_string(description.status) + " to " + description.method);
     for (const diagnose::Path& path : one.paths().all()) {
         say(path.stream->first_frame, path.stream->first_ns,
             "first RTP packet to " + to_string(path.stream->destination));
@@ -66,9 +70,10 @@ Markup findings(const Diagnosis& diagnosis, const Evidence& known) {
     Markup out, more, information;
     const Finding* first = root(diagnosis);
     for (const Finding& finding : diagnosis.findings) {
-        const Markup remedy = finding.change.empty()
-                                  ? Markup()
-                                  : Markup().put("<p class=\"remedy\"><b>Remedy:</b> {}</p>\n", finding.change);
+        Markup remedy;
+        if (!finding.change.empty())
+            remedy.put("<p class=\"remedy\">{}{}</p>\n",
+                       diagnose::harmless(finding) ? Markup() : Markup().put("<b>Remedy:</b> "), finding.change);
         if (&finding == first) {
             out.put("<div class=\"finding root\"><p class=\"sentence\">{}</p>\n{}{}</div>\n", finding.sentence, remedy,
                     proof(finding, known));
@@ -87,6 +92,11 @@ Markup findings(const Diagnosis& diagnosis, const Evidence& known) {
 
 void add_row(Markup& list, const char* name, const std::string& value) {
     if (!value.empty()) list.put("<div><dt>{}</dt><dd>{}</dd></div>\n", name, value);
+}
+
+/// The same for a long value.
+void add_long_row(Markup& list, const char* name, const std::string& value) {
+    list.put("<div class=\"long\"><dt>{}</dt><dd>{}</dd></div>\n", name, value);
 }
 
 std::string registered(const diagnose::Registration& one) {
@@ -114,17 +124,17 @@ Markup who_and_when(const Case& one, const Diagnosis& diagnosis) {
                 std::to_string(diagnosis.first_frame));
     add_row(list, "Lasted", duration(diagnosis.end_ns - diagnosis.first_ns));
     add_row(list, "Outcome", outcome(diagnosis));
-    if (call.callee_registration) add_row(list, "Callee's registration", registered(*call.callee_registration));
+    if (call.callee_registration) add_long_row(list, "Registration", registered(*call.callee_registration));
     std::size_t count = 0;
     for (const diagnose::IcmpError& error : one.facts().icmp) {
         if (++count > most_icmp) break;
-        add_row(list, "ICMP",
-                std::string(to_string(error.kind)) + ", says " + to_string(error.reporter) + " of " +
-                    to_string(error.source) + " → " + to_string(error.destination) + ", " +
-                    std::to_string(error.count) + "× from frame " + std::to_string(error.frame) + " on");
+        add_long_row(list, "ICMP",
+                     std::string(to_string(error.kind)) + ", says " + to_string(error.reporter) + " of " +
+                         to_string(error.source) + " → " + to_string(error.destination) + ", " +
+                         std::to_string(error.count) + "× from frame " + std::to_string(error.frame) + " on");
     }
     if (diagnosis.cut)
-        add_row(list, "Capture", "messages are cut: take it with a larger snapshot length (tcpdump -s 0)");
+        add_long_row(list, "Capture", "messages are cut: take it with a larger snapshot length (tcpdump -s 0)");
     return Markup().put("<dl class=\"who\">{}</dl>\n", list);
 }
 

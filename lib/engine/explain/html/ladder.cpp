@@ -69,6 +69,7 @@ class Gatherer {
             add_request(request);
             for (const Response& response : request.responses) add_response(request, response);
         }
+        add_descriptions();
         add_media();
         std::ranges::stable_sort(arrows_, [](const Arrow& a, const Arrow& b) {
             return std::pair(a.row.time_ns, a.row.frame) < std::pair(b.row.time_ns, b.row.frame);
@@ -120,6 +121,23 @@ class Gatherer {
             request.destination, response.destination);
     }
 
+    /// Those whose messages are not among the requests and responses, as when a NAT was between them.
+    void add_descriptions() {
+        for (const SessionDescription& description : one_.call().descriptions) {
+            const bool known =
+                std::ranges::any_of(arrows_, [&](const Arrow& arrow) { return arrow.row.frame == description.frame; });
+            if (known) continue;
+            const std::string method = text::printable(description.method, 16);
+            add({.kind = description.request ? LadderRow::Kind::request : kind_of(description.status),
+                 .time_ns = description.time_ns,
+                 .last_ns = description.time_ns,
+                 .frame = description.frame,
+                 .what = description.request ? method : std::to_string(description.status) + " to " + method,
+                 .detail = {}},
+                description.source, description.destination);
+        }
+    }
+
     void add_media() {
         std::size_t count = 0;
         for (const Path& path : one_.paths().all()) {
@@ -133,20 +151,22 @@ class Gatherer {
                 .what = "RTP, " + counted(stream.distinct(), "packet") + " in " +
                         duration(stream.last_ns - stream.first_ns),
                 .detail = std::to_string(stream.source.port) + " → " + std::to_string(stream.destination.port)};
-            const Reach reach = reach_of(path);
-            if (reach != Reach::arrives && reach != Reach::on_the_way) {
-                row.lost = true;
-                row.why = to_string(reach);
+            const Reach first = reach_at(path, stream.first_ns), last = reach_at(path, stream.last_ns);
+            if (astray(first) || astray(last)) {
+                row.lost = astray(first);
+                row.why = (row.lost ? "" : "later ") + std::string(to_string(row.lost ? first : last));
             }
             add(std::move(row), stream.source, stream.destination);
         }
     }
 
-    /// In the phase in which it began.
-    [[nodiscard]] Reach reach_of(const Path& path) const {
+    static bool astray(Reach reach) { return reach != Reach::arrives && reach != Reach::on_the_way; }
+
+    /// In the phase of that time.
+    [[nodiscard]] Reach reach_at(const Path& path, std::int64_t time_ns) const {
         const diagnose::Phase* phase = nullptr;
         for (const diagnose::Phase& each : one_.phases()) {
-            if (phase == nullptr || each.from_ns <= path.stream->first_ns) phase = &each;
+            if (phase == nullptr || each.from_ns <= time_ns) phase = &each;
         }
         return phase == nullptr ? Reach::on_the_way : one_.paths().reach(path, *phase);
     }
@@ -165,8 +185,8 @@ class Columns {
             if (arrow.from.address == arrow.to.address && arrow.row.kind != LadderRow::Kind::media)
                 shared_.insert(arrow.from.address);
         }
-        if (const auto& source = one.call().caller_source) caller_ = key(*source);
-        if (const auto& source = one.call().callee_source) callee_ = key(*source);
+        if (const auto& source = one.call().caller_source) caller_ = key(inside(*source));
+        if (const auto& source = one.call().callee_source) callee_ = key(inside(*source));
         for (const bool media : {false, true}) {
             for (const Arrow& arrow : arrows) {
                 if ((arrow.row.kind == LadderRow::Kind::media) != media) continue;
@@ -198,6 +218,14 @@ class Columns {
     }
 
   private:
+    /// Where it is behind a NAT that the capture has both sides of.
+    [[nodiscard]] Endpoint inside(const Endpoint& end) const {
+        for (const diagnose::Translation& translation : one_.paths().translations()) {
+            if (translation.outside == end) return translation.inside;
+        }
+        return end;
+    }
+
     /// Without port, where one host is one program.
     [[nodiscard]] Endpoint key(const Endpoint& end) const {
         return shared_.contains(end.address) ? end : Endpoint{.address = end.address};
@@ -209,22 +237,30 @@ class Columns {
     [[nodiscard]] std::string role(const Endpoint& end) const {
         if (end == caller_) return one_.call().registration ? "client" : "caller";
         if (end == callee_) return one_.call().registration ? "registrar" : "callee";
-        bool got = false, sent = false, passed_on = false;
-        for (const Request& in : one_.call().requests) {
-            sent = sent || key(in.source) == end;
-            if (key(in.destination) != end) continue;
-            got = true;
-            passed_on = passed_on || std::ranges::any_of(one_.call().requests, [&](const Request& out) {
-                            return key(out.source) == end && out.cseq == in.cseq && out.method == in.method;
-                        });
-        }
-        if (passed_on || (got && sent)) return "proxy";
         if (one_.paths().outside_of_nat(end.address)) return "outside of a NAT";
-        for (const Path& path : one_.paths().all()) {
-            if (path.forwarded && key(path.stream->source) == end) return "relay";
-        }
-        if (got) return one_.call().registration ? "registrar" : one_.call().answered ? "also called" : "called";
+        const bool relays = std::ranges::any_of(
+            one_.paths().all(), [&](const Path& path) { return path.forwarded && key(path.stream->source) == end; });
+        if (passes_on(end)) return relays ? "proxy, relay" : "proxy";
+        if (relays) return "relay";
+        const bool called =
+            std::ranges::any_of(one_.call().requests, [&](const Request& in) { return key(in.destination) == end; });
+        if (called) return one_.call().registration ? "registrar" : one_.call().answered ? "also called" : "called";
         return one_.paths().same_box(end.address, end.address) ? "relay" : "";
+    }
+
+    /// A request that came here, or to another address of the same machine, goes on from here, or the other way round.
+    [[nodiscard]] bool passes_on(const Endpoint& end) const {
+        const auto here = [&](const Endpoint& at) {
+            return key(at) == end || (end.port == 0 && one_.paths().same_box(at.address, end.address));
+        };
+        for (const Request& in : one_.call().requests) {
+            if (!here(in.destination)) continue;
+            for (const Request& out : one_.call().requests) {
+                if (here(out.source) && out.cseq == in.cseq && out.method == in.method && out.vias > in.vias)
+                    return true;
+            }
+        }
+        return false;
     }
 
     const Case& one_;

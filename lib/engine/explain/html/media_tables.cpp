@@ -58,26 +58,20 @@ std::string codecs(const MediaDirection& direction) {
     return listed(words);
 }
 
-std::string sources(const MediaDirection& direction) {
+std::string sources(const diagnose::Traffic& traffic) {
     std::vector<std::string> words;
-    for (const RtpStream* stream : streams_of(direction)) {
-        std::string word = ssrc(stream->ssrc);
-        if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
-    }
+    for (const std::uint32_t number : traffic.ssrcs) words.push_back(ssrc(number));
     return listed(words);
 }
 
-/// Of the stream with most packets: what is missing by its numbers, and what its receiver reports by RTCP.
+/// What is missing by the numbers of what arrived, and what the receiver reports by RTCP.
 std::string loss(const Case& one, const MediaDirection& direction) {
-    const RtpStream* best = nullptr;
-    for (const RtpStream* stream : streams_of(direction)) {
-        if (best == nullptr || stream->distinct() > best->distinct()) best = stream;
-    }
+    const diagnose::Traffic& traffic = direction.traffic;
     std::string text;
-    if (best != nullptr && best->missing > 0) {
-        const double all = static_cast<double>(best->distinct()) + best->missing;
-        text = grouped(best->missing) + " (" + fixed(100.0 * best->missing / all, 1) + " %)";
-    } else if (best != nullptr) {
+    if (traffic.missing > 0) {
+        const double all = static_cast<double>(traffic.arrived + traffic.missing);
+        text = grouped(traffic.missing) + " (" + fixed(100.0 * static_cast<double>(traffic.missing) / all, 1) + " %)";
+    } else if (traffic.arrived > 0) {
         text = "none";
     }
     std::optional<unsigned> reported;
@@ -105,7 +99,7 @@ void add_traffic(Markup& rows, const Case& one, const diagnose::Stream& stream, 
         "<td>{}{}</td><td>{}</td></tr>\n",
         text::printable(stream.kind, 16), way(direction.from), grouped(direction.traffic.sent),
         mark(direction.traffic.sent, direction.traffic.arrived, dead), loss(one, direction), codecs(direction),
-        sources(direction), direction.traffic.told ? to_string(*direction.traffic.told) : "",
+        sources(direction.traffic), direction.traffic.told ? to_string(*direction.traffic.told) : "",
         direction.traffic.relayed ? ", a relay" : "", listed(from));
 }
 
@@ -119,6 +113,9 @@ const char* agreed(const diagnose::PhaseTraffic& to_callee, const diagnose::Phas
 
 Markup traffic_table(const Case& one, const diagnose::Diagnosis& diagnosis) {
     if (diagnosis.streams.empty()) return {};
+    if (!one.media_seen())
+        return Markup().put(
+            "<p class=\"dim\">The capture has no media of this call, or none that can be told to be its own.</p>\n");
     Markup rows;
     for (const diagnose::Stream& stream : one.streams()) {
         add_traffic(rows, one, stream, stream.to_callee);
@@ -134,7 +131,7 @@ Markup traffic_table(const Case& one, const diagnose::Diagnosis& diagnosis) {
 }
 
 Markup phase_table(const Case& one) {
-    if (one.phases().size() < 2 || one.streams().empty()) return {};
+    if (one.phases().size() < 2 || one.streams().empty() || !one.media_seen()) return {};
     Markup rows;
     std::size_t count = 0;
     for (std::size_t p = 0; p < one.phases().size() && count < most_rows; ++p) {

@@ -164,6 +164,11 @@ std::string in_words(const MediaPath& path) {
     return words + "; " + summary(path);
 }
 
+/// Without the lower track there is nothing to draw it for.
+int height_of(const MediaPath& path) {
+    return path.collapsible() ? path_height : path_height - track;
+}
+
 /// All of them beneath each other, and how large that is.
 struct Picture {
     Markup shapes;
@@ -176,9 +181,11 @@ Picture drawn(const std::vector<MediaPath>& paths) {
     const Grid grid = grid_of(paths);
     Picture picture{.shapes = {},
                     .width = grid.left(widest - 1) + grid.width + margin,
-                    .height = 2 * margin + static_cast<int>(std::max<std::size_t>(paths.size(), 1)) * path_height};
-    for (std::size_t i = 0; i < paths.size(); ++i)
-        draw(picture.shapes, paths[i], grid, margin + static_cast<int>(i) * path_height);
+                    .height = paths.empty() ? 4 * margin : margin};
+    for (const MediaPath& path : paths) {
+        draw(picture.shapes, path, grid, picture.height);
+        picture.height += height_of(path);
+    }
     return picture;
 }
 

@@ -20,6 +20,13 @@ Markup tile(const char* kind, std::size_t count, const char* what) {
     return Markup().put("<li class=\"{}\"><b>{}</b> {}</li>\n", kind, grouped(count), what);
 }
 
+std::string heading(std::size_t broken, std::size_t all) {
+    if (all == 0) return "No call";
+    if (all == 1) return broken == 0 ? "One call, not broken" : "One call, broken";
+    if (broken == 0) return "None of " + counted(all, "call") + " is broken";
+    return (broken == all ? "All " + grouped(all) : grouped(broken) + " of " + grouped(all)) + " calls broken";
+}
+
 template <class Shown>
 std::vector<const Shown*> by_time(const std::vector<Shown>& all) {
     std::vector<const Shown*> sorted;
@@ -75,8 +82,7 @@ void Report::add(const diagnose::Diagnosis& diagnosis, const diagnose::CallFacts
 
 Markup Report::head() const {
     const std::size_t all = calls_ + registrations_;
-    const std::string title = broken_count_ == 0 ? "No broken call among " + grouped(all)
-                                                 : grouped(broken_count_) + " of " + counted(all, "call") + " broken";
+    const std::string title = heading(broken_count_, all);
     Markup out;
     out.put(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

@@ -79,6 +79,7 @@ ul.information li { border-left-color: var(--blue); }
 h4 + ul.finding { margin-top: 0; }
 .who { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 2px 28px; margin: 18px 0; padding: 14px 0; border: solid var(--line); border-width: 1px 0; font-size: 14px; }
 .who div { display: grid; grid-template-columns: 84px 1fr; gap: 10px; }
+.who .long { grid-column: 1 / -1; }
 .who dt { color: var(--dim); }
 .who dd { margin: 0; overflow-wrap: anywhere; }
 .good { color: var(--green); }
@@ -98,22 +99,24 @@ figcaption { display: flex; flex-wrap: wrap; gap: 2px 22px; align-items: baselin
 details { margin: 10px 0; }
 summary { cursor: pointer; color: var(--blue); padding: 4px 0; }
 details > .wide { margin-top: 6px; }
-.healthy { margin-top: 32px; }
-.healthy h2 { display: inline; font-size: 18px; color: var(--ink); }
+section.healthy { margin-top: 32px; }
+section.healthy h2 { display: inline; font-size: 18px; color: var(--ink); }
 svg { display: block; height: auto; font-family: system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; font-size: 12.5px; }
 svg text { fill: var(--ink); }
 svg path { fill: none; }
-.timeline { width: 100%; min-width: 640px; }
+.timeline { width: 100%; min-width: 720px; }
 .timeline .ground { fill: var(--soft); opacity: 0.55; }
 .timeline .grid { stroke: var(--line); stroke-width: 1; opacity: 0.8; }
 .timeline .tick { fill: var(--dim); font-size: 12px; }
 .timeline .band { font-weight: 600; font-size: 13px; }
 .timeline .sent { fill: var(--sent); opacity: 0.9; }
 .timeline .arrived { stroke: var(--arrived); stroke-width: 1.8; stroke-linejoin: round; }
-.timeline .dead { fill: var(--dead); opacity: 0.75; }
+.timeline .dead { fill: var(--dead); opacity: 0.6; }
 .timeline .unmeant { fill: var(--unmeant); }
 .timeline .dead-word { fill: var(--red); font-size: 12px; font-weight: 600; }
 .timeline .unmeant-word { fill: var(--dim); font-size: 12px; }
+.timeline .band, .timeline .dead-word, .timeline .phase text { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
+.timeline .dead-word { stroke: var(--dead); }
 .timeline .phase path { stroke: var(--dim); stroke-width: 1; stroke-dasharray: 3 3; }
 .timeline .phase text { fill: var(--dim); font-size: 12px; }
 .ladder { max-width: none; }

@@ -117,39 +117,47 @@ Markup curve(const std::vector<double>& rates, double most, const Scale& scale, 
     return path;
 }
 
-void shade(Markup& svg, const Scale& scale, std::int64_t from_ns, std::int64_t to_ns, int base, const char* kind,
+/// What is drawn: first all areas, then lines across them, and text over both.
+struct Layers {
+    Markup areas, words;
+};
+
+void shade(Layers& layers, const Scale& scale, std::int64_t from_ns, std::int64_t to_ns, int base, const char* kind,
            std::string_view text) {
     const double x = scale.x(from_ns), width = scale.x(to_ns) - x;
     if (width < 1) return;
-    svg.put("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}, {} to {}</title></rect>\n",
-            kind, px(x), base - band, px(width), band, text, seconds(from_ns - scale.from_ns()),
-            seconds(to_ns - scale.from_ns()));
+    layers.areas.put(
+        "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}, {} to {}</title></rect>\n", kind,
+        px(x), base - band, px(width), band, text, seconds(from_ns - scale.from_ns()),
+        seconds(to_ns - scale.from_ns()));
     if (width > 7.0 * static_cast<double>(text.size()) + 12)
-        svg.put("<text class=\"{}-word\" x=\"{}\" y=\"{}\">{}</text>\n", kind, px(x + 6), base - band + 15, text);
+        layers.words.put("<text class=\"{}-word\" x=\"{}\" y=\"{}\">{}</text>\n", kind, px(x + 6), base - band + 15,
+                         text);
 }
 
-void draw_direction(Markup& svg, const Case& one, const Stream& stream, const MediaDirection& direction,
+void draw_direction(Layers& layers, const Case& one, const Stream& stream, const MediaDirection& direction,
                     const Scale& scale, int base) {
     const Rates rates = rates_of(one, direction, scale);
     const double most = std::max(rates.most, 1.0);
-    svg.put("<text class=\"band\" x=\"{}\" y=\"{}\">{} {}</text>\n", left, base - band - 8,
-            text::printable(stream.kind, 16), way(direction.from));
-    svg.put("<rect class=\"ground\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", left, base - band, plot, band);
+    layers.areas.put("<rect class=\"ground\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n", left, base - band, plot,
+                     band);
     for (std::size_t p = 0; p < direction.phases.size(); ++p) {
         const auto& phase = direction.phases[p];
         if (!phase.meant && !one.phases()[p].early)
-            shade(svg, scale, phase.from_ns, phase.to_ns, base, "unmeant", "not agreed");
+            shade(layers, scale, phase.from_ns, phase.to_ns, base, "unmeant", "not agreed");
     }
+    if (rates.most > 0)
+        layers.areas.put("<path class=\"sent\" d=\"{}\"/>\n", curve(rates.sent, most, scale, base, true));
     if (direction.dead)
-        shade(svg, scale, direction.dead->from_ns, direction.dead->to_ns, base, "dead", "nothing arrives");
-    if (rates.most > 0) {
-        svg.put("<path class=\"sent\" d=\"{}\"/>\n", curve(rates.sent, most, scale, base, true));
-        svg.put("<path class=\"arrived\" d=\"{}\"/>\n", curve(rates.arrived, most, scale, base, false));
-    }
-    svg.put(
+        shade(layers, scale, direction.dead->from_ns, direction.dead->to_ns, base, "dead", "nothing arrives");
+    if (rates.most > 0)
+        layers.areas.put("<path class=\"arrived\" d=\"{}\"/>\n", curve(rates.arrived, most, scale, base, false));
+    layers.words.put(
+        "<text class=\"band\" x=\"{}\" y=\"{}\">{} {}</text>\n"
         "<text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}/s</text>"
         "<text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"end\">0</text>\n",
-        left - 6, base - band + 12, std::llround(rates.most), left - 6, base);
+        left, base - band - 8, text::printable(stream.kind, 16), way(direction.from), left - 6, base - band + 12,
+        std::llround(rates.most), left - 6, base);
 }
 
 /// "answer", "early media", "new answer", with its frame.
@@ -281,17 +289,18 @@ Markup timeline_picture(const Case& one, std::string_view id) {
         "<title id=\"{}-t\">RTP packets a second</title><desc id=\"{}-d\">{}</desc>\n",
         id, id, width, height, width, height, id, id, in_words(one));
     int base = top + band + 24;
-    Markup grid;
-    draw_axis(grid, scale, bottom);
+    Layers layers;
     for (int s = 0; s < streams; ++s) {
         const Stream& stream = one.streams()[static_cast<std::size_t>(s)];
         for (const MediaDirection* direction : {&stream.to_callee, &stream.to_caller}) {
-            draw_direction(svg, one, stream, *direction, scale, base);
+            draw_direction(layers, one, stream, *direction, scale, base);
             base += band + band_apart;
         }
     }
-    svg.put("{}", grid);
+    svg.put("{}", layers.areas);
+    draw_axis(svg, scale, bottom);
     draw_phases(svg, one, scale, bottom);
+    svg.put("{}", layers.words);
     return svg.put("</svg>\n");
 }
 
