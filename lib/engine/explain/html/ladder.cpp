@@ -126,7 +126,7 @@ class Gatherer {
         for (const SessionDescription& description : one_.call().descriptions) {
             const bool known =
                 std::ranges::any_of(arrows_, [&](const Arrow& arrow) { return arrow.row.frame == description.frame; });
-            if (known) continue;
+            if (known || description.source.address.is_unspecified()) continue;
             const std::string method = text::printable(description.method, 16);
             add({.kind = description.request ? LadderRow::Kind::request : kind_of(description.status),
                  .time_ns = description.time_ns,
@@ -212,8 +212,10 @@ class Columns {
 
     [[nodiscard]] std::vector<LadderHost> hosts() const {
         std::vector<LadderHost> hosts;
-        for (const Endpoint& one : order_)
-            hosts.push_back({.role = role(one), .name = one.port == 0 ? to_string(one.address) : to_string(one)});
+        for (const Endpoint& one : order_) {
+            const std::string name = one.port == 0 ? to_string(one.address) : to_string(one);
+            hosts.push_back({.role = role(one), .name = one.address.is_unspecified() ? "not known" : name});
+        }
         return hosts;
     }
 

@@ -115,7 +115,7 @@ std::string grouped(std::uint64_t number) {
     std::string text = std::to_string(number);
     for (std::size_t at = text.size(); at > 3;) {
         at -= 3;
-        text.insert(at, " ");  // U+202F
+        text.insert(at, "\u202f");  // a narrow space that breaks no line
     }
     return text;
 }
