@@ -45,8 +45,8 @@ def unknown_words():
         usage(program, says=["a command is missing: ", "serve" if program != "natkit" else "status"])
     for program in PROGRAMS:
         command = {"natkit": ["status"], "mediarelay": ["list"], "sipedge": ["serve"]}.get(program, [])
-        drawings = ", dot or svg" if program == "looptrace" else " or text"
-        usage(program, *command, "--format", "xml", says=["--format: no such value: 'xml'", "auto, json" + (", text" if program == "looptrace" else "") + drawings])
+        forms = {"looptrace": "auto, json, text, dot or svg", "natclassify": "auto, json, text or html"}.get(program, "auto, json or text")
+        usage(program, *command, "--format", "xml", says=["--format: no such value: 'xml'", forms])
         usage(program, *command, "--format", "jsn", says=["--format: no such value: 'jsn'; did you mean 'json'?"])
         usage(program, *command, "--format", "1", says=["no such value: '1'"])
         usage(program, *command, "--log-level", "mayor", says=["--log-level: no such value: 'mayor'; did you mean 'major'?", "crashes, failures, major"])

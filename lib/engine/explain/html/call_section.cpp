@@ -154,6 +154,11 @@ Markup folded(const char* title, const Markup& content) {
         title, title, content);
 }
 
+Markup clock(const Diagnosis& diagnosis) {
+    if (diagnosis.first_ns == 0) return {};
+    return Markup().put("<span class=\"clock\">{}</span> ", time_of_day(diagnosis.first_ns));
+}
+
 }  // namespace
 
 Markup call_section(const Case& one, const Diagnosis& diagnosis, const std::vector<explain::MediaPath>& paths,
@@ -162,7 +167,7 @@ Markup call_section(const Case& one, const Diagnosis& diagnosis, const std::vect
     Markup out;
     out.put(
         "<article class=\"call\" id=\"{}\" aria-labelledby=\"{}-h\">\n<header><p class=\"eyebrow\">{} of frame {} · {} "
-        "→ {}</p>\n<h2 id=\"{}-h\">{}</h2></header>\n",
+        "→ {}</p>\n<h2 id=\"{}-h\">{}</h2>\n</header>\n",
         id, id, diagnosis.registration ? "Registration" : "Call", diagnosis.first_frame, cut(diagnosis.names[0], 60),
         cut(diagnosis.names[1], 60), id, verdict(diagnosis));
     out.put("{}{}", findings(diagnosis, evidence_of(one)), who_and_when(one, diagnosis));
@@ -187,9 +192,17 @@ Markup call_section(const Case& one, const Diagnosis& diagnosis, const std::vect
     return out.put("</article>\n");
 }
 
+Markup contents_line(const Diagnosis& diagnosis, std::size_t number) {
+    Markup out = clock(diagnosis);
+    out.put("<a href=\"#call-{}\">{} → {}</a> <span>{}</span>", number, cut(diagnosis.names[0], 60),
+            cut(diagnosis.names[1], 60), verdict(diagnosis));
+    if (const Finding* first = root(diagnosis))
+        out.put(" <code class=\"cause\">{}</code>", diagnose::to_string(first->cause));
+    return out;
+}
+
 Markup call_line(const Diagnosis& diagnosis) {
-    Markup out;
-    if (diagnosis.first_ns != 0) out.put("<span class=\"clock\">{}</span> ", time_of_day(diagnosis.first_ns));
+    Markup out = clock(diagnosis);
     out.put("<b>{} → {}</b> <span>{}</span> <span class=\"dim\">{}", cut(diagnosis.names[0], 60),
             cut(diagnosis.names[1], 60), verdict(diagnosis), duration(diagnosis.end_ns - diagnosis.first_ns));
     for (const diagnose::StreamReport& stream : diagnosis.streams)

@@ -20,13 +20,6 @@ Markup tile(const char* kind, std::size_t count, const char* what) {
     return Markup().put("<li class=\"{}\"><b>{}</b> {}</li>\n", kind, grouped(count), what);
 }
 
-std::string heading(std::size_t broken, std::size_t all) {
-    if (all == 0) return "No call";
-    if (all == 1) return broken == 0 ? "One call, not broken" : "One call, broken";
-    if (broken == 0) return "None of " + counted(all, "call") + " is broken";
-    return (broken == all ? "All " + grouped(all) : grouped(broken) + " of " + grouped(all)) + " calls broken";
-}
-
 template <class Shown>
 std::vector<const Shown*> by_time(const std::vector<Shown>& all) {
     std::vector<const Shown*> sorted;
@@ -68,21 +61,34 @@ void Report::add(const diagnose::Diagnosis& diagnosis, const diagnose::CallFacts
         ++unshown_[broken ? 0 : 1];
         return;
     }
-    Shown shown{.first_ns = diagnosis.first_ns,
-                .frame = diagnosis.first_frame,
-                .id = list.size() + 1,
-                .line = call_line(diagnosis)};
+    Shown shown{.first_ns = diagnosis.first_ns, .frame = diagnosis.first_frame, .line = {}};
     if (shows_whole(diagnosis)) {
-        shown.whole = call_section(diagnose::Case(facts), diagnosis, paths, shown.id);
-        ++whole_;
+        shown.whole = call_section(diagnose::Case(facts), diagnosis, paths, ++whole_);
+        shown.line = contents_line(diagnosis, whole_);
         bytes_ += shown.whole.size();
+    } else {
+        shown.line = call_line(diagnosis);
     }
     list.push_back(std::move(shown));
 }
 
-Markup Report::head() const {
+std::string Report::noun(std::size_t count) const {
+    const std::string plural = count == 1 ? "" : "s";
+    if (registrations_ == 0) return "call" + plural;
+    if (calls_ == 0) return "registration" + plural;
+    return "call" + plural + (count == 1 ? " or registration" : " and registration") + plural;
+}
+
+std::string Report::title() const {
     const std::size_t all = calls_ + registrations_;
-    const std::string title = heading(broken_count_, all);
+    if (all == 0) return "No call";
+    if (all == 1) return "One " + noun(1) + (broken_count_ == 0 ? ", not broken" : ", broken");
+    if (broken_count_ == 0) return "None of " + grouped(all) + " " + noun(all) + " is broken";
+    const std::string of = broken_count_ == all ? "All " : grouped(broken_count_) + " of ";
+    return of + grouped(all) + " " + noun(all) + " broken";
+}
+
+Markup Report::head() const {
     Markup out;
     out.put(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -94,7 +100,7 @@ Markup Report::head() const {
         "\">\n"
         "<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n<header class=\"top\">\n<h1>{}</h1>\n<p "
         "class=\"dim\">",
-        title, style(), title);
+        title(), style(), title());
     for (std::size_t i = 0; i < inputs_.size(); ++i) out.put("{}<code>{}</code>", i == 0 ? "" : ", ", inputs_[i]);
     if (inputs_unnamed_ > 0) out.put(" and {} more", grouped(inputs_unnamed_));
     if (first_ns_ != 0) out.put("{}{} to {}", inputs_.empty() ? "" : " · ", date_time(first_ns_), date_time(last_ns_));
@@ -129,13 +135,7 @@ Markup Report::contents(const std::vector<const Shown*>& broken) const {
     out.put(
         "<nav aria-labelledby=\"contents\">\n<h2 id=\"contents\" class=\"quiet\">Broken calls</h2>\n<ol "
         "class=\"lines\">\n");
-    for (const Shown* one : broken) {
-        if (one->whole.empty()) {
-            out.put("<li>{}</li>\n", one->line);
-        } else {
-            out.put("<li>{} <a href=\"#call-{}\">more</a></li>\n", one->line, one->id);
-        }
-    }
+    for (const Shown* one : broken) out.put("<li>{}</li>\n", one->line);
     out.put("</ol>\n");
     if (unshown_[0] > 0) out.put("<p class=\"dim\">… {} more broken calls</p>\n", grouped(unshown_[0]));
     if (broken.size() + unshown_[0] > whole_)
@@ -153,7 +153,7 @@ void Report::write(const std::function<void(std::string_view)>& out) const {
         out(Markup()
                 .put("<section class=\"healthy\">\n<details{}><summary><h2>{}</h2></summary>\n<ul class=\"lines\">\n",
                      broken.empty() ? Markup().put(" open") : Markup(),
-                     counted(healthy.size() + unshown_[1], "healthy call"))
+                     grouped(healthy.size() + unshown_[1]) + " healthy " + noun(healthy.size() + unshown_[1]))
                 .str());
         for (const Shown* one : healthy) out(Markup().put("<li>{}</li>\n", one->line).str());
         out("</ul>\n");

@@ -45,6 +45,8 @@ class Scale {
             from_ns_ = std::min(from_ns_, path.stream->first_ns);
             to_ns = std::max(to_ns, path.stream->last_ns);
         }
+        // What comes long after the end is told by the table of streams.
+        to_ns = std::min(to_ns, one.end_ns() + std::max(5 * second_ns, (one.end_ns() - from_ns_) / 4));
         span_ns_ = std::max(to_ns - from_ns_, second_ns);
         bin_ns_ = nice_width(span_ns_, static_cast<std::int64_t>(most_bins));
     }

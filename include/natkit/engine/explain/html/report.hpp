@@ -35,12 +35,13 @@ class Report {
     struct Shown {
         std::int64_t first_ns = 0;
         std::uint64_t frame = 0;
-        std::size_t id = 0;  ///< by which the page names it
         Markup line;
         Markup whole = {};
     };
 
     [[nodiscard]] Markup head() const;
+    [[nodiscard]] std::string title() const;                  ///< "2 of 7 calls broken"
+    [[nodiscard]] std::string noun(std::size_t count) const;  ///< "calls", "calls and registrations"
     [[nodiscard]] Markup summary() const;
     [[nodiscard]] Markup contents(const std::vector<const Shown*>& broken) const;
 
