@@ -14,6 +14,7 @@ _natkit() {
     done
     case "$program $previous" in
         looptrace\ --format) mapfile -t COMPREPLY < <(compgen -W "auto json text dot svg" -- "$current"); return ;;
+        natclassify\ --format) mapfile -t COMPREPLY < <(compgen -W "auto json text html" -- "$current"); return ;;
         *\ --format) mapfile -t COMPREPLY < <(compgen -W "auto json text" -- "$current"); return ;;
         *\ --log-level) mapfile -t COMPREPLY < <(compgen -W "crashes failures major problems low-level all" -- "$current"); return ;;
     esac

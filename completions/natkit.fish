@@ -2,7 +2,7 @@
 complete -c natclassify -s h -l help -d 'Print this help message and exit'
 complete -c natclassify -l version -d 'Print the version and exit'
 complete -c natclassify -l config -r -d 'Configuration file (default: $NATKIT_CONFIG, then /etc/natkit/natkit.toml if it exists)'
-complete -c natclassify -l format -x -a 'auto json text' -d 'Output: auto, json or text (auto: text on a terminal, else JSON lines)'
+complete -c natclassify -l format -x -a 'auto json text html' -d 'Output: auto, json, text or html (auto: text on a terminal, else JSON lines)'
 complete -c natclassify -l log-level -x -a 'crashes failures major problems low-level all' -d 'crashes, failures, major, problems, low-level or all'
 complete -c natclassify -s i -l interface -r -d 'Read what passes this interface (any: all) until a signal or Ctrl-C'
 complete -c natclassify -l hep -r -d 'Read the HEP packets that capture agents send to this address (port 9060)'
