@@ -57,8 +57,8 @@ std::string page_of(const std::array<std::string, 10>& texts) {
     request.frame = 1;
     request.responses = {{.status = 200, .frame = 2, .destination = *call.caller_source, .reason = texts[4]}};
     call.requests = {request};
-    for (const diagnose::Party party : {diagnose::Party::caller, diagnose::Party::callee}) {
-        const bool caller = party == diagnose::Party::caller;
+    for (const diagnose::End party : {diagnose::End::caller, diagnose::End::callee}) {
+        const bool caller = party == diagnose::End::caller;
         const Endpoint media = at(caller ? "203.0.113.9:4000" : "203.0.113.20:4002");
         diagnose::SessionDescription description{.frame = caller ? 1U : 2U,
                                                  .writer = party,

@@ -104,6 +104,9 @@ void Classifier::read(capture::PacketReader packets) {
 
 void Classifier::read(std::vector<explain::Reader::Capture> captures) {
     reader_.read(std::move(captures));
+    if (settings_.html) {
+        for (const std::string& name : reader_.names()) page_.add_input(name);
+    }
     if (settings_.show_progress) tool::end_progress();
 }
 

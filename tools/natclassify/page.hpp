@@ -3,7 +3,7 @@
 #include <functional>
 #include <string_view>
 
-#include "natkit/engine/explain/call_facts.hpp"
+#include "natkit/engine/explain/captures/call_facts.hpp"
 #include "natkit/engine/explain/hops.hpp"
 #include "natkit/engine/explain/html/report.hpp"
 

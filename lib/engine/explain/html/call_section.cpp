@@ -16,8 +16,8 @@ namespace {
 
 using diagnose::Case;
 using diagnose::Diagnosis;
+using diagnose::End;
 using diagnose::Finding;
-using diagnose::Party;
 
 constexpr std::size_t most_icmp = 8;
 

@@ -13,7 +13,7 @@ namespace {
 
 using diagnose::Call;
 using diagnose::Case;
-using diagnose::Party;
+using diagnose::End;
 using diagnose::Path;
 using diagnose::Reach;
 using diagnose::Request;

@@ -11,9 +11,9 @@ namespace natkit::html {
 namespace {
 
 using diagnose::Case;
+using diagnose::End;
 using diagnose::MediaDescription;
 using diagnose::MediaDirection;
-using diagnose::Party;
 using diagnose::Path;
 using diagnose::Phase;
 using diagnose::RtpStream;

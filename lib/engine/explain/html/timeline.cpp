@@ -13,8 +13,8 @@ namespace natkit::html {
 namespace {
 
 using diagnose::Case;
+using diagnose::End;
 using diagnose::MediaDirection;
-using diagnose::Party;
 using diagnose::Path;
 using diagnose::Phase;
 using diagnose::Reach;

@@ -13,9 +13,9 @@ namespace natkit::html {
 namespace {
 
 using diagnose::Diagnosis;
+using diagnose::End;
 using diagnose::Finding;
 using diagnose::Outcome;
-using diagnose::Party;
 using diagnose::Reach;
 
 std::string digits(std::int64_t number, std::size_t width) {
@@ -44,14 +44,14 @@ std::string ending(const Diagnosis& diagnosis) {
 }
 
 std::string deaf(const Diagnosis& diagnosis) {
-    std::set<Party> parties;
+    std::set<End> parties;
     for (const Finding& finding : diagnosis.findings) {
         if (finding.hears_nothing && !diagnose::harmless(finding)) parties.insert(*finding.hears_nothing);
     }
     if (parties.empty()) return {};
     if (parties.size() == 2) return ", and neither hears the other";
-    return *parties.begin() == Party::caller ? ", and the caller does not hear the callee"
-                                             : ", and the callee does not hear the caller";
+    return *parties.begin() == End::caller ? ", and the caller does not hear the callee"
+                                           : ", and the callee does not hear the caller";
 }
 
 }  // namespace
@@ -128,8 +128,8 @@ std::string ssrc(std::uint32_t number) {
     return "0x" + text::hex(number, 8);
 }
 
-std::string way(Party from) {
-    return from == Party::caller ? "caller → callee" : "callee → caller";
+std::string way(End from) {
+    return from == End::caller ? "caller → callee" : "callee → caller";
 }
 
 const char* to_string(Reach reach) noexcept {

@@ -26,7 +26,7 @@ inline constexpr std::int64_t second_ns = 1'000'000'000;
 [[nodiscard]] std::string counted(std::uint64_t count, std::string_view one);  ///< "1 call", "1 200 calls"
 [[nodiscard]] std::string grouped(std::uint64_t number);                       ///< "1 200", thin spaces between
 [[nodiscard]] std::string ssrc(std::uint32_t number);                          ///< "0x0000abcd"
-[[nodiscard]] std::string way(diagnose::Party from);                           ///< "caller → callee"
+[[nodiscard]] std::string way(diagnose::End from);                             ///< "caller → callee"
 [[nodiscard]] const char* to_string(diagnose::Reach reach) noexcept;           ///< "arrives"
 [[nodiscard]] const char* to_string(diagnose::IcmpError::Kind kind) noexcept;  ///< "port unreachable"
 
