@@ -142,6 +142,7 @@ const char* to_string(Reach reach) noexcept {
         case Reach::rtcp_port: return "to the port for RTCP";
         case Reach::other_mapping: return "to another mapping of the NAT";
         case Reach::other_interface: return "to another interface of the receiver";
+        case Reach::hairpin: return "to the outer side of the NAT that both are behind";
         case Reach::back_to_sender: return "back to its sender";
         case Reach::to_itself: return "from the relay to itself";
         case Reach::elsewhere: return "to where nobody was announced";
