@@ -22,9 +22,13 @@ bool same_media(const RtpStream& a, const RtpStream& b) {
     return apart > -near_packets && (apart < near_packets || (silent_between && apart < 3000));
 }
 
+/// Both have the packets of the same time. One that a sender turned to for a moment has those that the other has not.
 bool at_once(const RtpStream& a, const RtpStream& b) {
-    const std::int64_t both = std::min(a.last_ns, b.last_ns) - std::max(a.first_ns, b.first_ns);
-    return both * 2 > std::min(a.last_ns - a.first_ns, b.last_ns - b.first_ns);
+    const std::int64_t from_ns = std::max(a.first_ns, b.first_ns), to_ns = std::min(a.last_ns, b.last_ns);
+    const std::uint64_t least = std::min(a.packets_in(from_ns, to_ns), b.packets_in(from_ns, to_ns));
+    const std::uint64_t most = std::max(a.packets_in(from_ns, to_ns), b.packets_in(from_ns, to_ns));
+    return (to_ns - from_ns) * 2 > std::min(a.last_ns - a.first_ns, b.last_ns - b.first_ns) && least >= 3 &&
+           least * 2 >= most;
 }
 
 }  // namespace

@@ -126,14 +126,15 @@ bool no_packet(const Case& one, const MediaDirection& direction, const MediaDire
         findings.add(during(one, dead, *std::move(found)));
         return true;
     }
-    if (reports_go_on(one, direction, dead)) {
-        findings.add(during(one, dead,
-                            {.cause = Cause::silence,
-                             .sentence = name_at_start(direction.to) + " hears nothing" + since(one, dead) + ": " +
-                                         name(direction.from) +
-                                         " sends reports (RTCP) and no media: it is muted or has nothing to say.",
-                             .change = "Nothing to repair, if somebody muted the phone.",
-                             .confidence = Confidence::inferred}));
+    if (direction.traffic.sent > 0 && reports_go_on(one, direction, dead)) {
+        findings.add(
+            during(one, dead,
+                   {.cause = Cause::silence,
+                    .sentence = name_at_start(direction.to) + " hears nothing" + since(one, dead) + ": " +
+                                name(direction.from) +
+                                " sends reports (RTCP) and hardly any media: it is muted or has nothing to say.",
+                    .change = "Nothing to repair, if somebody muted the phone.",
+                    .confidence = Confidence::inferred}));
         return true;
     }
     findings.add(

@@ -106,6 +106,28 @@ Endpoint outer_source(const Call& call, const Request& request) {
     return request.source;
 }
 
+constexpr const char* ask_for_rport =
+    "Let the phone ask for rport (RFC 3581), or the server answer to where the request came from all the same (natkit "
+    "does; Kamailio: force_rport(); Asterisk: force_rport=yes).";
+
+/// Seen inside the NAT: not even a provisional response comes in.
+bool never_heard(const Case& one, const Request& request) {
+    const bool begins = request.method == "REGISTER" || request.method == "INVITE";
+    return begins && request.status == 0 && !request.in_dialog && one.is_private(request.source.address) &&
+           !one.is_private(request.destination.address);
+}
+
+Finding answers_shut_out(const Request& request) {
+    return {.cause = Cause::rport_missing,
+            .sentence = request.method + " was sent " + times(request.copies) + " from " + to_string(request.source) +
+                        " to " + to_string(request.destination) +
+                        ", and no answer comes in. It asks for no rport: its answers go to the port in its Via, which "
+                        "a NAT does not pass on where it gives it another one. Or nobody answers.",
+            .change = ask_for_rport,
+            .confidence = Confidence::possible,
+            .frames = {request.frame, request.last_frame}};
+}
+
 }  // namespace
 
 bool fragments_missing(const Case& one, Findings& findings) {
@@ -157,17 +179,18 @@ bool response_port_closed(const Case& one, Findings& findings) {
         const auto astray = std::ranges::find_if(request.responses, [&](const Response& response) {
             return response.destination != request.source && response.destination.port != source.port;
         });
-        if (astray == request.responses.end()) continue;
-        findings.add(
-            {.cause = Cause::rport_missing,
-             .sentence = request.method + " comes from " + to_string(source) + " and asks for no rport: its answer (" +
-                         std::to_string(astray->status) + ", frame " + std::to_string(astray->frame) + ") goes to " +
-                         to_string(astray->destination) + ", where nobody listens, and so it is sent " +
-                         times(request.copies) + ".",
-             .change =
-                 "Let the phone ask for rport (RFC 3581), or the server answer to where the request came from all "
-                 "the same (natkit does; Kamailio: force_rport(); Asterisk: force_rport=yes).",
-             .frames = {request.frame, astray->frame}});
+        if (astray == request.responses.end()) {
+            if (!never_heard(one, request) || findings.has(Cause::fragments_lost)) continue;
+            findings.add(answers_shut_out(request));
+            return false;
+        }
+        findings.add({.cause = Cause::rport_missing,
+                      .sentence = request.method + " comes from " + to_string(source) +
+                                  " and asks for no rport: its answer (" + std::to_string(astray->status) + ", frame " +
+                                  std::to_string(astray->frame) + ") goes to " + to_string(astray->destination) +
+                                  ", where nobody listens, and so it is sent " + times(request.copies) + ".",
+                      .change = ask_for_rport,
+                      .frames = {request.frame, astray->frame}});
         return false;
     }
     return false;

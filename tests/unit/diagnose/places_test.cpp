@@ -72,12 +72,15 @@ TEST_CASE("A party whose reports go on is muted, whatever port a NAT gives them"
     CHECK(found(facts) == "stopped caller");
 }
 
-TEST_CASE("Reports without any media are of somebody who is muted, unless they say that media was sent") {
+TEST_CASE("Reports and hardly any media are of somebody who is muted, unless they say that more was sent") {
     CallFacts facts = direct_call();
-    facts.rtp = {talk(caller_media, callee_media, 0, 10, 1), reports("203.0.113.20:4003", "203.0.113.9:4001", 1, 9, 2)};
+    facts.rtp = {talk(caller_media, callee_media, 0, 10, 1), reports("203.0.113.20:4003", "203.0.113.9:4001", 1, 9, 2),
+                 rtp(callee_media, caller_media, 2, 2)};
+    facts.rtp[2].last_ns = facts.rtp[2].first_ns;
+    facts.rtp[1].reported_sent = 2;
     CHECK(found(facts) == "silence-suppression");
     facts.rtp[1].reported_sent = 400;
-    CHECK(found(facts) == "never-arrives caller");
+    CHECK(found(facts) == "nothing-sent caller");
 }
 
 TEST_CASE("One interruption is no loss") {
@@ -236,6 +239,21 @@ TEST_CASE("A proxy that nobody answers refuses the call, though the capture does
     CHECK(diagnose(facts).outcome == Outcome::refused);
     facts.call.requests[0].vias = 1;
     CHECK(diagnose(facts).outcome == Outcome::no_answer);
+}
+
+TEST_CASE("Inside a NAT: a request without rport is never answered") {
+    CallFacts facts = direct_call();
+    facts.call.answered = false;
+    facts.call.descriptions.clear();
+    facts.call.registration = true;
+    Request wanted = request("REGISTER", End::caller);
+    wanted.source = endpoint("10.0.1.21:5060");
+    wanted.copies = 4;
+    facts.call.requests = {wanted};
+    CHECK(found(facts) == "rport-missing");
+    CHECK(diagnose(facts).outcome == Outcome::no_answer);
+    facts.call.requests[0].rport = true;
+    CHECK(found(facts) == "");
 }
 
 }  // namespace natkit::diagnose
