@@ -203,14 +203,17 @@ void Anonymizer::Scan::display_before() {
         const std::size_t from = open + quote.size();
         if (from >= close) return;
         const std::string name = names.display(before.substr(from, close - from));
-        out = out.substr(0, from) + name + std::string(quote) + " " + tail;
+        out.resize(from);
+        out.append(name).append(quote).append(" ").append(tail);
         return;
     }
     const std::size_t from = before.find_last_of("\n:,>\";") + 1;  // of npos: the beginning
     const std::string_view name = text::trim(before.substr(from));
     if (name.empty() || name.size() > 64 || !std::ranges::all_of(name, [](char c) { return in_word(c) || c == ' '; }))
         return;
-    out = out.substr(0, from) + (from == 0 ? "" : " ") + names.display(name) + " " + tail;
+    const std::string other = names.display(name);
+    out.resize(from);
+    out.append(from == 0 ? "" : " ").append(other).append(" ").append(tail);
 }
 
 /// Lines of SDP and header fields that are free text, or name who wrote them.
@@ -233,7 +236,7 @@ bool Anonymizer::Scan::line() {
         }
     }
     const std::size_t colon = whole.find(':');
-    if (colon == std::string_view::npos || colon > 16) return false;
+    if (colon > 16) return false;
     const std::string name = text::lower(text::trim(whole.substr(0, colon)));
     if (std::ranges::find(free_fields, name) == free_fields.end()) return false;
     out += std::string(whole.substr(0, colon + 1)) + " -";
@@ -259,7 +262,7 @@ bool Anonymizer::Scan::parameter() {
     }
     if (!text::istarts_with(rest(), "SIP/2.0/")) return false;
     const std::size_t space = rest().find(' ');
-    if (space == std::string_view::npos || space > 16) return false;
+    if (space > 16) return false;
     copy(space + 1);
     put_host();
     return true;

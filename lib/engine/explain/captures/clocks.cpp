@@ -151,15 +151,16 @@ std::vector<CaptureGroup> group_captures(const std::vector<std::string>& files) 
     std::vector<Growing> groups;
     for (const std::string& path : files) {
         auto packets = is_capture(path) ? fingerprints_of(path) : std::vector<Fingerprint>();
-        bool joined = false;
-        for (Growing& group : groups) {
-            const auto offset = match(group, packets);
-            if (!offset) continue;
-            add_to(group, path, std::move(packets), *offset);
-            joined = true;
-            break;
+        std::optional<ClockMatch::Offset> offset;
+        const auto group = std::ranges::find_if(groups, [&](const Growing& one) {
+            offset = match(one, packets);
+            return offset.has_value();
+        });
+        if (group != groups.end()) {
+            add_to(*group, path, std::move(packets), *offset);
+        } else {
+            groups.push_back({.files = {{.path = path}}, .packets = std::move(packets)});
         }
-        if (!joined) groups.push_back({.files = {{.path = path}}, .packets = std::move(packets)});
     }
     std::vector<CaptureGroup> found;
     found.reserve(groups.size());
