@@ -220,7 +220,7 @@ def anonymized(folder):
     capture.rtp(1, "203.0.113.20:4002", "192.168.77.5:4000", 300, ssrc=2)
     path = folder / "names.pcap"
     capture.save(path)
-    for options in ((), ("--explain",), ("--format", "text"), ("--explain", "--format", "text")):
+    for options in ((), ("--explain",), ("--format", "text"), ("--explain", "--format", "text"), ("--explain", "--format", "html")):
         done = run("--anonymize", *options, path)
         left = [one for one in (b"alicia", b"secret", b"Bobby", b"4930123", b"8.8.4.4", b"192.168.77.5") if one in done.stdout]
         check(f"{options}: no name is left: {left}", done.returncode == 0 and done.stdout and not left, done)

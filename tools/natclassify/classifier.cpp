@@ -162,10 +162,18 @@ void Classifier::bad(const std::string& where, const Error& error) {
     tool::complain(program, told);
 }
 
+/// A name may lie across two pieces: the page is anonymized as a whole.
+void Classifier::write_page() {
+    if (!settings_.anonymize) return page_.write([this](std::string_view text) { output_.write(text); });
+    std::string whole;
+    page_.write([&whole](std::string_view text) { whole += text; });
+    output_.write(anonymizer_.text(whole));
+}
+
 bool Classifier::finish() {
     calls_.finish();
     if (settings_.explain && !settings_.json) write(explanations_.summary());
-    if (settings_.html) page_.write([this](std::string_view text) { output_.write(text); });
+    if (settings_.html) write_page();
     output_.flush();
     if (const auto hint = hint_.text(settings_.rules.networks)) tool::complain(program, *hint);
     return any_bad_;

@@ -56,6 +56,7 @@ class Classifier {
     /// Judges a bare description by where --source says it came from.
     [[nodiscard]] Result<void> on_description(const std::string& text);
     void write(const std::string& text);
+    void write_page();
     [[nodiscard]] std::string shown(const std::string& text);
     void write_record(const record::Sip& sip, const sip::Message& message, const record::Nat& nat,
                       const explain::MessageFacts& facts, const explain::Arrival& arrival,

@@ -277,11 +277,12 @@ void Anonymizer::Scan::word() {
     const auto host = names.hosts_.find(lower);
     const auto user = names.users_.find(std::string(word));
     const auto digits = static_cast<std::size_t>(std::ranges::count_if(word, is_digit));
+    const bool before_host = rest().substr(word.size()).starts_with('@');
     const bool plain = is_number(word) ? digits < plain_digits : word.size() < 3;
     if (host != names.hosts_.end() && word.find('.') != std::string_view::npos) {
         out += host->second;
         at += word.size();
-    } else if (user != names.users_.end() && !plain && !std::ranges::binary_search(trade, lower)) {
+    } else if (user != names.users_.end() && (before_host || (!plain && !std::ranges::binary_search(trade, lower)))) {
         out += user->second;
         at += word.size();
     } else {
@@ -297,8 +298,9 @@ std::string Anonymizer::Scan::run() {
         const bool numeric = in_address(rest()[0]) && (rest()[0] != '.') && (boundary || in[at - 1] == '.');
         if (boundary && numeric && address()) continue;
         if (rest()[0] == '@') {
+            const bool of_user = at > 0 && in_word(in[at - 1]);  // and no rule of a style sheet
             copy(1);
-            put_host();
+            if (of_user) put_host();
         } else if (boundary) {
             word();
         } else {

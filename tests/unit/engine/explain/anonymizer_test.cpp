@@ -102,6 +102,8 @@ TEST_CASE("explain::Anonymizer: names, numbers, hosts and addresses, wherever th
         {"a telephone number stands alone", "call to +4930123456.", "call to +5555555551."},
         {"a short number is a user only where it stands as one", "200 packets to sip:200@firm.test",
          "200 packets to sip:" + names.user("200") + "@host3.example"},
+        {"one without a scheme", "200@firm.test", names.user("200") + "@host3.example"},
+        {"rules of a style sheet", "@media print { }", "@media print { }"},
         {"a display name in quotes", "\"Alice Smith\" <sip:alice@firm.test>", "\"Name 1\" <sip:user2@host3.example>"},
         {"one without", "To: Bob <sip:x@firm.test>", "To: Name 2 <sip:" + names.user("x") + "@host3.example>"},
         {"escaped for HTML", "&quot;Alice Smith&quot; &lt;sip:alice@firm.test&gt;",
