@@ -175,7 +175,9 @@ void Paths::find_inner() {
         const RtpStream& inside = *path.stream;
         for (const Path& another : paths_) {
             const RtpStream& outside = *another.stream;
-            if (&path == &another || path.from != another.from || !same_media(inside, outside)) continue;
+            if (&path == &another || path.from != another.from) continue;
+            if (inside.source != outside.source && inside.destination != outside.destination) continue;
+            if (!same_media(inside, outside)) continue;
             const bool at_both = at_once(inside, outside) || outside_of_nat(outside.destination.address);
             if (inside.source == outside.source && inside.destination != outside.destination && at_both &&
                 is_private(inside.destination.address) && !is_private(outside.destination.address)) {

@@ -11,6 +11,7 @@ constexpr std::size_t most_streams = 65'536;
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t pause = 60 * second;
 constexpr std::int64_t keep = 120 * second;
+constexpr unsigned most_looked_at = 1024;  ///< of one endpoint, one source or one pair of hosts: the newest
 constexpr std::size_t most_slots_of_one = 128;
 constexpr std::size_t most_slots = 4'000'000;
 constexpr std::size_t most_payload_types = 6;
@@ -217,7 +218,9 @@ void RtpStreams::make_room(std::int64_t now_ns) {
 std::vector<const RtpStream*> RtpStreams::chain(const std::uint32_t* head, std::uint32_t Links::* next,
                                                 std::int64_t first_ns, std::int64_t last_ns) const {
     std::vector<const RtpStream*> found;
-    for (std::uint32_t number = head == nullptr ? none : *head; number != none; number = links_[number].*next) {
+    unsigned looked_at = 0;
+    for (std::uint32_t number = head == nullptr ? none : *head; number != none && looked_at < most_looked_at;
+         number = links_[number].*next, ++looked_at) {
         const RtpStream& stream = streams_[number];
         if (stream.first_ns <= last_ns && stream.last_ns >= first_ns) found.push_back(&stream);
     }

@@ -22,7 +22,7 @@ class RtpStreams {
                    std::span<const std::uint8_t> payload);
 
     /// Streams to or from an endpoint that overlap the time from `first_ns` to `last_ns`, in the order in which they
-    /// began; all of one array.
+    /// began; all of one array. Of an endpoint that has more, the newest 1024 are looked at.
     [[nodiscard]] std::vector<const RtpStream*> to(const Endpoint& endpoint, std::int64_t first_ns,
                                                    std::int64_t last_ns) const;
     [[nodiscard]] std::vector<const RtpStream*> from(const Endpoint& endpoint, std::int64_t first_ns,

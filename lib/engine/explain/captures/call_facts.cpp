@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t setup_ns = 60 * second_ns;     ///< before a call a phone asks for its address
-constexpr std::size_t most_streams = 512;             ///< of one call
+constexpr std::size_t most_streams = 128;             ///< of one call
 constexpr std::int64_t memory_ns = 3600 * second_ns;  ///< for which a connection that went away may be the reason
 
 /// Where an address of a description stands.
@@ -61,7 +61,7 @@ class Collector {
 
     /// What has the same media on its next hop or the one before, and what answers to where this comes from.
     void follow(const RtpStream& stream) {
-        if (stream.rtp == 0) return;
+        if (stream.rtp == 0 || found_.size() >= most_streams) return;
         add(streams_.to(stream.source, first_, last_));
         for (const RtpStream* one : streams_.from(stream.source, first_ - setup_ns, last_)) {
             if (one->rtp == 0 && one->stun > 0) add({one});  // it asked a STUN server for its address
