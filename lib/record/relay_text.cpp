@@ -1,30 +1,11 @@
 // The text of a leg's record, written without a tree of JSON values between.
-#include "natkit/record/json_text.hpp"
+#include "natkit/record/party_text.hpp"
 #include "natkit/record/relay.hpp"
 
 namespace natkit::record {
 namespace {
 
 using relay::Component;
-
-void add_party(ObjectText& record, const relay::Party& party) {
-    record.enter("party");
-    record.text("place", nat::to_string(party.place));
-    if (party.endpoint) record.text("endpoint", *party.endpoint);
-    if (party.rtcp) record.text("rtcp", *party.rtcp);
-    if (party.visible) record.text("visible", *party.visible);
-    if (party.site) record.text("site", natkit::to_string(*party.site));
-    if (party.setup) record.text("setup", sdp::to_string(*party.setup));
-    if (party.direction != sdp::Direction::sendrecv) record.text("direction", sdp::to_string(party.direction));
-    if (party.ssrcs.count > 0) {
-        std::string list = "[";
-        for (std::size_t i = 0; i < party.ssrcs.count; ++i)
-            list += (i > 0 ? "," : "") + std::to_string(party.ssrcs.values[i]);
-        record.raw("ssrc", list + "]");
-    }
-    if (party.unproven) record.flag("unproven", true);
-    record.leave();
-}
 
 void add_latched(ObjectText& record, const std::array<std::optional<LegRecord::Latched>, 2>& latched) {
     record.enter("latched");

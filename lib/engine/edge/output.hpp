@@ -11,7 +11,7 @@
 #include "natkit/engine/edge/settings.hpp"
 #include "natkit/nat/decide.hpp"
 #include "natkit/proxy/media_shares.hpp"
-#include "natkit/relay/probation.hpp"
+#include "natkit/relay/party.hpp"
 #include "natkit/relay/stream.hpp"
 #include "natkit/sdp/direction.hpp"
 #include "natkit/sip/locate.hpp"
@@ -19,22 +19,6 @@
 #include "natkit/sip/transaction.hpp"
 
 namespace natkit::edge {
-
-/// The media endpoint a leg faces, as mediarelay is told it.
-struct MediaParty {
-    nat::Place place{};
-    std::optional<Endpoint> endpoint;  ///< as signalled; absent until its SDP is known
-    std::optional<Endpoint> rtcp;
-    IpAddress visible;  ///< where its signalling comes from
-    IpRange site;
-    std::optional<sdp::Setup> setup = std::nullopt;       ///< of a TCP stream
-    unsigned renewals = 0;                                ///< how often it has asked for new connections
-    sdp::Direction direction = sdp::Direction::sendrecv;  ///< of its description, as both ends have agreed on it
-    relay::Ssrcs ssrcs = {};                              ///< that its description announces (RFC 5576)
-    bool unproven = false;  ///< a stranger's endpoint, which nothing but its description says is its own
-
-    friend bool operator==(const MediaParty&, const MediaParty&) = default;
-};
 
 /// A leg of the media relay that the edge owns.
 struct RelayLeg {
@@ -52,12 +36,12 @@ struct OpenLeg {
     bool mux = false;
     Side side{};
     Family family{};
-    MediaParty party;
+    relay::Party party;
     std::string call_id;
 };
 struct UpdateLeg {
     std::string leg;
-    MediaParty party;
+    relay::Party party;
     bool hold = false;
     std::optional<bool> mux;  ///< where it changes
     bool renew = false;       ///< TCP: the next connection takes the place of one that is open

@@ -3,8 +3,8 @@
 /// What mediarelay is told of the party that a leg faces, besides where it is: whether it sends, its SSRCs, and whether
 /// its endpoint is known to be its own.
 namespace natkit::edge {
-MediaParty Media::faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& speaker) const {
-    MediaParty faced = media_party(speaker);
+relay::Party Media::faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& speaker) const {
+    relay::Party faced = party_of(speaker);
     const Stream* stream = stream_of(leg);
     if (stream == nullptr) return faced;
     const End end = scheme_.slot_towards(stream->legs, End::caller) == id ? End::caller : End::callee;

@@ -131,7 +131,7 @@ bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t wa
                                    .family = where.family,
                                    .party = own != nullptr
                                                 ? faced(slot, known, *own)
-                                                : media_party({.endpoint = {}, .rtcp = {}, .where = where, .told = {}}),
+                                                : party_of({.endpoint = {}, .rtcp = {}, .where = where, .told = {}}),
                                    .call_id = session.call_id});
     return true;
 }
@@ -177,14 +177,13 @@ Result<std::string> Media::ready_body(const Waiting& done, Instant now, Output& 
     return rewritten(session->second, done.offerer, *done.sdp, done.shown, out);
 }
 
-MediaParty Media::media_party(const loop::Speaker& speaker) const {
+relay::Party Media::party_of(const loop::Speaker& speaker) const {
     return {.place = speaker.where.place,
             .endpoint = speaker.endpoint,
             .rtcp = speaker.rtcp,
             .visible = speaker.where.visible,
             .site = nat::site_of(speaker.where.visible, settings_.networks),
-            .setup = speaker.setup,
-            .renewals = speaker.renewals};
+            .setup = speaker.setup};
 }
 
 /// Null: it is over.
@@ -258,14 +257,15 @@ void Media::tell_and_join(loop::SlotId id, LiveLeg& leg, Instant now, Output& ou
 void Media::tell_party(loop::SlotId id, LiveLeg& leg, Output& out) {
     const loop::Speaker* remote = scheme_.speaker(scheme_.remote(id));
     if (remote == nullptr || (remote->pending && leg.told_party)) return;  // an offer without answer changes nothing
-    const MediaParty party = faced(id, leg, *remote);
+    const relay::Party party = faced(id, leg, *remote);
     const Stream* stream = stream_of(leg);
     const bool hold = stream != nullptr && stream->hold;
     const bool mux = stream == nullptr ? leg.told_mux : stream->mux;
-    if (leg.told_party == party && leg.told_hold == hold && leg.told_mux == mux) return;
+    const bool renew = leg.told_party && leg.told_renewals != remote->renewals;
+    if (leg.told_party == party && !renew && leg.told_hold == hold && leg.told_mux == mux) return;
     const auto new_mux = leg.told_mux == mux ? std::nullopt : std::optional(mux);
-    const bool renew = leg.told_party && leg.told_party->renewals != party.renewals;
     leg.told_party = party;
+    leg.told_renewals = remote->renewals;
     leg.told_hold = hold;
     leg.told_mux = mux;
     out.media.emplace_back(

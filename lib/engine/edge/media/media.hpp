@@ -213,8 +213,9 @@ class Media {
         std::optional<Charge> charged{};
         relay::Stream kind{};
         bool parted = false;
-        loop::SlotId joined = 0;               ///< as mediarelay was told
-        std::optional<MediaParty> told_party;  ///< likewise
+        loop::SlotId joined = 0;                 ///< as mediarelay was told
+        std::optional<relay::Party> told_party;  ///< likewise
+        unsigned told_renewals = 0;              ///< its Speaker's `renewals` then
         bool told_hold = false;
         bool told_mux = false;
         bool towards_lan = false;         ///< the neighbour's side when the leg was opened
@@ -296,10 +297,10 @@ class Media {
     void forget(loop::SlotId slot);
     [[nodiscard]] Result<std::string> ready_body(const Waiting& done, Instant now, Output& out);
     [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
-    [[nodiscard]] MediaParty media_party(const loop::Speaker& speaker) const;
+    [[nodiscard]] relay::Party party_of(const loop::Speaker& speaker) const;
 
     // facing.cpp: what a leg is told of the party that it faces
-    [[nodiscard]] MediaParty faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& speaker) const;
+    [[nodiscard]] relay::Party faced(loop::SlotId id, const LiveLeg& leg, const loop::Speaker& speaker) const;
     [[nodiscard]] bool unproven(const Session& session, End end, const loop::Speaker& speaker) const;
     [[nodiscard]] std::string call_id_of(const LiveLeg& leg) const;
     [[nodiscard]] const Stream* stream_of(const LiveLeg& leg) const;

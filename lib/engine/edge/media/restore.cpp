@@ -90,8 +90,10 @@ std::vector<std::string> Media::claimed() {
         claimed.push_back(leg->opened->id);
         leg->joined = scheme_.mate(id);
         leg->parted = !scheme_.needed(id);
-        if (const loop::Speaker* remote = scheme_.speaker(scheme_.remote(id)))
+        if (const loop::Speaker* remote = scheme_.speaker(scheme_.remote(id))) {
             leg->told_party = faced(id, *leg, *remote);
+            leg->told_renewals = remote->renewals;
+        }
         if (const Stream* stream = stream_of(*leg)) {
             leg->told_hold = stream->hold;
             leg->told_mux = stream->mux;

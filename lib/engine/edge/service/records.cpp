@@ -3,25 +3,13 @@
 #include <algorithm>
 
 #include "natkit/record/nat.hpp"
+#include "natkit/record/party_text.hpp"
 
 namespace natkit::edge {
 namespace {
 
 /// T.125 has a TCP connection for each of its four priorities, at most.
 constexpr unsigned t120_connections = 4;
-
-std::string party_text(const MediaParty& party) {
-    record::ObjectText object;
-    object.text("place", nat::to_string(party.place));
-    if (party.endpoint) object.text("endpoint", to_string(*party.endpoint));
-    if (party.rtcp) object.text("rtcp", to_string(*party.rtcp));
-    object.text("visible", to_string(party.visible));
-    object.text("site", to_string(party.site));
-    if (party.setup) object.text("setup", sdp::to_string(*party.setup));
-    add_described(object, party.direction, party.ssrcs);
-    if (party.unproven) object.flag("unproven", true);
-    return object.close();
-}
 
 Json flow_json(const sip::Flow& flow) {
     Json json = {{"transport", sip::to_string(flow.transport)},
@@ -42,14 +30,6 @@ const char* kind_word(CallEvent::Kind kind) {
 }
 
 }  // namespace
-
-void add_described(record::ObjectText& object, sdp::Direction direction, const relay::Ssrcs& ssrcs) {
-    if (direction != sdp::Direction::sendrecv) object.text("direction", sdp::to_string(direction));
-    if (ssrcs.count == 0) return;
-    std::string list;
-    for (std::size_t i = 0; i < ssrcs.count; ++i) (list += list.empty() ? "[" : ",") += std::to_string(ssrcs.values[i]);
-    object.raw("ssrc", list + "]");
-}
 
 Json reasons_json(const std::vector<nat::Reason>& reasons) {
     Json list = Json::array();
@@ -150,7 +130,7 @@ record::ObjectText open_request(const OpenLeg& request) {
     object.text("stream", relay::to_string(request.stream));
     object.text("side", to_string(request.side));
     object.text("family", to_string(request.family));
-    object.raw("party", party_text(request.party));
+    record::add_party(object, request.party);
     if (request.mux) object.flag("mux", true);
     if (request.stream == relay::Stream::t120) object.number("connections", t120_connections);
     object.text("call_id", request.call_id);
@@ -160,7 +140,7 @@ record::ObjectText open_request(const OpenLeg& request) {
 record::ObjectText update_request(const UpdateLeg& request) {
     record::ObjectText object;
     object.text("leg", request.leg);
-    object.raw("party", party_text(request.party));
+    record::add_party(object, request.party);
     object.flag("hold", request.hold);
     if (request.mux) object.flag("mux", *request.mux);
     if (request.renew) object.text("connection", "new");

@@ -30,9 +30,6 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] record::ObjectText update_request(const UpdateLeg& request);
 [[nodiscard]] Result<RelayLeg> read_leg(const record::ObjectView& reply);
 
-/// `direction` and `ssrc` of an end of a stream, where they say something.
-void add_described(record::ObjectText& object, sdp::Direction direction, const relay::Ssrcs& ssrcs);
-
 [[nodiscard]] store::BindingRow to_row(const sip::Binding& binding);
 [[nodiscard]] Result<sip::Binding> from_row(const store::BindingRow& row);
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "natkit/base/text.hpp"
+#include "natkit/record/party_text.hpp"
 #include "records.hpp"
 
 namespace natkit::edge {
@@ -29,7 +30,7 @@ std::string side_text(const SessionState::Side& side, Announced ssrcs) {
     if (side.said) object.text("said", to_string(*side.said));
     if (side.rtcp) object.text("rtcp", to_string(*side.rtcp));
     if (side.setup) object.text("setup", sdp::to_string(*side.setup));
-    add_described(object, side.direction, ssrcs == Announced::kept ? side.ssrcs : relay::Ssrcs{});
+    record::add_description(object, side.direction, ssrcs == Announced::kept ? side.ssrcs : relay::Ssrcs{});
     return object.close();
 }
 

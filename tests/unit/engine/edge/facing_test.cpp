@@ -18,8 +18,8 @@ struct Call {
     Media media;
     Instant now{};
     SessionId id;
-    std::optional<MediaParty> told;  ///< of the caller, last
-    std::vector<bool> can_wait;      ///< by update of the caller's leg
+    std::optional<relay::Party> told;  ///< of the caller, last
+    std::vector<bool> can_wait;        ///< by update of the caller's leg
     std::optional<SessionState> kept;
     int next_port = 20000;
 
@@ -174,7 +174,7 @@ TEST_CASE("Media: what ends have agreed on, and the SSRCs that they announced, o
     for (const auto& [end, by] : {std::pair(End::caller, flow("udp:203.0.113.10:5060-203.0.113.21:5060")),
                                   std::pair(End::callee, flow("udp:192.168.10.1:5060-192.168.10.21:5060"))})
         after.set_flow(id, end, by, nat::classify_address(by.remote.address, before.chosen.networks), before.now, out);
-    std::map<std::string, MediaParty> told;
+    std::map<std::string, relay::Party> told;
     for (const MediaRequest& request : out.media) {
         if (const auto* update = std::get_if<UpdateLeg>(&request)) told[update->leg] = update->party;
         if (const auto* keep = std::get_if<KeepState>(&request); keep && as_before)
