@@ -82,40 +82,9 @@ def through(net, shape):
     hosts = [make(site) for make in exchanges.SHAPES[shape]]
     for story in (early_media, reliable, early_updates, offer_in_183, offer_in_prack, cancelled, refused):
         with exchanges.Call(site, *hosts) as call:
-            try:
-                story(call)
-            except lab.Failure as failure:
-                raise lab.Failure(f"{story.__name__}: {failure}") from failure
+            exchanges.tell(story, call)
             call.check_wan()
 
 
-def near_end(net):
-    through(net, "near_end")
-
-
-def near_end_back(net):
-    through(net, "near_end_back")
-
-
-def far_end(net):
-    through(net, "far_end")
-
-
-def far_end_back(net):
-    through(net, "far_end_back")
-
-
-def two_nats(net):
-    through(net, "two_nats")
-
-
-def four_six(net):
-    through(net, "four_six")
-
-
-def six_four(net):
-    through(net, "six_four")
-
-
 if __name__ == "__main__":
-    lab.main(near_end, near_end_back, far_end, far_end_back, two_nats, four_six, six_four)
+    lab.main(*exchanges.in_shapes(through))

@@ -63,10 +63,7 @@ def through(net, shape):
     with exchanges.Call.of_shape(net, shape) as call:
         call.invite(["audio 4000"], ["audio 5000"])
         for story in (hold, ports, video, other_ways, fax):
-            try:
-                story(call)
-            except lab.Failure as failure:
-                raise lab.Failure(f"{story.__name__}: {failure}") from failure
+            exchanges.tell(story, call)
         call.bye()
         call.check_wan()
     first_by_late_offer(call)
@@ -81,33 +78,5 @@ def first_by_late_offer(call):
         again.check_wan()
 
 
-def near_end(net):
-    through(net, "near_end")
-
-
-def near_end_back(net):
-    through(net, "near_end_back")
-
-
-def far_end(net):
-    through(net, "far_end")
-
-
-def far_end_back(net):
-    through(net, "far_end_back")
-
-
-def two_nats(net):
-    through(net, "two_nats")
-
-
-def four_six(net):
-    through(net, "four_six")
-
-
-def six_four(net):
-    through(net, "six_four")
-
-
 if __name__ == "__main__":
-    lab.main(near_end, near_end_back, far_end, far_end_back, two_nats, four_six, six_four)
+    lab.main(*exchanges.in_shapes(through))

@@ -112,10 +112,7 @@ def through(net, *makers, relayed=True, six=False):
     hosts = [make(site) for make in makers]
     for story in (both_answer, one_answers):
         with Fork(site, *hosts, relayed=relayed) as fork:
-            try:
-                story(fork)
-            except lab.Failure as failure:
-                raise lab.Failure(f"{story.__name__}: {failure}") from failure
+            exchanges.tell(story, fork)
             fork.check_wan()
 
 

@@ -44,43 +44,16 @@ def through(net, shape, worker):
     hosts = [make(site) for make in exchanges.SHAPES[shape]]
     for story in (established, held, faxing):
         with exchanges.Call(site, *hosts) as call:
-            try:
-                story(call, worker)
-            except lab.Failure as failure:
-                raise lab.Failure(f"{story.__name__}, {worker} killed: {failure}") from failure
+            exchanges.tell(story, call, worker, while_=f", {worker} killed")
             call.check_wan()
 
 
-def near_end(net):
-    through(net, "near_end", "sipedge")
+def edge_killed(net, shape):
+    through(net, shape, "sipedge")
 
 
-def near_end_mediarelay(net):
-    through(net, "near_end", "mediarelay")
-
-
-def far_end(net):
-    through(net, "far_end", "sipedge")
-
-
-def far_end_mediarelay(net):
-    through(net, "far_end", "mediarelay")
-
-
-def two_nats(net):
-    through(net, "two_nats", "sipedge")
-
-
-def two_nats_mediarelay(net):
-    through(net, "two_nats", "mediarelay")
-
-
-def four_six(net):
-    through(net, "four_six", "sipedge")
-
-
-def four_six_mediarelay(net):
-    through(net, "four_six", "mediarelay")
+def relay_killed(net, shape):
+    through(net, shape, "mediarelay")
 
 
 def early(net, shape):
@@ -93,18 +66,6 @@ def early(net, shape):
         call.invite(["audio 5010"], ["audio 4010"], by="b")
         call.bye()
         call.check_wan()
-
-
-def early_near_end(net):
-    early(net, "near_end")
-
-
-def early_two_nats(net):
-    early(net, "two_nats")
-
-
-def early_four_six(net):
-    early(net, "four_six")
 
 
 def set_up_without_sipedge(net):
@@ -127,5 +88,6 @@ def set_up_without_sipedge(net):
 
 
 if __name__ == "__main__":
-    lab.main(near_end, near_end_mediarelay, far_end, far_end_mediarelay, two_nats, two_nats_mediarelay, four_six, four_six_mediarelay,
-             early_near_end, early_two_nats, early_four_six, set_up_without_sipedge)
+    SHAPES = ("near_end", "far_end", "two_nats", "four_six")
+    lab.main(*exchanges.in_shapes(edge_killed, SHAPES), *exchanges.in_shapes(relay_killed, SHAPES, "_mediarelay"),
+             *exchanges.in_shapes(early, ("near_end", "two_nats", "four_six"), "_early"), set_up_without_sipedge)

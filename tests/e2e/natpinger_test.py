@@ -33,6 +33,16 @@ def wait_pings(tap, count):
     lab.wait_until(lambda: len(pings(tap)) >= count, lambda: f"{count} pings (there are {len(pings(tap))})")
 
 
+def pinged_phone(net, interval, times_pinged):
+    """A site with a phone behind a far-end NAT that has been pinged so often, and a tap at the phone."""
+    site = site_of_phones.Site(net).start(pinger={"udp_interval": f'"{interval}"'})
+    home = site.home_host()
+    site.phone(home, "bob")
+    tap = net.tap(home)
+    wait_pings(tap, times_pinged)
+    return site, tap
+
+
 def far_end_only_from_the_sip_port_at_the_interval(net):
     site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"'})
     home, lan, wan = site.home_host(), site.lan_host(), site.wan_host()
@@ -49,11 +59,7 @@ def far_end_only_from_the_sip_port_at_the_interval(net):
 
 
 def a_dead_natpinger_loses_no_binding_and_pings_nobody_twice(net):
-    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"1s"'})
-    home = site.home_host()
-    site.phone(home, "bob")
-    tap = net.tap(home)
-    wait_pings(tap, 2)
+    site, tap = pinged_phone(net, "1s", 2)
     for _ in range(6):
         # Between two pings, not in the moment of one: what is sent and not yet noted when it dies is sent again.
         wait_pings(tap, len(pings(tap)) + 2)
@@ -70,11 +76,7 @@ def a_dead_natpinger_loses_no_binding_and_pings_nobody_twice(net):
 
 def what_a_dead_natpinger_missed_is_made_up_for(net):
     """Its moment passes while nobody starts it again: the ping comes when it is back, not with the next moment."""
-    site = site_of_phones.Site(net).start(pinger={"udp_interval": '"10s"'})
-    home = site.home_host()
-    site.phone(home, "bob")
-    tap = net.tap(home)
-    wait_pings(tap, 1)
+    site, tap = pinged_phone(net, "10s", 1)
     last = times(tap)[0]
     time.sleep(0.3)
     site.natkit.signal(signal.SIGSTOP)

@@ -33,6 +33,24 @@ SHAPES = {
 }
 
 
+def in_shapes(through, shapes=tuple(SHAPES), suffix=""):
+    """A test for lab.main() for each of these shapes, named like it: through(net, shape)."""
+    def test(shape):
+        def run(net):
+            through(net, shape)
+        run.__name__ = shape + suffix
+        return run
+    return [test(shape) for shape in shapes]
+
+
+def tell(story, *arguments, while_=""):
+    """Runs one of the stories of a test; its failure says which one it was."""
+    try:
+        story(*arguments)
+    except lab.Failure as failure:
+        raise lab.Failure(f"{story.__name__}{while_}: {failure}") from failure
+
+
 def make_site(net, six=False, **changes):
     site = sites.Site(net)
     if six:

@@ -3,37 +3,20 @@ import re
 import socket
 import threading
 
-import media
+import sip_box
 
 
-class Proxy:
+class Proxy(sip_box.SipBox):
     """Listens at `host`:5060. A request for a user of `users` (name -> (Request-URI, "ip:port" of the next hop)) is sent on there;
     one inside a dialog follows its Route, answers go back by their Via. Stays on the route."""
 
     def __init__(self, host, users):
-        self.address, self.users, self.seen = host.address, users, []
-        self._socket = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((host.address, 5060))
-        host.lab.close_at_end(self._socket)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.users, self.seen = users, []
+        super().__init__(host)
 
-    def _serve(self):
-        while True:
-            try:
-                data, source = self._socket.recvfrom(65536)
-            except OSError:
-                return
-            if not data:
-                return
-            text = data.decode()
-            self.seen.append(text)
-            out = self._response(text) if text.startswith("SIP/2.0") else self._request(text, source)
-            if out is None:
-                continue
-            try:
-                self._socket.sendto(out[0].encode(), media.endpoint(out[1]))
-            except OSError:
-                return
+    def pass_on(self, text, source):
+        self.seen.append(text)
+        return self._response(text) if text.startswith("SIP/2.0") else self._request(text, source)
 
     def _response(self, text):
         """Without our Via, to where the next one points."""
@@ -87,25 +70,8 @@ class B2bua(Proxy):
         self._legs = {"caller": {}, "callee": {}}  # Via, Record-Route, Contact and Route of each side, as they are needed
         super().__init__(host, {})
 
-    def _serve(self):
-        while True:
-            try:
-                data, source = self._socket.recvfrom(65536)
-            except OSError:
-                return
-            if not data:
-                return
-            text = data.decode()
-            self.seen.append(text)
-            out = self._pass_on(text)
-            if out is None:
-                continue
-            try:
-                self._socket.sendto(out[0].encode(), media.endpoint(out[1]))
-            except OSError:
-                return
-
-    def _pass_on(self, text):
+    def pass_on(self, text, source):
+        self.seen.append(text)
         from_caller = "b2bua" not in _value(text, "call-id")
         here, there = ("caller", "callee") if from_caller else ("callee", "caller")
         if text.startswith("SIP/2.0 100"):
@@ -162,9 +128,9 @@ class OneSidedB2bua(B2bua):
             threading.Thread(target=self._relay, args=(own, port - self.PORT), daemon=True).start()
         super().__init__(host, uri, caller, next_hop)
 
-    def _pass_on(self, text):
+    def pass_on(self, text, source):
         sender = "caller" if "b2bua" not in _value(text, "call-id") else "callee"
-        out = super()._pass_on(text)
+        out = super().pass_on(text, source)
         port = re.search(r"(?m)^m=audio (\d+)", text)
         if out is None or not port:
             return out
