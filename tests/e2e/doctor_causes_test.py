@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""natclassify --explain on calls that are recorded at every place of their way at once: each with a cause that is known, because the
+script brought it about, or healthy and odd. At no place may the doctor name a wrong cause, a wrong direction or a wrong end.
+
+A case of each kind; doctor_causes_long_test.py has the others. Names of cases may be given. NATKIT_KEEP=FOLDER keeps the captures,
+NATKIT_SITES=N makes so many sites side by side."""
+import asyncio
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import cases_addresses  # noqa: F401
+import cases_healthy  # noqa: F401
+import cases_healthy_more  # noqa: F401
+import cases_relays  # noqa: F401
+import cases_signalling  # noqa: F401
+import clinic
+import kamailio
+import lab
+from cases import CASES
+
+SITES = 10
+
+# Cases that differ from another one by who is who, by the vantage, or by how long they take.
+LONG = """bye_swallowed bye_to_expired_binding refresh_to_private_contact cgnat_in_answer private_address_in_sdp both_private
+    wrong_interface_private relay_announces_wrong_interface_outwards dtmf_without_answer dtmf_through_relay srtp_through_relay srtp_in_answer
+    fragments_dropped_direct resume_answered_recvonly_direct resume_answered_recvonly_by_update late_packet_relatch_caller
+    late_packet_relatch_public binding_expired_callee no_hairpin_in_silence packets_lost_through_relay registration_star
+    wrong_password_forbidden rport_missing_in_call rtp_to_rtcp_port_of_relay stun_wrong_mapping_of_callee forbidden_by_callee
+    forbidden_wrong_password caller_cancels_early_media not_answered_408 relay_sends_to_private_callee relay_swallows_back relay_to_itself
+    stopped muted comfort_noise_one_side two_nats double_nat stun_full_cone_callee early_media_other_address hold_inactive_and_resume
+    hold_to_the_end late_offer ports_differ_at_gateway codec_changes moved_by_reinvite over_tcp from_the_middle_on
+    from_the_middle_on_with_reinvite relay_echoes rtp_to_rtcp_port_v6 ordinary""".split()
+
+# --- what cannot be known from a place: there the doctor may be silent, or name what is seen from there
+
+CALLER, CALLEE = ("caller", "caller-a-lan", "caller-a-wan", "caller-a-any", "caller-k-lan", "caller-k-wan", "caller-k-any"), (
+    "callee", "callee-a-lan", "callee-a-wan", "callee-a-any", "callee-k-lan", "callee-k-wan", "callee-k-any")
+EVERYWHERE = (*CALLER, *CALLEE, "edge", "edge-wan", "edge-lan", "br")
+UNKNOWN = {
+    "ack_to_private_contact": ("callee-a-lan", "callee"),
+    "refresh_to_private_contact": (*CALLER, "edge", "edge-wan"),
+    "bye_to_private_contact": (*CALLER, "edge", "edge-wan"),
+    "bye_swallowed": CALLEE,
+    "bye_to_expired_binding": ("callee", "callee-k-lan"),
+    "session_refresh_lost": ("callee", "callee-k-lan"),
+    "cgnat_contact_over_tcp": (*CALLER, *CALLEE),
+    "forbidden": CALLEE, "forbidden_wrong_password": CALLEE, "registration_expired": (*CALLEE, "caller"),
+    "registration_removed": (*CALLEE, "caller"), "registration_star": (*CALLEE, "caller"),
+    "wrong_password_and_call": ("callee", "caller"),
+    "not_answered_408": CALLEE,
+    "fragments_dropped_at_callee": ("caller", "edge-lan", "callee", "callee-k-lan"),
+    "tcp_closed": (*CALLEE, "caller", "edge-lan", "br", "edge-wan"), "tcp_state_gone": ("caller", "edge-lan", "callee", "callee-a-lan"),
+    "binding_expired_caller": ("callee", "edge", "edge-wan", "br", "caller-a-wan"),
+    "binding_expired_callee": ("caller", "edge", "edge-wan", "br", "callee-k-wan"),
+    "binding_expired_and_back": ("caller",),
+    "late_packet_relatch": ("caller",), "late_packet_relatch_caller": ("callee",), "late_packet_relatch_public": ("callee", "edge-lan"),
+    "no_hairpin": ("br", "edge", "edge-wan", "caller-a-wan"), "no_hairpin_in_silence": ("br", "edge", "edge-wan", "caller-a-wan"),
+    "relay_announces_wrong_interface": ("callee", "edge-lan"), "relay_announces_wrong_interface_outwards": ("caller", "edge-lan"),
+    "refused_by_firewall": CALLER, "rport_missing": ("caller", "caller-k-lan"), "rport_missing_in_call": ("caller", "caller-a-lan", "callee"),
+    "stun_wrong_mapping": ("callee", "edge", "edge-wan"), "stun_wrong_mapping_of_callee": ("caller", "edge", "edge-wan"),
+    "packets_lost": ("callee", "br"), "relay_sends_to_private": (*CALLER, "callee"), "relay_sends_to_private_callee": (*CALLEE, "caller"),
+    "from_the_middle_on": EVERYWHERE, "relay_echoes": (*CALLER, "callee"), "rtp_to_rtcp_port_of_relay": CALLER,
+    "fragments_dropped_before_edge": ("callee",),
+    "relay_swallows": (*CALLER, "callee"),
+    "relay_swallows_back": ("caller", "callee", "edge-wan", "edge-lan", "br"),
+    "relay_to_itself": (*CALLER, "callee", "edge-wan", "br"),
+}
+
+
+# --- judging
+
+def judge(case, path, call_id):
+    """What is wrong with what the doctor says of the call; nothing: it is right."""
+    said = clinic.explanations(path)
+    one = next((e for e in said if e["call_id"] == call_id), None)
+    if one is None:
+        return "no record"
+    harmful = [f for f in one["findings"] if not f.get("harmless")]
+    deaf = {f["hears_nothing"] for f in harmful if f.get("hears_nothing")}
+    dead = "both" if "both" in deaf or len(deaf) == 2 else {"caller": "b->a", "callee": "a->b"}[deaf.pop()] if deaf else "none"
+    problems = []
+    if one["outcome"] != case.outcome:
+        problems.append(f"outcome {one['outcome']}, not {case.outcome}")
+    if dead != case.dead:
+        problems.append(f"dead {dead}, not {case.dead}")
+    if case.causes and not any(f["cause"] in case.causes for f in one["findings"]):
+        problems.append(f"cause {[f['cause'] for f in one['findings']]}, not {case.causes}")
+    wrong = [f["cause"] for f in harmful if f["cause"] not in case.causes]
+    if wrong:
+        problems.append(f"also says {wrong}")
+    if not case.causes:
+        problems += [f"of another call: {[f['cause'] for f in o['findings']]}" for o in said
+                     if o is not one and any(not f.get("harmless") for f in o["findings"])]
+    return "; ".join(problems)
+
+
+async def consult(c, case):
+    if case.edge is not None:
+        await c.edge_ready(**case.edge)
+    c.record(*case.places())
+    dialog = await asyncio.wait_for(case.run(c), 60)
+    c.finish()
+    return dialog.registered[0] if case.registration else dialog.call_id
+
+
+def check(case, folder):
+    """Whether the doctor is right at every place."""
+    net = lab.Lab()
+    try:
+        call_id = asyncio.run(consult(clinic.Clinic(net, folder), case))
+        (folder / "call_id").write_text(call_id)
+        problems = {path.stem: judge(case, path, call_id) for path in sorted(folder.glob("*.pcap"))}
+        bad = {place: problem for place, problem in problems.items() if problem and place not in UNKNOWN.get(case.name, ())}
+        right = sum(not problem for problem in problems.values())
+        print(f"{'FAILED ' if bad else 'ok     '} {case.name}: right at {right} places of {len(problems)}", flush=True)
+        for place, problem in bad.items():
+            print(f"        {place}: {problem}", flush=True)
+        return not bad
+    except Exception:  # pylint: disable=broad-except
+        print(f"FAILED  {case.name}", flush=True)
+        traceback.print_exc(file=sys.stdout)
+        net.tell()
+        return False
+    finally:
+        net.close()
+
+
+def share(names):
+    """Several sites side by side, each with its share of the cases."""
+    count = int(os.environ.get("NATKIT_SITES", SITES))
+    workers = [subprocess.Popen([sys.executable, "-B", __file__, *names[i::count]], env={**os.environ, "NATKIT_SHARE": str(i)})
+               for i in range(count) if names[i::count]]
+    sys.exit(max([w.wait() for w in workers]))
+
+
+def main(names):
+    kamailio.needed()
+    unknown = [n for n in sys.argv[1:] if n not in CASES]
+    lab.require(not unknown, f"no such case: {unknown}")
+    names = sys.argv[1:] or names
+    if "NATKIT_SHARE" not in os.environ:
+        share(names)
+    lab.enter()
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="natkit-") as scratch:
+        for name in names:
+            folder = pathlib.Path(os.environ.get("NATKIT_KEEP", scratch)) / name
+            folder.mkdir(parents=True, exist_ok=True)
+            failed += not check(CASES[name], folder)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main([name for name in CASES if name not in LONG])

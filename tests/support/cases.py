@@ -1,0 +1,113 @@
+"""Calls with a known truth: what a case is, and what the scripts of calls have in common. The cases stand in cases_*.py."""
+import asyncio
+import re
+
+import lab
+import scripted
+from scripted_media import description
+
+CASES = {}
+NAT_OF = {"alice": "a", "klaus": "a", "kim": "k", "flo": "h"}
+sleep = asyncio.sleep
+
+
+class Case:
+    def __init__(self, run, parties, causes, dead, outcome, edge, registration):
+        self.run, self.name, self.parties, self.causes, self.dead, self.outcome = run, run.__name__, parties.split(), causes.split(), dead, outcome
+        self.edge, self.registration = edge, registration
+
+    def places(self):
+        found = []
+        for role, name in zip(("caller", "callee"), self.parties):
+            found.append(f"{role}={name}:eth0")
+            nats = {"a": ["a"], "k": ["k"], "h": ["h", "c"]}.get(NAT_OF.get(name), [])
+            for nat in nats:
+                found += [f"{role}-{nat}-{side}=nat-{nat}:{interface}" for side, interface in (("lan", "in0"), ("wan", "out0"), ("any", "any"))]
+        if self.edge is not None:
+            found += ["edge=edge:any", "edge-wan=edge:wan0"]
+            if {"anna", "bernd"} & set(self.parties):
+                found.append("edge-lan=edge:lan0")
+        seen, kept = set(), []
+        for place in [*found, "br=wan:br0"]:
+            if place.partition("=")[2] not in seen:
+                seen.add(place.partition("=")[2])
+                kept.append(place)
+        return kept
+
+
+def case(parties, causes="", dead="none", outcome="answered", *, edge=True, registration=False, **options):
+    """A call of two parties. `causes`: the right words; none: it is healthy. `dead`: "a->b" where b hears nothing of a. `edge`: None where
+    no proxy takes part; `options` are the edge's. `registration`: it is about REGISTERs alone."""
+    def wrap(run):
+        CASES[run.__name__] = Case(run, parties, causes, dead, outcome, options if edge else None, registration)
+        return run
+    return wrap
+
+
+healthy = case
+
+
+# --- what calls have in common
+
+async def register(*phones):
+    for phone in phones:
+        done = await phone.register()
+        lab.require(done is not None and done.status == 200, f"{phone.user}: REGISTER: {done and done.start}")
+
+
+async def call(a, b, ma, mb, offer=None, answer=None, *, ring=0.2, more=(), speak=True, uri=None, sdp=()):
+    """Both speak when it is answered. (caller's end, callee's end)"""
+    out = a.dial(b.user, uri)
+    dialling = asyncio.create_task(out.invite(offer or description(ma.address, ma.port, *sdp), more))
+    inc = await b.incoming()
+    inc.respond(180)
+    await asyncio.sleep(ring)
+    accepted = asyncio.create_task(inc.accept(answer or description(mb.address, mb.port, *sdp)))
+    mb.follow(inc.told)
+    final = await dialling
+    lab.require(final is not None and final.status == 200, f"INVITE: {final and final.start}")
+    ma.follow(out.told)
+    if speak:
+        mb.start()
+        ma.start()
+    await accepted
+    return out, inc
+
+
+async def pair(c, first, second, *, sign_up=True, **options):
+    a, b = c.phone(first, **options), c.phone(second)
+    if sign_up:
+        await register(a, b)
+    return a, b, c.stream(first), c.stream(second, 17384)
+
+
+async def direct(c, first, second, first_port=16384, second_port=17384):
+    """Without any proxy: they call each other's address."""
+    a, b = c.phone(first), c.phone(second)
+    return a, b, c.stream(first, first_port), c.stream(second, second_port), f"sip:{b.user}@{scripted.written(b.address, 5060)}"
+
+
+async def hang_up(*dialogs):
+    for one in dialogs:
+        await one.bye(4)
+    await asyncio.sleep(0.1)
+
+
+# --- hold
+
+def with_direction(text, way):
+    return re.sub(r"a=(sendrecv|sendonly|recvonly|inactive)\r\n", "", text) + f"a={way}\r\n"
+
+
+async def hold_and_resume(holder, held, m_holder, m_held, way, answer_of_resume):
+    await sleep(1)
+    m_holder.speaking = way == "sendonly"
+    m_held.speaking = False
+    await holder.invite(with_direction(holder.said, way))
+    await sleep(1)
+    if answer_of_resume:
+        held.answer_with = lambda offer: (200, with_direction(held.said, answer_of_resume))
+    await holder.invite(with_direction(holder.said, "sendrecv"))
+    m_holder.speaking = answer_of_resume != "inactive"
+    m_held.speaking = answer_of_resume in (None, "sendonly")
+    await sleep(2.2)

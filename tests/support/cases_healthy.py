@@ -1,0 +1,225 @@
+"""Calls that are healthy and look odd: media that comes early, pauses, moves or is one-way, as agreed."""
+import asyncio
+
+from cases import call, direct, hang_up, healthy, hold_and_resume, pair, register, sleep, with_direction
+from scripted_media import COMFORT, EVENTS, PCMU, description
+
+
+@healthy("alice bob")
+async def ordinary(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@healthy("alice kim")
+async def two_nats(c):
+    a, b, ma, mb = await pair(c, "alice", "kim")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(inc)
+    return out
+
+
+@healthy("anna kim", auth=True, auth_invite=True)
+async def challenged_properly(c):
+    a, b, ma, mb = await pair(c, "anna", "kim")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(inc)
+    return out
+
+
+@healthy("flo bob")
+async def double_nat(c):
+    a, b, ma, mb = await pair(c, "flo", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(inc)
+    return out
+
+
+@healthy("alice gate")
+async def early_media(c):
+    a, b, ma, mb = await pair(c, "alice", "gate")
+    out = a.dial("gate")
+    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
+    inc = await b.incoming()
+    answer = description(mb.address, mb.port)
+    inc.respond(183, answer)
+    mb.start(inc.told)
+    await sleep(0.3)
+    ma.follow(out.early)
+    ma.report()
+    ma.say()
+    await sleep(1.2)
+    accepted = asyncio.create_task(inc.accept(answer))
+    await dialling
+    ma.start(out.told)
+    await accepted
+    await sleep(1.5)
+    await hang_up(out)
+    return out
+
+
+@healthy("bob gate", media="direct")
+async def early_media_other_address(c):
+    """The ring tone comes from another port than the answer names afterwards."""
+    a, b, ma, mb = await pair(c, "bob", "gate")
+    tone = c.stream("gate", 19000, address="203.0.113.61")
+    out = a.dial("gate")
+    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
+    inc = await b.incoming()
+    inc.respond(183, description("203.0.113.61", 19000))
+    tone.start(inc.told)
+    await sleep(1.5)
+    tone.stop()
+    accepted = asyncio.create_task(inc.accept(description("203.0.113.61", 19000)))
+    await dialling
+    ma.start(out.told)
+    mb.stop()
+    tone.reports = True
+    tone.start(inc.told)
+    await accepted
+    await sleep(1.5)
+    await hang_up(out)
+    return out
+
+
+@healthy("bob alice")
+async def hold_and_resume_properly(c):
+    a, b, ma, mb = await pair(c, "bob", "alice")
+    out, inc = await call(a, b, ma, mb)
+    await hold_and_resume(out, inc, ma, mb, "sendonly", None)
+    await hang_up(out)
+    return out
+
+
+@healthy("alice bob")
+async def hold_inactive_and_resume(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await hold_and_resume(inc, out, mb, ma, "inactive", None)
+    await hang_up(out)
+    return out
+
+
+@healthy("alice bob")
+async def hold_to_the_end(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(1)
+    ma.speaking = mb.speaking = False
+    await out.invite(with_direction(out.said, "sendonly"))
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@healthy("alice bob")
+async def muted(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(1)
+    ma.speaking = False
+    await sleep(10)
+    await hang_up(out)
+    return out
+
+
+@healthy("alice bob")
+async def muted_from_the_beginning(c):
+    """RTCP alone from one side."""
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    ma.reports = True
+    out, inc = await call(a, b, ma, mb, speak=False)
+    ma.speaking = False
+    ma.start()
+    ma.speaking = False
+    ma.say()
+    mb.start()
+    await sleep(3)
+    await hang_up(out)
+    return out
+
+
+@healthy("anna bob")
+async def comfort_noise(c):
+    formats = ((PCMU, COMFORT, EVENTS),)
+    a, b, ma, mb = await pair(c, "anna", "bob")
+    out, inc = await call(a, b, ma, mb, sdp=formats)
+    await sleep(1)
+    ma.speaking = mb.speaking = False
+    ma.noise = mb.noise = True
+    await sleep(4)
+    await hang_up(out)
+    return out
+
+
+@healthy("alice bob")
+async def comfort_noise_one_side(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb, sdp=((PCMU, COMFORT),))
+    await sleep(1)
+    ma.speaking, ma.noise = False, True
+    await sleep(9.5)
+    await hang_up(out)
+    return out
+
+
+@healthy("carol bob", edge=None)
+async def late_offer(c):
+    a, b, ma, mb, uri = await direct(c, "carol", "bob")
+    out = a.dial("bob", uri)
+    dialling = asyncio.create_task(out.invite("", ack_body=lambda offer: description(ma.address, ma.port)))
+    inc = await b.incoming()
+    inc.respond(180)
+    accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port)))
+    await dialling
+    ma.start(out.told)
+    await accepted
+    mb.start(inc.told)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@healthy("alice bob")
+async def late_offer_through_relay(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out = a.dial("bob")
+    dialling = asyncio.create_task(out.invite("", ack_body=lambda offer: description(ma.address, ma.port)))
+    inc = await b.incoming()
+    inc.respond(180)
+    accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port)))
+    await dialling
+    ma.start(out.told)
+    await accepted
+    mb.start(inc.told)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@healthy("bob carol", media="direct")
+async def ports_differ_without_nat(c):
+    """Sends from another port than it receives at."""
+    a, b = c.phone("bob"), c.phone("carol")
+    await register(a, b)
+    ma, mb = c.stream("bob", source_port=20002), c.stream("carol", 17384)
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@healthy("carol gate", edge=None)
+async def ports_differ_at_gateway(c):
+    a, b = c.phone("carol"), c.phone("gate")
+    ma, mb = c.stream("carol"), c.stream("gate", 17384, source_port=21002)
+    out, inc = await call(a, b, ma, mb, uri="sip:gate@203.0.113.60:5060")
+    await sleep(2)
+    await hang_up(out)
+    return out

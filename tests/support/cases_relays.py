@@ -1,0 +1,275 @@
+"""Calls whose media is lost in the middle of them, and relays with faults. Each is brought about by its script: see cases.py."""
+from cases import call, case, direct, hang_up, healthy, hold_and_resume, pair, sleep, with_direction
+from clinic import EDGE
+from scripted_media import description
+
+# --- hold
+
+@case("alice bernd", "one-way-agreed not-resumed", "a->b")
+async def resume_answered_recvonly(c):
+    a, b, ma, mb = await pair(c, "alice", "bernd")
+    out, inc = await call(a, b, ma, mb)
+    await hold_and_resume(inc, out, mb, ma, "sendonly", "recvonly")
+    await hang_up(inc)
+    return out
+
+
+@case("anna bob", "one-way-agreed not-resumed", "both")
+async def resume_answered_inactive(c):
+    a, b, ma, mb = await pair(c, "anna", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await hold_and_resume(out, inc, ma, mb, "inactive", "inactive")
+    await hang_up(out)
+    return out
+
+
+@case("bob carol", "one-way-agreed not-resumed", "b->a", edge=None)
+async def resume_answered_recvonly_direct(c):
+    a, b, ma, mb, uri = await direct(c, "bob", "carol")
+    out, inc = await call(a, b, ma, mb, uri=uri)
+    await hold_and_resume(out, inc, ma, mb, "sendonly", "recvonly")
+    await hang_up(out)
+    return out
+
+
+@case("bob carol", "one-way-agreed not-resumed", "b->a", media="direct")
+async def resume_answered_recvonly_by_update(c):
+    a, b, ma, mb = await pair(c, "bob", "carol")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(1)
+    mb.speaking = False
+    await out.update(with_direction(out.said, "sendonly"))
+    await sleep(1)
+    inc.answer_with = lambda offer: (200, with_direction(inc.said, "recvonly"))
+    await out.update(with_direction(out.said, "sendrecv"))
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+# --- relays that follow the wrong packets
+
+async def late_packets(c, mover, other, m_new, m_old, m_other, dialog, *, silent=True):
+    """The mover's media goes to a new port; then late packets come from the old one."""
+    await sleep(1)
+    old_to = m_old.to
+    m_old.speaking = False
+    await dialog.invite(description(m_new.address, m_new.port))
+    m_new.start(dialog.told)
+    await sleep(0.8)
+    if silent:
+        m_new.speaking = False
+        await sleep(0.1)
+    c.relay.relatches = True
+    for _ in range(4):
+        m_old.say()
+        await sleep(0.02)
+    await sleep(0.05)
+    if not silent:
+        c.relay.relatches = False
+    await sleep(2)
+
+
+@case("carol kim", "stale-endpoint relatched", "a->b")
+async def late_packet_relatch(c):
+    a, b, ma, mb = await pair(c, "carol", "kim")
+    out, inc = await call(a, b, ma, mb)
+    await late_packets(c, b, a, c.stream("kim", 18000), mb, ma, inc)
+    await hang_up(out)
+    return out
+
+
+@case("alice bob", "stale-endpoint relatched", "b->a")
+async def late_packet_relatch_caller(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await late_packets(c, a, b, c.stream("alice", 18000), ma, mb, out)
+    await hang_up(out)
+    return out
+
+
+@case("bob anna", "stale-endpoint relatched", "b->a")
+async def late_packet_relatch_public(c):
+    a, b, ma, mb = await pair(c, "bob", "anna")
+    out, inc = await call(a, b, ma, mb)
+    await late_packets(c, a, b, c.stream("bob", 18000), ma, mb, out)
+    await hang_up(inc)
+    return out
+
+
+@healthy("alice bob")
+async def late_packets_do_not_matter(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb)
+    new = c.stream("alice", 18000)
+    await sleep(1)
+    ma.speaking = False
+    await out.invite(description(new.address, new.port))
+    new.start(out.told)
+    await sleep(0.3)
+    for _ in range(4):
+        ma.say()
+        await sleep(0.02)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@case("carol bob", "stale-endpoint", "a->b", edge=None)
+async def old_endpoint_still_served(c):
+    """The caller goes on sending to the old port."""
+    a, b, ma, mb, uri = await direct(c, "carol", "bob")
+    out, inc = await call(a, b, ma, mb, uri=uri)
+    await sleep(1)
+    new = c.stream("bob", 18000)
+    mb.speaking = False
+    await inc.invite(description(new.address, new.port))
+    new.start(inc.told)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+# --- NATs that forget
+
+async def forgotten(c, nat, quiet, loud, *, silence=1.0, rest=2.2):
+    """`quiet` sends nothing for a while; its NAT forgets."""
+    await sleep(1.2)
+    quiet.speaking = quiet.reports = False
+    await sleep(silence)
+    for port in (quiet.port, quiet.rtcp_port):
+        c.forget(c.nats[nat], "-p", "udp", "--orig-port-src", str(port))
+    await sleep(rest)
+
+
+@case("alice bob", "nat-binding-expired stale-endpoint stopped", "b->a")
+async def binding_expired_caller(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await forgotten(c, "a", ma, mb)
+    await hang_up(out)
+    return out
+
+
+@case("carol kim", "nat-binding-expired stale-endpoint stopped", "a->b")
+async def binding_expired_callee(c):
+    a, b, ma, mb = await pair(c, "carol", "kim")
+    out, inc = await call(a, b, ma, mb)
+    await forgotten(c, "k", mb, ma, silence=1.6, rest=3)
+    await hang_up(out)
+    return out
+
+
+@case("bob alice", "nat-binding-expired stale-endpoint stopped", "a->b")
+async def binding_expired_and_back(c):
+    """It speaks again: from another port of the NAT, and the relay stays with the old one."""
+    a, b, ma, mb = await pair(c, "bob", "alice")
+    out, inc = await call(a, b, ma, mb)
+    await forgotten(c, "a", mb, ma, silence=1.0, rest=0.2)
+    mb.speaking = mb.reports = True
+    await sleep(2.5)
+    await hang_up(out)
+    return out
+
+
+@healthy("bob alice")
+async def binding_expired_and_followed(c):
+    a, b, ma, mb = await pair(c, "bob", "alice")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(1.2)
+    c.relay.relatches = True
+    c.forget(c.nats["a"], "-p", "udp", "--orig-port-src", str(mb.port))
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+# --- relays with faults
+
+@case("alice bob", "relay-sends-to-private-address", "b->a")
+async def relay_sends_to_private(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    c.relay.learns = False
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@case("bob kim", "relay-sends-to-private-address", "a->b")
+async def relay_sends_to_private_callee(c):
+    a, b, ma, mb = await pair(c, "bob", "kim")
+    c.relay.learns = False
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+def swallowing(which):
+    return lambda leg, kind, packet, source: leg is leg.call.legs[which]
+
+
+@case("alice bob", "relay-swallows relay-not-joined", "a->b")
+async def relay_swallows(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    c.relay.fault = swallowing("first")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@case("bob anna", "relay-swallows relay-not-joined", "b->a")
+async def relay_swallows_back(c):
+    a, b, ma, mb = await pair(c, "bob", "anna")
+    c.relay.fault = swallowing("second")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@case("alice bob", "echo relay-not-joined relay-swallows", "both")
+async def relay_echoes(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+
+    def echo(leg, which, packet, source):
+        if leg is leg.call.legs["first"]:
+            c.relay.send(leg, which, packet, source)
+            return True
+        return leg is leg.call.legs["second"]
+    c.relay.fault = echo
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+@case("alice bob", "relay-to-itself", "a->b")
+async def relay_to_itself(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+
+    def itself(leg, which, packet, source):
+        if leg is leg.call.legs["first"]:
+            c.relay.send(leg.other, which, packet, (EDGE, leg.port + which + 1000))
+            return True
+        return False
+    c.relay.fault = itself
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(out)
+    return out
+
+
+# --- media that stops
+
+@case("alice bob", "stopped", "b->a")
+async def stopped(c):
+    a, b, ma, mb = await pair(c, "alice", "bob")
+    out, inc = await call(a, b, ma, mb)
+    await sleep(1.5)
+    mb.stop()
+    await sleep(9)
+    await hang_up(out)
+    return out
