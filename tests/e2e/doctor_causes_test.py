@@ -146,12 +146,16 @@ def main(names):
     if "NATKIT_SHARE" not in os.environ:
         share(names)
     lab.enter()
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="natkit-") as scratch:
-        for name in names:
-            folder = pathlib.Path(os.environ.get("NATKIT_KEEP", scratch)) / name
+        def at_every_place(name, attempt):
+            folder = pathlib.Path(os.environ.get("NATKIT_KEEP", scratch)) / f"{name}{attempt}"
             folder.mkdir(parents=True, exist_ok=True)
-            failed += not check(CASES[name], folder)
+            return check(CASES[name], folder)
+
+        # A phone that the machine lets wait for half a second has made another call than the case says: that one is recorded
+        # once more, when the others are done. A fault of the doctor's fails both times.
+        again = [name for name in names if not at_every_place(name, "")]
+        failed = sum(not at_every_place(name, "-again") for name in again)
     sys.exit(1 if failed else 0)
 
 
