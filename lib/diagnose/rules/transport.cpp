@@ -55,6 +55,22 @@ const TcpConnection* closed_before(const Case& one, const IpAddress& host, std::
     return nullptr;
 }
 
+/// A host that has answered the call: who cannot connect to it is somebody else.
+bool answers_here(const Call& call, const Endpoint& server) {
+    return std::ranges::any_of(call.requests, [&](const Request& request) {
+        return request.destination.address == server.address && request.status != 0;
+    });
+}
+
+/// A request of the call was sent over it, that way.
+bool carries_request(const Call& call, const TcpConnection& connection, bool from_client) {
+    const Endpoint& from = from_client ? connection.client : connection.server;
+    const Endpoint& to = from_client ? connection.server : connection.client;
+    return std::ranges::any_of(call.requests, [&](const Request& request) {
+        return request.tcp && request.source == from && request.destination == to;
+    });
+}
+
 Finding no_connection(const Case& one, const TcpConnection& connection) {
     const bool unreachable = one.is_private(connection.server.address) && !one.paths().seen(connection.server.address);
     const std::string syn = "SYN " + times(connection.syns) + " from " + to_string(connection.client) + " to " +
@@ -149,12 +165,14 @@ bool fragments_missing(const Case& one, Findings& findings) {
 
 bool connection_lost(const Case& one, Findings& findings) {
     const Call& call = one.call();
-    if (call.registration) return false;
+    const bool by_people = call.failure == 486 || call.failure == 600 || call.failure == 603;
+    if (call.registration || by_people) return false;
     for (const TcpConnection& connection : one.facts().connections) {
-        const bool now = connection.last_ns >= call.first_ns;
-        if (!now) continue;
+        if (connection.last_ns < call.first_ns) continue;
         const bool attempt = connection.syns > 1 || connection.refused();
-        if (!call.answered && attempt && !connection.accepted && connection.first_ns >= call.first_ns - second_ns) {
+        const bool for_this =
+            connection.first_ns >= call.first_ns - second_ns && !answers_here(call, connection.server);
+        if (!call.answered && attempt && !connection.accepted && for_this) {
             findings.add(no_connection(one, connection));
             return false;
         }
@@ -163,7 +181,7 @@ bool connection_lost(const Case& one, Findings& findings) {
             const auto& back = from_client ? connection.from_server : connection.from_client;
             const bool silent = half.unacknowledged_ns && *half.unacknowledged_ns >= call.first_ns - second_ns &&
                                 half.again >= 2 && back.last_ns < *half.unacknowledged_ns + second_ns;
-            if (!silent) continue;
+            if (!silent || !carries_request(call, connection, from_client)) continue;
             findings.add(dead_connection(connection, from_client));
             return false;
         }

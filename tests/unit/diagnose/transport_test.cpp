@@ -72,6 +72,17 @@ TEST_CASE("diagnose: TCP connections that calls need") {
         CHECK(found(facts) == "connection-gone");
         CHECK(diagnose(facts).outcome == Outcome::refused);
     }
+    SUBCASE("of somebody else to the server that has answered") {
+        attempt.server = facts.call.requests[0].destination;
+        facts.call.requests[0].status = 100;
+        facts.connections = {attempt};
+        CHECK(found(facts) == "not-answered");
+    }
+    SUBCASE("the callee is busy all the same") {
+        facts.call.failure = 486;
+        facts.connections = {attempt};
+        CHECK(found(facts) == "not-answered");
+    }
     SUBCASE("a private address") {
         attempt.server = endpoint("100.64.9.33:5060");
         facts.connections = {attempt};
@@ -86,6 +97,9 @@ TEST_CASE("diagnose: TCP connections that calls need") {
         attempt.accepted = true;
         attempt.from_client = {.segments = 4, .again = 3, .unacknowledged_ns = second, .unacknowledged_frame = 9};
         facts.connections = {attempt};
+        CHECK(found(facts) == "not-answered");  // it carries the requests of others
+        facts.call.requests[0].source = attempt.client;
+        facts.call.requests[0].destination = attempt.server;
         CHECK(found(facts) == "connection-gone");
         CHECK(sentence(facts).find("frame 9 was sent again 3 times") != std::string::npos);
     }
