@@ -32,7 +32,7 @@ TEST_CASE("where a party is for a stream: sipedge has the rule of all programs")
         std::size_t found = 0;
         for (const MediaRequest& request : out.media) {
             const auto* open = std::get_if<OpenLeg>(&request);
-            if (open == nullptr || to_string(open->party.visible) != c.visible) continue;
+            if (open == nullptr || open->party.visible != IpAddress::parse(c.visible).value()) continue;
             ++found;
             CHECK(open->party.place == c.want);
             CHECK(open->family == c.family);
