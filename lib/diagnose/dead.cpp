@@ -72,7 +72,7 @@ std::optional<Dead> Case::dead_in(const MediaDirection& direction, const MediaDi
     dead.before = some;
     const std::int64_t start = dead.from_ns + (some ? second_ns / 5 : number > 0 ? settle : 0);
     const bool short_time = phase.to_ns - dead.from_ns < least_time && phase.to_ns != phase.from_ns;
-    if (short_time) return std::nullopt;
+    if (short_time && (some || number > 0)) return std::nullopt;
     const std::int64_t from = number == 0 && !some ? phase.from_ns - second_ns * 60 : start;
     const std::int64_t to = &phase == &phases_.back() && !some ? phase.to_ns + second_ns * 60 : phase.to_ns;
     dead.packets = emitted(direction, from, to);
@@ -82,6 +82,7 @@ std::optional<Dead> Case::dead_in(const MediaDirection& direction, const MediaDi
         find_astray(direction, dead);
         return dead;
     }
+    if (short_time) return std::nullopt;                                           // it may be about to begin
     if (dead.opposite < (number == 0 && !some ? few : many)) return std::nullopt;  // both are silent
     const std::int64_t time = dead.to_ns - dead.from_ns;
     const bool talks = static_cast<std::int64_t>(dead.opposite) * second_ns > time * flowing;

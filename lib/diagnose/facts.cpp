@@ -1,6 +1,7 @@
 #include "natkit/diagnose/facts.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace natkit::diagnose {
 namespace {
@@ -56,7 +57,7 @@ std::uint64_t RtpStream::packets_in(std::int64_t from_ns, std::int64_t to_ns) co
         const std::int64_t first = first_ns + static_cast<std::int64_t>(i) * slot_ns;
         if (slots[i] != 0) count += share(first, std::min(first + slot_ns, std::max(last_ns, first + 1))) * slots[i];
     }
-    return static_cast<std::uint64_t>(count + 0.5);
+    return static_cast<std::uint64_t>(std::llround(count));
 }
 
 bool Call::several_hops() const {

@@ -25,7 +25,7 @@ AUDIO = 12000  # where it is
 
 # What is to be changed, by cause: words that must be in the advice.
 CHANGES = {"private-address-in-sdp": ["media proxy", "[network] nated", "external address"], "rtp-from-elsewhere": ["symmetric RTP", "source_port_restriction"],
-           "never-arrives": [], "nat-binding-expired": ["udp_interval"], "on-hold": ["Nothing to repair", "hold_timeout"], "relay-not-joined": ["mediarelay list"],
+           "never-arrives": [], "relay-swallows": [], "nat-binding-expired": ["udp_interval"], "on-hold": ["Nothing to repair", "hold_timeout"], "relay-not-joined": ["mediarelay list"],
            "wrong-family": ["families-differ"], "alg-damage": ["SIP ALG"], "ice-around-relay": ["--ice drop"], "media-loop": ["looptrace"]}
 
 
@@ -127,7 +127,8 @@ def translate_audio(host):
 
 
 def other_port(net):
-    """Two phones without a relay; the packets of one leave from another port than its SDP says."""
+    """Two phones without a relay; the packets of one leave from another port than its SDP says. Without any sign of a NAT that is no
+    fault: it may hear at the one and send from the other (of a NAT: e2e.doctor_causes, stun_wrong_mapping)."""
     site = sites.Site(net).start()
     a, b = site.phone(site.wan_host(), "alice"), site.phone(site.wan_host(), "bob", tone=600)
     translate_audio(a.host)
@@ -135,7 +136,8 @@ def other_port(net):
     phones.call(a, b)
     lab.wait_until(lambda: lab.same_audio(a.said(), b.heard()) > 20, "alice heard at bob")
     phones.hang_up(a, b)
-    recording.must_say("rtp-from-elsewhere", a.host.address + ":40", silent="caller")
+    findings = recording.findings()
+    lab.require(not findings, f"nobody knows that anything is wrong, and it says {findings}")
 
 
 def relay_refuses_the_source(net):
@@ -148,7 +150,7 @@ def relay_refuses_the_source(net):
     lab.wait_until(lambda: len(site.relayed()) > 60, "audio at the relay")
     phones.hang_up(a, b)
     lab.require(not b.heard(), "bob heard something after all")
-    recording.must_say("never-arrives", "does not send them on", silent="callee", also="rtp-from-elsewhere", change=["drop records"])
+    recording.must_say("relay-swallows", "does not send them on", silent="callee", change=["drop records"])
 
 
 def firewall(net):

@@ -68,7 +68,8 @@ bool private_address_passed_on(const Case& one, Findings& findings) {
                                       ", a private address, which the proxy passed on as it was. No media is in the "
                                       "capture.",
                           .change = "Put a media proxy in between (natkit: " + to_string(own->rtp->address) +
-                                    " must lie in [network] nated or lan).",
+                                    " must lie in [network] nated or lan), or give " + name(direction->to) +
+                                    " its public address (STUN, \"external address\").",
                           .confidence = Confidence::inferred,
                           .frames = {phase.offer_frame, phase.frame}});
         }

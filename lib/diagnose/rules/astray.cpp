@@ -145,6 +145,21 @@ Finding returned(const MediaDirection& direction, const Astray& astray) {
                 "whether the call passes it twice (looptrace)."};
 }
 
+/// The port of a relay that is not there any more.
+Finding relay_closed(const MediaDirection& direction, const Astray& astray, const IcmpError& error) {
+    return {.cause = Cause::relay_not_joined,
+            .hears_nothing = direction.to,
+            .sentence = name_at_start(direction.from) + " sends to the relay at " +
+                        to_string(astray.path->stream->destination) + " (" + packets(astray.packets) +
+                        "), and ICMP from " + to_string(error.reporter) + " (first in frame " +
+                        std::to_string(error.frame) +
+                        ") says that nobody listens there: the leg is closed, or not "
+                        "joined with the other one.",
+            .change =
+                "Look at the relay: who parted or ended its legs before the call was over? `mediarelay list` shows "
+                "those that there are."};
+}
+
 }  // namespace
 
 bool goes_astray(const Case& one, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
@@ -175,6 +190,11 @@ bool refused_by_icmp(const Case& one, const MediaDirection& direction, const Med
     const RtpStream& stream = *found->path->stream;
     const IcmpError* error = one.paths().refused(stream);
     const bool firewall = error->kind == IcmpError::Kind::prohibited;
+    if (direction.traffic.relayed && direction.traffic.told == stream.destination && !firewall) {
+        if (!findings.has(Cause::relay_not_joined))
+            findings.add(during(one, *direction.dead, relay_closed(direction, *found, *error)));
+        return true;
+    }
     const bool host =
         error->kind == IcmpError::Kind::host_unreachable || error->kind == IcmpError::Kind::net_unreachable;
     findings.add(during(
