@@ -107,8 +107,10 @@ std::string Tally::text() const {
     constexpr std::array<std::string_view, 9> names = {
         "RTP", "RTCP", "STUN", "DNS", "TLS", "DTLS", "TCP without data", "others", "neither UDP nor TCP"};
     std::vector<std::string> links;
+    links.reserve(link_types_.size());
     for (const auto& [type, frames] : link_types_) links.push_back(link_name(type));
     std::vector<std::pair<std::uint64_t, std::pair<bool, std::uint16_t>>> ports;
+    ports.reserve(ports_.size());
     for (const auto& [port, frames] : ports_) ports.emplace_back(frames, port);
     std::ranges::sort(ports, std::greater());
     std::vector<std::string> shown;

@@ -16,7 +16,6 @@ namespace {
 
 using diagnose::Case;
 using diagnose::Diagnosis;
-using diagnose::End;
 using diagnose::Finding;
 
 constexpr std::size_t most_icmp = 8;

@@ -11,9 +11,7 @@
 namespace natkit::html {
 namespace {
 
-using diagnose::Call;
 using diagnose::Case;
-using diagnose::End;
 using diagnose::Path;
 using diagnose::Reach;
 using diagnose::Request;

@@ -11,14 +11,14 @@ namespace natkit::html {
 
 /// Markup as the program has it: a string literal with "{}" where a value goes, as many as there are values. Text that
 /// is made while the program runs cannot become one.
-template <std::size_t values>
+template <std::size_t Values>
 class Template {
   public:
     // NOLINTNEXTLINE(google-explicit-constructor): a literal is what is written at the call
     consteval Template(const char* literal) : text(literal) {
         std::size_t places = 0;
         for (std::size_t at = text.find("{}"); at != std::string_view::npos; at = text.find("{}", at + 2)) ++places;
-        if (places != values) throw "not as many values as places";
+        if (places != Values) throw "not as many values as places";
     }
 
     std::string_view text;
