@@ -201,7 +201,9 @@ class Host:
         self.sysctl("net.ipv6.conf.default.addr_gen_mode", 1)
 
     def ip(self, *arguments):
-        return sh("ip", "-n", self.name, *arguments)
+        # Without nodad an IPv6 address is tentative until a worker of the kernel has had its turn, and nobody can bind to it.
+        new_ipv6 = arguments[:2] == ("addr", "add") and ":" in arguments[2] and "nodad" not in arguments
+        return sh("ip", "-n", self.name, *arguments, *(["nodad"] if new_ipv6 else []))
 
     def sysctl(self, key, value):
         sh(*self.enter, "sysctl", "-qw", f"{key}={value}")

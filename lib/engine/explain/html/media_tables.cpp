@@ -11,7 +11,6 @@ namespace natkit::html {
 namespace {
 
 using diagnose::Case;
-using diagnose::End;
 using diagnose::MediaDescription;
 using diagnose::MediaDirection;
 using diagnose::Path;
@@ -53,6 +52,7 @@ std::string codecs(const MediaDirection& direction) {
     std::vector<std::pair<std::uint8_t, std::uint64_t>> types(packets.begin(), packets.end());
     std::ranges::stable_sort(types, [](const auto& a, const auto& b) { return a.second > b.second; });
     std::vector<std::string> words;
+    words.reserve(types.size());
     for (const auto& [number, count] : types)
         words.push_back(format_name(direction, number) + " (" + std::to_string(number) + ")");
     return listed(words);
@@ -60,6 +60,7 @@ std::string codecs(const MediaDirection& direction) {
 
 std::string sources(const diagnose::Traffic& traffic) {
     std::vector<std::string> words;
+    words.reserve(traffic.ssrcs.size());
     for (const std::uint32_t number : traffic.ssrcs) words.push_back(ssrc(number));
     return listed(words);
 }
@@ -91,6 +92,7 @@ Markup mark(std::uint64_t sent, std::uint64_t arrived, bool meant) {
 
 void add_traffic(Markup& rows, const Case& one, const diagnose::Stream& stream, const MediaDirection& direction) {
     std::vector<std::string> from;
+    from.reserve(direction.traffic.sources.size());
     for (const Endpoint& source : direction.traffic.sources) from.push_back(to_string(source));
     const bool dead = direction.dead.has_value();
     rows.put(

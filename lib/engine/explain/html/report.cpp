@@ -23,6 +23,7 @@ Markup tile(const char* kind, std::size_t count, const char* what) {
 template <class Shown>
 std::vector<const Shown*> by_time(const std::vector<Shown>& all) {
     std::vector<const Shown*> sorted;
+    sorted.reserve(all.size());
     for (const Shown& one : all) sorted.push_back(&one);
     std::ranges::stable_sort(sorted, [](const Shown* a, const Shown* b) {
         return std::pair(a->first_ns, a->frame) < std::pair(b->first_ns, b->frame);

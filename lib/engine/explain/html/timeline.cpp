@@ -13,7 +13,6 @@ namespace natkit::html {
 namespace {
 
 using diagnose::Case;
-using diagnose::End;
 using diagnose::MediaDirection;
 using diagnose::Path;
 using diagnose::Phase;
