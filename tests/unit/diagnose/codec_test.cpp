@@ -4,7 +4,7 @@ using namespace natkit::diagnose;
 
 namespace {
 
-constexpr Format pcmu{.number = 0, .name = "PCMU"};
+const Format pcmu{.number = 0, .name = "PCMU"};
 
 MediaDescription with(MediaDescription media, std::vector<Format> formats) {
     media.formats = std::move(formats);
