@@ -5,8 +5,6 @@
 namespace natkit::diagnose {
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
-
 /// A BYE ends the media; where there is none, its last packet does, or the last message.
 std::int64_t end_of(const CallFacts& facts) {
     const Call& call = facts.call;

@@ -6,12 +6,11 @@
 namespace natkit::diagnose {
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t least_time = second_ns * 8 / 10;  ///< shorter than this nobody notices
 constexpr std::int64_t settle = second_ns * 3 / 10;      ///< after an answer, until its media comes
 constexpr std::int64_t least_stop = 8 * second_ns;       ///< a shorter silence may be one of people
-constexpr std::uint64_t few = 10;                        ///< packets
-constexpr std::uint64_t many = 25;
+constexpr std::uint64_t few_packets = 10;                ///< packets
+constexpr std::uint64_t many_packets = 25;
 constexpr std::int64_t flowing = 10;  ///< packets a second: somebody talks all the time
 
 using Streams = std::vector<const RtpStream*>;
@@ -49,7 +48,7 @@ void Case::find_dead(MediaDirection& direction, const MediaDirection& opposite) 
         auto dead = dead_in(direction, opposite, i);
         if (!dead) continue;
         for (std::size_t before = 0; before < i; ++before)
-            dead->before = dead->before || direction.phases[before].arrived >= few;
+            dead->before = dead->before || direction.phases[before].arrived >= few_packets;
         if (!direction.dead || dead->to_ns - dead->from_ns > direction.dead->to_ns - direction.dead->from_ns)
             direction.dead = std::move(dead);
     }
@@ -77,13 +76,13 @@ std::optional<Dead> Case::dead_in(const MediaDirection& direction, const MediaDi
     const std::int64_t to = &phase == &phases_.back() && !some ? phase.to_ns + second_ns * 60 : phase.to_ns;
     dead.packets = emitted(direction, from, to);
     dead.opposite = std::max(packets_of(answering, from, to), emitted(opposite, from, to));
-    dead.sent = dead.packets >= (some ? many : few);
+    dead.sent = dead.packets >= (some ? many_packets : few_packets);
     if (dead.sent) {
         find_astray(direction, dead);
         return dead;
     }
-    if (short_time) return std::nullopt;                                           // it may be about to begin
-    if (dead.opposite < (number == 0 && !some ? few : many)) return std::nullopt;  // both are silent
+    if (short_time) return std::nullopt;  // it may be about to begin
+    if (dead.opposite < (number == 0 && !some ? few_packets : many_packets)) return std::nullopt;  // both are silent
     const std::int64_t time = dead.to_ns - dead.from_ns;
     const bool talks = static_cast<std::int64_t>(dead.opposite) * second_ns > time * flowing;
     if (some && (time < least_stop || !talks)) return std::nullopt;

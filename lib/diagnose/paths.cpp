@@ -6,7 +6,6 @@
 namespace natkit::diagnose {
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr int near_packets = 150;  ///< three seconds of usual audio
 
 /// One behind the other, or side by side: the same packets. The number of the first packet of each fits the other's.

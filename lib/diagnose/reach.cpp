@@ -6,10 +6,9 @@
 namespace natkit::diagnose {
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr unsigned few_errors = 3;
-constexpr std::uint64_t few_late = 4;                ///< a source with less than one in so many packets is late
-constexpr std::int64_t settle = second_ns * 3 / 10;  ///< until the packets of before an answer have passed
+constexpr std::uint64_t few_late = 4;                   ///< a source with less than one in so many packets is late
+constexpr std::int64_t settle_ns = second_ns * 3 / 10;  ///< until the packets of before an answer have passed
 
 bool same_family(const Endpoint& a, const Endpoint& b) {
     return a.address.family() == b.address.family();
@@ -26,7 +25,7 @@ const IcmpError* Paths::refused(const RtpStream& stream) const {
     for (const IcmpError& error : facts_.icmp) {
         if (error.destination != stream.destination || error.source.port != stream.source.port || error.tcp) continue;
         // With the BYE sockets are closed.
-        if (!phases_.empty() && error.first_ns > phases_.back().to_ns - settle) continue;
+        if (!phases_.empty() && error.first_ns > phases_.back().to_ns - settle_ns) continue;
         if (most == nullptr) first_ns = error.first_ns;
         if (most == nullptr || error.count > most->count) most = &error;
         count += error.count;
@@ -49,8 +48,8 @@ bool Paths::current_source(const Endpoint& at, End party, const Phase& phase, st
         if (stream->first_ns > phase.to_ns) continue;
         const bool now = stream->last_ns >= phase.from_ns;
         there = there || (now && stream->source == at);
-        const std::uint64_t packets = stream->packets_in(phase.from_ns + settle, phase.to_ns);
-        const bool began_now = stream->first_ns + settle >= phase.from_ns;
+        const std::uint64_t packets = stream->packets_in(phase.from_ns + settle_ns, phase.to_ns);
+        const bool began_now = stream->first_ns + settle_ns >= phase.from_ns;
         if (stream->source == at) {
             here += packets;
             older = older || !began_now;

@@ -19,6 +19,8 @@ namespace natkit::diagnose {
 using dialog::End;
 using dialog::other;
 
+constexpr std::int64_t second_ns = 1'000'000'000;  ///< times are in nanoseconds, since 1970 where the capture tells
+
 /// A payload type that a description lists (RFC 8866 section 6.6).
 struct Format {
     std::uint8_t number = 0;

@@ -8,7 +8,6 @@
 namespace natkit::diagnose {
 namespace {
 
-constexpr unsigned few_copies = 3;
 constexpr std::int64_t least_silence = 4 * second_ns;  ///< no NAT forgets sooner
 constexpr std::int64_t rebind_silence = 10 * second_ns;
 constexpr const char* keepalive =

@@ -8,7 +8,7 @@ namespace natkit::diagnose {
 namespace {
 
 constexpr std::uint8_t comfort_noise = 13;  // RFC 3389: sent by many unasked
-constexpr std::uint64_t few = 5;
+constexpr std::uint64_t few_of_type = 5;
 
 const char* to_text(Encryption encryption) {
     switch (encryption) {
@@ -95,7 +95,7 @@ bool payload_type_unknown(const Case& one, const MediaDirection& direction, cons
         for (const RtpStream::PayloadType& type : stream->payload_types) {
             all += type.packets;
             const auto known = listed(one, direction, type.number);
-            if (!known || *known || type.packets < few || type.number == comfort_noise) continue;
+            if (!known || *known || type.packets < few_of_type || type.number == comfort_noise) continue;
             if (known_from_offer(one, direction, type.number)) continue;
             if (type.number >= 72 && type.number <= 76) continue;  // RTCP (RFC 5761 section 4)
             wrong += type.packets;

@@ -7,7 +7,6 @@
 namespace natkit::diagnose {
 namespace {
 
-constexpr unsigned few_copies = 3;
 constexpr unsigned repeated = 4;  ///< a 2xx so often: nobody acknowledges it
 
 bool unreachable(const Case& one, const Endpoint& at) {

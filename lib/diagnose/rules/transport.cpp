@@ -7,7 +7,6 @@
 namespace natkit::diagnose {
 namespace {
 
-constexpr unsigned few_copies = 3;
 constexpr std::size_t usual_mtu = 1500;
 constexpr std::size_t udp_headers = 28;  ///< IPv4; IPv6 has more
 

@@ -9,7 +9,7 @@
 /// How the doctor speaks.
 namespace natkit::diagnose {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr unsigned few_copies = 3;  ///< a request that was sent so often, and not answered, was sent in vain
 
 [[nodiscard]] std::string name(End party);           ///< "the caller"
 [[nodiscard]] std::string name_at_start(End party);  ///< "The caller"

@@ -11,7 +11,7 @@ namespace natkit::io {
 namespace {
 
 /// Sockets in a turn; the rest of the loop waits for so many.
-constexpr std::size_t most_at_once = 256;
+constexpr std::size_t most_in_batch = 256;
 
 Fd make_epoll() {
     Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
@@ -25,7 +25,7 @@ struct UdpPorts::Impl {
     OnDatagram on_datagram;
     Fd epoll = make_epoll();
     Poll poll;
-    std::array<epoll_event, most_at_once> ready{};
+    std::array<epoll_event, most_in_batch> ready{};
     std::size_t count = 0;      ///< of `ready`
     std::size_t next = 0;       ///< to have its turn
     Socket* reading = nullptr;  ///< null once the callback has destroyed it
@@ -36,7 +36,7 @@ struct UdpPorts::Impl {
     }
 
     void on_ready() {
-        const int got = ::epoll_wait(epoll.get(), ready.data(), most_at_once, 0);
+        const int got = ::epoll_wait(epoll.get(), ready.data(), most_in_batch, 0);
         count = got > 0 ? static_cast<std::size_t>(got) : 0;
         for (next = 0; next < count;) {
             reading = static_cast<Socket*>(ready[next++].data.ptr);

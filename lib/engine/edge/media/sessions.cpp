@@ -16,7 +16,7 @@ constexpr std::chrono::minutes look_again{10};
 constexpr std::chrono::seconds late{32};
 
 /// Sessions that wait for their INVITE to come again; the next one gives its ports back at once.
-constexpr std::size_t most_parked = 1'000;
+constexpr std::size_t most_answers_parked = 1'000;
 
 /// A call's token, for the memory of those that have ended.
 std::uint64_t print_of(std::string_view call_id, const sip::DialogToken& token) {
@@ -135,7 +135,7 @@ void Media::follow(const sip::Binding& binding) {
 
 void Media::park(SessionId id, std::string_view why, Instant now, Output& out) {
     Session& session = sessions_.at(id);
-    if (session.call.streams().empty() || parked_ >= most_parked) return end(id, why, now, out);
+    if (session.call.streams().empty() || parked_ >= most_answers_parked) return end(id, why, now, out);
     ++parked_;
     session.parked = true;
     session.call.suspend();

@@ -14,7 +14,7 @@ using diagnose::Response;
 constexpr std::size_t most_requests = 64;
 constexpr std::size_t most_responses = 8;
 constexpr std::size_t longest_text = 120;
-constexpr std::uint16_t sip_port = 5060;
+constexpr std::uint16_t usual_port = 5060;
 
 std::string shortened(std::string_view text) {
     return std::string(text.substr(0, longest_text));
@@ -81,7 +81,7 @@ Request made(const MessageSeen& seen, const sip::CSeq& cseq, End sender, const s
         request.branch = shortened(via->branch);
         request.rport = via->rport_asked;
         if (const auto address = via->address())
-            request.sent_by = Endpoint{.address = *address, .port = via->port.value_or(sip_port)};
+            request.sent_by = Endpoint{.address = *address, .port = via->port.value_or(usual_port)};
     }
     request.credentials =
         message.find(sip::Name::authorization) != nullptr || message.find(sip::Name::proxy_authorization) != nullptr;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t most_formats = 24;
 constexpr std::size_t most_candidates = 16;
-constexpr std::size_t longest_name = 40;
+constexpr std::size_t longest_kind = 40;
 
 /// Payload types that mean the same without a=rtpmap (RFC 3551 section 6).
 struct Static {
@@ -32,7 +32,7 @@ constexpr auto statics = std::to_array<Static>({{0, "PCMU", 8000},
                                                 {34, "H263", 90000}});
 
 std::string capitals(std::string_view text) {
-    std::string all = text::printable(text, longest_name);
+    std::string all = text::printable(text, longest_kind);
     for (char& c : all) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
     return all;
 }
@@ -93,7 +93,7 @@ void read_candidates(const sdp::Document& document, const sdp::Media& media, Med
 }  // namespace
 
 MediaDescription media_description(const sdp::Document& document, const sdp::Media& media) {
-    MediaDescription stream{.kind = text::printable(media.kind, longest_name),
+    MediaDescription stream{.kind = text::printable(media.kind, longest_kind),
                             .rtp = document.rtp_endpoint(media),
                             .rtcp = document.rtcp_endpoint(media)};
     stream.direction = media.direction;

@@ -5,9 +5,8 @@
 namespace natkit::explain {
 namespace {
 
-constexpr std::size_t longest_user = 300;
+constexpr std::size_t longest_record = 300;
 constexpr std::uint32_t usual_expires = 3600;  // RFC 3261 section 10.2
-constexpr std::int64_t second_ns = 1'000'000'000;
 
 /// Of the first Contact, else of Expires.
 std::optional<std::uint32_t> expires_of(const sip::Message& message) {
@@ -28,7 +27,7 @@ std::string address_of_record(const Result<sip::NameAddr>& address) {
     const auto uri = address ? sip::Uri::parse(address->uri) : sip::Uri::parse("");
     if (!uri) return {};
     std::string all = uri->user.empty() ? uri->host : uri->user + "@" + uri->host;
-    if (all.size() > longest_user) all.resize(longest_user);
+    if (all.size() > longest_record) all.resize(longest_record);
     return text::lower(all);
 }
 
@@ -78,7 +77,7 @@ std::optional<diagnose::Registration> Registrations::of(const std::string& user,
     const Known* known = users_.find(user);
     if (known == nullptr || !known->last) return std::nullopt;
     diagnose::Registration last = *known->last;
-    const bool over = now_ns > last.time_ns + std::int64_t{last.expires} * second_ns;
+    const bool over = now_ns > last.time_ns + std::int64_t{last.expires} * diagnose::second_ns;
     if (last.state == diagnose::Registration::State::registered && over)
         last.state = diagnose::Registration::State::expired;
     return last;

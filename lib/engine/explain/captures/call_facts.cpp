@@ -8,9 +8,9 @@
 namespace natkit::explain {
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
+using diagnose::second_ns;
 constexpr std::int64_t setup_ns = 60 * second_ns;     ///< before a call a phone asks for its address
-constexpr std::size_t most_streams = 128;             ///< of one call
+constexpr std::size_t most_of_call = 128;             ///< of one call
 constexpr std::int64_t memory_ns = 3600 * second_ns;  ///< for which a connection that went away may be the reason
 
 /// Where an address of a description stands.
@@ -43,7 +43,7 @@ class Collector {
   private:
     void add(const std::vector<const RtpStream*>& streams) {
         for (const RtpStream* one : streams) {
-            if (found_.size() < most_streams && found_.insert(one).second) order_.push_back(one);
+            if (found_.size() < most_of_call && found_.insert(one).second) order_.push_back(one);
         }
     }
 
@@ -61,7 +61,7 @@ class Collector {
 
     /// What has the same media on its next hop or the one before, and what answers to where this comes from.
     void follow(const RtpStream& stream) {
-        if (stream.rtp == 0 || found_.size() >= most_streams) return;
+        if (stream.rtp == 0 || found_.size() >= most_of_call) return;
         add(streams_.to(stream.source, first_, last_));
         for (const RtpStream* one : streams_.from(stream.source, first_ - setup_ns, last_)) {
             if (one->rtp == 0 && one->stun > 0) add({one});  // it asked a STUN server for its address

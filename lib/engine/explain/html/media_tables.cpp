@@ -18,7 +18,7 @@ using diagnose::Phase;
 using diagnose::RtpStream;
 
 constexpr std::size_t most_named = 4;
-constexpr std::size_t most_rows = 40;
+constexpr std::size_t most_table_rows = 40;
 
 /// "a, b and 3 more"
 std::string listed(const std::vector<std::string>& words) {
@@ -136,10 +136,10 @@ Markup phase_table(const Case& one) {
     if (one.phases().size() < 2 || one.streams().empty() || !one.media_seen()) return {};
     Markup rows;
     std::size_t count = 0;
-    for (std::size_t p = 0; p < one.phases().size() && count < most_rows; ++p) {
+    for (std::size_t p = 0; p < one.phases().size() && count < most_table_rows; ++p) {
         const Phase& phase = one.phases()[p];
         for (const diagnose::Stream& stream : one.streams()) {
-            if (p >= stream.to_callee.phases.size() || p >= stream.to_caller.phases.size() || ++count > most_rows)
+            if (p >= stream.to_callee.phases.size() || p >= stream.to_caller.phases.size() || ++count > most_table_rows)
                 continue;
             const auto& out = stream.to_callee.phases[p];
             const auto& back = stream.to_caller.phases[p];
@@ -170,7 +170,7 @@ Markup stream_table(const Case& one) {
     Markup rows;
     std::size_t count = 0;
     for (const Path& path : one.paths().all()) {
-        if (++count > most_rows) break;
+        if (++count > most_table_rows) break;
         const RtpStream& stream = *path.stream;
         const Phase* phase = nullptr;
         for (const Phase& each : one.phases()) {
@@ -188,8 +188,8 @@ Markup stream_table(const Case& one) {
             seconds(stream.last_ns - one.call().first_ns), ssrc(stream.ssrc),
             phase == nullptr ? "" : to_string(one.paths().reach(path, *phase)));
     }
-    if (one.paths().all().size() > most_rows)
-        rows.put("<tr><td colspan=\"9\">… {} more</td></tr>\n", one.paths().all().size() - most_rows);
+    if (one.paths().all().size() > most_table_rows)
+        rows.put("<tr><td colspan=\"9\">… {} more</td></tr>\n", one.paths().all().size() - most_table_rows);
     return Markup().put(
         "<table><thead><tr><th class=\"n\">Frame</th><th>From</th><th>To</th><th>Media</th><th "
         "class=\"n\">Packets</th><th class=\"n\">First</th>"

@@ -70,7 +70,7 @@ Colour fill_of(nat::Place place) {
 }
 
 /// Where the boxes are: as wide as the longest line in any of them needs, an IPv6 endpoint for example.
-struct Grid {
+struct PathGrid {
     int width = least_width;
 
     [[nodiscard]] int left(std::size_t node) const { return margin + legend + static_cast<int>(node) * (width + gap); }
@@ -88,7 +88,7 @@ std::string media_of(const PathNode& node) {
     return "media " + to_string(*node.media);
 }
 
-Grid grid_of(const std::vector<MediaPath>& paths) {
+PathGrid grid_of(const std::vector<MediaPath>& paths) {
     constexpr int letter = 8;  // of 13 px sans-serif, rather too much
     std::size_t longest = 0;
     for (const MediaPath& path : paths) {
@@ -103,7 +103,7 @@ Grid grid_of(const std::vector<MediaPath>& paths) {
     return {.width = std::max(least_width, 24 + letter * static_cast<int>(longest))};
 }
 
-void box(Markup& svg, const PathNode& node, const Grid& grid, std::size_t i, int top) {
+void box(Markup& svg, const PathNode& node, const PathGrid& grid, std::size_t i, int top) {
     const bool superfluous = node.relay && !needed(*node.relay);
     const Colour edge = superfluous ? red : ink;
     const Colour fill = fill_of(node.place);
@@ -124,7 +124,7 @@ void box(Markup& svg, const PathNode& node, const Grid& grid, std::size_t i, int
 }
 
 /// The media as they go, through every relay, and as they would do.
-void tracks(Markup& svg, const MediaPath& path, const Grid& grid, int top) {
+void tracks(Markup& svg, const MediaPath& path, const PathGrid& grid, int top) {
     const int now = top + box_height + track, then = now + track;
     const int from = grid.centre(0), to = grid.centre(path.nodes.size() - 1);
     const Colour colour = path.collapsible() ? red : ink;
@@ -143,7 +143,7 @@ void tracks(Markup& svg, const MediaPath& path, const Grid& grid, int top) {
     }
 }
 
-void draw(Markup& svg, const MediaPath& path, const Grid& grid, int top) {
+void draw(Markup& svg, const MediaPath& path, const PathGrid& grid, int top) {
     std::string title = text::printable(path.kind, 16) + " of " + text::printable(path.call_ids.front(), 60);
     if (path.call_ids.size() > 1) title += " and " + std::to_string(path.call_ids.size() - 1) + " more Call-IDs";
     label(svg, margin, top + 18, title + ": " + summary(path), path.collapsible() ? red : ink, Weight::title);
@@ -178,7 +178,7 @@ struct Picture {
 Picture drawn(const std::vector<MediaPath>& paths) {
     std::size_t widest = 1;
     for (const MediaPath& path : paths) widest = std::max(widest, path.nodes.size());
-    const Grid grid = grid_of(paths);
+    const PathGrid grid = grid_of(paths);
     Picture picture{.shapes = {},
                     .width = grid.left(widest - 1) + grid.width + margin,
                     .height = paths.empty() ? 4 * margin : margin};

@@ -22,7 +22,7 @@ using diagnose::Stream;
 
 // All in pixels.
 constexpr int left = 56, right = 18, plot = 886, band = 84, band_apart = 44, top = 40, axis = 40;
-constexpr std::size_t most_streams = 4;
+constexpr std::size_t most_graphs = 4;
 constexpr std::size_t most_bins = 300;
 
 /// The first of these that cuts the time in at most so many pieces.
@@ -280,7 +280,7 @@ std::vector<double> Bins::rates(const std::vector<const RtpStream*>& streams) co
 Markup timeline_picture(const Case& one, std::string_view id) {
     if (one.streams().empty() || one.phases().empty() || !one.media_seen()) return {};
     const Scale scale(one);
-    const auto streams = static_cast<int>(std::min(one.streams().size(), most_streams));
+    const auto streams = static_cast<int>(std::min(one.streams().size(), most_graphs));
     const int bottom = top + 2 * streams * (band + band_apart) - band_apart + 24;
     const int width = left + plot + right, height = bottom + axis;
     Markup svg;
