@@ -7,7 +7,7 @@
 namespace natkit::config {
 namespace {
 
-std::string in_quotes(std::string_view text) {
+std::string quoted(std::string_view text) {
     return "'" + text::printable(text, 80) + "'";
 }
 
@@ -36,11 +36,11 @@ Result<Listen> Listen::parse(std::string_view text) {
     const std::size_t colon = text.find(':');
     const auto transport = word_parser(transports, "transport")(text.substr(0, colon));
     if (colon == std::string_view::npos || !transport) {
-        return fail(Errc::bad_config, "no transport in " + in_quotes(text));
+        return fail(Errc::bad_config, "no transport in " + quoted(text));
     }
     const std::uint16_t port = *transport == Transport::tls ? 5061 : 5060;
     auto endpoint = Endpoint::parse(text.substr(colon + 1), port);
-    if (!endpoint || endpoint->port == 0) return fail(Errc::bad_config, "not an address and port: " + in_quotes(text));
+    if (!endpoint || endpoint->port == 0) return fail(Errc::bad_config, "not an address and port: " + quoted(text));
     return Listen{.transport = *transport, .endpoint = *endpoint};
 }
 
@@ -55,7 +55,7 @@ Result<std::string> parse_domain(std::string_view text) {
         good = good && !label.empty() && label.size() <= 63 && std::ranges::all_of(label, is_label_char) &&
                label.front() != '-' && label.back() != '-';
     }
-    if (!good) return fail(Errc::bad_config, "not a domain: " + in_quotes(text));
+    if (!good) return fail(Errc::bad_config, "not a domain: " + quoted(text));
     return name;
 }
 
@@ -65,13 +65,13 @@ Result<PortRange> parse_ports(std::string_view text) {
         const auto first = text::parse_number(text::trim(text.substr(0, dash)), 65535);
         const auto last = text::parse_number(text::trim(text.substr(dash + 1)), 65535);
         if (first && last) {
-            if (*first < 1024) return fail(Errc::bad_config, "below 1024: " + in_quotes(text));
+            if (*first < 1024) return fail(Errc::bad_config, "below 1024: " + quoted(text));
             const auto even = *first + *first % 2;
-            if (even + 1 > *last) return fail(Errc::bad_config, "holds no pair of ports: " + in_quotes(text));
+            if (even + 1 > *last) return fail(Errc::bad_config, "holds no pair of ports: " + quoted(text));
             return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
         }
     }
-    return fail(Errc::bad_config, "not a range of ports: " + in_quotes(text));
+    return fail(Errc::bad_config, "not a range of ports: " + quoted(text));
 }
 
 Result<std::string> parse_route_target(std::string_view text) {
@@ -81,12 +81,12 @@ Result<std::string> parse_route_target(std::string_view text) {
     } else if (text::istarts_with(rest, "sips:")) {
         rest.remove_prefix(5);
     } else {
-        return fail(Errc::bad_config, "not a SIP URI: " + in_quotes(text));
+        return fail(Errc::bad_config, "not a SIP URI: " + quoted(text));
     }
     const std::string_view host = rest.substr(0, rest.find_first_of(";?"));
     const bool visible = std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
     if (!visible || text.find_first_of("<>\"") != std::string_view::npos) {
-        return fail(Errc::bad_config, "not a SIP URI: " + in_quotes(text));
+        return fail(Errc::bad_config, "not a SIP URI: " + quoted(text));
     }
     if (Endpoint::parse(host, 5060) || parse_domain(host.substr(0, host.rfind(':')))) {
         const std::size_t colon = host.rfind(':');
@@ -95,7 +95,7 @@ Result<std::string> parse_route_target(std::string_view text) {
             return std::string(text);
         }
     }
-    return fail(Errc::bad_config, "no host in the SIP URI " + in_quotes(text));
+    return fail(Errc::bad_config, "no host in the SIP URI " + quoted(text));
 }
 
 Result<RelayFor> parse_relay_for(std::string_view text) {
@@ -103,14 +103,14 @@ Result<RelayFor> parse_relay_for(std::string_view text) {
     auto domain = parse_domain(text);
     // An address with a slip ("10.0.0.300") is a well-formed name; nobody means it as one.
     const bool numeric = text.find_first_not_of("0123456789./-:") == std::string_view::npos;
-    if (!domain || numeric) return fail(Errc::bad_config, "neither a range nor a domain: " + in_quotes(text));
+    if (!domain || numeric) return fail(Errc::bad_config, "neither a range nor a domain: " + quoted(text));
     return RelayFor(std::move(*domain));
 }
 
 Result<std::optional<Milliseconds>> parse_interval(std::string_view text) {
     if (text == "off") return std::optional<Milliseconds>();
     const auto duration = parse_duration(text);
-    if (!duration) return fail(Errc::bad_config, "not a time: " + in_quotes(text));
+    if (!duration) return fail(Errc::bad_config, "not a time: " + quoted(text));
     return std::optional<Milliseconds>(*duration);
 }
 
@@ -124,7 +124,7 @@ Result<std::optional<std::uint8_t>> parse_tos(std::string_view text) {
             return std::optional<std::uint8_t>(static_cast<std::uint8_t>(dscp.bits << 2));
         }
     }
-    return fail(Errc::bad_config, "not a TOS value: " + in_quotes(text));
+    return fail(Errc::bad_config, "not a TOS value: " + quoted(text));
 }
 
 }  // namespace natkit::config

@@ -14,7 +14,8 @@ using explain::PathNode;
 using explain::PathRelay;
 
 // All in pixels.
-constexpr int margin = 24, least_width = 216, box_height = 84, gap = 44, title_height = 34, track = 34, legend = 130;
+constexpr int path_margin = 24, least_width = 216, box_height = 84, gap = 44, title_height = 34, track = 34,
+              legend = 130;
 constexpr int path_height = title_height + box_height + 2 * track + 34;
 
 /// A colour by its name, which a style sheet may give another value, and as it is without one.
@@ -73,7 +74,9 @@ Colour fill_of(nat::Place place) {
 struct PathGrid {
     int width = least_width;
 
-    [[nodiscard]] int left(std::size_t node) const { return margin + legend + static_cast<int>(node) * (width + gap); }
+    [[nodiscard]] int left(std::size_t node) const {
+        return path_margin + legend + static_cast<int>(node) * (width + gap);
+    }
     [[nodiscard]] int centre(std::size_t node) const { return left(node) + width / 2; }
 };
 
@@ -128,10 +131,10 @@ void tracks(Markup& svg, const MediaPath& path, const PathGrid& grid, int top) {
     const int now = top + box_height + track, then = now + track;
     const int from = grid.centre(0), to = grid.centre(path.nodes.size() - 1);
     const Colour colour = path.collapsible() ? red : ink;
-    label(svg, margin, now + 4, "media now", colour);
+    label(svg, path_margin, now + 4, "media now", colour);
     line(svg, from, now, to, now, colour, 3);
     if (path.collapsible()) {
-        label(svg, margin, then + 4, "needed", green);
+        label(svg, path_margin, then + 4, "needed", green);
         line(svg, from, then, to, then, green, 3);
     }
     for (std::size_t i = 0; i < path.nodes.size(); ++i) {
@@ -146,9 +149,9 @@ void tracks(Markup& svg, const MediaPath& path, const PathGrid& grid, int top) {
 void draw(Markup& svg, const MediaPath& path, const PathGrid& grid, int top) {
     std::string title = text::printable(path.kind, 16) + " of " + text::printable(path.call_ids.front(), 60);
     if (path.call_ids.size() > 1) title += " and " + std::to_string(path.call_ids.size() - 1) + " more Call-IDs";
-    label(svg, margin, top + 18, title + ": " + summary(path), path.collapsible() ? red : ink, Weight::title);
+    label(svg, path_margin, top + 18, title + ": " + summary(path), path.collapsible() ? red : ink, Weight::title);
     const int boxes = top + title_height;
-    label(svg, margin, boxes + box_height / 2 + 4, "signalling", ink);
+    label(svg, path_margin, boxes + box_height / 2 + 4, "signalling", ink);
     for (std::size_t i = 0; i + 1 < path.nodes.size(); ++i)
         arrow(svg, grid.left(i) + grid.width, grid.left(i + 1), boxes + box_height / 2);
     for (std::size_t i = 0; i < path.nodes.size(); ++i) box(svg, path.nodes[i], grid, i, boxes);
@@ -180,8 +183,8 @@ Picture drawn(const std::vector<MediaPath>& paths) {
     for (const MediaPath& path : paths) widest = std::max(widest, path.nodes.size());
     const PathGrid grid = grid_of(paths);
     Picture picture{.shapes = {},
-                    .width = grid.left(widest - 1) + grid.width + margin,
-                    .height = paths.empty() ? 4 * margin : margin};
+                    .width = grid.left(widest - 1) + grid.width + path_margin,
+                    .height = paths.empty() ? 4 * path_margin : path_margin};
     for (const MediaPath& path : paths) {
         draw(picture.shapes, path, grid, picture.height);
         picture.height += height_of(path);
@@ -216,7 +219,7 @@ std::string summary(const MediaPath& path) {
 
 std::string to_svg(const std::vector<MediaPath>& paths) {
     Picture picture = drawn(paths);
-    if (paths.empty()) label(picture.shapes, margin, margin + 18, "no call with media in this input", ink);
+    if (paths.empty()) label(picture.shapes, path_margin, path_margin + 18, "no call with media in this input", ink);
     return Markup()
         .put(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {} {}\" "
