@@ -71,7 +71,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     };
     events.on_lost_fragments = [&](const capture::LostFragments& lost) {
         if (lost.pieces == 0 || (lost.begin && lost.begin->payload.size() > 65'535)) std::abort();
-        all.evidence.on_lost_fragments(lost);
     };
     explain::CaptureMessages messages(on_message, events);
     for (auto packet = reader->next(); packet && *packet; packet = reader->next()) messages.on_packet(**packet);

@@ -93,6 +93,15 @@ async def hang_up(*dialogs):
     await asyncio.sleep(0.1)
 
 
+async def talk(c, first, second, *, by_callee=False):
+    """A call of two seconds, and no more."""
+    a, b, ma, mb = await pair(c, first, second)
+    out, inc = await call(a, b, ma, mb)
+    await sleep(2)
+    await hang_up(inc if by_callee else out)
+    return out
+
+
 # --- hold
 
 def with_direction(text, way):

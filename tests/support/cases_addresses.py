@@ -2,7 +2,7 @@
 import asyncio
 
 import clinic
-from cases import call, case, direct, hang_up, healthy, pair, register, sleep
+from cases import call, case, direct, hang_up, healthy, pair, register, sleep, talk
 from clinic import EDGE, EDGE_LAN
 from scripted_media import EVENTS, G722, PCMA, PCMU, description
 
@@ -47,29 +47,17 @@ async def cgnat_contact_over_tcp(c):
 
 @case("alice bob", "private-address-in-sdp", "b->a", media="direct")
 async def private_address_in_sdp(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk(c, "alice", "bob")
 
 
 @case("bob alice", "private-address-in-sdp", "a->b", media="direct")
 async def private_address_in_answer(c):
-    a, b, ma, mb = await pair(c, "bob", "alice")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk(c, "bob", "alice")
 
 
 @case("alice kim", "private-address-in-sdp", "both", media="direct")
 async def both_private(c):
-    a, b, ma, mb = await pair(c, "alice", "kim")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk(c, "alice", "kim")
 
 
 @case("bob gate", "private-address-in-sdp relay-address-unreachable wrong-interface", "a->b", edge=None)

@@ -1,44 +1,28 @@
 """Calls that are healthy and look odd: media that comes early, pauses, moves or is one-way, as agreed."""
 import asyncio
 
-from cases import call, direct, hang_up, healthy, hold_and_resume, pair, register, sleep, with_direction
+from cases import call, direct, hang_up, healthy, hold_and_resume, pair, register, sleep, talk, with_direction
 from scripted_media import COMFORT, EVENTS, PCMU, description
 
 
 @healthy("alice bob")
 async def ordinary(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk(c, "alice", "bob")
 
 
 @healthy("alice kim")
 async def two_nats(c):
-    a, b, ma, mb = await pair(c, "alice", "kim")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(inc)
-    return out
+    return await talk(c, "alice", "kim", by_callee=True)
 
 
 @healthy("anna kim", auth=True, auth_invite=True)
 async def challenged_properly(c):
-    a, b, ma, mb = await pair(c, "anna", "kim")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(inc)
-    return out
+    return await talk(c, "anna", "kim", by_callee=True)
 
 
 @healthy("flo bob")
 async def double_nat(c):
-    a, b, ma, mb = await pair(c, "flo", "bob")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(inc)
-    return out
+    return await talk(c, "flo", "bob", by_callee=True)
 
 
 @healthy("alice gate")

@@ -2,7 +2,7 @@
 import asyncio
 import contextlib
 
-from cases import call, direct, hang_up, healthy, pair, register, sleep
+from cases import call, direct, hang_up, healthy, pair, register, sleep, talk
 from scripted_media import EVENTS, PCMA, PCMU, description
 
 
@@ -154,11 +154,7 @@ async def over_ipv6(c):
 
 @healthy("alice sven")
 async def between_families(c):
-    a, b, ma, mb = await pair(c, "alice", "sven")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk(c, "alice", "sven")
 
 
 @healthy("alice bob")

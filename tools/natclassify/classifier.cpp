@@ -75,7 +75,6 @@ void Classifier::listen_to_captures() {
 }
 
 void Classifier::on_lost_fragments(const capture::LostFragments& lost) {
-    capture_.evidence.on_lost_fragments(lost);
     if (!lost.begin || lost.begin->protocol != capture::Datagram::Protocol::udp) return;
     const auto& payload = lost.begin->payload;
     const std::string text(payload.begin(), payload.end());

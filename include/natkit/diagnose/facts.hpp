@@ -100,10 +100,7 @@ struct Request {
     std::size_t bytes = 0;                              ///< of the message
     bool incomplete = false;                            ///< the capture has only its first fragments
     bool tcp = false;                                   ///< TCP or TLS
-    std::optional<Endpoint> target = {};                ///< where the Request-URI's host is an address
     std::optional<Endpoint> contact = {};               ///< where the Contact is one
-    std::optional<Endpoint> sent_by = {};               ///< where that of the topmost Via is one
-    std::optional<Endpoint> received = {};              ///< what the topmost Via says of where it came from (RFC 3581)
     bool rport = false;                                 ///< the topmost Via asks for it
     bool credentials = false;                           ///< Authorization or Proxy-Authorization
     bool routed = false;                                ///< has a Route
@@ -214,15 +211,6 @@ struct IcmpError {
     unsigned count = 1;
 };
 
-/// An IP datagram of which the capture has only some fragments.
-struct Incomplete {
-    IpAddress source, destination;
-    std::uint64_t frame = 0;  ///< of the first of them
-    std::int64_t time_ns = 0;
-    bool beginning = false;     ///< its first fragment is there
-    bool others_whole = false;  ///< later fragments of other datagrams are in the capture: it is no filter's doing
-};
-
 /// All that the rules may ask of one call.
 struct CallFacts {
     Call call;
@@ -232,7 +220,6 @@ struct CallFacts {
     nat::Networks networks = {};                  ///< what the operator says about addresses
     std::vector<IcmpError> icmp = {};             ///< about packets of its messages and media
     std::vector<TcpConnection> connections = {};  ///< in that time: refused, closed, unanswered ones
-    std::vector<Incomplete> incomplete = {};      ///< between hosts of its messages
     std::int64_t capture_end_ns = 0;              ///< 0: not known
 };
 

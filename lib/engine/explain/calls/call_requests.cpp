@@ -14,7 +14,6 @@ using diagnose::Response;
 constexpr std::size_t most_requests = 64;
 constexpr std::size_t most_responses = 8;
 constexpr std::size_t longest_text = 120;
-constexpr std::uint16_t usual_port = 5060;
 
 std::string shortened(std::string_view text) {
     return std::string(text.substr(0, longest_text));
@@ -52,11 +51,6 @@ std::optional<std::uint32_t> session_expires(const sip::Message& message) {
     return std::nullopt;
 }
 
-std::optional<Endpoint> target_of(const sip::Message& message) {
-    const auto uri = sip::Uri::parse(message.request_uri());
-    return uri ? endpoint_of(*uri) : std::nullopt;
-}
-
 Request made(const MessageSeen& seen, const sip::CSeq& cseq, End sender, const std::string& tag) {
     const sip::Message& message = seen.message;
     Request request{.method = shortened(cseq.method),
@@ -75,13 +69,10 @@ Request made(const MessageSeen& seen, const sip::CSeq& cseq, End sender, const s
     request.bytes = message.bytes().size();
     request.incomplete = seen.incomplete;
     request.tcp = seen.arrival.transport != "udp";
-    request.target = target_of(message);
     request.contact = endpoint_of(seen.facts.contact);
     if (const auto& via = seen.facts.via) {
         request.branch = shortened(via->branch);
         request.rport = via->rport_asked;
-        if (const auto address = via->address())
-            request.sent_by = Endpoint{.address = *address, .port = via->port.value_or(usual_port)};
     }
     request.credentials =
         message.find(sip::Name::authorization) != nullptr || message.find(sip::Name::proxy_authorization) != nullptr;

@@ -138,10 +138,6 @@ diagnose::CallFacts facts_of(const diagnose::Call& call, const CaptureFacts& cap
     std::erase_if(facts.connections, [&](const diagnose::TcpConnection& one) {
         return !begun_for(call, one) && !hosts.contains(one.client.address) && !hosts.contains(one.server.address);
     });
-    facts.incomplete = capture.evidence.incomplete(first, last);
-    std::erase_if(facts.incomplete, [&](const diagnose::Incomplete& one) {
-        return !hosts.contains(one.source) && !hosts.contains(one.destination);
-    });
     return facts;
 }
 

@@ -22,15 +22,6 @@ diagnose::IcmpError::Kind kind_of(capture::IcmpReason reason) {
     }
 }
 
-template <class One>
-std::vector<One> of_time(const std::deque<One>& all, auto begin, auto end) {
-    std::vector<One> found;
-    for (const One& one : all) {
-        if (begin(one) && end(one)) found.push_back(one);
-    }
-    return found;
-}
-
 }  // namespace
 
 void CaptureEvidence::on_icmp_error(const capture::IcmpError& error) {
@@ -56,27 +47,12 @@ void CaptureEvidence::on_icmp_error(const capture::IcmpError& error) {
     icmp_.push_back(one);
 }
 
-void CaptureEvidence::on_lost_fragments(const capture::LostFragments& lost) {
-    if (lost.cut) return;
-    if (incomplete_.size() >= most) incomplete_.pop_front();
-    incomplete_.push_back({.source = lost.source,
-                           .destination = lost.destination,
-                           .frame = lost.first.frame,
-                           .time_ns = lost.first.time_ns,
-                           .beginning = lost.begin.has_value(),
-                           .others_whole = lost.later_pieces_seen});
-}
-
 std::vector<diagnose::IcmpError> CaptureEvidence::icmp(std::int64_t first_ns, std::int64_t last_ns) const {
-    return of_time(
-        icmp_, [&](const auto& one) { return one.first_ns <= last_ns; },
-        [&](const auto& one) { return one.last_ns >= first_ns; });
-}
-
-std::vector<diagnose::Incomplete> CaptureEvidence::incomplete(std::int64_t first_ns, std::int64_t last_ns) const {
-    return of_time(
-        incomplete_, [&](const auto& one) { return one.time_ns <= last_ns; },
-        [&](const auto& one) { return one.time_ns >= first_ns; });
+    std::vector<diagnose::IcmpError> found;
+    for (const diagnose::IcmpError& one : icmp_) {
+        if (one.first_ns <= last_ns && one.last_ns >= first_ns) found.push_back(one);
+    }
+    return found;
 }
 
 }  // namespace natkit::explain

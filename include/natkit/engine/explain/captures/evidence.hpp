@@ -10,19 +10,15 @@
 
 namespace natkit::explain {
 
-/// What a capture has besides messages and media: errors by ICMP, and datagrams whose fragments are lost. Bounded: the
-/// last 4096 of each.
+/// What a capture has besides messages and media: errors by ICMP. Bounded: the last 4096.
 class CaptureEvidence {
   public:
     void on_icmp_error(const capture::IcmpError& error);
-    void on_lost_fragments(const capture::LostFragments& lost);
 
     [[nodiscard]] std::vector<diagnose::IcmpError> icmp(std::int64_t first_ns, std::int64_t last_ns) const;
-    [[nodiscard]] std::vector<diagnose::Incomplete> incomplete(std::int64_t first_ns, std::int64_t last_ns) const;
 
   private:
     std::deque<diagnose::IcmpError> icmp_;  ///< by their last repetition a little out of order
-    std::deque<diagnose::Incomplete> incomplete_;
 };
 
 }  // namespace natkit::explain
