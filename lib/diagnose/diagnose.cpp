@@ -31,17 +31,6 @@ void ask_about_stream(const Case& one, const Stream& stream, Findings& findings)
     ask_about_direction(one, stream.to_caller, stream.to_callee, findings);
 }
 
-/// Who hears nothing says nothing, before long.
-void mark_consequences(std::vector<Finding>& findings) {
-    for (Finding& finding : findings) {
-        if (finding.cause != Cause::stopped || !finding.hears_nothing) continue;
-        const End sender = other(*finding.hears_nothing);
-        finding.harmless = std::ranges::any_of(findings, [&](const Finding& another) {
-            return another.hears_nothing == sender && another.cause != Cause::stopped && !harmless(another);
-        });
-    }
-}
-
 }  // namespace
 
 void Findings::add(Finding finding) {
@@ -90,9 +79,7 @@ Diagnosis diagnose(const CallFacts& facts) {
     }
     result.outcome = outcome_of(one, findings);
     result.status = last_status(facts.call);
-    result.findings = findings.take();
-    mark_consequences(result.findings);
-    std::ranges::stable_sort(result.findings, {}, [](const Finding& finding) { return harmless(finding); });
+    result.findings = with_consequences(one, findings.take());
     return result;
 }
 

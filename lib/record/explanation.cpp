@@ -52,8 +52,8 @@ Json phases_of(const diagnose::Diagnosis& diagnosis) {
 
 Json to_json(const diagnose::Finding& finding) {
     Json one = {{"cause", diagnose::to_string(finding.cause)}};
-    if (finding.hears_nothing)
-        one["hears_nothing"] = *finding.hears_nothing == dialog::End::caller ? "caller" : "callee";
+    if (finding.follows_from) one["follows_from"] = diagnose::to_string(*finding.follows_from);
+    if (finding.hears_nothing) one["hears_nothing"] = finding.hears_nothing->word();
     if (diagnose::harmless(finding)) one["harmless"] = true;
     if (finding.status != 0) one["status"] = finding.status;
     one["confidence"] = diagnose::to_string(finding.confidence);

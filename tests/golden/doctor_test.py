@@ -260,7 +260,7 @@ CASES = [
     (binding_expired_media, "nat-binding-expired", "caller", ["203.0.113.9:53211", "34 s"], ["keepalives", "rule rebind"]),
     (binding_expired_signalling, "nat-binding-expired", None, ["5 times", "198.51.100.7:40001", "forgotten"], ["udp_interval"]),
     (alg, "alg-damage", None, ["Content-Length", "192.168.1.5"], ["SIP ALG"]),
-    (not_joined, "relay-not-joined", "callee", ["203.0.113.5:30000", "not joined"], ["mediarelay list"]),
+    (not_joined, "relay-not-joined", "both", ["203.0.113.5:30000", "not joined"], ["mediarelay list"]),
     (relay_refuses_one, "relay-swallows", "callee", ["203.0.113.5:30000", "does not send them on"], ["drop records"]),
     (hold, "on-hold", "caller", ["a=sendonly", "no failure"], ["Nothing to repair", "hold_timeout"]),
     (wrong_family, "wrong-family", None, [], ["media proxy", "families-differ"]),

@@ -90,9 +90,10 @@ std::string ExplanationText::facts(const diagnose::Diagnosis& diagnosis) const {
     return lines;
 }
 
-std::string ExplanationText::finding(const diagnose::Finding& finding, bool first) const {
+/// A consequence is indented under its root.
+std::string ExplanationText::finding(const diagnose::Finding& finding) const {
     const bool harmless = diagnose::harmless(finding);
-    const std::string indent = first ? "" : "  ";
+    const std::string indent = finding.follows_from ? "  " : "";
     return indent + text_.paint(harmless ? "•" : "✗", harmless ? Text::Ink::blue : Text::Ink::red) + " " +
            finding.sentence + "\n" + indent + "  " + text_.paint("→", Text::Ink::dim) + " " + finding.change + "\n" +
            indent + "  " +
@@ -118,7 +119,7 @@ std::string ExplanationText::call(const diagnose::Diagnosis& diagnosis) {
     std::string lines = "\n";
     bool first = true;
     for (const diagnose::Finding& one : diagnosis.findings) {
-        lines += finding(one, first);
+        lines += finding(one);
         if (first) lines += "  " + heading(diagnosis);
         first = false;
     }

@@ -23,7 +23,7 @@ class ExplanationText {
   private:
     [[nodiscard]] std::string heading(const diagnose::Diagnosis& diagnosis) const;
     [[nodiscard]] std::string facts(const diagnose::Diagnosis& diagnosis) const;
-    [[nodiscard]] std::string finding(const diagnose::Finding& finding, bool first) const;
+    [[nodiscard]] std::string finding(const diagnose::Finding& finding) const;
     [[nodiscard]] std::string traffic(const diagnose::StreamReport& stream, const diagnose::Traffic& traffic) const;
 
     const Text& text_;

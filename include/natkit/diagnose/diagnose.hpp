@@ -44,7 +44,7 @@ struct Diagnosis {
     int status = 0;  ///< last final SIP status of what began it; 0: none
     std::vector<PhaseReport> phases;
     std::vector<StreamReport> streams;
-    std::vector<Finding> findings;  ///< gravest first; empty: nothing wrong was found
+    std::vector<Finding> findings;  ///< gravest first, each with its consequences behind it; empty: nothing is wrong
     bool media_seen = false;
     bool cut = false;  ///< the capture has less of some message than was sent
 
@@ -53,6 +53,9 @@ struct Diagnosis {
 
 /// The doctor: asks the rules of table.hpp in their order.
 [[nodiscard]] Diagnosis diagnose(const CallFacts& facts);
+
+/// rules/consequences.cpp: one finding for one cause, each with what came of it behind it.
+[[nodiscard]] std::vector<Finding> with_consequences(const Case& one, std::vector<Finding> findings);
 
 /// outcome.cpp. `findings`: what the rules have found.
 [[nodiscard]] Outcome outcome_of(const Case& one, const Findings& findings);

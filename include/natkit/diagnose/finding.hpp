@@ -23,16 +23,38 @@ enum class Confidence : std::uint8_t {
     return confidence == Confidence::seen ? "seen" : confidence == Confidence::inferred ? "inferred" : "possible";
 }
 
+/// Who hears nothing: one party, or both.
+class Deaf {
+  public:
+    constexpr Deaf(End party) noexcept  // NOLINT(google-explicit-constructor): a party is one that may hear nothing
+        : caller_(party == End::caller), callee_(party == End::callee) {}
+    [[nodiscard]] static constexpr Deaf both() noexcept { return Deaf(End::caller) | End::callee; }
+    [[nodiscard]] constexpr bool includes(End party) const noexcept { return party == End::caller ? caller_ : callee_; }
+    [[nodiscard]] constexpr const char* word() const noexcept {
+        return caller_ && callee_ ? "both" : caller_ ? "caller" : "callee";
+    }
+    friend constexpr Deaf operator|(Deaf a, Deaf b) noexcept {
+        a.caller_ = a.caller_ || b.caller_;
+        a.callee_ = a.callee_ || b.callee_;
+        return a;
+    }
+    friend constexpr bool operator==(Deaf, Deaf) noexcept = default;
+
+  private:
+    bool caller_, callee_;
+};
+
 struct Finding {
     Cause cause{};
-    std::optional<End> hears_nothing = {};  ///< because of it
-    std::string sentence;                   ///< what is wrong, for people
-    std::string change;                     ///< what to set or to repair, and where
+    std::optional<Deaf> hears_nothing = {};  ///< because of it
+    std::string sentence;                    ///< what is wrong, for people
+    std::string change;                      ///< what to set or to repair, and where
     Confidence confidence = Confidence::seen;
     std::optional<bool> harmless = {};             ///< other than its cause is by itself
     int status = 0;                                ///< of the one SIP response that is the cause
     std::vector<std::uint64_t> frames = {};        ///< of the evidence
     std::optional<double> from_s = {}, to_s = {};  ///< since the call began
+    std::optional<Cause> follows_from = {};        ///< another finding of this call is the cause of this one
 };
 
 /// What the rules have found so far, in the order of the table: gravest first.

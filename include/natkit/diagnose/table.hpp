@@ -55,6 +55,7 @@ enum class Cause : std::uint8_t {
     ack_unreachable,
     request_lost,
     session_expired,
+    hung_up,
 };
 
 enum class Harm : std::uint8_t {
@@ -124,6 +125,7 @@ inline constexpr auto causes = std::to_array<CauseRow>({
     {Cause::ack_unreachable, "ack-to-unreachable-contact", "The ACK goes to a Contact that it cannot reach."},
     {Cause::request_lost, "in-dialog-request-lost", "A request within the call was never answered."},
     {Cause::session_expired, "session-expired", "The session was not refreshed in time (RFC 4028)."},
+    {Cause::hung_up, "hung-up", "A party or a server ended the call because of what was wrong with it.", Harm::none},
 });
 
 [[nodiscard]] constexpr const CauseRow& row(Cause cause) noexcept {
@@ -133,8 +135,9 @@ inline constexpr auto causes = std::to_array<CauseRow>({
 [[nodiscard]] constexpr const char* to_string(Cause cause) noexcept {
     return row(cause).word;
 }
+/// What follows from another finding is no fault of its own.
 [[nodiscard]] constexpr bool harmless(const Finding& finding) noexcept {
-    return finding.harmless.value_or(row(finding.cause).harm == Harm::none);
+    return finding.follows_from || finding.harmless.value_or(row(finding.cause).harm == Harm::none);
 }
 
 /// A rule adds what it finds, and says whether this explains what it looked at, so that the rules behind it in the

@@ -191,8 +191,7 @@ bool refused_by_icmp(const Case& one, const MediaDirection& direction, const Med
     const IcmpError* error = one.paths().refused(stream);
     const bool firewall = error->kind == IcmpError::Kind::prohibited;
     if (direction.traffic.relayed && direction.traffic.told == stream.destination && !firewall) {
-        if (!findings.has(Cause::relay_not_joined))
-            findings.add(during(one, *direction.dead, relay_closed(direction, *found, *error)));
+        findings.add(during(one, *direction.dead, relay_closed(direction, *found, *error)));
         return true;
     }
     const bool host =

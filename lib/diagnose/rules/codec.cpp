@@ -69,18 +69,15 @@ bool one_side_encrypts(const Case& one, const Stream& stream, Findings& findings
         const MediaDescription* told = direction->receiver_delivered;
         const bool flows = direction->traffic.sent + direction->traffic.arrived > 0;
         if (own == nullptr || told == nullptr || own->encryption == told->encryption || !flows) continue;
-        for (const End party : {End::caller, End::callee}) {
-            findings.add({.cause = Cause::srtp_mismatch,
-                          .hears_nothing = party,
-                          .sentence = name_at_start(party) + " hears nothing, or noise: " + name(direction->from) +
-                                      " speaks " + to_text(own->encryption) + ", and " + name(direction->to) + " " +
-                                      to_text(told->encryption) + "; both go on, and neither can read the other.",
-                          .change =
-                              "Set both sides to the same: SRTP required or off (Asterisk: media_encryption; "
-                              "FreeSWITCH: rtp_secure_media), or let an rtpengine translate between them. That is "
-                              "signalling, and no matter of NAT.",
-                          .frames = {one.phases().back().offer_frame, one.phases().back().frame}});
-        }
+        findings.add({.cause = Cause::srtp_mismatch,
+                      .hears_nothing = Deaf::both(),
+                      .sentence = "Neither hears the other, or both hear noise: " + name(direction->from) + " speaks " +
+                                  to_text(own->encryption) + ", and " + name(direction->to) + " " +
+                                  to_text(told->encryption) + "; both go on, and neither can read the other.",
+                      .change = "Set both sides to the same: SRTP required or off (Asterisk: media_encryption; "
+                                "FreeSWITCH: rtp_secure_media), or let an rtpengine translate between them. That is "
+                                "signalling, and no matter of NAT.",
+                      .frames = {one.phases().back().offer_frame, one.phases().back().frame}});
         return true;
     }
     return false;

@@ -146,10 +146,16 @@ bool session_not_refreshed(const Case& one, Findings& findings) {
 }
 
 bool in_dialog_request_lost(const Case& one, Findings& findings) {
-    if (findings.has(Cause::session_expired)) return false;  // what follows has the same reason
+    const Finding* root = nullptr;
+    for (const Finding& finding : findings.all()) {
+        const bool same_way = finding.cause == Cause::session_expired || finding.cause == Cause::ack_unreachable;
+        if (root == nullptr && same_way) root = &finding;
+    }
     for (const Request& request : one.call().requests) {
-        if (!lost(request)) continue;
-        findings.add(lost_request(one, request));
+        if (!lost(request) || (findings.has(Cause::session_expired) && refreshes(request))) continue;
+        Finding found = lost_request(one, request);
+        if (root != nullptr) found.follows_from = root->cause;  // it goes the same way, and gets no further
+        findings.add(std::move(found));
         return false;
     }
     return false;

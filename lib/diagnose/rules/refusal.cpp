@@ -73,6 +73,26 @@ Finding not_acceptable(const Call& call, const Request& invite, const Response& 
             .frames = {invite.frame, last.frame}};
 }
 
+constexpr const char* caller_gave_up = "The caller gave up (CANCEL) before anybody answered.";
+constexpr const char* if_it_rang = "Nothing to repair, if the phone rang.";
+
+Finding given_up(const Request& invite, const Response& last) {
+    return {.cause = Cause::cancelled,
+            .sentence = caller_gave_up,
+            .change = if_it_rang,
+            .status = last.status,
+            .frames = {invite.frame, last.frame}};
+}
+
+Finding nobody_there(const Request& invite, const Response& last) {
+    return {
+        .cause = Cause::not_answered,
+        .sentence = "The call was not answered: 480 " + last.reason + " in frame " + std::to_string(last.frame) + ".",
+        .change = "Look at the signalling: nobody was there, or nobody took it.",
+        .status = 480,
+        .frames = {invite.frame, last.frame}};
+}
+
 Finding other_refusal(const Request& invite, const Response& last) {
     const bool time_out = last.status == 408 || last.status == 504;
     return {.cause = time_out ? Cause::timed_out : Cause::refused,
@@ -85,6 +105,22 @@ Finding other_refusal(const Request& invite, const Response& last) {
             .frames = {invite.frame, last.frame}};
 }
 
+/// What is known to have gone wrong with the signalling, or null: then that is why the call was not answered.
+const Finding* reason(const Findings& findings) {
+    const auto all = findings.all();
+    const auto found = std::ranges::find_if(
+        all, [](const Finding& finding) { return !harmless(finding) && finding.cause != Cause::alg_damage; });
+    return found == all.end() ? nullptr : &*found;
+}
+
+Finding refusal(const Call& call, const Request& invite, const Response& last) {
+    if (last.status == 401 || last.status == 407) return without_credentials(invite, last);
+    if (last.status == 488 || last.status == 606 || last.status == 415) return not_acceptable(call, invite, last);
+    if (last.status == 487 && cancelled(call)) return given_up(invite, last);
+    if (last.status == 480) return nobody_there(invite, last);
+    return other_refusal(invite, last);
+}
+
 }  // namespace
 
 bool call_refused(const Case& one, Findings& findings) {
@@ -93,30 +129,9 @@ bool call_refused(const Case& one, Findings& findings) {
     const Request* invite = last_invite(call);
     const Response* last = invite == nullptr ? nullptr : invite->final();
     if (last == nullptr || last->status < 300) return false;
-    const bool known = std::ranges::any_of(findings.all(), [](const Finding& finding) {
-        return !harmless(finding) && finding.cause != Cause::alg_damage;
-    });
-    if (known) return true;  // that is why
-    if (last->status == 401 || last->status == 407) {
-        findings.add(without_credentials(*invite, *last));
-    } else if (last->status == 488 || last->status == 606 || last->status == 415) {
-        findings.add(not_acceptable(call, *invite, *last));
-    } else if (last->status == 487 && cancelled(call)) {
-        findings.add({.cause = Cause::cancelled,
-                      .sentence = "The caller gave up (CANCEL) before anybody answered.",
-                      .change = "Nothing to repair, if the phone rang.",
-                      .status = last->status,
-                      .frames = {invite->frame, last->frame}});
-    } else if (last->status == 480) {
-        findings.add({.cause = Cause::not_answered,
-                      .sentence = "The call was not answered: 480 " + last->reason + " in frame " +
-                                  std::to_string(last->frame) + ".",
-                      .change = "Look at the signalling: nobody was there, or nobody took it.",
-                      .status = 480,
-                      .frames = {invite->frame, last->frame}});
-    } else {
-        findings.add(other_refusal(*invite, *last));
-    }
+    Finding found = refusal(call, *invite, *last);
+    if (const Finding* root = reason(findings)) found.follows_from = root->cause;
+    findings.add(std::move(found));
     return true;
 }
 
@@ -124,13 +139,16 @@ bool call_refused(const Case& one, Findings& findings) {
 bool no_media_due(const Case& one, Findings& findings) {
     const Call& call = one.call();
     if (call.answered || one.media_seen()) return false;
+    const Finding* root = reason(findings);
     const bool known =
         std::ranges::any_of(findings.all(), [](const Finding& finding) { return finding.cause != Cause::alg_damage; });
-    if (known) return true;  // that is why
-    if (cancelled(call)) {
+    if (cancelled(call) && (root != nullptr || !known)) {
         findings.add({.cause = Cause::cancelled,
-                      .sentence = "The caller gave up (CANCEL) before anybody answered.",
-                      .change = "Nothing to repair, if the phone rang."});
+                      .sentence = caller_gave_up,
+                      .change = if_it_rang,
+                      .follows_from = root != nullptr ? std::optional(root->cause) : std::nullopt});
+    } else if (known) {
+        return true;  // that is why
     } else if (call.failure != 0) {
         findings.add({.cause = by_people(call.failure) ? Cause::not_answered : Cause::refused,
                       .sentence = "The call was refused (" + std::to_string(call.failure) + ") before any media.",

@@ -82,7 +82,7 @@ bool callee_not_registered(const Case& one, Findings& findings) {
                                 : "Let the phone renew its registration before it ends, and look why it did not.",
                   .status = call.failure,
                   .frames = {known->frame}});
-    return true;
+    return false;
 }
 
 }  // namespace natkit::diagnose

@@ -24,7 +24,7 @@ bool relay_sends_nothing_on(const Case& one, const MediaDirection& direction, co
                          to_string(at) + ", and the relay does not send them on, though it serves the other direction.",
              .change = "The relay refuses their source: see its drop records; the signalled address and the "
                        "one they come from differ."}));
-    } else if (!findings.has(Cause::relay_not_joined)) {
+    } else {
         findings.add(during(
             one, dead,
             {.cause = Cause::relay_not_joined,

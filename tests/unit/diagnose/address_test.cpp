@@ -48,8 +48,9 @@ TEST_CASE("diagnose: addresses of the operator's LAN are private as well") {
 
 TEST_CASE("diagnose: an address of the other family") {
     CallFacts facts = direct_call(audio(caller_media), audio("[2001:db8::20]:4002"));
-    CHECK(found(facts) == "wrong-family callee, wrong-family caller");
+    CHECK(found(facts) == "wrong-family both");
     CHECK(diagnose(facts).findings[0].sentence ==
-          "The caller has media at 203.0.113.9:4000 and is told to send to [2001:db8::20]:4002: IPv4 cannot reach "
-          "IPv6.");
+          "Neither hears the other. The callee has media at [2001:db8::20]:4002 and is told to send to "
+          "203.0.113.9:4000: IPv6 cannot reach IPv4. The caller has media at 203.0.113.9:4000 and is told to send to "
+          "[2001:db8::20]:4002: IPv4 cannot reach IPv6.");
 }

@@ -75,7 +75,7 @@ TEST_CASE("diagnose: a refresh of the session that nobody answers ends it (RFC 4
     Request refresh = sent("UPDATE", End::caller, callee_signals, 5, 0);
     refresh.session_expires = 90;
     const CallFacts facts = talking({refresh, sent("BYE", End::caller, callee_signals, 5, 0)});
-    CHECK(found(facts) == "session-expired");
+    CHECK(found(facts) == "session-expired (in-dialog-request-lost)");
     CHECK(sentence(facts).find("(90 s, RFC 4028)") != std::string::npos);
     CHECK(diagnose(facts).outcome == Outcome::dropped);
 }

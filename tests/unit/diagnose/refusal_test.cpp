@@ -83,9 +83,11 @@ TEST_CASE("diagnose: the user was not registered") {
         const char* words;
     };
     constexpr Row rows[] = {
-        {"it took its registration back", State::removed, 404, "not-registered", "removed its registration in frame 5"},
-        {"it was not renewed", State::expired, 480, "not-registered", "was for 60 s and was not renewed"},
-        {"it never got one", State::refused, 480, "not-registered", "refused with 403 in frame 5"},
+        {"it took its registration back", State::removed, 404, "not-registered (refused)",
+         "removed its registration in frame 5"},
+        {"it was not renewed", State::expired, 480, "not-registered (not-answered)",
+         "was for 60 s and was not renewed"},
+        {"it never got one", State::refused, 480, "not-registered (not-answered)", "refused with 403 in frame 5"},
         {"it is registered: the 480 is its own", State::registered, 480, "not-answered", ""},
         {"another reason", State::expired, 486, "refused", ""},
     };

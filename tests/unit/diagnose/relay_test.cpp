@@ -8,12 +8,12 @@ TEST_CASE("diagnose: a relay that sends nothing on") {
     const RtpStream back_in = rtp(callee_media, relay_to_callee, 40, 2);
     SUBCASE("in neither direction: not joined, told once") {
         facts.rtp = {in, back_in};
-        CHECK(found(facts) == "relay-not-joined callee");
+        CHECK(found(facts) == "relay-not-joined both");
         CHECK(sentence(facts).ends_with("its two legs are not joined."));
     }
     SUBCASE("the other party never came") {
         facts.rtp = {in};
-        CHECK(found(facts) == "relay-not-joined callee, nothing-sent caller");
+        CHECK(found(facts) == "relay-not-joined both (nothing-sent caller)");
         CHECK(
             diagnose(facts).findings[0].sentence ==
             "The caller sends to the relay at 203.0.113.5:30000 (50 packets), and the relay sends nothing on: its two "

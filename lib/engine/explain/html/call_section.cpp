@@ -76,7 +76,7 @@ Markup findings(const Diagnosis& diagnosis, const Evidence& known) {
         if (&finding == first) {
             out.put("<div class=\"finding root\"><p class=\"sentence\">{}</p>\n{}{}</div>\n", finding.sentence, remedy,
                     proof(finding, known));
-        } else if (diagnose::harmless(finding)) {
+        } else if (diagnose::harmless(finding) && !finding.follows_from) {
             information.put("<li><p class=\"sentence\">{}</p>\n{}{}</li>\n", finding.sentence, remedy,
                             proof(finding, known));
         } else {

@@ -46,7 +46,9 @@ std::string ending(const Diagnosis& diagnosis) {
 std::string deaf(const Diagnosis& diagnosis) {
     std::set<End> parties;
     for (const Finding& finding : diagnosis.findings) {
-        if (finding.hears_nothing && !diagnose::harmless(finding)) parties.insert(*finding.hears_nothing);
+        if (!finding.hears_nothing || diagnose::harmless(finding)) continue;
+        for (const End party : {End::caller, End::callee})
+            if (finding.hears_nothing->includes(party)) parties.insert(party);
     }
     if (parties.empty()) return {};
     if (parties.size() == 2) return ", and neither hears the other";
