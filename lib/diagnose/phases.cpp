@@ -93,6 +93,13 @@ bool changes_nothing(const Phase& before, const Phase& now) {
     return true;
 }
 
+/// In another response to the same offer of one dialog.
+bool answers_again(const Phase& before, const SessionDescription& now) {
+    const SessionDescription* first = before.written[static_cast<std::size_t>(now.writer)];
+    return first != nullptr && !first->request && !now.request && first->cseq == now.cseq &&
+           first->method == now.method && first->tag == now.tag;
+}
+
 }  // namespace
 
 const MediaDescription* Phase::written_by(End party, std::size_t line) const {
@@ -117,6 +124,7 @@ std::vector<Phase> phases_of(const Call& call, std::int64_t end_ns) {
         Phase phase = phases.empty() ? Phase{} : phases.back();
         phase.from_ns = said.first->time_ns;
         phase.frame = said.first->frame;
+        phase.second_answer = !phases.empty() && answers_again(phases.back(), *said.first);
         const bool provisional = !said.first->request && said.first->status < 200 && said.first->method == "INVITE";
         phase.early = said.other_branch || (provisional && (phases.empty() || phases.back().early));
         const auto put = [&](const Said& one) {

@@ -40,7 +40,8 @@ const IcmpError* Paths::refused(const RtpStream& stream) const {
 /// Whether the party sends from there now: not from an endpoint that it gave up by a later description.
 bool Paths::current_source(const Endpoint& at, End party, const Phase& phase, std::size_t line) const {
     const MediaDescription* wanted = phase.written_by(party, line);
-    if (const Named* old = named(at, true); old != nullptr && (wanted == nullptr || wanted->rtp != at)) return false;
+    const bool given_up = named(at, true) != nullptr && (wanted == nullptr || wanted->rtp != at);
+    if (given_up && !phase.second_answer) return false;  // of two answers to one offer either may be meant
     const RtpStream* last = nullptr;
     bool there = false, older = false;
     std::uint64_t here = 0, newer = 0;  // packets in this phase: of this source, and of those that began in it

@@ -14,6 +14,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cases_addresses  # noqa: F401
+import cases_early  # noqa: F401
 import cases_healthy  # noqa: F401
 import cases_healthy_more  # noqa: F401
 import cases_relays  # noqa: F401
@@ -66,7 +67,7 @@ UNKNOWN = {
     "packets_lost": ("callee", "br"), "relay_sends_to_private": (*CALLER, "callee"), "relay_sends_to_private_callee": (*CALLEE, "caller"),
     "from_the_middle_on": EVERYWHERE, "relay_echoes": (*CALLER, "callee"), "rtp_to_rtcp_port_of_relay": CALLER,
     "fragments_dropped_before_edge": ("callee",),
-    "relay_swallows": (*CALLER, "callee"),
+    "relay_swallows": (*CALLER, "callee"), "second_answer_ignored": ("edge", "edge-wan"),
     "relay_swallows_back": ("caller", "callee", "edge-wan", "edge-lan", "br"),
     "relay_to_itself": (*CALLER, "callee", "edge-wan", "br"),
 }

@@ -17,6 +17,7 @@ struct Phase {
     std::uint64_t offer_frame = 0;  ///< 0: not in the capture
     End offerer{};
     bool early = false;             ///< before the call was answered
+    bool second_answer = false;     ///< begun by one that differs from the first answer to the same offer in one dialog
     std::optional<End> moved = {};  ///< no answer begins it: packets of this party come from elsewhere from now on
     std::uint64_t moved_frame = 0;  ///< the first one
     /// By whose media they describe: as that party wrote it, and as the other one got it. Null: not in the capture.

@@ -56,6 +56,8 @@ enum class Cause : std::uint8_t {
     request_lost,
     session_expired,
     hung_up,
+    early_media,
+    second_answer,
 };
 
 enum class Harm : std::uint8_t {
@@ -126,6 +128,10 @@ inline constexpr auto causes = std::to_array<CauseRow>({
     {Cause::request_lost, "in-dialog-request-lost", "A request within the call was never answered."},
     {Cause::session_expired, "session-expired", "The session was not refreshed in time (RFC 4028)."},
     {Cause::hung_up, "hung-up", "A party or a server ended the call because of what was wrong with it.", Harm::none},
+    {Cause::early_media, "early-media", "Media comes before the call is answered.", Harm::none},
+    {Cause::second_answer, "second-answer",
+     "Two answers of one dialog differ: the first one counts (RFC 3261 section 13.2.1), and phones may follow either.",
+     Harm::none},
 });
 
 [[nodiscard]] constexpr const CauseRow& row(Cause cause) noexcept {
@@ -169,6 +175,9 @@ bool session_not_refreshed(const Case& one, Findings& findings);
 bool in_dialog_request_lost(const Case& one, Findings& findings);
 // alg.cpp
 bool changed_by_a_gateway(const Case& one, Findings& findings);
+// early.cpp
+bool media_before_the_answer(const Case& one, Findings& findings);
+bool answered_twice(const Case& one, Findings& findings);
 // hold.cpp
 bool put_on_hold(const Case& one, Findings& findings);
 // codec.cpp
@@ -202,8 +211,8 @@ bool no_packet(const Case& one, const MediaDirection& direction, const MediaDire
 /// Asked once a call, first. When one explains it, no media is looked at.
 inline constexpr auto call_rules = std::to_array<CallRule>(
     {changed_by_a_gateway, fragments_missing, connection_lost, response_port_closed, client_unreachable, ack_missing,
-     session_not_refreshed, in_dialog_request_lost, put_on_hold, registration_failed, callee_not_registered,
-     call_refused, private_address_passed_on, no_media_due});
+     session_not_refreshed, in_dialog_request_lost, media_before_the_answer, answered_twice, put_on_hold,
+     registration_failed, callee_not_registered, call_refused, private_address_passed_on, no_media_due});
 /// Asked for each stream: what explains both of its directions.
 inline constexpr auto stream_rules =
     std::to_array<StreamRule>({packets_in_a_circle, media_around_the_relay, one_side_encrypts});

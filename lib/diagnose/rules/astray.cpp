@@ -35,6 +35,17 @@ bool late_packets(const Case& one, const MediaDirection& direction, const Astray
     });
 }
 
+/// Of two answers to one offer in one dialog the second one, where this is the first; else null.
+const SessionDescription* replaced_unasked(const Case& one, const SessionDescription& first) {
+    const bool provisional = !first.request && first.status < 200 && first.method == "INVITE";
+    for (const Phase& phase : one.phases()) {
+        const SessionDescription* second = phase.written[static_cast<std::size_t>(first.writer)];
+        const bool same_offer = second != nullptr && second->cseq == first.cseq && second->tag == first.tag;
+        if (provisional && phase.second_answer && same_offer) return second;
+    }
+    return nullptr;
+}
+
 std::string stale_place(const Case& one, const MediaDirection& direction, const Astray& astray) {
     const Endpoint& at = astray.path->stream->destination;
     if (astray.reach == Reach::origin_address) return "the address of o=, which says nothing about media";
@@ -46,8 +57,25 @@ std::string stale_place(const Case& one, const MediaDirection& direction, const 
     std::string text = "which the description in frame " + std::to_string(old->frame) + " named";
     const bool branch = !old->tag.empty() && !one.call().callee_tag.empty() && old->tag != one.call().callee_tag;
     if (branch) return text + ", of another branch of the fork";
+    if (const SessionDescription* second = replaced_unasked(one, *old))
+        return text +
+               ": the first answer of this dialog, which counts (RFC 3261 section 13.2.1), though the one in frame " +
+               std::to_string(second->frame) + " differs";
     if (late_packets(one, direction, astray)) text += ": late packets from there made it go back to it";
     return text;
+}
+
+const char* against_stale(const Case& one, const Astray& astray) {
+    const SessionDescription* old = who_named(one, astray.path->stream->destination);
+    if (old != nullptr && replaced_unasked(one, *old) != nullptr)
+        return "The side that answers must say the same in all responses to one INVITE, and offer anew (UPDATE, "
+               "re-INVITE) "
+               "to change it; a media proxy in between hides such changes.";
+    return astray.path->forwarded
+               ? "The relay must follow the newest description and may not go back to an old source: (mediarelay: a "
+                 "source on probation, strict-source in rtpengine)."
+               : "The sender must follow the newest answer (RFC 3264 section 8): look at its firmware, or put a media "
+                 "proxy in between, which hides such changes.";
 }
 
 Finding stale(const Case& one, const MediaDirection& direction, const Astray& astray) {
@@ -57,11 +85,7 @@ Finding stale(const Case& one, const MediaDirection& direction, const Astray& as
                         sender_of(direction, astray) + " sends " + packets(astray.packets) + " to " +
                         to_string(astray.path->stream->destination) + ", " + stale_place(one, direction, astray) +
                         "; announced is " + announced(direction) + ".",
-            .change = astray.path->forwarded
-                          ? "The relay must follow the newest description and may not go back to an old source: "
-                            "(mediarelay: a source on probation, strict-source in rtpengine)."
-                          : "The sender must follow the newest answer (RFC 3264 section 8): look at its firmware, or "
-                            "put a media proxy in between, which hides such changes.",
+            .change = against_stale(one, astray),
             .confidence = astray.reach == Reach::elsewhere ? Confidence::possible : Confidence::seen};
 }
 
