@@ -53,12 +53,50 @@ void Media::note_shown(loop::SlotId id, const Session& session, End to) {
 
 /// Asks for every leg that an open exchange needs and that is not open; how many there are to wait for.
 std::size_t Media::open_legs(SessionId id, std::uint64_t waiting, Output& out) {
+    const Session& session = sessions_.at(id);
     std::size_t missing = 0;
-    for (std::size_t i = 0; i < sessions_.at(id).call.streams().size(); ++i) {
-        if (sessions_.at(id).call.streams()[i].legs == 0) continue;
-        for (const End end : {End::caller, End::callee}) missing += want_leg(id, i, end, waiting, out) ? 1 : 0;
+    for (std::size_t i = 0; i < session.call.streams().size(); ++i) {
+        for (const End end : {End::caller, End::callee}) {
+            const auto need = need_of(session, session.call.streams()[i], end);
+            if (!need) continue;
+            LiveLeg& leg = leg_for(*need, id, i, end);
+            if (!leg.opened) {
+                out.media.emplace_back(request_for(*need, leg, waiting));
+                ++missing;
+            } else if (std::exchange(leg.parted, false)) {
+                out.media.emplace_back(ReopenLeg{.leg = leg.opened->id});
+            }
+        }
     }
     return missing;
+}
+
+/// The leg, open or not, as one of this session, which shows it to the neighbour at that end.
+Media::LiveLeg& Media::leg_for(const Need& need, SessionId id, std::size_t number, End end) {
+    const Session& session = sessions_.at(id);
+    LiveLeg& leg = legs_.try_emplace(need.slot).first->second;
+    leg.session = id;
+    leg.stream = number;
+    leg.kind = session.call.streams()[number].kind;
+    if (!leg.opened) leg.towards_lan = neighbour(session, end).place == nat::Place::lan;
+    note_shown(need.slot, session, end);
+    return leg;
+}
+
+OpenLeg Media::request_for(const Need& need, LiveLeg& leg, std::uint64_t waiting) {
+    const Session& session = sessions_.at(leg.session);
+    charge(leg, session.payer, need.where);
+    leg.told_mux = session.call.streams()[leg.stream].offered.mux;
+    const std::uint64_t ticket = next_ticket_++;
+    tickets_[ticket] = {.waiting = waiting, .slot = need.slot};
+    return {.ticket = ticket,
+            .stream = leg.kind,
+            .mux = leg.told_mux,
+            .side = need.where.place == nat::Place::lan ? Side::lan : Side::wan,
+            .family = need.where.family,
+            .party = need.own != nullptr ? faced(need.slot, leg, *need.own)
+                                         : party_of({.endpoint = {}, .rtcp = {}, .where = need.where, .told = {}}),
+            .call_id = session.call_id};
 }
 
 /// The leg that an end of a stream needs, and where it is to be; nothing: none.
@@ -102,40 +140,6 @@ void Media::forget(loop::SlotId id) {
     legs_.erase(found);
 }
 
-bool Media::want_leg(SessionId id, std::size_t number, End end, std::uint64_t waiting, Output& out) {
-    const Session& session = sessions_.at(id);
-    const Stream& stream = session.call.streams()[number];
-    const auto need = need_of(session, stream, end);
-    if (!need) return false;
-    const loop::SlotId slot = need->slot;
-    LiveLeg& known = legs_.try_emplace(slot).first->second;
-    known.session = id;
-    known.stream = number;
-    known.kind = stream.kind;
-    if (!known.opened) known.towards_lan = neighbour(session, end).place == nat::Place::lan;
-    note_shown(slot, session, end);
-    if (known.opened) {
-        if (std::exchange(known.parted, false)) out.media.emplace_back(ReopenLeg{.leg = known.opened->id});
-        return false;
-    }
-    const loop::Speaker* own = need->own;
-    const nat::Whereabouts& where = need->where;
-    charge(known, session.payer, where);
-    known.told_mux = stream.offered.mux;
-    const std::uint64_t ticket = next_ticket_++;
-    tickets_[ticket] = {.waiting = waiting, .slot = slot};
-    out.media.emplace_back(OpenLeg{.ticket = ticket,
-                                   .stream = stream.kind,
-                                   .mux = stream.offered.mux,
-                                   .side = where.place == nat::Place::lan ? Side::lan : Side::wan,
-                                   .family = where.family,
-                                   .party = own != nullptr
-                                                ? faced(slot, known, *own)
-                                                : party_of({.endpoint = {}, .rtcp = {}, .where = where, .told = {}}),
-                                   .call_id = session.call_id});
-    return true;
-}
-
 std::optional<Media::Ready> Media::on_leg_opened(std::uint64_t ticket_number, Result<RelayLeg> leg, Instant now,
                                                  Output& out) {
     const auto ticket_at = tickets_.find(ticket_number);
@@ -161,20 +165,19 @@ std::optional<Media::Ready> Media::on_leg_opened(std::uint64_t ticket_number, Re
     if (--waiting.missing > 0) return std::nullopt;
     const Waiting done = std::move(waiting);
     waiting_.erase(waiting_at);
-    return Ready{.message = done.message, .body = ready_body(done, now, out)};
-}
-
-/// What an offer has become, now that its legs are there or cannot be.
-Result<std::string> Media::ready_body(const Waiting& done, Instant now, Output& out) {
+    const auto ready = [&](Result<std::string> body) {
+        return Ready{.message = done.message, .body = std::move(body)};
+    };
     const auto session = sessions_.find(done.session);
-    if (session == sessions_.end()) return fail(Errc::not_found, "the call has ended");
+    if (session == sessions_.end()) return ready(fail(Errc::not_found, "the call has ended"));
     if (done.failed) {
         reject(done.session, done.owner, now, out);
-        return std::unexpected(*done.failed);
+        return ready(std::unexpected(*done.failed));
     }
-    if (!session->second.call.exchange().owned_by(done.owner)) return fail(Errc::not_found, "the offer was given up");
-    if (!done.sdp) return std::string();
-    return rewritten(session->second, done.offerer, *done.sdp, done.shown, out);
+    if (!session->second.call.exchange().owned_by(done.owner))
+        return ready(fail(Errc::not_found, "the offer was given up"));
+    if (!done.sdp) return ready(std::string());
+    return ready(rewritten(session->second, done.offerer, *done.sdp, done.shown, out));
 }
 
 relay::Party Media::party_of(const loop::Speaker& speaker) const {

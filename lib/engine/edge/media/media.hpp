@@ -295,8 +295,8 @@ class Media {
     [[nodiscard]] Result<void> affordable(SessionId id);
     void charge(LiveLeg& leg, const proxy::Payer& payer, const nat::Whereabouts& where);
     void forget(loop::SlotId slot);
-    [[nodiscard]] Result<std::string> ready_body(const Waiting& done, Instant now, Output& out);
-    [[nodiscard]] bool want_leg(SessionId id, std::size_t stream, End end, std::uint64_t waiting, Output& out);
+    [[nodiscard]] LiveLeg& leg_for(const Need& need, SessionId id, std::size_t number, End end);
+    [[nodiscard]] OpenLeg request_for(const Need& need, LiveLeg& leg, std::uint64_t waiting);
     [[nodiscard]] relay::Party party_of(const loop::Speaker& speaker) const;
 
     // facing.cpp: what a leg is told of the party that it faces

@@ -15,8 +15,12 @@ void Media::bridge_one_sided(SessionId id, End from, Output& out) {
         if (const LiveLeg* near = near_leg(found->beyond)) out.events.emplace_back(PassEvent{.session = near->session});
         const auto at = place_of_bridge(slot, found->beyond);
         const LiveLeg* known = live(slot);
-        if (at && (known == nullptr || !known->opened))
-            (void)want_leg(at->first->session, at->first->stream, at->second, 0, out);
+        if (!at || (known != nullptr && known->opened)) continue;
+        const auto& [mate, end] = *at;
+        const Session& beyond = sessions_.at(mate->session);
+        const auto need = need_of(beyond, beyond.call.streams()[mate->stream], end);
+        if (!need) continue;
+        out.media.emplace_back(request_for(*need, leg_for(*need, mate->session, mate->stream, end), 0));
     }
 }
 

@@ -164,6 +164,12 @@ struct Context {
     std::size_t weight = 0;           ///< bytes, as they are counted
 };
 
+/// The number in its CSeq; 0: it has none.
+[[nodiscard]] inline std::uint32_t number_of(const sip::Message& message) {
+    const auto& cseq = message.cseq();
+    return cseq ? cseq->number : 0;
+}
+
 /// What keeping a message takes, in bytes: an estimate.
 [[nodiscard]] inline std::size_t weight_of(const sip::Message& message) {
     return message.bytes().size() + message.headers().size() * sizeof(sip::Header);

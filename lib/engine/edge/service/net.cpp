@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include "natkit/base/text.hpp"
 #include "natkit/crypto/crypto.hpp"
@@ -66,9 +67,8 @@ Result<void> Service::Impl::add_socket(const config::Listen& at, io::Fd fd) {
     if (at.transport != config::Transport::udp) return streams.listen(at.transport, std::move(fd));
     const auto local = io::local_endpoint(fd);
     if (!local) return std::unexpected(local.error());
-    sockets[*local] = std::make_unique<io::UdpSocket>(loop, std::move(fd), [this, on = *local](const io::Datagram& d) {
-        if (const auto found = sockets.find(on); found != sockets.end()) on_datagram(*found->second, d);
-    });
+    sockets[*local] =
+        std::make_unique<io::UdpSocket>(loop, std::move(fd), std::bind_front(&Impl::on_datagram, this, *local));
     sockets[*local]->read(reading);
     return {};
 }
@@ -114,7 +114,8 @@ Json Service::Impl::listeners(std::vector<io::Fd>& copies) const {
     return names;
 }
 
-void Service::Impl::on_datagram(const io::UdpSocket& socket, const io::Datagram& datagram) {
+void Service::Impl::on_datagram(const Endpoint& local, const io::Datagram& datagram) {
+    if (!sockets.contains(local)) return;
     const std::string_view text(reinterpret_cast<const char*>(datagram.bytes.data()), datagram.bytes.size());
     if (const auto branch = ping_branch(text)) {
         if (server->watched()) {
@@ -129,7 +130,7 @@ void Service::Impl::on_datagram(const io::UdpSocket& socket, const io::Datagram&
         side = sides.find(datagram.interface_index);
     }
     const Arrival arrival{
-        .flow = {.transport = sip::Transport::udp, .local = socket.local(), .remote = datagram.source, .connection = 0},
+        .flow = {.transport = sip::Transport::udp, .local = local, .remote = datagram.source, .connection = 0},
         .side = side == sides.end() ? Side::wan : side->second};
     Output out;
     edge.on_packet(arrival, std::string(text), now(), out);

@@ -92,7 +92,7 @@ struct Service::Impl {
     [[nodiscard]] Json listeners(std::vector<io::Fd>& copies) const;
     [[nodiscard]] Result<void> ping_connection(const Json& request);
     void learn_interfaces();
-    void on_datagram(const io::UdpSocket& socket, const io::Datagram& datagram);
+    void on_datagram(const Endpoint& local, const io::Datagram& datagram);
     void on_timer();
     void carry_out(Output& out);
     void call_back_at(Instant time);

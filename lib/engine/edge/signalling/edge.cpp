@@ -76,57 +76,63 @@ void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output&
     if (settings_.networks.lan.contains(flow.remote.address) && arrival.side != Side::lan) {
         // A flood of them is told once a minute.
         if (!admission_.first_refusal(flow.local.address, now.steady)) return;
-        out.log(LogLevel::problems, "dropped: LAN source " + to_string(flow.remote) + " on a WAN interface");
-        return;
+        return out.log(LogLevel::problems, "dropped: LAN source " + to_string(flow.remote) + " on a WAN interface");
     }
     // Control bytes are blanked: check() refuses the message, and its answer holds none of them.
     const auto parsed = sip::Message::parse(std::move(bytes), sip::Controls::blanked);
-    if (!parsed) {
-        out.log(LogLevel::low_level, "dropped from " + to_string(flow.remote) + ": " + to_string(parsed.error()));
-        return;
-    }
-    if (parsed->is_request() && admission_.floods(*parsed, flow, now, out)) return;
-    on_message(*parsed, flow, now, out);
-}
-
-/// A message whose sender may say as much as that.
-void Edge::on_message(const sip::Message& message, const sip::Flow& flow, Now now, Output& out) {
-    const auto sound = sip::check(message);
-    if (!sound) {
-        out.log(LogLevel::low_level, "refused from " + to_string(flow.remote) + ": " + to_string(sound.error()));
-        const bool answerable = message.is_request() && message.method() != "ACK" && message.top_via().has_value();
-        if (!answerable) return;
-        auto answer = sip::make_response(message, 400, sound.error().message, answers_.tag_of(message));
-        out.packets.push_back({.flow = flow, .bytes = std::make_shared<const std::string>(std::move(answer))});
-        return;
-    }
+    if (!parsed)
+        return out.log(LogLevel::low_level,
+                       "dropped from " + to_string(flow.remote) + ": " + to_string(parsed.error()));
+    const sip::Message& message = *parsed;
+    if (message.is_request() && admission_.floods(message, flow, now, out)) return;
+    if (const auto sound = sip::check(message); !sound) return refuse_unsound(message, flow, sound.error(), out);
     admission_.learn_proof(message, flow, now);
     if (message.is_request() && admission_.is_scanner(message, flow))
         return out.log(LogLevel::low_level, "dropped from " + to_string(flow.remote) + ": a scanner");
-    if (message.is_request()) return on_request(message, flow, now, out);
-    registrations_.note_reached(message, flow, now, out);
     sip::TransactionOutput produced;
-    layer_.on_message(message, flow, now.steady, produced);
-    absorb(produced, now, out);
-}
-
-void Edge::on_request(const sip::Message& request, const sip::Flow& flow, Now now, Output& out) {
-    const auto fixed = fix_via(request, flow);
+    if (!message.is_request()) {
+        registrations_.note_reached(message, flow, now, out);
+        layer_.on_message(message, flow, now.steady, produced);
+        return absorb(produced, now, out);
+    }
+    const auto fixed = fix_via(message, flow);
     if (!fixed) return;
-    const Heard heard = heard_from(request, flow, now.steady);
-    const sip::Asker asker = admission_.asker_of(request, flow, heard.flow != flow, now);
+    const Heard heard = heard_from(message, flow, now.steady);
+    const sip::Asker asker = admission_.asker_of(message, flow, heard.flow != flow, now);
     const std::size_t first = out.packets.size();
-    sip::TransactionOutput produced;
     layer_.on_message(*fixed, heard.flow, now.steady, produced, asker);
     absorb(produced, now, out);
-    if (heard.was) change_reply_port(request, *heard.was, heard.flow, now, out);
-    if (heard.also) answer_also(*heard.also, heard.flow, first, request.bytes().size(), out);
+    if (heard.was) change_reply_port(message, *heard.was, heard.flow, now, out);
+    if (heard.also) answer_also(*heard.also, heard.flow, first, message.bytes().size(), out);
 }
 
+void Edge::refuse_unsound(const sip::Message& message, const sip::Flow& flow, const Error& why, Output& out) const {
+    out.log(LogLevel::low_level, "refused from " + to_string(flow.remote) + ": " + to_string(why));
+    const bool answerable = message.is_request() && message.method() != "ACK" && message.top_via().has_value();
+    if (!answerable) return;
+    auto answer = sip::make_response(message, 400, why.message, answers_.tag_of(message));
+    out.packets.push_back({.flow = flow, .bytes = std::make_shared<const std::string>(std::move(answer))});
+}
+
+/// From room to room: each says what has become of a request, and who is next is said here alone.
 void Edge::absorb(sip::TransactionOutput& produced, Now now, Output& out) {
     std::ranges::move(produced.packets, std::back_inserter(out.packets));
     for (const sip::TransactionEvent& event : produced.events) {
-        std::visit([&](const auto& known) { on_event(known, now, out); }, event);
+        if (const auto* request = std::get_if<sip::RequestEvent>(&event)) {
+            auto asked = judge(*request, now, out);
+            if (!asked) continue;
+            if (auto route = route_of(*asked, nullptr, now, out))
+                proxy_.forward(std::move(*asked), std::move(*route), now, out);
+            sip::TransactionOutput trying;
+            layer_.trying(*request, now.steady, trying);
+            std::ranges::move(trying.packets, std::back_inserter(out.packets));
+        } else if (const auto* ack = std::get_if<sip::AckEvent>(&event)) {
+            on_ack(*ack, now, out);
+        } else if (const auto* response = std::get_if<sip::ResponseEvent>(&event)) {
+            proxy_.on_response(*response, now, out);
+        } else {
+            proxy_.on_timeout(std::get<sip::TimeoutEvent>(event), now, out);
+        }
     }
 }
 
@@ -157,56 +163,67 @@ std::optional<Answer> Edge::answer_for_edge(const JudgedRequest& asked, const si
     return std::nullopt;
 }
 
-void Edge::on_event(const sip::RequestEvent& event, Now now, Output& out) {
+/// A request whose sender may go on with it; nothing: it has its answer, or is of a kind that gets it elsewhere.
+std::optional<JudgedRequest> Edge::judge(const sip::RequestEvent& event, Now now, Output& out) {
     const sip::Message& request = event.message;
-    if (request.method() == "CANCEL") return on_cancel(event, now, out);
-    const auto answer = [&](const Answer& with) { answers_.answer(event.server, request, with, now, out); };
+    const auto answered = [&](const Answer& with) {
+        answers_.answer(event.server, request, with, now, out);
+        return std::nullopt;
+    };
+    if (request.method() == "CANCEL") {
+        on_cancel(event, now, out);
+        return std::nullopt;
+    }
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
-    if (hops == 0) return answer({.status = 483});
-    if (const auto unknown = unsupported(request, sip::Name::proxy_require)) return answer(*unknown);
+    if (hops == 0) return answered({.status = 483});
+    if (const auto unknown = unsupported(request, sip::Name::proxy_require)) return answered(*unknown);
     JudgedRequest asked{.server = event.server, .request = request, .flow = event.flow, .asker = event.asker};
     asked.stripped = router_.strip_routes(request, now);
     asked.stripped.print = Router::fingerprint(request, event.flow);
-    if (const auto refused = refusal_of(asked, out)) return answer(*refused);
+    if (const auto refused = refusal_of(asked, out)) return answered(*refused);
     const auto uri = sip::Uri::parse(asked.stripped.uri);
-    if (!uri) return answer({.status = 400, .reason = "Unreadable Request-URI"});
+    if (!uri) return answered({.status = 400, .reason = "Unreadable Request-URI"});
     asked.upstream = admission_.upstream_of(request, event.flow, event.asker, asked.stripped);
     const bool for_edge =
         settings_.is_own(*uri) && !asked.stripped.token && !asked.stripped.client && !asked.stripped.next_route;
-    if (for_edge && request.method() == "REGISTER") return registrations_.on_register(asked, now, out);
+    if (for_edge && request.method() == "REGISTER") {
+        registrations_.on_register(asked, now, out);
+        return std::nullopt;
+    }
     const auto own = for_edge ? answer_for_edge(asked, *uri) : std::nullopt;
-    if (own) return answer(*own);
+    if (own) return answered(*own);
     if (draining_ && request.method() == "INVITE" && request.to_tag().empty())
-        return answer({.status = 503, .reason = "Draining", .fields = {{"Retry-After", "60"}}});
-    if (const auto refused = admission_.admit(asked, now, out)) return answer(*refused);
-    send_on(std::move(asked), nullptr, now, out);
-    sip::TransactionOutput trying;
-    layer_.trying(event, now.steady, trying);
-    std::ranges::move(trying.packets, std::back_inserter(out.packets));
+        return answered({.status = 503, .reason = "Draining", .fields = {{"Retry-After", "60"}}});
+    if (const auto refused = admission_.admit(asked, now, out)) return answered(*refused);
+    return asked;
 }
 
-/// A request whose sender may go on with it: to where it goes, once that is known.
-void Edge::send_on(JudgedRequest asked, const LocatedHop* located, Now now, Output& out) {
+/// Where it goes; nothing: it has its answer, or waits until the name of its next hop is looked up (`located`).
+std::optional<Route> Edge::route_of(JudgedRequest& asked, const LocatedHop* located, Now now, Output& out) {
     Route found = router_.route(asked.request, asked.upstream, asked.stripped, located, now.wall);
-    const auto answer = [&](const Answer& with) { answers_.answer(asked.server, asked.request, with, now, out); };
+    const auto answered = [&](const Answer& with) {
+        answers_.answer(asked.server, asked.request, with, now, out);
+        return std::nullopt;
+    };
     if (found.status != 0) {
         const auto level = found.status == 403 ? LogLevel::problems : LogLevel::low_level;
         out.log(level, std::string(asked.request.method()) + " from " + to_string(asked.upstream.flow.remote) +
                            " refused: " + std::to_string(found.status) + " " + found.reason);
         if (found.status == 430 && asked.request.method() == "BYE") end_without_peer(asked, now, out);
-        return answer({.status = found.status, .reason = found.reason});
+        return answered({.status = found.status, .reason = found.reason});
     }
-    if (const auto refused = admission_.lacks_proof(asked, found, now, out)) return answer(*refused);
+    if (const auto refused = admission_.lacks_proof(asked, found, now, out)) return answered(*refused);
     if (!found.lookup.empty()) {
-        if (!parked_.park(asked, std::move(found.lookup), next_hops_.abilities(), out)) answer({.status = 503});
-        return;
+        if (!parked_.park(asked, std::move(found.lookup), next_hops_.abilities(), out))
+            return answered({.status = 503});
+        return std::nullopt;
     }
-    if (const auto refused = admission_.has_too_many(asked, found, now, out)) return answer(*refused);
-    proxy_.forward(std::move(asked), std::move(found), now, out);
+    if (const auto refused = admission_.has_too_many(asked, found, now, out)) return answered(*refused);
+    return found;
 }
 
 /// The ACK of a 2xx travels end to end, by the dialog's token.
-void Edge::on_event(const sip::AckEvent& event, Now now, Output& out) {
+void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
     const sip::Message& ack = event.message;
     if (answers_.has_own_tag(ack)) return;  // of a failure of our own, which is all over
     JudgedRequest asked{.server = 0, .request = ack, .flow = event.flow, .asker = event.asker};

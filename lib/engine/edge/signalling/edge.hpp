@@ -82,17 +82,14 @@ class Edge {
     };
 
     // edge.cpp: messages, from the packet to who they are for
-    void on_message(const sip::Message& message, const sip::Flow& flow, Now now, Output& out);
-    void on_request(const sip::Message& request, const sip::Flow& flow, Now now, Output& out);
+    void refuse_unsound(const sip::Message& message, const sip::Flow& flow, const Error& why, Output& out) const;
     void absorb(sip::TransactionOutput& produced, Now now, Output& out);
-    void on_event(const sip::RequestEvent& event, Now now, Output& out);
-    void on_event(const sip::AckEvent& event, Now now, Output& out);
-    void on_event(const sip::ResponseEvent& event, Now now, Output& out) { proxy_.on_response(event, now, out); }
-    void on_event(const sip::TimeoutEvent& event, Now now, Output& out) { proxy_.on_timeout(event, now, out); }
+    [[nodiscard]] std::optional<JudgedRequest> judge(const sip::RequestEvent& event, Now now, Output& out);
+    [[nodiscard]] std::optional<Route> route_of(JudgedRequest& asked, const LocatedHop* located, Now now, Output& out);
+    void on_ack(const sip::AckEvent& event, Now now, Output& out);
     void on_cancel(const sip::RequestEvent& event, Now now, Output& out);
     [[nodiscard]] std::optional<Answer> refusal_of(const JudgedRequest& asked, Output& out) const;
     [[nodiscard]] std::optional<Answer> answer_for_edge(const JudgedRequest& asked, const sip::Uri& uri) const;
-    void send_on(JudgedRequest asked, const LocatedHop* located, Now now, Output& out);
     void send_ack_on(JudgedRequest ack, const LocatedHop* located, Now now, Output& out);
     void end_without_peer(const JudgedRequest& bye, Now now, Output& out);
     void look_up_servers(Now now, Output& out);

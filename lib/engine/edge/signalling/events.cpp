@@ -62,7 +62,7 @@ void Edge::on_located(std::uint64_t ticket, const sip::Location& location, Now n
                                         "': " + (hop.failed ? "the name servers do not answer" : "no such name"));
     }
     if (asked.server == 0) return send_ack_on(std::move(asked), &hop, now, out);
-    send_on(std::move(asked), &hop, now, out);
+    if (auto route = route_of(asked, &hop, now, out)) proxy_.forward(std::move(asked), std::move(*route), now, out);
 }
 
 void Edge::look_up_servers(Now now, Output& out) {

@@ -31,11 +31,6 @@ std::uint64_t print_of_copy(const sip::Message& response, const std::string& des
     return hash(description) ^ (kind * natkit::hash::golden);
 }
 
-std::uint32_t number_of(const sip::Message& message) {
-    const auto& cseq = message.cseq();
-    return cseq ? cseq->number : 0;
-}
-
 /// RFC 3262: a response that its receiver acknowledges, with PRACK or ACK.
 bool reliable(const sip::Message& response) {
     if (response.status() >= 200) return true;
@@ -140,37 +135,20 @@ void Proxy::end_branch(Branch& branch, int status, Now now, Output& out) {
     parts_.media.end(*branch.session, why, now.steady, out);
 }
 
-/// The description in a request: an offer, or in a PRACK perhaps the answer to the offer of a reliable response.
-void Proxy::take_request(Context& context, Branch& branch, const std::string& body, Now now, Output& out) {
-    Media& media = parts_.media;
-    const SessionId session = *branch.session;
-    const sip::Message& request = context.request;
-    const End end = context.dialog ? context.from : End::caller;
-    switch (media.exchange(session).in_request(end, request.method() == "PRACK")) {
-        case dialog::Role::answer: {
-            auto after = media.answer(session, end, body, now.steady, out);
-            if (!after) return refuse_branch(context, branch, {.status = 488}, now, out);
-            media.close_exchange(session, now.steady, out);
-            return send_branch(context, branch, with_description(request, *after), now, out);
-        }
-        case dialog::Role::glare: return refuse_branch(context, branch, {.status = 491}, now, out);
-        case dialog::Role::too_many: {
-            const std::size_t seconds = std::hash<std::string>()(parts_.secrets.random_hex()) % 11;
-            const Answer later{.status = 500, .fields = {{"Retry-After", std::to_string(seconds)}}};
-            return refuse_branch(context, branch, later, now, out);
-        }
-        default: break;
-    }
-    const dialog::Offer opened{.offerer = end, .owner = context.server, .cseq = number_of(request)};
-    const auto ready = media.offer(session, opened, body, next_waiting_, now.steady, out);
-    if (ready) return send_offer(context, branch, *ready, now, out);
-    wait(WaitingRequest{.server = context.server, .branch = branch.number, .body = {}});
+/// Why no request may bring an offer now, where none may.
+std::optional<Answer> Proxy::refusal_of(dialog::Role role) const {
+    if (role == dialog::Role::glare) return Answer{.status = 491};
+    if (role != dialog::Role::too_many) return std::nullopt;
+    const std::size_t seconds = std::hash<std::string>()(parts_.secrets.random_hex()) % 11;
+    return Answer{.status = 500, .fields = {{"Retry-After", std::to_string(seconds)}}};
 }
 
-/// The offer of a request as it goes on, or why it cannot.
-void Proxy::send_offer(Context& context, Branch& branch, const Result<std::string>& body, Now now, Output& out) {
-    if (body) return send_branch(context, branch, with_description(context.request, *body), now, out);
-    refuse_offer(context, branch, body.error(), now, out);
+/// The PRACK that answers an offer.
+void Proxy::send_answer(Context& context, Branch& branch, End from, const std::string& body, Now now, Output& out) {
+    auto after = parts_.media.answer(*branch.session, from, body, now.steady, out);
+    if (!after) return refuse_branch(context, branch, {.status = 488}, now, out);
+    parts_.media.close_exchange(*branch.session, now.steady, out);
+    send_branch(context, branch, with_description(context.request, *after), now, out);
 }
 
 /// What is one too many, or not to be read, is told once a minute for a source: there may be a flood of it.
@@ -213,7 +191,7 @@ void Proxy::on_names_ready(std::uint64_t message, Now now, Output& out) {
         Branch& branch = context->branches[request->branch];
         // Its call may have ended meanwhile.
         if (!parts_.media.contains(*branch.session)) return refuse_branch(*context, branch, {.status = 481}, now, out);
-        take_request(*context, branch, request->body, now, out);
+        start_branch(*context, branch, Names::known, now, out);
     } else if (const auto* answer = std::get_if<WaitingResponse>(&*waiting)) {
         Context* context = find(answer->server);
         if (context == nullptr || !parts_.media.contains(answer->session)) return;
@@ -230,8 +208,11 @@ void Proxy::on_media_ready(Media::Ready ready, Now now, Output& out) {
     const auto waiting = take_waiting(ready.message);
     if (!waiting) return;
     if (const auto* request = std::get_if<WaitingRequest>(&*waiting)) {
-        if (Context* context = find(request->server))
-            send_offer(*context, context->branches[request->branch], ready.body, now, out);
+        Context* context = find(request->server);
+        if (context == nullptr) return;
+        Branch& branch = context->branches[request->branch];
+        if (!ready.body) return refuse_offer(*context, branch, ready.body.error(), now, out);
+        send_branch(*context, branch, with_description(context->request, *ready.body), now, out);
     } else if (const auto* response = std::get_if<WaitingResponse>(&*waiting)) {
         Context* context = find(response->server);
         if (context == nullptr) return;

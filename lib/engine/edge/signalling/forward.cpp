@@ -23,7 +23,7 @@ void Proxy::forward(JudgedRequest asked, Route route, Now now, Output& out) {
                            .first->second;
     if (!context.request.to_tag().empty()) join_dialog(context, route, now, out);
     context.later = std::move(route.targets);
-    start_next(context, now, out);
+    for (Branch* branch : next_branches(context, now)) start_branch(context, *branch, Names::unknown, now, out);
 }
 
 /// The session of the dialog that a request belongs to.
@@ -67,7 +67,7 @@ bool Proxy::asks_for_relay(const Result<sip::NameAddr>& named) const {
     return uri && relay_for.names(uri->host);
 }
 
-void Proxy::add_branch(Context& context, Target target, Now now) {
+Branch& Proxy::add_branch(Context& context, Target target, Now now) {
     const sip::Message& request = context.request;
     Branch& branch = context.branches.emplace_back();
     branch.number = context.branches.size() - 1;
@@ -84,6 +84,7 @@ void Proxy::add_branch(Context& context, Target target, Now now) {
     }
     branch.others = std::move(target.others);
     branch.host = std::move(target.host);
+    return branch;
 }
 
 /// The media of a new call by one branch of its INVITE.
@@ -106,31 +107,41 @@ void Proxy::start_session(Context& context, Branch& branch, const Target& target
     parts_.media.set_payer(*branch.session, parts_.admission.payer_of(request, context.upstream));
 }
 
-/// Asks the contacts of the highest q that were not asked yet, all at once (RFC 3261 section 16.6: parallel among
-/// equals, one group after the other); those asked before go on ringing.
-void Proxy::start_next(Context& context, Now now, Output& out) {
-    if (context.later.empty() || context.succeeded || context.finished) return;
-    const std::size_t first = context.branches.size();
+/// For the contacts of the highest q that were not asked yet, which are asked all at once (RFC 3261 section 16.6:
+/// parallel among equals, one group after the other); those asked before go on ringing.
+std::vector<Branch*> Proxy::next_branches(Context& context, Now now) {
+    std::vector<Branch*> added;
+    if (context.later.empty() || context.succeeded || context.finished) return added;
     const int q = context.later.front().q;
     const auto end = std::ranges::find_if(context.later, [q](const Target& target) { return target.q != q; });
-    for (auto at = context.later.begin(); at != end; ++at) add_branch(context, std::move(*at), now);
+    for (auto at = context.later.begin(); at != end; ++at) added.push_back(&add_branch(context, std::move(*at), now));
     context.later.erase(context.later.begin(), end);
     if (!context.later.empty()) no_answer_.add(now.steady + rings_alone, context.server);
-    const std::size_t count = context.branches.size();
-    for (std::size_t i = first; i < count; ++i) start_branch(context, context.branches[i], now, out);
+    return added;
 }
 
-/// Sends a branch, or waits for what its offer needs.
-void Proxy::start_branch(Context& context, Branch& branch, Now now, Output& out) {
+/// Sends a branch, or waits for what its description needs: that is an offer, or in a PRACK perhaps the answer to the
+/// offer of a reliable response.
+void Proxy::start_branch(Context& context, Branch& branch, Names names, Now now, Output& out) {
+    const sip::Message& request = context.request;
     if (!branch.session) return send_branch(context, branch, std::nullopt, now, out);
-    auto body = description_of(context.request);
+    const auto body = description_of(request);
     if (!body) {
-        warn_unchanged(context.request, out);
+        warn_unchanged(request, out);
         return send_branch(context, branch, std::nullopt, now, out);
     }
-    if (!parts_.names.must_wait(*body, context.upstream, next_waiting_, now, out))
-        return take_request(context, branch, *body, now, out);
-    wait(WaitingRequest{.server = context.server, .branch = branch.number, .body = std::move(*body)});
+    const bool waits =
+        names == Names::unknown && parts_.names.must_wait(*body, context.upstream, next_waiting_, now, out);
+    if (waits) return wait(WaitingRequest{.server = context.server, .branch = branch.number});
+    const End end = context.dialog ? context.from : End::caller;
+    const dialog::Role role = parts_.media.exchange(*branch.session).in_request(end, request.method() == "PRACK");
+    if (role == dialog::Role::answer) return send_answer(context, branch, end, *body, now, out);
+    if (const auto refused = refusal_of(role)) return refuse_branch(context, branch, *refused, now, out);
+    const dialog::Offer opened{.offerer = end, .owner = context.server, .cseq = number_of(request)};
+    const auto ready = parts_.media.offer(*branch.session, opened, *body, next_waiting_, now.steady, out);
+    if (!ready) return wait(WaitingRequest{.server = context.server, .branch = branch.number});
+    if (!*ready) return refuse_offer(context, branch, ready->error(), now, out);
+    send_branch(context, branch, with_description(request, **ready), now, out);
 }
 
 void Proxy::send_branch(Context& context, Branch& branch, std::optional<std::string> body, Now now, Output& out) {
@@ -178,7 +189,7 @@ bool Proxy::try_next(Context& context, Branch& branch, Now now, Output& out) {
         if (other_family) media.reject(*branch.session, context.server, now.steady, out);
         media.set_callee(*branch.session, branch.flow, branch.verdict);
         if (other_family) {
-            start_branch(context, branch, now, out);
+            start_branch(context, branch, Names::unknown, now, out);
             return true;
         }
     }

@@ -61,7 +61,6 @@ class Proxy {
     struct WaitingRequest {  ///< an offer
         sip::TransactionId server = 0;
         std::size_t branch = 0;
-        std::string body;
     };
     struct WaitingResponse {
         sip::TransactionId server = 0;
@@ -77,6 +76,8 @@ class Proxy {
         SessionId session = 0;
     };
     using Waiting = std::variant<WaitingRequest, WaitingResponse, WaitingAck>;
+    /// Whether those in a description have been looked up, as far as they could be.
+    enum class Names : std::uint8_t { unknown, known };
     /// What a response means for its description.
     struct Description {
         SessionId session = 0;
@@ -93,10 +94,10 @@ class Proxy {
     void join_dialog(Context& context, const Route& route, Now now, Output& out);
     void follow_sender(Context& context, Now now, Output& out);
     [[nodiscard]] bool asks_for_relay(const Result<sip::NameAddr>& named) const;
-    void add_branch(Context& context, Target target, Now now);
+    Branch& add_branch(Context& context, Target target, Now now);
     void start_session(Context& context, Branch& branch, const Target& target, Now now);
-    void start_next(Context& context, Now now, Output& out);
-    void start_branch(Context& context, Branch& branch, Now now, Output& out);
+    [[nodiscard]] std::vector<Branch*> next_branches(Context& context, Now now);
+    void start_branch(Context& context, Branch& branch, Names names, Now now, Output& out);
     void send_branch(Context& context, Branch& branch, std::optional<std::string> body, Now now, Output& out);
     [[nodiscard]] bool try_next(Context& context, Branch& branch, Now now, Output& out);
     void forget_client(Branch& branch);
@@ -119,8 +120,8 @@ class Proxy {
     void refuse_offer(Context& context, Branch& branch, const Error& why, Now now, Output& out);
     void succeed(Context& context, SessionId session, const sip::Message& response, Now now, Output& out);
     void end_branch(Branch& branch, int status, Now now, Output& out);
-    void take_request(Context& context, Branch& branch, const std::string& body, Now now, Output& out);
-    void send_offer(Context& context, Branch& branch, const Result<std::string>& body, Now now, Output& out);
+    [[nodiscard]] std::optional<Answer> refusal_of(dialog::Role role) const;
+    void send_answer(Context& context, Branch& branch, End from, const std::string& body, Now now, Output& out);
     void read_response(Context& context, Branch& branch, const sip::Message& response, Description description, Now now,
                        Output& out);
     void take_response(Context& context, Branch& branch, const sip::Message& response, Description description, Now now,

@@ -160,7 +160,10 @@ void Proxy::pass_best(Context& context, Now now, Output& out) {
         if (branch.final_status == 0) return;
         statuses.push_back(branch.final_status);
     }
-    if (!context.later.empty()) return start_next(context, now, out);
+    if (!context.later.empty()) {
+        for (Branch* branch : next_branches(context, now)) start_branch(context, *branch, Names::unknown, now, out);
+        return;
+    }
     const auto best = proxy::best_response(statuses);
     if (!best) return;
     context.finished = true;
@@ -234,7 +237,9 @@ void Proxy::finish_dialog_request(Context& context, int status, Now now, Output&
 
 void Proxy::on_time(Now now, Output& out) {
     while (const auto server = no_answer_.pop_due(now.steady)) {
-        if (Context* context = find(*server)) start_next(*context, now, out);
+        Context* context = find(*server);
+        if (context == nullptr) continue;
+        for (Branch* branch : next_branches(*context, now)) start_branch(*context, *branch, Names::unknown, now, out);
     }
     forget_finished(now.steady);
 }
