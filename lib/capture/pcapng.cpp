@@ -128,12 +128,13 @@ class Pcapng final : public PacketReader::Format {
         return units;
     }
 
+    /// Within the 136 years that a classic capture can tell of, so that sums and multiples of times stay numbers.
     [[nodiscard]] static std::int64_t time_of(const Interface& interface, std::uint64_t stamp) {
         const std::uint64_t seconds = stamp / interface.units_per_second;
         const long double rest = static_cast<long double>(stamp % interface.units_per_second);
         const auto fraction =
             static_cast<std::int64_t>(std::lround(rest * 1e9L / static_cast<long double>(interface.units_per_second)));
-        const std::uint64_t whole = (seconds + static_cast<std::uint64_t>(interface.offset_seconds)) % 9'000'000'000U;
+        const std::uint64_t whole = (seconds + static_cast<std::uint64_t>(interface.offset_seconds)) % 0x1'0000'0000U;
         return static_cast<std::int64_t>(whole * 1'000'000'000U) + fraction;
     }
 

@@ -86,6 +86,7 @@ std::vector<const RtpStream*> MediaDirection::forwarded() const {
 Case::Case(const CallFacts& facts)
     : facts_(facts), end_ns_(end_of(facts)), phases_(phases_of(facts.call, end_ns_)), paths_(facts, phases_) {
     cut_at_moves();
+    paths_.judge();
     for (std::size_t line = 0; line < lines_of(phases_); ++line) {
         const MediaDescription* offered = last(phases_, End::caller, line, true);
         const MediaDescription* answered = last(phases_, End::callee, line, true);
@@ -108,10 +109,10 @@ void Case::cut_at_moves() {
         const auto own = paths_.sent_by(party);
         for (const RtpStream* now : own) {
             const bool moved = now->rtp >= enough && std::ranges::any_of(own, [&](const RtpStream* before) {
-                                   return before->ssrc == now->ssrc && before->source.address == now->source.address &&
-                                          before->source.port != now->source.port &&
-                                          before->destination == now->destination && before->rtp >= enough &&
-                                          before->last_ns < now->first_ns + second_ns / 5;
+                                   return before->ssrc == now->ssrc && before->source.port != now->source.port &&
+                                          before->rtp >= enough && before->last_ns < now->first_ns + second_ns / 5 &&
+                                          before->source.address == now->source.address &&
+                                          before->destination == now->destination;
                                });
             if (!moved) continue;
             const auto in = std::ranges::find_if(phases_, [&](const Phase& phase) {

@@ -84,7 +84,7 @@ std::optional<Dead> Case::dead_in(const MediaDirection& direction, const MediaDi
     if (short_time) return std::nullopt;  // it may be about to begin
     if (dead.opposite < (number == 0 && !some ? few_packets : many_packets)) return std::nullopt;  // both are silent
     const std::int64_t time = dead.to_ns - dead.from_ns;
-    const bool talks = static_cast<std::int64_t>(dead.opposite) * second_ns > time * flowing;
+    const bool talks = static_cast<std::int64_t>(dead.opposite) > time / (second_ns / flowing);
     if (some && (time < least_stop || !talks)) return std::nullopt;
     return dead;
 }

@@ -52,8 +52,15 @@ std::uint64_t RtpStream::packets_in(std::int64_t from_ns, std::int64_t to_ns) co
                              : static_cast<double>(std::max<std::int64_t>(both, 0)) / static_cast<double>(last - first);
     };
     if (slots.empty()) return static_cast<std::uint64_t>(share(first_ns, last_ns) * static_cast<double>(distinct()));
+    const auto slot_of = [&](std::int64_t time_ns) {
+        return static_cast<std::size_t>(std::max<std::int64_t>(time_ns - first_ns, 0) / slot_ns);
+    };
+    if (to_ns < first_ns || from_ns > to_ns) return 0;
     double count = 0;
-    for (std::size_t i = 0; i < slots.size(); ++i) {
+    const std::size_t end = std::min(slots.size(), slot_of(to_ns) + 1);
+    std::size_t i = slot_of(from_ns);
+    i -= i > 0 ? 1 : 0;
+    for (; i < end; ++i) {
         const std::int64_t first = first_ns + static_cast<std::int64_t>(i) * slot_ns;
         if (slots[i] != 0) count += share(first, std::min(first + slot_ns, std::max(last_ns, first + 1))) * slots[i];
     }

@@ -1,12 +1,14 @@
 #include "natkit/diagnose/paths.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 namespace natkit::diagnose {
 namespace {
 
-constexpr int near_packets = 150;  ///< three seconds of usual audio
+constexpr int near_packets = 150;          ///< three seconds of usual audio
+constexpr std::size_t most_compared = 32;  ///< streams of one source that may have the same packets
 
 /// One behind the other, or side by side: the same packets. The number of the first packet of each fits the other's.
 bool same_media(const RtpStream& a, const RtpStream& b) {
@@ -38,15 +40,20 @@ Paths::Paths(const CallFacts& facts, const std::vector<Phase>& phases)
     read_boxes();
     label();
     find_inner();
+    for (const Path& path : paths_) {
+        if (!path.forwarded && !path.inner) sent_[static_cast<std::size_t>(path.from)].push_back(path.stream);
+    }
+    read_addresses();
+    find_refused();
 }
 
 void Paths::read_names(const std::vector<Phase>& phases) {
     const auto add = [this](const MediaDescription* media, End party, std::size_t line, bool own) {
         if (media == nullptr || !media->rtp || media->rtp->address.is_unspecified()) return;
-        const bool known = std::ranges::any_of(names_, [&](const Named& name) {
-            return name.at == *media->rtp && name.party == party && name.own == own;
-        });
-        if (!known) names_.push_back({.at = *media->rtp, .party = party, .line = line, .own = own});
+        std::uint32_t& number = names_at_[*media->rtp][static_cast<std::size_t>(party)][own ? 1 : 0];
+        if (number != 0) return;
+        names_.push_back({.at = *media->rtp, .party = party, .line = line, .own = own});
+        number = static_cast<std::uint32_t>(names_.size());
     };
     for (const Phase& phase : phases) {
         for (const End party : {End::caller, End::callee}) {
@@ -88,9 +95,11 @@ bool Paths::same_box(const IpAddress& a, const IpAddress& b) const {
 }
 
 const Paths::Named* Paths::named(const Endpoint& at, bool own) const {
-    const auto found =
-        std::ranges::find_if(names_, [&](const Named& name) { return name.at == at && name.own == own; });
-    return found == names_.end() ? nullptr : &*found;
+    const auto found = names_at_.find(at);
+    if (found == names_at_.end()) return nullptr;
+    const std::uint32_t caller = found->second[0][own ? 1 : 0], callee = found->second[1][own ? 1 : 0];
+    const std::uint32_t first = caller == 0 || callee == 0 ? std::max(caller, callee) : std::min(caller, callee);
+    return first == 0 ? nullptr : &names_[first - 1];
 }
 
 /// Told by its two ends alone.
@@ -107,9 +116,11 @@ std::optional<Path> Paths::by_ends(const RtpStream& stream) const {
     return std::nullopt;
 }
 
-/// Told by a stream that is known and has the same media, or by where it goes to.
-std::optional<Path> Paths::by_media(const RtpStream& stream) const {
-    for (const Path& known : paths_) {
+/// Told by a stream that is known and has the same media, or by where it goes to. It was compared with those before
+/// `first_new` already.
+std::optional<Path> Paths::by_media(const RtpStream& stream, std::size_t first_new) const {
+    const auto recent = std::span(paths_).subspan(first_new);
+    for (const Path& known : recent) {
         const RtpStream& other = *known.stream;
         if (!same_media(stream, other)) continue;
         Path path{.stream = &stream, .from = known.from, .line = known.line, .forwarded = known.forwarded};
@@ -131,7 +142,7 @@ std::optional<Path> Paths::by_media(const RtpStream& stream) const {
     --rtp.port;
     if (const Named* receiver = named(rtp, true)) return sent_to(receiver);
     if (const Named* relay = named(rtp, false)) return sent_to(relay);
-    for (const Path& known : paths_) {  // an answer to where the other's packets come from
+    for (const Path& known : recent) {  // an answer to where the other's packets come from
         if (!known.forwarded && known.stream->source == stream.destination)
             return Path{.stream = &stream,
                         .from = diagnose::other(known.from),
@@ -143,19 +154,24 @@ std::optional<Path> Paths::by_media(const RtpStream& stream) const {
 
 /// From the ends inwards, until no stream is told any more.
 void Paths::label() {
-    std::vector<const RtpStream*> open;
+    struct Open {
+        const RtpStream* stream;
+        std::size_t compared = 0;  ///< with so many paths
+    };
+    std::vector<Open> open;
     for (const RtpStream& stream : facts_.rtp) {
         if (stream.rtp == 0) continue;
         if (const auto path = by_ends(stream)) {
             paths_.push_back(*path);
         } else {
-            open.push_back(&stream);
+            open.push_back({.stream = &stream});
         }
     }
     for (bool any = true; any && !open.empty();) {
         any = false;
         for (auto one = open.begin(); one != open.end();) {
-            const auto path = by_media(**one);
+            const auto path = by_media(*one->stream, one->compared);
+            one->compared = paths_.size();
             if (path) paths_.push_back(*path);
             any = any || path;
             one = path ? open.erase(one) : one + 1;
@@ -172,10 +188,11 @@ void Paths::find_inner() {
     };
     for (Path& path : paths_) {
         const RtpStream& inside = *path.stream;
+        if (!is_private(inside.source.address) && !is_private(inside.destination.address)) continue;
         for (const Path& another : paths_) {
             const RtpStream& outside = *another.stream;
             if (&path == &another || path.from != another.from) continue;
-            if (inside.source != outside.source && inside.destination != outside.destination) continue;
+            if ((inside.source == outside.source) == (inside.destination == outside.destination)) continue;
             if (!same_media(inside, outside)) continue;
             const bool at_both = at_once(inside, outside) || outside_of_nat(outside.destination.address);
             if (inside.source == outside.source && inside.destination != outside.destination && at_both &&
@@ -190,12 +207,25 @@ void Paths::find_inner() {
     }
 }
 
-std::vector<const RtpStream*> Paths::sent_by(End party) const {
-    std::vector<const RtpStream*> streams;
-    for (const Path& path : paths_) {
-        if (path.from == party && !path.forwarded && !path.inner) streams.push_back(path.stream);
+/// Where messages and packets of the call come from.
+void Paths::read_addresses() {
+    const auto add = [](Addresses& to, const IpAddress& address) { to.insert({.address = address, .port = 0}); };
+    for (const End party : {End::caller, End::callee}) {
+        const auto& source = party == End::caller ? facts_.call.caller_source : facts_.call.callee_source;
+        if (!source) continue;
+        add(seen_, source->address);
+        add(signals_[static_cast<std::size_t>(party)], source->address);
     }
-    return streams;
+    for (const Request& one : facts_.call.requests) {
+        add(seen_, one.source.address);
+        if (one.status != 0) add(seen_, one.destination.address);
+        if (one.contact) add(signals_[static_cast<std::size_t>(one.sender)], one.contact->address);
+        for (const Response& response : one.responses) {
+            if (response.contact) add(signals_[static_cast<std::size_t>(other(one.sender))], response.contact->address);
+        }
+    }
+    for (const Translation& one : translations_) add(seen_, one.inside.address);
+    for (const RtpStream& one : facts_.rtp) add(seen_, one.source.address);
 }
 
 bool Paths::is_private(const IpAddress& address) const {
@@ -207,14 +237,7 @@ bool Paths::outside_of_nat(const IpAddress& address) const {
 }
 
 bool Paths::seen(const IpAddress& address) const {
-    const auto in_message = [&](const Request& one) {
-        return one.source.address == address || (one.destination.address == address && one.status != 0);
-    };
-    const auto signals = [&](const std::optional<Endpoint>& source) { return source && source->address == address; };
-    return signals(facts_.call.caller_source) || signals(facts_.call.callee_source) ||
-           std::ranges::any_of(facts_.call.requests, in_message) ||
-           std::ranges::any_of(translations_, [&](const Translation& one) { return one.inside.address == address; }) ||
-           std::ranges::any_of(facts_.rtp, [&](const RtpStream& one) { return one.source.address == address; });
+    return seen_.contains({.address = address, .port = 0});
 }
 
 bool Paths::behind_nat(End party) const {
@@ -232,15 +255,27 @@ bool Paths::behind_nat(End party) const {
 
 /// Of two streams with the same packets the one that has fewer does not count.
 std::uint64_t packets_of(std::span<const RtpStream* const> streams, std::int64_t from_ns, std::int64_t to_ns) {
+    std::vector<std::uint64_t> counts;
+    counts.reserve(streams.size());
+    for (const RtpStream* stream : streams) counts.push_back(stream->packets_in(from_ns, to_ns));
     std::uint64_t all = 0;
-    for (const RtpStream* stream : streams) {
-        const std::uint64_t packets = stream->packets_in(from_ns, to_ns);
-        const bool again = std::ranges::any_of(streams, [&](const RtpStream* another) {
-            if (another == stream || another->ssrc != stream->ssrc || another->source == stream->source) return false;
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+        const RtpStream& stream = *streams[i];
+        const std::uint64_t packets = counts[i];
+        std::size_t compared = 0;
+        const auto has_them = [&](std::size_t j) {
+            const RtpStream& another = *streams[j];
+            if (another.ssrc != stream.ssrc || compared >= most_compared || (counts[j] + 1) * 5 < packets * 4)
+                return false;
+            if (another.source.port == stream.source.port && another.source == stream.source)
+                return false;  // itself too
+            ++compared;
             const std::uint64_t theirs =
-                another->packets_in(std::max(from_ns, stream->first_ns), std::min(to_ns, stream->last_ns));
-            return theirs * 5 >= packets * 4 && (theirs > packets || (theirs == packets && another < stream));
-        });
+                another.packets_in(std::max(from_ns, stream.first_ns), std::min(to_ns, stream.last_ns));
+            return theirs * 5 >= packets * 4 && (theirs > packets || (theirs == packets && &another < &stream));
+        };
+        const bool again =
+            packets > 0 && std::ranges::any_of(std::views::iota(std::size_t{0}, streams.size()), has_them);
         if (!again) all += packets;
     }
     return all;

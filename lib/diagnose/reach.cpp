@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "natkit/diagnose/paths.hpp"
 
@@ -14,16 +16,34 @@ bool same_family(const Endpoint& a, const Endpoint& b) {
     return a.address.family() == b.address.family();
 }
 
+/// The number of an element; nothing: it is another one.
+template <class T>
+std::optional<std::size_t> place_in(std::span<const T> all, const T& one) {
+    const bool inside =
+        !all.empty() && std::greater_equal<>()(&one, &all.front()) && std::less_equal<>()(&one, &all.back());
+    return inside ? std::optional(static_cast<std::size_t>(&one - all.data())) : std::nullopt;
+}
+
 }  // namespace
 
-/// Errors at the beginning are those of a socket that was not open yet: they count where they go on to the end.
+void Paths::find_refused() {
+    refused_.reserve(facts_.rtp.size());
+    for (const RtpStream& stream : facts_.rtp) refused_.push_back(refusal_of(stream));
+}
+
 const IcmpError* Paths::refused(const RtpStream& stream) const {
+    const auto number = place_in(std::span(facts_.rtp), stream);
+    return number ? refused_[*number] : refusal_of(stream);
+}
+
+/// Errors at the beginning are those of a socket that was not open yet: they count where they go on to the end.
+const IcmpError* Paths::refusal_of(const RtpStream& stream) const {
     const std::int64_t end_ns = phases_.empty() ? stream.last_ns : std::min(stream.last_ns, phases_.back().to_ns);
     const IcmpError* most = nullptr;
     unsigned count = 0;
     std::int64_t first_ns = 0, last_ns = 0;
     for (const IcmpError& error : facts_.icmp) {
-        if (error.destination != stream.destination || error.source.port != stream.source.port || error.tcp) continue;
+        if (error.source.port != stream.source.port || error.tcp || error.destination != stream.destination) continue;
         // With the BYE sockets are closed.
         if (!phases_.empty() && error.first_ns > phases_.back().to_ns - settle_ns) continue;
         if (most == nullptr) first_ns = error.first_ns;
@@ -37,41 +57,47 @@ const IcmpError* Paths::refused(const RtpStream& stream) const {
     return last_ns + usual >= end_ns ? most : nullptr;
 }
 
-/// Whether the party sends from there now: not from an endpoint that it gave up by a later description.
-bool Paths::current_source(const Endpoint& at, End party, const Phase& phase, std::size_t line) const {
+Paths::Sources Paths::sources_of(End party, const Phase& phase) const {
+    Sources sources;
+    for (const RtpStream* stream : sent_by(party)) {
+        if (stream->first_ns > phase.to_ns) continue;
+        Sources::Source& source = sources.of[stream->source];
+        source.there = source.there || stream->last_ns >= phase.from_ns;
+        const std::uint64_t packets = stream->packets_in(phase.from_ns + settle_ns, phase.to_ns);
+        source.packets += packets;
+        const bool began_now = stream->first_ns + settle_ns >= phase.from_ns;
+        if (began_now) source.newest = std::max(source.newest, packets);
+        source.older = source.older || !began_now;
+        if (sources.last == nullptr || stream->last_ns >= sources.last->last_ns) sources.last = stream;
+    }
+    auto& [first, second] = sources.began;
+    for (const auto& [at, source] : sources.of) {
+        if (source.newest > first.second) {
+            second = std::exchange(first, {at, source.newest});
+        } else if (source.newest > second.second) {
+            second = {at, source.newest};
+        }
+    }
+    return sources;
+}
+
+/// Whether the party sends from there now: not from an endpoint that it gave up by a later description, nor from one
+/// that has few packets beside those of another that began in this phase.
+bool Paths::current_source(const Endpoint& at, End party, const Phase& phase, std::size_t line,
+                           const PhaseSources& sources) const {
     const MediaDescription* wanted = phase.written_by(party, line);
     const bool given_up = named(at, true) != nullptr && (wanted == nullptr || wanted->rtp != at);
     if (given_up && !phase.second_answer) return false;  // of two answers to one offer either may be meant
-    const RtpStream* last = nullptr;
-    bool there = false, older = false;
-    std::uint64_t here = 0, newer = 0;  // packets in this phase: of this source, and of those that began in it
-    for (const RtpStream* stream : sent_by(party)) {
-        if (stream->first_ns > phase.to_ns) continue;
-        const bool now = stream->last_ns >= phase.from_ns;
-        there = there || (now && stream->source == at);
-        const std::uint64_t packets = stream->packets_in(phase.from_ns + settle_ns, phase.to_ns);
-        const bool began_now = stream->first_ns + settle_ns >= phase.from_ns;
-        if (stream->source == at) {
-            here += packets;
-            older = older || !began_now;
-        } else if (began_now) {
-            newer = std::max(newer, packets);
-        }
-        if (last == nullptr || stream->last_ns >= last->last_ns) last = stream;
-    }
-    if (older && few_late * here < newer) return false;
-    return there || (last != nullptr && last->source == at);
+    const Sources& all = sources[static_cast<std::size_t>(party)];
+    const auto found = all.of.find(at);
+    if (found == all.of.end()) return false;
+    const auto& began = all.began[0].first == at ? all.began[1] : all.began[0];
+    if (found->second.older && few_late * found->second.packets < began.second) return false;
+    return found->second.there || all.last->source == at;
 }
 
 bool Paths::signals_from(End party, const IpAddress& address) const {
-    const auto& source = party == End::caller ? facts_.call.caller_source : facts_.call.callee_source;
-    if (source && source->address == address) return true;
-    return std::ranges::any_of(facts_.call.requests, [&](const Request& request) {
-        if (request.sender == party) return request.contact && request.contact->address == address;
-        return std::ranges::any_of(request.responses, [&](const Response& response) {
-            return response.contact && response.contact->address == address;
-        });
-    });
+    return signals_[static_cast<std::size_t>(party)].contains({.address = address, .port = 0});
 }
 
 /// To the outer address of a NAT that both parties are behind, as both name it, and nothing comes in to where it is
@@ -112,13 +138,30 @@ Reach Paths::announced(const RtpStream& stream, End to, const MediaDescription& 
     return elsewhere && !signals_from(to, at.address) ? Reach::other_interface : Reach::arrives;
 }
 
+void Paths::judge() {
+    reaches_.clear();
+    for (const Phase& phase : phases_) {
+        const PhaseSources sources{sources_of(End::caller, phase), sources_of(End::callee, phase)};
+        std::vector<Reach>& reaches = reaches_.emplace_back();
+        reaches.reserve(paths_.size());
+        for (const Path& path : paths_) reaches.push_back(reach(path, phase, sources));
+    }
+}
+
 Reach Paths::reach(const Path& path, const Phase& phase) const {
+    const auto in = place_in(std::span(phases_), phase);
+    const auto number = place_in(std::span(paths_), path);
+    if (in && number && *in < reaches_.size()) return reaches_[*in][*number];
+    return reach(path, phase, {sources_of(End::caller, phase), sources_of(End::callee, phase)});
+}
+
+Reach Paths::reach(const Path& path, const Phase& phase, const PhaseSources& sources) const {
     const RtpStream& stream = *path.stream;
     const Endpoint& at = stream.destination;
     const End to = other(path.from);
     const MediaDescription* wanted = phase.written_by(to, path.line);
     const MediaDescription* told = phase.delivered_of(to, path.line);
-    const bool learned = current_source(at, to, phase, path.line);
+    const bool learned = current_source(at, to, phase, path.line, sources);
     const bool is_wanted = wanted != nullptr && wanted->rtp == at;
     const bool both_sides = outside_of_nat(at.address) && !path.inner;
     const bool error = refused(stream) != nullptr;

@@ -164,6 +164,13 @@ def alg(c):
 RELAY_A, RELAY_B = "203.0.113.5:30000", "203.0.113.5:30010"
 
 
+def proxy_cancels(c):
+    """A proxy's CANCEL has its own Via alone: what it passes on for a phone behind a NAT afterwards is not its own."""
+    c.udp(0.05, EDGE, "198.51.100.9:5060", message("CANCEL sip:b@198.51.100.9 SIP/2.0", vias=[EDGE + ";branch=z9hG4bK3"], cseq="1 CANCEL"))
+    relayed_call(c, *[sdp("203.0.113.9", 4000)] * 2, *[sdp("203.0.113.20", 4002)] * 2)
+    c.udp(9.1, EDGE, A, message("SIP/2.0 200 OK", vias=[A + ";branch=z9hG4bK1"], to_tag="b", cseq="2 BYE", contact="192.168.1.7:5060"))
+
+
 def not_joined(c):
     relayed_call(c, sdp("203.0.113.9", 4000), sdp("203.0.113.5", 30010), sdp("203.0.113.20", 4002), sdp("203.0.113.5", 30000))
     c.rtp(0.3, "203.0.113.9:4000", RELAY_A, 50)
@@ -248,6 +255,7 @@ CASES = [
     (healthy, None, None, [], []),
     (healthy_twice, None, None, [], []),
     (early_media, None, None, [], []),
+    (proxy_cancels, None, None, [], []),
     (fork_answered_late, None, None, [], []),
     (cut_by_the_capture, None, None, [], []),
     (ports_used_again, "nothing-sent", "caller", ["no packet from the callee"], ["203.0.113.9"]),

@@ -178,6 +178,19 @@ bool Classifier::finish() {
     return any_bad_;
 }
 
+/// A proxy's ACK for a refusal and its CANCEL have one Via too, its own: what it passes on for others is not its own.
+void Classifier::note_own_via(const sip::Message& message, const explain::MessageFacts& facts, const Endpoint& source) {
+    if (!message.is_request() || message.method() == "ACK" || message.method() == "CANCEL") return;
+    if (facts.via_count > 1) {
+        vias_.touch(source) = std::nullopt;
+        return;
+    }
+    const auto via = facts.via ? facts.via->address() : std::nullopt;
+    const auto* known = vias_.find(source);
+    const bool passes_on = known != nullptr && !*known;
+    if (via && !passes_on) vias_.touch(source) = via;
+}
+
 Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json* json) {
     ++messages_;
     const auto message = explain::parse_leniently(sip.message);
@@ -189,11 +202,9 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
                              .source = *source,
                              .destination = sip.destination,
                              .cut = sip.cut};
-    if (message->is_request() && facts.via_count == 1) {
-        if (const auto via = facts.via ? facts.via->address() : std::nullopt) vias_.touch(*source) = *via;
-    } else if (const IpAddress* via = vias_.find(*source)) {
+    note_own_via(*message, facts, *source);
+    if (const auto* via = message->is_request() && facts.via_count == 1 ? nullptr : vias_.find(*source))
         arrival.own_via = *via;
-    }
     const record::Nat nat = explain::describe(*message, facts, arrival, settings_.rules.networks);
     record::Sip known = sip;
     known.source = source;
@@ -263,10 +274,9 @@ void Classifier::explain_call(const explain::Call& call) {
         return;
     }
     const auto decision = explain::decide_call(call, settings_.rules);
-    const bool described = decision && !decision->streams.empty();
-    if (described) write(record::to_line(record::to_json(*decision)));
-    const bool empty = diagnosis.findings.empty() && !diagnosis.media_seen && !described;
-    if (!empty) write(record::to_line(record::to_json(diagnosis)));
+    if (decision && !decision->streams.empty()) write(record::to_line(record::to_json(*decision)));
+    const bool only_registered = diagnosis.registration && diagnosis.findings.empty();
+    if (!only_registered) write(record::to_line(record::to_json(diagnosis)));
 }
 
 }  // namespace natkit::natclassify

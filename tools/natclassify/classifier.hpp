@@ -52,6 +52,7 @@ class Classifier {
   private:
     [[nodiscard]] Result<void> on_message(const record::Sip& sip, nlohmann::ordered_json* json, std::int64_t time_ns);
     /// Classifies one message; `json` is the record it came in, if it came in one.
+    void note_own_via(const sip::Message& message, const explain::MessageFacts& facts, const Endpoint& source);
     [[nodiscard]] Result<void> classify(const record::Sip& sip, nlohmann::ordered_json* json);
     /// Judges a bare description by where --source says it came from.
     [[nodiscard]] Result<void> on_description(const std::string& text);
@@ -79,9 +80,10 @@ class Classifier {
     explain::Selector selector_;
     explain::Anonymizer anonymizer_;
     explain::CopyFinder copies_;
-    std::optional<explain::Copy> copy_;                     ///< what the message in hand is a copy of
-    bool incomplete_ = false;                               ///< fragments of the message in hand are missing
-    Recent<Endpoint, IpAddress, EndpointHash> vias_{4096};  ///< that senders wrote into their own requests, by source
+    std::optional<explain::Copy> copy_;  ///< what the message in hand is a copy of
+    bool incomplete_ = false;            ///< fragments of the message in hand are missing
+    /// What senders wrote into the Via of their own requests, by source; nothing of who passes on requests of others.
+    Recent<Endpoint, std::optional<IpAddress>, EndpointHash> vias_{4096};
     tool::LanHint hint_;
     std::uint64_t messages_ = 0;
     std::int64_t time_ns_ = 0;

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "natkit/diagnose/facts.hpp"
@@ -38,12 +42,15 @@ struct Path {
 };
 
 /// Follows media: finds out which party's media each stream is, by its ends and, from hop to hop, by its source (SSRC)
-/// and its sequence numbers. Refers to the facts and phases.
+/// and its sequence numbers. Refers to the facts and phases. What it costs grows with the streams times the phases, and
+/// with the square of the streams by comparisons of numbers only: a call has few, unless somebody means harm.
 class Paths {
   public:
     Paths(const CallFacts& facts, const std::vector<Phase>& phases);
 
     [[nodiscard]] std::span<const Path> all() const noexcept { return paths_; }
+    /// Once the phases are final: how far each stream gets in each, so that reach() needs to look up only.
+    void judge();
     [[nodiscard]] Reach reach(const Path& path, const Phase& phase) const;
     /// What ICMP says about it to the end, or null.
     [[nodiscard]] const IcmpError* refused(const RtpStream& stream) const;
@@ -58,7 +65,9 @@ class Paths {
     [[nodiscard]] bool same_box(const IpAddress& a, const IpAddress& b) const;
     [[nodiscard]] std::span<const Translation> translations() const noexcept { return translations_; }
     /// Where the media of a party comes from, in the order in which that began; what a relay sends is left out.
-    [[nodiscard]] std::vector<const RtpStream*> sent_by(End party) const;
+    [[nodiscard]] std::span<const RtpStream* const> sent_by(End party) const noexcept {
+        return sent_[static_cast<std::size_t>(party)];
+    }
 
   private:
     struct Named {
@@ -67,24 +76,51 @@ class Paths {
         std::size_t line = 0;
         bool own = false;  ///< as the party wrote it; else it stands for the party, at a relay
     };
+    /// Where the packets of a party come from in one phase.
+    struct Sources {
+        struct Source {
+            std::uint64_t packets = 0;  ///< in the phase, once those of before its answer have passed
+            std::uint64_t newest = 0;   ///< of these, of the stream with the most that began in the phase
+            bool there = false, older = false;
+        };
+        std::unordered_map<Endpoint, Source, EndpointHash> of;
+        std::array<std::pair<Endpoint, std::uint64_t>, 2> began = {};  ///< the two sources with most of `newest`
+        const RtpStream* last = nullptr;
+    };
+    using PhaseSources = std::array<Sources, 2>;  ///< of the caller, of the callee
+
     void read_names(const std::vector<Phase>& phases);
     void read_boxes();
+    void read_addresses();
+    void find_refused();
+    [[nodiscard]] const IcmpError* refusal_of(const RtpStream& stream) const;
     [[nodiscard]] const Named* named(const Endpoint& at, bool own) const;
     [[nodiscard]] std::optional<Path> by_ends(const RtpStream& stream) const;
-    [[nodiscard]] std::optional<Path> by_media(const RtpStream& stream) const;
+    [[nodiscard]] std::optional<Path> by_media(const RtpStream& stream, std::size_t first_new) const;
     void label();
     void find_inner();
     [[nodiscard]] Reach announced(const RtpStream& stream, End to, const MediaDescription& wanted,
                                   const Path& path) const;
     [[nodiscard]] bool turned_back(const RtpStream& stream, const Path& path) const;
-    [[nodiscard]] bool current_source(const Endpoint& at, End party, const Phase& phase, std::size_t line) const;
+    [[nodiscard]] Sources sources_of(End party, const Phase& phase) const;
+    [[nodiscard]] bool current_source(const Endpoint& at, End party, const Phase& phase, std::size_t line,
+                                      const PhaseSources& sources) const;
+    [[nodiscard]] Reach reach(const Path& path, const Phase& phase, const PhaseSources& sources) const;
 
     const CallFacts& facts_;
     const std::vector<Phase>& phases_;
+    using Addresses = std::unordered_set<Endpoint, EndpointHash>;  ///< ports are 0
     std::vector<Named> names_;
+    /// Their numbers in names_, one more than that; 0: none. By party and by `own`.
+    std::unordered_map<Endpoint, std::array<std::array<std::uint32_t, 2>, 2>, EndpointHash> names_at_;
     std::vector<std::pair<IpAddress, IpAddress>> boxes_;  ///< addresses of one machine that passes messages or media on
     std::vector<Translation> translations_;
     std::vector<Path> paths_;
+    std::array<std::vector<const RtpStream*>, 2> sent_;
+    Addresses seen_;
+    std::array<Addresses, 2> signals_;         ///< where the messages of a party come from, and its Contacts
+    std::vector<const IcmpError*> refused_;    ///< of each stream of the facts
+    std::vector<std::vector<Reach>> reaches_;  ///< by phase, then by path
 };
 
 /// RTP packets of these in a time, each once: of one source seen on both sides of a NAT, the side that has more.

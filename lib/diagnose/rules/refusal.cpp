@@ -93,6 +93,18 @@ Finding nobody_there(const Request& invite, const Response& last) {
         .frames = {invite.frame, last.frame}};
 }
 
+/// The caller calls another one now, in a call of its own or in this one (RFC 3261 section 8.1.3.4).
+Finding redirected(const Request& invite, const Response& last) {
+    const std::string where = last.contact ? " to " + to_string(*last.contact) : std::string(" elsewhere");
+    return {.cause = Cause::refused,
+            .sentence = "The call was sent" + where + " (" + std::to_string(last.status) + " " + last.reason +
+                        " in frame " + std::to_string(last.frame) + "): a call there is another one.",
+            .change = "Nothing to repair, if the caller calls there.",
+            .harmless = true,
+            .status = last.status,
+            .frames = {invite.frame, last.frame}};
+}
+
 Finding other_refusal(const Request& invite, const Response& last) {
     const bool time_out = last.status == 408 || last.status == 504;
     return {.cause = time_out ? Cause::timed_out : Cause::refused,
@@ -114,6 +126,7 @@ const Finding* reason(const Findings& findings) {
 }
 
 Finding refusal(const Call& call, const Request& invite, const Response& last) {
+    if (last.status < 400) return redirected(invite, last);
     if (last.status == 401 || last.status == 407) return without_credentials(invite, last);
     if (last.status == 488 || last.status == 606 || last.status == 415) return not_acceptable(call, invite, last);
     if (last.status == 487 && cancelled(call)) return given_up(invite, last);

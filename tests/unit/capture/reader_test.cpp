@@ -98,6 +98,13 @@ TEST_CASE("capture::PacketReader: pcapng with several sections, byte orders, lin
     CHECK(read_all(file.substr(0, file.size() - 6)).find("the capture ends within a block") != std::string::npos);
 }
 
+TEST_CASE("capture::PacketReader: times of pcapng are those of 136 years, so that sums of them are numbers") {
+    std::string file = block(0x0a0d0d0a, little(0x1a2b3c4d, 4) + little(1, 2) + little(0, 2) + little(~0ULL, 8));
+    file += block(1, little(1, 2) + little(0, 2) + little(0, 4));  // microseconds
+    file += block(6, little(0, 4) + little(0xffffffff, 4) + little(0xffffffff, 4) + little(1, 4) + little(1, 4) + "x");
+    CHECK(read_all(file) == "1 4154504685551615000 1 x/1\nend");
+}
+
 TEST_CASE("capture::PacketReader: lengths that lie cost nothing and are told") {
     CHECK(read_all("").find("end") != 0);
     CHECK(read_all("\x0a\x0d\x0d\x0a" + little(28, 4) + "????") == "not a pcapng section");

@@ -40,6 +40,7 @@ TEST_CASE("diagnose: calls that were refused, by what and whether it is a fault"
         {"forbidden", {invite(403)}, "refused", true, Outcome::refused},
         {"busy", {invite(486)}, "refused", false, Outcome::refused},
         {"declined", {invite(603)}, "refused", false, Outcome::refused},
+        {"sent elsewhere", {invite(302)}, "refused", false, Outcome::refused},
         {"nobody there", {invite(480)}, "not-answered", false, Outcome::no_answer},
         {"waited for in vain", {invite(408)}, "timed-out", true, Outcome::refused},
         {"not acceptable", {invite(488)}, "no-common-codec", true, Outcome::refused},

@@ -25,6 +25,14 @@ TEST_CASE("diagnose: no packet of one direction") {
     }
 }
 
+TEST_CASE("diagnose: a call of a hundred years, as clocks that lie make it") {
+    CallFacts facts = direct_call();
+    facts.call.last_ns = 4'200'000'000 * second;
+    facts.rtp = {rtp(caller_media, callee_media), rtp(callee_media, caller_media, 400, 2)};
+    facts.rtp[1].last_ns = facts.call.last_ns;
+    CHECK(found(facts).empty());
+}
+
 TEST_CASE("diagnose: a call without an answer in the capture is not judged by its media") {
     CallFacts facts = direct_call();
     facts.call.descriptions.pop_back();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 
 #include "natkit/engine/explain/calls.hpp"
 
@@ -123,6 +124,18 @@ std::set<IpAddress> hosts_of_messages(const diagnose::Call& call) {
     return hosts;
 }
 
+/// Where its messages and media went, and where its messages came from.
+std::unordered_set<Endpoint, EndpointHash> places_of(const diagnose::CallFacts& facts) {
+    std::unordered_set<Endpoint, EndpointHash> places;
+    for (const diagnose::Request& one : facts.call.requests) {
+        places.insert(one.source);
+        places.insert(one.destination);
+        for (const diagnose::Response& response : one.responses) places.insert(response.destination);
+    }
+    for (const RtpStream& one : facts.rtp) places.insert(one.destination);
+    return places;
+}
+
 }  // namespace
 
 diagnose::CallFacts facts_of(const diagnose::Call& call, const CaptureFacts& capture, const nat::Networks& networks) {
@@ -133,7 +146,9 @@ diagnose::CallFacts facts_of(const diagnose::Call& call, const CaptureFacts& cap
     const std::int64_t first = call.first_ns - second_ns;
     const std::int64_t last = call.last_ns + (call.ended ? 2 * second_ns : 3600 * second_ns);
     const std::set<IpAddress> hosts = hosts_of_messages(call);
-    facts.icmp = capture.evidence.icmp(first, last);
+    const auto places = places_of(facts);
+    facts.icmp = capture.evidence.icmp(
+        first, last, [&](const diagnose::IcmpError& error) { return places.contains(error.destination); });
     facts.connections = capture.tcp.troubled(first - memory_ns, last);
     std::erase_if(facts.connections, [&](const diagnose::TcpConnection& one) {
         return !begun_for(call, one) && !hosts.contains(one.client.address) && !hosts.contains(one.server.address);

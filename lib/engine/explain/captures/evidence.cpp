@@ -6,6 +6,7 @@ namespace natkit::explain {
 namespace {
 
 constexpr std::size_t most = 4096;
+constexpr std::size_t most_about = 256;
 constexpr std::size_t look_back = 64;  ///< errors among which a repetition is looked for
 constexpr std::int64_t pause_ns =
     1'500'000'000;  ///< hosts send about one a second of the same kind; later ones are others
@@ -47,11 +48,13 @@ void CaptureEvidence::on_icmp_error(const capture::IcmpError& error) {
     icmp_.push_back(one);
 }
 
-std::vector<diagnose::IcmpError> CaptureEvidence::icmp(std::int64_t first_ns, std::int64_t last_ns) const {
+std::vector<diagnose::IcmpError> CaptureEvidence::icmp(
+    std::int64_t first_ns, std::int64_t last_ns, const std::function<bool(const diagnose::IcmpError&)>& about) const {
     std::vector<diagnose::IcmpError> found;
-    for (const diagnose::IcmpError& one : icmp_) {
-        if (one.first_ns <= last_ns && one.last_ns >= first_ns) found.push_back(one);
+    for (auto one = icmp_.rbegin(); one != icmp_.rend() && found.size() < most_about; ++one) {
+        if (one->first_ns <= last_ns && one->last_ns >= first_ns && about(*one)) found.push_back(*one);
     }
+    std::ranges::reverse(found);
     return found;
 }
 
