@@ -27,8 +27,11 @@ class Case:
             found += ["edge=edge:any", "edge-wan=edge:wan0"]
             if {"anna", "bernd"} & set(self.parties):
                 found.append("edge-lan=edge:lan0")
+        wan = ["br=wan:br0"]
+        if {"anna", "bernd"} == set(self.parties):  # what is on the Internet does not see them
+            wan, found = [], [place for place in found if not place.startswith("edge-wan")]
         seen, kept = set(), []
-        for place in [*found, "br=wan:br0"]:
+        for place in [*found, *wan]:
             if place.partition("=")[2] not in seen:
                 seen.add(place.partition("=")[2])
                 kept.append(place)

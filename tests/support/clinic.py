@@ -146,10 +146,10 @@ def edge_config(*, media="relay", record_route=True, rport=True, nat=True, auth=
 class Recording:
     """tcpdump at one place."""
 
-    def __init__(self, clinic, name, host, interface, words=""):
+    def __init__(self, clinic, name, host, interface, words="", snap=8192):
         self.name, self.host, self.interface = name, host, interface
         self.path = clinic.folder / f"{name}.pcap"
-        self.program = host.start("tcpdump", "tcpdump", "-Z", "root", "-U", "-n", "--immediate-mode", "-B", "8192", "-s", "8192", "-i", interface, "-w", self.path, *([words] if words else []))
+        self.program = host.start("tcpdump", "tcpdump", "-Z", "root", "-U", "-n", "--immediate-mode", "-B", "8192", "-s", str(snap), "-i", interface, "-w", self.path, *([words] if words else []))
 
     def stop(self):
         marker = b"the end of the recording"
@@ -270,12 +270,12 @@ class Clinic:
         self.media.append(made)
         return made
 
-    def begin_again(self, words=""):
-        """What was recorded until now is forgotten."""
+    def begin_again(self, words="", snap=8192):
+        """What was recorded until now is forgotten. `words`: tcpdump's filter. `snap`: so many bytes of each packet are kept."""
         for one in self.recordings:
             one.program.signal(signal.SIGINT)
             one.program.wait_exit()
-        self.recordings = [Recording(self, one.name, one.host, one.interface, words) for one in self.recordings]
+        self.recordings = [Recording(self, one.name, one.host, one.interface, words, snap) for one in self.recordings]
         for one in self.recordings:
             one.program.wait_line("listening on")
 

@@ -153,7 +153,7 @@ class Relay:
     def _describe(self, leg, text):
         """Keeps what the party says of itself, and puts the relay's other side in its place."""
         address = re.search(r"c=IN IP[46] (\S+)", text)[1]
-        port = int(re.search(r"m=audio (\d+)", text)[1])
+        port = int(re.search(r"m=\w+ (\d+)", text)[1])
         rtcp = re.search(r"a=rtcp:(\d+)", text)
         ends = [(address, port), (address, int(rtcp[1]) if rtcp else port + 1)]
         if ends != leg.signalled and not address.startswith("0."):
@@ -164,5 +164,5 @@ class Relay:
         family = "IP6" if ":" in shown else "IP4"
         text = re.sub(r"c=IN IP[46] \S+", f"c=IN {family} {shown}" if not address.startswith("0.") else f"c=IN IP4 {address}", text)
         text = re.sub(r"(?m)^(o=\S+ \S+ \S+) IN IP[46] \S+", rf"\1 IN {family} {shown}", text)
-        text = re.sub(r"m=audio \d+", f"m=audio {other.port}", text)
+        text = re.sub(r"m=(\w+) \d+", rf"m=\1 {other.port}", text, count=1)
         return re.sub(r"a=rtcp:\d+[^\r\n]*\r\n", "", text) + f"a=rtcp:{other.port + 1}\r\n"

@@ -35,12 +35,15 @@ def host_of(uri):
 
 # --- messages
 
+COMPACT = {"v": "Via", "f": "From", "t": "To", "i": "Call-ID", "m": "Contact", "l": "Content-Length", "c": "Content-Type", "k": "Supported"}  # RFC 3261 section 7.3.3
+
+
 class Message:
     def __init__(self, text):
         self.text = text
         head, _, self.body = text.partition("\r\n\r\n")
         self.start, *lines = head.split("\r\n")
-        self.headers = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        self.headers = [(COMPACT.get(name.strip(), name.strip()), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         self.status = int(self.start[8:11]) if self.start.startswith("SIP/2.0 ") else 0
         self.cseq, self.about = self["CSeq"].split()
         self.method = self.about if self.status else self.start.split()[0]
@@ -77,6 +80,9 @@ class Phone:
         self.source_port = source_port or port
         self.pending, self.answered, self.dialogs, self.calls = {}, {}, {}, asyncio.Queue()
         self.registered, self.agent, self.stream = None, f"{user}-phone/1.0", None
+        self.compact = False                         # writes short names of header fields
+        self.deaf = {}                               # "INVITE" or "200 INVITE": how many of these it does not hear
+        self.pieces = 0                              # over TCP: so many bytes in a segment
         if transport == "udp":
             self.socket = self.host.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET, socket.SOCK_DGRAM)
             self.socket.bind((self.address, port))
@@ -116,8 +122,13 @@ class Phone:
             pass
 
     def send(self, text, to):
+        if self.compact:
+            for short, name in COMPACT.items():
+                text = re.sub(rf"(?m)^{name}:", f"{short}:", text)
         if self.stream is not None:
-            self.stream.write(text.encode())
+            data = text.encode()
+            for at in range(0, len(data), self.pieces or len(data)):
+                self.stream.write(data[at:at + (self.pieces or len(data))])
             return
         try:
             self.socket.sendto(text.encode(), to)
@@ -134,6 +145,10 @@ class Phone:
 
     def _one(self, text, source):
         message = Message(text)
+        kind = f"{message.status} {message.about}" if message.status else message.method
+        if self.deaf.get(kind, 0) > 0:
+            self.deaf[kind] -= 1
+            return
         if message.status:
             queue = self.pending.get((message.branch, message.about))
             if queue is not None:
@@ -159,7 +174,7 @@ class Phone:
 
     def respond(self, request, status, source, body="", more=(), tag="", contact=True, reason=None):
         words = {100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 202: "Accepted", 302: "Moved Temporarily", 401: "Unauthorized", 403: "Forbidden",
-                 404: "Not Found", 408: "Request Timeout", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 486: "Busy Here",
+                 404: "Not Found", 408: "Request Timeout", 422: "Session Interval Too Small", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 486: "Busy Here", 491: "Request Pending", 181: "Call Is Being Forwarded", 182: "Queued",
                  487: "Request Terminated", 488: "Not Acceptable Here", 603: "Decline"}
         lines = [f"SIP/2.0 {status} {reason or words.get(status, 'Answer')}"]
         lines += [f"Via: {v}" for v in request.all("Via")] + [f"Record-Route: {r}" for r in request.all("Record-Route")]
@@ -262,7 +277,7 @@ class Dialog:
         self.phone, self.call_id, self.target, self.to, self.routes = phone, call_id, target, to, routes
         self.tag, self.cseq, self.acks, self.ackless = token(32), random.randrange(1, 900), {}, False
         self.invitation = self.source = None
-        self.established = False
+        self.established = self.accepted = False
         self.told, self.said = "", ""                # descriptions: the other's, its own
         self.acked, self.over, self.cancelled, self.offers = asyncio.Event(), asyncio.Event(), asyncio.Event(), asyncio.Queue()
         self.answer_with = None                      # offer (text) -> (status, description)
@@ -294,6 +309,7 @@ class Dialog:
             self.said = body or ack_body or self.said
             branch = f"z9hG4bK{token()}"
             self.cseq += 1
+            number = self.cseq
             self.sent = self.phone.build("INVITE", self.target, self.to, self.call_id, self.cseq, self.tag, self.routes, [*self.more, *more], body, branch)
             hop = to or self.next_hop
             self.invited_hop = hop
@@ -314,7 +330,7 @@ class Dialog:
             if final.body:
                 self.told = final.body
             answer = ack_body(final.body) if callable(ack_body) else ack_body
-            _, text = self.phone.build("ACK", self.target, self.to, self.call_id, self.cseq, self.tag, self.routes, (), answer)
+            _, text = self.phone.build("ACK", self.target, self.to, self.call_id, number, self.tag, self.routes, (), answer)
             self.acks[final.cseq] = (text, self.next_hop)
             self.acknowledge_again(final)
         return final
@@ -323,6 +339,12 @@ class Dialog:
         self.provisional.append(response)
         if response.body:
             self.early = response.body
+
+    def early_dialog(self):
+        """Requests go into the dialog that the last provisional response has made (RFC 3261 section 12.1.2)."""
+        last = self.provisional[-1]
+        self.routes, self.to, self.target = last.routes()[::-1], last["To"], last.uri("Contact")
+        return last
 
     def acknowledge_again(self, response):
         known = self.acks.get(response.cseq)
@@ -359,7 +381,7 @@ class Dialog:
 
     async def accept(self, body, more=(), insist=6.0):
         """200 to the first INVITE, until its ACK comes; whether it came."""
-        self.said = body
+        self.said, self.accepted = body or self.said, True
         return await self._insist(self.invitation, self.source, body, more, insist)
 
     async def _insist(self, request, source, body, more, insist):
@@ -383,8 +405,9 @@ class Dialog:
             self.acked.set()
         elif request.method == "CANCEL":
             phone.respond(request, 200, source, tag=self.tag)
-            self.cancelled.set()
-            self.respond(487)
+            if not self.accepted:
+                self.cancelled.set()
+                self.respond(487)
         elif request.method in ("INVITE", "UPDATE"):
             self.target = request.uri("Contact") or self.target
             status, answer = 200, ""
@@ -402,7 +425,7 @@ class Dialog:
             else:
                 phone.respond(request, status, source, answer, expires, self.tag)
         else:
-            phone.respond(request, 200, source, tag=self.tag)
+            phone.respond(request, 202 if request.method == "REFER" else 200, source, tag=self.tag)
             if request.method == "BYE":
                 self.over.set()
 

@@ -30,6 +30,7 @@ class Described:
         found = re.search(r"m=\w+ (\d+) (\S+) ([^\r\n]*)", text)
         self.port, self.protocol, self.formats = int(found[1]), found[2], [int(f) for f in found[3].split() if f.isdigit()]
         rtcp = re.search(r"a=rtcp:(\d+)", text)
+        self.mux = "a=rtcp-mux" in text
         self.rtcp = int(rtcp[1]) if rtcp else self.port + 1
         way = re.search(r"a=(sendrecv|sendonly|recvonly|inactive)", text)
         self.direction = way[1] if way else "sendrecv"
@@ -47,12 +48,13 @@ class Media:
         self.host, self.payload_type, self.ssrc = host, payload_type, random.getrandbits(32)
         self.sequence, self.stamp = random.getrandbits(16), random.getrandbits(32)
         self.rtp = self._socket(port, True)
-        self.rtcp = self._socket(self.rtcp_port, False)
+        self.rtcp = self.rtp if self.rtcp_port == port else self._socket(self.rtcp_port, False)  # RFC 5761
         self.mouth = self._socket(source_port, True) if source_port else self.rtp
         self.to = self.rtcp_to = None
         self.speaking, self.reports, self.noise, self.events = False, True, False, None
         self.sent, self.heard, self.heard_from, self.last_heard, self.task, self.drop = 0, 0, None, 0.0, None, 0.0
-        self.size = 160
+        self.size, self.frame = 160, FRAME
+        self.shape = None                            # packet -> the packets that are sent in its place
 
     def _socket(self, port, counts):
         made = self.host.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET, socket.SOCK_DGRAM)
@@ -73,7 +75,7 @@ class Media:
     def follow(self, text):
         """Sends to where the description says, from now on."""
         told = Described(text)
-        self.to, self.rtcp_to = (told.address, told.port), (told.address, told.rtcp)
+        self.to, self.rtcp_to = (told.address, told.port), (told.address, told.port if told.mux and self.rtcp is self.rtp else told.rtcp)
         return told
 
     def start(self, text=None):
@@ -95,7 +97,7 @@ class Media:
         head = struct.pack("!BBHII", 0x80, number | 0x80 * mark, self.sequence & 0xFFFF, self.stamp & 0xFFFFFFFF, self.ssrc)
         self.sequence += 1
         if not hold_stamp:
-            self.stamp += 160
+            self.stamp += int(self.frame * 8000)
         if random.random() >= self.drop:
             self._send(self.mouth, head + (payload or os.urandom(size or self.size)), self.to)
         self.sent += 1
@@ -116,10 +118,11 @@ class Media:
     def _send(self, by, packet, to):
         if to is None:
             return
-        try:
-            by.sendto(packet, to)
-        except OSError:
-            pass  # ICMP for an earlier one
+        for one in self.shape(packet) if self.shape and by is self.mouth else (packet,):
+            try:
+                by.sendto(one, to)
+            except OSError:
+                pass  # ICMP for an earlier one
 
     async def _run(self):
         due, count = time.monotonic(), 0
@@ -131,5 +134,5 @@ class Media:
             if self.reports and count % 50 == 25:
                 self.report()
             count += 1
-            due += FRAME
+            due += self.frame
             await asyncio.sleep(max(0, due - time.monotonic()))
