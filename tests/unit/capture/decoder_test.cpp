@@ -4,24 +4,16 @@
 
 #include <string>
 
+#include "octets.hpp"
+
 using namespace natkit;
 using namespace natkit::capture;
+using namespace natkit::test;
 
 namespace {
 
-using Octets = std::vector<std::uint8_t>;
-
-Octets operator+(Octets a, const Octets& b) {
-    a.insert(a.end(), b.begin(), b.end());
-    return a;
-}
-
 Octets number16(unsigned value) {
     return {static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
-}
-
-Octets text(std::string_view bytes) {
-    return {bytes.begin(), bytes.end()};
 }
 
 Octets address(const char* written) {

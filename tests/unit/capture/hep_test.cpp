@@ -6,27 +6,18 @@
 #include <vector>
 
 #include "natkit/capture/decoder.hpp"
+#include "octets.hpp"
 
 using namespace natkit;
 using namespace natkit::capture;
+using namespace natkit::test;
 
 namespace {
-
-using Octets = std::vector<std::uint8_t>;
-
-Octets operator+(Octets a, const Octets& b) {
-    a.insert(a.end(), b.begin(), b.end());
-    return a;
-}
 
 Octets number(std::uint64_t value, std::size_t bytes) {
     Octets octets;
     for (std::size_t i = bytes; i-- > 0;) octets.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
     return octets;
-}
-
-Octets text(std::string_view bytes) {
-    return {bytes.begin(), bytes.end()};
 }
 
 Octets chunk(unsigned type, const Octets& value, unsigned vendor = 0) {

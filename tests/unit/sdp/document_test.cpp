@@ -5,16 +5,13 @@
 #include <string>
 #include <utility>
 
+#include "parsed.hpp"
+
 using namespace natkit;
 using namespace natkit::sdp;
+using natkit::test::document;
 
 namespace {
-
-Document document(std::string_view text) {
-    auto parsed = Document::parse(text);
-    REQUIRE(parsed);
-    return *std::move(parsed);
-}
 
 std::string text_of(const std::optional<Endpoint>& endpoint) {
     return endpoint ? to_string(*endpoint) : "none";

@@ -5,19 +5,16 @@
 #include <random>
 #include <string>
 
+#include "parsed.hpp"
+
 using namespace natkit;
 using namespace natkit::sdp;
+using natkit::test::document;
 
 namespace {
 
 Endpoint endpoint(const char* text) {
     return *Endpoint::parse(text);
-}
-
-Document document(std::string_view text) {
-    auto parsed = Document::parse(text);
-    REQUIRE(parsed);
-    return *std::move(parsed);
 }
 
 /// One target for every m= line, or for those with a letter in `which` ("x-" moves the first of two).

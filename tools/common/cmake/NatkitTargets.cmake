@@ -35,7 +35,7 @@ endfunction()
 
 # natkit_unity(TARGET): with NATKIT_UNITY its sources are compiled in lots of up to 16. Most of what a file costs is the
 # headers it includes and what it instantiates of them, which a lot pays for once. A single source that is edited costs its
-# whole lot, so the builds that one works with are without it; in those each source must compile alone, too.
+# whole lot, so the build that one works with is without it.
 function(natkit_unity target)
     if(NATKIT_UNITY)
         set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)

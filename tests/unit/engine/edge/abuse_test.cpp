@@ -1,7 +1,7 @@
 #include <random>
 
 #include "call.hpp"
-#include "users.hpp"
+#include "servers.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;
@@ -17,8 +17,6 @@ Settings site() {
     result.servers = {{.domain = "carrier.example", .to = "sip:203.0.113.90", .trunk = true}};
     return result;
 }
-
-const Phone trunk{"trunk", "203.0.113.90:5060", flow("udp:203.0.113.10:5060-203.0.113.90:5060"), Side::wan};
 
 /// The same request as another transaction.
 std::string again(std::string request, int number) {

@@ -1,23 +1,10 @@
-#include "world.hpp"
+#include "servers.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;
 using namespace natkit::edge::test;
 
 namespace {
-
-/// A registrar on the LAN that is not ours, a trunk on the WAN.
-const Phone server{"pbx", "192.168.10.50:5060", flow("udp:192.168.10.1:5060-192.168.10.50:5060"), Side::lan};
-const Phone trunk{"trunk", "203.0.113.90:5060", flow("udp:203.0.113.10:5060-203.0.113.90:5060"), Side::wan};
-
-Settings with_servers(PathMode mode = PathMode::automatic) {
-    Settings result = settings();
-    result.open_registrar = false;
-    result.servers = {
-        {.domain = "pbx.example.net", .to = "sip:192.168.10.50:5060", .trunk = false, .path = mode},
-        {.domain = "carrier.example", .to = "sip:203.0.113.90", .trunk = true, .path = PathMode::automatic}};
-    return result;
-}
 
 std::string registering(const Phone& phone, int cseq, const std::string& extra = {}) {
     return phone.request("REGISTER", "sip:pbx.example.net", "<sip:" + phone.name + "@pbx.example.net>",

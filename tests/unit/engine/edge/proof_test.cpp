@@ -1,23 +1,11 @@
 // What counts as proof: of who somebody is, of whose token something is, of which dialog a request belongs to.
-#include "world.hpp"
+#include "servers.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;
 using namespace natkit::edge::test;
 
 namespace {
-
-const Phone server{"pbx", "192.168.10.50:5060", flow("udp:192.168.10.1:5060-192.168.10.50:5060"), Side::lan};
-const Phone trunk{"trunk", "203.0.113.90:5060", flow("udp:203.0.113.10:5060-203.0.113.90:5060"), Side::wan};
-
-Settings with_servers() {
-    Settings result = settings();
-    result.open_registrar = false;
-    result.servers = {
-        {.domain = "pbx.example.net", .to = "sip:192.168.10.50:5060", .trunk = false, .path = PathMode::automatic},
-        {.domain = "carrier.example", .to = "sip:203.0.113.90", .trunk = true, .path = PathMode::automatic}};
-    return result;
-}
 
 std::string of_pbx(std::string text, const std::string& name) {
     const std::string mine = "From: <sip:" + name + "@example.com>";
@@ -146,11 +134,6 @@ Settings with_realms() {
     }
     result.users = std::move(users);
     return result;
-}
-
-std::string value_of(const std::string& text, const std::string& key) {
-    const std::size_t at = text.find(key + "=\"") + key.size() + 2;
-    return text.substr(at, text.find('"', at) - at);
 }
 
 std::string credentials(const std::string& asked, const std::string& method, const std::string& uri,

@@ -1,5 +1,6 @@
 // Return-routability: who receives what is sent to the address a request came from. And the life of tokens.
 #include "call.hpp"
+#include "users.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;
@@ -16,11 +17,6 @@ Settings pinging(bool open) {
     users->add("nora", "example.com", sip::DigestAlgorithm::md5, "ha1");
     result.users = std::move(users);
     return result;
-}
-
-std::string value_of(const std::string& text, const std::string& key) {
-    const std::size_t at = text.find(key + "=\"") + key.size() + 2;
-    return text.substr(at, text.find('"', at) - at);
 }
 
 std::string with_password(const std::string& challenge) {

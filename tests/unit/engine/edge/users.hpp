@@ -25,13 +25,18 @@ inline Settings with_users() {
     return result;
 }
 
+/// What a challenge says under that key, in quotes.
+inline std::string value_of(const std::string& challenge, const std::string& key) {
+    const std::size_t at = challenge.find(key + "=\"") + key.size() + 2;
+    return challenge.substr(at, challenge.find('"', at) - at);
+}
+
 /// The header field that answers a challenge.
 inline std::string answer_to(const std::string& challenge, const std::string& method, const std::string& uri,
                              const std::string& user, const std::string& password, int count = 1) {
     const bool proxy = challenge.find("Proxy-Authenticate: ") != std::string::npos;
     const std::string value = header(challenge, proxy ? "Proxy-Authenticate" : "WWW-Authenticate");
-    const std::size_t at = value.find("nonce=\"") + 7;
-    const std::string nonce = value.substr(at, value.find('"', at) - at);
+    const std::string nonce = value_of(value, "nonce");
     const auto algorithm =
         value.find("SHA-256") != std::string::npos ? sip::DigestAlgorithm::sha256 : sip::DigestAlgorithm::md5;
     const auto hash = World::secrets().hash;

@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "made.hpp"
 #include "natkit/engine/explain/decide_call.hpp"
 
 using namespace natkit;
 using namespace natkit::explain;
+using namespace natkit::test;
 
 namespace {
-
-constexpr std::int64_t second = 1'000'000'000;
 
 const nat::Networks networks{.lan = {}, .nated = nat::default_nated(), .nat_servers = {}};
 

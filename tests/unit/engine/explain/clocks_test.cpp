@@ -2,14 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include "made.hpp"
+
 using namespace natkit;
 using namespace natkit::explain;
-
-namespace {
-
-constexpr std::int64_t ms = 1'000'000;
-
-}  // namespace
+using namespace natkit::test;
 
 TEST_CASE("explain::ClockMatch: how far two clocks are apart") {
     struct Packet {

@@ -7,15 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "made.hpp"
+
 using namespace natkit;
 using namespace natkit::explain;
-
-namespace {
-
-const std::string ok = "SIP/2.0 200 OK\r\nCall-ID: x\r\nContent-Length: 4\r\n\r\nbody";
-const std::string options = "OPTIONS sip:a@b SIP/2.0\r\nCall-ID: y\r\nl: 0\r\n\r\n";
-
-}  // namespace
+using namespace natkit::test;
 
 TEST_CASE("explain::LineReader: a line that is too long costs itself alone") {
     const std::string long_line(5'000'000, 'x');

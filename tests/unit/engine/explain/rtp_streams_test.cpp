@@ -6,12 +6,13 @@
 #include <ctime>
 #include <vector>
 
+#include "made.hpp"
+
 using namespace natkit;
 using namespace natkit::explain;
+using namespace natkit::test;
 
 namespace {
-
-constexpr std::int64_t ms = 1'000'000;
 
 Endpoint endpoint(const char* text) {
     return *Endpoint::parse(text);

@@ -2,12 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include "made.hpp"
+
 using namespace natkit;
 using namespace natkit::explain;
+using namespace natkit::test;
 
 namespace {
 
-constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t start = 1'700'000'000 * second;  // 2023-11-14T22:13:20Z
 
 sip::Message message(const std::string& first_line, const std::string& more, const std::string& call_id = "1") {

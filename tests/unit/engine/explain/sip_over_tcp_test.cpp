@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "made.hpp"
+
 using namespace natkit;
 using namespace natkit::explain;
+using namespace natkit::test;
 
 namespace {
-
-const std::string ok = "SIP/2.0 200 OK\r\nCall-ID: x\r\nContent-Length: 4\r\n\r\nbody";
-const std::string options = "OPTIONS sip:a@b SIP/2.0\r\nCall-ID: y\r\nl: 0\r\n\r\n";
 
 struct Segment {
     std::size_t from, to;  ///< of the text, as a segment

@@ -4,12 +4,13 @@
 
 #include <string>
 
+#include "made.hpp"
+
 using namespace natkit;
 using namespace natkit::explain;
+using namespace natkit::test;
 
 namespace {
-
-constexpr std::int64_t ms = 1'000'000;
 
 /// Segments between a client and a server, a frame each.
 struct Wire {
