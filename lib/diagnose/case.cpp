@@ -32,19 +32,46 @@ std::size_t lines_of(const std::vector<Phase>& phases) {
     return count;
 }
 
-/// What it is called in the description of who receives it, else of who sends it.
-std::string codec_name(const MediaDirection& direction, std::uint8_t number) {
+/// As the description of who receives it has it, else that of who sends it; null: neither.
+const Format* format_of(const MediaDirection& direction, std::uint8_t number) {
     for (const MediaDescription* media : {direction.receiver_delivered, direction.sender_written}) {
         if (media == nullptr) continue;
         const auto found = std::ranges::find(media->formats, number, &Format::number);
-        if (found != media->formats.end() && !found->name.empty()) return found->name;
+        if (found != media->formats.end() && !found->name.empty()) return &*found;
     }
-    return {};
+    return nullptr;
 }
 
-void note_sources(MediaDirection& direction) {
+/// Of streams in a time, the most.
+std::optional<double> jitter_of(const std::vector<const RtpStream*>& streams, std::int64_t from_ns,
+                                std::int64_t to_ns) {
+    constexpr std::uint64_t enough = 25;
+    std::optional<double> most;
+    for (const RtpStream* stream : streams) {
+        if (stream->packets_in(from_ns, to_ns) < enough) continue;
+        const auto jitter = stream->jitter_in(from_ns, to_ns);
+        if (jitter && (!most || *jitter > *most)) most = jitter;
+    }
+    return most;
+}
+
+/// What its receiver says (RTCP). `clock`: units of its time stamps in a second.
+void note_reports(const CallFacts& facts, std::uint32_t clock, Traffic& traffic) {
+    std::int64_t last_ns = 0;
+    for (const RtpStream& stream : facts.rtp) {
+        const bool about = std::ranges::find(traffic.ssrcs, stream.reported_of) != traffic.ssrcs.end();
+        if (!about || !stream.reported_loss || stream.last_ns < last_ns) continue;
+        last_ns = stream.last_ns;
+        traffic.reported_loss = stream.reported_loss;
+        traffic.reported_jitter_ms = stream.reported_jitter * 1000.0 / clock;
+    }
+}
+
+/// The clock of its codec.
+std::uint32_t note_sources(MediaDirection& direction) {
     Traffic& traffic = direction.traffic;
     std::uint64_t most = 0;
+    std::uint32_t clock = 8000;
     for (const Path* path : direction.paths) {
         const RtpStream& stream = *path->stream;
         const bool known = std::ranges::find(traffic.ssrcs, stream.ssrc) != traffic.ssrcs.end();
@@ -52,9 +79,12 @@ void note_sources(MediaDirection& direction) {
         for (const RtpStream::PayloadType& type : stream.payload_types) {
             if (type.packets <= most) continue;
             most = type.packets;
-            traffic.codec = codec_name(direction, type.number);
+            const Format* format = format_of(direction, type.number);
+            traffic.codec = format != nullptr ? format->name : std::string();
+            if (format != nullptr && format->clock > 0) clock = format->clock;
         }
     }
+    return clock;
 }
 
 }  // namespace
@@ -143,7 +173,7 @@ MediaDirection Case::direction(std::size_t line, End from) const {
         const MediaDescription* own = direction.receiver_written;
         traffic.relayed = own != nullptr && own->rtp && own->rtp != told->rtp;
     }
-    note_sources(direction);
+    note_reports(facts_, note_sources(direction), traffic);
     for (const RtpStream* stream : direction.sent()) {
         const bool known = std::ranges::find(traffic.sources, stream->source) != traffic.sources.end();
         if (!known && traffic.sources.size() < 8) traffic.sources.push_back(stream->source);
@@ -164,6 +194,8 @@ MediaDirection Case::direction(std::size_t line, End from) const {
         part.sent =
             std::max(packets_of(direction.sent(), from_ns, to_ns), packets_of(direction.forwarded(), from_ns, to_ns));
         part.arrived = packets_of(arrived, from_ns, to_ns);
+        part.jitter_ms = jitter_of(arrived, from_ns, to_ns);
+        if (part.jitter_ms) traffic.jitter_ms = std::max(traffic.jitter_ms.value_or(0), *part.jitter_ms);
         traffic.arrived += part.arrived;
         direction.phases.push_back(part);
     }

@@ -67,6 +67,17 @@ std::uint64_t RtpStream::packets_in(std::int64_t from_ns, std::int64_t to_ns) co
     return static_cast<std::uint64_t>(std::llround(count));
 }
 
+std::optional<double> RtpStream::jitter_in(std::int64_t from_ns, std::int64_t to_ns) const noexcept {
+    double sum = 0, count = 0;
+    for (std::size_t i = 0; i < std::min(slots.size(), jitters.size()); ++i) {
+        const std::int64_t first = first_ns + static_cast<std::int64_t>(i) * slot_ns;
+        if (slots[i] == 0 || first + slot_ns <= from_ns || first >= to_ns) continue;
+        sum += jitters[i] * static_cast<double>(slots[i]) / 10;
+        count += slots[i];
+    }
+    return count == 0 ? std::nullopt : std::optional(sum / count);
+}
+
 bool Call::several_hops() const {
     const SessionDescription* first = written(End::caller);
     const SessionDescription* last = delivered(End::caller);

@@ -37,6 +37,7 @@ bool at_once(const RtpStream& a, const RtpStream& b) {
 Paths::Paths(const CallFacts& facts, const std::vector<Phase>& phases)
     : facts_(facts), phases_(phases), translations_(facts.call.translations) {
     read_names(phases);
+    read_candidates(phases);
     read_boxes();
     label();
     find_inner();
@@ -66,6 +67,34 @@ void Paths::read_names(const std::vector<Phase>& phases) {
             }
         }
     }
+}
+
+void Paths::read_candidates(const std::vector<Phase>& phases) {
+    constexpr std::size_t most = 64;
+    for (const Phase& phase : phases) {
+        for (const End party : {End::caller, End::callee}) {
+            for (std::size_t line = 0; line < 16; ++line) {
+                const MediaDescription* written = phase.written_by(party, line);
+                if (written == nullptr) break;
+                for (const Endpoint& at : written->candidates) {
+                    if (named(at, true) == nullptr && !candidate_of(at) && candidates_.size() < most)
+                        candidates_.push_back({.at = at, .party = party, .line = line, .own = true});
+                }
+            }
+        }
+    }
+    for (const RtpStream& stream : facts_.rtp) {
+        if (stream.check_answers > 0) answer_from_.push_back(stream.source);
+    }
+}
+
+std::optional<End> Paths::candidate_of(const Endpoint& at) const {
+    const auto found = std::ranges::find(candidates_, at, &Named::at);
+    return found == candidates_.end() ? std::nullopt : std::optional(found->party);
+}
+
+bool Paths::answers_checks(const Endpoint& at) const {
+    return std::ranges::find(answer_from_, at) != answer_from_.end();
 }
 
 /// A machine that a request comes to and goes on from, and the two faces of a relay.
@@ -113,6 +142,9 @@ std::optional<Path> Paths::by_ends(const RtpStream& stream) const {
         const End from = back ? other(relay->party) : relay->party;
         return Path{.stream = &stream, .from = from, .line = relay->line, .forwarded = true};
     }
+    const auto candidate = std::ranges::find(candidates_, stream.source, &Named::at);
+    if (candidate != candidates_.end())
+        return Path{.stream = &stream, .from = candidate->party, .line = candidate->line};
     return std::nullopt;
 }
 

@@ -44,6 +44,7 @@ const IcmpError* Paths::refusal_of(const RtpStream& stream) const {
     std::int64_t first_ns = 0, last_ns = 0;
     for (const IcmpError& error : facts_.icmp) {
         if (error.source.port != stream.source.port || error.tcp || error.destination != stream.destination) continue;
+        if (error.kind == IcmpError::Kind::other) continue;  // such as a packet that is too big
         // With the BYE sockets are closed.
         if (!phases_.empty() && error.first_ns > phases_.back().to_ns - settle_ns) continue;
         if (most == nullptr) first_ns = error.first_ns;
@@ -165,6 +166,7 @@ Reach Paths::reach(const Path& path, const Phase& phase, const PhaseSources& sou
     const bool is_wanted = wanted != nullptr && wanted->rtp == at;
     const bool both_sides = outside_of_nat(at.address) && !path.inner;
     const bool error = refused(stream) != nullptr;
+    if (!error && answers_checks(at)) return both_sides ? Reach::on_the_way : Reach::arrives;
     if (is_wanted && !learned) {
         const Reach reach = announced(stream, to, *wanted, path);
         return error && (reach == Reach::arrives || reach == Reach::on_the_way) ? Reach::refused : reach;

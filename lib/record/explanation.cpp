@@ -15,6 +15,10 @@ double rounded(double seconds) {
     return std::round(seconds * 1000) / 1000;
 }
 
+double tenths(double value) {
+    return std::round(value * 10) / 10;
+}
+
 Json to_json(const diagnose::Traffic& traffic) {
     Json json = Json::object();
     if (traffic.told) json["told"] = to_string(*traffic.told);
@@ -23,6 +27,9 @@ Json to_json(const diagnose::Traffic& traffic) {
     json["arrived_packets"] = traffic.arrived;
     if (traffic.missing > 0) json["lost_packets"] = traffic.missing;
     if (!traffic.codec.empty()) json["codec"] = traffic.codec;
+    if (traffic.jitter_ms) json["jitter_ms"] = tenths(*traffic.jitter_ms);
+    if (traffic.reported_loss) json["reported_loss_percent"] = *traffic.reported_loss;
+    if (traffic.reported_jitter_ms) json["reported_jitter_ms"] = tenths(*traffic.reported_jitter_ms);
     json["sources"] = Json::array();
     for (const Endpoint& source : traffic.sources) json["sources"].push_back(to_string(source));
     if (!traffic.ssrcs.empty()) json["ssrc"] = traffic.ssrcs;
@@ -30,7 +37,9 @@ Json to_json(const diagnose::Traffic& traffic) {
 }
 
 Json to_json(const diagnose::PhaseTraffic& traffic) {
-    return {{"meant", traffic.meant}, {"sent_packets", traffic.sent}, {"arrived_packets", traffic.arrived}};
+    Json json = {{"meant", traffic.meant}, {"sent_packets", traffic.sent}, {"arrived_packets", traffic.arrived}};
+    if (traffic.jitter_ms) json["jitter_ms"] = tenths(*traffic.jitter_ms);
+    return json;
 }
 
 Json phases_of(const diagnose::Diagnosis& diagnosis) {

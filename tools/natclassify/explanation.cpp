@@ -18,6 +18,12 @@ std::string tenths(double seconds) {
     return text.data();
 }
 
+std::string milliseconds(double value) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.1f ms", value);
+    return text.data();
+}
+
 std::string counted(std::uint64_t count, const char* one, const char* many) {
     return std::to_string(count) + " " + (count == 1 ? one : many);
 }
@@ -74,6 +80,10 @@ std::string ExplanationText::traffic(const diagnose::StreamReport& stream, const
     if (traffic.relayed) line += ", a relay";
     line += ", " + std::to_string(traffic.arrived) + " arrived";
     if (traffic.missing > 0) line += ", " + std::to_string(traffic.missing) + " lost";
+    if (traffic.jitter_ms) line += ", jitter " + milliseconds(*traffic.jitter_ms);
+    if (traffic.reported_loss && (*traffic.reported_loss > 0 || traffic.reported_jitter_ms.value_or(0) >= 1))
+        line += " (its receiver reports " + std::to_string(*traffic.reported_loss) + " % lost, jitter " +
+                milliseconds(traffic.reported_jitter_ms.value_or(0)) + ")";
     if (!traffic.codec.empty()) line += ", " + traffic.codec;
     return line + "\n";
 }

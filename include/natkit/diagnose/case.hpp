@@ -22,6 +22,9 @@ struct Traffic {
     std::uint64_t missing = 0;         ///< by the sequence numbers of what arrived
     std::string codec;                 ///< of most of them, by the descriptions; empty: not known
     std::vector<std::uint32_t> ssrcs;  ///< sources of RTP; at most 8
+    std::optional<double> jitter_ms;   ///< interarrival (RFC 3550 section 6.4.1), of what arrived
+    std::optional<double> reported_jitter_ms;  ///< by its receiver (RTCP), latest
+    std::optional<unsigned> reported_loss;     ///< the same, per cent
 };
 
 /// The same for one phase.
@@ -30,6 +33,7 @@ struct PhaseTraffic {
     std::uint64_t frame = 0;
     bool meant = false;  ///< by both descriptions media flows this way
     std::uint64_t sent = 0, arrived = 0;
+    std::optional<double> jitter_ms;
 };
 
 /// A stream that goes where it does not arrive.

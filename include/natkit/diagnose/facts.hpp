@@ -46,7 +46,7 @@ struct MediaDescription {
     sdp::Direction direction = sdp::Direction::sendrecv;
     bool rejected = false;
     bool hold = false;
-    std::vector<IpAddress> candidates = {};    ///< of ICE
+    std::vector<Endpoint> candidates = {};     ///< of ICE
     std::optional<IpAddress> origin = {};      ///< of o=, where it is an address
     std::vector<Format> formats = {};          ///< at most 24
     Encryption encryption = Encryption::none;  ///< of RTP
@@ -177,6 +177,11 @@ struct RtpStream {
     std::optional<std::uint32_t> sender;                    ///< SSRC of the last RTP or RTCP packet
     std::uint64_t reported_sent = 0;                        ///< RTCP: packets the sender says it sent
     std::optional<unsigned> reported_loss;                  ///< RTCP: per cent the sender of the report misses, latest
+    std::uint32_t reported_of = 0;                          ///< RTCP: of the source (SSRC) that the report is about
+    std::uint32_t reported_jitter = 0;                      ///< RTCP: in units of that source's time stamps, latest
+    std::uint32_t checks = 0;                               ///< connectivity checks of ICE (RFC 8445 section 7.2)
+    std::uint32_t check_answers = 0;                        ///< successful responses of STUN
+    std::uint64_t nominated_frame = 0;                      ///< of the first one with USE-CANDIDATE
 
     struct PayloadType {
         std::uint8_t number = 0;
@@ -189,6 +194,7 @@ struct RtpStream {
     std::uint32_t gaps = 0;                 ///< how often some were left out
     std::vector<std::uint16_t> slots = {};  ///< packets there once, in equal times from first_ns on
     std::int64_t slot_ns = 100'000'000;
+    std::vector<std::uint16_t> jitters = {};  ///< in the same times, interarrival (RFC 3550 section 6.4.1), 0.1 ms
 
     /// RTP packets that were there once at least.
     [[nodiscard]] std::uint64_t distinct() const noexcept { return rtp - repeats; }
@@ -197,11 +203,20 @@ struct RtpStream {
     [[nodiscard]] bool circles() const noexcept { return rtp >= 10 && repeats * 5 >= rtp * 4; }
     /// About how many of distinct() passed in this time.
     [[nodiscard]] std::uint64_t packets_in(std::int64_t from_ns, std::int64_t to_ns) const noexcept;
+    /// Mean interarrival jitter in this time, milliseconds; nothing: none, or not known.
+    [[nodiscard]] std::optional<double> jitter_in(std::int64_t from_ns, std::int64_t to_ns) const noexcept;
 };
 
 /// Errors by ICMP or ICMPv6 about packets of one way, with their repetitions until a pause.
 struct IcmpError {
-    enum class Kind : std::uint8_t { port_unreachable, host_unreachable, net_unreachable, prohibited, other };
+    enum class Kind : std::uint8_t {
+        port_unreachable,
+        host_unreachable,
+        net_unreachable,
+        prohibited,
+        hops_exceeded,
+        other
+    };
     Kind kind{};
     IpAddress reporter;
     Endpoint source, destination;  ///< of the packet that was quoted

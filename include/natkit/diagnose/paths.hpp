@@ -63,6 +63,10 @@ class Paths {
     [[nodiscard]] bool signals_from(End party, const IpAddress& address) const;
     [[nodiscard]] bool is_private(const IpAddress& address) const;
     [[nodiscard]] bool same_box(const IpAddress& a, const IpAddress& b) const;
+    /// Whose ICE candidate this is; nothing: nobody's.
+    [[nodiscard]] std::optional<End> candidate_of(const Endpoint& at) const;
+    /// Connectivity checks of ICE that were sent there are answered.
+    [[nodiscard]] bool answers_checks(const Endpoint& at) const;
     [[nodiscard]] std::span<const Translation> translations() const noexcept { return translations_; }
     /// Where the media of a party comes from, in the order in which that began; what a relay sends is left out.
     [[nodiscard]] std::span<const RtpStream* const> sent_by(End party) const noexcept {
@@ -90,6 +94,7 @@ class Paths {
     using PhaseSources = std::array<Sources, 2>;  ///< of the caller, of the callee
 
     void read_names(const std::vector<Phase>& phases);
+    void read_candidates(const std::vector<Phase>& phases);
     void read_boxes();
     void read_addresses();
     void find_refused();
@@ -113,6 +118,8 @@ class Paths {
     std::vector<Named> names_;
     /// Their numbers in names_, one more than that; 0: none. By party and by `own`.
     std::unordered_map<Endpoint, std::array<std::array<std::uint32_t, 2>, 2>, EndpointHash> names_at_;
+    std::vector<Named> candidates_;                       ///< of ICE, other than those
+    std::vector<Endpoint> answer_from_;                   ///< that answer checks
     std::vector<std::pair<IpAddress, IpAddress>> boxes_;  ///< addresses of one machine that passes messages or media on
     std::vector<Translation> translations_;
     std::vector<Path> paths_;

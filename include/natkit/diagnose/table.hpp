@@ -58,6 +58,8 @@ enum class Cause : std::uint8_t {
     hung_up,
     early_media,
     second_answer,
+    ice_pair,
+    ice_failed,
 };
 
 enum class Harm : std::uint8_t {
@@ -132,6 +134,8 @@ inline constexpr auto causes = std::to_array<CauseRow>({
     {Cause::second_answer, "second-answer",
      "Two answers of one dialog differ: the first one counts (RFC 3261 section 13.2.1), and phones may follow either.",
      Harm::none},
+    {Cause::ice_pair, "ice-pair", "ICE chose this pair of candidates.", Harm::none},
+    {Cause::ice_failed, "ice-failed", "No pair of ICE candidates works: their connectivity checks are not answered."},
 });
 
 [[nodiscard]] constexpr const CauseRow& row(Cause cause) noexcept {
@@ -187,6 +191,8 @@ bool payload_type_unknown(const Case& one, const MediaDirection& direction, cons
 // media_loop.cpp
 bool packets_in_a_circle(const Case& one, const Stream& stream, Findings& findings);
 // ice.cpp
+bool pair_chosen(const Case& one, Findings& findings);
+bool no_pair_works(const Case& one, Findings& findings);
 bool media_around_the_relay(const Case& one, const Stream& stream, Findings& findings);
 // address.cpp
 bool told_another_family(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
@@ -211,8 +217,8 @@ bool no_packet(const Case& one, const MediaDirection& direction, const MediaDire
 /// Asked once a call, first. When one explains it, no media is looked at.
 inline constexpr auto call_rules = std::to_array<CallRule>(
     {changed_by_a_gateway, fragments_missing, connection_lost, response_port_closed, client_unreachable, ack_missing,
-     session_not_refreshed, in_dialog_request_lost, media_before_the_answer, answered_twice, put_on_hold,
-     registration_failed, callee_not_registered, call_refused, private_address_passed_on, no_media_due});
+     session_not_refreshed, in_dialog_request_lost, media_before_the_answer, answered_twice, pair_chosen, no_pair_works,
+     put_on_hold, registration_failed, callee_not_registered, call_refused, private_address_passed_on, no_media_due});
 /// Asked for each stream: what explains both of its directions.
 inline constexpr auto stream_rules =
     std::to_array<StreamRule>({packets_in_a_circle, media_around_the_relay, one_side_encrypts});

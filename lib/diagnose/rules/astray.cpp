@@ -170,6 +170,19 @@ Finding returned(const MediaDirection& direction, const Astray& astray) {
 }
 
 /// The port of a relay that is not there any more.
+Finding in_a_ring(const Case& one, const MediaDirection& direction, const Astray& astray, const IcmpError& error) {
+    const Endpoint& at = astray.path->stream->destination;
+    return {.cause = Cause::never_arrives,
+            .hears_nothing = direction.to,
+            .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": " +
+                        packets(astray.packets) + " go to " + to_string(at) + ", and ICMP from " +
+                        to_string(error.reporter) + " says " + times(error.count) + " (first in frame " +
+                        std::to_string(error.frame) +
+                        ") that their time to live ended there: routers send them in a ring, or the way is too long.",
+            .change = "Look at the routes to " + to_string(at.address) + " in the routers next to " +
+                      to_string(error.reporter) + ": two of them point at each other."};
+}
+
 Finding relay_closed(const MediaDirection& direction, const Astray& astray, const IcmpError& error) {
     return {.cause = Cause::relay_not_joined,
             .hears_nothing = direction.to,
@@ -214,8 +227,13 @@ bool refused_by_icmp(const Case& one, const MediaDirection& direction, const Med
     const RtpStream& stream = *found->path->stream;
     const IcmpError* error = one.paths().refused(stream);
     const bool firewall = error->kind == IcmpError::Kind::prohibited;
-    if (direction.traffic.relayed && direction.traffic.told == stream.destination && !firewall) {
+    const bool ring = error->kind == IcmpError::Kind::hops_exceeded;
+    if (direction.traffic.relayed && direction.traffic.told == stream.destination && !firewall && !ring) {
         findings.add(during(one, *direction.dead, relay_closed(direction, *found, *error)));
+        return true;
+    }
+    if (ring) {
+        findings.add(during(one, *direction.dead, in_a_ring(one, direction, *found, *error)));
         return true;
     }
     const bool host =

@@ -11,7 +11,8 @@ namespace {
 /// section 4.2.5 calls it a mismatch). It gives a relay away where only one hop is in the capture.
 bool candidates_left_in(const MediaDescription& description) {
     return description.rtp && !description.candidates.empty() && !description.rtp->address.is_unspecified() &&
-           std::ranges::find(description.candidates, description.rtp->address) == description.candidates.end();
+           std::ranges::find(description.candidates, description.rtp->address, &Endpoint::address) ==
+               description.candidates.end();
 }
 
 /// Candidates of somebody else than the relay, and media between the parties' own addresses.
@@ -19,10 +20,13 @@ bool goes_around(const Case& one, const MediaDirection& direction, const MediaDi
     const MediaDescription* told = direction.receiver_delivered;
     if (told == nullptr || (!direction.traffic.relayed && !candidates_left_in(*told))) return false;
     const MediaDescription* own = direction.sender_written;
-    std::vector<IpAddress> senders = own != nullptr ? own->candidates : std::vector<IpAddress>();
+    std::vector<IpAddress> senders;
+    if (own != nullptr) {
+        for (const Endpoint& candidate : own->candidates) senders.push_back(candidate.address);
+    }
     if (const auto seen = one.visible(direction.traffic.from)) senders.push_back(*seen);
     const bool relay = opposite.traffic.relayed && opposite.traffic.told;
-    for (const IpAddress& candidate : told->candidates) {
+    for (const auto& [candidate, port] : told->candidates) {
         if (candidate == told->rtp->address) continue;
         for (const IpAddress& sender : senders) {
             if (relay && sender == opposite.traffic.told->address) continue;
@@ -41,7 +45,76 @@ bool goes_around(const Case& one, const MediaDirection& direction, const MediaDi
     return false;
 }
 
+constexpr std::uint32_t few_checks = 4;             ///< an agent sends one again seven times (RFC 8489 section 6.2.1)
+constexpr std::int64_t least_wait = 2 * second_ns;  ///< in which a pair is found, or none
+
+const RtpStream* back(const Case& one, const RtpStream& stream) {
+    const auto found = std::ranges::find_if(one.facts().rtp, [&](const RtpStream& other) {
+        return other.source == stream.destination && other.destination == stream.source && other.check_answers > 0;
+    });
+    return found == one.facts().rtp.end() ? nullptr : &*found;
+}
+
+bool offers_candidates(const Phase& phase, End party) {
+    const MediaDescription* written = phase.written_by(party, 0);
+    return written != nullptr && !written->candidates.empty();
+}
+
 }  // namespace
+
+std::optional<Checks> unanswered_checks(const Case& one, End from) {
+    std::optional<Checks> most;
+    for (const RtpStream& stream : one.facts().rtp) {
+        const auto written = one.phases().empty() ? nullptr : one.phases().back().written_by(other(from), 0);
+        const bool named = written != nullptr && written->rtp == stream.destination;
+        if (stream.checks < few_checks || (one.paths().candidate_of(stream.destination) != other(from) && !named))
+            continue;
+        if (one.paths().answers_checks(stream.destination)) return std::nullopt;
+        if (most && most->count >= stream.checks) continue;
+        most = Checks{.to = stream.destination, .count = stream.checks, .frame = stream.first_frame};
+    }
+    return most;
+}
+
+/// Which pair won: its checks nominate it, and are answered.
+bool pair_chosen(const Case& one, Findings& findings) {
+    for (const RtpStream& stream : one.facts().rtp) {
+        if (stream.nominated_frame == 0 || back(one, stream) == nullptr) continue;
+        findings.add({.cause = Cause::ice_pair,
+                      .sentence = "ICE chose the way between " + to_string(stream.source) + " and " +
+                                  to_string(stream.destination) + " (nominated in frame " +
+                                  std::to_string(stream.nominated_frame) + ", and answered).",
+                      .change = "Nothing to repair.",
+                      .frames = {stream.nominated_frame}});
+        return false;
+    }
+    return false;
+}
+
+/// Both sides check, and nobody answers: then no media is sent.
+bool no_pair_works(const Case& one, Findings& findings) {
+    if (!one.call().answered || one.media_seen() || one.phases().empty()) return false;
+    const Phase& phase = one.phases().back();
+    const bool both = offers_candidates(phase, End::caller) && offers_candidates(phase, End::callee);
+    if (!both || phase.early || one.end_ns() - phase.from_ns < least_wait) return false;
+    const bool any = std::ranges::any_of(
+        one.facts().rtp, [](const RtpStream& stream) { return stream.check_answers > 0 || stream.rtp > 0; });
+    auto tried = unanswered_checks(one, End::caller);
+    if (!tried) tried = unanswered_checks(one, End::callee);
+    if (any || !tried) return false;
+    findings.add({.cause = Cause::ice_failed,
+                  .hears_nothing = Deaf::both(),
+                  .sentence = "Neither hears the other: no pair of ICE candidates works. Connectivity checks to " +
+                              to_string(tried->to) + " (" + std::to_string(tried->count) + ", first in frame " +
+                              std::to_string(tried->frame) + ") were never answered, and no media is sent.",
+                  .change =
+                      "Offer a candidate that each can reach: a relay (TURN, or a media proxy that takes the place "
+                      "of the candidates: sdprewrite --ice replace), and let the firewalls pass UDP.",
+                  .frames = {tried->frame},
+                  .from_s = one.at(phase.from_ns),
+                  .to_s = one.at(one.end_ns())});
+    return false;
+}
 
 /// Then the relay rightly gets nothing.
 bool media_around_the_relay(const Case& one, const Stream& stream, Findings& findings) {

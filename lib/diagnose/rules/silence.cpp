@@ -137,13 +137,17 @@ bool no_packet(const Case& one, const MediaDirection& direction, const MediaDire
                     .confidence = Confidence::inferred}));
         return true;
     }
+    std::string checks;
+    if (const auto tried = unanswered_checks(one, direction.from))
+        checks = " Its connectivity checks (ICE) to " + to_string(tried->to) + " (" + std::to_string(tried->count) +
+                 ", first in frame " + std::to_string(tried->frame) + ") were never answered.";
     findings.add(
         during(one, dead,
                {.cause = Cause::nothing_sent,
                 .hears_nothing = direction.to,
                 .sentence = name_at_start(direction.to) + " hears nothing" + since(one, dead) + ": no packet from " +
                             name(direction.from) + " to " + to_string(*told) + " is in the capture, while " +
-                            packets(dead.opposite) + " go the other way.",
+                            packets(dead.opposite) + " go the other way." + checks,
                 .change = "Either " + name(direction.from) +
                           " sends nothing (muted, wrong codec, waiting for media), or a firewall on its side drops "
                           "UDP to " +

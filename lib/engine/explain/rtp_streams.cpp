@@ -1,6 +1,7 @@
 #include "natkit/engine/explain/rtp_streams.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -25,6 +26,12 @@ std::uint32_t get32(Bytes bytes, std::size_t at) {
            static_cast<std::uint32_t>(bytes[at + 2]) << 8 | bytes[at + 3];
 }
 
+void read_report(Bytes block, RtpStream& stream) {
+    stream.reported_of = get32(block, 0);
+    stream.reported_loss = block[4] * 100U / 256U;
+    stream.reported_jitter = get32(block, 12);
+}
+
 /// RFC 3550 section 6.4: sender and receiver reports of a compound packet.
 void read_reports(Bytes bytes, RtpStream& stream) {
     while (bytes.size() >= 8) {
@@ -35,9 +42,50 @@ void read_reports(Bytes bytes, RtpStream& stream) {
         if (type == 200 && length >= 28) stream.reported_sent = get32(bytes, 20);
         const unsigned count = bytes[0] & 31U;
         if ((type == 200 || type == 201) && count > 0 && length >= blocks + 24)
-            stream.reported_loss = bytes[blocks + 4] * 100U / 256U;
+            read_report(bytes.subspan(blocks), stream);
         bytes = bytes.subspan(length);
     }
+}
+
+bool is_stun(Bytes bytes) {
+    return bytes.size() >= 20 && bytes[0] < 4 && get32(bytes, 4) == 0x2112a442;  // RFC 8489 section 5
+}
+
+/// A check has a user name, which a question for one's own address has not; USE-CANDIDATE nominates (RFC 8445 section
+/// 7.1.2).
+void read_stun(Bytes bytes, RtpStream& stream, std::uint64_t frame) {
+    constexpr unsigned request = 0x0001, success = 0x0101, username = 0x0006, use_candidate = 0x0025;
+    const unsigned type = static_cast<unsigned>(bytes[0]) << 8U | bytes[1];
+    ++stream.stun;
+    if (type == success) ++stream.check_answers;
+    if (type != request) return;
+    bool check = false, nominates = false;
+    for (std::size_t at = 20; at + 4 <= bytes.size();) {
+        const unsigned attribute = static_cast<unsigned>(bytes[at]) << 8U | bytes[at + 1];
+        const std::size_t length = std::size_t{bytes[at + 2]} << 8U | bytes[at + 3];
+        check = check || attribute == username;
+        nominates = nominates || attribute == use_candidate;
+        at += 4 + (length + 3) / 4 * 4;
+    }
+    if (!check) return;
+    ++stream.checks;
+    if (nominates && stream.nominated_frame == 0) stream.nominated_frame = frame;
+}
+
+/// Time stamps a second of payload types that mean the same everywhere (RFC 3551 section 6); 0: of the others.
+std::uint32_t static_clock(std::uint8_t number) {
+    if (number == 10 || number == 11) return 44100;
+    if (number == 14 || (number >= 25 && number <= 34)) return 90000;
+    return number < 24 ? 8000 : 0;
+}
+
+/// The usual clock that time stamps went on by so much in this time; 0: none.
+std::uint32_t usual_clock(std::uint32_t units, std::uint32_t time_us) {
+    const double rate = units * 1e6 / time_us;
+    for (const std::uint32_t clock : {8000U, 16000U, 24000U, 32000U, 44100U, 48000U, 90000U}) {
+        if (rate > 0.96 * clock && rate < 1.04 * clock) return clock;
+    }
+    return 0;
 }
 
 template <class Heads, class Key>
@@ -72,8 +120,8 @@ void RtpStreams::on_packet(std::uint64_t frame, const Endpoint& source, const En
         read_reports(payload, stream);
     } else if (rtp) {
         read_rtp(payload, stream, frame, time_ns);
-    } else if (payload.size() >= 20 && payload[0] < 4 && get32(payload, 4) == 0x2112a442) {
-        ++stream.stun;
+    } else if (is_stun(payload)) {
+        read_stun(payload, stream, frame);
     } else {
         ++stream.others;
     }
@@ -110,6 +158,7 @@ void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std
         if (stream.missing > 0) --stream.missing;  // it was late
     }
     stream.last_rtp_ns = time_ns;
+    measure(stream, number, get32(bytes, 4), time_ns);
     count(stream, time_ns);
     auto& types = stream.payload_types;
     const auto known = std::ranges::find(types, number, &RtpStream::PayloadType::number);
@@ -120,6 +169,28 @@ void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std
     }
 }
 
+/// RFC 3550 section 6.4.1, for packets of the first payload type: key presses repeat a time stamp. Where the clock is
+/// not known it is told by how time stamps go on.
+void RtpStreams::measure(Counted& stream, std::uint8_t number, std::uint32_t stamp, std::int64_t time_ns) {
+    Jitter& jitter = stream.jitter;
+    const bool first = stream.payload_types.empty();
+    if (!first && stream.payload_types.front().number != number) return;
+    const auto now_us = static_cast<std::uint32_t>(time_ns / 1000);
+    const std::uint32_t apart_us = first ? 0 : now_us - jitter.last_us, units = stamp - jitter.stamp;
+    if (jitter.clock == 0) jitter.clock = static_clock(number);
+    if (jitter.clock == 0 && !first) {
+        if (apart_us < 500'000) return;  // too short to tell
+        if (apart_us < 2'000'000) jitter.clock = usual_clock(units, apart_us);
+    } else if (!first) {
+        const float sent_us =
+            static_cast<float>(static_cast<std::int32_t>(units)) * 1e6F / static_cast<float>(jitter.clock);
+        const float off = std::abs(static_cast<float>(apart_us) - sent_us);
+        if (off < 1e6F) jitter.us += (off - jitter.us) / 16;  // more: another beginning
+    }
+    jitter.last_us = now_us;
+    jitter.stamp = stamp;
+}
+
 /// The slots of a stream get wider as it gets longer.
 void RtpStreams::count(Counted& stream, std::int64_t time_ns) {
     auto slot = static_cast<std::size_t>(std::max<std::int64_t>(time_ns - stream.first_ns, 0) / stream.slot_ns);
@@ -127,7 +198,11 @@ void RtpStreams::count(Counted& stream, std::int64_t time_ns) {
         for (std::size_t i = 0; i + 1 < stream.slots.size(); i += 2)
             stream.slots[i / 2] = static_cast<std::uint16_t>(std::min(stream.slots[i] + stream.slots[i + 1], 0xffff));
         if (stream.slots.size() % 2 == 1) stream.slots[stream.slots.size() / 2] = stream.slots.back();
+        for (std::size_t i = 0; i + 1 < stream.jitters.size(); i += 2)
+            stream.jitters[i / 2] = std::max(stream.jitters[i], stream.jitters[i + 1]);
+        if (stream.jitters.size() % 2 == 1) stream.jitters[stream.jitters.size() / 2] = stream.jitters.back();
         slots_ -= stream.slots.size() / 2;
+        stream.jitters.resize((stream.jitters.size() + 1) / 2);
         stream.slots.resize((stream.slots.size() + 1) / 2);
         stream.slot_ns *= 2;
         slot /= 2;
@@ -136,6 +211,10 @@ void RtpStreams::count(Counted& stream, std::int64_t time_ns) {
         if (slots_ + slot >= most_slots) return;
         slots_ += slot + 1 - stream.slots.size();
         stream.slots.resize(slot + 1);
+    }
+    if (stream.jitter.us > 0) {
+        stream.jitters.resize(stream.slots.size());
+        stream.jitters[slot] = static_cast<std::uint16_t>(std::min(stream.jitter.us / 100, 65535.0F));
     }
     if (stream.slots[slot] != 0xffff) ++stream.slots[slot];
 }

@@ -256,4 +256,31 @@ TEST_CASE("Inside a NAT: a request without rport is never answered") {
     CHECK(found(facts) == "");
 }
 
+TEST_CASE("Routers that send packets in a ring say that their time to live is over") {
+    CallFacts facts = direct_call();
+    facts.rtp = {talk(caller_media, callee_media, 0, 10, 1), talk(callee_media, caller_media, 0, 10, 2)};
+    facts.icmp = {refusals(0.1, 9.9, 10)};
+    facts.icmp[0].kind = IcmpError::Kind::hops_exceeded;
+    CHECK(found(facts) == "never-arrives callee");
+    CHECK(sentence(facts).find("time to live ended there") != std::string::npos);
+    facts.icmp[0].kind = IcmpError::Kind::other;  // too big, say: it is no end of the way
+    CHECK(found(facts).empty());
+}
+
+TEST_CASE("Jitter is told by direction and phase, and what the receiver reports beside it") {
+    CallFacts facts = direct_call();
+    facts.rtp = {talk(caller_media, callee_media, 0, 10, 1), talk(callee_media, caller_media, 0, 10, 2)};
+    facts.rtp[0].jitters.assign(facts.rtp[0].slots.size(), 35);
+    facts.rtp[1].reported_of = 1;
+    facts.rtp[1].reported_loss = 2;
+    facts.rtp[1].reported_jitter = 96;
+    const Diagnosis result = diagnose(facts);
+    CHECK(result.findings.empty());
+    CHECK(result.streams[0].to_callee.jitter_ms == doctest::Approx(3.5));
+    CHECK(result.streams[0].to_callee_phases[0].jitter_ms == doctest::Approx(3.5));
+    CHECK(result.streams[0].to_callee.reported_loss == 2U);
+    CHECK(result.streams[0].to_callee.reported_jitter_ms == doctest::Approx(12));
+    CHECK_FALSE(result.streams[0].to_caller.jitter_ms);
+}
+
 }  // namespace natkit::diagnose

@@ -15,7 +15,7 @@ using diagnose::RtpStream;
 
 /// Who sent media to whom in a capture. An RTP stream is what one source (SSRC) sent one way, and ends with a pause of
 /// 60 s; other packets of that way count with the stream that was there last. Bounded: 65,536 streams, the oldest give
-/// way, and 8 MB for when their packets came; no packet costs more than a few look-ups on the average.
+/// way, and 16 MB for when their packets came; no packet costs more than a few look-ups on the average.
 class RtpStreams {
   public:
     void on_packet(std::uint64_t frame, const Endpoint& source, const Endpoint& destination, std::int64_t time_ns,
@@ -38,11 +38,18 @@ class RtpStreams {
     [[nodiscard]] std::size_t size() const noexcept { return streams_.size(); }
 
   private:
+    struct Jitter {
+        std::uint32_t clock = 0;    ///< time stamps a second; 0: not known yet
+        std::uint32_t stamp = 0;    ///< of the packet before
+        std::uint32_t last_us = 0;  ///< when that came, modulo 2^32
+        float us = 0;
+    };
     /// A stream, and which of its packets have passed.
     struct Counted : RtpStream {
         std::uint64_t recent = 0;  ///< a bit for each of the 64 sequence numbers up to `newest`
         std::uint16_t newest = 0;
         std::int64_t last_rtp_ns = 0;
+        Jitter jitter = {};
     };
     struct Key {
         Endpoint source, destination;
@@ -62,6 +69,7 @@ class RtpStreams {
     };
     [[nodiscard]] Counted& stream_for(const Key& key, std::int64_t time_ns);
     void read_rtp(std::span<const std::uint8_t> packet, Counted& stream, std::uint64_t frame, std::int64_t time_ns);
+    static void measure(Counted& stream, std::uint8_t number, std::uint32_t stamp, std::int64_t time_ns);
     void count(Counted& stream, std::int64_t time_ns);
     void make_room(std::int64_t now_ns);
     void index(std::uint32_t number);

@@ -61,7 +61,7 @@ std::size_t bytes_of(const Call& call) {
     for (const SessionDescription& one : call.descriptions) {
         bytes += one.streams.capacity() * sizeof(MediaDescription) + one.tag.size();
         for (const MediaDescription& stream : one.streams)
-            bytes += stream.candidates.capacity() * sizeof(IpAddress) + stream.kind.size() +
+            bytes += stream.candidates.capacity() * sizeof(Endpoint) + stream.kind.size() +
                      stream.formats.capacity() * sizeof(diagnose::Format);
     }
     return bytes;

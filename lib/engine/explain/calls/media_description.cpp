@@ -83,10 +83,11 @@ void read_candidates(const sdp::Document& document, const sdp::Media& media, Med
     for (const sdp::Field& field : document.fields()) {
         if (field.kind != sdp::FieldKind::candidate || field.line < media.line || field.line >= media.end) continue;
         const auto address = document.address(field);
-        if (address && stream.candidates.size() < most_candidates &&
-            std::ranges::find(stream.candidates, *address) == stream.candidates.end()) {
-            stream.candidates.push_back(*address);
-        }
+        const auto port = text::parse_number(document.text(field.port), 65535);
+        if (!address || !port || stream.candidates.size() >= most_candidates) continue;
+        const Endpoint candidate{.address = *address, .port = static_cast<std::uint16_t>(*port)};
+        if (std::ranges::find(stream.candidates, candidate) == stream.candidates.end())
+            stream.candidates.push_back(candidate);
     }
 }
 

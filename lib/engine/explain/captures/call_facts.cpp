@@ -89,11 +89,17 @@ class Collector {
         if (shown == nullptr) return;
         const auto& visible = sender == End::caller ? call_.caller_source : call_.callee_source;
         for (std::size_t i = 0; i < shown->streams.size(); ++i) {
-            std::vector<IpAddress> senders;
-            if (own != nullptr && i < own->streams.size()) senders = own->streams[i].candidates;
-            if (visible) senders.push_back(visible->address);
-            for (const IpAddress& candidate : shown->streams[i].candidates) {
-                for (const IpAddress& from : senders) add(streams_.between(from, candidate, first_, last_));
+            std::set<IpAddress> senders, candidates;
+            if (own != nullptr && i < own->streams.size()) {
+                for (const Endpoint& candidate : own->streams[i].candidates) senders.insert(candidate.address);
+            }
+            if (visible) senders.insert(visible->address);
+            for (const Endpoint& candidate : shown->streams[i].candidates) candidates.insert(candidate.address);
+            for (const IpAddress& candidate : candidates) {
+                for (const IpAddress& from : senders) {
+                    add(streams_.between(from, candidate, first_, last_));
+                    add(streams_.between(candidate, from, first_, last_));  // answers to its checks
+                }
             }
         }
     }

@@ -19,6 +19,7 @@ diagnose::IcmpError::Kind kind_of(capture::IcmpReason reason) {
         case capture::IcmpReason::no_host: return Kind::host_unreachable;
         case capture::IcmpReason::no_network: return Kind::net_unreachable;
         case capture::IcmpReason::prohibited: return Kind::prohibited;
+        case capture::IcmpReason::hops_exceeded: return Kind::hops_exceeded;
         default: return Kind::other;
     }
 }

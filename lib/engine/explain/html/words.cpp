@@ -159,6 +159,7 @@ const char* to_string(diagnose::IcmpError::Kind kind) noexcept {
         case diagnose::IcmpError::Kind::host_unreachable: return "host unreachable";
         case diagnose::IcmpError::Kind::net_unreachable: return "network unreachable";
         case diagnose::IcmpError::Kind::prohibited: return "prohibited";
+        case diagnose::IcmpError::Kind::hops_exceeded: return "time to live exceeded";
         case diagnose::IcmpError::Kind::other: return "error";
     }
     return "";

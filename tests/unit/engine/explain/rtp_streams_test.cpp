@@ -107,3 +107,62 @@ TEST_CASE("explain::RtpStreams: full of young streams it stays bounded and quick
     CHECK(streams.from({.address = IpAddress::v4(0x0a000000U + count - 40'000), .port = 4000}, 0, count).size() == 1);
     CHECK(streams.from({.address = IpAddress::v4(0x0a000000U), .port = 4000}, 0, count).empty());
 }
+
+TEST_CASE("explain::RtpStreams: interarrival jitter, by the clock of the payload type or by how time stamps go on") {
+    struct Case {
+        const char* why;
+        std::uint8_t type;
+        unsigned units;      ///< of the time stamp, a packet of 20 ms
+        std::int64_t late;   ///< every second packet, ns
+        double least, most;  ///< ms
+    };
+    constexpr Case cases[] = {{"PCMU on time", 0, 160, 0, 0, 0.1},
+                              {"PCMU, every second packet 10 ms late", 0, 160, 10 * ms, 9, 10.1},
+                              {"Opus: a clock of 48000 that nobody has said", 111, 960, 4 * ms, 3.5, 4.1},
+                              {"time stamps that fit no clock", 111, 7, 4 * ms, 0, 0}};
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        RtpStreams streams;
+        for (unsigned i = 0; i < 250; ++i) {
+            auto packet = rtp(i, 1);
+            packet[1] = c.type;
+            const std::uint32_t stamp = i * c.units;
+            for (unsigned byte = 0; byte < 4; ++byte)
+                packet[4 + byte] = static_cast<std::uint8_t>(stamp >> (24U - 8 * byte));
+            streams.on_packet(1, a, b, (i + 1) * 20 * ms + (i % 2 == 1 ? c.late : 0), packet);
+        }
+        const auto found = streams.to(b, 0, 10'000 * ms);
+        REQUIRE(found.size() == 1);
+        const double jitter = found[0]->jitter_in(2500 * ms, 5000 * ms).value_or(0);
+        CHECK(jitter >= c.least);
+        CHECK(jitter <= c.most);
+    }
+}
+
+TEST_CASE("explain::RtpStreams: connectivity checks of ICE, which nominate, and their answers") {
+    const auto stun = [](unsigned type, std::vector<std::uint8_t> attributes) {
+        std::vector<std::uint8_t> packet(20);
+        packet[0] = static_cast<std::uint8_t>(type >> 8U);
+        packet[1] = static_cast<std::uint8_t>(type);
+        packet[3] = static_cast<std::uint8_t>(attributes.size());
+        packet[4] = 0x21, packet[5] = 0x12, packet[6] = 0xa4, packet[7] = 0x42;
+        packet.insert(packet.end(), attributes.begin(), attributes.end());
+        return packet;
+    };
+    const std::vector<std::uint8_t> user = {0, 6, 0, 3, 'a', ':', 'b', 0};
+    std::vector<std::uint8_t> nominates = user;
+    nominates.insert(nominates.end(), {0, 0x25, 0, 0});
+    RtpStreams streams;
+    streams.on_packet(1, a, b, ms, stun(1, {}));  // asks for its own address
+    streams.on_packet(2, a, b, 2 * ms, stun(1, user));
+    streams.on_packet(3, b, a, 3 * ms, stun(0x101, {}));
+    streams.on_packet(4, a, b, 4 * ms, stun(1, nominates));
+    streams.on_packet(5, a, b, 5 * ms, stun(1, {0, 6, 0xff, 0xff}));  // longer than it is
+    const auto found = streams.to(b, 0, 10 * ms);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]->stun == 4);
+    CHECK(found[0]->checks == 3);
+    CHECK(found[0]->nominated_frame == 4);
+    CHECK(found[0]->check_answers == 0);
+    CHECK(streams.to(a, 0, 10 * ms)[0]->check_answers == 1);
+}
