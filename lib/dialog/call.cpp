@@ -24,13 +24,15 @@ bool Call::offer(std::size_t line, const Described& described) {
 
 void Call::offer_bundled(std::size_t line, std::size_t carrier, const Sending& sending) {
     streams_[line] = {};
-    streams_[line].shares = carrier;
+    streams_[line].shares = static_cast<std::uint32_t>(carrier);
     streams_[line].offered.sending = sending;
 }
 
 std::size_t Call::carrier_of(const sdp::Media& media, std::size_t line) const {
     const std::size_t named = media.bundled_with.value_or(line);
-    return named < streams_.size() ? streams_[named].shares.value_or(named) : line;
+    if (named >= streams_.size()) return line;
+    const auto& shares = streams_[named].shares;
+    return shares ? *shares : named;
 }
 
 std::vector<AnsweredLine> Call::answer_lines(const sdp::Document& answer) {
@@ -44,7 +46,7 @@ std::vector<AnsweredLine> Call::answer_lines(const sdp::Document& answer) {
         if (stream.refused) continue;
         const std::size_t by = carrier_of(answer.media()[i], i);
         lines[i].carrier = by;
-        if (by != i) stream.bundled = by;
+        if (by != i) stream.bundled = static_cast<std::uint32_t>(by);
         lines[i].same_as = first[by];
         if (!first[by]) first[by] = i;
     }
@@ -69,7 +71,7 @@ LegChanges Call::close() {
         }
         if (stream.legs != 0) changes.agreed.push_back(stream.legs);
     }
-    before_.clear();
+    before_ = {};
     return changes;
 }
 
@@ -87,13 +89,13 @@ LegChanges Call::take_back() {
         if (old != 0) changes.undone.push_back(old);
     }
     streams_ = std::move(before_);
-    before_.clear();
+    before_ = {};
     return changes;
 }
 
 void Call::suspend() {
     (void)exchange_.close();
-    before_.clear();
+    before_ = {};
 }
 
 std::vector<std::uint64_t> Call::lose(std::size_t line) {

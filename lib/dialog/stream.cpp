@@ -66,8 +66,8 @@ void Stream::answer(End from, const Described& answered) {
     hold = offered.hold || answered.hold;
     mux = offered.mux && answered.mux;
     sending = agreed(from, offered.sending, answered.sending);
-    if (answered.rtp) said[index(from)] = answered;
-    if (offered.rtp) said[index(other(from))] = offered;
+    if (answered.rtp) said[index(from)] = said_in(answered);
+    if (offered.rtp) said[index(other(from))] = said_in(offered);
 }
 
 void Stream::carry(End answerer, const Sending& offered_too, const Sending& answered_too) {

@@ -48,7 +48,7 @@ bool TransactionLayer::has_room(Share share, std::size_t present) const noexcept
 
 void TransactionLayer::weigh(Transaction& transaction) {
     const std::size_t text = transaction.last == nullptr ? 0 : transaction.last->size();
-    const std::size_t size = bare_size + 2 * transaction.key.size() + text;
+    const std::size_t size = bare_size + transaction.key.size() + text;
     bytes_ += size - transaction.size;
     transaction.size = size;
 }
@@ -99,10 +99,10 @@ void TransactionLayer::on_request(const Message& message, const Flow& flow, Inst
     Transaction& transaction = transactions_[id];
     transaction.kind = invite ? Kind::invite_server : Kind::server;
     transaction.flow = flow;
-    transaction.key = key;
+    transaction.key = std::move(key);
     transaction.asker = asker;
     weigh(transaction);
-    server_keys_.emplace(std::move(key), id);
+    server_keys_.emplace(transaction.key, id);
     // Nobody may forget to answer: an abandoned transaction ends by itself.
     end_in(id, transaction, invite ? 2 * timers_.c : 64 * timers_.t1, now);
     out.events.emplace_back(RequestEvent{.server = id, .message = message, .flow = flow, .asker = asker});

@@ -35,6 +35,19 @@ struct Described {
     friend bool operator==(const Described&, const Described&) = default;
 };
 
+/// What is kept of the last description that named an endpoint.
+struct Said {
+    std::optional<Endpoint> rtp = std::nullopt;
+    std::optional<Endpoint> rtcp = std::nullopt;
+    std::optional<sdp::Setup> setup = std::nullopt;
+
+    friend bool operator==(const Said&, const Said&) = default;
+};
+
+[[nodiscard]] inline Said said_in(const Described& described) {
+    return {.rtp = described.rtp, .rtcp = described.rtcp, .setup = described.setup};
+}
+
 /// `offers`: the description is an offer.
 [[nodiscard]] Described describe(const sdp::Document& document, const sdp::Media& media, bool offers);
 /// The same for who has looked up where its media go: a name in c= stands for that address, or for none.
@@ -51,11 +64,11 @@ struct Stream {
     bool hold = false;     ///< by the last answer: an end holds it
     bool mux = false;      ///< likewise: RTCP shares the RTP port, as both ends said so
     bool refused = false;  ///< by the answer so far
-    std::optional<std::size_t> shares{};   ///< the stream whose legs carry it (BUNDLE): it has none of its own
-    std::optional<std::size_t> bundled{};  ///< likewise, by the answer so far
-    std::array<Described, 2> said{};       ///< by end: the last that named an endpoint
-    std::array<Sending, 2> sending{};      ///< by end: as both have agreed
-    Described offered{};                   ///< in the open or last offer
+    std::optional<std::uint32_t> shares{};   ///< the stream whose legs carry it (BUNDLE): it has none of its own
+    std::optional<std::uint32_t> bundled{};  ///< likewise, by the answer so far
+    std::array<Said, 2> said{};              ///< by end
+    std::array<Sending, 2> sending{};        ///< by end: as both have agreed
+    Described offered{};                     ///< in the open or last offer
 
     /// The answer to `offered`: what both have agreed on takes effect.
     void answer(End from, const Described& answered);

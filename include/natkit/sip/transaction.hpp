@@ -216,8 +216,8 @@ class TransactionLayer {
     proxy::Buckets copies_;  ///< to sources (nat::source_of) that have proved nothing
     TransactionId next_id_ = 2;
     std::unordered_map<TransactionId, Transaction> transactions_;
-    std::unordered_map<std::string, TransactionId> server_keys_;
-    std::unordered_map<std::string, TransactionId> client_keys_;
+    std::unordered_map<std::string_view, TransactionId> server_keys_;      ///< each of Transaction::key
+    std::unordered_map<std::string_view, TransactionId> client_keys_;      ///< likewise
     std::unordered_multimap<std::string, TransactionId> clients_of_flow_;  ///< of those over connections
     Deadlines<TransactionId> deadlines_;
 };

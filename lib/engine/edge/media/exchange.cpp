@@ -62,7 +62,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         }
         const auto offered = described_in(sdp, media, true);
         if (!offered) return std::unexpected(offered.error());
-        const auto said = incoming(session, id, from, *offered);
+        const auto said = incoming(session, id, from, dialog::said_in(*offered), offered->renew);
         if (!said) return std::unexpected(said.error());
         Stream& stream = session.call.streams()[i];
         if (!session.call.offer(i, *offered) || !on_its_side(session, stream))
@@ -152,7 +152,7 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         if (carrier.legs == 0) return fail(Errc::not_found, "a stream that was not offered, or whose relay is gone");
         const auto answered = described_in(sdp, media, false);
         if (!answered) return std::unexpected(answered.error());
-        const auto said = incoming(session, id, from, *answered);
+        const auto said = incoming(session, id, from, dialog::said_in(*answered), answered->renew);
         if (!said) return std::unexpected(said.error());
         carrier.answer(from, *answered);
         shown[i] = scheme_.answer(carrier.legs, *said);

@@ -67,10 +67,10 @@ bool Media::is_own(const std::optional<Endpoint>& said) const {
 }
 
 /// A leg of ours is taken for the party behind it, or refused: who guesses a port must not hear a stranger's call.
-Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from,
-                                       const dialog::Described& said) const {
+Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End from, const dialog::Said& said,
+                                       bool renew) const {
     loop::Incoming incoming{
-        .slot = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = {}, .setup = said.setup, .renew = said.renew};
+        .slot = 0, .endpoint = said.rtp, .rtcp = said.rtcp, .where = {}, .setup = said.setup, .renew = renew};
     if (!said.rtp) return incoming;
     const auto ours = by_local_.find(*said.rtp);
     const auto refused = [&](const Endpoint& named) {

@@ -250,7 +250,7 @@ class Media {
     [[nodiscard]] nat::Whereabouts neighbour(const Session& session, End end) const;
     [[nodiscard]] nat::Whereabouts speaker(const Session& session, End end, const std::optional<Endpoint>& said) const;
     [[nodiscard]] Result<loop::Incoming> incoming(const Session& session, SessionId id, End from,
-                                                  const dialog::Described& said) const;
+                                                  const dialog::Said& said, bool renew = false) const;
     [[nodiscard]] bool is_own(const std::optional<Endpoint>& said) const;
     [[nodiscard]] nat::Decision decide_between(const nat::Whereabouts& a, const nat::Whereabouts& b) const;
     [[nodiscard]] nat::Decision decision_of(const Session& session) const;
@@ -331,7 +331,7 @@ class Media {
     SessionId next_session_ = 1;
     std::uint64_t next_ticket_ = 1;
     std::unordered_map<SessionId, Session> sessions_;
-    std::multimap<std::string, SessionId, std::less<>> by_call_id_;
+    std::multimap<std::string_view, SessionId> by_call_id_;  ///< each of Session::call_id
     std::unordered_multimap<std::string, SessionId> by_binding_;
     std::unordered_map<loop::SlotId, LiveLeg> legs_;
     std::unordered_map<Endpoint, loop::SlotId, EndpointHash> by_local_;

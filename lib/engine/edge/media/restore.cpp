@@ -21,7 +21,7 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
         stream.hold = known.hold;
         for (std::size_t i = 0; i < 2; ++i) {
             const SessionState::Side& side = known.sides[i];
-            stream.said[i] = {.kind = known.kind, .rtp = side.said, .rtcp = side.rtcp, .setup = side.setup};
+            stream.said[i] = {.rtp = side.said, .rtcp = side.rtcp, .setup = side.setup};
             stream.sending[i] = {.direction = side.direction, .ssrcs = side.ssrcs};
         }
     }

@@ -27,9 +27,9 @@ std::uint64_t print_of(std::string_view call_id, const sip::DialogToken& token) 
 
 SessionId Media::create(std::string call_id, EndInfo caller, EndInfo callee, Instant now) {
     const SessionId id = next_session_++;
-    by_call_id_.emplace(call_id, id);
     Session& session = sessions_[id];
     session.call_id = std::move(call_id);
+    by_call_id_.emplace(session.call_id, id);
     session.token = {.caller = caller.flow, .callee = callee.flow};
     session.ends = {std::move(caller), std::move(callee)};
     index_bindings(id);
@@ -269,10 +269,10 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     const auto slots = slots_of(session);
     end_passes(session.call.lose_all());
     forget_bindings(id);
+    const auto [first, last] = by_call_id_.equal_range(session.call_id);
+    by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
     const Session ended = std::move(session);
     if (ended.parked) --parked_;
-    const auto [first, last] = by_call_id_.equal_range(ended.call_id);
-    by_call_id_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
     sessions_.erase(found);
     ended_.touch(print_of(ended.call_id, ended.token)) = now;
     inherit(slots, id, ended.call_id);

@@ -2,7 +2,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <iterator>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,17 +34,21 @@ struct Upstream {
     bool elsewhere = false;    ///< the packet came from another port than `flow` names
 };
 
+/// What becomes of its routes whenever a request is sent.
+struct OwnRoutes {
+    std::size_t own_routes = 0;  ///< that named us
+    bool strict = false;         ///< the last Route value is the Request-URI (RFC 3261 section 16.4)
+    std::uint64_t print = 0;     ///< what tells a loop from a spiral (RFC 5393 section 4.2)
+};
+
 /// A request without the routes that named us.
-struct Stripped {
+struct Stripped : OwnRoutes {
     std::string uri;  ///< the Request-URI, or what a strict router has put behind it
     std::optional<sip::DialogToken> token;
     std::optional<sip::ClientToken> client;
     bool by_contact = false;  ///< the client's token stood in the Request-URI, in place of its Contact
-    bool strict = false;      ///< the last Route value is the Request-URI (RFC 3261 section 16.4)
-    std::uint64_t print = 0;  ///< what tells a loop from a spiral (RFC 5393 section 4.2)
     bool forged = false;
-    bool over = false;  ///< `token` is that of a dialog that has ended
-    std::size_t own_routes = 0;
+    bool over = false;                      ///< `token` is that of a dialog that has ended
     std::optional<std::string> next_route;  ///< the first that is somebody else's
 };
 
@@ -133,7 +138,7 @@ struct Branch {
     std::optional<SessionId> session;
     std::vector<SessionId> forks;  ///< of further To-tags: it forked beyond
     std::shared_ptr<const Registering> registering;
-    std::optional<sip::Sent> sent;
+    std::unique_ptr<sip::Sent> sent;  ///< as long as it may be cancelled
     bool provisional = false;
     bool cancel_wanted = false;
     std::string cancel_reason;  ///< of its Reason field
@@ -153,15 +158,19 @@ struct Context {
     sip::TransactionId server = 0;
     sip::Message request;
     Upstream upstream;
-    Stripped stripped;
-    std::deque<Branch> branches;  ///< grows, and each stays in its place
-    std::vector<Target> later;    ///< contacts of a lower q: asked when those before have failed, or do not answer
+    OwnRoutes routes;
+    std::list<Branch> branches;  ///< grows, and each stays in its place
+    std::vector<Target> later;   ///< contacts of a lower q: asked when those before have failed, or do not answer
     bool succeeded = false;
     bool finished = false;            ///< a failure was passed back
     std::optional<SessionId> dialog;  ///< of a request inside a dialog
     End from = End::caller;           ///< in that dialog
     bool adopted = false;             ///< that dialog was not known before
     std::size_t weight = 0;           ///< bytes, as they are counted
+
+    [[nodiscard]] Branch& branch(std::size_t number) {
+        return *std::next(branches.begin(), static_cast<std::ptrdiff_t>(number));
+    }
 };
 
 /// The number in its CSeq; 0: it has none.

@@ -80,10 +80,10 @@ std::optional<SessionId> Proxy::session_of(const Context& context, Branch& branc
 
 /// An offer in a dialog that is not known, after a restart perhaps: its token says that it is one of ours, and which
 /// flows are its ends.
-void Proxy::adopt(Context& context, const Target& target, Now now) {
+void Proxy::adopt(Context& context, const sip::DialogToken& token, const Target& target, Now now) {
     const sip::Message& request = context.request;
     const std::string_view method = request.method();
-    if (!context.stripped.token || (method != "INVITE" && method != "UPDATE")) return;
+    if (method != "INVITE" && method != "UPDATE") return;
     const EndInfo sender{.flow = context.upstream.flow,
                          .verdict = context.upstream.verdict,
                          .tag = request.from_tag(),
@@ -92,7 +92,6 @@ void Proxy::adopt(Context& context, const Target& target, Now now) {
                            .verdict = target.verdict,
                            .tag = request.to_tag(),
                            .asked_for = asks_for_relay(request.to())};
-    const sip::DialogToken& token = *context.stripped.token;
     const bool to_callee = target.flow == token.callee || sender.flow == token.caller;
     context.dialog = to_callee ? parts_.media.create(std::string(request.call_id()), sender, receiver, now.steady)
                                : parts_.media.create(std::string(request.call_id()), receiver, sender, now.steady);
@@ -188,7 +187,7 @@ void Proxy::on_names_ready(std::uint64_t message, Now now, Output& out) {
     if (const auto* request = std::get_if<WaitingRequest>(&*waiting)) {
         Context* context = find(request->server);
         if (context == nullptr) return;
-        Branch& branch = context->branches[request->branch];
+        Branch& branch = context->branch(request->branch);
         // Its call may have ended meanwhile.
         if (!parts_.media.contains(*branch.session)) return refuse_branch(*context, branch, {.status = 481}, now, out);
         start_branch(*context, branch, Names::known, now, out);
@@ -197,7 +196,7 @@ void Proxy::on_names_ready(std::uint64_t message, Now now, Output& out) {
         if (context == nullptr || !parts_.media.contains(answer->session)) return;
         const bool late = answer->response.status() < 200 && (context->succeeded || context->finished);
         if (late) return;
-        take_response(*context, context->branches[answer->branch], answer->response,
+        take_response(*context, context->branch(answer->branch), answer->response,
                       {.session = answer->session, .body = answer->body}, now, out);
     } else if (const auto* ack = std::get_if<WaitingAck>(&*waiting)) {
         take_and_pass_ack(ack->ack, ack->branch, ack->session, now, out);
@@ -210,13 +209,13 @@ void Proxy::on_media_ready(Media::Ready ready, Now now, Output& out) {
     if (const auto* request = std::get_if<WaitingRequest>(&*waiting)) {
         Context* context = find(request->server);
         if (context == nullptr) return;
-        Branch& branch = context->branches[request->branch];
+        Branch& branch = context->branch(request->branch);
         if (!ready.body) return refuse_offer(*context, branch, ready.body.error(), now, out);
         send_branch(*context, branch, with_description(context->request, *ready.body), now, out);
     } else if (const auto* response = std::get_if<WaitingResponse>(&*waiting)) {
         Context* context = find(response->server);
         if (context == nullptr) return;
-        Branch& branch = context->branches[response->branch];
+        Branch& branch = context->branch(response->branch);
         const Description description{.session = response->session, .body = response->body};
         if (response->offers)
             return give_offer(*context, branch, response->response, description, ready.body, now, out);

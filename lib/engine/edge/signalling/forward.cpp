@@ -19,40 +19,39 @@ void Proxy::forward(JudgedRequest asked, Route route, Now now, Output& out) {
                            .emplace(server, Context{.server = server,
                                                     .request = std::move(asked.request),
                                                     .upstream = asked.upstream,
-                                                    .stripped = std::move(asked.stripped)})
+                                                    .routes = asked.stripped})
                            .first->second;
-    if (!context.request.to_tag().empty()) join_dialog(context, route, now, out);
+    const auto& token = asked.stripped.token;
+    if (!context.request.to_tag().empty()) join_dialog(context, route, token ? &*token : nullptr, now, out);
     context.later = std::move(route.targets);
     for (Branch* branch : next_branches(context, now)) start_branch(context, *branch, Names::unknown, now, out);
 }
 
 /// The session of the dialog that a request belongs to.
-void Proxy::join_dialog(Context& context, const Route& route, Now now, Output& out) {
+void Proxy::join_dialog(Context& context, const Route& route, const sip::DialogToken* token, Now now, Output& out) {
     const sip::Message& request = context.request;
     Media& media = parts_.media;
-    const auto& token = context.stripped.token;
-    context.dialog = media.find(request.call_id(), request.from_tag(), request.to_tag(), token ? &*token : nullptr);
-    const auto ended = [&] { return token && media.has_ended(request.call_id(), *token, {}, now.steady); };
-    if (!context.dialog && route.targets.size() == 1 && !ended()) {  // else this is late
-        adopt(context, route.targets.front(), now);
+    context.dialog = media.find(request.call_id(), request.from_tag(), request.to_tag(), token);
+    const auto ended = [&] { return media.has_ended(request.call_id(), *token, {}, now.steady); };
+    if (!context.dialog && token && route.targets.size() == 1 && !ended()) {  // else this is late
+        adopt(context, *token, route.targets.front(), now);
     } else if (context.dialog && !token && !parts_.admission.is_party(context.upstream.flow, *context.dialog)) {
         context.dialog.reset();  // whoever knows a call's tags is not in it
     }
     if (!context.dialog) return;
     context.from = media.end_of(*context.dialog, request.from_tag());
     if (token && context.from == End::caller) media.prove_caller(*context.dialog, out);
-    follow_sender(context, now, out);
+    if (token) follow_sender(context, *token, now, out);
 }
 
 /// Requests of a client come by another port when its NAT has forgotten the old one, and by another connection after
 /// the old one: what is sent to it goes there. A server may send from any port it likes, and still listens where it
 /// did.
-void Proxy::follow_sender(Context& context, Now now, Output& out) {
+void Proxy::follow_sender(Context& context, const sip::DialogToken& token, Now now, Output& out) {
     Media& media = parts_.media;
     const sip::Flow& flow = context.upstream.flow;
     const EndInfo& known = media.end_info(*context.dialog, context.from);
-    const auto& token = context.stripped.token;
-    if (!token || known.flow == flow || media.token(*context.dialog) != *token) return;
+    if (known.flow == flow || media.token(*context.dialog) != token) return;
     const bool client = known.verdict.place == nat::Place::far_end || !known.binding.empty();
     if (!client && parts_.neighbours.alive(known.flow)) return;
     if (!nat::same_site(known.flow.remote.address, flow.remote.address, parts_.settings.networks)) return;
@@ -150,14 +149,14 @@ void Proxy::send_branch(Context& context, Branch& branch, std::optional<std::str
     }
     if (!branch.others.empty()) branch.body = body;
     if (branch.flow.transport == sip::Transport::tls) parts_.next_hops.keep_name(branch.flow, branch.host);
-    sip::Sent sent = outgoing(context.request, context.upstream, branch, context.stripped, std::move(body), now.wall);
+    sip::Sent sent = outgoing(context.request, context.upstream, branch, context.routes, std::move(body), now.wall);
     const auto patience = branch.others.empty() ? std::nullopt : std::optional<std::chrono::milliseconds>(try_for);
     sip::TransactionOutput produced;
     const auto client = parts_.layer.request(sent, branch.flow, now.steady, produced, patience);
     if (!client) return refuse_branch(context, branch, {.status = 503}, now, out);
     branch.client = *client;
     if (!branch.server.empty()) parts_.servers.learn(branch.server, branch.flow.remote.address, now.steady);
-    branch.sent = std::move(sent);
+    branch.sent = std::make_unique<sip::Sent>(std::move(sent));
     server_of_client_[*client] = context.server;
     weigh(context);
     std::ranges::move(produced.packets, std::back_inserter(out.packets));

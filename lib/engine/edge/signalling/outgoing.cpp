@@ -53,21 +53,19 @@ std::string Proxy::own_via(const sip::Flow& flow, std::string_view branch) const
 }
 
 sip::Sent Proxy::outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
-                          const Stripped& stripped, std::optional<std::string> body, WallTime now) const {
+                          const OwnRoutes& routes, std::optional<std::string> body, WallTime now) const {
     sip::Edit edit(request);
     edit.set_start_line(std::string(request.method()) + " " + branch.uri + " SIP/2.0");
-    std::string own_branch =
-        std::string(branch_prefix) + parts_.secrets.random_hex() + "-" + print_text(stripped.print);
+    std::string own_branch = std::string(branch_prefix) + parts_.secrets.random_hex() + "-" + print_text(routes.print);
     edit.prepend(sip::Name::via, own_via(branch.flow, own_branch));
     if (makes_dialog(request)) {
         for (const std::string& route : record_routes(request, from.flow, branch.flow, now)) {
             edit.prepend(sip::Name::record_route, route);
         }
     }
-    edit.pop_values(sip::Name::route, stripped.own_routes);
-    if (stripped.strict) edit.pop_last_value(sip::Name::route);
-    if (const auto strict =
-            strict_hop(request, stripped.own_routes, stripped.strict)) {  // RFC 3261 section 16.6 step 6
+    edit.pop_values(sip::Name::route, routes.own_routes);
+    if (routes.strict) edit.pop_last_value(sip::Name::route);
+    if (const auto strict = strict_hop(request, routes.own_routes, routes.strict)) {  // RFC 3261 section 16.6 step 6
         edit.pop_value(sip::Name::route);
         edit.append(sip::Name::route, "<" + branch.uri + ">");
         edit.set_start_line(std::string(request.method()) + " " + *strict + " SIP/2.0");

@@ -91,8 +91,8 @@ class Proxy {
     [[nodiscard]] std::pair<Context*, Branch*> of_client(sip::TransactionId client);
 
     // forward.cpp: requests on their way out
-    void join_dialog(Context& context, const Route& route, Now now, Output& out);
-    void follow_sender(Context& context, Now now, Output& out);
+    void join_dialog(Context& context, const Route& route, const sip::DialogToken* token, Now now, Output& out);
+    void follow_sender(Context& context, const sip::DialogToken& token, Now now, Output& out);
     [[nodiscard]] bool asks_for_relay(const Result<sip::NameAddr>& named) const;
     Branch& add_branch(Context& context, Target target, Now now);
     void start_session(Context& context, Branch& branch, const Target& target, Now now);
@@ -105,7 +105,7 @@ class Proxy {
 
     // outgoing.cpp: what a request looks like when it leaves
     [[nodiscard]] sip::Sent outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,
-                                     const Stripped& stripped, std::optional<std::string> body, WallTime now) const;
+                                     const OwnRoutes& routes, std::optional<std::string> body, WallTime now) const;
     [[nodiscard]] std::string own_via(const sip::Flow& flow, std::string_view branch) const;
     [[nodiscard]] std::vector<std::string> record_routes(const sip::Message& request, const sip::Flow& from,
                                                          const sip::Flow& to, WallTime now) const;
@@ -116,7 +116,7 @@ class Proxy {
     // exchange.cpp: which description is an offer and which an answer
     [[nodiscard]] std::optional<SessionId> session_of(const Context& context, Branch& branch,
                                                       const sip::Message& response, Now now);
-    void adopt(Context& context, const Target& target, Now now);
+    void adopt(Context& context, const sip::DialogToken& token, const Target& target, Now now);
     void refuse_offer(Context& context, Branch& branch, const Error& why, Now now, Output& out);
     void succeed(Context& context, SessionId session, const sip::Message& response, Now now, Output& out);
     void end_branch(Branch& branch, int status, Now now, Output& out);

@@ -14,17 +14,16 @@ constexpr std::chrono::seconds late_answers{33};
 constexpr std::string_view answered_elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 /// A failure as it is passed back: with the challenges of all branches (RFC 3261 section 16.7 step 7), and its status.
-std::string completed(const std::string& bytes, int status, const std::deque<Branch>& branches, std::size_t chosen) {
+std::string completed(const std::string& bytes, int status, const std::list<Branch>& branches, const Branch& chosen) {
     const auto message = sip::Message::parse(bytes);
     if (!message) return bytes;
     sip::Edit edit(*message);
     if (status != message->status()) {
         edit.set_start_line("SIP/2.0 " + std::to_string(status) + " " + std::string(sip::reason_of(status)));
     }
-    for (std::size_t i = 0; i < branches.size(); ++i) {
-        const int other = branches[i].final_status;
-        if (i == chosen || (other != 401 && other != 407)) continue;
-        const auto more = sip::Message::parse(branches[i].final_bytes);
+    for (const Branch& branch : branches) {
+        if (&branch == &chosen || (branch.final_status != 401 && branch.final_status != 407)) continue;
+        const auto more = sip::Message::parse(branch.final_bytes);
         if (!more) continue;
         for (const sip::Header& header : more->headers()) {
             const bool challenge =
@@ -168,12 +167,12 @@ void Proxy::pass_best(Context& context, Now now, Output& out) {
     if (!best) return;
     context.finished = true;
     forget_.add(now.steady + late_answers, context.server);
-    Branch& chosen = context.branches[*best];
+    Branch& chosen = context.branch(*best);
     int status = statuses[*best];
     if (status == 503 && !chosen.refused_here) status = 500;  // it is not we who cannot (RFC 3261 section 16.7)
     std::string bytes = std::move(chosen.final_bytes);
     if (status == 401 || status == 407 || status != statuses[*best]) {
-        bytes = completed(bytes, status, context.branches, *best);
+        bytes = completed(bytes, status, context.branches, chosen);
     }
     // Nothing was sent anywhere: as if it had been refused at once.
     const bool at_once = std::ranges::all_of(
