@@ -2,11 +2,17 @@
 
 #include <algorithm>
 
+#include "inflate.hpp"
 #include "link.hpp"
 #include "natkit/capture/hep.hpp"
 #include "wire.hpp"
 
 namespace natkit::capture {
+namespace {
+
+constexpr std::size_t most_inflated = 65'535;  ///< bytes: as many as a datagram has
+
+}  // namespace
 
 Decoder::Decoder() {
     fragments_.on_incomplete = [this](const Reassembly::Incomplete& datagram) { tell_lost(datagram); };
@@ -14,13 +20,19 @@ Decoder::Decoder() {
 
 std::optional<Datagram> Decoder::decode(const Packet& packet) {
     fragments_.on_time(packet.time_ns);
+    more_ = {};
     seen_ = {.frame = packet.frame,
              .time_ns = packet.time_ns,
              .interface = packet.interface,
              .file = packet.file,
              .direction = packet.direction};
     if (packet.link_type == link_type_hep) return hep(packet.bytes);
-    const auto network = unwrap_link(packet.link_type, packet.bytes, seen_);
+    const auto network = unwrap_link(packet.link_type, packet.bytes, seen_, more_);
+    return network ? ip(*network, 0) : std::nullopt;
+}
+
+std::optional<Datagram> Decoder::decode_more() {
+    const auto network = take_subframe(more_);
     return network ? ip(*network, 0) : std::nullopt;
 }
 
@@ -93,7 +105,7 @@ std::optional<Datagram> Decoder::transport(std::uint8_t protocol, Bytes bytes, b
     }
 }
 
-std::optional<Datagram> Decoder::udp(Bytes bytes, bool cut) const {
+std::optional<Datagram> Decoder::udp(Bytes bytes, bool cut) {
     if (bytes.size() < 8) return std::nullopt;
     const std::size_t length = get16(bytes, 4);
     Datagram datagram{.protocol = Datagram::Protocol::udp,
@@ -107,9 +119,15 @@ std::optional<Datagram> Decoder::udp(Bytes bytes, bool cut) const {
 }
 
 /// RTCP comes as it was, or as an agent's account of it in JSON, which is passed over with all that is no packet.
-std::optional<Datagram> Decoder::hep(Bytes bytes) const {
-    const auto packet = read_hep(bytes);
+std::optional<Datagram> Decoder::hep(Bytes bytes) {
+    auto packet = read_hep(bytes);
     if (!packet || packet->content == HepPacket::Content::other) return std::nullopt;
+    if (packet->compressed) {
+        auto whole = inflated(packet->payload, most_inflated);
+        if (!whole) return std::nullopt;
+        inflated_ = *std::move(whole);
+        packet->payload = {reinterpret_cast<const std::uint8_t*>(inflated_.data()), inflated_.size()};
+    }
     const bool media = packet->content != HepPacket::Content::sip;
     if (media && (packet->payload.empty() || packet->payload[0] == '{')) return std::nullopt;
     Datagram datagram{.protocol = packet->protocol == ip_tcp ? Datagram::Protocol::tcp : Datagram::Protocol::udp,
@@ -150,7 +168,7 @@ std::optional<Datagram> Decoder::gre(Bytes bytes, unsigned level) {
                                ((bytes[0] & 0x10U) != 0 ? 4U : 0U);
     if (bytes.size() < header || level + 1 >= most_levels) return std::nullopt;
     const std::uint16_t type = get16(bytes, 2);
-    const auto network = type == 0x6558 ? unwrap_link(link_ethernet, bytes.subspan(header), seen_)
+    const auto network = type == 0x6558 ? unwrap_link(link_ethernet, bytes.subspan(header), seen_, more_)
                                         : unwrap_ethernet(type, bytes.subspan(header));
     return network ? ip(*network, level + 1) : std::nullopt;
 }
@@ -173,7 +191,6 @@ std::optional<Datagram> Decoder::fragment(const Reassembly::Key& key, const Reas
 /// Its beginning is read as a datagram from the addresses of then.
 void Decoder::tell_lost(const Reassembly::Incomplete& datagram) {
     if (!on_lost_fragments) return;
-    const Decoder& self = *this;
     const IpAddress source = std::exchange(source_, datagram.key.source);
     const IpAddress destination = std::exchange(destination_, datagram.key.destination);
     const Sighting seen = std::exchange(seen_, datagram.first);
@@ -186,8 +203,8 @@ void Decoder::tell_lost(const Reassembly::Incomplete& datagram) {
                        .cut = datagram.cut,
                        .later_pieces_seen = datagram.later_pieces_seen,
                        .begin = std::nullopt};
-    if (lost.protocol == ip_udp) lost.begin = self.udp(datagram.begin, true);
-    if (lost.protocol == ip_tcp) lost.begin = self.tcp(datagram.begin, true);
+    if (lost.protocol == ip_udp) lost.begin = udp(datagram.begin, true);
+    if (lost.protocol == ip_tcp) lost.begin = tcp(datagram.begin, true);
     source_ = source;
     destination_ = destination;
     seen_ = seen;

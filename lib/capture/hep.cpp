@@ -25,6 +25,7 @@ enum Chunk : std::uint16_t {
     chunk_content = 11,
     chunk_agent = 12,
     chunk_payload = 15,
+    chunk_compressed_payload = 16,
 };
 
 /// What the chunks said so far.
@@ -76,7 +77,9 @@ void read_chunk(std::uint16_t type, Bytes value, Chunks& chunks) {
             if (value.size() == 16) chunks.destination = address6(value, 0);
             break;
         case chunk_payload:
+        case chunk_compressed_payload:
             chunks.packet.payload = value;
+            chunks.packet.compressed = type == chunk_compressed_payload;
             chunks.payload = true;
             break;
         default: read_number(type, value, chunks); break;

@@ -43,7 +43,7 @@ std::optional<Bytes> unwrap_cooked2(Bytes bytes, Sighting& seen) {
 
 }  // namespace
 
-std::optional<Bytes> unwrap_link(int link_type, Bytes bytes, Sighting& seen) {
+std::optional<Bytes> unwrap_link(int link_type, Bytes bytes, Sighting& seen, Bytes& more) {
     switch (link_type) {
         case link_ethernet:
             if (bytes.size() < 14) return std::nullopt;
@@ -62,9 +62,9 @@ std::optional<Bytes> unwrap_link(int link_type, Bytes bytes, Sighting& seen) {
         case link_ppp:
         case link_ppp_hdlc: return unwrap_ppp(bytes);
         case link_ppp_ethernet: return unwrap_pppoe(bytes);
-        case link_802_11: return unwrap_wifi(bytes, false);
-        case link_radiotap: return unwrap_radiotap(bytes);
-        case link_ppi: return unwrap_ppi(bytes, seen);
+        case link_802_11: return unwrap_wifi(bytes, false, more);
+        case link_radiotap: return unwrap_radiotap(bytes, more);
+        case link_ppi: return unwrap_ppi(bytes, seen, more);
         default: return std::nullopt;
     }
 }

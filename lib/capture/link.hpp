@@ -28,17 +28,20 @@ enum LinkType : int {
 };
 
 /// The IP packet within a packet of this link type; nothing where there is none. Writes into `seen` what the link
-/// header says of interface and direction.
-[[nodiscard]] std::optional<Bytes> unwrap_link(int link_type, Bytes bytes, Sighting& seen);
+/// header says of interface and direction. `more`: of an aggregate, the subframes behind the first.
+[[nodiscard]] std::optional<Bytes> unwrap_link(int link_type, Bytes bytes, Sighting& seen, Bytes& more);
 
 /// The IP packet behind an Ethernet type field, VLAN tags, MPLS labels, PPPoE and LLC between them undone.
 [[nodiscard]] std::optional<Bytes> unwrap_ethernet(unsigned type, Bytes bytes);
 
 /// The IP packet in a data frame of IEEE 802.11 (clause 9.2 and 9.3.2 of the standard). Of an aggregate (A-MSDU) the
-/// first; none in an encrypted frame or in a fragment of one. `padded`: the header fills a multiple of four bytes.
-[[nodiscard]] std::optional<Bytes> unwrap_wifi(Bytes bytes, bool padded);
+/// first, with `more` for the others; none in an encrypted frame or in a fragment of one. `padded`: the header fills a
+/// multiple of four bytes.
+[[nodiscard]] std::optional<Bytes> unwrap_wifi(Bytes bytes, bool padded, Bytes& more);
+/// The IP packet in the first of these subframes, which is taken off; nothing where it has none.
+[[nodiscard]] std::optional<Bytes> take_subframe(Bytes& more);
 /// The same behind the headers that capturing programs put before it: radiotap, and PPI.
-[[nodiscard]] std::optional<Bytes> unwrap_radiotap(Bytes bytes);
-[[nodiscard]] std::optional<Bytes> unwrap_ppi(Bytes bytes, Sighting& seen);
+[[nodiscard]] std::optional<Bytes> unwrap_radiotap(Bytes bytes, Bytes& more);
+[[nodiscard]] std::optional<Bytes> unwrap_ppi(Bytes bytes, Sighting& seen, Bytes& more);
 
 }  // namespace natkit::capture

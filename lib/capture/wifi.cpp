@@ -27,9 +27,27 @@ std::uint8_t radiotap_flags(Bytes header) {
     return at < header.size() ? header[at] : std::uint8_t{0};
 }
 
+/// LLC with SNAP, IEEE 802.2.
+std::optional<Bytes> unwrap_snap(Bytes bytes) {
+    if (bytes.size() < 8 || bytes[0] != 0xaa || bytes[1] != 0xaa || bytes[2] != 3) return std::nullopt;
+    return unwrap_ethernet(get16(bytes, 6), bytes.subspan(8));
+}
+
 }  // namespace
 
-std::optional<Bytes> unwrap_wifi(Bytes bytes, bool padded) {
+/// Addresses, length, content; each but the last fills a multiple of four bytes.
+std::optional<Bytes> take_subframe(Bytes& more) {
+    constexpr std::size_t subframe_header = 14;
+    const Bytes bytes = more;
+    more = {};
+    if (bytes.size() < subframe_header) return std::nullopt;
+    const std::size_t length = std::min<std::size_t>(get16(bytes, 12), bytes.size() - subframe_header);
+    const std::size_t whole = (subframe_header + length + 3) / 4 * 4;
+    if (whole < bytes.size()) more = bytes.subspan(whole);
+    return unwrap_snap(bytes.subspan(subframe_header, length));
+}
+
+std::optional<Bytes> unwrap_wifi(Bytes bytes, bool padded, Bytes& more) {
     if (bytes.size() < 24) return std::nullopt;
     const unsigned control = bytes[0];
     const unsigned flags = bytes[1];
@@ -46,28 +64,27 @@ std::optional<Bytes> unwrap_wifi(Bytes bytes, bool padded) {
         header += (flags & 0x80U) != 0 ? 6 : 2;
     }
     if (padded) header = (header + 3) / 4 * 4;
-    if (aggregate) header += 14;  // addresses and length of the first one
-    if (bytes.size() < header + 8) return std::nullopt;
-    bytes = bytes.subspan(header);
-    if (bytes[0] != 0xaa || bytes[1] != 0xaa || bytes[2] != 3) return std::nullopt;  // LLC with SNAP, IEEE 802.2
-    return unwrap_ethernet(get16(bytes, 6), bytes.subspan(8));
+    if (bytes.size() < header) return std::nullopt;
+    if (!aggregate) return unwrap_snap(bytes.subspan(header));
+    more = bytes.subspan(header);
+    return take_subframe(more);
 }
 
-std::optional<Bytes> unwrap_radiotap(Bytes bytes) {
+std::optional<Bytes> unwrap_radiotap(Bytes bytes, Bytes& more) {
     if (bytes.size() < 8 || bytes[0] != 0) return std::nullopt;
     const std::size_t header = little16(bytes, 2);
     if (header < 8 || bytes.size() < header) return std::nullopt;
     const std::uint8_t flags = radiotap_flags(bytes.first(header));
     if ((flags & 0x40U) != 0) return std::nullopt;  // its checksum failed
-    return unwrap_wifi(bytes.subspan(header), (flags & 0x20U) != 0);
+    return unwrap_wifi(bytes.subspan(header), (flags & 0x20U) != 0, more);
 }
 
-std::optional<Bytes> unwrap_ppi(Bytes bytes, Sighting& seen) {
+std::optional<Bytes> unwrap_ppi(Bytes bytes, Sighting& seen, Bytes& more) {
     if (bytes.size() < ppi_header) return std::nullopt;
     const std::size_t header = little16(bytes, 2);
     const auto link_type = static_cast<int>(little32(bytes, 4));
     if (header < ppi_header || bytes.size() < header || link_type == link_ppi) return std::nullopt;
-    return unwrap_link(link_type, bytes.subspan(header), seen);
+    return unwrap_link(link_type, bytes.subspan(header), seen, more);
 }
 
 }  // namespace natkit::capture

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "natkit/base/endpoint.hpp"
 #include "natkit/capture/icmp.hpp"
@@ -60,6 +61,10 @@ class Decoder {
     std::function<void(const LostFragments&)> on_lost_fragments;  ///< may be empty
 
     [[nodiscard]] std::optional<Datagram> decode(const Packet& packet);
+    /// An aggregate of 802.11 (A-MSDU) has several: whether there are some behind that which was decoded last, and the
+    /// next one. The packet's bytes are still needed.
+    [[nodiscard]] bool more() const noexcept { return !more_.empty(); }
+    [[nodiscard]] std::optional<Datagram> decode_more();
     /// No more packets will come: tells what fragments are still waited for.
     void finish() { fragments_.finish(); }
 
@@ -70,8 +75,8 @@ class Decoder {
     [[nodiscard]] std::optional<Datagram> ipv4(Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> ipv6(Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> transport(std::uint8_t protocol, Bytes bytes, bool cut, unsigned level);
-    [[nodiscard]] std::optional<Datagram> udp(Bytes bytes, bool cut) const;
-    [[nodiscard]] std::optional<Datagram> hep(Bytes bytes) const;
+    [[nodiscard]] std::optional<Datagram> udp(Bytes bytes, bool cut);
+    [[nodiscard]] std::optional<Datagram> hep(Bytes bytes);
     [[nodiscard]] std::optional<Datagram> tcp(Bytes bytes, bool cut) const;
     [[nodiscard]] std::optional<Datagram> gre(Bytes bytes, unsigned level);
     [[nodiscard]] std::optional<Datagram> fragment(const Reassembly::Key& key, const Reassembly::Piece& piece,
@@ -82,6 +87,8 @@ class Decoder {
     IpAddress source_;
     IpAddress destination_;
     Sighting seen_;
+    Bytes more_;            ///< subframes that are not decoded yet
+    std::string inflated_;  ///< the last payload that was compressed
     Reassembly fragments_;
 };
 

@@ -23,10 +23,11 @@ struct HepPacket {
     std::uint32_t agent = 0;    ///< the capture agent's id
     Content content = Content::other;
     std::span<const std::uint8_t> payload;  ///< within the bytes that were read
+    bool compressed = false;                ///< the payload is: by zlib
 };
 
-/// The packet in a datagram; nothing where it is no HEP 3, a chunk does not fit, addresses, ports or payload are
-/// missing, or the payload is compressed. Chunks that are not known are passed over. Pure.
+/// The packet in a datagram; nothing where it is no HEP 3, a chunk does not fit, or addresses, ports or payload are
+/// missing. Chunks that are not known are passed over. Pure.
 [[nodiscard]] std::optional<HepPacket> read_hep(std::span<const std::uint8_t> datagram);
 
 }  // namespace natkit::capture

@@ -51,6 +51,12 @@ Octets snap(const Octets& packet) {
     return Octets{0xaa, 0xaa, 3, 0, 0, 0} + number16(0x0800) + packet;
 }
 
+/// Of an aggregate.
+Octets subframe(const Octets& content) {
+    return Octets(12, 0) + number16(static_cast<unsigned>(content.size())) + content +
+           Octets((6 - content.size() % 4) % 4, 0);
+}
+
 Octets radiotap(const Octets& fields, const Octets& frame) {
     return Octets{0, 0, static_cast<std::uint8_t>(4 + fields.size()), 0} + fields + frame;
 }
@@ -103,7 +109,12 @@ TEST_CASE("capture::Decoder: every wrapping") {
         {"802.11 with quality of service and a control field for high throughput", 105,
          wifi(0x88, 0x82, Octets{0, 0} + Octets(4, 0) + snap(plain)), four},
         {"802.11 between access points", 105, wifi(0x08, 3, Octets(6, 0) + snap(plain)), four},
-        {"802.11 aggregate", 105, wifi(0x88, 1, Octets{0x80, 0} + Octets(14, 0) + snap(plain)), four},
+        {"802.11 aggregate", 105, wifi(0x88, 1, Octets{0x80, 0} + subframe(snap(plain))), four},
+        {"802.11 aggregate of three", 105,
+         wifi(0x88, 1, Octets{0x80, 0} + subframe(snap(plain)) + subframe({1, 2, 3}) + subframe(snap(plain))),
+         four + "\n" + four},
+        {"802.11 aggregate, its last one cut", 105,
+         wifi(0x88, 1, Octets{0x80, 0} + subframe(snap(plain)) + Octets(9, 0)), four},
         {"802.11 encrypted", 105, wifi(0x08, 0x41, snap(plain)), "nothing"},
         {"802.11 fragment", 105, wifi(0x08, 5, snap(plain)), "nothing"},
         {"802.11 without data", 105, wifi(0x48, 1, snap(plain)), "nothing"},
@@ -137,7 +148,11 @@ TEST_CASE("capture::Decoder: every wrapping") {
     for (const Case& c : cases) {
         CAPTURE(c.why);
         Decoder decoder;
-        CHECK(shown(decoder.decode({.frame = 1, .link_type = c.link_type, .bytes = c.bytes})) == c.want);
+        std::string all = shown(decoder.decode({.frame = 1, .link_type = c.link_type, .bytes = c.bytes}));
+        while (decoder.more()) {
+            if (const auto next = decoder.decode_more()) all += "\n" + shown(next);
+        }
+        CHECK(all == c.want);
     }
     Octets tower = plain;
     for (int i = 0; i < 40; ++i) tower = ipv4(4, tower);

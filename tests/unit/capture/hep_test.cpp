@@ -75,7 +75,8 @@ TEST_CASE("capture::read_hep: what it tells, and what is none") {
         {"no addresses", packet(ports() + chunk(15, text("x"))), "nothing"},
         {"no ports", packet(addresses() + chunk(15, text("x"))), "nothing"},
         {"no payload", packet(addresses() + ports()), "nothing"},
-        {"only a compressed payload", packet(addresses() + ports() + chunk(16, text("x"))), "nothing"},
+        {"a compressed payload, as it is", packet(addresses() + ports() + chunk(16, text("x"))),
+         "192.0.2.1:5060 192.0.2.2:5062 0 0 0 3 x"},
         {"longer than the datagram", text("HEP3") + number(60'000, 2) + good, "nothing"},
         {"a chunk longer than the rest", packet(good + number(0, 2) + number(7, 2) + number(100, 2)), "nothing"},
         {"a chunk of no length", packet(good + number(0, 6)), "nothing"},
@@ -96,6 +97,11 @@ TEST_CASE("capture::Decoder: HEP in a datagram, and by itself") {
                       chunk(9, number(1'700'000'000, 4)) + chunk(11, {static_cast<std::uint8_t>(content)}) +
                       chunk(12, number(7, 4)) + chunk(15, text(payload)));
     };
+    const auto squeezed = [](const Octets& payload) {
+        return packet(chunk(2, {17}) + addresses() + ports() + chunk(9, number(1'700'000'000, 4)) + chunk(11, {1}) +
+                      chunk(12, number(7, 4)) + chunk(16, payload));
+    };
+    const Octets invite = {0x78, 0x9c, 0xf3, 0xf4, 0x0b, 0xf3, 0x0c, 0x71, 0x05, 0x00, 0x06, 0x62, 0x01, 0xd0};  // zlib
     const auto in_udp = [](const Octets& content) {
         return Octets{0x45, 0} + number(28 + content.size(), 2) +
                Octets{0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2} + number(40'000, 2) + number(9060, 2) +
@@ -112,6 +118,9 @@ TEST_CASE("capture::Decoder: HEP in a datagram, and by itself") {
         {"SIP over TCP is a message by itself", in_udp(of(6, 1, "INVITE")), 101, "tcp INVITE"},
         {"RTCP", in_udp(of(17, 5, "\x80\xc8")), 101, "udp \x80\xc8"},
         {"an account of RTCP in JSON", in_udp(of(17, 5, "{}")), 101, "nothing"},
+        {"compressed", squeezed(invite), link_type_hep, "udp INVITE"},
+        {"compressed, and not whole", squeezed({invite.begin(), invite.end() - 5}), link_type_hep, "nothing"},
+        {"said to be compressed", squeezed(text("INVITE")), link_type_hep, "nothing"},
         {"a log line", in_udp(of(17, 100, "x")), 101, "nothing"},
         {"broken", in_udp(text("HEP3 is broken")), 101, "nothing"},
     };

@@ -35,27 +35,33 @@ void CaptureMessages::on_tcp_message(SipOverTcp::Found&& found) {
 void CaptureMessages::on_packet(const capture::Packet& packet) {
     const auto datagram = decoder_.decode(packet);
     if (!found_) tally_.add(packet, datagram ? &*datagram : nullptr);
-    if (!datagram) return;
-    const bool tcp = datagram->protocol == capture::Datagram::Protocol::tcp;
-    if (tcp && !datagram->whole) {
-        if (events_.on_segment) events_.on_segment(*datagram);
-        tcp_.on_segment(*datagram, [this](SipOverTcp::Found&& found) { on_tcp_message(std::move(found)); });
+    if (datagram) on_datagram(*datagram);
+    while (decoder_.more()) {
+        if (const auto next = decoder_.decode_more()) on_datagram(*next);
+    }
+}
+
+void CaptureMessages::on_datagram(const capture::Datagram& datagram) {
+    const bool tcp = datagram.protocol == capture::Datagram::Protocol::tcp;
+    if (tcp && !datagram.whole) {
+        if (events_.on_segment) events_.on_segment(datagram);
+        tcp_.on_segment(datagram, [this](SipOverTcp::Found&& found) { on_tcp_message(std::move(found)); });
         return;
     }
-    const std::string_view payload(reinterpret_cast<const char*>(datagram->payload.data()), datagram->payload.size());
+    const std::string_view payload(reinterpret_cast<const char*>(datagram.payload.data()), datagram.payload.size());
     if (is_sip(payload)) {
         found_ = true;
-        on_message_({.seen = datagram->seen,
+        on_message_({.seen = datagram.seen,
                      .transport = tcp ? "tcp" : "udp",
-                     .source = datagram->source,
-                     .destination = datagram->destination,
-                     .cut = datagram->cut,
+                     .source = datagram.source,
+                     .destination = datagram.destination,
+                     .cut = datagram.cut,
                      .bytes = std::string(payload)});
     } else if (events_.on_media && !tcp) {
-        events_.on_media({.seen = datagram->seen,
-                          .source = datagram->source,
-                          .destination = datagram->destination,
-                          .payload = datagram->payload});
+        events_.on_media({.seen = datagram.seen,
+                          .source = datagram.source,
+                          .destination = datagram.destination,
+                          .payload = datagram.payload});
     }
 }
 

@@ -51,6 +51,7 @@ class CaptureMessages {
     [[nodiscard]] const Tally* without_sip() const noexcept { return found_ ? nullptr : &tally_; }
 
   private:
+    void on_datagram(const capture::Datagram& datagram);
     void on_tcp_message(SipOverTcp::Found&& found);
 
     OnMessage on_message_;
