@@ -249,6 +249,25 @@ def on_the_nat(c):
     c.rtp(0.301, outside + ":61000", "203.0.113.20:4002", 50)
 
 
+def through_a_gateway(c):
+    """Captured on both sides of a gateway that reads along, and does it well."""
+    inside, outside = "192.168.1.5", "198.51.100.7"
+
+    def invite(address):
+        return message("INVITE sip:b@x SIP/2.0", vias=[address + ":5060;branch=z9hG4bK1"], contact=address + ":5060", body=sdp(address, 4000))
+
+    def answer(address):
+        return message("SIP/2.0 200 OK", vias=[address + ":5060;branch=z9hG4bK1"], to_tag="b", contact=B, body=sdp("203.0.113.20", 4002))
+    c.udp(0, inside + ":5060", B, invite(inside))
+    c.udp(0.001, outside + ":5060", B, invite(outside))
+    c.udp(0.1, B, outside + ":5060", answer(outside))
+    c.udp(0.101, B, inside + ":5060", answer(inside))
+    c.rtp(0.3, inside + ":4000", "203.0.113.20:4002", 50)
+    c.rtp(0.301, outside + ":4000", "203.0.113.20:4002", 50)
+    c.rtp(0.3, "203.0.113.20:4002", outside + ":4000", 50, ssrc=2)
+    c.rtp(0.301, "203.0.113.20:4002", inside + ":4000", 50, ssrc=2)
+
+
 # capture, cause (None: nothing wrong), who hears nothing, words that must be in the sentence, words of what is to be changed
 CASES = [
     (receives_elsewhere, None, None, [], []),
@@ -258,6 +277,9 @@ CASES = [
     (proxy_cancels, None, None, [], []),
     (fork_answered_late, None, None, [], []),
     (cut_by_the_capture, None, None, [], []),
+    (through_a_gateway, "alg-rewrites", None,
+     ["192.168.1.5:5060 (frame 1) and 198.51.100.7:5060 (frame 2)", "SDP c=: IN IP4 192.168.1.5 became IN IP4 198.51.100.7",
+      "Contact: ", "Via: "], ["Nothing to repair"]),
     (ports_used_again, "nothing-sent", "caller", ["no packet from the callee"], ["203.0.113.9"]),
     (sendonly_from_the_beginning, "on-hold", "caller", ["from the beginning", "a=sendonly in frame 1", "no failure"], ["Nothing to repair"]),
     (silent_for_a_moment, "not-answered", None, ["no final answer"], ["ringing"]),

@@ -136,6 +136,20 @@ struct Contradiction {
     std::string value;  ///< as it was written
 };
 
+/// A message in front of a box that is no hop of SIP, and the same one behind it with other lines.
+struct Rewrite {
+    struct Line {
+        std::string subject;  ///< "Contact", "SDP c="
+        std::string before;   ///< empty: put in
+        std::string after;    ///< empty: left out
+    };
+    std::uint64_t before = 0, after = 0;  ///< frames
+    Endpoint source, source_after;
+    bool request = true;
+    int status = 0;
+    std::vector<Line> lines;  ///< at most 8
+};
+
 /// What the messages of one call tell.
 struct Call {
     std::string call_id;
@@ -155,6 +169,7 @@ struct Call {
     std::array<bool, 2> behind_nat = {};                   ///< of the caller, of the callee, by what they send
     std::vector<Translation> translations = {};            ///< at most 16
     std::optional<Registration> callee_registration = {};  ///< before the call
+    std::vector<Rewrite> rewrites = {};                    ///< of INVITEs and their responses; at most 2
 
     /// The last description of a party as it wrote it, and as the other party got it: on the hops nearest to each. Of a
     /// fork only the branch that answered counts, once one has.

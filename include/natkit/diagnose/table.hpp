@@ -60,6 +60,7 @@ enum class Cause : std::uint8_t {
     second_answer,
     ice_pair,
     ice_failed,
+    alg_rewrites,
 };
 
 enum class Harm : std::uint8_t {
@@ -136,6 +137,7 @@ inline constexpr auto causes = std::to_array<CauseRow>({
      Harm::none},
     {Cause::ice_pair, "ice-pair", "ICE chose this pair of candidates.", Harm::none},
     {Cause::ice_failed, "ice-failed", "No pair of ICE candidates works: their connectivity checks are not answered."},
+    {Cause::alg_rewrites, "alg-rewrites", "A gateway on the way changed messages, and they fit together.", Harm::none},
 });
 
 [[nodiscard]] constexpr const CauseRow& row(Cause cause) noexcept {

@@ -66,11 +66,12 @@ bool private_address_passed_on(const Case& one, Findings& findings) {
                           .sentence = name_at_start(direction->to) + " hears nothing: " + name(direction->from) +
                                       " at " + to_string(*sender) + " is told to send to " + to_string(*own->rtp) +
                                       ", a private address, which the proxy passed on as it was. No media is in the "
-                                      "capture.",
+                                      "capture: a server that learns where packets come from would make up for it.",
                           .change = "Put a media proxy in between (natkit: " + to_string(own->rtp->address) +
                                     " must lie in [network] nated or lan), or give " + name(direction->to) +
-                                    " its public address (STUN, \"external address\").",
-                          .confidence = Confidence::inferred,
+                                    " its public address (STUN, \"external address\"). To be sure capture the RTP at " +
+                                    to_string(*sender) + " too.",
+                          .confidence = Confidence::possible,
                           .frames = {phase.offer_frame, phase.frame}});
         }
     }

@@ -13,6 +13,7 @@
 #include "natkit/diagnose/facts.hpp"
 #include "natkit/engine/explain/message_facts.hpp"
 #include "natkit/engine/explain/registrations.hpp"
+#include "natkit/engine/explain/rewrites.hpp"
 
 namespace natkit::explain {
 
@@ -60,7 +61,8 @@ class CallTracker {
   private:
     struct Open {
         Call call;
-        std::size_t bytes = 0;       ///< about what it takes
+        std::size_t bytes = 0;  ///< about what it takes
+        RewriteFinder rewrites = {};
         std::string heard_tag = {};  ///< the callee's, of the message that tells where it is
     };
     using Calls = std::list<Open>;

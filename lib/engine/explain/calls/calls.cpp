@@ -58,6 +58,9 @@ std::size_t bytes_of(const Call& call) {
     std::size_t bytes = 1024 + call.call_id.size() * 3 + call.hosts[0].size() + call.hosts[1].size() +
                         call.descriptions.capacity() * sizeof(SessionDescription) + bytes_of_requests(call.requests) +
                         bytes_of(call.caller) + bytes_of(call.callee) + call.names[0].size() + call.names[1].size();
+    for (const diagnose::Rewrite& one : call.rewrites)
+        for (const diagnose::Rewrite::Line& line : one.lines)
+            bytes += sizeof line + line.subject.size() + line.before.size() + line.after.size();
     for (const SessionDescription& one : call.descriptions) {
         bytes += one.streams.capacity() * sizeof(MediaDescription) + one.tag.size();
         for (const MediaDescription& stream : one.streams)
@@ -125,6 +128,7 @@ void CallTracker::on_message(const MessageSeen& seen) {
             call.contradictions.push_back({.field = one.field, .value = one.value});
     }
     note_translation(call, seen);
+    open->rewrites.on_message(call, seen);
     if (!seen.copy) {
         const Known* known = seen.arrival.destination ? known_.find(*seen.arrival.destination) : nullptr;
         note_request(call, seen, sender, tag, known == nullptr ? std::nullopt : std::optional(known->heard_ns));
@@ -232,7 +236,7 @@ void CallTracker::note_descriptions(Call& call, const MessageSeen& seen, const s
 }
 
 void CallTracker::account(Open& open) {
-    const std::size_t bytes = bytes_of(open.call);
+    const std::size_t bytes = bytes_of(open.call) + open.rewrites.bytes();
     bytes_ += bytes - open.bytes;
     open.bytes = bytes;
     while (bytes_ > most_bytes && !calls_.empty()) hand_out(calls_.begin());
