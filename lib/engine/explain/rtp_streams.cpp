@@ -47,7 +47,7 @@ void read_reports(Bytes bytes, RtpStream& stream) {
     }
 }
 
-bool is_stun(Bytes bytes) {
+bool is_stun_packet(Bytes bytes) {
     return bytes.size() >= 20 && bytes[0] < 4 && get32(bytes, 4) == 0x2112a442;  // RFC 8489 section 5
 }
 
@@ -120,7 +120,7 @@ void RtpStreams::on_packet(std::uint64_t frame, const Endpoint& source, const En
         read_reports(payload, stream);
     } else if (rtp) {
         read_rtp(payload, stream, frame, time_ns);
-    } else if (is_stun(payload)) {
+    } else if (is_stun_packet(payload)) {
         read_stun(payload, stream, frame);
     } else {
         ++stream.others;

@@ -8,11 +8,11 @@
 namespace natkit::explain {
 namespace {
 
-constexpr std::size_t most_kept = 4;
+constexpr std::size_t most_compared = 4;
 constexpr std::size_t most_rewrites = 2;
-constexpr std::size_t most_lines = 8;
-constexpr std::size_t longest_message = 4096;
-constexpr std::size_t longest_line = 120;
+constexpr std::size_t most_changed = 8;
+constexpr std::size_t longest_compared = 4096;
+constexpr std::size_t longest_changed = 120;
 constexpr std::int64_t way_through_ns = 200'000'000;  ///< a machine that forwards
 
 /// What a line is about: the name of a header field, "SDP c=", "SDP a=rtpmap".
@@ -65,7 +65,7 @@ std::string value_of(const Line& line) {
     const std::size_t start = line.text.find_first_of(":=");
     std::string_view value = start == std::string_view::npos ? line.text : line.text.substr(start + 1);
     if (line.subject.starts_with("SDP a=")) value = line.text.substr(2);
-    return text::printable(text::trim(value), longest_line);
+    return text::printable(text::trim(value), longest_changed);
 }
 
 }  // namespace
@@ -78,11 +78,11 @@ std::vector<diagnose::Rewrite::Line> changed_lines(std::string_view before, std:
         const auto instead = std::ranges::find(come, line.subject, &Line::subject);
         const std::string now = instead == come.end() ? std::string() : value_of(*instead);
         if (instead != come.end()) come.erase(instead);
-        if (changes.size() < most_lines)
+        if (changes.size() < most_changed)
             changes.push_back({.subject = line.subject, .before = value_of(line), .after = now});
     }
     for (const Line& line : come) {
-        if (changes.size() < most_lines)
+        if (changes.size() < most_changed)
             changes.push_back({.subject = line.subject, .before = {}, .after = value_of(line)});
     }
     return changes;
@@ -91,7 +91,8 @@ std::vector<diagnose::Rewrite::Line> changed_lines(std::string_view before, std:
 void RewriteFinder::on_message(diagnose::Call& call, const MessageSeen& seen) {
     const sip::Message& message = seen.message;
     const auto& cseq = message.cseq();
-    const bool whole = !seen.copy && !seen.incomplete && !seen.arrival.cut && message.bytes().size() <= longest_message;
+    const bool whole =
+        !seen.copy && !seen.incomplete && !seen.arrival.cut && message.bytes().size() <= longest_compared;
     if (!whole || !cseq || cseq->method != "INVITE" || !seen.facts.via || seen.facts.via->branch.empty()) return;
     if (seen.facts.descriptions.empty() || !seen.arrival.destination || call.rewrites.size() >= most_rewrites) return;
     const std::string key = std::to_string(message.status()) + " " + std::to_string(cseq->number) + " " +
@@ -111,7 +112,7 @@ void RewriteFinder::on_message(diagnose::Call& call, const MessageSeen& seen) {
                                      .lines = std::move(changes)});
         return;
     }
-    if (kept_.size() >= most_kept) kept_.erase(kept_.begin());
+    if (kept_.size() >= most_compared) kept_.erase(kept_.begin());
     kept_.push_back({.key = key,
                      .text = std::string(message.bytes()),
                      .source = seen.arrival.source,
