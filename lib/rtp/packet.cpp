@@ -21,6 +21,10 @@ bool is_rtcp_type(std::uint8_t second) noexcept {
 
 }  // namespace
 
+bool is_stun(std::span<const std::uint8_t> bytes) noexcept {
+    return bytes.size() >= 20 && bytes[0] < 4 && read32(bytes, 4) == 0x2112a442;
+}
+
 Kind kind_of(std::span<const std::uint8_t> bytes) noexcept {
     if (bytes.size() < 4) return Kind::other;
     const std::uint8_t first = bytes[0];

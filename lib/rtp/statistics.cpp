@@ -1,6 +1,5 @@
 #include "natkit/rtp/statistics.hpp"
 
-#include <array>
 #include <cmath>
 
 namespace natkit::rtp {
@@ -36,6 +35,14 @@ std::uint32_t static_clock_rate(std::uint8_t payload_type) noexcept {
     }
 }
 
+std::uint32_t usual_clock_rate(double measured) noexcept {
+    std::uint32_t usual = 0;
+    for (const std::uint32_t rate : {8000U, 16000U, 24000U, 32000U, 44100U, 48000U, 90000U}) {
+        if (std::abs(measured - rate) < rate * 0.08) usual = rate;
+    }
+    return usual;
+}
+
 void ReceiverStatistics::restart(const RtpHeader& header, Instant now) noexcept {
     past_lost_ = lost();
     past_expected_ = expected();
@@ -54,11 +61,8 @@ void ReceiverStatistics::restart(const RtpHeader& header, Instant now) noexcept 
 void ReceiverStatistics::measure_rate(const RtpHeader& header, Instant now) noexcept {
     const Duration span = now - first_arrival_;
     if (span < 1s) return;
-    constexpr std::array rates{8000.0, 16000.0, 24000.0, 32000.0, 44100.0, 48000.0, 90000.0};
-    const double rate = static_cast<double>(header.timestamp - first_timestamp_) / seconds(span);
-    for (const double known : rates) {
-        if (std::abs(rate - known) < known * 0.08) clock_rate_ = static_cast<std::uint32_t>(known);
-    }
+    const auto units = static_cast<double>(header.timestamp - first_timestamp_);
+    if (const std::uint32_t rate = usual_clock_rate(units / seconds(span)); rate != 0) clock_rate_ = rate;
     first_arrival_ = now;  // not near any: try again over the next second
     first_timestamp_ = header.timestamp;
 }

@@ -18,6 +18,8 @@ enum class Kind : std::uint8_t {
 };
 
 [[nodiscard]] Kind kind_of(std::span<const std::uint8_t> bytes) noexcept;
+/// Surer than kind_of: with the magic cookie of RFC 8489 section 5.
+[[nodiscard]] bool is_stun(std::span<const std::uint8_t> bytes) noexcept;
 
 /// The fixed header (RFC 3550 section 5.1).
 struct RtpHeader {

@@ -48,5 +48,7 @@ class ReceiverStatistics {
 
 /// The clock rate of a static payload type in Hz (RFC 3551 table 4 and 5), 0 for dynamic and unassigned ones.
 [[nodiscard]] std::uint32_t static_clock_rate(std::uint8_t payload_type) noexcept;
+/// The usual clock rate in Hz that a measured one is within 8 % of; 0: none.
+[[nodiscard]] std::uint32_t usual_clock_rate(double measured) noexcept;
 
 }  // namespace natkit::rtp

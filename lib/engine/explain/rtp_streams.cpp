@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "natkit/rtp/statistics.hpp"
+
 namespace natkit::explain {
 namespace {
 
@@ -47,10 +49,6 @@ void read_reports(Bytes bytes, RtpStream& stream) {
     }
 }
 
-bool is_stun_packet(Bytes bytes) {
-    return bytes.size() >= 20 && bytes[0] < 4 && get32(bytes, 4) == 0x2112a442;  // RFC 8489 section 5
-}
-
 /// A check has a user name, which a question for one's own address has not; USE-CANDIDATE nominates (RFC 8445 section
 /// 7.1.2).
 void read_stun(Bytes bytes, RtpStream& stream, std::uint64_t frame) {
@@ -70,22 +68,6 @@ void read_stun(Bytes bytes, RtpStream& stream, std::uint64_t frame) {
     if (!check) return;
     ++stream.checks;
     if (nominates && stream.nominated_frame == 0) stream.nominated_frame = frame;
-}
-
-/// Time stamps a second of payload types that mean the same everywhere (RFC 3551 section 6); 0: of the others.
-std::uint32_t static_clock(std::uint8_t number) {
-    if (number == 10 || number == 11) return 44100;
-    if (number == 14 || (number >= 25 && number <= 34)) return 90000;
-    return number < 24 ? 8000 : 0;
-}
-
-/// The usual clock that time stamps went on by so much in this time; 0: none.
-std::uint32_t usual_clock(std::uint32_t units, std::uint32_t time_us) {
-    const double rate = units * 1e6 / time_us;
-    for (const std::uint32_t clock : {8000U, 16000U, 24000U, 32000U, 44100U, 48000U, 90000U}) {
-        if (rate > 0.96 * clock && rate < 1.04 * clock) return clock;
-    }
-    return 0;
 }
 
 template <class Heads, class Key>
@@ -120,7 +102,7 @@ void RtpStreams::on_packet(std::uint64_t frame, const Endpoint& source, const En
         read_reports(payload, stream);
     } else if (rtp) {
         read_rtp(payload, stream, frame, time_ns);
-    } else if (is_stun_packet(payload)) {
+    } else if (rtp::is_stun(payload)) {
         read_stun(payload, stream, frame);
     } else {
         ++stream.others;
@@ -177,10 +159,10 @@ void RtpStreams::measure(Counted& stream, std::uint8_t number, std::uint32_t sta
     if (!first && stream.payload_types.front().number != number) return;
     const auto now_us = static_cast<std::uint32_t>(time_ns / 1000);
     const std::uint32_t apart_us = first ? 0 : now_us - jitter.last_us, units = stamp - jitter.stamp;
-    if (jitter.clock == 0) jitter.clock = static_clock(number);
+    if (jitter.clock == 0) jitter.clock = rtp::static_clock_rate(number);
     if (jitter.clock == 0 && !first) {
         if (apart_us < 500'000) return;  // too short to tell
-        if (apart_us < 2'000'000) jitter.clock = usual_clock(units, apart_us);
+        if (apart_us < 2'000'000) jitter.clock = rtp::usual_clock_rate(units * 1e6 / apart_us);
     } else if (!first) {
         const float sent_us =
             static_cast<float>(static_cast<std::int32_t>(units)) * 1e6F / static_cast<float>(jitter.clock);

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "natkit/rtp/packet.hpp"
+
 namespace natkit::explain {
 namespace {
 
@@ -16,11 +18,6 @@ using Bytes = std::span<const std::uint8_t>;
 
 bool at_port(const capture::Datagram& datagram, std::uint16_t port) {
     return datagram.source.port == port || datagram.destination.port == port;
-}
-
-bool is_stun(Bytes bytes) {  // RFC 8489 section 5
-    return bytes.size() >= 20 && bytes[0] < 4 && bytes[4] == 0x21 && bytes[5] == 0x12 && bytes[6] == 0xa4 &&
-           bytes[7] == 0x42;
 }
 
 bool is_tls(Bytes bytes) {  // a record of TLS 1.0 and later, RFC 8446 section 5.1
@@ -76,7 +73,7 @@ Tally::Kind Tally::kind_of(const capture::Datagram& datagram) {
         return is_tls(bytes) ? Kind::tls : at_port(datagram, 53) ? Kind::dns : Kind::other;
     }
     if (at_port(datagram, 53) || at_port(datagram, 5353)) return Kind::dns;
-    if (is_stun(bytes)) return Kind::stun;
+    if (rtp::is_stun(bytes)) return Kind::stun;
     if (is_dtls(bytes)) return Kind::dtls;
     if (bytes.size() < 8 || (bytes[0] & 0xc0U) != 0x80) return Kind::other;
     if (bytes[1] >= 192 && bytes[1] <= 223) return Kind::rtcp;  // RFC 5761 section 4
