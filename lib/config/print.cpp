@@ -106,8 +106,9 @@ void write_media_proxy(Writer& out, const MediaProxy& media) {
     out.raw("dial_for", list(media.dial_for.ranges()));
     out.time("unproven_media", media.unproven_media);
     out.raw("workers", std::to_string(media.workers));
-    out.text("fast_path", word_of(fast_paths, media.fast_path));
-    out.text("receive", word_of(receives, media.receive));
+    out.text("fast_path", word_of(fast_paths, media.tiers.fast_path));
+    out.time("fast_path_lapse", media.tiers.fast_path_lapse);
+    out.text("receive", word_of(receives, media.tiers.receive));
     out.section("media_proxy.addresses");
     out.raw("lan", list(media.lan_addresses));
     out.raw("wan", list(media.wan_addresses));

@@ -235,8 +235,10 @@ MediaProxy read_media_proxy(Section section) {
     section.value("unproven_media", media.unproven_media, duration_parser(seconds(1), std::chrono::hours(1)),
                   write_duration);
     section.number("workers", media.workers, 1, 64);
-    section.value("fast_path", media.fast_path, word_parser(fast_paths, "choice"), choices(fast_paths));
-    section.value("receive", media.receive, word_parser(receives, "choice"), choices(receives));
+    section.value("fast_path", media.tiers.fast_path, word_parser(fast_paths, "choice"), choices(fast_paths));
+    section.value("fast_path_lapse", media.tiers.fast_path_lapse, duration_parser(seconds(10), std::chrono::hours(24)),
+                  write_duration);
+    section.value("receive", media.tiers.receive, word_parser(receives, "choice"), choices(receives));
     read_media_addresses(section.child("addresses", "media_proxy.addresses"), media);
     section.done();
     return media;

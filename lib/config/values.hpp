@@ -41,9 +41,10 @@ inline constexpr Word<PathMode> path_modes[] = {
     {"auto", PathMode::automatic}, {"path", PathMode::path}, {"contact", PathMode::contact}};
 inline constexpr Word<nat::SameNat> same_nat_policies[] = {
     {"never", nat::SameNat::never}, {"nat-sites", nat::SameNat::nat_sites}, {"always", nat::SameNat::always}};
-inline constexpr Word<FastPath> fast_paths[] = {{"auto", FastPath::automatic}, {"off", FastPath::off}};
-inline constexpr Word<Receive> receives[] = {
-    {"auto", Receive::automatic}, {"sockets", Receive::sockets}, {"steered", Receive::steered}};
+inline constexpr Word<FastPathChoice> fast_paths[] = {{"auto", FastPathChoice::automatic},
+                                                      {"off", FastPathChoice::off}};
+inline constexpr Word<ReceiveChoice> receives[] = {
+    {"auto", ReceiveChoice::automatic}, {"sockets", ReceiveChoice::sockets}, {"steered", ReceiveChoice::steered}};
 inline constexpr Word<PingMethod> ping_methods[] = {{"crlf", PingMethod::crlf}, {"options", PingMethod::options}};
 inline constexpr Word<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 

@@ -19,6 +19,7 @@
 #include "natkit/nat/networks.hpp"
 #include "natkit/proxy/path_mode.hpp"
 #include "natkit/relay/ports.hpp"
+#include "natkit/relay/tiers.hpp"
 
 /// The configuration file natkit.toml as plain values: natkit.toml(5) documents each key.
 namespace natkit::config {
@@ -83,10 +84,9 @@ struct Registrar {
     friend bool operator==(const Registrar&, const Registrar&) = default;
 };
 
-enum class FastPath : std::uint8_t { automatic, off };
-enum class Receive : std::uint8_t { automatic, sockets, steered };
-
+using relay::FastPathChoice;
 using relay::PortRange;
+using relay::ReceiveChoice;
 
 /// [media_proxy]
 struct MediaProxy {
@@ -102,8 +102,7 @@ struct MediaProxy {
     std::vector<IpAddress> lan_addresses;  ///< bound addresses; a side that is empty: from [sip] listen (apply_host)
     std::vector<IpAddress> wan_addresses;
     unsigned workers = 1;
-    FastPath fast_path = FastPath::automatic;
-    Receive receive = Receive::automatic;
+    relay::TierChoice tiers;  ///< fast_path, fast_path_lapse, receive
     friend bool operator==(const MediaProxy&, const MediaProxy&) = default;
 };
 

@@ -21,7 +21,12 @@ config::Problems Supervisor::Impl::fixed_changes(const config::Config& fresh) co
     fixed(fresh.control.socket != config.control.socket, "[control] socket");
     fixed(fresh.registrar.state != config.registrar.state, "[registrar] state");
     fixed(fresh.daemon.user != config.daemon.user, "[daemon] user");
-    fixed(fresh.media_proxy.workers != config.media_proxy.workers, "[media_proxy] workers");
+    const config::MediaProxy& wanted = fresh.media_proxy;
+    const config::MediaProxy& running = config.media_proxy;
+    fixed(wanted.workers != running.workers, "[media_proxy] workers");
+    fixed(wanted.tiers.fast_path != running.tiers.fast_path, "[media_proxy] fast_path");
+    fixed(wanted.tiers.fast_path_lapse != running.tiers.fast_path_lapse, "[media_proxy] fast_path_lapse");
+    fixed(wanted.tiers.receive != running.tiers.receive, "[media_proxy] receive");
     return problems;
 }
 

@@ -19,6 +19,7 @@
 #include "natkit/record/relay.hpp"
 #include "natkit/relay/leg_table.hpp"
 #include "natkit/relay/ports.hpp"
+#include "natkit/relay/tiers.hpp"
 
 /// The engine of mediarelay(1): the pure relay of natkit::relay over sockets, threads, a journal and a control socket.
 namespace natkit::relay {
@@ -44,6 +45,7 @@ struct Options {
     nat::Networks networks;
     std::vector<HostAddress> host;  ///< what must not be relayed to
     unsigned workers = 1;
+    TierChoice tiers;
     std::string journal;  ///< path; empty: none
     LogLevel log_level = LogLevel::major;
 };
@@ -140,7 +142,7 @@ class Engine {
     /// waiting.
     void collect(const std::string& leg, OnStatistics on_statistics);
 
-    /// New ports, addresses and workers hold after the next start; the rest from now on.
+    /// New ports, addresses, workers and tiers hold after the next start; the rest from now on.
     void reconfigure(const Options& options);
     void set_log_level(LogLevel level) { log_.set_level(level); }
 
