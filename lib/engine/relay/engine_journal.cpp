@@ -168,17 +168,17 @@ Result<void> Engine::restore_leg(record::LegRecord leg) {
     entry.worker = choose_worker(entry.leg);
     const Transport transport = is_tcp(entry.leg.stream) ? Transport::tcp : Transport::udp;
     if (entry.leg.state == LegState::open || entry.leg.state == LegState::joined) {
-        auto sockets = ports_->bind(entry.leg.bound, kind, transport);
+        auto bound = ports_->bind(entry.leg.bound, kind, transport);
         // The process before may still be on its way out.
-        for (int i = 0; i < 20 && !sockets && sockets.error().code == Errc::refused; ++i) {
+        for (int i = 0; i < 20 && !bound && bound.error().code == Errc::refused; ++i) {
             std::this_thread::sleep_for(10ms);
-            sockets = ports_->bind(entry.leg.bound, kind, transport);
+            bound = ports_->bind(entry.leg.bound, kind, transport);
         }
-        if (!sockets) {
+        if (!bound) {
             ports_->give_back(entry.leg.bound, kind, loop_.now());
-            return std::unexpected(sockets.error());
+            return std::unexpected(bound.error());
         }
-        hand_over(entry, std::move(*sockets));
+        hand_over(entry, std::move(*bound));
         for (const Component component : {Component::rtp, Component::rtcp}) {
             if (const auto& latched = entry.leg.latched[static_cast<std::size_t>(component)]) {
                 const Latch::Known holder{.source = latched->endpoint,

@@ -89,18 +89,18 @@ Result<const record::LegRecord*> Engine::open(const OpenRequest& request) {
         ports_->open(request.side, request.family, kind_of(request), transport_of(request.stream), loop_.now());
     if (!bound) return std::unexpected(bound.error());
     Entry& entry = add(request, bound->local, LegState::open);
-    hand_over(entry, std::move(bound->sockets));
+    hand_over(entry, std::move(bound->ports));
     save({&entry});
     publish_leg(entry, "opened");
     return &entry.leg;
 }
 
-void Engine::hand_over(Entry& entry, Sockets sockets) {
+void Engine::hand_over(Entry& entry, BoundPorts ports) {
     const record::LegRecord& leg = entry.leg;
-    auto shared = std::make_shared<Sockets>(std::move(sockets));
+    auto shared = std::make_shared<BoundPorts>(std::move(ports));
     if (is_tcp(leg.stream)) {
         post(entry.worker, [key = key_of(leg.id), limit = leg.connections, shared, local = leg.bound.address](
-                               Plane& plane) { plane.open_tcp(key, limit, std::move((*shared)[0]), local); });
+                               Plane& plane) { plane.open_tcp(key, limit, std::move((*shared)[0].socket), local); });
         if (!std::exchange(entry.in_plane, true)) signal(entry);
         return;
     }
@@ -140,10 +140,10 @@ Result<void> Engine::open_sockets(Entry& entry) {
     if (leg.state == LegState::open || leg.state == LegState::joined) return {};
     // The sockets from before it was parted may have yet to be closed by their thread, and hold the ports.
     if (leg.state == LegState::parted && entry.in_plane) workers_[entry.worker]->run([](Plane&) {});
-    auto sockets = ports_->bind(leg.bound, kind_of(leg), transport_of(leg.stream));
-    if (!sockets) return std::unexpected(sockets.error());
+    auto ports = ports_->bind(leg.bound, kind_of(leg), transport_of(leg.stream));
+    if (!ports) return std::unexpected(ports.error());
     leg.state = LegState::open;
-    hand_over(entry, std::move(*sockets));
+    hand_over(entry, std::move(*ports));
     return {};
 }
 

@@ -53,22 +53,22 @@ Result<Endpoint> LocalPorts::reserve(Side side, Family family, Ports::Kind kind,
     return Endpoint{*address, *port};
 }
 
-Result<Sockets> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Transport transport) const {
-    Sockets sockets;
+Result<BoundPorts> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Transport transport) const {
+    BoundPorts bound;
     if (transport == Transport::tcp) {
         auto listener = io::open_stream_listener(local);
         if (!listener) return std::unexpected(listener.error());
-        sockets[0] = std::move(*listener);
-        return sockets;
+        bound[0] = {local, std::move(*listener)};
+        return bound;
     }
     const std::size_t count = kind == Ports::Kind::pair ? 2 : 1;
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
         auto socket = io::open_udp(each, {.tos = tos_, .packet_info = false});
         if (!socket) return std::unexpected(socket.error());
-        sockets[i] = std::move(*socket);
+        bound[i] = {each, std::move(*socket)};
     }
-    return sockets;
+    return bound;
 }
 
 Result<LocalPorts::Bound> LocalPorts::open(Side side, Family family, Ports::Kind kind, Transport transport,
@@ -76,10 +76,10 @@ Result<LocalPorts::Bound> LocalPorts::open(Side side, Family family, Ports::Kind
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         const auto local = reserve(side, family, kind, now);
         if (!local) return std::unexpected(local.error());
-        auto sockets = bind(*local, kind, transport);
-        if (sockets) return Bound{*local, std::move(*sockets)};
+        auto bound = bind(*local, kind, transport);
+        if (bound) return Bound{*local, std::move(*bound)};
         give_back(*local, kind, now);
-        if (sockets.error().code != Errc::refused) return std::unexpected(sockets.error());
+        if (bound.error().code != Errc::refused) return std::unexpected(bound.error());
     }
     return fail(Errc::exhausted,
                 std::to_string(most_attempts) +

@@ -27,11 +27,11 @@ class LocalPorts {
     /// over.
     struct Bound {
         Endpoint local;
-        Sockets sockets;
+        BoundPorts ports;
     };
     [[nodiscard]] Result<Bound> open(Side side, Family family, Ports::Kind kind, Transport transport, Instant now);
     /// Binds what was reserved or restored.
-    [[nodiscard]] Result<Sockets> bind(const Endpoint& local, Ports::Kind kind, Transport transport) const;
+    [[nodiscard]] Result<BoundPorts> bind(const Endpoint& local, Ports::Kind kind, Transport transport) const;
     /// Takes up a certain port again; false when that cannot be.
     [[nodiscard]] bool restore(const Endpoint& local, Ports::Kind kind);
     void give_back(const Endpoint& local, Ports::Kind kind, Instant now);

@@ -28,6 +28,7 @@ class Journal;
 class LocalPorts;
 class Plane;
 class Worker;
+struct BoundPort;
 struct JournalChange;
 
 using Json = nlohmann::ordered_json;
@@ -186,8 +187,8 @@ class Engine {
     /// The thread for a new leg. TCP legs have one of their own, so that bulk does not delay audio.
     [[nodiscard]] unsigned choose_worker(const record::LegRecord& leg);
     void add_worker();
-    /// Gives the sockets of a leg to its worker, which adds the leg when it is new.
-    void hand_over(Entry& entry, std::array<io::Fd, 2> sockets);
+    /// Gives the ports of a leg to its worker, which adds the leg when it is new.
+    void hand_over(Entry& entry, std::array<BoundPort, 2> ports);
     [[nodiscard]] bool opens_latch(const record::LegRecord& leg, const Party& party) const;
     /// Tells its worker of the leg's party.
     void signal(Entry& entry, bool renew = false, Wake wake = Wake::at_once);

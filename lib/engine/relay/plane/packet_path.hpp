@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,12 +16,35 @@
 
 namespace natkit::relay {
 
-/// How packets reach and leave the legs of one thread. Sockets, one a port, is the tier that needs no privilege; a
-/// tier that steers the whole port range into one socket fits behind the same interface.
+/// A media port of this host on its way from its reservation to the thread that serves it. Without a descriptor it is
+/// steered: its packets come to a socket that is no port's own.
+struct BoundPort {
+    Endpoint local;
+    io::Fd socket;
+
+    explicit operator bool() const noexcept { return local.port != 0; }
+};
+using BoundPorts = std::array<BoundPort, 2>;  ///< by component; false where a leg has no such port; of TCP the listener
+
+/// How packets reach and leave the legs of one thread: over sockets, one a port, which needs no privilege, or with the
+/// whole port range steered into one socket.
 class PacketPath {
   public:
-    /// `slot` is what attach() was given for the port. Valid during the call.
+    /// `slot` is what attach() was given for the port. Valid during the call, and until the batch of packets that this
+    /// one is of has been handled.
     using OnPacket = std::function<void(void* slot, const io::Datagram& packet)>;
+    /// What send() was given of a packet that could not be sent. Before the end of the batch, if not within send().
+    struct Unsent {
+        void* arrival;  ///< the slot to which the packet came
+        void* from;     ///< the slot from whose port it was to go
+        Endpoint to;
+        std::size_t bytes;
+    };
+    using OnUnsent = std::function<void(const Unsent& packet)>;
+    struct Callbacks {
+        OnPacket on_packet;
+        OnUnsent on_unsent;
+    };
 
     PacketPath() = default;
     PacketPath(const PacketPath&) = delete;
@@ -27,18 +52,19 @@ class PacketPath {
     virtual ~PacketPath() = default;
 
     using Handle = void*;  ///< one attached port; null is none
-    [[nodiscard]] virtual Handle attach(io::Fd port, void* slot) = 0;
-    /// The port, still bound, for another path or thread; what it holds unread stays in it.
-    [[nodiscard]] virtual io::Fd detach(Handle handle) = 0;
+    [[nodiscard]] virtual Handle attach(BoundPort port, void* slot) = 0;
+    /// The port, still bound, for another path or thread; what waits for it unread is not lost.
+    [[nodiscard]] virtual BoundPort detach(Handle handle) = 0;
     /// Closes the port, which costs less than to detach it.
     virtual void close(Handle handle) = 0;
     /// A hint: much of what comes to this port comes from `remote`, and goes there. Others must be heard all the same.
     virtual void expect(Handle handle, const Endpoint& remote) = 0;
-    [[nodiscard]] virtual io::SendResult send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes) = 0;
+    /// Only during OnPacket, of the packet that came to the slot `arrival`: `bytes` are those of its datagram.
+    virtual void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) = 0;
 };
 
 /// A socket a port, polled one by one; and, while descriptors are plentiful, one more connected to an expected remote.
-[[nodiscard]] std::unique_ptr<PacketPath> socket_path(io::Loop& loop, PacketPath::OnPacket on_packet);
+[[nodiscard]] std::unique_ptr<PacketPath> socket_path(io::Loop& loop, PacketPath::Callbacks callbacks);
 
 /// One direction of a joined stream whose both sides have latched: what a packet from this source to this destination
 /// becomes. Two make a stream.

@@ -16,7 +16,8 @@ Plane::Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events)
     : loop_(loop),
       relay_(timeouts),
       on_events_(std::move(on_events)),
-      path_(socket_path(loop, std::bind_front(&Plane::on_packet, this))),
+      path_(socket_path(loop, {.on_packet = std::bind_front(&Plane::on_packet, this),
+                               .on_unsent = std::bind_front(&Plane::on_unsent, this)})),
       timer_(loop, [this] { on_time(); }) {}
 
 Plane::~Plane() {
@@ -52,9 +53,11 @@ void Plane::on_packet(void* at, const io::Datagram& packet) {
         const auto* ports = static_cast<const Ports*>(outcome.leg->attachment);
         const PacketPath::Handle from =
             ports == nullptr ? nullptr : (*ports)[static_cast<std::size_t>(outcome.component)].handle;
-        const bool sent =
-            from != nullptr && path_->send(from, *outcome.endpoint, packet.bytes).status == io::SendStatus::sent;
-        if (!sent) relay_.udp.not_sent(leg, port.component, outcome, packet.bytes.size());
+        if (from != nullptr) {
+            path_->send(from, *outcome.endpoint, packet.bytes, at);
+        } else {
+            relay_.udp.not_sent(leg, port.component, outcome, packet.bytes.size());
+        }
         const UdpLeg::Part& part = leg.part(port.component);
         if (part.counters.received_packets % expect_every == expect_every / 2 && part.latch.source() == packet.source) {
             path_->expect(port.handle, packet.source);
@@ -63,7 +66,14 @@ void Plane::on_packet(void* at, const io::Datagram& packet) {
     if (relay_.legs.has_events()) tell_events();
 }
 
-void Plane::attach(UdpLeg& leg, Sockets sockets) {
+void Plane::on_unsent(const PacketPath::Unsent& packet) {
+    const Port& arrival = *static_cast<const Port*>(packet.arrival);
+    const Port& from = *static_cast<const Port*>(packet.from);
+    relay_.udp.not_sent(*arrival.leg, arrival.component,
+                        {.leg = from.leg, .component = from.component, .endpoint = &packet.to}, packet.bytes);
+}
+
+void Plane::attach(UdpLeg& leg, BoundPorts bound) {
     auto& ports = ports_[leg.key];
     if (!ports) ports = std::make_unique<Ports>();
     for (const Component component : {Component::rtp, Component::rtcp}) {
@@ -71,21 +81,21 @@ void Plane::attach(UdpLeg& leg, Sockets sockets) {
         Port& port = (*ports)[i];
         port.leg = &leg;
         port.component = component;
-        if (sockets[i]) port.handle = path_->attach(std::move(sockets[i]), &port);
+        if (bound[i]) port.handle = path_->attach(std::move(bound[i]), &port);
     }
     leg.attachment = ports.get();
 }
 
-Sockets Plane::detach(UdpLeg& leg) {
-    Sockets sockets;
+BoundPorts Plane::detach(UdpLeg& leg) {
+    BoundPorts bound;
     auto* ports = static_cast<Ports*>(std::exchange(leg.attachment, nullptr));
-    if (ports == nullptr) return sockets;
-    for (std::size_t i = 0; i < sockets.size(); ++i) {
+    if (ports == nullptr) return bound;
+    for (std::size_t i = 0; i < bound.size(); ++i) {
         const PacketPath::Handle handle = (*ports)[i].handle;
-        if (handle != nullptr) sockets[i] = path_->detach(handle);
+        if (handle != nullptr) bound[i] = path_->detach(handle);
     }
     ports_.erase(leg.key);
-    return sockets;
+    return bound;
 }
 
 void Plane::close_ports(UdpLeg& leg) {
@@ -111,10 +121,10 @@ void Plane::change(LegKey key, const Change& what) {
     tell_events();
 }
 
-void Plane::open(LegKey key, Stream stream, bool mux, Sockets sockets) {
+void Plane::open(LegKey key, Stream stream, bool mux, BoundPorts bound) {
     Leg* leg = relay_.legs.find(key);
     if (leg == nullptr) leg = &relay_.udp.add(key, stream, mux, loop_.now());
-    if (UdpLeg* udp = as_udp(leg)) attach(*udp, std::move(sockets));
+    if (UdpLeg* udp = as_udp(leg)) attach(*udp, std::move(bound));
     start_timer();
 }
 
@@ -174,7 +184,7 @@ Plane::Moving Plane::extract(LegKey key) {
     UdpLeg* leg = as_udp(relay_.legs.find(key));
     if (leg == nullptr) return moving;
     relay_.part(*leg, loop_.now());
-    moving.sockets = detach(*leg);
+    moving.ports = detach(*leg);
     moving.leg = relay_.legs.extract(key);
     return moving;
 }
@@ -183,7 +193,7 @@ void Plane::insert(Moving moving) {
     UdpLeg* leg = as_udp(moving.leg.get());
     if (leg == nullptr) return;
     relay_.legs.insert(std::move(moving.leg), loop_.now());
-    attach(*leg, std::move(moving.sockets));
+    attach(*leg, std::move(moving.ports));
     start_timer();
 }
 

@@ -14,9 +14,7 @@
 
 namespace natkit::relay {
 
-using Sockets = std::array<io::Fd, 2>;  ///< by component; invalid where a leg has no such port; of TCP the listener
-
-/// The legs of one thread: Relay over sockets. Everything here runs on its loop's thread.
+/// The legs of one thread: Relay over a packet path. Everything here runs on its loop's thread.
 class Plane {
   public:
     using OnEvents = std::function<void(std::vector<Event> events)>;
@@ -26,11 +24,11 @@ class Plane {
     Plane(const Plane&) = delete;
     Plane& operator=(const Plane&) = delete;
 
-    /// Adds the leg when it is new, and takes its sockets.
-    void open(LegKey key, Stream stream, bool mux, Sockets sockets);
+    /// Adds the leg when it is new, and takes its ports.
+    void open(LegKey key, Stream stream, bool mux, BoundPorts bound);
     /// The same for a TCP leg. What follows is for both kinds, and does nothing where there is no such leg.
     void open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local);
-    /// Parts the leg and closes its sockets; what it has learned and counted stays.
+    /// Parts the leg and closes its ports; what it has learned and counted stays.
     void close(LegKey key);
     void remove(LegKey key);
 
@@ -48,7 +46,7 @@ class Plane {
     /// A UDP leg on its way to another thread.
     struct Moving {
         std::unique_ptr<Leg> leg;
-        Sockets sockets;
+        BoundPorts ports;
     };
     [[nodiscard]] Moving extract(LegKey key);
     void insert(Moving moving);
@@ -67,8 +65,9 @@ class Plane {
     using Ports = std::array<Port, 2>;  ///< of a leg, by component
 
     void on_packet(void* port, const io::Datagram& packet);
-    void attach(UdpLeg& leg, Sockets sockets);
-    [[nodiscard]] Sockets detach(UdpLeg& leg);
+    void on_unsent(const PacketPath::Unsent& packet);
+    void attach(UdpLeg& leg, BoundPorts bound);
+    [[nodiscard]] BoundPorts detach(UdpLeg& leg);
     void close_ports(UdpLeg& leg);
     /// Changes a leg between what its connections have done so far and what they are to do now.
     template <class Change>

@@ -9,27 +9,30 @@ namespace {
 /// A port: the socket that hears everybody, and one connected to the expected remote.
 struct Port {
     void* slot;
+    Endpoint local;
     io::UdpPorts::Socket everybody;
     std::optional<io::UdpPorts::Socket> connected;
     Endpoint remote;
 
-    Port(io::UdpPorts& ports, io::Fd socket, void* at) : slot(at), everybody(ports, std::move(socket), at) {}
+    Port(io::UdpPorts& ports, BoundPort bound, void* at)
+        : slot(at), local(bound.local), everybody(ports, std::move(bound.socket), at) {}
 };
 
 class SocketPath final : public PacketPath {
   public:
-    SocketPath(io::Loop& loop, OnPacket on_packet)
+    SocketPath(io::Loop& loop, Callbacks callbacks)
         :  // A call without a connected socket costs more, one without a port does not exist: half is for ports.
           most_descriptors_(io::raise_descriptor_limit().value_or(1024) / 2),
-          ports_(loop, std::move(on_packet)) {}
+          ports_(loop, std::move(callbacks.on_packet)),
+          on_unsent_(std::move(callbacks.on_unsent)) {}
 
-    Handle attach(io::Fd port, void* slot) override {
+    Handle attach(BoundPort port, void* slot) override {
         return std::make_unique<Port>(ports_, std::move(port), slot).release();
     }
 
-    io::Fd detach(Handle handle) override {
+    BoundPort detach(Handle handle) override {
         const std::unique_ptr<Port> port(static_cast<Port*>(handle));
-        return port->everybody.release();
+        return {port->local, port->everybody.release()};
     }
 
     void close(Handle handle) override { delete static_cast<Port*>(handle); }
@@ -47,21 +50,24 @@ class SocketPath final : public PacketPath {
         port.connected.emplace(ports_, std::move(*twin), port.slot);
     }
 
-    io::SendResult send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes) override {
+    void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {
         const Port& port = *static_cast<Port*>(from);
-        if (port.connected && port.remote == to) return io::send_udp(port.connected->fd(), bytes);
-        return io::send_udp(port.everybody.fd(), to, bytes);
+        const bool connected = port.connected && port.remote == to;
+        const io::SendResult result =
+            connected ? io::send_udp(port.connected->fd(), bytes) : io::send_udp(port.everybody.fd(), to, bytes);
+        if (result.status != io::SendStatus::sent) on_unsent_({arrival, port.slot, to, bytes.size()});
     }
 
   private:
     unsigned long most_descriptors_;
     io::UdpPorts ports_;
+    OnUnsent on_unsent_;
 };
 
 }  // namespace
 
-std::unique_ptr<PacketPath> socket_path(io::Loop& loop, PacketPath::OnPacket on_packet) {
-    return std::make_unique<SocketPath>(loop, std::move(on_packet));
+std::unique_ptr<PacketPath> socket_path(io::Loop& loop, PacketPath::Callbacks callbacks) {
+    return std::make_unique<SocketPath>(loop, std::move(callbacks));
 }
 
 }  // namespace natkit::relay
