@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -22,10 +21,13 @@ constexpr std::size_t most_words = 600;
 
 int collect_words(libbpf_print_level level, const char* format, va_list arguments) {
     if (level != LIBBPF_WARN) return 0;
-    std::array<char, 4096> text{};
-    const int length = std::vsnprintf(text.data(), text.size(), format, arguments);
-    if (length <= 0) return 0;
-    libbpf_words.append(text.data(), std::min(static_cast<std::size_t>(length), text.size() - 1));
+    va_list again;
+    va_copy(again, arguments);
+    const int length = std::vsnprintf(nullptr, 0, format, arguments);
+    std::string text(static_cast<std::size_t>(std::max(length, 0)), ' ');
+    if (length > 0) std::vsnprintf(text.data(), text.size() + 1, format, again);
+    va_end(again);
+    libbpf_words += text;
     if (libbpf_words.size() > most_words) libbpf_words.erase(0, libbpf_words.size() - most_words);
     return length;
 }

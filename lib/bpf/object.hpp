@@ -14,6 +14,7 @@ namespace natkit::bpf {
 
 /// The files *.bpf.c of this folder as clang made them, embedded by tools/common/cmake/NatkitBpf.cmake.
 extern const std::span<const unsigned char> probe_object;
+extern const std::span<const unsigned char> flow_table_object;
 
 /// A set of BPF programs and maps: opened from bytes, prepared, loaded into the kernel. What it holds in the kernel
 /// goes with it, but for what is pinned or attached by then.

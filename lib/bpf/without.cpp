@@ -1,5 +1,6 @@
 // What the library is where clang or libbpf was missing when it was built.
 
+#include "natkit/bpf/flow_table.hpp"
 #include "natkit/bpf/support.hpp"
 
 namespace natkit::bpf {

@@ -4,7 +4,7 @@
 find_program(NATKIT_BPF_CLANG NAMES clang-19 clang-18 clang-17 clang-16 clang-15 clang-14 clang
              DOC "The clang that compiles BPF programs; its own version of C++ does not matter")
 pkg_check_modules(natkit_libbpf QUIET libbpf)
-set(NATKIT_BPF_FLAGS -target bpf -O2 -g -Wall -Wextra -Werror -idirafter "/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}")
+set(NATKIT_BPF_FLAGS -target bpf -O2 -g -fno-strict-aliasing -Wall -Wextra -Werror -idirafter "/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}")
 
 # Debian's clang has the target; a slim one need not.
 set(natkit_bpf_missing "")

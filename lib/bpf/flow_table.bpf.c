@@ -1,0 +1,217 @@
+// The flow table: a packet whose interface and 4-tuple have an entry is rewritten and sent on from here, within the receiving
+// interface's softirq. Everything else, and everything unusual, goes its ordinary way (TC_ACT_UNSPEC: others' filters see it too).
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include "flow_rewrite.h"
+
+#define LOOPBACK 1 /* its index in every network namespace */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct flow_key);
+	__type(value, struct flow_rule);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct flow_state);
+} states SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PASSED_REASONS);
+	__type(key, __u32);
+	__type(value, __u64);
+} passed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_proof);
+} proofs SEC(".maps");
+
+static __always_inline int leave(__u32 reason)
+{
+	__u64 *count = bpf_map_lookup_elem(&passed, &reason);
+	if (count)
+		++*count;
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int unlike(const struct flow_rule *rule, const struct packet *packet)
+{
+	if (packet->first >> 6 != 2)
+		return PASSED_OTHER_KIND;
+	if (!(rule->kind & (packet->rtcp ? FLOW_RTCP : FLOW_RTP)))
+		return PASSED_OTHER_KIND;
+	if (rule->ssrc != packet->ssrc)
+		return PASSED_OTHER_SSRC;
+	return -1;
+}
+
+/* Loss and jitter as RFC 3550 sections A.1 and A.8 count them. The packets of one flow come by one CPU; should they not, these are
+ * estimates, while packets and bytes stay exact. */
+static __always_inline void count_rtp(struct flow_state *state, const struct packet *packet, __u32 rate, __u64 now)
+{
+	if (!state->rtp_last)
+		state->sequence = packet->sequence;
+	__u16 forward = packet->sequence - (__u16)state->sequence;
+	++state->rtp_packets;
+	if (forward && forward < 0x8000)
+		state->sequence += forward;
+	if (rate && state->rtp_last && packet->timestamp != state->timestamp) {
+		__s32 sent = packet->timestamp - state->timestamp;
+		__u64 sent_ns = (__u64)(sent < 0 ? -sent : sent) * 1000000000ULL / rate;
+		__u64 passed_ns = now - state->rtp_last;
+		__u64 apart = sent < 0 ? passed_ns + sent_ns : passed_ns > sent_ns ? passed_ns - sent_ns : sent_ns - passed_ns;
+		/* A second is silence suppression, not jitter. */
+		if (apart < 1000000000ULL)
+			state->jitter = state->jitter - state->jitter / 16 + (__u32)apart / 16;
+	}
+	state->timestamp = packet->timestamp;
+	state->rtp_last = now;
+}
+
+static __always_inline void count(struct flow_state *state, const struct packet *packet, __u32 rate, __u64 now)
+{
+	__sync_fetch_and_add(&state->packets, 1);
+	__sync_fetch_and_add(&state->bytes, packet->payload);
+	state->last = now;
+	if (!packet->rtcp)
+		count_rtp(state, packet, rate, now);
+}
+
+/* The next hop of what the packet will be, as this host's own packets are routed: 0, or why not. */
+static __always_inline int find_route(struct __sk_buff *skb, const struct packet *packet, const struct flow_rule *rule,
+				      struct bpf_fib_lookup *route)
+{
+	route->family = rule->family;
+	route->l4_protocol = IPPROTO_UDP;
+	route->sport = rule->source_port;
+	route->dport = rule->destination_port;
+	route->ifindex = LOOPBACK;
+	route->tot_len = packet->payload + sizeof(struct udphdr) + (rule->family == AF_INET ? 20 : 40);
+	if (rule->family == AF_INET) {
+		route->tos = rule->tos;
+		route->ipv4_src = rule->source[0];
+		route->ipv4_dst = rule->destination[0];
+	} else {
+		route->flowinfo = bpf_htonl((__u32)rule->tos << 20);
+		__builtin_memcpy(route->ipv6_src, rule->source, 16);
+		__builtin_memcpy(route->ipv6_dst, rule->destination, 16);
+	}
+	return bpf_fib_lookup(skb, route, sizeof(*route), 0);
+}
+
+/* What others have noted on the packet makes it vanish elsewhere. The compiler must not make one store of two. */
+static __always_inline void scrub(struct __sk_buff *skb, __u32 priority)
+{
+	skb->mark = 0;
+	barrier();
+	skb->queue_mapping = 0;
+	barrier();
+	skb->priority = priority;
+	barrier();
+	skb->tstamp = 0;
+}
+
+static __always_inline int show(struct __sk_buff *skb, int route)
+{
+	__u32 zero = 0;
+	struct flow_proof *proof = bpf_map_lookup_elem(&proofs, &zero);
+	if (!proof)
+		return TC_ACT_SHOT;
+	proof->length = skb->len;
+	proof->route = route;
+	proof->mark = skb->mark;
+	proof->queue = skb->queue_mapping;
+	proof->has_timestamp = skb->tstamp != 0;
+	/* A test's packet is longer than that in each family. */
+	bpf_skb_load_bytes(skb, 0, proof->bytes, sizeof(proof->bytes));
+	__sync_fetch_and_add(&proof->serial, 1);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline int send_on(const struct bpf_fib_lookup *route)
+{
+	struct bpf_redir_neigh next = {.nh_family = route->family};
+	if (route->family == AF_INET)
+		next.ipv4_nh = route->ipv4_dst;
+	else
+		__builtin_memcpy(next.ipv6_nh, route->ipv6_dst, 16);
+	return (int)bpf_redirect_neigh(route->ifindex, &next, sizeof(next), 0);
+}
+
+SEC("tc")
+int natkit_flow(struct __sk_buff *skb)
+{
+	struct packet packet = {};
+	if (!read_packet(skb, &packet))
+		return TC_ACT_UNSPEC;
+	const struct flow_rule *rule = bpf_map_lookup_elem(&flows, &packet.key);
+	if (!rule)
+		return TC_ACT_UNSPEC;
+	__u32 slot = rule->slot;
+	struct flow_state *state = bpf_map_lookup_elem(&states, &slot);
+	const __u64 now = bpf_ktime_get_ns();
+	if (!state || now >= state->expires)
+		return leave(PASSED_EXPIRED);
+	if (packet.hops <= 1)
+		return leave(PASSED_LAST_HOP);
+	const int reason = unlike(rule, &packet);
+	if (reason >= 0)
+		return leave(reason);
+	if (packet.check == 0 && (rule->family == AF_INET6 || packet.key.family == AF_INET6))
+		return leave(PASSED_NO_CHECKSUM);
+
+	struct bpf_fib_lookup route = {};
+	const int found = find_route(skb, &packet, rule, &route);
+	if (!rule->proof) {
+		if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+			return leave(PASSED_TOO_LARGE);
+		if (found == BPF_FIB_LKUP_RET_FWD_DISABLED)
+			return leave(PASSED_NO_FORWARDING);
+		if ((found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) || route.ifindex == LOOPBACK)
+			return leave(PASSED_NO_ROUTE);
+	}
+	/* From here on the packet is no longer what came. */
+	const __u8 proof = rule->proof;
+	if (rewrite(skb, &packet, rule)) {
+		leave(PASSED_FAILED);
+		return TC_ACT_SHOT;
+	}
+	scrub(skb, rule->priority);
+	count(state, &packet, rule->clock_rate, now);
+	return proof ? show(skb, found) : send_on(&route);
+}
+
+/* Run by the process on a packet that it made: puts it before the filter of an interface, as if it had come there. The filter is to
+ * find it marked, as packets of others' are. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} injection SEC(".maps");
+
+SEC("tc")
+int natkit_inject(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	const __u32 *ifindex = bpf_map_lookup_elem(&injection, &zero);
+	if (!ifindex)
+		return -1;
+	skb->mark = 0x0e00;
+	barrier();
+	skb->queue_mapping = 1;
+	return (int)bpf_clone_redirect(skb, *ifindex, BPF_F_INGRESS);
+}
+
+char natkit_license[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,316 @@
+#include "natkit/bpf/flow_table.hpp"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "flow_words.hpp"
+#include "object.hpp"
+#include "pins.hpp"
+#include "self_test.hpp"
+#include "tc_filter.hpp"
+
+namespace natkit::bpf {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The flow_state of all slots, as the kernel has it.
+class States {
+  public:
+    States() noexcept = default;
+    States(flow_state* states, std::size_t count) noexcept : states_(states), count_(count) {}
+    States(States&& other) noexcept : states_(std::exchange(other.states_, nullptr)), count_(other.count_) {}
+    States& operator=(States&& other) noexcept {
+        std::swap(states_, other.states_);
+        std::swap(count_, other.count_);
+        return *this;
+    }
+    States(const States&) = delete;
+    States& operator=(const States&) = delete;
+    ~States() {
+        if (states_ != nullptr) munmap(states_, count_ * sizeof(flow_state));
+    }
+
+    [[nodiscard]] static Result<States> map(int fd, std::size_t count) {
+        void* memory = mmap(nullptr, count * sizeof(flow_state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (memory == MAP_FAILED) return fail_errno("flow_table: map states", errno);
+        return States(static_cast<flow_state*>(memory), count);
+    }
+    [[nodiscard]] flow_state& operator[](std::size_t slot) const noexcept { return states_[slot]; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
+
+  private:
+    flow_state* states_ = nullptr;
+    std::size_t count_ = 0;
+};
+
+/// The kernel writes it meanwhile.
+template <class T>
+T peek(T& value) noexcept {
+    return std::atomic_ref<T>(value).load(std::memory_order_relaxed);
+}
+
+Instant instant(unsigned long long ns) noexcept {
+    return Instant(std::chrono::nanoseconds(ns));
+}
+unsigned long long nanoseconds(Instant instant) noexcept {
+    return static_cast<unsigned long long>(instant.time_since_epoch().count());
+}
+
+FlowCount count_of(flow_state& state) noexcept {
+    return {.packets = peek(state.packets),
+            .bytes = peek(state.bytes),
+            .last = instant(peek(state.last)),
+            .rtp_packets = peek(state.rtp_packets),
+            .sequence = peek(state.sequence),
+            .timestamp = peek(state.timestamp),
+            .rtp_last = instant(peek(state.rtp_last)),
+            .jitter = std::chrono::nanoseconds(peek(state.jitter))};
+}
+
+class PinnedTable final : public FlowTable {
+  public:
+    PinnedTable(OwnFd folder, Object object, const Settings& settings) noexcept
+        : folder_(std::move(folder)), object_(std::move(object)), lease_(settings.lease) {}
+
+    Result<void> take_up();
+
+    Result<Slot> add(const FlowKey& key, const FlowRule& rule, const FlowStart& start) override;
+    FlowCount remove(const FlowKey& key) override;
+    FlowCount read(Slot slot) const noexcept override { return count_of(states_[slot]); }
+    void renew(Slot slot, Instant now) noexcept override {
+        std::atomic_ref(states_[slot].expires).store(nanoseconds(now + lease_), std::memory_order_relaxed);
+    }
+    std::vector<Kept> flows() const override;
+    Passed passed() const override;
+    Result<void> attach(unsigned interface) override;
+    void detach(unsigned interface) override { (void)detach_filter(interface); }
+    Result<void> self_test(const FlowInterface& interface, Family family) override;
+
+  private:
+    [[nodiscard]] Result<Slot> put(const FlowKey& key, const FlowRule& rule, const FlowStart& start, bool proof);
+    [[nodiscard]] Result<void> test(const FlowInterface& interface, Family from, Family to);
+    [[nodiscard]] Result<flow_proof> inject(const FlowInterface& interface, const TestFlow& flow);
+    [[nodiscard]] flow_proof proof() const;
+
+    OwnFd folder_;
+    Object object_;
+    std::chrono::seconds lease_;
+    int flows_ = -1;
+    int passed_ = -1;
+    int proofs_ = -1;
+    int injection_ = -1;
+    int filter_ = -1;
+    int inject_ = -1;
+    States states_;
+    std::vector<Slot> free_;
+};
+
+Result<void> PinnedTable::take_up() {
+    const std::array<std::pair<const char*, int*>, 4> maps{
+        {{"flows", &flows_}, {"passed", &passed_}, {"proofs", &proofs_}, {"injection", &injection_}}};
+    for (const auto& [name, fd] : maps) {
+        const auto found = object_.map_fd(name);
+        if (!found) return std::unexpected(found.error());
+        *fd = *found;
+    }
+    const std::array<std::pair<const char*, int*>, 2> programs{
+        {{"natkit_flow", &filter_}, {"natkit_inject", &inject_}}};
+    for (const auto& [name, fd] : programs) {
+        const auto found = object_.program_fd(name);
+        if (!found) return std::unexpected(found.error());
+        *fd = *found;
+    }
+    const auto states = object_.map_fd("states");
+    if (!states) return std::unexpected(states.error());
+    bpf_map_info info{};
+    std::uint32_t size = sizeof info;
+    if (bpf_obj_get_info_by_fd(*states, &info, &size) != 0) return fail_bpf("flow_table: states", errno);
+    auto mapped = States::map(*states, info.max_entries);
+    if (!mapped) return std::unexpected(mapped.error());
+    states_ = std::move(*mapped);
+
+    std::vector<bool> used(states_.size());
+    for (const Kept& kept : flows()) used[kept.slot] = true;
+    for (std::size_t slot = used.size(); slot-- > 0;) {
+        if (!used[slot]) free_.push_back(static_cast<Slot>(slot));
+    }
+    return {};
+}
+
+Result<FlowTable::Slot> PinnedTable::put(const FlowKey& key, const FlowRule& rule, const FlowStart& start, bool proof) {
+    const flow_key words = to_words(key);
+    (void)remove(key);
+    if (free_.empty()) return fail(Errc::exhausted, "the flow table is full");
+    const Slot slot = free_.back();
+    states_[slot] = {.expires = nanoseconds(std::chrono::steady_clock::now() + lease_),
+                     .packets = 0,
+                     .bytes = 0,
+                     .last = 0,
+                     .sequence = start.sequence,
+                     .timestamp = start.timestamp,
+                     .rtp_last = nanoseconds(start.rtp_last),
+                     .rtp_packets = 0,
+                     .jitter = static_cast<unsigned>(start.jitter.count())};
+    flow_rule value = to_words(rule, slot);
+    value.proof = proof ? 1 : 0;
+    if (bpf_map_update_elem(flows_, &words, &value, BPF_ANY) != 0) return fail_bpf("flow_table: add", errno);
+    free_.pop_back();
+    return slot;
+}
+
+Result<FlowTable::Slot> PinnedTable::add(const FlowKey& key, const FlowRule& rule, const FlowStart& start) {
+    return put(key, rule, start, false);
+}
+
+FlowCount PinnedTable::remove(const FlowKey& key) {
+    const flow_key words = to_words(key);
+    flow_rule value{};
+    if (bpf_map_lookup_elem(flows_, &words, &value) != 0) return {};
+    bpf_map_delete_elem(flows_, &words);
+    free_.push_back(value.slot);
+    return count_of(states_[value.slot]);
+}
+
+std::vector<FlowTable::Kept> PinnedTable::flows() const {
+    std::vector<Kept> found;
+    flow_key key{};
+    flow_key next{};
+    for (const flow_key* from = nullptr; bpf_map_get_next_key(flows_, from, &next) == 0; from = &key) {
+        key = next;
+        flow_rule value{};
+        if (bpf_map_lookup_elem(flows_, &key, &value) == 0 && value.slot < states_.size()) {
+            found.push_back({.key = from_words(key), .rule = from_words(value), .slot = value.slot});
+        }
+    }
+    return found;
+}
+
+FlowTable::Passed PinnedTable::passed() const {
+    Passed sums;
+    const std::array<std::uint64_t*, PASSED_REASONS> by_reason{&sums.expired,    &sums.last_hop,      &sums.other_kind,
+                                                               &sums.other_ssrc, &sums.no_checksum,   &sums.too_large,
+                                                               &sums.no_route,   &sums.no_forwarding, &sums.failed};
+    std::vector<std::uint64_t> by_cpu(static_cast<std::size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_CONF))) + 64);
+    for (std::uint32_t reason = 0; reason < PASSED_REASONS; ++reason) {
+        std::ranges::fill(by_cpu, 0);
+        if (bpf_map_lookup_elem(passed_, &reason, by_cpu.data()) != 0) continue;
+        for (const std::uint64_t count : by_cpu) *by_reason[reason] += count;
+    }
+    return sums;
+}
+
+Result<void> PinnedTable::attach(unsigned interface) {
+    const auto owner = filter_at(interface);
+    if (!owner) return std::unexpected(owner.error());
+    if (*owner == FilterOwner::another) {
+        return fail(Errc::refused, "interface " + std::to_string(interface) + " has another's filter in our place");
+    }
+    return attach_filter(interface, filter_);
+}
+
+// --- the self-test -------------------------------------------------------------------------------------------------
+
+flow_proof PinnedTable::proof() const {
+    const std::uint32_t zero = 0;
+    flow_proof shown{};
+    (void)bpf_map_lookup_elem(proofs_, &zero, &shown);
+    return shown;
+}
+
+Result<flow_proof> PinnedTable::inject(const FlowInterface& interface, const TestFlow& flow) {
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(injection_, &zero, &interface.index, BPF_ANY) != 0)
+        return fail_bpf("flow_table: test", errno);
+    const std::vector<std::uint8_t> frame = frame_before(flow, interface);
+    bpf_test_run_opts options{};
+    options.sz = sizeof options;
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<std::uint32_t>(frame.size());
+    const unsigned before = proof().serial;
+    if (const int status = bpf_prog_test_run_opts(inject_, &options); status != 0) {
+        return fail_bpf("flow_table: test", status);
+    }
+    if (options.retval != 0) return fail(Errc::system, "the test's packet could not be put before the filter");
+    for (int tries = 0; tries < 200; ++tries) {
+        if (const flow_proof shown = proof(); shown.serial != before) return shown;
+        std::this_thread::sleep_for(500us);
+    }
+    return fail(Errc::timed_out, "the test's packet did not come to the filter");
+}
+
+Result<void> PinnedTable::test(const FlowInterface& interface, Family from, Family to) {
+    const TestFlow flow = test_flow(interface.index, from, to);
+    if (const auto slot = put(flow.key, flow.rule, {}, true); !slot) return std::unexpected(slot.error());
+    const auto shown = inject(interface, flow);
+    (void)remove(flow.key);
+    if (!shown) return std::unexpected(shown.error());
+    return judge(flow, *shown);
+}
+
+Result<void> PinnedTable::self_test(const FlowInterface& interface, Family family) {
+    for (const Family from : {Family::ipv4, Family::ipv6}) {
+        auto done = test(interface, from, family);
+        if (!done) return done;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FlowTable>> FlowTable::open(const Settings& settings) {
+    auto folder = take_pins(settings.folder, FLOW_VERSION);
+    if (!folder) return std::unexpected(folder.error());
+    auto object = Object::open(flow_table_object, "flow_table");
+    if (!object) return std::unexpected(object.error());
+    const std::string pins = settings.folder + "/" FLOW_VERSION "/";
+    const unsigned kept = pinned_capacity(pins + "states");
+    for (const char* map : {"flows", "states", "passed", "proofs"}) {
+        if (const auto pinned = object->pin(map, pins + map); !pinned) return std::unexpected(pinned.error());
+    }
+    for (const char* map : {"flows", "states"}) {
+        const auto sized = object->set_capacity(map, kept != 0 ? kept : settings.capacity);
+        if (!sized) return std::unexpected(sized.error());
+    }
+    if (const auto loaded = object->load(); !loaded) return std::unexpected(loaded.error());
+    auto table = std::make_unique<PinnedTable>(std::move(*folder), std::move(*object), settings);
+    if (const auto taken = table->take_up(); !taken) return std::unexpected(taken.error());
+    return table;
+}
+
+Result<void> let_filters_route(Family family) {
+    const std::string path = std::string("/proc/sys/net/") + to_string(family) + "/conf/lo/forwarding";
+    char now = '0';
+    const OwnFd there(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (there.get() < 0 || ::read(there.get(), &now, 1) != 1) return fail_errno(path, errno);
+    if (now == '1') return {};
+    const OwnFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.get() < 0 || ::write(file.get(), "1", 1) != 1) return fail_errno(path, errno);
+    return {};
+}
+
+Result<unsigned> remove_flow_table(const std::string& folder, const std::vector<unsigned>& interfaces) {
+    unsigned removed = 0;
+    for (const unsigned interface : interfaces) {
+        const auto owner = filter_at(interface);
+        if (!owner || *owner != FilterOwner::ours) continue;
+        if (const auto gone = detach_filter(interface); !gone) return std::unexpected(gone.error());
+        ++removed;
+    }
+    if (const auto gone = remove_pins(folder); !gone) return std::unexpected(gone.error());
+    return removed;
+}
+
+}  // namespace natkit::bpf

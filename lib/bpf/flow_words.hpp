@@ -1,0 +1,17 @@
+#pragma once
+
+#include "flow_maps.h"
+#include "natkit/bpf/flow_table.hpp"
+
+/// Flows as the kernel's maps have them, and back.
+namespace natkit::bpf {
+
+[[nodiscard]] flow_key to_words(const FlowKey& key) noexcept;
+[[nodiscard]] flow_rule to_words(const FlowRule& rule, FlowTable::Slot slot) noexcept;
+[[nodiscard]] FlowKey from_words(const flow_key& words) noexcept;
+[[nodiscard]] FlowRule from_words(const flow_rule& words) noexcept;
+
+/// The priority that the kernel gives to packets of a socket with this TOS (its rt_tos2priority).
+[[nodiscard]] unsigned priority_of(std::uint8_t tos) noexcept;
+
+}  // namespace natkit::bpf
