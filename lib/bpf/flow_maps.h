@@ -45,6 +45,8 @@ struct flow_state {
 	unsigned long long rtp_last; /* when `timestamp` came */
 	unsigned int rtp_packets;
 	unsigned int jitter; /* ns */
+	unsigned int start_sequence; /* `sequence` when the flow was added */
+	unsigned int reserved;
 };
 
 /* Why packets of a flow were left to the slow path. */

@@ -61,7 +61,7 @@ static __always_inline int unlike(const struct flow_rule *rule, const struct pac
 static __always_inline void count_rtp(struct flow_state *state, const struct packet *packet, __u32 rate, __u64 now)
 {
 	if (!state->rtp_last)
-		state->sequence = packet->sequence;
+		state->sequence = state->start_sequence = (__u16)(packet->sequence - 1);
 	__u16 forward = packet->sequence - (__u16)state->sequence;
 	++state->rtp_packets;
 	if (forward && forward < 0x8000)

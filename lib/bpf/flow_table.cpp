@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -75,6 +76,7 @@ FlowCount count_of(flow_state& state) noexcept {
             .last = instant(peek(state.last)),
             .rtp_packets = peek(state.rtp_packets),
             .sequence = peek(state.sequence),
+            .start_sequence = peek(state.start_sequence),
             .timestamp = peek(state.timestamp),
             .rtp_last = instant(peek(state.rtp_last)),
             .jitter = std::chrono::nanoseconds(peek(state.jitter))};
@@ -100,6 +102,7 @@ class PinnedTable final : public FlowTable {
     Result<void> self_test(const FlowInterface& interface, Family family) override;
 
   private:
+    FlowCount take_out(const flow_key& words);
     [[nodiscard]] Result<Slot> put(const FlowKey& key, const FlowRule& rule, const FlowStart& start, bool proof);
     [[nodiscard]] Result<void> test(const FlowInterface& interface, Family from, Family to);
     [[nodiscard]] Result<flow_proof> inject(const FlowInterface& interface, const TestFlow& flow);
@@ -115,6 +118,7 @@ class PinnedTable final : public FlowTable {
     int filter_ = -1;
     int inject_ = -1;
     States states_;
+    std::mutex changing_;  ///< flows and free_
     std::vector<Slot> free_;
 };
 
@@ -152,7 +156,8 @@ Result<void> PinnedTable::take_up() {
 
 Result<FlowTable::Slot> PinnedTable::put(const FlowKey& key, const FlowRule& rule, const FlowStart& start, bool proof) {
     const flow_key words = to_words(key);
-    (void)remove(key);
+    const std::lock_guard lock(changing_);
+    (void)take_out(words);
     if (free_.empty()) return fail(Errc::exhausted, "the flow table is full");
     const Slot slot = free_.back();
     states_[slot] = {.expires = nanoseconds(std::chrono::steady_clock::now() + lease_),
@@ -163,7 +168,8 @@ Result<FlowTable::Slot> PinnedTable::put(const FlowKey& key, const FlowRule& rul
                      .timestamp = start.timestamp,
                      .rtp_last = nanoseconds(start.rtp_last),
                      .rtp_packets = 0,
-                     .jitter = static_cast<unsigned>(start.jitter.count())};
+                     .jitter = static_cast<unsigned>(start.jitter.count()),
+                     .start_sequence = start.sequence};
     flow_rule value = to_words(rule, slot);
     value.proof = proof ? 1 : 0;
     if (bpf_map_update_elem(flows_, &words, &value, BPF_ANY) != 0) return fail_bpf("flow_table: add", errno);
@@ -176,7 +182,11 @@ Result<FlowTable::Slot> PinnedTable::add(const FlowKey& key, const FlowRule& rul
 }
 
 FlowCount PinnedTable::remove(const FlowKey& key) {
-    const flow_key words = to_words(key);
+    const std::lock_guard lock(changing_);
+    return take_out(to_words(key));
+}
+
+FlowCount PinnedTable::take_out(const flow_key& words) {
     flow_rule value{};
     if (bpf_map_lookup_elem(flows_, &words, &value) != 0) return {};
     bpf_map_delete_elem(flows_, &words);

@@ -178,6 +178,10 @@ bool Latch::follows(const IpAddress& address, const std::optional<StreamMark>& m
     return sibling_address_ && mark && !mark->sequence && address == *sibling_address_ && mark->ssrc == sibling_ssrc_;
 }
 
+void Latch::carried(const StreamMark& mark, Instant last) noexcept {
+    if (source_ && (last > last_accepted_ || !mark_)) note(mark, std::max(last, last_accepted_));
+}
+
 void Latch::follow(const IpAddress& address, std::uint32_t ssrc) noexcept {
     sibling_address_ = address;
     sibling_ssrc_ = ssrc;

@@ -49,7 +49,7 @@ void ReceiverStatistics::restart(const RtpHeader& header, Instant now) noexcept 
     started_ = true;
     ssrc_ = header.ssrc;
     base_sequence_ = highest_sequence_ = header.sequence;
-    cycles_ = 0;
+    cycles_ = base_cycles_ = 0;
     received_ = 0;
     payload_type_ = header.payload_type;
     clock_rate_ = static_clock_rate(header.payload_type);
@@ -95,6 +95,38 @@ void ReceiverStatistics::on_packet(const RtpHeader& header, Instant now) noexcep
     }
     last_timestamp_ = header.timestamp;
     last_arrival_ = now;
+}
+
+ReceiverStatistics::Progress ReceiverStatistics::progress() const noexcept {
+    const std::uint32_t sequence = ((cycles_ + base_cycles_) << 16) + highest_sequence_;
+    return {.ssrc = ssrc_,
+            .start_sequence = sequence,
+            .sequence = sequence,
+            .packets = 0,
+            .timestamp = last_timestamp_,
+            .arrival = last_arrival_,
+            .jitter = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(jitter_))};
+}
+
+void ReceiverStatistics::carry_on(const Progress& next) noexcept {
+    if (next.packets == 0) return;
+    if (!started_ || ssrc_ != next.ssrc) {
+        past_lost_ = lost();
+        past_expected_ = expected();
+        started_ = true;
+        ssrc_ = next.ssrc;
+        base_sequence_ = static_cast<std::uint16_t>(next.start_sequence + 1);
+        received_ = 0;
+        base_cycles_ = (next.start_sequence + 1) >> 16;
+        first_timestamp_ = next.timestamp;
+        first_arrival_ = next.arrival;
+    }
+    cycles_ = (next.sequence >> 16) - base_cycles_;
+    highest_sequence_ = static_cast<std::uint16_t>(next.sequence);
+    received_ += next.packets;
+    last_timestamp_ = next.timestamp;
+    last_arrival_ = next.arrival;
+    jitter_ = seconds(next.jitter);
 }
 
 std::uint64_t ReceiverStatistics::expected_now() const noexcept {

@@ -160,6 +160,8 @@ Result<Duration> read_interval(const std::string& text) {
 }
 
 Result<void> apply(const RunOptions& options, relay::Options& engine) {
+    // Not worth a filter on each interface, which only one process can have.
+    engine.tiers.fast_path = relay::FastPathChoice::off;
     if (!options.ports.empty()) {
         const auto ports = relay::PortRange::parse(options.ports);
         if (!ports) return std::unexpected(ports.error());

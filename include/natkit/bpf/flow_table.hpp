@@ -42,8 +42,9 @@ struct FlowCount {
     std::uint64_t bytes = 0;  ///< UDP payload
     Instant last{};           ///< of the last packet; the epoch when there was none
     std::uint64_t rtp_packets = 0;
-    std::uint32_t sequence = 0;   ///< the highest of RTP, extended by its cycles (RFC 3550 section 6.4.1)
-    std::uint32_t timestamp = 0;  ///< of the last RTP packet
+    std::uint32_t sequence = 0;        ///< the highest of RTP, extended by its cycles (RFC 3550 section 6.4.1)
+    std::uint32_t start_sequence = 0;  ///< that before its first packet
+    std::uint32_t timestamp = 0;       ///< of the last RTP packet
     Instant rtp_last{};
     Duration jitter{};  ///< RFC 3550 appendix A.8; zero without a clock rate
 };
@@ -67,7 +68,8 @@ struct FlowInterface {
 /// a bpffs. Flows lapse unless they are renewed, so that nothing is forwarded for ever.
 ///
 /// The kernel side chooses route and neighbour for each packet, as for the host's own packets, and leaves to the slow
-/// path what it should not decide: see FlowTable::Passed. Not thread-safe but for read() and renew().
+/// path what it should not decide: see FlowTable::Passed. add(), remove(), read() and renew() from any
+/// thread, the rest from one.
 class FlowTable {
   public:
     struct Settings {

@@ -110,6 +110,11 @@ class Latch {
     [[nodiscard]] Verdict on_packet(const Endpoint& source, const std::optional<StreamMark>& mark,
                                     Instant now) noexcept;
 
+    /// Packets of the holder, the last one with that mark, have come by another way, which accepts nobody else's.
+    void carried(const StreamMark& mark, Instant last) noexcept;
+    /// Whether the holder, confirmed, is beyond doubt: no probation and no resuming is going on.
+    [[nodiscard]] bool settled() const noexcept { return source_ && target_ == source_ && confirmed_ && !reopened_; }
+
     /// For RTCP, which has no sequence: its RTP sibling is confirmed at `address` with stream `ssrc`, so the next
     /// packet with both is the party's too.
     void follow(const IpAddress& address, std::uint32_t ssrc) noexcept;

@@ -29,6 +29,7 @@ struct UdpLeg : Leg {
     Proof proof;
     rtp::ReceiverStatistics statistics;
     void* attachment = nullptr;  ///< the caller's: its sockets
+    bool forwarded = false;      ///< the caller's: packets of its join go by without the relay (promotion.hpp)
 
     [[nodiscard]] Part& part(Component component) noexcept { return parts[static_cast<std::size_t>(component)]; }
     [[nodiscard]] const Part& part(Component component) const noexcept {

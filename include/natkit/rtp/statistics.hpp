@@ -22,6 +22,21 @@ class ReceiverStatistics {
     [[nodiscard]] std::optional<Duration> jitter() const noexcept;
     [[nodiscard]] std::optional<std::uint32_t> ssrc() const noexcept;
     [[nodiscard]] std::uint8_t payload_type() const noexcept { return payload_type_; }
+    [[nodiscard]] std::uint32_t clock_rate() const noexcept { return clock_rate_; }  ///< Hz; 0 while unknown
+
+    /// Where the present count stands, for somebody else who counts on: sequences are extended by their cycles.
+    struct Progress {
+        std::uint32_t ssrc = 0;
+        std::uint32_t start_sequence = 0;  ///< that before the first packet that somebody else has counted
+        std::uint32_t sequence = 0;        ///< the highest
+        std::uint64_t packets = 0;         ///< counted by somebody else
+        std::uint32_t timestamp = 0;       ///< of the last packet
+        Instant arrival{};
+        Duration jitter{};
+    };
+    [[nodiscard]] Progress progress() const noexcept;
+    /// Takes over what somebody else has counted since. Of another SSRC, or where nothing was counted, it begins there.
+    void carry_on(const Progress& next) noexcept;
 
   private:
     void restart(const RtpHeader& header, Instant now) noexcept;
@@ -33,9 +48,10 @@ class ReceiverStatistics {
     std::uint32_t ssrc_ = 0;
     std::uint16_t base_sequence_ = 0;
     std::uint16_t highest_sequence_ = 0;
-    std::uint32_t cycles_ = 0;     ///< times the sequence wrapped
-    std::uint64_t received_ = 0;   ///< of this count
-    std::uint64_t past_lost_ = 0;  ///< of earlier counts
+    std::uint32_t cycles_ = 0;       ///< times the sequence wrapped
+    std::uint32_t base_cycles_ = 0;  ///< those of somebody else's count before this one began
+    std::uint64_t received_ = 0;     ///< of this count
+    std::uint64_t past_lost_ = 0;    ///< of earlier counts
     std::uint64_t past_expected_ = 0;
 
     std::uint32_t clock_rate_ = 0;  ///< Hz; 0 while unknown

@@ -6,6 +6,7 @@
 #include "journal.hpp"
 #include "local_ports.hpp"
 #include "natkit/base/text.hpp"
+#include "plane/fast_path.hpp"
 #include "worker.hpp"
 
 namespace natkit::relay {
@@ -60,6 +61,7 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       udp_workers_(std::max(1U, options_.workers)) {
     ports_->set_addresses(options_.lan, options_.wan, options_.host);
     ports_->set_tos(options_.tos);
+    ports_->tell_interfaces(options_.tiers.fast_path != FastPathChoice::off);
     for (unsigned i = 0; i < udp_workers_; ++i) add_worker();
 }
 
@@ -108,9 +110,31 @@ Engine::~Engine() {
 
 Result<std::unique_ptr<Engine>> Engine::start(io::Loop& loop, Options options, OnRecord on_record) {
     std::unique_ptr<Engine> engine(new Engine(loop, std::move(options), std::move(on_record)));
-    if (engine->options_.journal.empty()) return engine;
-    if (auto opened = engine->open_journal(); !opened) return std::unexpected(opened.error());
+    if (!engine->options_.journal.empty()) {
+        if (auto opened = engine->open_journal(); !opened) return std::unexpected(opened.error());
+    }
+    engine->start_fast_path();
     return engine;
+}
+
+void Engine::start_fast_path() {
+    if (options_.tiers.fast_path == FastPathChoice::off) return;
+    fast_path_ = std::make_unique<FastPath>(loop_, options_.tiers, log_);
+    if (!fast_path_->on()) return;
+    const auto kept = fast_path_->kept();
+    std::vector<Endpoint> taken;
+    for (unsigned i = 0; i < udp_workers_; ++i) {
+        workers_[i]->run([&](Plane& plane) {
+            const auto ports = plane.use_fast_path(*fast_path_, options_.tos.value_or(0), kept);
+            taken.insert(taken.end(), ports.begin(), ports.end());
+        });
+    }
+    // What no leg has taken up is not to be forwarded any more.
+    for (const auto& each : kept) {
+        if (std::ranges::find(taken, each.key.destination) == taken.end()) (void)fast_path_->table().remove(each.key);
+    }
+    if (!taken.empty())
+        log_.major("the kernel has forwarded " + std::to_string(taken.size()) + " directions meanwhile");
 }
 
 Surroundings Engine::surroundings() const {
@@ -148,10 +172,12 @@ void Engine::reconfigure(const Options& options) {
     surroundings_ = surroundings();
     ports_->set_tos(options.tos);
     for (unsigned i = 0; i < workers_.size(); ++i) {
-        post(i, [timeouts = options.timeouts, dial_for = options.dial_for](Plane& plane) {
-            plane.set_timeouts(timeouts);
-            plane.set_dial_for(dial_for);
-        });
+        post(i,
+             [timeouts = options.timeouts, dial_for = options.dial_for, tos = options.tos.value_or(0)](Plane& plane) {
+                 plane.set_timeouts(timeouts);
+                 plane.set_dial_for(dial_for);
+                 plane.set_forwarded_tos(tos);
+             });
     }
 }
 
@@ -261,7 +287,9 @@ Engine::Status Engine::status() const {
             .ports_cooling = ports_->cooling(),
             .workers = udp_workers_,
             .journal_bytes = journal_ ? journal_->size() : 0,
-            .journal_error = journal_error_};
+            .journal_error = journal_error_,
+            .fast_path = fast_path_ ? fast_path_->why_not() : "off",
+            .fast_flows = fast_path_ ? fast_path_->flows.load() : 0};
 }
 
 }  // namespace natkit::relay

@@ -64,7 +64,7 @@ Result<BoundPorts> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Tra
     const std::size_t count = kind == Ports::Kind::pair ? 2 : 1;
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
-        auto socket = io::open_udp(each, {.tos = tos_, .packet_info = false});
+        auto socket = io::open_udp(each, {.tos = tos_, .packet_info = tell_interfaces_});
         if (!socket) return std::unexpected(socket.error());
         bound[i] = {each, std::move(*socket)};
     }

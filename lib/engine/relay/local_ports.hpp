@@ -37,6 +37,8 @@ class LocalPorts {
     void give_back(const Endpoint& local, Ports::Kind kind, Instant now);
 
     void set_tos(std::optional<std::uint8_t> tos) noexcept { tos_ = tos; }
+    /// Whether packets are to tell the interface that they came by.
+    void tell_interfaces(bool tell) noexcept { tell_interfaces_ = tell; }
     [[nodiscard]] std::size_t total() const;
     [[nodiscard]] std::size_t in_use() const;
     [[nodiscard]] std::size_t cooling() const;
@@ -49,6 +51,7 @@ class LocalPorts {
     std::vector<IpAddress> lan_;
     std::vector<IpAddress> wan_;
     std::optional<std::uint8_t> tos_;
+    bool tell_interfaces_ = false;
     std::map<IpAddress, Ports> ports_;
     Ports::Random random_;
 };

@@ -201,6 +201,8 @@ Service::Answer Service::status(const Json&) {
     reply["ports_cooling"] = status.ports_cooling;
     reply["workers"] = status.workers;
     reply["journal_bytes"] = status.journal_bytes;
+    reply["fast_path"] = {{"on", status.fast_path.empty()}, {"flows", status.fast_flows}};
+    if (!status.fast_path.empty()) reply["fast_path"]["why"] = status.fast_path;
     reply["degraded"] = Json::array();
     if (!status.journal_error.empty()) {
         reply["journal_error"] = status.journal_error;

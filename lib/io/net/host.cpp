@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <netpacket/packet.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstdlib>
+#include <map>
 
 #include "natkit/base/text.hpp"
 #include "natkit/io/net/udp.hpp"
@@ -48,6 +52,31 @@ Result<std::vector<HostAddress>> host_addresses() {
                           .up = (entry->ifa_flags & IFF_UP) != 0});
     }
     ::freeifaddrs(list);
+    return result;
+}
+
+Result<std::vector<Interface>> interfaces() {
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) return fail_errno("list the interfaces of this host", errno);
+    std::map<std::string, Interface> found;
+    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+        if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0) continue;
+        Interface& interface = found[entry->ifa_name];
+        if (entry->ifa_addr->sa_family != AF_PACKET) {
+            interface.addressed = true;
+            continue;
+        }
+        const auto& link = *reinterpret_cast<const sockaddr_ll*>(entry->ifa_addr);
+        interface.name = entry->ifa_name;
+        interface.index = static_cast<unsigned>(link.sll_ifindex);
+        interface.ethernet = link.sll_hatype == ARPHRD_ETHER && link.sll_halen == interface.hardware_address.size();
+        if (interface.ethernet) std::copy_n(link.sll_addr, link.sll_halen, interface.hardware_address.begin());
+    }
+    ::freeifaddrs(list);
+    std::vector<Interface> result;
+    for (auto& [name, interface] : found) {
+        if (interface.index != 0) result.push_back(std::move(interface));
+    }
     return result;
 }
 

@@ -118,6 +118,15 @@ std::optional<std::uint8_t> tos_of(const Fd& socket, Family family) {
     return static_cast<std::uint8_t>(value);
 }
 
+bool tells_packet_info(const Fd& socket, Family family) {
+    const bool v4 = family == Family::ipv4;
+    int value = 0;
+    socklen_t length = sizeof value;
+    return ::getsockopt(socket.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, &value,
+                        &length) == 0 &&
+           value != 0;
+}
+
 Result<Endpoint> local_endpoint(const Fd& socket) {
     SockAddr address;
     if (::getsockname(socket.get(), address.get(), &address.length) != 0) return fail_errno("getsockname", errno);

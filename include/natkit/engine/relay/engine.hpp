@@ -24,6 +24,7 @@
 /// The engine of mediarelay(1): the pure relay of natkit::relay over sockets, threads, a journal and a control socket.
 namespace natkit::relay {
 
+class FastPath;
 class Journal;
 class LocalPorts;
 class Plane;
@@ -46,7 +47,7 @@ struct Options {
     nat::Networks networks;
     std::vector<HostAddress> host;  ///< what must not be relayed to
     unsigned workers = 1;
-    TierChoice tiers;
+    TierChoice tiers{.fast_path = FastPathChoice::off};
     std::string journal;  ///< path; empty: none
     LogLevel log_level = LogLevel::major;
 };
@@ -154,7 +155,9 @@ class Engine {
         std::size_t ports_cooling = 0;
         std::size_t workers = 0;
         std::size_t journal_bytes = 0;
-        std::string journal_error;  ///< why calls would not survive a restart; empty: they would
+        std::string journal_error;   ///< why calls would not survive a restart; empty: they would
+        std::string fast_path;       ///< why streams are not forwarded by the kernel; empty: they are
+        std::size_t fast_flows = 0;  ///< directions of streams that are
     };
     [[nodiscard]] Status status() const;
     [[nodiscard]] const Options& options() const noexcept { return options_; }
@@ -222,6 +225,8 @@ class Engine {
     void post(unsigned worker, std::function<void(Plane&)> task, Wake wake = Wake::at_once);
     void journal(const std::vector<JournalChange>& changes);
     [[nodiscard]] Result<void> open_journal();
+    /// After what the process before has left was taken up.
+    void start_fast_path();
     void on_journal_state(const std::optional<Error>& error);
     /// While nothing can be journalled: tries again, with all that is alive.
     void retry_journal();
@@ -236,7 +241,8 @@ class Engine {
     std::function<bool(std::string_view)> wanted_;
     log::Logger log_;
     std::unique_ptr<LocalPorts> ports_;
-    io::Random random_;  ///< of ids
+    std::unique_ptr<FastPath> fast_path_;  ///< the workers' too: ends after them
+    io::Random random_;                    ///< of ids
     Legs legs_;
     std::unordered_multimap<std::string, LegKey> by_call_;
     std::uint64_t last_order_ = 0;

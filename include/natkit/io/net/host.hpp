@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +15,16 @@ namespace natkit::io {
 
 /// The addresses of all interfaces, also of those that are down: they stay the host's own.
 [[nodiscard]] Result<std::vector<HostAddress>> host_addresses();
+
+/// A network interface that is up.
+struct Interface {
+    std::string name;
+    unsigned index = 0;
+    bool ethernet = false;   ///< its frames have Ethernet headers; lo counts as none
+    bool addressed = false;  ///< it has an IP address, so that packets come to it and not to a bridge
+    std::array<std::uint8_t, 6> hardware_address{};  ///< of Ethernet
+};
+[[nodiscard]] Result<std::vector<Interface>> interfaces();
 
 /// A listening TCP socket: non-blocking, close-on-exec, IPv6 alone on IPv6 addresses. SO_REUSEADDR is set, which for
 /// TCP allows binding beside old connections in TIME_WAIT and never beside another listener.

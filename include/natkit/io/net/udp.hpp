@@ -34,6 +34,9 @@ struct UdpOptions {
 /// The TOS or traffic class byte of what a socket sends; nothing when it cannot be told.
 [[nodiscard]] std::optional<std::uint8_t> tos_of(const Fd& socket, Family family);
 
+/// Whether a socket tells each datagram's destination address and interface.
+[[nodiscard]] bool tells_packet_info(const Fd& socket, Family family);
+
 /// The address a socket is bound to.
 [[nodiscard]] Result<Endpoint> local_endpoint(const Fd& socket);
 

@@ -6,10 +6,8 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "natkit/base/endpoint.hpp"
-#include "natkit/base/time.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
 #include "natkit/io/net/udp.hpp"
@@ -65,33 +63,5 @@ class PacketPath {
 
 /// A socket a port, polled one by one; and, while descriptors are plentiful, one more connected to an expected remote.
 [[nodiscard]] std::unique_ptr<PacketPath> socket_path(io::Loop& loop, PacketPath::Callbacks callbacks);
-
-/// One direction of a joined stream whose both sides have latched: what a packet from this source to this destination
-/// becomes. Two make a stream.
-struct FastPathEntry {
-    Endpoint source;       ///< the party's
-    Endpoint destination;  ///< our port where it arrives
-    Endpoint new_source;   ///< our port on the other side
-    Endpoint new_destination;
-};
-
-/// Where forwarding faster than the packet path would live. What it has an entry for is invisible to the packet path
-/// but for what it hands back (other sources, fragments); its counters must be fetched.
-class FastPath {
-  public:
-    struct Count {
-        std::uint64_t packets = 0;
-        std::uint64_t bytes = 0;
-        Instant last{};
-    };
-    FastPath() = default;
-    FastPath(const FastPath&) = delete;
-    FastPath& operator=(const FastPath&) = delete;
-    virtual ~FastPath() = default;
-
-    [[nodiscard]] virtual bool add(const FastPathEntry& entry) = 0;
-    virtual void remove(const FastPathEntry& entry) = 0;
-    [[nodiscard]] virtual std::vector<Count> counts(std::span<const FastPathEntry> entries) = 0;
-};
 
 }  // namespace natkit::relay

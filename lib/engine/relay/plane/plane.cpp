@@ -28,7 +28,9 @@ Plane::~Plane() {
 
 void Plane::on_time() {
     if (tcp_) tcp_->take_progress();
+    if (promotion_) promotion_->catch_up();
     relay_.on_time(loop_.now());
+    if (promotion_) promotion_->review(loop_.now());
     if (tcp_) tcp_->carry_out_effects();
     tell_events();
     start_timer();
@@ -46,8 +48,10 @@ void Plane::tell_events() {
 // --- packets -------------------------------------------------------------------------------------------------------
 
 void Plane::on_packet(void* at, const io::Datagram& packet) {
-    const Port& port = *static_cast<const Port*>(at);
+    Port& port = *static_cast<Port*>(at);
     UdpLeg& leg = *port.leg;
+    const bool forwarded = leg.forwarded;
+    if (forwarded) promotion_->before_packet(leg, port.component, packet.source, packet.bytes);
     const auto outcome = relay_.udp.on_packet(leg, port.component, packet.source, packet.bytes, loop_.now());
     if (outcome.leg != nullptr) {
         const auto* ports = static_cast<const Ports*>(outcome.leg->attachment);
@@ -59,10 +63,13 @@ void Plane::on_packet(void* at, const io::Datagram& packet) {
             relay_.udp.not_sent(leg, port.component, outcome, packet.bytes.size());
         }
         const UdpLeg::Part& part = leg.part(port.component);
+        if (packet.interface_index != 0 && part.latch.source() == packet.source)
+            port.interface = packet.interface_index;
         if (part.counters.received_packets % expect_every == expect_every / 2 && part.latch.source() == packet.source) {
             path_->expect(port.handle, packet.source);
         }
     }
+    if (forwarded) promotion_->after_packet(leg, loop_.now());
     if (relay_.legs.has_events()) tell_events();
 }
 
@@ -81,7 +88,9 @@ void Plane::attach(UdpLeg& leg, BoundPorts bound) {
         Port& port = (*ports)[i];
         port.leg = &leg;
         port.component = component;
-        if (bound[i]) port.handle = path_->attach(std::move(bound[i]), &port);
+        if (!bound[i]) continue;
+        port.local = bound[i].local;
+        port.handle = path_->attach(std::move(bound[i]), &port);
     }
     leg.attachment = ports.get();
 }
@@ -115,6 +124,7 @@ void Plane::change(LegKey key, const Change& what) {
     if (leg == nullptr) return;
     const bool connections = is_tcp(leg->stream);
     if (connections) tcp_->take_progress();
+    demote(leg);
     what(*leg);
     if (!connections) return;
     tcp_->carry_out_effects();
@@ -148,6 +158,7 @@ void Plane::close(LegKey key) {
 
 void Plane::remove(LegKey key) {
     close(key);
+    if (promotion_) promotion_->forget(key);
     relay_.remove(key, loop_.now());
 }
 
@@ -162,6 +173,7 @@ void Plane::set_hold(LegKey key, bool hold) {
 void Plane::join(LegKey a, LegKey b) {
     Leg* other = relay_.legs.find(b);
     if (other == nullptr || a == b) return;
+    demote(other);
     change(a, [&](Leg& leg) {
         if (is_tcp(leg.stream) == is_tcp(other->stream)) relay_.join(leg, *other, loop_.now());
     });
@@ -176,13 +188,17 @@ void Plane::restore(LegKey key, Component component, const Latch::Known& holder)
 }
 
 void Plane::set_mux(LegKey key, bool mux) {
-    if (UdpLeg* leg = as_udp(relay_.legs.find(key))) leg->mux = mux;
+    UdpLeg* leg = as_udp(relay_.legs.find(key));
+    if (leg == nullptr) return;
+    demote(leg);
+    leg->mux = mux;
 }
 
 Plane::Moving Plane::extract(LegKey key) {
     Moving moving;
     UdpLeg* leg = as_udp(relay_.legs.find(key));
     if (leg == nullptr) return moving;
+    demote(leg);
     relay_.part(*leg, loop_.now());
     moving.ports = detach(*leg);
     moving.leg = relay_.legs.extract(key);
@@ -195,6 +211,27 @@ void Plane::insert(Moving moving) {
     relay_.legs.insert(std::move(moving.leg), loop_.now());
     attach(*leg, std::move(moving.ports));
     start_timer();
+}
+
+// --- what the kernel forwards --------------------------------------------------------------------------------------
+
+std::optional<Promotion::Place> Plane::place_of(const UdpLeg& leg, Component component) const {
+    const auto* ports = static_cast<const Ports*>(leg.attachment);
+    if (ports == nullptr) return std::nullopt;
+    const Port& port = (*ports)[static_cast<std::size_t>(component)];
+    if (port.handle == nullptr) return std::nullopt;
+    return Promotion::Place{.local = port.local, .interface = port.interface};
+}
+
+std::vector<Endpoint> Plane::use_fast_path(FastPath& fast_path, std::uint8_t tos,
+                                           const std::vector<bpf::FlowTable::Kept>& kept) {
+    promotion_ = std::make_unique<Promotion>(
+        fast_path, tos, relay_, [this](const UdpLeg& leg, Component component) { return place_of(leg, component); });
+    return promotion_->take_up(kept, loop_.now());
+}
+
+void Plane::demote(Leg* leg) {
+    if (UdpLeg* udp = as_udp(leg); udp != nullptr && promotion_) promotion_->demote(*udp);
 }
 
 // --- counters ------------------------------------------------------------------------------------------------------
@@ -217,6 +254,7 @@ void Plane::collect_one(const Leg& leg, Instant now, Statistics& into) const {
 
 void Plane::collect(LegKey key, Statistics& into) {
     if (tcp_) tcp_->take_progress();
+    if (promotion_) promotion_->catch_up();
     const Instant now = loop_.now();
     if (key == 0) {
         for (const auto& [each, leg] : relay_.legs.legs()) collect_one(*leg, now, into);

@@ -3,6 +3,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "natkit/record/relay.hpp"
 #include "natkit/relay/relay.hpp"
 #include "packet_path.hpp"
+#include "promotion.hpp"
 #include "tcp_plane.hpp"
 
 namespace natkit::relay {
@@ -51,6 +53,14 @@ class Plane {
     [[nodiscard]] Moving extract(LegKey key);
     void insert(Moving moving);
 
+    /// Settled streams are forwarded by the kernel from now on, also those that an earlier process has left there: the
+    /// ports of these. `fast_path` outlives the plane.
+    [[nodiscard]] std::vector<Endpoint> use_fast_path(FastPath& fast_path, std::uint8_t tos,
+                                                      const std::vector<bpf::FlowTable::Kept>& kept);
+    void set_forwarded_tos(std::uint8_t tos) {
+        if (promotion_) promotion_->set_tos(tos);
+    }
+
     using Statistics = record::StatisticsByLeg;
     /// Of one leg and what it is joined to, or of all (key 0).
     void collect(LegKey key, Statistics& into);
@@ -61,6 +71,8 @@ class Plane {
         UdpLeg* leg = nullptr;
         Component component{};
         PacketPath::Handle handle = nullptr;
+        Endpoint local;
+        unsigned interface = 0;  ///< by which the packets of its party come; 0: not known
     };
     using Ports = std::array<Port, 2>;  ///< of a leg, by component
 
@@ -72,6 +84,9 @@ class Plane {
     /// Changes a leg between what its connections have done so far and what they are to do now.
     template <class Change>
     void change(LegKey key, const Change& what);
+    [[nodiscard]] std::optional<Promotion::Place> place_of(const UdpLeg& leg, Component component) const;
+    /// The leg's packets are the relay's again, before anything about it changes.
+    void demote(Leg* leg);
     void on_time();
     void tell_events();
     void start_timer();
@@ -82,7 +97,8 @@ class Plane {
     OnEvents on_events_;
     std::unordered_map<LegKey, std::unique_ptr<Ports>> ports_;
     std::unique_ptr<PacketPath> path_;
-    std::unique_ptr<TcpPlane> tcp_;  ///< once there are TCP legs
+    std::unique_ptr<TcpPlane> tcp_;         ///< once there are TCP legs
+    std::unique_ptr<Promotion> promotion_;  ///< where there is a fast path
     io::Timer timer_;
 };
 

@@ -41,9 +41,11 @@ class SocketPath final : public PacketPath {
         Port& port = *static_cast<Port*>(handle);
         if (port.connected && port.remote == remote) return;
         port.connected.reset();
+        const Family family = remote.address.family();
+        const io::Fd& everybody = port.everybody.fd();
         auto twin = io::open_connected_twin(
-            port.everybody.fd(), remote,
-            {.tos = io::tos_of(port.everybody.fd(), remote.address.family()), .packet_info = false});
+            everybody, remote,
+            {.tos = io::tos_of(everybody, family), .packet_info = io::tells_packet_info(everybody, family)});
         // The lowest free number is given: it tells how many are in use.
         if (!twin || static_cast<unsigned long>(twin->get()) >= most_descriptors_) return;
         port.remote = remote;

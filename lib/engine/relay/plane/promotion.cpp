@@ -1,0 +1,237 @@
+#include "promotion.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "natkit/rtp/packet.hpp"
+
+namespace natkit::relay {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A stream of which more comes past the filter than goes by it stays with the relay for this long.
+constexpr Duration barred_time = 60s;
+/// One that has changed its source or SSRC may do so again: several streams on one port do with every packet.
+constexpr Duration changed_time = 10s;
+constexpr std::uint64_t most_strays = 25;  ///< half a second of audio
+
+constexpr std::array both_components{Component::rtp, Component::rtcp};
+
+constexpr std::size_t place(Component component) noexcept {
+    return static_cast<std::size_t>(component);
+}
+
+bpf::FlowKind kind_of(Forwarding::Kind kind) noexcept {
+    switch (kind) {
+        case Forwarding::Kind::rtp: return bpf::FlowKind::rtp;
+        case Forwarding::Kind::rtcp: return bpf::FlowKind::rtcp;
+        case Forwarding::Kind::both: break;
+    }
+    return bpf::FlowKind::rtp_and_rtcp;
+}
+
+}  // namespace
+
+Promotion::Promotion(FastPath& fast_path, std::uint8_t tos, Relay& relay, PlaceOf place_of)
+    : fast_path_(fast_path), tos_(tos), relay_(relay), place_of_(std::move(place_of)) {}
+
+std::optional<bpf::FlowKey> Promotion::key_of(const UdpLeg& leg, Component component, const Forwarding& what) const {
+    const auto arrival = place_of_(leg, component);
+    if (!arrival || arrival->interface == 0) return std::nullopt;
+    return bpf::FlowKey{.interface = arrival->interface, .source = what.source, .destination = arrival->local};
+}
+
+std::optional<bpf::FlowRule> Promotion::rule_of(const UdpLeg& leg, Component component, const Forwarding& what) const {
+    const auto out = place_of_(*what.to, what.out);
+    if (!out) return std::nullopt;
+    return bpf::FlowRule{.source = out->local,
+                         .destination = what.destination,
+                         .tos = tos_,
+                         .kind = kind_of(what.kind),
+                         .ssrc = what.ssrc,
+                         .clock_rate = component == Component::rtp ? leg.statistics.clock_rate() : 0};
+}
+
+void Promotion::promote(UdpLeg& leg, Component component, Instant now) {
+    const auto what = may_forward(leg, component, now);
+    if (!what) return;
+    const auto key = key_of(leg, component, *what);
+    const auto rule = rule_of(leg, component, *what);
+    if (!key || !rule || !fast_path_.proven(key->interface, rule->source.address.family())) return;
+    bpf::FlowStart start;
+    if (component == Component::rtp) {
+        const auto progress = leg.statistics.progress();
+        start = {.sequence = progress.sequence,
+                 .timestamp = progress.timestamp,
+                 .rtp_last = progress.arrival,
+                 .jitter = progress.jitter};
+    }
+    const auto slot = fast_path_.table().add(*key, *rule, start);
+    if (!slot) return;
+    auto& flow = flows_[&leg][place(component)];
+    flow = Flow{.forwarding = *what, .key = *key, .slot = *slot};
+    flow->seen.start_sequence = flow->seen.sequence = start.sequence;
+    leg.forwarded = true;
+    ++fast_path_.flows;
+}
+
+void Promotion::fold(UdpLeg& leg, Component component, Flow& flow, const bpf::FlowCount& count) {
+    Carried carried{.packets = count.packets - flow.seen.packets,
+                    .bytes = count.bytes - flow.seen.bytes,
+                    .last = count.last,
+                    .ssrc = flow.forwarding.ssrc};
+    if (count.rtp_packets != flow.seen.rtp_packets) {
+        carried.rtp = rtp::ReceiverStatistics::Progress{.ssrc = flow.forwarding.ssrc,
+                                                        .start_sequence = count.start_sequence,
+                                                        .sequence = count.sequence,
+                                                        .packets = count.rtp_packets - flow.seen.rtp_packets,
+                                                        .timestamp = count.timestamp,
+                                                        .arrival = count.rtp_last,
+                                                        .jitter = count.jitter};
+    }
+    take_in(leg, component, flow.forwarding.out, carried);
+    flow.seen = count;
+}
+
+void Promotion::remove(UdpLeg& leg) {
+    const auto found = flows_.find(&leg);
+    if (found == flows_.end()) return;
+    for (const Component component : both_components) {
+        auto& flow = found->second[place(component)];
+        if (!flow) continue;
+        fold(leg, component, *flow, fast_path_.table().remove(flow->key));
+        --fast_path_.flows;
+    }
+    flows_.erase(found);
+    leg.forwarded = false;
+}
+
+void Promotion::demote(UdpLeg& leg) {
+    UdpLeg* peer = leg.peer();
+    remove(leg);
+    if (peer != nullptr) remove(*peer);
+}
+
+void Promotion::catch_up(UdpLeg& leg) {
+    for (UdpLeg* each : {&leg, leg.peer()}) {
+        const auto found = each == nullptr ? flows_.end() : flows_.find(each);
+        if (found == flows_.end()) continue;
+        for (const Component component : both_components) {
+            auto& flow = found->second[place(component)];
+            if (flow) fold(*each, component, *flow, fast_path_.table().read(flow->slot));
+        }
+    }
+}
+
+void Promotion::catch_up() {
+    for (auto& [leg, flows] : flows_) {
+        for (const Component component : both_components) {
+            auto& flow = flows[place(component)];
+            if (flow) fold(*leg, component, *flow, fast_path_.table().read(flow->slot));
+        }
+    }
+}
+
+void Promotion::before_packet(UdpLeg& leg, Component component, const Endpoint& source,
+                              std::span<const std::uint8_t> bytes) {
+    catch_up(leg);
+    const auto found = flows_.find(&leg);
+    if (found == flows_.end()) return;
+    auto& flow = found->second[place(component)];
+    if (!flow || flow->key.source != source) return;
+    const auto header = rtp::read_rtp(bytes);
+    if (header && header->ssrc == flow->forwarding.ssrc) ++flow->strays;
+}
+
+Promotion::State Promotion::state_of(UdpLeg& leg, Instant now) const {
+    const auto found = flows_.find(&leg);
+    if (found == flows_.end()) return State::same;
+    State state = State::same;
+    for (const Component component : both_components) {
+        const auto& flow = found->second[place(component)];
+        if (!flow) continue;
+        if (may_forward(leg, component, now, true) != flow->forwarding) return State::changed;
+        const auto at = place_of_(leg, component);
+        if (!at || (at->interface != 0 && at->interface != flow->key.interface)) state = State::elsewhere;
+    }
+    return state;
+}
+
+void Promotion::after_packet(UdpLeg& leg, Instant now) {
+    UdpLeg* peer = leg.peer();
+    const State state = std::max(state_of(leg, now), peer == nullptr ? State::same : state_of(*peer, now));
+    if (state == State::same) return;
+    if (state == State::changed) barred_[leg.key] = now + changed_time;
+    demote(leg);
+}
+
+void Promotion::review(Instant now) {
+    std::vector<UdpLeg*> past;
+    for (auto& [leg, flows] : flows_) {
+        for (auto& flow : flows) {
+            if (!flow) continue;
+            fast_path_.table().renew(flow->slot, now);
+            const std::uint64_t gone_by = flow->seen.packets - std::exchange(flow->at_review, flow->seen.packets);
+            const std::uint64_t strays = std::exchange(flow->strays, 0);
+            if (strays > most_strays && strays > gone_by) past.push_back(leg);
+        }
+    }
+    for (UdpLeg* leg : past) {
+        barred_[leg->key] = now + barred_time;
+        demote(*leg);
+    }
+    std::erase_if(barred_, [now](const auto& each) { return each.second <= now; });
+    for (const auto& join : relay_.legs.joins()) {
+        for (Leg* each : join->legs) {
+            UdpLeg* leg = as_udp(each);
+            if (leg == nullptr || barred_.contains(leg->key)) continue;
+            const auto found = flows_.find(leg);
+            for (const Component component : both_components) {
+                if (found == flows_.end() || !found->second[place(component)]) promote(*leg, component, now);
+            }
+        }
+    }
+}
+
+bool Promotion::take_up(UdpLeg& leg, Component component, const bpf::FlowTable::Kept& kept, Instant now) {
+    const bpf::FlowCount count = fast_path_.table().read(kept.slot);
+    Latch& latch = leg.part(component).latch;
+    if (latch.source() == kept.key.source) latch.carried({.ssrc = kept.rule.ssrc, .sequence = {}}, count.last);
+    const auto what = may_forward(leg, component, now, true);
+    if (!what || what->source != kept.key.source) return false;
+    const auto wanted = rule_of(leg, component, *what);
+    if (!wanted || wanted->source != kept.rule.source || wanted->destination != kept.rule.destination ||
+        wanted->ssrc != kept.rule.ssrc || wanted->kind != kept.rule.kind || wanted->tos != kept.rule.tos) {
+        return false;
+    }
+    auto& flow = flows_[&leg][place(component)];
+    flow = Flow{.forwarding = *what, .key = kept.key, .slot = kept.slot};
+    leg.forwarded = true;
+    ++fast_path_.flows;
+    fold(leg, component, *flow, count);
+    flow->at_review = count.packets;
+    fast_path_.table().renew(kept.slot, now);
+    return true;
+}
+
+std::vector<Endpoint> Promotion::take_up(const std::vector<bpf::FlowTable::Kept>& kept, Instant now) {
+    std::unordered_map<Endpoint, const bpf::FlowTable::Kept*, EndpointHash> by_port;
+    for (const auto& each : kept) by_port[each.key.destination] = &each;
+    std::vector<Endpoint> taken;
+    for (const auto& join : relay_.legs.joins()) {
+        for (Leg* each : join->legs) {
+            UdpLeg* leg = as_udp(each);
+            if (leg == nullptr) continue;
+            for (const Component component : both_components) {
+                const auto at = place_of_(*leg, component);
+                const auto found = at ? by_port.find(at->local) : by_port.end();
+                if (found != by_port.end() && take_up(*leg, component, *found->second, now)) taken.push_back(at->local);
+            }
+        }
+    }
+    return taken;
+}
+
+}  // namespace natkit::relay
