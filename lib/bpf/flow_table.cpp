@@ -85,7 +85,7 @@ FlowCount count_of(flow_state& state) noexcept {
 class PinnedTable final : public FlowTable {
   public:
     PinnedTable(OwnFd folder, Object object, const Settings& settings) noexcept
-        : folder_(std::move(folder)), object_(std::move(object)), lease_(settings.lease) {}
+        : folder_(std::move(folder)), pins_(settings.folder), object_(std::move(object)), lease_(settings.lease) {}
 
     Result<void> take_up();
 
@@ -98,7 +98,8 @@ class PinnedTable final : public FlowTable {
     std::vector<Kept> flows() const override;
     Passed passed() const override;
     Result<void> attach(unsigned interface) override;
-    void detach(unsigned interface) override { (void)detach_filter(interface); }
+    Result<void> detach(unsigned interface) override;
+    Result<void> unpin() override { return remove_pins(pins_); }
     Result<void> self_test(const FlowInterface& interface, Family family) override;
 
   private:
@@ -109,6 +110,7 @@ class PinnedTable final : public FlowTable {
     [[nodiscard]] flow_proof proof() const;
 
     OwnFd folder_;
+    std::string pins_;
     Object object_;
     std::chrono::seconds lease_;
     int flows_ = -1;
@@ -231,6 +233,12 @@ Result<void> PinnedTable::attach(unsigned interface) {
     return attach_filter(interface, filter_);
 }
 
+Result<void> PinnedTable::detach(unsigned interface) {
+    const auto owner = filter_at(interface);
+    if (!owner || *owner != FilterOwner::ours) return {};
+    return detach_filter(interface);
+}
+
 // --- the self-test -------------------------------------------------------------------------------------------------
 
 flow_proof PinnedTable::proof() const {
@@ -312,6 +320,7 @@ Result<void> let_filters_route(Family family) {
 }
 
 Result<unsigned> remove_flow_table(const std::string& folder, const std::vector<unsigned>& interfaces) {
+    if (const auto free = pins_are_free(folder); !free) return std::unexpected(free.error());
     unsigned removed = 0;
     for (const unsigned interface : interfaces) {
         const auto owner = filter_at(interface);

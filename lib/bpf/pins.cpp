@@ -60,11 +60,24 @@ unsigned pinned_capacity(const std::string& path) {
     return fd.get() >= 0 && bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 ? info.max_entries : 0;
 }
 
+Result<void> pins_are_free(const std::string& folder) {
+    const OwnFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.get() >= 0 && flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        return fail(Errc::refused, folder + " is in use by another process");
+    }
+    return {};
+}
+
 Result<void> remove_pins(const std::string& folder) {
-    std::error_code error;
     if (!on_bpffs(folder)) return {};
-    std::filesystem::remove_all(folder, error);
+    std::error_code error;
+    for (const auto& each : std::filesystem::directory_iterator(folder, error)) {
+        std::error_code kept;
+        std::filesystem::remove_all(each.path(), kept);
+        if (kept) error = kept;
+    }
     if (error) return fail_errno("remove " + folder, error.value());
+    (void)::rmdir(folder.c_str());  // root may have made it
     return {};
 }
 

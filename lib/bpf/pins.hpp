@@ -29,7 +29,10 @@ class OwnFd {
 /// How many entries the map that is pinned there has room for; 0: none is.
 [[nodiscard]] unsigned pinned_capacity(const std::string& path);
 
-/// Removes the pins of all versions, and the folders that are empty then.
+/// Errc::refused while a process has the folder.
+[[nodiscard]] Result<void> pins_are_free(const std::string& folder);
+
+/// Removes the pins of all versions, and the folder where that is allowed.
 [[nodiscard]] Result<void> remove_pins(const std::string& folder);
 
 }  // namespace natkit::bpf

@@ -287,6 +287,7 @@ Json to_json(const LegStatistics& statistics) {
         if (dropped > 0) object["drops"][relay::to_string(static_cast<relay::Drop>(i))] = dropped;
     }
     if (statistics.ssrc) object["ssrc"] = *statistics.ssrc;
+    if (statistics.fast_path) object["fast_path"] = true;
     return object;
 }
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# ctest: tiers
 """mediarelay relays RTP, RTCP and UDP between LAN, WAN and far-end parties, both families, and says what it does."""
 import json
 import pathlib

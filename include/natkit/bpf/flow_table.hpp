@@ -119,7 +119,10 @@ class FlowTable {
     /// Puts the filter before the interface's ingress, where it is not there yet: the rest of what is attached stays.
     /// One that an earlier process left is replaced without a gap. Interfaces without Ethernet headers cannot have it.
     [[nodiscard]] virtual Result<void> attach(unsigned interface) = 0;
-    virtual void detach(unsigned interface) = 0;
+    /// Takes it away again, and nothing else with it.
+    [[nodiscard]] virtual Result<void> detach(unsigned interface) = 0;
+    /// Nothing outlives the process any more.
+    [[nodiscard]] virtual Result<void> unpin() = 0;
     /// Sends a packet of each family through the interface's filter, to become one of `family`, and looks at what has
     /// become of it byte for byte. Takes some milliseconds. The error says what is wrong, conf.lo.forwarding that is 0
     /// among others.

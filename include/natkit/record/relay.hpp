@@ -95,6 +95,7 @@ struct LegStatistics {
     relay::AudioState audio = relay::AudioState::waiting;  ///< of its join
     relay::Cause cause = relay::Cause::none;
     relay::LegKey mute = 0;
+    bool fast_path = false;  ///< the kernel forwards what its party sends
     Instant taken{};
     std::optional<Connections> connections;  ///< of TCP legs
 };

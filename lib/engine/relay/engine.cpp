@@ -137,6 +137,10 @@ void Engine::start_fast_path() {
         log_.major("the kernel has forwarded " + std::to_string(taken.size()) + " directions meanwhile");
 }
 
+void Engine::leave_kernel() {
+    if (fast_path_) fast_path_->withdraw();
+}
+
 Surroundings Engine::surroundings() const {
     Surroundings around;
     around.networks = options_.networks;

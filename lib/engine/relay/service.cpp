@@ -201,7 +201,8 @@ Service::Answer Service::status(const Json&) {
     reply["ports_cooling"] = status.ports_cooling;
     reply["workers"] = status.workers;
     reply["journal_bytes"] = status.journal_bytes;
-    reply["fast_path"] = {{"on", status.fast_path.empty()}, {"flows", status.fast_flows}};
+    reply["fast_path"] = {{"on", status.fast_path.empty()}};
+    reply["fast_flows"] = status.fast_flows;
     if (!status.fast_path.empty()) reply["fast_path"]["why"] = status.fast_path;
     reply["degraded"] = Json::array();
     if (!status.journal_error.empty()) {
@@ -221,6 +222,7 @@ Service::Answer Service::reload(const Json&) {
 }
 
 Service::Answer Service::stop(const Json&) {
+    engine_->leave_kernel();
     hooks_.stop();
     return Json::object();
 }

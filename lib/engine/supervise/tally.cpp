@@ -61,6 +61,7 @@ constexpr Copied copied[] = {
     {"mediarelay", "legs", "natkit_legs", "Relay legs, joined or not.", false},
     {"mediarelay", "ports_in_use", "natkit_media_ports_in_use", "Ports of the media range that are bound.", false},
     {"mediarelay", "ports_cooling", "natkit_media_ports_cooling", "Ports that wait before they are used again.", false},
+    {"mediarelay", "fast_flows", "natkit_fast_flows", "Directions of streams that the kernel forwards.", false},
     {"mediarelay", "journal_bytes", "natkit_journal_bytes", "Size of the journal that survives a crash.", false},
     {"sipedge", "calls", "natkit_calls", "Calls.", false},
     {"sipedge", "clients", "natkit_clients", "Registered contacts.", false},

@@ -147,6 +147,8 @@ class Engine {
     /// New ports, addresses, workers and tiers hold after the next start; the rest from now on.
     void reconfigure(const Options& options);
     void set_log_level(LogLevel level) { log_.set_level(level); }
+    /// Nothing of the engine stays in the kernel: its calls end with the process, which a crash does not do to them.
+    void leave_kernel();
 
     struct Status {
         std::size_t legs = 0;

@@ -99,6 +99,17 @@ bool FastPath::proven(unsigned interface, Family out) const {
     return found != proofs_.end() && found->second.by_family[place_of(out)];
 }
 
+void FastPath::withdraw() {
+    if (!on()) return;
+    watch_.reset();
+    for (const auto& each : kept()) (void)table_->remove(each.key);
+    const auto complain = [this](const Result<void>& done) {
+        if (!done) log_.problems("the fast path is not taken away whole: " + to_string(done.error()));
+    };
+    for (const auto& [index, proof] : proofs_) complain(table_->detach(index));
+    complain(table_->unpin());
+}
+
 std::vector<bpf::FlowTable::Kept> FastPath::kept() const {
     return on() ? table_->flows() : std::vector<bpf::FlowTable::Kept>{};
 }

@@ -34,6 +34,9 @@ class FastPath {
     [[nodiscard]] bpf::FlowTable& table() const noexcept { return *table_; }
     std::atomic<std::size_t> flows{0};  ///< that the workers have in it
 
+    /// The end of all calls: takes the filters and the pins away.
+    void withdraw();
+
     /// What an earlier process has left in the table.
     [[nodiscard]] std::vector<bpf::FlowTable::Kept> kept() const;
 

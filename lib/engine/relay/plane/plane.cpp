@@ -246,6 +246,7 @@ void Plane::collect_one(const Leg& leg, Instant now, Statistics& into) const {
     statistics.expected = udp.statistics.expected();
     statistics.jitter = udp.statistics.jitter();
     statistics.ssrc = udp.statistics.ssrc();
+    statistics.fast_path = udp.forwarded;
     if (leg.join == nullptr) return;
     statistics.audio = leg.join->audio;
     statistics.cause = leg.join->cause;
