@@ -19,7 +19,7 @@ _natkit() {
         *\ --log-level) mapfile -t COMPREPLY < <(compgen -W "crashes failures major problems low-level all" -- "$current"); return ;;
     esac
     case "$program${subcommand:+ $subcommand}" in
-        "natclassify") words="-h --help --version --config --format --log-level -i --interface --hep --source --transport --same --explain --call-id --user --faulty --from --to --anonymize --compare --lan --nated --nat-servers --relay-same-nat" ;;
+        "natclassify") words="-h --help --version --config --format --log-level -i --interface --hep --source --transport --same --explain --call-id --user --faulty --from --to --policy --anonymize --compare --lan --nated --nat-servers --relay-same-nat" ;;
         "sdprewrite") words="-h --help --version --config --format --log-level --to --relay --ice --origin --session-version --hide-rejected --explain" ;;
         "mediarelay") words="-h --help --version --config --format --log-level" ;;
         "mediarelay serve") words="-h --help --base-dir --runtime --config --format --log-level" ;;

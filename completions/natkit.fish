@@ -15,6 +15,7 @@ complete -c natclassify -l user -r -d 'With --explain: only calls with this user
 complete -c natclassify -l faulty -r -d 'With --explain: only calls in which something is wrong'
 complete -c natclassify -l from -r -d 'With --explain: only calls that went on after this: 2026-11-29T10:15:00Z, 10:15:00 (UTC), or seconds from the start of the capture'
 complete -c natclassify -l to -r -d 'With --explain: only calls that began before this'
+complete -c natclassify -l policy -r -d 'With --explain: also say of each call whether it needs a media proxy, and why'
 complete -c natclassify -l anonymize -d 'Put other names, numbers, hosts and addresses in place of the real ones, the same everywhere'
 complete -c natclassify -l compare -r -d 'Also say what kamailio, opensips or freeswitch (or all) would find'
 complete -c natclassify -l lan -r -d '"LAN IPs", in place of [network] lan'

@@ -303,6 +303,34 @@ CASES = [
 ]
 
 
+# capture, options, words that the text has, words that it has not
+TEXTS = [
+    (healthy, (), ["✓ ", "\n\n1 call, 0 broken"], ["packets", "media proxy"]),
+    (hold, (), ["✓ ", ", frame 1: on hold\n\n1 call, 0 broken"], ["packets", "•", "→ call"]),
+    (hold, ("--call-id", "call-1"), ["• ", "on-hold: ", "packets"], ["✗"]),
+    (hold, ("--user", "a"), ["on-hold: ", "packets"], []),
+    (healthy, ("--user", "a"), ["✓ ", "Nothing wrong was found.", "packets"], []),
+    (healthy, ("--policy",), ["\n  media proxy: not needed (same-side-direct)\n"], ["packets"]),
+    (other_port, ("--policy",), ["media proxy: needed (far-end-nat)"], []),
+    (other_port, (), ["✗"], ["media proxy: "]),
+    (private_address, (), ["media proxy: needed (far-end-nat)"], []),
+    (wrong_family, (), ["media proxy: needed (families-differ)"], []),
+    (relay_refuses_one, (), ["✗"], ["media proxy: "]),
+]
+
+
+def check_text(make, options, has, has_not, path):
+    capture = Capture()
+    make(capture)
+    capture.save(path)
+    done = subprocess.run([BUILD / "bin/natclassify", "--config", "/dev/null", "--explain", "--format", "text", *options, path],
+                          capture_output=True, text=True, timeout=60)
+    good = done.returncode == 0 and all(word in done.stdout for word in has) and not any(word in done.stdout for word in has_not)
+    if not good:
+        print(f"{make.__name__} {options}: wanted {has}, not {has_not}: {done}")
+    return good
+
+
 def main():
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -344,7 +372,8 @@ def main():
                 print(f"{make.__name__}: wanted {cause} for {silent} with {words}, {change}; exit {run.returncode}; {run.stderr}")
                 for finding in findings:
                     print("   ", finding)
-    print(f"{len(CASES)} captures, {failures} failures")
+        failures += sum(not check_text(*case, pathlib.Path(folder) / "text.pcap") for case in TEXTS)
+    print(f"{len(CASES)} captures, {len(TEXTS)} texts, {failures} failures")
     sys.exit(1 if failures else 0)
 
 

@@ -9,6 +9,7 @@
 
 #include "natclassify/live.hpp"
 #include "natkit/base/text.hpp"
+#include "natkit/diagnose/table.hpp"
 #include "natkit/engine/explain/input.hpp"
 #include "natkit/record/explanation.hpp"
 
@@ -33,13 +34,20 @@ std::optional<diagnose::Translation> translation(const std::optional<explain::Co
     return std::nullopt;
 }
 
+/// That a media proxy was needed is the cause: one of the parties is told what it cannot reach, and no relay is there.
+bool for_want_of_a_proxy(const diagnose::Diagnosis& diagnosis, const record::Decision& decision) {
+    if (!diagnosis.broken() || !decision.decision.relay || decision.relay_seen.value_or(false)) return false;
+    const diagnose::Cause root = diagnosis.findings.front().cause;
+    return root == diagnose::Cause::private_address || root == diagnose::Cause::wrong_family;
+}
+
 }  // namespace
 
 Classifier::Classifier(const Settings& settings)
     : settings_(settings),
       output_(program),
       text_(settings.colour),
-      explanations_(text_),
+      explanations_(text_, !settings.selection.call_id.empty() || !settings.selection.user.empty()),
       selector_(settings.selection) {
     calls_.on_call = [this](const explain::Call& call) { on_call(call); };
     reader_.source = settings.source;
@@ -269,11 +277,13 @@ void Classifier::explain_call(const explain::Call& call) {
         .call_id = call.call_id, .first_ns = call.first_ns, .last_ns = call.last_ns, .faulty = diagnosis.broken()};
     if (!selector_.wants(selectable, reader_.start_ns())) return;
     if (settings_.html) return page_.on_call(diagnosis, facts, capture_.rtp, settings_.rules);
+    const auto decision = explain::decide_call(call, settings_.rules);
     if (!settings_.json) {
-        if (const std::string text = explanations_.call(diagnosis); !text.empty()) write(text);
+        const bool told = decision && (settings_.policy || for_want_of_a_proxy(diagnosis, *decision));
+        const std::string text = explanations_.call(diagnosis, told ? text_.policy(*decision) : std::string());
+        if (!text.empty()) write(text);
         return;
     }
-    const auto decision = explain::decide_call(call, settings_.rules);
     if (decision && !decision->streams.empty()) write(record::to_line(record::to_json(*decision)));
     const bool only_registered = diagnosis.registration && diagnosis.findings.empty();
     if (!only_registered) write(record::to_line(record::to_json(diagnosis)));

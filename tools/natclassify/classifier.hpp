@@ -27,6 +27,7 @@ struct Settings {
     std::optional<Endpoint> source;  ///< of raw messages
     std::string transport = "udp";   ///< of raw messages
     explain::Selection selection;    ///< of calls, with `explain`
+    bool policy = false;             ///< with `explain`: also whether a media proxy was needed
     std::string compare;             ///< a peer's name, or "all"; empty: no comparison
     bool anonymize = false;          ///< names, numbers, hosts and addresses become others
     bool explain = false;            ///< only what was wrong with each call

@@ -110,22 +110,22 @@ std::string ExplanationText::finding(const diagnose::Finding& finding) const {
            text_.paint(std::string(diagnose::to_string(finding.cause)) + ": " + at(finding), Text::Ink::dim) + "\n";
 }
 
-std::string ExplanationText::call(const diagnose::Diagnosis& diagnosis) {
-    ++calls_;
-    const bool broken = diagnosis.broken();
-    if (!diagnosis.media_seen && !diagnosis.registration) ++without_media_;
-    if (broken) {
-        ++broken_;
-        ++by_cause_[diagnose::to_string(diagnosis.findings.front().cause)];
-    } else if (diagnosis.findings.empty() && !diagnosis.cut) {
-        const char* why = diagnosis.media_seen
-                              ? "Nothing wrong was found."
-                              : "Nothing wrong was found in the messages; the capture has no media of this call.";
-        if (!diagnosis.registration && healthy_.size() < most_healthy)
-            healthy_.push_back(text_.paint("✓", Text::Ink::green) + " " + heading(diagnosis) + "  " + why + "\n" +
-                               facts(diagnosis));
-        return {};
-    }
+/// "✓ a@x → b@y  answered (200), 12.0 s  call …, frame 1: early media"
+std::string ExplanationText::line(const diagnose::Diagnosis& diagnosis) const {
+    std::string notes;
+    const auto note = [&](std::string words) {
+        std::ranges::replace(words, '-', ' ');
+        if (notes.find(words) == std::string::npos) notes += (notes.empty() ? "" : ", ") + words;
+    };
+    for (const diagnose::Finding& one : diagnosis.findings) note(diagnose::to_string(one.cause));
+    if (!diagnosis.media_seen && !diagnosis.registration) note("no media in the capture");
+    if (diagnosis.cut) note("messages cut by the capture");
+    std::string head = heading(diagnosis);
+    head.pop_back();
+    return text_.paint("✓", Text::Ink::green) + " " + head + (notes.empty() ? "" : ": ") + notes + "\n";
+}
+
+std::string ExplanationText::whole(const diagnose::Diagnosis& diagnosis, const std::string& policy) const {
     std::string lines = "\n";
     bool first = true;
     for (const diagnose::Finding& one : diagnosis.findings) {
@@ -133,8 +133,27 @@ std::string ExplanationText::call(const diagnose::Diagnosis& diagnosis) {
         if (first) lines += "  " + heading(diagnosis);
         first = false;
     }
-    if (first) lines += heading(diagnosis);
-    return lines + facts(diagnosis);
+    if (first) {
+        const char* why = diagnosis.media_seen || diagnosis.registration
+                              ? "Nothing wrong was found."
+                              : "Nothing wrong was found in the messages; the capture has no media of this call.";
+        lines += text_.paint("✓", Text::Ink::green) + " " + heading(diagnosis) + "  " + why + "\n";
+    }
+    return lines + facts(diagnosis) + policy;
+}
+
+std::string ExplanationText::call(const diagnose::Diagnosis& diagnosis, const std::string& policy) {
+    ++calls_;
+    const bool broken = diagnosis.broken();
+    if (!diagnosis.media_seen && !diagnosis.registration) ++without_media_;
+    if (broken) {
+        ++broken_;
+        ++by_cause_[diagnose::to_string(diagnosis.findings.front().cause)];
+    }
+    if (broken || in_full_) return whole(diagnosis, policy);
+    const bool only_registered = diagnosis.registration && diagnosis.findings.empty() && !diagnosis.cut;
+    if (!only_registered && healthy_.size() < most_healthy) healthy_.push_back(line(diagnosis) + policy);
+    return {};
 }
 
 std::string ExplanationText::summary() const {

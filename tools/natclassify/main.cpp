@@ -94,6 +94,9 @@ void add_options(CLI::App& app, Options& options) {
         app.add_flag("--explain", options.settings.explain,
                      "The one-way-audio doctor: for each call, which direction is dead, why, and what to change");
     add_selection_options(app, options, explain);
+    app.add_flag("--policy", options.settings.policy,
+                 "With --explain: also say of each call whether it needs a media proxy, and why")
+        ->needs(explain);
     app.add_flag("--anonymize", options.settings.anonymize,
                  "Put other names, numbers, hosts and addresses in place of the real ones, the same everywhere");
     app.add_option("--compare", options.settings.compare,

@@ -103,17 +103,20 @@ std::string Text::party(const char* name, const record::Nat& nat) const {
     return line + "\n";
 }
 
+std::string Text::policy(const record::Decision& decision) const {
+    const bool relay = decision.decision.relay;
+    std::string reasons;
+    for (const nat::Reason reason : decision.decision.reasons)
+        reasons += (reasons.empty() ? "" : ", ") + std::string(nat::to_string(reason));
+    return "  media proxy: " + paint(relay ? "needed" : "not needed", relay ? Ink::yellow : Ink::green) + " (" +
+           reasons + ")\n";
+}
+
 std::string Text::decision(const record::Decision& decision) const {
     std::string lines = "\n" + paint("call " + text::printable(decision.call_id, 80), Ink::bold) + "\n";
     if (decision.a) lines += party("from", *decision.a);
     if (decision.b) lines += party("to  ", *decision.b);
-    std::string reasons;
-    for (const nat::Reason reason : decision.decision.reasons)
-        reasons += (reasons.empty() ? "" : ", ") + std::string(nat::to_string(reason));
-    lines +=
-        "  media proxy: " +
-        paint(decision.decision.relay ? "needed" : "not needed", decision.decision.relay ? Ink::yellow : Ink::green) +
-        " (" + reasons + ")\n";
+    lines += policy(decision);
     for (const record::StreamDecision& stream : decision.streams) {
         lines += "  " + padded(stream.kind, 12) + " " + padded(stream.a ? to_string(*stream.a) : "-", 22) + " ↔ " +
                  (stream.b ? to_string(*stream.b) : "-");
@@ -134,10 +137,7 @@ std::string Text::decision(const record::Decision& decision) const {
 std::string Text::pair(const record::Decision& decision, bool same) const {
     std::string lines = party("a", *decision.a) + party("b", *decision.b);
     lines += std::string("  the same: ") + (same ? paint("yes", Ink::green) : paint("no", Ink::yellow)) + "\n";
-    std::string reasons;
-    for (const nat::Reason reason : decision.decision.reasons)
-        reasons += (reasons.empty() ? "" : ", ") + std::string(nat::to_string(reason));
-    return lines + "  media proxy: " + (decision.decision.relay ? "needed" : "not needed") + " (" + reasons + ")\n";
+    return lines + policy(decision);
 }
 
 }  // namespace natkit::natclassify

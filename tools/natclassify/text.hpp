@@ -20,6 +20,8 @@ class Text {
     /// A bare session description that came from `source`.
     [[nodiscard]] std::string description(const Endpoint& source, const record::Nat& nat) const;
     [[nodiscard]] std::string decision(const record::Decision& decision) const;
+    /// Of that, whether a media proxy was needed and why.
+    [[nodiscard]] std::string policy(const record::Decision& decision) const;
     /// For --same.
     [[nodiscard]] std::string pair(const record::Decision& decision, bool same) const;
 
