@@ -113,6 +113,16 @@ def direct(c):
     walk(c, [(PHONE, PROXY, f"{PHONE}:4000", f"{HOME}:5000"), (PROXY, HOME, f"{PHONE}:4000", f"{HOME}:5000")])
 
 
+def superfluous(c):
+    """Both ends are on the WAN."""
+    walk(c, [(PHONE, EDGE_OUT, f"{PHONE}:4000", f"{EDGE_OUT}:20000"), (EDGE_OUT, PROXY, f"{EDGE_OUT}:20002", f"{PROXY}:5000")])
+
+
+def between_private_networks(c):
+    """From one NAT to another, whose phone says by its SDP alone where it is."""
+    walk(c, [(HOME, EDGE_OUT, "10.1.1.5:4000", f"{EDGE_OUT}:20000"), (EDGE_OUT, PHONE, f"{EDGE_OUT}:20002", "192.168.3.4:5000")])
+
+
 def unanswered(c):
     c.udp(0, f"{A}:5060", f"{EDGE_IN}:5060", message("INVITE sip:b@x SIP/2.0", vias=[f"{A};branch=z9hG4bK1"], body=sdp(A, 4000)))
 
@@ -134,6 +144,8 @@ CASES = [
     (b2bua, [(5, 2, 0, True, None)]),
     (anchoring, [(3, 1, 1, False, None), (3, 1, 1, False, None)]),
     (direct, [(3, 0, 0, False, None)]),
+    (superfluous, [(3, 1, 0, False, None)]),
+    (between_private_networks, [(3, 1, 1, False, None)]),
     (unanswered, []),
     (circle, []),
 ]
@@ -223,6 +235,10 @@ def check(make, wanted, path):
     through = [json.loads(line) for line in run("--format", "json", stdin=piped).splitlines()] if piped else []
     again = [(len(p["hops"]), p["relays"], p["relays_needed"], p["loop"]) for p in through if p["type"] == "path"]
     good = good and again == [one[:4] for one in got]
+    # What was needed is one thing to both programs.
+    needed = {r["call_id"]: r["relay"] for r in map(json.loads, piped.splitlines()) if r["type"] == "decision"}
+    for path_record in (p for p in paths if p["relays"] and len(p["call_ids"]) == 1):
+        good = good and needed[path_record["call_ids"][0]] == (path_record["relays_needed"] > 0)
     xml.dom.minidom.parseString(run("--format", "svg", path))
     dot = run("--format", "dot", path)
     good = good and dot.startswith("digraph") and dot.count("{") == dot.count("}")

@@ -99,6 +99,7 @@ void HopTracker::on_request(CallSeen& call, const MessageSeen& seen, const std::
                               .from = seen.arrival.source,
                               .to = *seen.arrival.destination,
                               .from_place = seen.nat.verdict.place,
+                              .to_place = {},
                               .branch = std::move(branch),
                               .previous_branch = branch_of(seen.message, 1),
                               .onward = std::move(streams),
@@ -110,7 +111,9 @@ void HopTracker::on_response(CallSeen& call, const MessageSeen& seen, const std:
     if (call.open_key != key) return;
     const std::string branch = branch_of(seen.message, 0);
     for (Hop& hop : call.open.hops) {
-        if (hop.branch == branch) hop.back = streams_of(seen.facts);
+        if (hop.branch != branch) continue;
+        hop.back = streams_of(seen.facts);
+        if (seen.nat.verdict.place == nat::Place::far_end) hop.to_place = nat::Place::far_end;
     }
     call.open.last_ns = std::max(call.open.last_ns, seen.time_ns);
 }

@@ -28,11 +28,13 @@ Exchange exchange_of(const record::Pass& pass) {
     exchange.hops.push_back({.from = caller.neighbour,
                              .to = caller.edge,
                              .from_place = caller.place,
+                             .to_place = {},
                              .branch = "in",
                              .onward = streams_of(pass, 0, What::said),
                              .back = streams_of(pass, 0, What::shown)});
     exchange.hops.push_back({.from = callee.edge,
                              .to = callee.neighbour,
+                             .to_place = callee.place,
                              .branch = "out",
                              .previous_branch = "in",
                              .onward = streams_of(pass, 1, What::shown),

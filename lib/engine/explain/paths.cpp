@@ -139,6 +139,7 @@ class PathMaker {
                                                const std::optional<Endpoint>& media) const;
     [[nodiscard]] nat::Whereabouts neighbour(std::size_t node) const;
     void add_nodes();
+    [[nodiscard]] bool ends_need_a_relay() const;
     void ask_scheme();
     void simulate(const std::vector<std::size_t>& passes);
     void measure();
@@ -194,7 +195,7 @@ void PathMaker::add_nodes() {
     const IpAddress& last = hops.back()->to.address;
     const auto media_there = back(hops.size() - 1);
     path_.nodes.push_back({.addresses = {last},
-                           .place = whereabouts(last, place(last), media_there).place,
+                           .place = whereabouts(last, hops.back()->to_place.value_or(place(last)), media_there).place,
                            .media = media_there,
                            .relay = {}});
 }
@@ -208,6 +209,11 @@ nat::Whereabouts PathMaker::neighbour(std::size_t node) const {
     return where;
 }
 
+/// What natclassify says of the call: its two ends decide.
+bool PathMaker::ends_need_a_relay() const {
+    return nat::decide(neighbour(0), neighbour(path_.nodes.size() - 1), rules_.policy, rules_.networks).relay;
+}
+
 void PathMaker::ask_scheme() {
     std::map<IpAddress, std::vector<std::size_t>> passes;  // of each host that relays
     for (std::size_t i = 1; i + 1 < path_.nodes.size(); ++i)
@@ -219,8 +225,11 @@ void PathMaker::ask_scheme() {
         path_.loop = path_.loop || nodes.size() > 1;
         if (nodes.size() > 1) {
             simulate(nodes);
+        } else if (ends_need_a_relay()) {
+            ++path_.relays_needed;
         } else {
-            ++path_.relays_needed;  // whether a single pass needs its relay is natclassify's to say
+            PathRelay& relay = *path_.nodes[nodes.front()].relay;
+            relay.caller_side_needed = relay.callee_side_needed = false;
         }
     }
 }

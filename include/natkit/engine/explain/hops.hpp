@@ -17,6 +17,7 @@ struct Hop {
     std::uint64_t frame = 0;
     Endpoint from, to;                     ///< of the request
     nat::Place from_place{};               ///< as the request shows its sender on this hop
+    std::optional<nat::Place> to_place;    ///< as the response shows who it comes from, where that tells more
     std::string branch;                    ///< of the topmost Via
     std::string previous_branch;           ///< of the second Via: the hop it came by
     std::vector<MediaDescription> onward;  ///< what `to` is told: in the request; of a late offer in the ACK or PRACK
