@@ -123,10 +123,10 @@ std::optional<Datagram> Decoder::hep(Bytes bytes) {
     auto packet = read_hep(bytes);
     if (!packet || packet->content == HepPacket::Content::other) return std::nullopt;
     if (packet->compressed) {
-        auto whole = inflated(packet->payload, most_inflated);
+        inflated_.resize(most_inflated);
+        const auto whole = inflated(packet->payload, inflated_);
         if (!whole) return std::nullopt;
-        inflated_ = *std::move(whole);
-        packet->payload = {reinterpret_cast<const std::uint8_t*>(inflated_.data()), inflated_.size()};
+        packet->payload = *whole;
     }
     const bool media = packet->content != HepPacket::Content::sip;
     if (media && (packet->payload.empty() || packet->payload[0] == '{')) return std::nullopt;

@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <string>
+#include <vector>
 
 #include "natkit/base/endpoint.hpp"
 #include "natkit/capture/icmp.hpp"
@@ -87,8 +87,8 @@ class Decoder {
     IpAddress source_;
     IpAddress destination_;
     Sighting seen_;
-    Bytes more_;            ///< subframes that are not decoded yet
-    std::string inflated_;  ///< the last payload that was compressed
+    Bytes more_;                          ///< subframes that are not decoded yet
+    std::vector<std::uint8_t> inflated_;  ///< room for a payload that was compressed, once there was one
     Reassembly fragments_;
 };
 
