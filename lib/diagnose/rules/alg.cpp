@@ -40,12 +40,15 @@ bool changed_by_a_gateway(const Case& one, Findings& findings) {
         frames.insert(frames.end(), {rewrite.before, rewrite.after});
     }
     if (!signs.empty()) {
-        findings.add({.cause = Cause::alg_damage,
-                      .hears_nothing = {},
-                      .sentence = "A gateway on the way changed the messages and left them contradicting each other (" +
-                                  signs + ")." + rewrites,
-                      .change = switch_it_off,
-                      .frames = frames});
+        findings.add(
+            {.cause = Cause::alg_damage,
+             .hears_nothing = {},
+             .sentence = "A gateway on the way changed the messages and left them contradicting each other (" + signs +
+                         ")." + rewrites,
+             .change = switch_it_off,
+             // A phone may write such messages by itself; that a box changed them is seen where both are there.
+             .confidence = rewrites.empty() ? Confidence::inferred : Confidence::seen,
+             .frames = frames});
     } else if (!rewrites.empty()) {
         findings.add(
             {.cause = Cause::alg_rewrites,

@@ -12,7 +12,8 @@ TEST_CASE("diagnose: contradictions in a message are a gateway's") {
     CHECK(sentence(facts) ==
           "A gateway on the way changed the messages and left them contradicting each other (SDP o= 192.168.1.5; "
           "Contact 10.0.0.1).");
-    facts.rtp.pop_back();  // and media is judged all the same
+    CHECK(diagnose(facts).findings[0].confidence == Confidence::inferred);  // nobody saw a gateway
+    facts.rtp.pop_back();                                                   // and media is judged all the same
     CHECK(found(facts) == "alg-damage, nothing-sent caller");
 }
 
@@ -33,5 +34,6 @@ TEST_CASE("diagnose: what a box that is no hop of SIP changed is told line by li
           "The messages still fit together: that is no failure by itself.");
     facts.call.contradictions = {{.field = "SDP o=", .value = "192.168.1.5"}};
     CHECK(found(facts) == "alg-damage");
+    CHECK(diagnose(facts).findings[0].confidence == Confidence::seen);
     CHECK(sentence(facts).find("(SDP o= 192.168.1.5). Between 192.168.1.5:5060 (frame 1)") != std::string::npos);
 }
