@@ -7,7 +7,7 @@ _natkit() {
         mediarelay) subcommands="serve run relay list show watch open reserve update join part free status" ;;
         natpinger) subcommands="serve" ;;
         sipedge) subcommands="serve" ;;
-        natkit) subcommands="run check status calls clients reload top renew drain stop" ;;
+        natkit) subcommands="run check status calls clients reload top renew drain stop prepare-host clean-host" ;;
     esac
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " $subcommands " in *" $word "*) subcommand=$word; break ;; esac
@@ -51,6 +51,8 @@ _natkit() {
         "natkit renew") words="-h --help --config --format --log-level" ;;
         "natkit drain") words="-h --help --config --format --log-level" ;;
         "natkit stop") words="-h --help --config --format --log-level" ;;
+        "natkit prepare-host") words="-h --help --user --config --format --log-level" ;;
+        "natkit clean-host") words="-h --help --config --format --log-level" ;;
     esac
     [ -n "$subcommand" ] || words="$words $subcommands"
     case $current in

@@ -41,7 +41,7 @@ def units_are_sound(net):
     print(f"        exposure level {found[1]} of 10")
     text = (folder / "natkit.service").read_text()
     for wanted in ("Type=notify", "KillMode=process", "ExecStop=", "WatchdogSec=", "RuntimeDirectoryPreserve=restart",
-                   "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\n", "NoNewPrivileges=yes"):
+                   "CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_BPF CAP_NET_ADMIN CAP_NET_RAW\n", "SystemCallFilter=bpf\n", "NoNewPrivileges=yes"):
         lab.require(wanted in text, f"no {wanted} in the unit")
 
 

@@ -6,6 +6,7 @@
 #include "mediarelay.hpp"
 #include "natkit/engine/relay/service.hpp"
 #include "natkit/io/fd.hpp"
+#include "natkit/io/host_setup.hpp"
 #include "natkit/io/privileges.hpp"
 
 namespace natkit::mediarelay {
@@ -35,6 +36,11 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     if (limit && *limit < most_ports + 64) {
         log.problems("at most " + std::to_string(*limit) + " descriptors (ulimit -n -H), fewer than the " +
                      std::to_string(most_ports) + " ports of the range: calls will be refused when they are used up");
+    }
+    const auto reserved = io::reserve_ports(config.media_proxy.ports);
+    if (!reserved && io::ports_given_to_others(config.media_proxy.ports)) {
+        log.problems("other programs may be given media ports by the system, and calls pass those over: " +
+                     to_string(reserved.error()) + "; natkit prepare-host, run as root, reserves them");
     }
     const auto reload = [&]() -> Result<relay::Options> {
         const auto fresh = source.reload();

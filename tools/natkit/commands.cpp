@@ -7,11 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "natkit/bpf/flow_table.hpp"
+#include "host.hpp"
 #include "natkit/config/config.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/io/lines.hpp"
-#include "natkit/io/net/host.hpp"
 #include "show.hpp"
 
 using namespace natkit;
@@ -111,25 +110,10 @@ tool::Exit drain(const tool::CommonOptions& common) {
     return done ? tool::Exit::fine : done.error();
 }
 
-namespace {
-
-/// What a mediarelay that was killed has left in the kernel, which only root may take away for it; one that lives keeps
-/// its own.
-void clear_kernel() {
-    if (::geteuid() != 0) return;
-    std::vector<unsigned> indices;
-    for (const io::Interface& interface : io::interfaces().value_or(std::vector<io::Interface>{})) {
-        indices.push_back(interface.index);
-    }
-    const auto removed = bpf::remove_flow_table(bpf::FlowTable::Settings{}.folder, indices);
-    if (!removed && removed.error().code != Errc::refused) static_cast<void>(tool::complain(program, removed.error()));
-}
-
-}  // namespace
-
 tool::Exit stop(const tool::CommonOptions& common) {
     const auto done = ask(common, "stop", nullptr, std::chrono::seconds(30));
-    clear_kernel();
+    // What a mediarelay that was killed has left in the kernel, only root may take away.
+    if (::geteuid() == 0) static_cast<void>(clean_host(InUse::is_fine));
     return done ? tool::Exit::fine : done.error();
 }
 

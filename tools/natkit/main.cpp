@@ -1,6 +1,7 @@
 // natkit: the supervisor.
 #include "commands.hpp"
 #include "common/tool_main.hpp"
+#include "host.hpp"
 #include "run.hpp"
 
 using namespace natkit;
@@ -47,6 +48,11 @@ int main(int argc, char** argv) {
         app.add_subcommand("renew", "Put the programs that are installed now in place of those that run; calls go on");
     CLI::App* drain = app.add_subcommand("drain", "Take no new calls, and end when the last one does");
     CLI::App* stop = app.add_subcommand("stop", "End all programs");
+    CLI::App* prepare = app.add_subcommand("prepare-host", "As root, before run: what the relay's faster tiers need");
+    std::string user;
+    prepare->add_option("--user", user, "Whom natkit will run as (default: [daemon] user, else root)")
+        ->type_name("USER");
+    CLI::App* clean = app.add_subcommand("clean-host", "As root, after stop: take filters and maps out of the kernel");
 
     app.footer(examples);  // of the program, not of its commands
     return tool::run(app, argc, argv, [&] {
@@ -58,6 +64,8 @@ int main(int argc, char** argv) {
         if (reload->parsed()) return natkit_tool::reload(common, dry_run);
         if (top->parsed()) return natkit_tool::top(common, std::chrono::seconds(every_s));
         if (renew->parsed()) return natkit_tool::renew(common);
+        if (prepare->parsed()) return natkit_tool::prepare_host(common, user);
+        if (clean->parsed()) return natkit_tool::clean_host(natkit_tool::InUse::is_told);
         if (drain->parsed()) return natkit_tool::drain(common);
         static_cast<void>(stop);  // one of them is there
         return natkit_tool::stop(common);

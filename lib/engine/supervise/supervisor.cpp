@@ -161,8 +161,10 @@ void Supervisor::Impl::make_workers() {
     for (const std::string name : programs) {
         // Without SIP there is a relay for others, and nothing else.
         if ((needs_sockets(name) && !config::wants_sip(written)) || find(name) != nullptr) continue;
-        Worker::Spec spec{
-            .name = name, .argv = {options.program_dir + "/" + name, "serve"}, .socket = path(name + ".sock")};
+        Worker::Spec spec{.name = name,
+                          .argv = {options.program_dir + "/" + name, "serve"},
+                          .socket = path(name + ".sock"),
+                          .network_rights = name == "mediarelay"};
         const std::vector<std::string> arguments = {
             "--config", path(snapshot_name), "--base-dir", options.source.options().base_dir, "--runtime", runtime_dir};
         spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());

@@ -2,10 +2,12 @@
 
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "natkit/io/lines.hpp"
 #include "natkit/io/net/host.hpp"
+#include "natkit/io/rights.hpp"
 
 namespace natkit::supervise {
 namespace {
@@ -68,7 +70,10 @@ bool Worker::adopt() {
 }
 
 void Worker::start() {
+    std::optional<io::WithoutNetworkRights> without;
+    if (!spec_.network_rights) without.emplace();
     auto process = io::Process::spawn(loop_, spec_.argv, [this](io::Process::Exit exit) { on_exit(exit); });
+    without.reset();
     started_ = loop_.now();
     ++generation_;
     if (!process) {

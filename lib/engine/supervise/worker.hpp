@@ -30,6 +30,7 @@ class Worker {
         std::string name;               ///< "sipedge": its socket is NAME.sock
         std::vector<std::string> argv;  ///< how to start it
         std::string socket;             ///< path of its control socket
+        bool network_rights = false;    ///< inherits what natkit has of CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW
     };
     struct Handlers {
         /// The worker answers. It counts as running once `ready(true)` was called; `ready(false)`: it is of no use.

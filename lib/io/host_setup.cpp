@@ -1,0 +1,88 @@
+#include "natkit/io/host_setup.hpp"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <sstream>
+
+#include "natkit/io/fd.hpp"
+#include "natkit/relay/reservation.hpp"
+
+namespace natkit::io {
+namespace {
+
+constexpr const char* reserved_ports = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+constexpr const char* port_range = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// linux/magic.h: BPF_FS_MAGIC
+constexpr auto bpf_filesystem = 0xcafe4a11L;
+
+Result<std::string> read_setting(const char* path) {
+    const Fd file(::open(path, O_RDONLY | O_CLOEXEC));
+    if (!file) return fail_errno(path, errno);
+    std::string text;
+    std::array<char, 4096> part;
+    for (;;) {
+        const ssize_t got = ::read(file.get(), part.data(), part.size());
+        if (got < 0) return fail_errno(path, errno);
+        if (got == 0) return text;
+        text.append(part.data(), static_cast<std::size_t>(got));
+    }
+}
+
+/// In one piece: each write() replaces the whole.
+Result<void> write_setting(const char* path, const std::string& text) {
+    const Fd file(::open(path, O_WRONLY | O_CLOEXEC));
+    if (!file) return fail_errno(path, errno);
+    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        return fail_errno(path, errno);
+    return {};
+}
+
+}  // namespace
+
+Result<void> reserve_ports(relay::PortRange ports) {
+    const auto now = read_setting(reserved_ports);
+    if (!now) return std::unexpected(now.error());
+    if (relay::holds_range(*now, ports)) return {};
+    return write_setting(reserved_ports, relay::with_range(*now, ports));
+}
+
+bool ports_given_to_others(relay::PortRange ports) {
+    const auto reserved = read_setting(reserved_ports);
+    const auto range = read_setting(port_range);
+    if (!reserved || !range || relay::holds_range(*reserved, ports)) return false;
+    unsigned first = 0;
+    unsigned last = 0;
+    std::istringstream(*range) >> first >> last;
+    return first <= ports.last && ports.first <= last;
+}
+
+Result<void> make_pin_folder(const std::string& folder, const std::string& user) {
+    const std::string above = std::filesystem::path(folder).parent_path();
+    struct statfs about{};
+    if (::statfs(above.c_str(), &about) != 0) return fail_errno(above, errno);
+    if (static_cast<long>(about.f_type) != bpf_filesystem &&
+        ::mount("bpf", above.c_str(), "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711") != 0) {
+        return fail_errno("mount a bpffs at " + above, errno);
+    }
+    // systemd mounts it for root alone; what lies in it has rights of its own.
+    struct stat mounted{};
+    if (::stat(above.c_str(), &mounted) != 0) return fail_errno(above, errno);
+    if ((mounted.st_mode & S_IXOTH) == 0 && ::chmod(above.c_str(), (mounted.st_mode & 07777U) | S_IXOTH) != 0)
+        return fail_errno("let others through " + above, errno);
+    const passwd* entry = ::getpwnam(user.c_str());
+    if (entry == nullptr) return fail(Errc::bad_config, "no such user: '" + user + "'");
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("make " + folder, errno);
+    if (::lchown(folder.c_str(), entry->pw_uid, entry->pw_gid) != 0) return fail_errno("chown " + folder, errno);
+    return {};
+}
+
+}  // namespace natkit::io
