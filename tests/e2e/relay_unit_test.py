@@ -59,7 +59,7 @@ class Site(Edge):
             b.speak(made["b"]["local"], 2)
             lab.require(a.hear(2) and b.hear(2), "not relayed")
             time.sleep(0.02)
-            flows = self.talk.ask("status")["fast_path"].get("flows", 0)
+            flows = self.talk.ask("status")["fast_flows"]
         lab.require(flows == (2 if promoted else 0), f"{flows} flows: {self.talk.ask('status')['fast_path']}\n{self.program.output}")
         a.socket.close()
         b.socket.close()
