@@ -15,6 +15,7 @@ namespace natkit::bpf {
 /// The files *.bpf.c of this folder as clang made them, embedded by tools/common/cmake/NatkitBpf.cmake.
 extern const std::span<const unsigned char> probe_object;
 extern const std::span<const unsigned char> flow_table_object;
+extern const std::span<const unsigned char> steering_object;
 
 /// A set of BPF programs and maps: opened from bytes, prepared, loaded into the kernel. What it holds in the kernel
 /// goes with it, but for what is pinned or attached by then.
@@ -35,6 +36,7 @@ class Object {
     /// After load(): descriptors that belong to the object. Errc::not_found for a name that the source does not have.
     [[nodiscard]] Result<int> map_fd(const char* map) const;
     [[nodiscard]] Result<int> program_fd(const char* program) const;
+    [[nodiscard]] Result<bpf_program*> find_program(const char* program) const;
 
     /// For what libbpf does with them beyond this.
     [[nodiscard]] bpf_object* get() const noexcept { return object_.get(); }
@@ -45,7 +47,6 @@ class Object {
     };
     Object(bpf_object* object, const char* name) noexcept : object_(object), name_(name) {}
     [[nodiscard]] Result<bpf_map*> find_map(const char* map) const;
-    [[nodiscard]] Result<bpf_program*> find_program(const char* program) const;
 
     std::unique_ptr<bpf_object, Close> object_;
     const char* name_;

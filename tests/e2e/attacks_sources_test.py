@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ctest: tiers
+# ctest: tiers sockets,fast
 """What a source of packets proves, and what one source may take: nobody has pings sent to somebody who did not ask for them, and an IPv6
 /64 is one source for connections, requests and media streams, while phones, servers and others keep theirs. One site for all."""
 import pathlib

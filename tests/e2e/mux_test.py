@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# ctest: tiers sockets,fast
 """RTCP on the RTP port (RFC 5761) when both ends said a=rtcp-mux, else beside it: offered and accepted, offered and refused, changed
 within the call, through every shape of call, with sipedge killed. RTP and RTCP are followed from port to port."""
 import pathlib

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ctest: tiers
+# ctest: tiers sockets,fast
 """A NAT that forgets in the middle of a call: media come from another port, SIP too, and the call goes on, with re-INVITE and BYE
 from either end. Phones that vanish: both, and the relay is freed with one line in the log; one, and the other one keeps its call."""
 import pathlib

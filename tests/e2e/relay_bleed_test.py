@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ctest: tiers
+# ctest: tiers sockets,fast
 """RTP bleed and injection, cell by cell: who may take over or listen to a stream, at which moment, under which source rule.
 
 Modelled on the published matrices of RTP bleed. A cell is a call of its own: an attacker sends three packets to the leg of

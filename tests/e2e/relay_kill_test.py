@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ctest: tiers
+# ctest: tiers sockets,fast
 """kill -9 under 500 calls: all go on after the restart, at the same ports, with what was latched; nothing is signalled again.
 
 Prints the gap. Also: what a journal that is torn, foreign or of another boot does.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ctest: tiers
+# ctest: tiers sockets,fast
 """Legs that are parted and wanted again in the same moment, as the answers of a fork do it: their ports are had again each time, and
 media get through."""
 import pathlib

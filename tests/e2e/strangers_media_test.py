@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ctest: tiers
+# ctest: tiers sockets,fast
 """What the media addresses in a stranger's description are good for: nothing is connected to at a third host, and what a callee says goes
 to a victim for a moment only; honest callers are connected to, and hear early media however long it is."""
 import pathlib

@@ -98,6 +98,19 @@ def enter():
     _choose_tier()
 
 
+def skip_without_true_root(name):
+    """BPF needs true root: a user namespace's does not do."""
+    whole = pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "4294967295"
+    if os.geteuid() != 0 or not whole:
+        print(f"skipped: {name}: BPF needs true root")
+        sys.exit(77)
+
+
+def tier_keys():
+    """The lines of [media_proxy] for the tier that NATKIT_TIER wants: "sockets", "fast" (all that there is), or none: steered where that works."""
+    return 'receive = "sockets"\nfast_path = "off"' if os.environ.get("NATKIT_TIER") == "sockets" else ""
+
+
 def _choose_tier():
     """By NATKIT_TIER=fast mediarelay has a bpffs of this laboratory's own, and so its fast path; else none, as that of the machine, where
     there is one, belongs to all."""

@@ -153,11 +153,27 @@ nat_servers = ["203.0.113.64-203.0.113.79"]
 [media_proxy]
 ports = "{ports}"
 log_level = "problems"
+{lab.tier_keys()}
 {media}
 [media_proxy.addresses]
 lan = ["192.168.10.1", "fd00:10::1"]
 wan = ["203.0.113.10", "2001:db8::10"]
 """)
+
+    def hears(self, local):
+        """Whether a UDP port of this host is open; a packet is sent there."""
+        address, port = endpoint(local)
+        with self.host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.settimeout(0.2)
+            probe.connect((address, port))
+            probe.send(b"?")
+            try:
+                probe.recv(1)
+            except ConnectionRefusedError:
+                return False
+            except TimeoutError:
+                pass
+            return True
 
     def serve(self):
         self.program = self.host.start("mediarelay", PROGRAM, "serve", "--config", self.config, "--runtime", self.runtime)
@@ -172,3 +188,15 @@ wan = ["203.0.113.10", "2001:db8::10"]
         done = self.host.run(PROGRAM, *arguments, "--runtime", self.runtime)
         lab.require(done.returncode == 0, f"{arguments}: exit {done.returncode}: {done.stderr}")
         return done.stdout
+
+
+def talk(a, to_a, b, to_b, rounds=20):
+    """Both speak; what each hears must be what the other said, bit for bit."""
+    for _ in range(rounds):
+        a.speak(to_a, ssrc=1, payload=b"from a")
+        b.speak(to_b, ssrc=2, payload=b"from b")
+    said = {rtp(n, 2, b"from b") for n in range(b.sequence)}
+    heard = b.drain(rounds)
+    lab.require(len(heard) == rounds, f"{b.endpoint} heard {len(heard)} of {rounds}")
+    heard = a.drain(rounds)
+    lab.require(len(heard) == rounds and set(heard) <= said, f"{a.endpoint} heard {len(heard)} of {rounds}")

@@ -98,7 +98,7 @@ class Site:
                     "domains": '["example.com"]',
                     "log_level": '"all"'},
             "registrar": {"open": "true", "state": '"sqlite:state.db"'},
-            "media_proxy": {"log_level": '"all"'},
+            "media_proxy": {"log_level": '"all"', **dict(line.split(" = ") for line in lab.tier_keys().splitlines())},
             "pinger": {"log_level": '"all"'},
             "control": {"socket": '"run/natkit.sock"', "metrics": '""'},
         }

@@ -62,19 +62,38 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
     ports_->set_addresses(options_.lan, options_.wan, options_.host);
     ports_->set_tos(options_.tos);
     ports_->tell_interfaces(options_.tiers.fast_path != FastPathChoice::off);
+    start_steering();
     for (unsigned i = 0; i < udp_workers_; ++i) add_worker();
 }
 
+void Engine::start_steering() {
+    if (options_.tiers.receive == ReceiveChoice::sockets) return;
+    auto steered = SteeredPorts::start(options_.ports, udp_workers_);
+    if (steered) {
+        steered_ = std::move(*steered);
+        ports_->steer_by(*steered_);
+        return log_.major("media ports are steered (receive)");
+    }
+    steering_error_ = to_string(steered.error());
+    const std::string text = "each media port has a socket (receive), as ports cannot be steered: " + steering_error_;
+    if (options_.tiers.receive == ReceiveChoice::steered) {
+        log_.failures(text);
+    } else {
+        log_.major(text);
+    }
+}
+
 void Engine::add_worker() {
+    const auto number = static_cast<unsigned>(workers_.size());
+    SteeredPorts* steered = number < udp_workers_ ? steered_.get() : nullptr;
     // Called on the worker's thread: `this` is used on ours only, and only while the engine lives.
-    workers_.push_back(std::make_unique<Worker>(options_.timeouts, [this, alive = alive_](std::vector<Event> events) {
+    const auto on_events_there = [this, alive = alive_](std::vector<Event> events) {
         (void)loop_.post([this, alive, told = std::move(events)] {
             if (*alive) on_events(told);
         });
-    }));
-    post(
-        static_cast<unsigned>(workers_.size() - 1),
-        [ranges = options_.dial_for](Plane& plane) { plane.set_dial_for(ranges); }, Wake::later);
+    };
+    workers_.push_back(std::make_unique<Worker>(options_.timeouts, on_events_there, steered, number));
+    post(number, [ranges = options_.dial_for](Plane& plane) { plane.set_dial_for(ranges); }, Wake::later);
 }
 
 void Engine::post(unsigned worker, std::function<void(Plane&)> task, Wake wake) {
@@ -293,7 +312,9 @@ Engine::Status Engine::status() const {
             .journal_bytes = journal_ ? journal_->size() : 0,
             .journal_error = journal_error_,
             .fast_path = fast_path_ ? fast_path_->why_not() : "off",
-            .fast_flows = fast_path_ ? fast_path_->flows.load() : 0};
+            .fast_flows = fast_path_ ? fast_path_->flows.load() : 0,
+            .steered = steered_ != nullptr,
+            .steering_error = steering_error_};
 }
 
 }  // namespace natkit::relay

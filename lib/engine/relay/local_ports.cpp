@@ -25,6 +25,10 @@ void LocalPorts::set_addresses(std::vector<IpAddress> lan, std::vector<IpAddress
                                std::span<const HostAddress> host) {
     lan_ = std::move(lan);
     wan_ = std::move(wan);
+    host_.clear();
+    for (const HostAddress& own : host) {
+        if (own.up) host_.push_back(own.address);
+    }
     for (std::vector<IpAddress>* side : {&lan_, &wan_}) {
         std::ranges::stable_partition(*side, [&](const IpAddress& address) {
             return std::ranges::any_of(host, [&](const HostAddress& own) { return own.up && own.address == address; });
@@ -53,22 +57,61 @@ Result<Endpoint> LocalPorts::reserve(Side side, Family family, Ports::Kind kind,
     return Endpoint{*address, *port};
 }
 
-Result<BoundPorts> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Transport transport) const {
-    BoundPorts bound;
-    if (transport == Transport::tcp) {
-        auto listener = io::open_stream_listener(local);
-        if (!listener) return std::unexpected(listener.error());
-        bound[0] = {local, std::move(*listener)};
-        return bound;
+void LocalPorts::steer_by(SteeredPorts& ports) {
+    steered_ = &ports;
+    if (auto lookup = io::UdpLookup::open()) lookup_.emplace(std::move(*lookup));
+}
+
+Result<void> LocalPorts::check_free(const Endpoint& local, std::size_t count) {
+    if (lookup_ && std::ranges::find(host_, local.address) != host_.end()) {
+        const auto taken = lookup_->taken(local, static_cast<unsigned>(count));
+        if (taken && *taken) return fail(Errc::refused, "udp " + to_string(local) + ": in use by another program");
+        if (taken) return {};
     }
-    const std::size_t count = kind == Ports::Kind::pair ? 2 : 1;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
+        if (auto socket = io::open_udp(each, {.packet_info = false}); !socket) return std::unexpected(socket.error());
+    }
+    return {};
+}
+
+Result<BoundPorts> LocalPorts::steer(const Endpoint& local, std::size_t count) {
+    // A foreign socket on the port would lose its packets to us.
+    if (auto free = check_free(local, count); !free) return std::unexpected(free.error());
+    BoundPorts bound;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
+        if (auto claimed = steered_->claim(each); !claimed) {
+            if (i > 0) steered_->release(local);
+            return std::unexpected(claimed.error());
+        }
+        bound[i] = {.local = each, .tos = tos_.value_or(0)};
+    }
+    return bound;
+}
+
+Result<BoundPorts> LocalPorts::bind_udp(const Endpoint& local, std::size_t count) const {
+    BoundPorts bound;
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
         auto socket = io::open_udp(each, {.tos = tos_, .packet_info = tell_interfaces_});
         if (!socket) return std::unexpected(socket.error());
-        bound[i] = {each, std::move(*socket)};
+        bound[i] = {.local = each, .socket = std::move(*socket)};
     }
     return bound;
+}
+
+Result<BoundPorts> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Transport transport) {
+    if (transport == Transport::tcp) {
+        auto listener = io::open_stream_listener(local);
+        if (!listener) return std::unexpected(listener.error());
+        BoundPorts bound;
+        bound[0] = {.local = local, .socket = std::move(*listener)};
+        return bound;
+    }
+    const std::size_t count = kind == Ports::Kind::pair ? 2 : 1;
+    const bool steered = steered_ != nullptr && steered_->serves(local.address.family());
+    return steered ? steer(local, count) : bind_udp(local, count);
 }
 
 Result<LocalPorts::Bound> LocalPorts::open(Side side, Family family, Ports::Kind kind, Transport transport,

@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "natkit/base/host.hpp"
+#include "natkit/io/net/udp_lookup.hpp"
 #include "natkit/relay/ports.hpp"
 #include "plane/plane.hpp"
+#include "plane/steered_ports.hpp"
 
 namespace natkit::relay {
 
@@ -31,11 +33,14 @@ class LocalPorts {
     };
     [[nodiscard]] Result<Bound> open(Side side, Family family, Ports::Kind kind, Transport transport, Instant now);
     /// Binds what was reserved or restored.
-    [[nodiscard]] Result<BoundPorts> bind(const Endpoint& local, Ports::Kind kind, Transport transport) const;
+    [[nodiscard]] Result<BoundPorts> bind(const Endpoint& local, Ports::Kind kind, Transport transport);
     /// Takes up a certain port again; false when that cannot be.
     [[nodiscard]] bool restore(const Endpoint& local, Ports::Kind kind);
     void give_back(const Endpoint& local, Ports::Kind kind, Instant now);
 
+    /// From now on UDP ports are steered, but for those of a family that it does not serve. `ports` must outlive this
+    /// object.
+    void steer_by(SteeredPorts& ports);
     void set_tos(std::optional<std::uint8_t> tos) noexcept { tos_ = tos; }
     /// Whether packets are to tell the interface that they came by.
     void tell_interfaces(bool tell) noexcept { tell_interfaces_ = tell; }
@@ -45,6 +50,11 @@ class LocalPorts {
 
   private:
     [[nodiscard]] Result<IpAddress> address_for(Side side, Family family) const;
+    /// Both ports of a pair or none.
+    [[nodiscard]] Result<BoundPorts> bind_udp(const Endpoint& local, std::size_t count) const;
+    [[nodiscard]] Result<BoundPorts> steer(const Endpoint& local, std::size_t count);
+    /// Refused where somebody else has one of the ports, not_found where the address is not this host's.
+    [[nodiscard]] Result<void> check_free(const Endpoint& local, std::size_t count);
     [[nodiscard]] Ports& ports_of(const IpAddress& address);
 
     PortRange range_;
@@ -54,6 +64,9 @@ class LocalPorts {
     bool tell_interfaces_ = false;
     std::map<IpAddress, Ports> ports_;
     Ports::Random random_;
+    std::vector<IpAddress> host_;  ///< the host's own
+    SteeredPorts* steered_ = nullptr;
+    std::optional<io::UdpLookup> lookup_;  ///< where the kernel has it
 };
 
 }  // namespace natkit::relay

@@ -204,7 +204,12 @@ Service::Answer Service::status(const Json&) {
     reply["fast_path"] = {{"on", status.fast_path.empty()}};
     reply["fast_flows"] = status.fast_flows;
     if (!status.fast_path.empty()) reply["fast_path"]["why"] = status.fast_path;
+    reply["receive"] = {{"steered", status.steered}};
+    if (!status.steering_error.empty()) reply["receive"]["why"] = status.steering_error;
     reply["degraded"] = Json::array();
+    if (!status.steering_error.empty() && engine_->options().tiers.receive == ReceiveChoice::steered) {
+        reply["degraded"].push_back("media ports are not steered: " + status.steering_error);
+    }
     if (!status.journal_error.empty()) {
         reply["journal_error"] = status.journal_error;
         reply["degraded"].push_back("the journal cannot be written, calls would not survive a restart: " +

@@ -14,8 +14,8 @@ namespace natkit::relay {
 /// A thread with a loop and the legs on it. Its owner talks to it by tasks; nothing is shared on the packet path.
 class Worker {
   public:
-    /// `on_events` is called on the worker's thread.
-    Worker(Timeouts timeouts, Plane::OnEvents on_events);
+    /// `on_events` is called on the worker's thread. `steered` and its number among the workers are for its Plane.
+    Worker(Timeouts timeouts, Plane::OnEvents on_events, SteeredPorts* steered = nullptr, unsigned number = 0);
     /// Ends the thread; its sockets close.
     ~Worker();
     Worker(const Worker&) = delete;

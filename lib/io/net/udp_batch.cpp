@@ -20,6 +20,9 @@ void read_packet_info(msghdr& message, Datagram& datagram) {
             std::memcpy(bytes.data(), &info.ipi6_addr, 16);
             datagram.destination = IpAddress::v6(bytes);
             datagram.interface_index = info.ipi6_ifindex;
+        } else if ((control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_ORIGDSTADDR) ||
+                   (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_ORIGDSTADDR)) {
+            datagram.destination_port = from_sockaddr(CMSG_DATA(control)).port;
         }
     }
 }
@@ -27,31 +30,31 @@ void read_packet_info(msghdr& message, Datagram& datagram) {
 }  // namespace
 
 UdpBatch& UdpBatch::of_thread() {
-    thread_local UdpBatch one;
+    thread_local UdpBatch one(16);
     return one;
 }
 
-UdpBatch::UdpBatch() {
-    for (std::size_t i = 0; i < size; ++i) {
-        vectors_[i] = {bytes_.data() + i * max_datagram, max_datagram};
-        messages_[i].msg_hdr.msg_iov = &vectors_[i];
+UdpBatch::UdpBatch(std::size_t datagrams) : bytes_(datagrams * stride), messages_(datagrams), slots_(datagrams) {
+    for (std::size_t i = 0; i < datagrams; ++i) {
+        slots_[i].vector = {bytes_.data() + i * stride, max_datagram};
+        messages_[i].msg_hdr.msg_iov = &slots_[i].vector;
         messages_[i].msg_hdr.msg_iovlen = 1;
-        messages_[i].msg_hdr.msg_name = &sources_[i];
-        messages_[i].msg_hdr.msg_control = controls_[i];
+        messages_[i].msg_hdr.msg_name = &slots_[i].source;
+        messages_[i].msg_hdr.msg_control = slots_[i].control;
         prepare(i);
     }
 }
 
 void UdpBatch::prepare(std::size_t i) noexcept {
-    messages_[i].msg_hdr.msg_namelen = sizeof sources_[i];
-    messages_[i].msg_hdr.msg_controllen = sizeof controls_[i];
+    messages_[i].msg_hdr.msg_namelen = sizeof slots_[i].source;
+    messages_[i].msg_hdr.msg_controllen = sizeof slots_[i].control;
     messages_[i].msg_hdr.msg_flags = 0;
 }
 
 std::size_t UdpBatch::receive(int fd) noexcept {
     assert(!busy_ && "a loop inside a datagram callback");
     busy_ = true;
-    const int got = ::recvmmsg(fd, messages_, size, MSG_DONTWAIT, nullptr);
+    const int got = ::recvmmsg(fd, messages_.data(), static_cast<unsigned>(messages_.size()), MSG_DONTWAIT, nullptr);
     count_ = got > 0 ? static_cast<std::size_t>(got) : 0;
     return count_;
 }
@@ -63,8 +66,8 @@ void UdpBatch::release() noexcept {
 
 Datagram UdpBatch::datagram(std::size_t i) noexcept {
     Datagram datagram;
-    datagram.bytes = {bytes_.data() + i * max_datagram, messages_[i].msg_len};
-    datagram.source = from_sockaddr(&sources_[i]);
+    datagram.bytes = {bytes_.data() + i * stride, messages_[i].msg_len};
+    datagram.source = from_sockaddr(&slots_[i].source);
     msghdr& message = messages_[i].msg_hdr;
     if (message.msg_controllen > 0) read_packet_info(message, datagram);
     return datagram;

@@ -11,10 +11,12 @@
 
 namespace natkit::io {
 
-/// Buffers of one thread, for one recvmmsg at a time. A batch is handled before the next one is read.
+/// Buffers for one recvmmsg at a time. A batch is handled before the next one is read.
 class UdpBatch {
   public:
+    /// Of 16 datagrams, for all sockets of a thread.
     [[nodiscard]] static UdpBatch& of_thread();
+    explicit UdpBatch(std::size_t datagrams);
 
     /// Reads once; an error that waits on the socket is thereby taken off it. How many datagrams came: they are there
     /// until release(), which must follow.
@@ -23,17 +25,20 @@ class UdpBatch {
     void release() noexcept;
 
   private:
-    static constexpr std::size_t size = 16;
     static constexpr std::size_t max_datagram = 65536;
+    /// Not a power of two: the beginnings of all buffers, where small packets lie, would share a few cache lines.
+    static constexpr std::size_t stride = max_datagram + 2112;
 
-    UdpBatch();
+    struct Slot {
+        iovec vector;
+        sockaddr_in6 source;
+        alignas(cmsghdr) std::uint8_t control[128];
+    };
     void prepare(std::size_t i) noexcept;
 
-    std::vector<std::uint8_t> bytes_ = std::vector<std::uint8_t>(size * max_datagram);
-    mmsghdr messages_[size]{};
-    iovec vectors_[size]{};
-    sockaddr_in6 sources_[size]{};
-    alignas(cmsghdr) std::uint8_t controls_[size][64]{};
+    std::vector<std::uint8_t> bytes_;
+    std::vector<mmsghdr> messages_;
+    std::vector<Slot> slots_;
     std::size_t count_ = 0;  ///< datagrams that were read last
     bool busy_ = false;
 };

@@ -28,6 +28,7 @@ class FastPath;
 class Journal;
 class LocalPorts;
 class Plane;
+class SteeredPorts;
 class Worker;
 struct BoundPort;
 struct JournalChange;
@@ -160,6 +161,8 @@ class Engine {
         std::string journal_error;   ///< why calls would not survive a restart; empty: they would
         std::string fast_path;       ///< why streams are not forwarded by the kernel; empty: they are
         std::size_t fast_flows = 0;  ///< directions of streams that are
+        bool steered = false;        ///< how packets are received; else by sockets
+        std::string steering_error;  ///< why not, though it was wanted
     };
     [[nodiscard]] Status status() const;
     [[nodiscard]] const Options& options() const noexcept { return options_; }
@@ -186,6 +189,8 @@ class Engine {
     using Legs = std::unordered_map<LegKey, Entry>;
 
     Engine(io::Loop& loop, Options options, OnRecord on_record);
+    /// Has the media ports steered where that is wanted and works; says why not.
+    void start_steering();
     [[nodiscard]] Result<Entry*> get(const std::string& leg);
     [[nodiscard]] Result<void> check(const OpenRequest& request) const;
     Entry& add(const OpenRequest& request, const Endpoint& local, record::LegState state);
@@ -265,6 +270,8 @@ class Engine {
     io::Timer retry_timer_;        ///< until retry_journal()
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
     unsigned udp_workers_;
+    std::unique_ptr<SteeredPorts> steered_;         ///< null: a socket a port
+    std::string steering_error_;                    ///< why it is null, where it was wanted
     std::vector<std::unique_ptr<Worker>> workers_;  ///< those of UDP; behind them that of TCP, once it is needed
 };
 

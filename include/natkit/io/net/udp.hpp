@@ -44,8 +44,9 @@ struct UdpOptions {
 struct Datagram {
     std::span<const std::uint8_t> bytes;
     Endpoint source;
-    IpAddress destination;              ///< unspecified when packet_info is off
-    std::uint32_t interface_index = 0;  ///< 0 when packet_info is off
+    IpAddress destination;               ///< unspecified when packet_info is off
+    std::uint16_t destination_port = 0;  ///< 0 where the socket is of one port, or packet_info is off
+    std::uint32_t interface_index = 0;   ///< 0 when packet_info is off
 };
 
 enum class SendStatus : std::uint8_t {

@@ -19,6 +19,7 @@ namespace natkit::relay {
 struct BoundPort {
     Endpoint local;
     io::Fd socket;
+    std::uint8_t tos = 0;  ///< of a steered port; a socket has its own
 
     explicit operator bool() const noexcept { return local.port != 0; }
 };
@@ -63,5 +64,10 @@ class PacketPath {
 
 /// A socket a port, polled one by one; and, while descriptors are plentiful, one more connected to an expected remote.
 [[nodiscard]] std::unique_ptr<PacketPath> socket_path(io::Loop& loop, PacketPath::Callbacks callbacks);
+class SteeredPorts;
+/// All ports through few sockets, as `ports` steers them to that worker, and packets in batches across ports; ports
+/// that have a socket of their own as socket_path() does it.
+[[nodiscard]] std::unique_ptr<PacketPath> steered_path(io::Loop& loop, SteeredPorts& ports, unsigned worker,
+                                                       PacketPath::Callbacks callbacks);
 
 }  // namespace natkit::relay

@@ -12,13 +12,13 @@ constexpr std::uint64_t expect_every = 100;
 
 }  // namespace
 
-Plane::Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events)
-    : loop_(loop),
-      relay_(timeouts),
-      on_events_(std::move(on_events)),
-      path_(socket_path(loop, {.on_packet = std::bind_front(&Plane::on_packet, this),
-                               .on_unsent = std::bind_front(&Plane::on_unsent, this)})),
-      timer_(loop, [this] { on_time(); }) {}
+Plane::Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events, SteeredPorts* steered, unsigned worker)
+    : loop_(loop), relay_(timeouts), on_events_(std::move(on_events)), timer_(loop, [this] { on_time(); }) {
+    PacketPath::Callbacks callbacks{.on_packet = std::bind_front(&Plane::on_packet, this),
+                                    .on_unsent = std::bind_front(&Plane::on_unsent, this)};
+    path_ = steered == nullptr ? socket_path(loop, std::move(callbacks))
+                               : steered_path(loop, *steered, worker, std::move(callbacks));
+}
 
 Plane::~Plane() {
     for (const auto& [key, leg] : relay_.legs.legs()) {

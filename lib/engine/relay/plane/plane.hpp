@@ -21,7 +21,8 @@ class Plane {
   public:
     using OnEvents = std::function<void(std::vector<Event> events)>;
 
-    Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events);
+    /// With `steered` the ports come by it, to that worker's sockets; null: each port has a socket.
+    Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events, SteeredPorts* steered = nullptr, unsigned worker = 0);
     ~Plane();
     Plane(const Plane&) = delete;
     Plane& operator=(const Plane&) = delete;

@@ -32,7 +32,7 @@ class SocketPath final : public PacketPath {
 
     BoundPort detach(Handle handle) override {
         const std::unique_ptr<Port> port(static_cast<Port*>(handle));
-        return {port->local, port->everybody.release()};
+        return {.local = port->local, .socket = port->everybody.release()};
     }
 
     void close(Handle handle) override { delete static_cast<Port*>(handle); }

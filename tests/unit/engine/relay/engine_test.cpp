@@ -32,6 +32,7 @@ struct Fixture {
         options.lan = options.wan = {own_loopback()};
         options.networks.lan.add(IpRange::single(own_loopback()));
         options.journal = file();
+        options.tiers.receive = ReceiveChoice::sockets;  // the tests look for them
         options.timeouts = timeouts;
         engine = Engine::start(loop, options, [](const Json&) {}).value();
         engine->set_log_level(LogLevel::failures);
