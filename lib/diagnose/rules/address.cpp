@@ -63,6 +63,7 @@ bool private_address_passed_on(const Case& one, Findings& findings) {
             const bool outside = sender && receiver && !one.is_private(*sender) && !one.is_private(*receiver);
             if (!outside || *sender == *receiver || !meant(phase, direction->line, direction->from)) continue;
             findings.add({.cause = Cause::private_address,
+                          .hears_nothing = direction->to,
                           .sentence = name_at_start(direction->from) + " at " + to_string(*sender) +
                                       " is told to send to " + to_string(*own->rtp) +
                                       ", a private address, which the proxy passed on as it was: if it does not learn "

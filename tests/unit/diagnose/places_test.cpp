@@ -168,7 +168,7 @@ TEST_CASE("A proxy passes a private address on, and the media goes elsewhere") {
     auto& all = facts.call.descriptions;
     all[1].streams[0] = audio(phone);
     all[3].streams[0] = audio(callee_media);
-    CHECK(found(facts) == "private-address-in-sdp");
+    CHECK(found(facts) == "private-address-in-sdp caller");
     const Diagnosis result = diagnose(facts);
     CHECK_FALSE(result.broken());  // only media would tell
     CHECK(result.findings[0].confidence == Confidence::possible);
