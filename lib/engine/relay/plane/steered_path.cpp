@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A steered port, or one that has a socket of its own all the same.
-struct Port {
+struct SteeredPort {
     void* slot = nullptr;
     Endpoint local;
     std::uint8_t tos = 0;
@@ -28,7 +28,7 @@ class PortTable {
   public:
     explicit PortTable(PortRange range) : range_(range) {}
 
-    [[nodiscard]] Port* find(const IpAddress& address, std::uint16_t port) const noexcept {
+    [[nodiscard]] SteeredPort* find(const IpAddress& address, std::uint16_t port) const noexcept {
         if (!range_.contains(port)) return nullptr;
         for (const Row& row : rows_) {
             if (row.address == address) return row.ports[port - std::size_t{range_.first}];
@@ -37,12 +37,12 @@ class PortTable {
     }
 
     /// Adds it, and tells it where to see whether its address is this host's.
-    void add(Port& port) {
+    void add(SteeredPort& port) {
         Row& row = row_of(port.local.address);
         row.ports[port.local.port - std::size_t{range_.first}] = &port;
         port.own_address = &row.own;
     }
-    void remove(const Port& port) {
+    void remove(const SteeredPort& port) {
         row_of(port.local.address).ports[port.local.port - std::size_t{range_.first}] = nullptr;
     }
 
@@ -58,14 +58,14 @@ class PortTable {
   private:
     struct Row {
         IpAddress address;
-        std::vector<Port*> ports;
+        std::vector<SteeredPort*> ports;
         bool own = true;
     };
     [[nodiscard]] Row& row_of(const IpAddress& address) {
         for (Row& row : rows_) {
             if (row.address == address) return row;
         }
-        return rows_.emplace_back(Row{address, std::vector<Port*>(range_.last - range_.first + std::size_t{1})});
+        return rows_.emplace_back(Row{address, std::vector<SteeredPort*>(range_.last - range_.first + std::size_t{1})});
     }
 
     PortRange range_;
@@ -121,7 +121,7 @@ class SteeredPath final : public PacketPath {
     ~SteeredPath() override { steered_.listen(worker_, nullptr); }
 
     Handle attach(BoundPort bound, void* slot) override {
-        auto port = std::make_unique<Port>(Port{.slot = slot, .local = bound.local, .tos = bound.tos});
+        auto port = std::make_unique<SteeredPort>(SteeredPort{.slot = slot, .local = bound.local, .tos = bound.tos});
         if (bound.socket) {
             port->plain = plain_->attach(std::move(bound), slot);
         } else {
@@ -135,7 +135,7 @@ class SteeredPath final : public PacketPath {
     }
 
     BoundPort detach(Handle handle) override {
-        const std::unique_ptr<Port> port(static_cast<Port*>(handle));
+        const std::unique_ptr<SteeredPort> port(static_cast<SteeredPort*>(handle));
         if (port->plain != nullptr) return plain_->detach(port->plain);
         shared_.drain();
         table_.remove(*port);
@@ -143,19 +143,19 @@ class SteeredPath final : public PacketPath {
     }
 
     void close(Handle handle) override {
-        const std::unique_ptr<Port> port(static_cast<Port*>(handle));
+        const std::unique_ptr<SteeredPort> port(static_cast<SteeredPort*>(handle));
         if (port->plain != nullptr) return plain_->close(port->plain);
         steered_.release(port->local);
         table_.remove(*port);
     }
 
     void expect(Handle handle, const Endpoint& remote) override {
-        const Port& port = *static_cast<Port*>(handle);
+        const SteeredPort& port = *static_cast<SteeredPort*>(handle);
         if (port.plain != nullptr) plain_->expect(port.plain, remote);
     }
 
     void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {
-        const Port& port = *static_cast<Port*>(from);
+        const SteeredPort& port = *static_cast<SteeredPort*>(from);
         if (port.plain != nullptr) return plain_->send(port.plain, to, bytes, arrival);
         const io::SharedUdp::Departure packet{
             .from = port.local, .to = to, .tos = port.tos, .bytes = bytes, .context = {arrival, port.slot}};
@@ -167,7 +167,7 @@ class SteeredPath final : public PacketPath {
 
   private:
     void on_datagram(const io::Datagram& packet) {
-        const Port* port = table_.find(packet.destination, packet.destination_port);
+        const SteeredPort* port = table_.find(packet.destination, packet.destination_port);
         if (port == nullptr) return steered_.keep(worker_, packet, loop_.now());
         in_batch_ = true;
         callbacks_.on_packet(port->slot, packet);

@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_strays = 256;
+constexpr std::size_t most_kept_strays = 256;
 constexpr std::size_t largest_stray = 2048;
 constexpr Duration stray_time = 1s;
 /// Ports are of several addresses; the table grows with those that are in use.
@@ -86,7 +86,7 @@ void SteeredPorts::listen(unsigned worker, std::function<void()> on_stray) {
 void SteeredPorts::keep(unsigned worker, const io::Datagram& packet, Instant now) {
     if (packet.bytes.size() > largest_stray) return;
     const std::scoped_lock lock(mutex_);
-    if (strays_.size() == most_strays) strays_.erase(strays_.begin());
+    if (strays_.size() == most_kept_strays) strays_.erase(strays_.begin());
     strays_.push_back({.source = packet.source,
                        .destination = {packet.destination, packet.destination_port},
                        .interface_index = packet.interface_index,
