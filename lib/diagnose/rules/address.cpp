@@ -49,8 +49,7 @@ bool told_a_private_address(const Case& one, const MediaDirection& direction, co
 }
 
 /// A proxy hands the private address of a party behind a NAT on as it is, to somebody outside; their media goes another
-/// way than the capture sees. Whether anybody hears nothing only media would tell: gateways and servers that learn
-/// where packets come from make up for it, so this is no alarm.
+/// way than the capture sees.
 bool private_address_passed_on(const Case& one, Findings& findings) {
     if (!one.call().answered || one.media_seen() || one.phases().empty()) return false;
     const Phase& phase = one.phases().back();
@@ -64,19 +63,15 @@ bool private_address_passed_on(const Case& one, Findings& findings) {
             if (!outside || *sender == *receiver || !meant(phase, direction->line, direction->from)) continue;
             findings.add({.cause = Cause::private_address,
                           .hears_nothing = direction->to,
-                          .sentence = name_at_start(direction->from) + " at " + to_string(*sender) +
-                                      " is told to send to " + to_string(*own->rtp) +
-                                      ", a private address, which the proxy passed on as it was: if it does not learn "
-                                      "where the packets of " +
-                                      name(direction->to) + " come from, " + name(direction->to) +
-                                      " hears nothing. No media is in the capture, which would tell.",
-                          .change = "If there is no audio: put a media proxy in between (natkit: " +
-                                    to_string(own->rtp->address) + " must lie in [network] nated or lan), or give " +
-                                    name(direction->to) +
+                          .sentence = name_at_start(direction->to) + " hears nothing: " + name(direction->from) +
+                                      " at " + to_string(*sender) + " is told to send to " + to_string(*own->rtp) +
+                                      ", a private address, which the proxy passed on as it was. No media is in the "
+                                      "capture: a server that learns where packets come from would make up for it.",
+                          .change = "Put a media proxy in between (natkit: " + to_string(own->rtp->address) +
+                                    " must lie in [network] nated or lan), or give " + name(direction->to) +
                                     " its public address (STUN, \"external address\"). To be sure capture the RTP at " +
                                     to_string(*sender) + " too.",
                           .confidence = Confidence::possible,
-                          .harmless = true,
                           .frames = {phase.offer_frame, phase.frame}});
         }
     }

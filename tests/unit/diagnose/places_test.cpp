@@ -169,10 +169,6 @@ TEST_CASE("A proxy passes a private address on, and the media goes elsewhere") {
     all[1].streams[0] = audio(phone);
     all[3].streams[0] = audio(callee_media);
     CHECK(found(facts) == "private-address-in-sdp caller");
-    const Diagnosis result = diagnose(facts);
-    CHECK_FALSE(result.broken());  // only media would tell
-    CHECK(result.findings[0].confidence == Confidence::possible);
-    CHECK(result.findings[0].change.find("capture the RTP at 203.0.113.20") != std::string::npos);
     all[1].streams[0] = audio(relay_to_callee);
     CHECK(found(facts) == "");
 }
