@@ -7,12 +7,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
 #include <sstream>
 
+#include "natkit/base/text.hpp"
 #include "natkit/io/fd.hpp"
+#include "natkit/relay/nic.hpp"
 #include "natkit/relay/reservation.hpp"
 
 namespace natkit::io {
@@ -44,6 +47,35 @@ Result<void> write_setting(const char* path, const std::string& text) {
     if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
         return fail_errno(path, errno);
     return {};
+}
+
+/// The numbers of a device's interrupts, or those of what it is plugged into (virtio).
+std::vector<unsigned> interrupts_of(const std::filesystem::path& device) {
+    std::vector<unsigned> numbers;
+    std::error_code error;
+    for (const auto& folder : {device / "msi_irqs", device / ".." / "msi_irqs"}) {
+        for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+             entry.increment(error)) {
+            if (const auto number = text::parse_number(entry->path().filename().string(), 1U << 30))
+                numbers.push_back(static_cast<unsigned>(*number));
+        }
+        if (!numbers.empty()) break;
+    }
+    return numbers;
+}
+
+relay::Nic read_nic(const std::filesystem::path& interface) {
+    relay::Nic nic{.name = interface.filename().string()};
+    std::error_code error;
+    for (std::filesystem::directory_iterator queue(interface / "queues", error), end; !error && queue != end;
+         queue.increment(error)) {
+        if (!queue->path().filename().string().starts_with("rx-")) continue;
+        ++nic.receive_queues;
+        const auto cpus = read_setting((queue->path() / "rps_cpus").c_str()).value_or("");
+        nic.spread = nic.spread || cpus.find_first_not_of("0,\n") != std::string::npos;
+    }
+    nic.interrupts = interrupts_of(std::filesystem::canonical(interface / "device", error));
+    return nic;
 }
 
 }  // namespace
@@ -83,6 +115,21 @@ Result<void> make_pin_folder(const std::string& folder, const std::string& user)
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("make " + folder, errno);
     if (::lchown(folder.c_str(), entry->pw_uid, entry->pw_gid) != 0) return fail_errno("chown " + folder, errno);
     return {};
+}
+
+std::vector<std::string> receive_bottlenecks() {
+    std::vector<std::string> result;
+    const std::string interrupts = read_setting("/proc/interrupts").value_or("");
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry("/sys/class/net", error), end; !error && entry != end;
+         entry.increment(error)) {
+        std::error_code none;
+        const bool card = std::filesystem::exists(entry->path() / "device", none);
+        if (!card || read_setting((entry->path() / "operstate").c_str()).value_or("") != "up\n") continue;
+        if (auto told = relay::receive_bottleneck(read_nic(entry->path()), interrupts))
+            result.push_back(std::move(*told));
+    }
+    return result;
 }
 
 }  // namespace natkit::io

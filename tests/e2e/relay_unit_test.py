@@ -77,6 +77,8 @@ def each_tier_works(net):
                            ("", True)):
         site.config.write_text(plain.replace("[media_proxy]", f"[media_proxy]\n{keys}"))
         site.start()
+        steered = site.talk.ask("status")["receive"]
+        lab.require(steered["steered"] == ("sockets" not in keys), f"{keys}: {steered}")
         site.relays(promoted)
     done = site.host.run(lab.PROGRAMS / "natkit", "clean-host", env={"SERVICE_RESULT": "signal"})
     pins = pathlib.Path(flow_site.PINS)
@@ -87,6 +89,7 @@ def each_tier_works(net):
     lab.require("natkit" not in left, left)
     # Without the rights.
     site.start(without="CAP_BPF CAP_NET_ADMIN CAP_NET_RAW")
+    lab.require(not site.talk.ask("status")["receive"]["steered"], "steered without rights")
     site.relays(False)
 
 

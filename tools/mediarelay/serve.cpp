@@ -42,6 +42,9 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         log.problems("other programs may be given media ports by the system, and calls pass those over: " +
                      to_string(reserved.error()) + "; natkit prepare-host, run as root, reserves them");
     }
+    for (const std::string& told : io::receive_bottlenecks()) {
+        log.problems(told + ", which is too much near 1,000 calls (ethtool -L, smp_affinity, rps_cpus)");
+    }
     const auto reload = [&]() -> Result<relay::Options> {
         const auto fresh = source.reload();
         if (!fresh) return std::unexpected(fresh.error());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "natkit/base/error.hpp"
 #include "natkit/relay/ports.hpp"
@@ -19,5 +20,10 @@ namespace natkit::io {
 /// A folder of a bpffs that belongs to `user` alone, made where it is not there; a bpffs is mounted where there is none
 /// at the folder above, which others may pass through then (o+x). What is in it stays.
 [[nodiscard]] Result<void> make_pin_folder(const std::string& folder, const std::string& user);
+
+/// A sentence for each card of this host, of those that are up, whose packets one CPU receives
+/// (relay::receive_bottleneck). Interfaces without a device (veth, bridges: those of a container) have no queues to
+/// speak of.
+[[nodiscard]] std::vector<std::string> receive_bottlenecks();
 
 }  // namespace natkit::io
