@@ -187,8 +187,10 @@ class Show:
     @staticmethod
     def show_leg(leg):
         """One leg of mediarelay: its port, whose media it takes from where and why, packets each way."""
-        learned = leg.get("latched", {}).get("rtp", {"endpoint": "nowhere yet", "rule": "-"})
         count = leg.get("statistics", {})
+        # What must come from just where the party said is not learned.
+        said = {"endpoint": leg.get("party", {}).get("endpoint", "nowhere yet"), "rule": "exact"}
+        learned = leg.get("latched", {}).get("rtp") or (said if count.get("received", {}).get("packets") else {"endpoint": "nowhere yet", "rule": "-"})
         say(f"mediarelay: {leg['local']:<21} {leg['side']}  its party sends from {learned['endpoint']:<21} (rule {learned['rule']}): "
             f"{count.get('received', {}).get('packets', 0)} packets in, {count.get('sent', {}).get('packets', 0)} out")
 

@@ -84,7 +84,8 @@ void SteeredPorts::listen(unsigned worker, std::function<void()> on_stray) {
 }
 
 void SteeredPorts::keep(unsigned worker, const io::Datagram& packet, Instant now) {
-    if (packet.bytes.size() > largest_stray) return;
+    // What came to the socket's own port was never steered.
+    if (packet.bytes.size() > largest_stray || !range_.contains(packet.destination_port)) return;
     const std::scoped_lock lock(mutex_);
     if (strays_.size() == most_kept_strays) strays_.erase(strays_.begin());
     strays_.push_back({.source = packet.source,
