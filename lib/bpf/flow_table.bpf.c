@@ -5,6 +5,9 @@
 
 #include "flow_rewrite.h"
 
+/* RFC 3550 section A.1 */
+#define MAX_DROPOUT 3000
+#define MAX_MISORDER 100
 #define LOOPBACK 1 /* its index in every network namespace */
 
 struct {
@@ -64,8 +67,13 @@ static __always_inline void count_rtp(struct flow_state *state, const struct pac
 		state->sequence = state->start_sequence = (__u16)(packet->sequence - 1);
 	__u16 forward = packet->sequence - (__u16)state->sequence;
 	++state->rtp_packets;
-	if (forward && forward < 0x8000)
+	if (forward && forward < MAX_DROPOUT) {
 		state->sequence += forward;
+	} else if (forward >= MAX_DROPOUT && forward <= 65536 - MAX_MISORDER - 1) {
+		/* A new count: what was skipped is not lost. */
+		state->sequence += forward;
+		state->start_sequence += forward - 1;
+	}
 	if (rate && state->rtp_last && packet->timestamp != state->timestamp) {
 		__s32 sent = packet->timestamp - state->timestamp;
 		__u64 sent_ns = (__u64)(sent < 0 ? -sent : sent) * 1000000000ULL / rate;

@@ -49,7 +49,7 @@ void ReceiverStatistics::restart(const RtpHeader& header, Instant now) noexcept 
     started_ = true;
     ssrc_ = header.ssrc;
     base_sequence_ = highest_sequence_ = header.sequence;
-    cycles_ = base_cycles_ = 0;
+    cycles_ = base_cycles_ = skipped_ = 0;
     received_ = 0;
     payload_type_ = header.payload_type;
     clock_rate_ = static_clock_rate(header.payload_type);
@@ -117,12 +117,14 @@ void ReceiverStatistics::carry_on(const Progress& next) noexcept {
         ssrc_ = next.ssrc;
         base_sequence_ = static_cast<std::uint16_t>(next.start_sequence + 1);
         received_ = 0;
+        skipped_ = 0;
         base_cycles_ = (next.start_sequence + 1) >> 16;
         first_timestamp_ = next.timestamp;
         first_arrival_ = next.arrival;
     }
     cycles_ = (next.sequence >> 16) - base_cycles_;
     highest_sequence_ = static_cast<std::uint16_t>(next.sequence);
+    skipped_ += next.skipped;
     received_ += next.packets;
     last_timestamp_ = next.timestamp;
     last_arrival_ = next.arrival;
@@ -131,7 +133,7 @@ void ReceiverStatistics::carry_on(const Progress& next) noexcept {
 
 std::uint64_t ReceiverStatistics::expected_now() const noexcept {
     if (!started_ || received_ == 0) return 0;
-    return (std::uint64_t{cycles_} << 16) + highest_sequence_ - base_sequence_ + 1;
+    return (std::uint64_t{cycles_} << 16) + highest_sequence_ - base_sequence_ + 1 - skipped_;
 }
 
 std::uint64_t ReceiverStatistics::expected() const noexcept {

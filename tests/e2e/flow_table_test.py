@@ -86,6 +86,11 @@ def counts_loss_and_jitter(net):
     peer.wait(6, "packets")
     packets, _, of_rtp, sequence, jitter = site.count(slot)
     lab.require(packets == of_rtp == 6 and sequence == 65540, f"counted {packets} {of_rtp} {sequence}")
+    # The sender begins anew far off: no loss.
+    mouth.send(rtp(20000))
+    mouth.send(rtp(20001))
+    peer.wait(8, "packets after the jump")
+    lab.require(site.count(slot)[3] & 0xffff == 20001, f"after a jump {site.count(slot)}")
     lab.require(0 < jitter < 1_000_000_000, f"jitter of {jitter} ns")
 
 

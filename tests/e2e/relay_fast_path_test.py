@@ -276,6 +276,64 @@ def outlives_mediarelay(net):
     lab.require(len(site.b.heard) == heard, "a call that nobody knows is still forwarded")
 
 
+def five_hundred_calls_and_a_kill(net):
+    """Of what is said at 5,000 packets a second while mediarelay is killed, dead and started, nothing is lost."""
+    site = Site(net).start()
+    calls, mouths = 500, []
+    for number in range(calls):
+        ends = [Peer(host, address, 4000 + number) for host, address in ((site.phone, PHONE), (site.other, PEER))]
+        made = site.talk.ask("relay", call_id=str(number), a={"party": {"endpoint": ends[0].endpoint}},
+                             b={"party": {"endpoint": ends[1].endpoint}})
+        for ssrc, (end, side) in enumerate(zip(ends, "ab")):
+            name, _, port = made[side]["local"].rpartition(":")
+            mouths.append((end.socket, ssrc + 1, (name, int(port))))
+    for host in (site.phone, site.other):
+        host.count_rtp()
+    said, going = 0, True
+
+    def talk():
+        nonlocal said
+        due, sequence = time.monotonic(), 0
+        while going:
+            for number, (mouth, ssrc, to) in enumerate(mouths):
+                mouth.sendto(rtp(sequence, ssrc), to)
+                if number % 50 == 49:  # not faster than a queue of 1,000 packets is emptied
+                    time.sleep(0.001)
+            said += len(mouths)
+            sequence += 1
+            due += 0.2
+            time.sleep(max(0, due - time.monotonic()))
+    talker = threading.Thread(target=talk, daemon=True)
+    talker.start()
+    lab.wait_until(lambda: site.flows() == 2 * calls, lambda: f"{site.flows()} flows", 60)
+
+    def heard():
+        return site.phone.rtp_counted() + site.other.rtp_counted()
+
+    def settled():
+        """Between two rounds everything has arrived, or never will."""
+        nonlocal going
+        going = False
+        talker.join()
+        time.sleep(0.3)
+        return said - heard()
+    missing = settled()
+    going = True
+    talker = threading.Thread(target=talk, daemon=True)
+    talker.start()
+    time.sleep(1)
+    site.program.kill()
+    site.talk.close()
+    time.sleep(1.5)
+    before = site.slow()
+    site.start()
+    lab.require(site.flows() == 2 * calls, f"{site.flows()} flows are taken up")
+    time.sleep(1)
+    lost = settled() - missing
+    lab.require(lost == 0, f"{lost} of {said} lost")
+    lab.require(site.slow() == before, f"{site.slow() - before} went to the relay")
+
+
 def stop_leaves_nothing(net):
     def filters():
         return [i for i in ("lan0", "wan0") if "natkit_flow" in lab.sh(*site.host.enter, "tc", "filter", "show", "dev", i, "ingress")]
@@ -374,4 +432,4 @@ def falls_back(net):
 if __name__ == "__main__":
     flow_site.skip_without_root("e2e.relay_fast_path")
     lab.main(promotes_and_counts, rtcp_too, comes_back_at_once, source_rules_hold, a_rebinding_is_followed, outlives_mediarelay,
-             stop_leaves_nothing, the_filter_is_lost, an_interface_is_made_anew, falls_back)
+             five_hundred_calls_and_a_kill, stop_leaves_nothing, the_filter_is_lost, an_interface_is_made_anew, falls_back)

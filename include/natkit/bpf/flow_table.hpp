@@ -43,7 +43,7 @@ struct FlowCount {
     Instant last{};           ///< of the last packet; the epoch when there was none
     std::uint64_t rtp_packets = 0;
     std::uint32_t sequence = 0;        ///< the highest of RTP, extended by its cycles (RFC 3550 section 6.4.1)
-    std::uint32_t start_sequence = 0;  ///< that before its first packet
+    std::uint32_t start_sequence = 0;  ///< that before its first packet; jumps of the sequence move it on
     std::uint32_t timestamp = 0;       ///< of the last RTP packet
     Instant rtp_last{};
     Duration jitter{};  ///< RFC 3550 appendix A.8; zero without a clock rate

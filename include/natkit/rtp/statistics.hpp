@@ -29,6 +29,7 @@ class ReceiverStatistics {
         std::uint32_t ssrc = 0;
         std::uint32_t start_sequence = 0;  ///< that before the first packet that somebody else has counted
         std::uint32_t sequence = 0;        ///< the highest
+        std::uint32_t skipped = 0;         ///< by jumps of the sequence since: begun anew there, not lost
         std::uint64_t packets = 0;         ///< counted by somebody else
         std::uint32_t timestamp = 0;       ///< of the last packet
         Instant arrival{};
@@ -49,6 +50,7 @@ class ReceiverStatistics {
     std::uint16_t base_sequence_ = 0;
     std::uint16_t highest_sequence_ = 0;
     std::uint32_t cycles_ = 0;       ///< times the sequence wrapped
+    std::uint32_t skipped_ = 0;      ///< by jumps within somebody else's count
     std::uint32_t base_cycles_ = 0;  ///< those of somebody else's count before this one began
     std::uint64_t received_ = 0;     ///< of this count
     std::uint64_t past_lost_ = 0;    ///< of earlier counts

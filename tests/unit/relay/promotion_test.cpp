@@ -182,4 +182,12 @@ TEST_CASE("rtp::ReceiverStatistics: a count that somebody else began is carried 
     statistics.carry_on(progress);
     CHECK(statistics.expected() == 2101);
     CHECK(statistics.lost() == 10);
+    // A jump of the sequence is no loss.
+    progress = statistics.progress();
+    progress.sequence += 30000;
+    progress.skipped = 29990;
+    progress.packets = 10;
+    statistics.carry_on(progress);
+    CHECK(statistics.expected() == 2111);
+    CHECK(statistics.lost() == 10);
 }

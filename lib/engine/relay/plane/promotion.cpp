@@ -86,6 +86,7 @@ void Promotion::fold(UdpLeg& leg, Component component, Flow& flow, const bpf::Fl
         carried.rtp = rtp::ReceiverStatistics::Progress{.ssrc = flow.forwarding.ssrc,
                                                         .start_sequence = count.start_sequence,
                                                         .sequence = count.sequence,
+                                                        .skipped = count.start_sequence - flow.seen.start_sequence,
                                                         .packets = count.rtp_packets - flow.seen.rtp_packets,
                                                         .timestamp = count.timestamp,
                                                         .arrival = count.rtp_last,
@@ -210,6 +211,7 @@ bool Promotion::take_up(UdpLeg& leg, Component component, const bpf::FlowTable::
     flow = Flow{.forwarding = *what, .key = kept.key, .slot = kept.slot};
     leg.forwarded = true;
     ++fast_path_.flows;
+    flow->seen.start_sequence = count.start_sequence;
     fold(leg, component, *flow, count);
     flow->at_review = count.packets;
     fast_path_.table().renew(kept.slot, now);
