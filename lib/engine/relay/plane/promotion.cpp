@@ -23,7 +23,7 @@ constexpr std::size_t place(Component component) noexcept {
     return static_cast<std::size_t>(component);
 }
 
-bpf::FlowKind kind_of(Forwarding::Kind kind) noexcept {
+bpf::FlowKind flow_kind(Forwarding::Kind kind) noexcept {
     switch (kind) {
         case Forwarding::Kind::rtp: return bpf::FlowKind::rtp;
         case Forwarding::Kind::rtcp: return bpf::FlowKind::rtcp;
@@ -49,7 +49,7 @@ std::optional<bpf::FlowRule> Promotion::rule_of(const UdpLeg& leg, Component com
     return bpf::FlowRule{.source = out->local,
                          .destination = what.destination,
                          .tos = tos_,
-                         .kind = kind_of(what.kind),
+                         .kind = flow_kind(what.kind),
                          .ssrc = what.ssrc,
                          .clock_rate = component == Component::rtp ? leg.statistics.clock_rate() : 0};
 }
@@ -117,7 +117,8 @@ void Promotion::demote(UdpLeg& leg) {
 
 void Promotion::catch_up(UdpLeg& leg) {
     for (UdpLeg* each : {&leg, leg.peer()}) {
-        const auto found = each == nullptr ? flows_.end() : flows_.find(each);
+        if (each == nullptr) continue;
+        const auto found = flows_.find(each);
         if (found == flows_.end()) continue;
         for (const Component component : both_components) {
             auto& flow = found->second[place(component)];
