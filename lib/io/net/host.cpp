@@ -60,7 +60,7 @@ Result<std::vector<Interface>> interfaces() {
     if (::getifaddrs(&list) != 0) return fail_errno("list the interfaces of this host", errno);
     std::map<std::string, Interface> found;
     for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-        if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0) continue;
+        if (entry->ifa_addr == nullptr) continue;
         Interface& interface = found[entry->ifa_name];
         if (entry->ifa_addr->sa_family != AF_PACKET) {
             interface.addressed = true;
@@ -68,6 +68,7 @@ Result<std::vector<Interface>> interfaces() {
         }
         const auto& link = *reinterpret_cast<const sockaddr_ll*>(entry->ifa_addr);
         interface.name = entry->ifa_name;
+        interface.up = (entry->ifa_flags & IFF_UP) != 0;
         interface.index = static_cast<unsigned>(link.sll_ifindex);
         interface.ethernet = link.sll_hatype == ARPHRD_ETHER && link.sll_halen == interface.hardware_address.size();
         if (interface.ethernet) std::copy_n(link.sll_addr, link.sll_halen, interface.hardware_address.begin());

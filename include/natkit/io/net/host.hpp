@@ -16,10 +16,11 @@ namespace natkit::io {
 /// The addresses of all interfaces, also of those that are down: they stay the host's own.
 [[nodiscard]] Result<std::vector<HostAddress>> host_addresses();
 
-/// A network interface that is up.
+/// A network interface.
 struct Interface {
     std::string name;
     unsigned index = 0;
+    bool up = false;
     bool ethernet = false;   ///< its frames have Ethernet headers; lo counts as none
     bool addressed = false;  ///< it has an IP address, so that packets come to it and not to a bridge
     std::array<std::uint8_t, 6> hardware_address{};  ///< of Ethernet

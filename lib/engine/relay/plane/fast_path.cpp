@@ -58,7 +58,7 @@ void FastPath::look_at_interfaces() {
     if (!present) return;
     std::map<unsigned, Proof> proofs;
     for (const io::Interface& interface : *present) {
-        if (!interface.ethernet || !interface.addressed) continue;
+        if (!interface.up || !interface.ethernet || !interface.addressed) continue;
         const auto known = proofs_.find(interface.index);
         const bool good =
             known != proofs_.end() && known->second.why_not.empty() && known->second.name == interface.name;
