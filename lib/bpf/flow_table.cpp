@@ -71,12 +71,16 @@ unsigned long long nanoseconds(Instant instant) noexcept {
 }
 
 FlowCount count_of(flow_state& state) noexcept {
+    // The kernel counts a packet before it takes its sequence: read the other way round, none seems lost that is under
+    // way.
+    const std::uint32_t start_sequence = std::atomic_ref(state.start_sequence).load(std::memory_order_acquire);
+    const std::uint32_t sequence = std::atomic_ref(state.sequence).load(std::memory_order_acquire);
     return {.packets = peek(state.packets),
             .bytes = peek(state.bytes),
             .last = instant(peek(state.last)),
             .rtp_packets = peek(state.rtp_packets),
-            .sequence = peek(state.sequence),
-            .start_sequence = peek(state.start_sequence),
+            .sequence = sequence,
+            .start_sequence = start_sequence,
             .timestamp = peek(state.timestamp),
             .rtp_last = instant(peek(state.rtp_last)),
             .jitter = std::chrono::nanoseconds(peek(state.jitter))};

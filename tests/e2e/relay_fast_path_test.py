@@ -331,7 +331,8 @@ def five_hundred_calls_and_a_kill(net):
     time.sleep(1)
     lost = settled() - missing
     lab.require(lost == 0, f"{lost} of {said} lost")
-    lab.require(site.slow() == before, f"{site.slow() - before} went to the relay")
+    # The kernel may leave single packets to the relay, while a route or a neighbour is looked at anew: these arrive too.
+    lab.require(site.slow() - before < said / 1000, f"{site.slow() - before} of {said} went to the relay")
 
 
 def stop_leaves_nothing(net):
