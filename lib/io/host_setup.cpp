@@ -24,6 +24,9 @@ namespace {
 constexpr const char* reserved_ports = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 constexpr const char* port_range = "/proc/sys/net/ipv4/ip_local_port_range";
 
+/// Ports that others need, for connections and questions of their own.
+constexpr unsigned fewest_left = 1024;
+
 /// linux/magic.h: BPF_FS_MAGIC
 constexpr auto bpf_filesystem = 0xcafe4a11L;
 
@@ -38,6 +41,13 @@ Result<std::string> read_setting(const char* path) {
         if (got == 0) return text;
         text.append(part.data(), static_cast<std::size_t>(got));
     }
+}
+
+/// What the system gives to programs that name no port; where it cannot be told, what Linux begins with.
+relay::PortRange given_ports() {
+    relay::PortRange given{.first = 32768, .last = 60999};
+    std::istringstream(read_setting(port_range).value_or("")) >> given.first >> given.last;
+    return given;
 }
 
 /// In one piece: each write() replaces the whole.
@@ -84,17 +94,23 @@ Result<void> reserve_ports(relay::PortRange ports) {
     const auto now = read_setting(reserved_ports);
     if (!now) return std::unexpected(now.error());
     if (relay::holds_range(*now, ports)) return {};
+    const auto given = given_ports();
+    const unsigned shared_first = std::max<unsigned>(given.first, ports.first);
+    const unsigned shared_last = std::min<unsigned>(given.last, ports.last);
+    const unsigned shared = shared_first <= shared_last ? shared_last - shared_first + 1 : 0;
+    // A host without ports to give can ask no name server and connect to nobody.
+    if (shared > 0 && given.last - given.first + 1U < shared + fewest_left) {
+        return fail(Errc::refused, std::string(reserved_ports) + ": media ports leave fewer than " +
+                                       std::to_string(fewest_left) + " of ip_local_port_range to others");
+    }
     return write_setting(reserved_ports, relay::with_range(*now, ports));
 }
 
 bool ports_given_to_others(relay::PortRange ports) {
     const auto reserved = read_setting(reserved_ports);
-    const auto range = read_setting(port_range);
-    if (!reserved || !range || relay::holds_range(*reserved, ports)) return false;
-    unsigned first = 0;
-    unsigned last = 0;
-    std::istringstream(*range) >> first >> last;
-    return first <= ports.last && ports.first <= last;
+    if (!reserved || relay::holds_range(*reserved, ports)) return false;
+    const relay::PortRange given = given_ports();
+    return given.first <= ports.last && ports.first <= given.last;
 }
 
 Result<void> make_pin_folder(const std::string& folder, const std::string& user) {

@@ -10,7 +10,8 @@
 namespace natkit::io {
 
 /// Keeps the system from giving these ports to programs that name none (net.ipv4.ip_local_reserved_ports, of this
-/// network namespace and for IPv6 too); what others reserved stays. Nothing is written where they are reserved already.
+/// network namespace and for IPv6 too); what others reserved stays. Nothing is written where they are reserved already;
+/// refused where the system would have fewer than 1,024 left to give.
 [[nodiscard]] Result<void> reserve_ports(relay::PortRange ports);
 
 /// Whether the system may give one of these ports to a program that names none (ip_local_port_range, less what is
