@@ -32,10 +32,10 @@ class Loop(exchanges.Call):
         lab.within(GONE, lambda: not stray(), lambda: f"step {self.step}: superfluous legs: {stray()}")
         wanted = 4 * self.relays * len([one for one in self.streams() if one[1][1].kind != "image"])
 
-        def sockets():
+        def ports():
             self.world.turn()
-            return len(set(self.site.media_sockets()))
-        lab.within(GONE, lambda: sockets() == wanted, lambda: f"step {self.step}: {wanted} media sockets, there are {sockets()}")
+            return self.site.media_ports()
+        lab.within(GONE, lambda: ports() == wanted, lambda: f"step {self.step}: {wanted} media ports, there are {ports()}")
         return self
 
 

@@ -182,13 +182,17 @@ class Site:
         ports = (int(endpoint.rpartition(":")[2]) for endpoint, _ in self.edge.sockets() if endpoint[-1] != "*")
         return sorted(p for p in ports if MEDIA_PORTS[0] <= p <= MEDIA_PORTS[1])
 
+    def media_ports(self):
+        """How many UDP ports are open for media: those that have a socket, and those that are steered."""
+        return len(set(self.media_sockets())) + self.ask("mediarelay", "status")["receive"].get("ports", 0)
+
     def legs(self):
         return self.ask("mediarelay", "list").get("legs", [])
 
     def wait_nothing_left(self, seconds=lab.PATIENCE):
-        """No leg, no media socket."""
-        lab.wait_until(lambda: not self.legs() and not self.media_sockets(),
-                       lambda: f"nothing to be left: legs {self.legs()}, media sockets {self.media_sockets()}", seconds)
+        """No leg, no open port."""
+        lab.wait_until(lambda: not self.legs() and not self.media_ports(),
+                       lambda: f"nothing to be left: legs {self.legs()}, {self.media_ports()} media ports", seconds)
 
     def check_wan(self, same_nat=None):
         """No SDP that the edge sent to the WAN names a private address; and there was such SDP. But what is behind a NAT may be told

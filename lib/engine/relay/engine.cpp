@@ -68,7 +68,7 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
 
 void Engine::start_steering() {
     if (options_.tiers.receive == ReceiveChoice::sockets) return;
-    auto steered = SteeredPorts::start(options_.ports, udp_workers_);
+    auto steered = SteeredPorts::start(options_.ports, udp_workers_, options_.tiers.fast_path != FastPathChoice::off);
     if (steered) {
         steered_ = std::move(*steered);
         ports_->steer_by(*steered_);
@@ -314,6 +314,7 @@ Engine::Status Engine::status() const {
             .fast_path = fast_path_ ? fast_path_->why_not() : "off",
             .fast_flows = fast_path_ ? fast_path_->flows.load() : 0,
             .steered = steered_ != nullptr,
+            .steered_ports = steered_ ? steered_->claimed() : 0,
             .steering_error = steering_error_};
 }
 

@@ -205,6 +205,7 @@ Service::Answer Service::status(const Json&) {
     reply["fast_flows"] = status.fast_flows;
     if (!status.fast_path.empty()) reply["fast_path"]["why"] = status.fast_path;
     reply["receive"] = {{"steered", status.steered}};
+    if (status.steered) reply["receive"]["ports"] = status.steered_ports;
     if (!status.steering_error.empty()) reply["receive"]["why"] = status.steering_error;
     reply["degraded"] = Json::array();
     if (!status.steering_error.empty() && engine_->options().tiers.receive == ReceiveChoice::steered) {

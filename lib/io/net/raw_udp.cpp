@@ -57,6 +57,7 @@ Fd RawUdp::open(Family family) noexcept {
 RawUdp::RawUdp(Fd socket, Family family, const OnUnsent& on_unsent)
     : socket_(std::move(socket)),
       v4_(family == Family::ipv4),
+      ip_header_(v4_ ? sizeof(iphdr) : sizeof(ip6_hdr)),
       hops_(hops_of(socket_, v4_)),
       on_unsent_(on_unsent),
       slots_(most),
@@ -65,37 +66,33 @@ RawUdp::RawUdp(Fd socket, Family family, const OnUnsent& on_unsent)
         msghdr& message = messages_[i].msg_hdr;
         message.msg_name = &slots_[i].to;
         message.msg_iov = slots_[i].vectors;
-        message.msg_iovlen = 2;
         message.msg_control = slots_[i].control;
-        slots_[i].vectors[0].iov_base = slots_[i].header;
     }
 }
 
-void RawUdp::write_ipv4(Slot& slot) const noexcept {
+void RawUdp::write_ipv4(const SharedUdp::Departure& departure, std::uint8_t* header) const noexcept {
     iphdr ip{};
     ip.version = 4;
     ip.ihl = 5;
-    ip.tos = slot.departure.tos;
-    ip.tot_len = htons(static_cast<std::uint16_t>(sizeof ip + sizeof(udphdr) + slot.departure.bytes.size()));
+    ip.tos = departure.tos;
+    ip.tot_len = htons(static_cast<std::uint16_t>(sizeof ip + sizeof(udphdr) + departure.bytes.size()));
     ip.frag_off = htons(IP_DF);
     ip.ttl = hops_;
     ip.protocol = IPPROTO_UDP;  // the system writes id and checksum
-    std::memcpy(&ip.saddr, slot.departure.from.address.bytes().data(), 4);
-    std::memcpy(&ip.daddr, slot.departure.to.address.bytes().data(), 4);
-    std::memcpy(slot.header, &ip, sizeof ip);
-    slot.vectors[0].iov_len = sizeof ip;
+    std::memcpy(&ip.saddr, departure.from.address.bytes().data(), 4);
+    std::memcpy(&ip.daddr, departure.to.address.bytes().data(), 4);
+    std::memcpy(header, &ip, sizeof ip);
 }
 
-void RawUdp::write_ipv6(Slot& slot) const noexcept {
+void RawUdp::write_ipv6(const SharedUdp::Departure& departure, std::uint8_t* header) const noexcept {
     ip6_hdr ip{};
-    ip.ip6_flow = htonl(6U << 28 | std::uint32_t{slot.departure.tos} << 20);
-    ip.ip6_plen = htons(static_cast<std::uint16_t>(sizeof(udphdr) + slot.departure.bytes.size()));
+    ip.ip6_flow = htonl(6U << 28 | std::uint32_t{departure.tos} << 20);
+    ip.ip6_plen = htons(static_cast<std::uint16_t>(sizeof(udphdr) + departure.bytes.size()));
     ip.ip6_nxt = IPPROTO_UDP;
     ip.ip6_hlim = hops_;
-    std::memcpy(&ip.ip6_src, slot.departure.from.address.bytes().data(), 16);
-    std::memcpy(&ip.ip6_dst, slot.departure.to.address.bytes().data(), 16);
-    std::memcpy(slot.header, &ip, sizeof ip);
-    slot.vectors[0].iov_len = sizeof ip;
+    std::memcpy(&ip.ip6_src, departure.from.address.bytes().data(), 16);
+    std::memcpy(&ip.ip6_dst, departure.to.address.bytes().data(), 16);
+    std::memcpy(header, &ip, sizeof ip);
 }
 
 /// The source takes part in the choice of the route, as with a bound socket. (Of IPv4 it is not looked at whether this
@@ -128,15 +125,20 @@ void RawUdp::queue(const SharedUdp::Departure& departure) {
     if (count_ == most) flush();
     Slot& slot = slots_[count_];
     slot.departure = departure;
+    const std::size_t length = ip_header_ + sizeof(udphdr);
+    // Where there is room the headers go before the bytes, and the system has one piece to fetch.
+    auto* bytes = const_cast<std::uint8_t*>(departure.bytes.data());
+    std::uint8_t* header = departure.headroom ? bytes - length : slot.header;
     if (v4_) {
-        write_ipv4(slot);
+        write_ipv4(departure, header);
     } else {
-        write_ipv6(slot);
+        write_ipv6(departure, header);
     }
     const udphdr udp = udp_header(departure);
-    std::memcpy(slot.header + slot.vectors[0].iov_len, &udp, sizeof udp);
-    slot.vectors[0].iov_len += sizeof udp;
-    slot.vectors[1] = {const_cast<std::uint8_t*>(departure.bytes.data()), departure.bytes.size()};
+    std::memcpy(header + ip_header_, &udp, sizeof udp);
+    slot.vectors[0] = {header, departure.headroom ? length + departure.bytes.size() : length};
+    slot.vectors[1] = {bytes, departure.bytes.size()};
+    messages_[count_].msg_hdr.msg_iovlen = departure.headroom ? 1 : 2;
     write_route(slot, messages_[count_].msg_hdr);
     ++count_;
 }

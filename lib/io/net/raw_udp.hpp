@@ -10,6 +10,7 @@
 #include "natkit/io/fd.hpp"
 #include "natkit/io/net/shared_udp.hpp"
 #include "sockaddr.hpp"
+#include "udp_batch.hpp"
 
 namespace natkit::io {
 
@@ -29,6 +30,7 @@ class RawUdp {
   private:
     static constexpr std::size_t most = 64;
     static constexpr std::size_t most_header = 48;  ///< IPv6 and UDP
+    static_assert(most_header <= UdpBatch::headroom);
 
     struct Slot {
         SharedUdp::Departure departure;
@@ -37,13 +39,14 @@ class RawUdp {
         sockaddr_in6 to;
         alignas(cmsghdr) std::uint8_t control[CMSG_SPACE(sizeof(in6_pktinfo))];
     };
-    void write_ipv4(Slot& slot) const noexcept;
-    void write_ipv6(Slot& slot) const noexcept;
+    void write_ipv4(const SharedUdp::Departure& departure, std::uint8_t* header) const noexcept;
+    void write_ipv6(const SharedUdp::Departure& departure, std::uint8_t* header) const noexcept;
     void write_route(Slot& slot, msghdr& message) const noexcept;
     void failed(const Slot& slot, int error);
 
     Fd socket_;
     bool v4_;
+    std::size_t ip_header_;
     std::uint8_t hops_;
     const OnUnsent& on_unsent_;
     std::vector<Slot> slots_;

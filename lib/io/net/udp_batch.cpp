@@ -1,6 +1,7 @@
 #include "udp_batch.hpp"
 
 #include <cassert>
+#include <chrono>
 #include <cstring>
 
 namespace natkit::io {
@@ -22,7 +23,9 @@ void read_packet_info(msghdr& message, Datagram& datagram) {
             datagram.interface_index = info.ipi6_ifindex;
         } else if ((control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_ORIGDSTADDR) ||
                    (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_ORIGDSTADDR)) {
-            datagram.destination_port = from_sockaddr(CMSG_DATA(control)).port;
+            const Endpoint destination = from_sockaddr(CMSG_DATA(control));
+            datagram.destination = destination.address;
+            datagram.destination_port = destination.port;
         }
     }
 }
@@ -36,7 +39,7 @@ UdpBatch& UdpBatch::of_thread() {
 
 UdpBatch::UdpBatch(std::size_t datagrams) : bytes_(datagrams * stride), messages_(datagrams), slots_(datagrams) {
     for (std::size_t i = 0; i < datagrams; ++i) {
-        slots_[i].vector = {bytes_.data() + i * stride, max_datagram};
+        slots_[i].vector = {bytes_.data() + i * stride + headroom, max_datagram};
         messages_[i].msg_hdr.msg_iov = &slots_[i].vector;
         messages_[i].msg_hdr.msg_iovlen = 1;
         messages_[i].msg_hdr.msg_name = &slots_[i].source;
@@ -56,6 +59,7 @@ std::size_t UdpBatch::receive(int fd) noexcept {
     busy_ = true;
     const int got = ::recvmmsg(fd, messages_.data(), static_cast<unsigned>(messages_.size()), MSG_DONTWAIT, nullptr);
     count_ = got > 0 ? static_cast<std::size_t>(got) : 0;
+    if (count_ > 0) came_ = std::chrono::steady_clock::now();
     return count_;
 }
 
@@ -66,7 +70,8 @@ void UdpBatch::release() noexcept {
 
 Datagram UdpBatch::datagram(std::size_t i) noexcept {
     Datagram datagram;
-    datagram.bytes = {bytes_.data() + i * stride, messages_[i].msg_len};
+    datagram.bytes = {bytes_.data() + i * stride + headroom, messages_[i].msg_len};
+    datagram.came = came_;
     datagram.source = from_sockaddr(&slots_[i].source);
     msghdr& message = messages_[i].msg_hdr;
     if (message.msg_controllen > 0) read_packet_info(message, datagram);

@@ -18,6 +18,9 @@ class UdpBatch {
     [[nodiscard]] static UdpBatch& of_thread();
     explicit UdpBatch(std::size_t datagrams);
 
+    /// Before each datagram's bytes there is room for so many more, which is the reader's to write.
+    static constexpr std::size_t headroom = 64;
+
     /// Reads once; an error that waits on the socket is thereby taken off it. How many datagrams came: they are there
     /// until release(), which must follow.
     [[nodiscard]] std::size_t receive(int fd) noexcept;
@@ -39,6 +42,7 @@ class UdpBatch {
     std::vector<std::uint8_t> bytes_;
     std::vector<mmsghdr> messages_;
     std::vector<Slot> slots_;
+    Instant came_{};
     std::size_t count_ = 0;  ///< datagrams that were read last
     bool busy_ = false;
 };

@@ -162,6 +162,7 @@ class Engine {
         std::string fast_path;       ///< why streams are not forwarded by the kernel; empty: they are
         std::size_t fast_flows = 0;  ///< directions of streams that are
         bool steered = false;        ///< how packets are received; else by sockets
+        std::size_t steered_ports = 0;
         std::string steering_error;  ///< why not, though it was wanted
     };
     [[nodiscard]] Status status() const;

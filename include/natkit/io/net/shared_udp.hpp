@@ -25,8 +25,9 @@ class SharedUdp {
         std::array<Fd, 2> receiving;
         std::array<Fd, 2> raw;
     };
-    /// Errors: refused (no CAP_NET_RAW), exhausted (descriptors), system.
-    [[nodiscard]] static Result<Sockets> open();
+    /// Datagrams come with their interface only where that is asked for: it costs. Errors: refused (no CAP_NET_RAW),
+    /// exhausted (descriptors), system.
+    [[nodiscard]] static Result<Sockets> open(bool tell_interfaces);
 
     /// A packet to be sent, or that could not be.
     struct Departure {
@@ -34,10 +35,12 @@ class SharedUdp {
         Endpoint to;
         std::uint8_t tos = 0;
         std::span<const std::uint8_t> bytes;
+        bool headroom =
+            false;  ///< `bytes` are those of a datagram that on_datagram was given; what lies before is ours
         std::array<void*, 2> context{};  ///< the caller's
     };
     struct Callbacks {
-        /// With destination, its port, and the interface. What it sends may refer to the datagram's bytes.
+        /// With destination and its port. What it sends may refer to the datagram's bytes.
         std::function<void(const Datagram&)> on_datagram;
         /// Comes before the batch ends in which send() was called.
         std::function<void(const Departure&, int error)> on_unsent;

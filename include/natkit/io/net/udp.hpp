@@ -7,6 +7,7 @@
 #include <span>
 
 #include "natkit/base/endpoint.hpp"
+#include "natkit/base/time.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
 
@@ -47,6 +48,7 @@ struct Datagram {
     IpAddress destination;               ///< unspecified when packet_info is off
     std::uint16_t destination_port = 0;  ///< 0 where the socket is of one port, or packet_info is off
     std::uint32_t interface_index = 0;   ///< 0 when packet_info is off
+    Instant came{};                      ///< when the batch that it is of was read
 };
 
 enum class SendStatus : std::uint8_t {

@@ -52,7 +52,7 @@ void Plane::on_packet(void* at, const io::Datagram& packet) {
     UdpLeg& leg = *port.leg;
     const bool forwarded = leg.forwarded;
     if (forwarded) promotion_->before_packet(leg, port.component, packet.source, packet.bytes);
-    const auto outcome = relay_.udp.on_packet(leg, port.component, packet.source, packet.bytes, loop_.now());
+    const auto outcome = relay_.udp.on_packet(leg, port.component, packet.source, packet.bytes, packet.came);
     if (outcome.leg != nullptr) {
         const auto* ports = static_cast<const Ports*>(outcome.leg->attachment);
         const PacketPath::Handle from =
@@ -69,7 +69,7 @@ void Plane::on_packet(void* at, const io::Datagram& packet) {
             path_->expect(port.handle, packet.source);
         }
     }
-    if (forwarded) promotion_->after_packet(leg, loop_.now());
+    if (forwarded) promotion_->after_packet(leg, packet.came);
     if (relay_.legs.has_events()) tell_events();
 }
 

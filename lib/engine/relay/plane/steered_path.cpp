@@ -105,7 +105,12 @@ class SteeredPath final : public PacketPath {
           callbacks_(std::move(callbacks)),
           table_(steered.range()),
           shared_(loop, steered.take_sockets(worker),
-                  {.on_datagram = [this](const io::Datagram& packet) { on_datagram(packet); },
+                  {.on_datagram =
+                       [this](const io::Datagram& packet) {
+                           in_batch_ = true;
+                           on_datagram(packet);
+                           in_batch_ = false;
+                       },
                    .on_unsent = [this](const io::SharedUdp::Departure& packet, int) { on_unsent(packet); },
                    .on_refused = [this](const Endpoint& remote) { refusals_.add(remote); }}),
           strays_timer_(loop, [this] { take_strays(); }),
@@ -157,21 +162,23 @@ class SteeredPath final : public PacketPath {
     void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {
         const SteeredPort& port = *static_cast<SteeredPort*>(from);
         if (port.plain != nullptr) return plain_->send(port.plain, to, bytes, arrival);
-        const io::SharedUdp::Departure packet{
-            .from = port.local, .to = to, .tos = port.tos, .bytes = bytes, .context = {arrival, port.slot}};
+        const io::SharedUdp::Departure packet{.from = port.local,
+                                              .to = to,
+                                              .tos = port.tos,
+                                              .bytes = bytes,
+                                              .headroom = in_batch_,
+                                              .context = {arrival, port.slot}};
         if (!*port.own_address || refusals_.take(to)) return on_unsent(packet);
         shared_.send(packet);
-        // What came to a port with a socket of its own is not of a batch of ours.
+        // A stray, and what came to a port with a socket of its own, is not of a batch of ours.
         if (!in_batch_) shared_.flush();
     }
 
   private:
     void on_datagram(const io::Datagram& packet) {
         const SteeredPort* port = table_.find(packet.destination, packet.destination_port);
-        if (port == nullptr) return steered_.keep(worker_, packet, loop_.now());
-        in_batch_ = true;
+        if (port == nullptr) return steered_.keep(worker_, packet);
         callbacks_.on_packet(port->slot, packet);
-        in_batch_ = false;
     }
 
     void on_unsent(const io::SharedUdp::Departure& packet) {
@@ -185,8 +192,8 @@ class SteeredPath final : public PacketPath {
                          .source = stray.source,
                          .destination = stray.destination.address,
                          .destination_port = stray.destination.port,
-                         .interface_index = stray.interface_index});
-            shared_.flush();
+                         .interface_index = stray.interface_index,
+                         .came = loop_.now()});
         }
     }
 

@@ -19,7 +19,7 @@ constexpr std::array families{Family::ipv4, Family::ipv6};
 
 }  // namespace
 
-Result<std::unique_ptr<SteeredPorts>> SteeredPorts::start(PortRange range, unsigned workers) {
+Result<std::unique_ptr<SteeredPorts>> SteeredPorts::start(PortRange range, unsigned workers, bool tell_interfaces) {
     if (workers > bpf::Steering::most_workers) {
         return fail(Errc::exhausted, "more than " + std::to_string(bpf::Steering::most_workers) + " workers");
     }
@@ -28,7 +28,7 @@ Result<std::unique_ptr<SteeredPorts>> SteeredPorts::start(PortRange range, unsig
     if (!steering) return std::unexpected(steering.error());
     std::unique_ptr<SteeredPorts> steered(new SteeredPorts(range, std::move(*steering)));
     for (unsigned worker = 0; worker < workers; ++worker) {
-        auto sockets = io::SharedUdp::open();
+        auto sockets = io::SharedUdp::open(tell_interfaces);
         if (!sockets) return std::unexpected(sockets.error());
         for (const std::size_t i : {0U, 1U}) {
             if (!sockets->receiving[i]) continue;
@@ -77,13 +77,24 @@ Result<void> SteeredPorts::prove(Family family) {
     return {};
 }
 
+Result<void> SteeredPorts::claim(const Endpoint& local) {
+    if (auto claimed = steering_->claim(local, 0); !claimed) return claimed;
+    ++claimed_;
+    return {};
+}
+
+void SteeredPorts::release(const Endpoint& local) noexcept {
+    steering_->release(local);
+    --claimed_;
+}
+
 void SteeredPorts::listen(unsigned worker, std::function<void()> on_stray) {
     const std::scoped_lock lock(mutex_);
     on_stray_.resize(std::max<std::size_t>(on_stray_.size(), worker + 1));
     on_stray_[worker] = std::move(on_stray);
 }
 
-void SteeredPorts::keep(unsigned worker, const io::Datagram& packet, Instant now) {
+void SteeredPorts::keep(unsigned worker, const io::Datagram& packet) {
     // What came to the socket's own port was never steered.
     if (packet.bytes.size() > largest_stray || !range_.contains(packet.destination_port)) return;
     const std::scoped_lock lock(mutex_);
@@ -91,7 +102,7 @@ void SteeredPorts::keep(unsigned worker, const io::Datagram& packet, Instant now
     strays_.push_back({.source = packet.source,
                        .destination = {packet.destination, packet.destination_port},
                        .interface_index = packet.interface_index,
-                       .came = now,
+                       .came = packet.came,
                        .bytes = {packet.bytes.begin(), packet.bytes.end()}});
     // It may have been handed to another worker since it came.
     for (std::size_t i = 0; i < on_stray_.size(); ++i) {

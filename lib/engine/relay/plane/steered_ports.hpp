@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,8 +21,10 @@ namespace natkit::relay {
 /// yet. Claimed by the control thread; the workers hand ports to themselves and release them.
 class SteeredPorts {
   public:
-    /// Attached, and proven by a packet to itself. The error says what is in the way.
-    [[nodiscard]] static Result<std::unique_ptr<SteeredPorts>> start(PortRange range, unsigned workers);
+    /// Attached, and proven by a packet to itself. Packets come with their interface only where `tell_interfaces`. The
+    /// error says what is in the way.
+    [[nodiscard]] static Result<std::unique_ptr<SteeredPorts>> start(PortRange range, unsigned workers,
+                                                                     bool tell_interfaces);
 
     [[nodiscard]] PortRange range() const noexcept { return range_; }
     /// Whether ports of that family can be steered: not where the host does not have it.
@@ -27,15 +32,17 @@ class SteeredPorts {
     /// The sockets of a worker, once.
     [[nodiscard]] io::SharedUdp::Sockets take_sockets(unsigned worker) { return std::move(sockets_[worker]); }
 
-    [[nodiscard]] Result<void> claim(const Endpoint& local) { return steering_->claim(local, 0); }
+    [[nodiscard]] Result<void> claim(const Endpoint& local);
     void hand_to(const Endpoint& local, unsigned worker) noexcept { steering_->hand_to(local, worker); }
-    void release(const Endpoint& local) noexcept { steering_->release(local); }
+    void release(const Endpoint& local) noexcept;
+    /// How many ports are claimed now.
+    [[nodiscard]] std::size_t claimed() const noexcept { return claimed_; }
 
     /// `on_stray` is called on other workers' threads, from now until it is set to none, when keep() has kept a packet.
     void listen(unsigned worker, std::function<void()> on_stray);
     /// A packet to a port that this worker has not attached, nor perhaps any yet: it waits for that, as it would in a
     /// socket. Of many the last 256 are kept, none longer than a second; larger ones than any of RTP's are not.
-    void keep(unsigned worker, const io::Datagram& packet, Instant now);
+    void keep(unsigned worker, const io::Datagram& packet);
     /// Takes those that `wanted` says are its own.
     struct Stray {
         Endpoint source;
@@ -55,6 +62,7 @@ class SteeredPorts {
     std::unique_ptr<bpf::Steering> steering_;
     std::array<bool, 2> served_{};
     std::vector<io::SharedUdp::Sockets> sockets_;  ///< by worker
+    std::atomic<std::size_t> claimed_ = 0;
     std::mutex mutex_;                             ///< of what follows
     std::vector<std::function<void()>> on_stray_;  ///< by worker
     std::vector<Stray> strays_;                    ///< oldest first

@@ -22,7 +22,7 @@ constexpr std::array<std::uint8_t, 3> words{1, 2, 3};
 
 /// Null where this process has not got the rights, or the build not the means: the tests then say so and end.
 std::unique_ptr<SteeredPorts> steered_or_skip(unsigned workers) {
-    auto started = SteeredPorts::start(range, workers);
+    auto started = SteeredPorts::start(range, workers, false);
     if (started) return std::move(*started);
     MESSAGE("skipped: " << to_string(started.error()));
     return nullptr;
@@ -131,7 +131,7 @@ TEST_CASE("relay::SteeredPorts: packets to a port that nobody has attached yet w
     int told = 0;
     steered->listen(0, [&] { ++told; });
     const auto keep = [&](std::uint16_t port, Instant now) {
-        steered->keep(1, {.bytes = words, .destination = here, .destination_port = port}, now);
+        steered->keep(1, {.bytes = words, .destination = here, .destination_port = port, .came = now});
     };
     const Instant begin{100s};
     keep(9, begin);
