@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+/* NOLINTBEGIN(readability-identifier-naming): the kernel's way of naming */
+
 #define STEERING_WORKERS 64
 
 /* AF_INET and AF_INET6, of which neither side may include the header. */
@@ -16,5 +18,6 @@ struct steered_port {
     __u16 port;
     __u16 family; /* STEERING_IPV4 or STEERING_IPV6 */
 };
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif
