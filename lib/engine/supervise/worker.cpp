@@ -191,6 +191,7 @@ void Worker::learn_troubles(const control::Json& status) {
 std::vector<std::string> Worker::troubles() const {
     if (!died_.empty()) return {died_ + "; not back yet"};
     std::vector<std::string> list;
+    list.reserve(degraded_.size());
     for (const std::string& one : degraded_) list.push_back(spec_.name + ": " + one);
     return list;
 }
