@@ -149,8 +149,9 @@ void Engine::start_fast_path() {
         });
     }
     // What no leg has taken up is not to be forwarded any more.
+    std::ranges::sort(taken);
     for (const auto& each : kept) {
-        if (std::ranges::find(taken, each.key.destination) == taken.end()) (void)fast_path_->table().remove(each.key);
+        if (!std::ranges::binary_search(taken, each.key.destination)) (void)fast_path_->table().remove(each.key);
     }
     if (!taken.empty())
         log_.major("the kernel has forwarded " + std::to_string(taken.size()) + " directions meanwhile");
