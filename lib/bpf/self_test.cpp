@@ -1,8 +1,12 @@
 #include "self_test.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <span>
 #include <string>
+
+#include "natkit/base/inet_checksum.hpp"
 
 namespace natkit::bpf {
 
@@ -24,16 +28,10 @@ void put(Bytes& bytes, std::span<const std::uint8_t> more) {
     bytes.insert(bytes.end(), more.begin(), more.end());
 }
 
-std::uint32_t sum16(std::span<const std::uint8_t> bytes) {
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i + 1 < bytes.size(); i += 2)
-        sum += static_cast<std::uint32_t>(bytes[i] << 8U | bytes[i + 1]);
-    return sum;
-}
-
-std::size_t checksum(std::uint32_t sum) {
-    while (sum > 0xffff) sum = (sum & 0xffffU) + (sum >> 16U);
-    return ~sum & 0xffffU;
+/// As put16() writes it.
+std::size_t value_of(const InetChecksum& checksum) {
+    const auto bytes = std::bit_cast<std::array<std::uint8_t, 2>>(checksum.value());
+    return static_cast<std::size_t>(bytes[0] << 8U | bytes[1]);
 }
 
 Bytes udp_of(const Endpoint& source, const Endpoint& destination, std::uint32_t ssrc) {
@@ -50,9 +48,13 @@ Bytes udp_of(const Endpoint& source, const Endpoint& destination, std::uint32_t 
         return udp;
     };
     const Bytes bare = build(0);
-    const auto sum = sum16(bare) + sum16(source.address.bytes()) + sum16(destination.address.bytes()) + 17 +
-                     static_cast<std::uint32_t>(bare.size());
-    const std::size_t check = checksum(sum);
+    InetChecksum sum;
+    sum.add(bare);
+    sum.add(source.address.bytes());
+    sum.add(destination.address.bytes());
+    sum.add_word(17);
+    sum.add_word(static_cast<std::uint16_t>(bare.size()));
+    const std::size_t check = value_of(sum);
     return build(check == 0 ? 0xffff : check);
 }
 
@@ -70,7 +72,9 @@ Bytes packet(const Endpoint& source, const Endpoint& destination, std::uint8_t t
             put(header, destination.address.bytes());
             return header;
         };
-        ip = build(checksum(sum16(build(0))));
+        InetChecksum sum;
+        sum.add(build(0));
+        ip = build(value_of(sum));
     } else {
         ip = {static_cast<std::uint8_t>(0x60U | tos >> 4U), static_cast<std::uint8_t>((tos & 15U) << 4U), 0, 0};
         put16(ip, udp.size());

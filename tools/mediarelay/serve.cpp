@@ -32,11 +32,6 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     }
     relay::Options engine = options_from(config);
     engine.journal = runtime + "/mediarelay.journal";
-    const std::size_t most_ports = engine.ports.last - engine.ports.first + std::size_t{1};
-    if (limit && *limit < most_ports + 64) {
-        log.problems("at most " + std::to_string(*limit) + " descriptors (ulimit -n -H), fewer than the " +
-                     std::to_string(most_ports) + " ports of the range: calls will be refused when they are used up");
-    }
     const auto reserved = io::reserve_ports(config.media_proxy.ports);
     if (!reserved && io::ports_given_to_others(config.media_proxy.ports)) {
         log.problems("other programs may be given media ports by the system, and calls pass those over: " +
@@ -55,6 +50,12 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     if (!service) {
         tool::complain("mediarelay", service.error());
         return tool::Exit::usage;
+    }
+    // Steered ports need none.
+    const std::size_t most_ports = config.media_proxy.ports.last - config.media_proxy.ports.first + std::size_t{1};
+    if (limit && !(*service)->engine().status().steered && *limit < most_ports + 64) {
+        log.problems("at most " + std::to_string(*limit) + " descriptors (ulimit -n -H), fewer than the " +
+                     std::to_string(most_ports) + " ports of the range: calls will be refused when they are used up");
     }
     log.major("serving on " + runtime + "/mediarelay.sock, ports " + std::to_string(config.media_proxy.ports.first) +
               "-" + std::to_string(config.media_proxy.ports.last));
