@@ -18,12 +18,15 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cases_addresses  # noqa: F401
+import cases_boxes  # noqa: F401
 import cases_early  # noqa: F401
 import cases_healthy  # noqa: F401
 import cases_healthy_beside  # noqa: F401
 import cases_healthy_more  # noqa: F401
 import cases_healthy_setup  # noqa: F401
 import cases_healthy_within  # noqa: F401
+import cases_ice  # noqa: F401
+import cases_network  # noqa: F401
 import cases_relays  # noqa: F401
 import cases_signalling  # noqa: F401
 import clinic
@@ -77,6 +80,12 @@ UNKNOWN = {
     "fragments_dropped_before_edge": ("callee",),
     "relay_swallows": (*CALLER, "callee"), "second_answer_ignored": ("edge", "edge-wan"),
     "relay_swallows_back": ("caller", "callee", "edge-wan", "edge-lan", "br"),
+    "ice_fails_between_symmetric_nats": ("edge", "edge-wan"), "ice_fails_at_a_firewall": ("edge", "edge-wan"),
+    "ice_around_the_relay": ("edge", "edge-wan"), "too_few_hops": ("caller",), "silent_firewall": ("callee", "br"),
+    "silent_firewall_of_callers_site": (*CALLER[:2], "edge", "edge-wan"),
+    "routers_in_a_ring_behind_nat": ("callee", "edge", "edge-wan"), "routers_in_a_ring": ("callee",),
+    "alg_names_a_closed_port": ("caller", "caller-a-lan", "edge", "edge-wan"),
+    "alg_names_a_closed_port_of_callee": ("callee", "callee-k-lan", "edge", "edge-wan"),
     "relay_to_itself": (*CALLER, "callee", "edge-wan", "br"),
 }
 
@@ -101,6 +110,8 @@ def judge(case, path, call_id):
         problems.append(f"dead {dead}, not {case.dead}")
     if case.causes and not any(f["cause"] in case.causes for f in one["findings"]):
         problems.append(f"cause {[f['cause'] for f in one['findings']]}, not {case.causes}")
+    if case.says:
+        problems += filter(None, [case.says(one)])
     wrong = [f["cause"] for f in harmful if f["cause"] not in case.causes]
     if wrong:
         problems.append(f"also says {wrong}")

@@ -12,9 +12,9 @@ sleep = asyncio.sleep
 
 
 class Case:
-    def __init__(self, run, parties, causes, dead, outcome, edge, registration):
+    def __init__(self, run, parties, causes, dead, outcome, edge, registration, says):
         self.run, self.name, self.parties, self.causes, self.dead, self.outcome = run, run.__name__, parties.split(), causes.split(), dead, outcome
-        self.edge, self.registration = edge, registration
+        self.edge, self.registration, self.says = edge, registration, says
 
     def places(self):
         found = []
@@ -38,11 +38,13 @@ class Case:
         return kept
 
 
-def case(parties, causes="", dead="none", outcome="answered", *, edge=True, registration=False, **options):
+def case(parties, causes="", dead="none", outcome="answered", *, edge=True, registration=False, says=None,
+         **options):
     """A call of two parties. `causes`: the right words; none: it is healthy. `dead`: "a->b" where b hears nothing of a. `edge`: None where
-    no proxy takes part; `options` are the edge's. `registration`: it is about REGISTERs alone."""
+    no proxy takes part; `options` are the edge's. `registration`: it is about REGISTERs alone. `says`: looks at the
+    explanation (a record), and returns what is wrong with it, or ""."""
     def wrap(run):
-        CASES[run.__name__] = Case(run, parties, causes, dead, outcome, options if edge else None, registration)
+        CASES[run.__name__] = Case(run, parties, causes, dead, outcome, options if edge else None, registration, says)
         return run
     return wrap
 

@@ -52,6 +52,7 @@ class Media:
         self.mouth = self._socket(source_port, True) if source_port else self.rtp
         self.to = self.rtcp_to = None
         self.speaking, self.reports, self.noise, self.events = False, True, False, None
+        self.reports_jitter = 0                      # that of the other's packets, in units of time stamps
         self.sent, self.heard, self.heard_from, self.last_heard, self.task, self.drop = 0, 0, None, 0.0, None, 0.0
         self.size, self.frame = 160, FRAME
         self.shape = None                            # packet -> the packets that are sent in its place
@@ -68,6 +69,9 @@ class Media:
             packet, source = taken.recvfrom(2048)
         except OSError:
             return
+        self.hear(packet, source, counts)
+
+    def hear(self, packet, source, counts):
         if counts and len(packet) >= 12 and packet[0] & 0xC0 == 0x80 and not 192 <= packet[1] <= 223:
             self.heard, self.heard_from, self.last_heard = self.heard + 1, source[:2], time.monotonic()
             self.heard_ssrc = struct.unpack("!I", packet[8:12])[0]
@@ -105,7 +109,7 @@ class Media:
     def report(self):
         block, count = b"", 0
         if self.heard:
-            block, count = struct.pack("!IIIIII", self.heard_ssrc, 0, self.heard, 0, 0, 0), 1
+            block, count = struct.pack("!IIIIII", self.heard_ssrc, 0, self.heard, self.reports_jitter, 0, 0), 1
         body = struct.pack("!IQIII", self.ssrc, int(time.time() * 2**32) & (2**64 - 1), self.stamp & 0xFFFFFFFF, self.sent, self.sent * 160) + block
         self._send(self.rtcp, struct.pack("!BBH", 0x80 | count, 200, len(body) // 4) + body, self.rtcp_to)
 

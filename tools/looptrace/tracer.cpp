@@ -23,7 +23,8 @@ Tracer::Tracer(const Settings& settings) : settings_(settings), output_(program)
     };
     reader_.on_other = [this](const std::string& line) { on_other(line); };
     reader_.events.on_media = [this](const explain::CapturedMedia& media) {
-        rtp_.on_packet(media.seen.frame, media.source, media.destination, media.seen.time_ns, media.payload);
+        rtp_.on_packet(media.seen.frame, media.source, media.destination, media.seen.time_ns, media.payload,
+                       media.seen.hops);
     };
     reader_.on_bad = [this](const std::string& where, const Error& error) { bad(where, error); };
     if (settings.show_progress) reader_.on_progress = tool::show_progress;

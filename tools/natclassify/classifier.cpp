@@ -75,7 +75,11 @@ void Classifier::listen_to_captures() {
     explain::CaptureEvents& events = reader_.events;
     events.on_media = [this](const explain::CapturedMedia& media) {
         capture_.end_ns = std::max(capture_.end_ns, media.seen.time_ns);
-        capture_.rtp.on_packet(media.seen.frame, media.source, media.destination, media.seen.time_ns, media.payload);
+        capture_.rtp.on_packet(media.seen.frame, media.source, media.destination, media.seen.time_ns, media.payload,
+                               media.seen.hops);
+        if (const auto inner = capture_.tunnels.unwrap(media.source, media.destination, media.payload))
+            capture_.rtp.on_packet(media.seen.frame, inner->source, inner->destination, media.seen.time_ns,
+                                   inner->payload);
     };
     events.on_segment = [this](const capture::Datagram& segment) { capture_.tcp.on_segment(segment); };
     events.on_icmp_error = [this](const capture::IcmpError& error) { capture_.evidence.on_icmp_error(error); };

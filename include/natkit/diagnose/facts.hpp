@@ -188,6 +188,7 @@ struct RtpStream {
     std::uint64_t first_frame = 0, last_frame = 0;
     std::uint64_t rtp = 0, rtcp = 0, stun = 0, others = 0;  ///< packets
     std::uint64_t repeats = 0;                              ///< RTP packets that had passed here before
+    std::uint8_t most_hops = 0, least_hops = 0;             ///< time to live of its RTP; 0: not known
     std::uint32_t ssrc = 0;                                 ///< of its RTP
     std::optional<std::uint32_t> sender;                    ///< SSRC of the last RTP or RTCP packet
     std::uint64_t reported_sent = 0;                        ///< RTCP: packets the sender says it sent
@@ -196,6 +197,7 @@ struct RtpStream {
     std::uint32_t reported_jitter = 0;                      ///< RTCP: in units of that source's time stamps, latest
     std::uint32_t checks = 0;                               ///< connectivity checks of ICE (RFC 8445 section 7.2)
     std::uint32_t check_answers = 0;                        ///< successful responses of STUN
+    std::uint32_t check_refusals = 0;                       ///< error responses of STUN
     std::uint64_t nominated_frame = 0;                      ///< of the first one with USE-CANDIDATE
 
     struct PayloadType {
@@ -216,6 +218,8 @@ struct RtpStream {
     /// Each packet came by five times or more, on the average: it goes in a circle. A capture on all interfaces of a
     /// machine with bridges has packets of healthy calls two to four times.
     [[nodiscard]] bool circles() const noexcept { return rtp >= 10 && repeats * 5 >= rtp * 4; }
+    /// Each time with less time to live: routers send it in a circle, and no relay, which would send it anew.
+    [[nodiscard]] bool routed_in_circle() const noexcept { return circles() && most_hops >= least_hops + 5; }
     /// About how many of distinct() passed in this time.
     [[nodiscard]] std::uint64_t packets_in(std::int64_t from_ns, std::int64_t to_ns) const noexcept;
     /// Mean interarrival jitter in this time, milliseconds; nothing: none, or not known.

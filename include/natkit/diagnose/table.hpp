@@ -169,6 +169,7 @@ bool port_changed_after_silence(const Case& one, const MediaDirection& direction
 bool deaf_after_own_silence(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
                             Findings& findings);
 bool lost_in_nat(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings);
+bool kept_in_nat(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings);
 // registration.cpp
 bool registration_failed(const Case& one, Findings& findings);
 bool callee_not_registered(const Case& one, Findings& findings);
@@ -192,6 +193,8 @@ bool payload_type_unknown(const Case& one, const MediaDirection& direction, cons
                           Findings& findings);
 // media_loop.cpp
 bool packets_in_a_circle(const Case& one, const Stream& stream, Findings& findings);
+bool routers_in_a_ring(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                       Findings& findings);
 // ice.cpp
 bool pair_chosen(const Case& one, Findings& findings);
 bool no_pair_works(const Case& one, Findings& findings);
@@ -226,7 +229,8 @@ inline constexpr auto stream_rules =
     std::to_array<StreamRule>({packets_in_a_circle, media_around_the_relay, one_side_encrypts});
 /// Asked for each direction whose receiver has said where it wants its media.
 inline constexpr auto direction_rules = std::to_array<DirectionRule>(
-    {told_another_family, told_a_private_address, port_changed_after_silence, lost_in_nat, refused_by_icmp, goes_astray,
-     relay_sends_nothing_on, lost_by_rtcp, deaf_after_own_silence, no_packet, payload_type_unknown, packets_missing});
+    {routers_in_a_ring, told_another_family, told_a_private_address, port_changed_after_silence, kept_in_nat,
+     lost_in_nat, refused_by_icmp, goes_astray, relay_sends_nothing_on, lost_by_rtcp, deaf_after_own_silence, no_packet,
+     payload_type_unknown, packets_missing});
 
 }  // namespace natkit::diagnose

@@ -169,7 +169,7 @@ Finding returned(const MediaDirection& direction, const Astray& astray) {
                 "whether the call passes it twice (looptrace)."};
 }
 
-/// The port of a relay that is not there any more.
+/// Told by the router at which it ended.
 Finding in_a_ring(const Case& one, const MediaDirection& direction, const Astray& astray, const IcmpError& error) {
     const Endpoint& at = astray.path->stream->destination;
     return {.cause = Cause::never_arrives,
@@ -183,9 +183,31 @@ Finding in_a_ring(const Case& one, const MediaDirection& direction, const Astray
                       to_string(error.reporter) + ": two of them point at each other."};
 }
 
-Finding relay_closed(const MediaDirection& direction, const Astray& astray, const IcmpError& error) {
+/// What came from that port has ended, too: then the other party is not heard either.
+bool both_ended(const Case& one, const MediaDirection& opposite, const Astray& astray, const IcmpError& error) {
+    constexpr std::int64_t noticed = second_ns * 8 / 10;
+    const Phase& phase = one.phases().back();
+    if (opposite.dead || !meant(phase, opposite.line, opposite.from) || one.end_ns() - error.first_ns < noticed)
+        return false;
+    bool from_there = false;
+    for (const Path* path : opposite.paths) {
+        if (path->stream->rtp == 0 || one.paths().reach(*path, phase) != Reach::arrives) continue;
+        if (path->stream->last_ns >= error.first_ns + second_ns / 5) return false;
+        from_there = from_there || path->stream->source == astray.path->stream->destination;
+    }
+    return from_there;
+}
+
+Deaf who_hears_nothing(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                       const Astray& astray, const IcmpError& error) {
+    return both_ended(one, opposite, astray, error) ? Deaf::both() : Deaf(direction.to);
+}
+
+/// The port of a relay that is not there any more.
+Finding relay_closed(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                     const Astray& astray, const IcmpError& error) {
     return {.cause = Cause::relay_not_joined,
-            .hears_nothing = direction.to,
+            .hears_nothing = who_hears_nothing(one, direction, opposite, astray, error),
             .sentence = name_at_start(direction.from) + " sends to the relay at " +
                         to_string(astray.path->stream->destination) + " (" + packets(astray.packets) +
                         "), and ICMP from " + to_string(error.reporter) + " (first in frame " +
@@ -219,7 +241,8 @@ bool goes_astray(const Case& one, const MediaDirection& direction, const MediaDi
     return true;
 }
 
-bool refused_by_icmp(const Case& one, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
+bool refused_by_icmp(const Case& one, const MediaDirection& direction, const MediaDirection& opposite,
+                     Findings& findings) {
     if (!direction.dead || !direction.dead->sent) return false;
     const auto& all = direction.dead->astray;
     const auto found = std::ranges::find_if(all, [](const Astray& astray) { return astray.reach == Reach::refused; });
@@ -229,26 +252,29 @@ bool refused_by_icmp(const Case& one, const MediaDirection& direction, const Med
     const bool firewall = error->kind == IcmpError::Kind::prohibited;
     const bool ring = error->kind == IcmpError::Kind::hops_exceeded;
     if (direction.traffic.relayed && direction.traffic.told == stream.destination && !firewall && !ring) {
-        findings.add(during(one, *direction.dead, relay_closed(direction, *found, *error)));
+        findings.add(during(one, *direction.dead, relay_closed(one, direction, opposite, *found, *error)));
         return true;
     }
     if (ring) {
         findings.add(during(one, *direction.dead, in_a_ring(one, direction, *found, *error)));
         return true;
     }
+    const Deaf deaf = who_hears_nothing(one, direction, opposite, *found, *error);
     const bool host =
         error->kind == IcmpError::Kind::host_unreachable || error->kind == IcmpError::Kind::net_unreachable;
     findings.add(during(
         one, *direction.dead,
         {.cause = firewall ? Cause::refused_by_firewall : Cause::receiver_refuses,
-         .hears_nothing = direction.to,
-         .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": " +
-                     packets(found->packets) + " go to " + to_string(stream.destination) + ", and ICMP from " +
-                     to_string(error->reporter) + " says " + times(error->count) + " (first in frame " +
-                     std::to_string(error->frame) + ") that " +
+         .hears_nothing = deaf,
+         .sentence = (deaf == Deaf::both() ? std::string("Neither hears the other")
+                                           : name_at_start(direction.to) + " hears nothing") +
+                     since(one, *direction.dead) + ": " + packets(found->packets) + " go to " +
+                     to_string(stream.destination) + ", and ICMP from " + to_string(error->reporter) + " says " +
+                     times(error->count) + " (first in frame " + std::to_string(error->frame) + ") that " +
                      (firewall ? "a firewall prohibits it."
                       : host   ? "the host cannot be reached."
-                               : "nobody listens there."),
+                               : "nobody listens there.") +
+                     (deaf == Deaf::both() ? " What came from there has ended, too." : ""),
          .change = firewall ? "Let UDP to " + to_string(stream.destination) + " pass in the firewall at " +
                                   to_string(error->reporter) + "."
                             : "Look why " + name(direction.to) +

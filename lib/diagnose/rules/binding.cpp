@@ -9,6 +9,7 @@ namespace natkit::diagnose {
 namespace {
 
 constexpr std::int64_t least_silence = 4 * second_ns;  ///< no NAT forgets sooner
+constexpr std::uint64_t many_kept = 25;                ///< packets
 constexpr std::int64_t rebind_silence = 10 * second_ns;
 constexpr const char* keepalive =
     "Keep the mapping open (no silence suppression, RTP keepalives), or let the relay follow (mediarelay does: rule "
@@ -172,6 +173,42 @@ bool port_changed_after_silence(const Case& one, const MediaDirection& direction
                           .from_s = one.at(now->first_ns)});
             return true;
         }
+    }
+    return false;
+}
+
+/// It comes from inside to a NAT of which both sides are in the capture, other media outside too, and none leaves it.
+bool kept_in_nat(const Case& one, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
+    const auto& all = one.facts().rtp;
+    for (const Path* path : direction.paths) {
+        const RtpStream& stream = *path->stream;
+        if (path->forwarded || path->inner || stream.distinct() < many_kept ||
+            one.is_private(stream.destination.address))
+            continue;
+        const auto nat = std::ranges::find_if(one.call().translations, [&](const Translation& known) {
+            return known.inside.address == stream.source.address && one.is_private(known.inside.address) &&
+                   !one.is_private(known.outside.address);
+        });
+        if (nat == one.call().translations.end()) continue;
+        const IpAddress& outside = nat->outside.address;
+        const bool outside_captured = std::ranges::any_of(all, [&](const RtpStream& other) {
+            return (other.source.address == outside && other.destination.address == stream.destination.address) ||
+                   (other.destination.address == outside && other.source.address == stream.destination.address);
+        });
+        const bool leaves = std::ranges::any_of(
+            all, [&](const RtpStream& other) { return other.ssrc == stream.ssrc && other.source != stream.source; });
+        if (!outside_captured || leaves) continue;
+        findings.add({.cause = Cause::never_arrives,
+                      .hears_nothing = direction.to,
+                      .sentence = name_at_start(direction.to) + " hears nothing: " + packets(stream.distinct()) +
+                                  " come from " + to_string(stream.source) + " to the inner side of its NAT " +
+                                  to_string(outside) + ", and none leaves it.",
+                      .change = "Look at the rules of that NAT or firewall for UDP from " + to_string(stream.source) +
+                                ", and at what it does for SIP (ALG).",
+                      .frames = {stream.first_frame, stream.last_frame},
+                      .from_s = one.at(stream.first_ns),
+                      .to_s = one.at(stream.last_ns)});
+        return true;
     }
     return false;
 }

@@ -71,7 +71,11 @@ std::optional<Checks> unanswered_checks(const Case& one, End from) {
             continue;
         if (one.paths().answers_checks(stream.destination)) return std::nullopt;
         if (most && most->count >= stream.checks) continue;
-        most = Checks{.to = stream.destination, .count = stream.checks, .frame = stream.first_frame};
+        const bool refused = std::ranges::any_of(one.facts().rtp, [&](const RtpStream& other) {
+            return other.source == stream.destination && other.check_refusals > 0;
+        });
+        most =
+            Checks{.to = stream.destination, .count = stream.checks, .frame = stream.first_frame, .refused = refused};
     }
     return most;
 }
@@ -91,25 +95,30 @@ bool pair_chosen(const Case& one, Findings& findings) {
     return false;
 }
 
-/// Both sides check, and nobody answers: then no media is sent.
+/// Both sides check, and at least one of them is never answered: then no pair works, and no media is sent.
 bool no_pair_works(const Case& one, Findings& findings) {
     if (!one.call().answered || one.media_seen() || one.phases().empty()) return false;
     const Phase& phase = one.phases().back();
     const bool both = offers_candidates(phase, End::caller) && offers_candidates(phase, End::callee);
     if (!both || phase.early || one.end_ns() - phase.from_ns < least_wait) return false;
-    const bool any = std::ranges::any_of(
-        one.facts().rtp, [](const RtpStream& stream) { return stream.check_answers > 0 || stream.rtp > 0; });
+    const bool works = std::ranges::any_of(one.facts().rtp, [&](const RtpStream& stream) {
+        return stream.rtp > 0 || (stream.nominated_frame != 0 && back(one, stream) != nullptr);
+    });
     auto tried = unanswered_checks(one, End::caller);
     if (!tried) tried = unanswered_checks(one, End::callee);
-    if (any || !tried) return false;
+    if (works || !tried) return false;
     findings.add({.cause = Cause::ice_failed,
                   .hears_nothing = Deaf::both(),
                   .sentence = "Neither hears the other: no pair of ICE candidates works. Connectivity checks to " +
                               to_string(tried->to) + " (" + std::to_string(tried->count) + ", first in frame " +
-                              std::to_string(tried->frame) + ") were never answered, and no media is sent.",
-                  .change =
-                      "Offer a candidate that each can reach: a relay (TURN, or a media proxy that takes the place "
-                      "of the candidates: sdprewrite --ice replace), and let the firewalls pass UDP.",
+                              std::to_string(tried->frame) + ") were " +
+                              (tried->refused ? "refused" : "never answered") + ", and no media is sent.",
+                  .change = tried->refused
+                                ? "User name or password of ICE (a=ice-ufrag, a=ice-pwd) are not those of the agent "
+                                  "that answers: look for a box that changes or mixes up descriptions."
+                                : "Offer a candidate that each can reach: a relay (TURN, or a media proxy that takes "
+                                  "the place of the candidates: sdprewrite --ice replace), and let the firewalls pass "
+                                  "UDP.",
                   .frames = {tried->frame},
                   .from_s = one.at(phase.from_ns),
                   .to_s = one.at(one.end_ns())});

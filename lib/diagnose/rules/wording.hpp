@@ -20,11 +20,12 @@ constexpr unsigned few_copies = 3;  ///< a request that was sent so often, and n
 [[nodiscard]] std::string times(unsigned count);  ///< "once", "3 times"
 /// " from 12.3 s on, after the answer in frame 812", or nothing where it was so from the beginning.
 [[nodiscard]] std::string since(const Case& one, const Dead& dead);
-/// ice.cpp. Connectivity checks of a party that were never answered, where none of its checks was.
+/// ice.cpp. Connectivity checks of a party that got no successful response, where none of its checks was.
 struct Checks {
     Endpoint to;
     std::uint32_t count = 0;
     std::uint64_t frame = 0;
+    bool refused = false;  ///< by an error response
 };
 [[nodiscard]] std::optional<Checks> unanswered_checks(const Case& one, End from);
 /// With its time and frames.

@@ -52,10 +52,11 @@ void read_reports(Bytes bytes, RtpStream& stream) {
 /// A check has a user name, which a question for one's own address has not; USE-CANDIDATE nominates (RFC 8445 section
 /// 7.1.2).
 void read_stun(Bytes bytes, RtpStream& stream, std::uint64_t frame) {
-    constexpr unsigned request = 0x0001, success = 0x0101, username = 0x0006, use_candidate = 0x0025;
+    constexpr unsigned request = 0x0001, success = 0x0101, failure = 0x0111, username = 0x0006, use_candidate = 0x0025;
     const unsigned type = static_cast<unsigned>(bytes[0]) << 8U | bytes[1];
     ++stream.stun;
     if (type == success) ++stream.check_answers;
+    if (type == failure) ++stream.check_refusals;
     if (type != request) return;
     bool check = false, nominates = false;
     for (std::size_t at = 20; at + 4 <= bytes.size();) {
@@ -87,7 +88,7 @@ bool is_rtp(Bytes bytes) {
 }  // namespace
 
 void RtpStreams::on_packet(std::uint64_t frame, const Endpoint& source, const Endpoint& destination,
-                           std::int64_t time_ns, Bytes payload) {
+                           std::int64_t time_ns, Bytes payload, std::uint8_t hops) {
     if (payload.empty() || source.port < 1024 || destination.port < 1024) return;
     const bool rtcp = is_rtcp(payload);
     const bool rtp = is_rtp(payload);
@@ -102,6 +103,10 @@ void RtpStreams::on_packet(std::uint64_t frame, const Endpoint& source, const En
         read_reports(payload, stream);
     } else if (rtp) {
         read_rtp(payload, stream, frame, time_ns);
+        if (hops != 0) {
+            stream.most_hops = std::max(stream.most_hops, hops);
+            stream.least_hops = stream.least_hops == 0 ? hops : std::min(stream.least_hops, hops);
+        }
     } else if (rtp::is_stun(payload)) {
         read_stun(payload, stream, frame);
     } else {

@@ -56,3 +56,22 @@ TEST_CASE("diagnose: after a silence the media of a party comes from another por
         CHECK(found(facts) == c.want);
     }
 }
+
+TEST_CASE("diagnose: media that comes to the inner side of a NAT and does not leave it") {
+    CallFacts facts = direct_call(audio("203.0.113.9:40000"), audio(callee_media));
+    facts.call.translations = {{.inside = endpoint("10.0.0.9:5060"), .outside = endpoint("203.0.113.9:5060")}};
+    facts.rtp = {rtp("10.0.0.9:4000", callee_media), rtp(callee_media, "203.0.113.9:40000", 50, 2),
+                 rtp(callee_media, "10.0.0.9:4000", 50, 2)};
+    CHECK(found(facts) == "never-arrives callee");
+    CHECK(sentence(facts) ==
+          "The callee hears nothing: 50 packets come from 10.0.0.9:4000 to the inner side of its NAT 203.0.113.9, and "
+          "none leaves it.");
+    SUBCASE("it leaves") {
+        facts.rtp.push_back(rtp("203.0.113.9:40000", callee_media));
+        CHECK(found(facts).empty());
+    }
+    SUBCASE("the capture has no media of the outer side") {
+        facts.rtp.erase(facts.rtp.begin() + 1);
+        CHECK(found(facts).empty());
+    }
+}

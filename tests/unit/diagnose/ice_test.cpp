@@ -94,6 +94,24 @@ TEST_CASE("diagnose: connectivity checks that nobody answers") {
         facts.rtp.push_back(rtp(caller_host, callee_host, 60));
         CHECK(found(facts).find("ice-failed") == std::string::npos);
     }
+    SUBCASE("answers of a STUN server are no answers to checks") {
+        facts.rtp.push_back(checks("203.0.113.5:3478", caller_host, 0, 1));
+        CHECK(found(facts) == "ice-failed both");
+    }
+    SUBCASE("one side's are answered, and nothing is nominated") {
+        facts.rtp[1].check_answers = 2;
+        CHECK(found(facts) == "ice-failed both");
+    }
+    SUBCASE("a pair works, and nobody has anything to say") {
+        facts.rtp[0].nominated_frame = 22;
+        facts.rtp[1].check_answers = 2;
+        CHECK(found(facts) == "ice-pair");
+    }
+    SUBCASE("they are refused") {
+        facts.rtp[1].check_refusals = 7;
+        CHECK(found(facts) == "ice-failed both");
+        CHECK(sentence(facts).find("were refused, and no media") != std::string::npos);
+    }
     SUBCASE("nobody offers candidates") {
         for (SessionDescription& one : facts.call.descriptions) one.streams[0].candidates.clear();
         CHECK(found(facts).empty());

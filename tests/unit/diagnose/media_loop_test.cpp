@@ -11,6 +11,13 @@ TEST_CASE("diagnose: packets that go in a circle explain all that is missing") {
     CHECK(sentence(facts) ==
           "The same packets pass again and again from 203.0.113.5:30010 to 203.0.113.5:30000 (350 packets of 400 had "
           "been there before): a media loop.");
+    SUBCASE("routers do it: their time to live goes down") {
+        facts.rtp[1].most_hops = 62;
+        facts.rtp[1].least_hops = 1;
+        CHECK(found(facts).find("never-arrives callee") != std::string::npos);
+        CHECK(found(facts).find("media-loop") == std::string::npos);
+        return;
+    }
     facts.rtp[1].repeats = 300;  // four times each: a capture on all ports of a bridge
     CHECK(found(facts) == "relay-to-itself callee, nothing-sent caller");
 }

@@ -60,6 +60,11 @@ TEST_CASE("ICMP errors of a socket that opens late and closes with the BYE refus
     CHECK(found(facts) == "");
     facts.icmp = {refusals(0.1, 9, 9)};
     CHECK(found(facts) == "receiver-refuses callee");
+    SUBCASE("what came from that port ends with it") {
+        facts.rtp[1] = talk(callee_media, caller_media, 0, 3, 2);
+        facts.icmp = {refusals(3.1, 9.5, 9)};
+        CHECK(found(facts) == "receiver-refuses both");
+    }
 }
 
 TEST_CASE("A party whose reports go on is muted, whatever port a NAT gives them") {

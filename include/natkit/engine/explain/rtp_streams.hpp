@@ -18,8 +18,9 @@ using diagnose::RtpStream;
 /// way, and 16 MB for when their packets came; no packet costs more than a few look-ups on the average.
 class RtpStreams {
   public:
+    /// `hops`: its time to live, or hop limit; 0: not known.
     void on_packet(std::uint64_t frame, const Endpoint& source, const Endpoint& destination, std::int64_t time_ns,
-                   std::span<const std::uint8_t> payload);
+                   std::span<const std::uint8_t> payload, std::uint8_t hops = 0);
 
     /// Streams to or from an endpoint that overlap the time from `first_ns` to `last_ns`, in the order in which they
     /// began; all of one array. Of an endpoint that has more, the newest 1024 are looked at.

@@ -3,6 +3,7 @@
 #include "natkit/diagnose/facts.hpp"
 #include "natkit/engine/explain/captures/evidence.hpp"
 #include "natkit/engine/explain/captures/tcp_connections.hpp"
+#include "natkit/engine/explain/captures/turn_tunnels.hpp"
 #include "natkit/engine/explain/rtp_streams.hpp"
 
 namespace natkit::explain {
@@ -10,6 +11,7 @@ namespace natkit::explain {
 /// What of a capture is no message.
 struct CaptureFacts {
     RtpStreams rtp;
+    TurnTunnels tunnels;
     TcpConnections tcp;
     CaptureEvidence evidence;
     std::int64_t end_ns = 0;  ///< time of the last packet
