@@ -287,7 +287,8 @@ Json to_json(const LegStatistics& statistics) {
         if (dropped > 0) object["drops"][relay::to_string(static_cast<relay::Drop>(i))] = dropped;
     }
     if (statistics.ssrc) object["ssrc"] = *statistics.ssrc;
-    if (statistics.fast_path) object["fast_path"] = true;
+    if (statistics.tier) object["tier"] = relay::to_string(*statistics.tier);
+    if (statistics.not_forwarded) object["not_fast"] = relay::to_string(*statistics.not_forwarded);
     return object;
 }
 

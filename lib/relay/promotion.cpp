@@ -6,27 +6,33 @@ namespace natkit::relay {
 
 namespace {
 
-bool undisturbed(const UdpLeg& leg) noexcept {
-    return leg.stream == Stream::rtp && !leg.hold && !leg.proof.needed();
+std::unexpected<NotForwarded> no(NotForwarded why) noexcept {
+    return std::unexpected(why);
 }
 
 }  // namespace
 
-std::optional<Forwarding> may_forward(const UdpLeg& from, Component arrival, Instant now, bool tried) noexcept {
+std::expected<Forwarding, NotForwarded> may_forward(const UdpLeg& from, Component arrival, Instant now,
+                                                    bool tried) noexcept {
     const UdpLeg* to = from.peer();
-    if (to == nullptr || !undisturbed(from) || !undisturbed(*to)) return std::nullopt;
-    if (!tried && now - std::max({from.join->since, from.changed, to->changed}) < promotion_time) return std::nullopt;
-
+    if (to == nullptr) return no(NotForwarded::not_joined);
+    if (from.stream != Stream::rtp || to->stream != Stream::rtp) return no(NotForwarded::not_rtp);
+    if (from.hold || to->hold) return no(NotForwarded::held);
+    if (from.proof.needed() || to->proof.needed()) return no(NotForwarded::unproven);
+    if (!tried && now - std::max({from.join->since, from.changed, to->changed}) < promotion_time) {
+        return no(NotForwarded::settling);
+    }
     const UdpLeg::Part& part = from.part(arrival);
     const auto& mark = part.latch.mark();
-    if (!part.latch.settled() || !mark) return std::nullopt;
+    if (!part.latch.settled() || !mark) return no(NotForwarded::unconfirmed);
     const bool rtcp = arrival == Component::rtcp;
     // RTCP comes every some seconds; its stream is well known by then.
-    if (!tried && part.counters.received_packets < (rtcp ? 1 : promotion_packets)) return std::nullopt;
-
+    if (!tried && part.counters.received_packets < (rtcp ? 1 : promotion_packets)) {
+        return no(NotForwarded::settling);
+    }
     const Component out = rtcp && !to->mux ? Component::rtcp : Component::rtp;
     const Latch& target = to->part(out).latch;
-    if (!target.settled()) return std::nullopt;
+    if (!target.settled()) return no(NotForwarded::unconfirmed);
     // Of a muxed leg RTCP may have to leave by another port than RTP.
     const auto kind = rtcp                  ? Forwarding::Kind::rtcp
                       : from.mux && to->mux ? Forwarding::Kind::both

@@ -123,6 +123,8 @@ def only_mediarelay_has_them(net):
                                         c["state"] == "running" and c["pid"] != pid], f"{name} is back")
                 site.wait_up()
     lab.require(site.ask("mediarelay", "status")["fast_path"]["on"], site.natkit.output)
+    shown = site.edge.run(lab.PROGRAMS / "natkit", "status", "--config", site.config, "--format", "text").stdout
+    lab.require("media steered, fast path 0" in shown, shown)
 
 
 if __name__ == "__main__":

@@ -291,6 +291,7 @@ def a_worker_that_keeps_dying_is_tried_again_for_ever(net):
     lab.require(status["state"] == "degraded" and re.search(r"natpinger .*exited with status 1; not back yet", status["degraded"][0]), f"{status}")
     done = site.edge.run("python3", "-c", "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())")
     lab.require("natkit_troubles 1" in done.stdout, done.stdout + done.stderr)
+    lab.require('natkit_tier_on{tier="fast"} 0' in done.stdout, done.stdout)
     lab.require(any("STATUS=degraded: natpinger" in line for line in told()), f"systemd was not told: {told()}")
     good.rename(programs / "natpinger")
     # By itself, within a minute; here nobody waits for that.

@@ -107,6 +107,10 @@ std::string leg_text(const Json& leg) {
                  << word((*statistics)["sent"], "packets");
         }
         if ((*statistics)["received"].contains("lost")) line << " lost " << word((*statistics)["received"], "lost");
+        if (statistics->contains("tier")) {
+            line << "  " << word(*statistics, "tier");
+            if (statistics->contains("not_fast")) line << " (" << word(*statistics, "not_fast") << ')';
+        }
         if (statistics->contains("drops")) line << " drops " << (*statistics)["drops"].dump();
     }
     if (leg.contains("joined")) line << "  joined to " << word(leg, "joined");

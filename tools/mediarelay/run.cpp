@@ -128,6 +128,8 @@ class Foreground {
                 const auto found = all.find(relay::Engine::key_of(id));
                 if (found == all.end()) continue;
                 record[name] = record::to_json(found->second);
+                // It has one way for all, which is no news.
+                for (const char* key : {"tier", "not_fast"}) record[name].erase(key);
                 if (!found->second.connections) record["audio"] = relay::to_string(found->second.audio);
             }
             then(std::move(record));

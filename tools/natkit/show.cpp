@@ -1,6 +1,7 @@
 #include "show.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace natkit_tool {
 namespace {
@@ -17,6 +18,25 @@ const Json& member(const Json& object, const char* key) {
 
 std::string plural(const Json& count, const char* one, const char* many) {
     return count.dump() + " " + (count == 1 ? one : many);
+}
+
+/// "media steered, fast path 120; not on it: held 2, settling 4": of mediarelay's part.
+std::string tier_line(const Json& relay) {
+    const auto is_on = [](const Json& tier, const char* key) {
+        const Json& value = member(tier, key);
+        return value.is_boolean() && value.get<bool>();
+    };
+    const Json& receive = member(relay, "receive");
+    const Json& fast = member(relay, "fast_path");
+    std::string line = is_on(receive, "steered") ? "media steered" : "media by sockets";
+    if (receive.contains("why")) line += " (" + text_of(receive, "why") + ")";
+    if (!is_on(fast, "on")) return line + ", fast path off: " + text_of(fast, "why");
+    line += ", fast path " + text_of(relay, "fast_flows");
+    std::string separator = "; not on it: ";
+    for (const auto& [why, count] : member(fast, "not_fast").items()) {
+        line += std::exchange(separator, ", ") + why + " " + count.dump();
+    }
+    return line;
 }
 
 /// What becomes of a call's media, before the reasons. A call that is being set up has no joined legs yet; one that was
@@ -74,6 +94,9 @@ std::vector<std::string> status_lines(const Json& status) {
     lines.push_back("sessions " + text_of(status, "sessions") + ", streams " + text_of(status, "streams") + ", calls " +
                     text_of(status, "calls") + ", clients " + text_of(status, "clients") + ", pinged " +
                     text_of(status, "pinged"));
+    for (const Json& one : member(status, "components")) {
+        if (one.contains("fast_path")) lines.push_back(tier_line(one));
+    }
     lines.emplace_back();
     lines.emplace_back("component   state     pid      restarts  uptime_s");
     for (const Json& one : member(status, "components")) {

@@ -11,6 +11,7 @@
 #include "natkit/relay/leg.hpp"
 #include "natkit/relay/party.hpp"
 #include "natkit/relay/stream.hpp"
+#include "natkit/relay/tiers.hpp"
 
 /// What mediarelay reports: natkit-records(7), MEDIA.
 namespace natkit::record {
@@ -95,7 +96,8 @@ struct LegStatistics {
     relay::AudioState audio = relay::AudioState::waiting;  ///< of its join
     relay::Cause cause = relay::Cause::none;
     relay::LegKey mute = 0;
-    bool fast_path = false;  ///< the kernel forwards what its party sends
+    std::optional<relay::Tier> tier;                   ///< of what its party sends; of UDP
+    std::optional<relay::NotForwarded> not_forwarded;  ///< why that is not the fast one
     Instant taken{};
     std::optional<Connections> connections;  ///< of TCP legs
 };

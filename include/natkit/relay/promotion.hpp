@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 
+#include "natkit/relay/tiers.hpp"
 #include "natkit/relay/udp.hpp"
 
 /// Which streams may be forwarded without the relay, by a table of 4-tuples, and what the relay then needs to be told
@@ -30,8 +32,8 @@ inline constexpr std::uint64_t promotion_packets = 50;
 /// What may be forwarded of what comes to this component of the leg: RTP and RTCP of one SSRC, from a confirmed source
 /// to a confirmed target, where nothing is on hold and no party has yet to be proven. `tried`: it was so before and
 /// only has to be so still.
-[[nodiscard]] std::optional<Forwarding> may_forward(const UdpLeg& from, Component arrival, Instant now,
-                                                    bool tried = false) noexcept;
+[[nodiscard]] std::expected<Forwarding, NotForwarded> may_forward(const UdpLeg& from, Component arrival, Instant now,
+                                                                  bool tried = false) noexcept;
 
 /// What has gone by since the relay was told last.
 struct Carried {

@@ -314,6 +314,7 @@ Engine::Status Engine::status() const {
             .journal_error = journal_error_,
             .fast_path = fast_path_ ? fast_path_->why_not() : "off",
             .fast_flows = fast_path_ ? fast_path_->flows.load() : 0,
+            .not_forwarded = fast_path_ ? fast_path_->left() : decltype(Status::not_forwarded){},
             .steered = steered_ != nullptr,
             .steered_ports = steered_ ? steered_->claimed() : 0,
             .steering_error = steering_error_};

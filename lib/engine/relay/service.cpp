@@ -204,6 +204,10 @@ Service::Answer Service::status(const Json&) {
     reply["fast_path"] = {{"on", status.fast_path.empty()}};
     reply["fast_flows"] = status.fast_flows;
     if (!status.fast_path.empty()) reply["fast_path"]["why"] = status.fast_path;
+    for (std::size_t why = 0; why < status.not_forwarded.size(); ++why) {
+        if (status.not_forwarded[why] == 0) continue;
+        reply["fast_path"]["not_fast"][to_string(static_cast<NotForwarded>(why))] = status.not_forwarded[why];
+    }
     reply["receive"] = {{"steered", status.steered}};
     if (status.steered) reply["receive"]["ports"] = status.steered_ports;
     if (!status.steering_error.empty()) reply["receive"]["why"] = status.steering_error;

@@ -85,6 +85,31 @@ void add_copied(const Json& components, std::vector<Family>& families) {
     }
 }
 
+void add_tiers(const Json& components, std::vector<Family>& families) {
+    Family on{.name = "natkit_tier_on",
+              .help = "1 where the tier works: steered reception, the kernel's fast path; natkit status says why not.",
+              .samples = {}};
+    Family left{.name = "natkit_streams_not_fast",
+                .help = "Directions of joined streams that the fast path does not carry, by why.",
+                .samples = {}};
+    const auto is_on = [](const Json& component, const char* tier, const char* key) {
+        const auto found = component.find(tier);
+        return found != component.end() && found->is_object() && found->value(key, false) ? 1.0 : 0.0;
+    };
+    for (const Json& component : components) {
+        if (text_of(component, "name") != "mediarelay" || !component.contains("fast_path")) continue;
+        on.samples.push_back({{{"tier", "steered"}}, is_on(component, "receive", "steered")});
+        on.samples.push_back({{{"tier", "fast"}}, is_on(component, "fast_path", "on")});
+        const auto by_why = component["fast_path"].find("not_fast");
+        if (by_why == component["fast_path"].end() || !by_why->is_object()) continue;
+        for (const auto& [why, count] : by_why->items()) {
+            if (count.is_number()) left.samples.push_back({{{"why", why}}, count.get<double>()});
+        }
+    }
+    families.push_back(std::move(on));
+    families.push_back(std::move(left));
+}
+
 void add_pings(const Json& components, std::vector<Family>& families) {
     Family pings{.name = "natkit_pings_total", .help = "Pings by what became of them.", .counter = true, .samples = {}};
     for (const Json& component : components) {
@@ -138,6 +163,7 @@ std::vector<Family> Tally::families(const Json& status) const {
     if (const auto components = status.find("components"); components != status.end()) {
         add_components(*components, families);
         add_copied(*components, families);
+        add_tiers(*components, families);
         add_pings(*components, families);
     }
     families.push_back(

@@ -161,7 +161,8 @@ class Engine {
         std::string journal_error;   ///< why calls would not survive a restart; empty: they would
         std::string fast_path;       ///< why streams are not forwarded by the kernel; empty: they are
         std::size_t fast_flows = 0;  ///< directions of streams that are
-        bool steered = false;        ///< how packets are received; else by sockets
+        std::array<std::uint32_t, not_forwarded_count> not_forwarded{};  ///< joined legs of UDP that are not, by why
+        bool steered = false;                                            ///< how packets are received; else by sockets
         std::size_t steered_ports = 0;
         std::string steering_error;  ///< why not, though it was wanted
     };

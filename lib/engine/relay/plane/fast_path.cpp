@@ -99,6 +99,16 @@ bool FastPath::proven(unsigned interface, Family out) const {
     return found != proofs_.end() && found->second.by_family[place_of(out)];
 }
 
+void FastPath::count_left(const LeftCounts& before, const LeftCounts& now) noexcept {
+    for (std::size_t why = 0; why < left_.size(); ++why) left_[why] += now[why] - before[why];
+}
+
+FastPath::LeftCounts FastPath::left() const noexcept {
+    LeftCounts counts{};
+    for (std::size_t why = 0; why < left_.size(); ++why) counts[why] = left_[why];
+    return counts;
+}
+
 void FastPath::withdraw() {
     if (!on()) return;
     watch_.reset();

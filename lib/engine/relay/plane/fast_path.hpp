@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,7 +34,11 @@ class FastPath {
     [[nodiscard]] bool proven(unsigned interface, Family out) const;
     /// Any thread, while on().
     [[nodiscard]] bpf::FlowTable& table() const noexcept { return *table_; }
-    std::atomic<std::size_t> flows{0};  ///< that the workers have in it
+    std::atomic<std::size_t> flows{0};                                  ///< that the workers have in it
+    using LeftCounts = std::array<std::uint32_t, not_forwarded_count>;  ///< legs, by why
+    /// Any thread. A worker has counted anew the legs whose RTP is not forwarded; `before` it had told.
+    void count_left(const LeftCounts& before, const LeftCounts& now) noexcept;
+    [[nodiscard]] LeftCounts left() const noexcept;
 
     /// The end of all calls: takes the filters and the pins away.
     void withdraw();
@@ -59,6 +65,7 @@ class FastPath {
     std::unique_ptr<io::AddressWatch> watch_;
     mutable std::mutex mutex_;
     std::map<unsigned, Proof> proofs_;  ///< by interface
+    std::array<std::atomic<std::uint32_t>, not_forwarded_count> left_{};
 };
 
 }  // namespace natkit::relay

@@ -13,7 +13,11 @@ constexpr std::uint64_t expect_every = 100;
 }  // namespace
 
 Plane::Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events, SteeredPorts* steered, unsigned worker)
-    : loop_(loop), relay_(timeouts), on_events_(std::move(on_events)), timer_(loop, [this] { on_time(); }) {
+    : loop_(loop),
+      relay_(timeouts),
+      on_events_(std::move(on_events)),
+      steered_(steered != nullptr),
+      timer_(loop, [this] { on_time(); }) {
     PacketPath::Callbacks callbacks{.on_packet = std::bind_front(&Plane::on_packet, this),
                                     .on_unsent = std::bind_front(&Plane::on_unsent, this)};
     path_ = steered == nullptr ? socket_path(loop, std::move(callbacks))
@@ -236,17 +240,19 @@ void Plane::demote(Leg* leg) {
 
 // --- counters ------------------------------------------------------------------------------------------------------
 
-void Plane::collect_one(const Leg& leg, Instant now, Statistics& into) const {
+void Plane::collect_one(Leg& leg, Instant now, Statistics& into) const {
     record::LegStatistics& statistics = into[leg.key];
     statistics.taken = now;
     if (is_tcp(leg.stream)) return tcp_->collect(static_cast<const TcpLeg&>(leg), statistics);
-    const auto& udp = static_cast<const UdpLeg&>(leg);
+    auto& udp = static_cast<UdpLeg&>(leg);
     for (std::size_t i = 0; i < 2; ++i) statistics.counters[i] = udp.parts[i].counters;
     statistics.lost = udp.statistics.lost();
     statistics.expected = udp.statistics.expected();
     statistics.jitter = udp.statistics.jitter();
     statistics.ssrc = udp.statistics.ssrc();
-    statistics.fast_path = udp.forwarded;
+    const std::optional<NotForwarded> why = promotion_ ? promotion_->why_not(udp, now) : NotForwarded::off;
+    statistics.not_forwarded = why;
+    statistics.tier = !why ? Tier::fast : steered_ ? Tier::steered : Tier::sockets;
     if (leg.join == nullptr) return;
     statistics.audio = leg.join->audio;
     statistics.cause = leg.join->cause;
@@ -261,10 +267,10 @@ void Plane::collect(LegKey key, Statistics& into) {
         for (const auto& [each, leg] : relay_.legs.legs()) collect_one(*leg, now, into);
         return;
     }
-    const Leg* leg = relay_.legs.find(key);
+    Leg* leg = relay_.legs.find(key);
     if (leg == nullptr) return;
     collect_one(*leg, now, into);
-    if (const Leg* peer = leg->peer()) collect_one(*peer, now, into);
+    if (Leg* peer = leg->peer()) collect_one(*peer, now, into);
 }
 
 }  // namespace natkit::relay

@@ -91,11 +91,12 @@ class Plane {
     void on_time();
     void tell_events();
     void start_timer();
-    void collect_one(const Leg& leg, Instant now, Statistics& into) const;
+    void collect_one(Leg& leg, Instant now, Statistics& into) const;
 
     io::Loop& loop_;
     Relay relay_;
     OnEvents on_events_;
+    bool steered_;
     std::unordered_map<LegKey, std::unique_ptr<Ports>> ports_;
     std::unique_ptr<PacketPath> path_;
     std::unique_ptr<TcpPlane> tcp_;         ///< once there are TCP legs

@@ -37,12 +37,6 @@ bpf::FlowKind flow_kind(Forwarding::Kind kind) noexcept {
 Promotion::Promotion(FastPath& fast_path, std::uint8_t tos, Relay& relay, PlaceOf place_of)
     : fast_path_(fast_path), tos_(tos), relay_(relay), place_of_(std::move(place_of)) {}
 
-std::optional<bpf::FlowKey> Promotion::key_of(const UdpLeg& leg, Component component, const Forwarding& what) const {
-    const auto arrival = place_of_(leg, component);
-    if (!arrival || arrival->interface == 0) return std::nullopt;
-    return bpf::FlowKey{.interface = arrival->interface, .source = what.source, .destination = arrival->local};
-}
-
 std::optional<bpf::FlowRule> Promotion::rule_of(const UdpLeg& leg, Component component, const Forwarding& what) const {
     const auto out = place_of_(*what.to, what.out);
     if (!out) return std::nullopt;
@@ -54,12 +48,37 @@ std::optional<bpf::FlowRule> Promotion::rule_of(const UdpLeg& leg, Component com
                          .clock_rate = component == Component::rtp ? leg.statistics.clock_rate() : 0};
 }
 
-void Promotion::promote(UdpLeg& leg, Component component, Instant now) {
+std::expected<Promotion::Wanted, NotForwarded> Promotion::wanted(const UdpLeg& leg, Component component,
+                                                                 Instant now) const {
+    if (const auto barred = barred_.find(leg.key); barred != barred_.end() && now < barred->second.until) {
+        return std::unexpected(barred->second.why);
+    }
     const auto what = may_forward(leg, component, now);
-    if (!what) return;
-    const auto key = key_of(leg, component, *what);
+    if (!what) return std::unexpected(what.error());
+    const auto arrival = place_of_(leg, component);
     const auto rule = rule_of(leg, component, *what);
-    if (!key || !rule || !fast_path_.proven(key->interface, rule->source.address.family())) return;
+    if (!arrival || !rule || !fast_path_.proven(arrival->interface, rule->source.address.family())) {
+        return std::unexpected(NotForwarded::interface);
+    }
+    return Wanted{
+        .forwarding = *what,
+        .key = {.interface = arrival->interface, .source = what->source, .destination = arrival->local},
+        .rule = *rule,
+    };
+}
+
+bool Promotion::forwards(UdpLeg& leg, Component component) const {
+    const auto found = flows_.find(&leg);
+    return found != flows_.end() && found->second[place(component)];
+}
+
+std::optional<NotForwarded> Promotion::why_not(UdpLeg& leg, Instant now) const {
+    if (forwards(leg, Component::rtp)) return std::nullopt;
+    const auto what = wanted(leg, Component::rtp, now);
+    return what ? NotForwarded::settling : what.error();
+}
+
+bool Promotion::promote(UdpLeg& leg, Component component, const Wanted& what) {
     bpf::FlowStart start;
     if (component == Component::rtp) {
         const auto progress = leg.statistics.progress();
@@ -68,13 +87,22 @@ void Promotion::promote(UdpLeg& leg, Component component, Instant now) {
                  .rtp_last = progress.arrival,
                  .jitter = progress.jitter};
     }
-    const auto slot = fast_path_.table().add(*key, *rule, start);
-    if (!slot) return;
+    const auto slot = fast_path_.table().add(what.key, what.rule, start);
+    if (!slot) return false;
     auto& flow = flows_[&leg][place(component)];
-    flow = Flow{.forwarding = *what, .key = *key, .slot = *slot};
+    flow = Flow{.forwarding = what.forwarding, .key = what.key, .slot = *slot};
     flow->seen.start_sequence = flow->seen.sequence = start.sequence;
     leg.forwarded = true;
     ++fast_path_.flows;
+    return true;
+}
+
+std::optional<NotForwarded> Promotion::settle(UdpLeg& leg, Component component, Instant now) {
+    if (forwards(leg, component)) return std::nullopt;
+    const auto what = wanted(leg, component, now);
+    if (!what) return what.error();
+    if (!promote(leg, component, *what)) return NotForwarded::table_full;
+    return std::nullopt;
 }
 
 void Promotion::fold(UdpLeg& leg, Component component, Flow& flow, const bpf::FlowCount& count) {
@@ -165,7 +193,7 @@ void Promotion::after_packet(UdpLeg& leg, Instant now) {
     UdpLeg* peer = leg.peer();
     const State state = std::max(state_of(leg, now), peer == nullptr ? State::same : state_of(*peer, now));
     if (state == State::same) return;
-    if (state == State::changed) barred_[leg.key] = now + changed_time;
+    if (state == State::changed) bar(leg, NotForwarded::changing, now + changed_time);
     demote(leg);
 }
 
@@ -181,18 +209,36 @@ void Promotion::review(Instant now) {
         }
     }
     for (UdpLeg* leg : past) {
-        barred_[leg->key] = now + barred_time;
+        bar(*leg, NotForwarded::strayed, now + barred_time);
         demote(*leg);
     }
-    std::erase_if(barred_, [now](const auto& each) { return each.second <= now; });
+    std::erase_if(barred_, [now](const auto& each) { return each.second.until <= now; });
+    FastPath::LeftCounts left{};
     for (const auto& join : relay_.legs.joins()) {
         for (Leg* each : join->legs) {
             UdpLeg* leg = as_udp(each);
-            if (leg == nullptr || barred_.contains(leg->key)) continue;
-            const auto found = flows_.find(leg);
-            for (const Component component : both_components) {
-                if (found == flows_.end() || !found->second[place(component)]) promote(*leg, component, now);
-            }
+            if (leg == nullptr) continue;
+            if (const auto why = settle(*leg, Component::rtp, now)) ++left[static_cast<std::size_t>(*why)];
+            (void)settle(*leg, Component::rtcp, now);
+        }
+    }
+    fast_path_.count_left(left_, left);
+    left_ = left;
+}
+
+void Promotion::set_tos(std::uint8_t tos) {
+    if (std::exchange(tos_, tos) == tos) return;
+    for (auto& [leg, flows] : flows_) {
+        for (const Component component : both_components) {
+            auto& flow = flows[place(component)];
+            const auto rule = flow ? rule_of(*leg, component, flow->forwarding) : std::nullopt;
+            if (!rule) continue;
+            // For a moment its packets come to the relay.
+            fold(*leg, component, *flow, fast_path_.table().remove(flow->key));
+            --fast_path_.flows;
+            const Wanted again{.forwarding = flow->forwarding, .key = flow->key, .rule = *rule};
+            flow.reset();
+            (void)promote(*leg, component, again);
         }
     }
 }

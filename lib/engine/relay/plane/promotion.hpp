@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <expected>
 #include <functional>
 #include <optional>
 #include <unordered_map>
@@ -29,7 +30,10 @@ class Promotion {
 
     /// Legs of the relay whose flows an earlier process has left go on with their counts. The ports of those flows.
     [[nodiscard]] std::vector<Endpoint> take_up(const std::vector<bpf::FlowTable::Kept>& kept, Instant now);
-    void set_tos(std::uint8_t tos) noexcept { tos_ = tos; }
+    /// What is forwarded leaves by that from now on.
+    void set_tos(std::uint8_t tos);
+    /// Why what the leg's party sends is not forwarded; nothing: its RTP is.
+    [[nodiscard]] std::optional<NotForwarded> why_not(UdpLeg& leg, Instant now) const;
 
     /// The leg and the one it is joined with are the relay's again, from now on.
     void demote(UdpLeg& leg);
@@ -56,7 +60,18 @@ class Promotion {
     };
     using Flows = std::array<std::optional<Flow>, 2>;  ///< of a leg, by component
 
-    void promote(UdpLeg& leg, Component component, Instant now);
+    /// A direction that may be forwarded, and how.
+    struct Wanted {
+        Forwarding forwarding;
+        bpf::FlowKey key;
+        bpf::FlowRule rule;
+    };
+    [[nodiscard]] std::expected<Wanted, NotForwarded> wanted(const UdpLeg& leg, Component component, Instant now) const;
+    /// False when the table is full.
+    bool promote(UdpLeg& leg, Component component, const Wanted& what);
+    /// Promotes what may be. Why not; nothing: it is forwarded.
+    std::optional<NotForwarded> settle(UdpLeg& leg, Component component, Instant now);
+    [[nodiscard]] bool forwards(UdpLeg& leg, Component component) const;
     [[nodiscard]] bool take_up(UdpLeg& leg, Component component, const bpf::FlowTable::Kept& kept, Instant now);
     void fold(UdpLeg& leg, Component component, Flow& flow, const bpf::FlowCount& count);
     void remove(UdpLeg& leg);
@@ -67,8 +82,7 @@ class Promotion {
         changed,    ///< another source, target or SSRC, or nothing that may be forwarded
     };
     [[nodiscard]] State state_of(UdpLeg& leg, Instant now) const;
-    [[nodiscard]] std::optional<bpf::FlowKey> key_of(const UdpLeg& leg, Component component,
-                                                     const Forwarding& what) const;
+    void bar(const UdpLeg& leg, NotForwarded why, Instant until) { barred_[leg.key] = {.until = until, .why = why}; }
     [[nodiscard]] std::optional<bpf::FlowRule> rule_of(const UdpLeg& leg, Component component,
                                                        const Forwarding& what) const;
 
@@ -77,7 +91,12 @@ class Promotion {
     Relay& relay_;
     PlaceOf place_of_;
     std::unordered_map<UdpLeg*, Flows> flows_;
-    std::unordered_map<LegKey, Instant> barred_;  ///< legs that are not promoted before that
+    struct Bar {
+        Instant until;
+        NotForwarded why{};
+    };
+    std::unordered_map<LegKey, Bar> barred_;  ///< legs that are not promoted before that
+    FastPath::LeftCounts left_{};             ///< of this thread, as the fast path has been told
 };
 
 }  // namespace natkit::relay
