@@ -42,8 +42,9 @@ struct Wishes {
     bool loop_protect = false;
     bool replace_origin = false;
     bool replace_session_connection = false;
-    bool replace_session_version = false;     ///< `replace-sess-version`, `replace-version`
-    std::vector<std::string> direction = {};  ///< names of interfaces: the offerer's and the answerer's, or none
+    bool replace_session_version = false;  ///< `replace-sess-version`, `replace-version`
+    std::vector<std::string> direction =
+        {};  ///< the offerer's interface and the answerer's (one may be empty), or none
     std::optional<IpAddress> media_address = std::nullopt;
     std::optional<Family> family = std::nullopt;  ///< of what the other end is shown
     std::optional<std::uint8_t> tos = std::nullopt;

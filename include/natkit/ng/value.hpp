@@ -20,13 +20,18 @@ using Dictionary = std::vector<Entry>;
 struct Value {
     std::variant<std::string, std::int64_t, List, Dictionary> is;
 
-    Value() = default;
-    Value(std::string text) : is(std::move(text)) {}             // NOLINT(google-explicit-constructor): replies read
-    Value(std::string_view text) : is(std::string(text)) {}      // NOLINT(google-explicit-constructor): as they are
-    Value(const char* text) : is(std::string(text)) {}           // NOLINT(google-explicit-constructor): written so
-    Value(std::int64_t number) : is(number) {}                   // NOLINT(google-explicit-constructor)
-    Value(List list) : is(std::move(list)) {}                    // NOLINT(google-explicit-constructor)
-    Value(Dictionary dictionary) : is(std::move(dictionary)) {}  // NOLINT(google-explicit-constructor)
+    Value();
+    Value(const Value& other);
+    Value(Value&& other) noexcept;
+    Value& operator=(const Value& other);
+    Value& operator=(Value&& other) noexcept;
+    ~Value();
+    Value(std::string text);       // NOLINT(google-explicit-constructor): replies read
+    Value(std::string_view text);  // NOLINT(google-explicit-constructor): as they are
+    Value(const char* text);       // NOLINT(google-explicit-constructor): written so
+    Value(std::int64_t number);    // NOLINT(google-explicit-constructor)
+    Value(List list);              // NOLINT(google-explicit-constructor)
+    Value(Dictionary dictionary);  // NOLINT(google-explicit-constructor)
 
     /// Null where it is of another kind.
     [[nodiscard]] const std::string* text() const noexcept { return std::get_if<std::string>(&is); }
@@ -34,7 +39,7 @@ struct Value {
     [[nodiscard]] const List* list() const noexcept { return std::get_if<List>(&is); }
     [[nodiscard]] const Dictionary* dictionary() const noexcept { return std::get_if<Dictionary>(&is); }
 
-    friend bool operator==(const Value&, const Value&) = default;
+    friend bool operator==(const Value& a, const Value& b);
 };
 
 struct Entry {
@@ -43,6 +48,23 @@ struct Entry {
 
     friend bool operator==(const Entry&, const Entry&) = default;
 };
+
+// What needs to know an Entry.
+inline Value::Value() = default;
+inline Value::Value(const Value& other) = default;
+inline Value::Value(Value&& other) noexcept = default;
+inline Value& Value::operator=(const Value& other) = default;
+inline Value& Value::operator=(Value&& other) noexcept = default;
+inline Value::~Value() = default;
+inline Value::Value(std::string text) : is(std::move(text)) {}
+inline Value::Value(std::string_view text) : is(std::string(text)) {}
+inline Value::Value(const char* text) : is(std::string(text)) {}
+inline Value::Value(std::int64_t number) : is(number) {}
+inline Value::Value(List list) : is(std::move(list)) {}
+inline Value::Value(Dictionary dictionary) : is(std::move(dictionary)) {}
+inline bool operator==(const Value& a, const Value& b) {
+    return a.is == b.is;
+}
 
 /// The first value with that key; null: none.
 [[nodiscard]] const Value* find(const Dictionary& dictionary, std::string_view key) noexcept;
