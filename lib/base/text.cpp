@@ -123,6 +123,9 @@ std::optional<std::string_view> suggest(std::string_view word, std::span<const s
     std::optional<std::string_view> best;
     std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
     for (const std::string_view candidate : known) {
+        // As far apart as their lengths at least.
+        const std::size_t apart = std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size());
+        if (apart >= best_distance) continue;
         const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance) {
             best_distance = distance;

@@ -11,7 +11,7 @@
 namespace natkit::record {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_deep = 16;
 constexpr std::size_t most_values = 4096;
