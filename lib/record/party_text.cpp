@@ -19,6 +19,7 @@ void add_party(ObjectText& object, const relay::Party& party) {
     if (party.site) object.text("site", natkit::to_string(*party.site));
     if (party.setup) object.text("setup", sdp::to_string(*party.setup));
     add_description(object, party.direction, party.ssrcs);
+    if (party.sources) object.text("sources", relay::to_string(*party.sources));
     if (party.unproven) object.flag("unproven", true);
     object.leave();
 }

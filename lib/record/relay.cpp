@@ -66,6 +66,9 @@ constexpr std::array rules{relay::SourceRule::exact, relay::SourceRule::port_lea
                            relay::SourceRule::rebind, relay::SourceRule::forwarded_port};
 constexpr std::array streams{relay::Stream::rtp, relay::Stream::udp, relay::Stream::tcp, relay::Stream::t120};
 constexpr std::array setups{sdp::Setup::active, sdp::Setup::passive, sdp::Setup::actpass, sdp::Setup::holdconn};
+constexpr std::array source_policies{relay::SourcePolicy::exact,    relay::SourcePolicy::learn_port,
+                                     relay::SourcePolicy::one_port, relay::SourcePolicy::any_port,
+                                     relay::SourcePolicy::latch,    relay::SourcePolicy::first_source};
 constexpr std::array directions{sdp::Direction::sendrecv, sdp::Direction::sendonly, sdp::Direction::recvonly,
                                 sdp::Direction::inactive};
 constexpr std::array components{Component::rtp, Component::rtcp};
@@ -100,6 +103,7 @@ Json to_json(const relay::Party& party) {
     if (party.setup) object["setup"] = sdp::to_string(*party.setup);
     if (party.direction != sdp::Direction::sendrecv) object["direction"] = sdp::to_string(party.direction);
     for (std::size_t i = 0; i < party.ssrcs.count; ++i) object["ssrc"].push_back(party.ssrcs.values[i]);
+    if (party.sources) object["sources"] = relay::to_string(*party.sources);
     if (party.unproven) object["unproven"] = true;
     return object;
 }
@@ -126,6 +130,11 @@ Result<void> parse_description(const ObjectView& object, relay::Party& party) {
             if (!ssrc || *ssrc > 0xffffffffU) return fail(Errc::bad_input, "not an SSRC of 32 bits", "party.ssrc");
             party.ssrcs.add(static_cast<std::uint32_t>(*ssrc));
         }
+    }
+    if (object.contains("sources")) {
+        const auto sources = word(object, "party.sources", source_policies);
+        if (!sources) return std::unexpected(sources.error());
+        party.sources = *sources;
     }
     party.unproven = flag_at(object, "unproven");
     return {};

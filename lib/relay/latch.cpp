@@ -5,6 +5,21 @@
 namespace natkit::relay {
 namespace {
 
+/// Whether nothing is sent to the party before a packet of it has come.
+bool latches(SourcePolicy policy) noexcept {
+    return policy == SourcePolicy::latch || policy == SourcePolicy::first_source;
+}
+
+/// Whether the port is learned at the signalled address.
+bool learns_port(SourcePolicy policy) noexcept {
+    return policy == SourcePolicy::learn_port || policy == SourcePolicy::one_port;
+}
+
+/// Whether packets of the signalled address are accepted from other ports than the one they go to.
+bool accepts_any_port(SourcePolicy policy) noexcept {
+    return policy == SourcePolicy::learn_port || policy == SourcePolicy::any_port;
+}
+
 /// Whether a packet of the same stream comes after that one, and not far off.
 bool continues_stream(const StreamMark& last, const StreamMark& next) noexcept {
     if (last.ssrc != next.ssrc || !last.sequence || !next.sequence) return false;
@@ -18,7 +33,10 @@ const char* to_string(SourcePolicy policy) noexcept {
     switch (policy) {
         case SourcePolicy::exact: return "exact";
         case SourcePolicy::learn_port: return "learn-port";
+        case SourcePolicy::one_port: return "one-port";
+        case SourcePolicy::any_port: return "any-port";
         case SourcePolicy::latch: return "latch";
+        case SourcePolicy::first_source: return "first-source";
     }
     return "unknown";
 }
@@ -57,7 +75,7 @@ bool Latch::Signal::opened_by(const Signal& next) const noexcept {
     if (next == *this) return false;
     // The answer names the endpoint of a party known by its visible address alone, and may come after its first
     // packets: nothing is replaced.
-    const bool named = !endpoint && next.endpoint && policy == SourcePolicy::latch && next.policy == policy;
+    const bool named = !endpoint && next.endpoint && latches(policy) && next.policy == policy;
     return !named || next.allowed != allowed;
 }
 
@@ -83,7 +101,7 @@ void Latch::signal(const Signal& signal, Instant now) noexcept {
         fresh.last_accepted_ = now;
     }
     // A far-end party's own endpoint means nothing outside its network: nothing is sent before it has latched.
-    if (signal.policy != SourcePolicy::latch) fresh.target_ = signal.endpoint;
+    if (!latches(signal.policy)) fresh.target_ = signal.endpoint;
     if (signalled_ && old && old != signal.endpoint) {
         fresh.quarantined_ = old;
         fresh.quarantine_end_ = now + quarantine_time;
@@ -145,12 +163,15 @@ std::optional<Drop> Latch::refuse_address(const Endpoint& source) const noexcept
             if (source.port != signal_.endpoint->port) return Drop::wrong_port;
             return std::nullopt;
         case SourcePolicy::learn_port:
+        case SourcePolicy::one_port:
+        case SourcePolicy::any_port:
             if (!signal_.endpoint) return Drop::no_party;
             if (source.address != signal_.endpoint->address) return Drop::wrong_address;
             return std::nullopt;
         case SourcePolicy::latch:
             if (!signal_.allowed.contains(source.address)) return Drop::wrong_address;
             return std::nullopt;
+        case SourcePolicy::first_source: return std::nullopt;
     }
     return Drop::no_party;
 }
@@ -166,7 +187,7 @@ Standing Latch::standing(const Endpoint& source, bool sends_rtp, const std::opti
 }
 
 SourceRule Latch::first_rule(const Endpoint& source) const noexcept {
-    if (signal_.policy == SourcePolicy::latch) return SourceRule::latch;
+    if (latches(signal_.policy)) return SourceRule::latch;
     return at_signalled_port(source) ? SourceRule::exact : SourceRule::port_learned;
 }
 
@@ -239,9 +260,10 @@ std::optional<Latch::Claim> Latch::claim_after_silence(const Endpoint& source, c
 /// Whether a packet makes its source, which is not the holder, the holder.
 std::optional<Latch::Claim> Latch::claim(const Endpoint& source, const std::optional<StreamMark>& mark,
                                          Instant now) noexcept {
-    const bool learns_port = signal_.policy == SourcePolicy::learn_port;
+    if (signal_.policy == SourcePolicy::any_port) return std::nullopt;
+    const bool at_port = learns_port(signal_.policy);
     const SourceRule first = first_rule(source);
-    if (learns_port && source == *signal_.endpoint) {
+    if (at_port && source == *signal_.endpoint) {
         learned_port_ = source_;
         return Claim{.rule = first, .confirmed = !rtp_};
     }
@@ -258,7 +280,7 @@ std::optional<Latch::Claim> Latch::claim(const Endpoint& source, const std::opti
     }
     if (reopened_) return Claim{.rule = first, .confirmed = !rtp_};
     const bool is_silent = silent(now);
-    if (learns_port && *source_ == *signal_.endpoint && !is_silent) return std::nullopt;
+    if (at_port && *source_ == *signal_.endpoint && !is_silent) return std::nullopt;
     if (is_silent && learned_port_ == source) return Claim{.rule = first, .confirmed = !rtp_};
     if (is_silent) {
         if (const auto claimed = claim_after_silence(source, mark, now)) return claimed;
@@ -276,7 +298,7 @@ Latch::Verdict Latch::on_packet(const Endpoint& source, const std::optional<Stre
     if (quarantined_ == source && now < quarantine_end_) return {.reason = Drop::quarantined};
     const auto claimed = claim(source, mark, now);
     if (!claimed) {
-        if (signal_.policy == SourcePolicy::learn_port) return {.accepted = true};
+        if (accepts_any_port(signal_.policy)) return {.accepted = true};
         return {.reason = source.address == source_->address ? Drop::wrong_port : Drop::wrong_address};
     }
     take(source, claimed->rule, claimed->confirmed);

@@ -2,6 +2,10 @@
 
 namespace natkit::relay {
 
+SourcePolicy source_policy(const Party& party, bool source_port_restriction) noexcept {
+    return party.sources.value_or(source_policy(party.place, source_port_restriction));
+}
+
 SourcePolicy source_policy(nat::Place place, bool source_port_restriction) noexcept {
     switch (place) {
         case nat::Place::far_end: return SourcePolicy::latch;
@@ -18,6 +22,7 @@ Latch::Signal latch_signal(const Party& party, SourcePolicy policy) {
 }
 
 Result<void> check_party(const Party& party, Side side, const Surroundings& surroundings) {
+    if (party.sources == SourcePolicy::first_source) return {};  // nothing it says is sent to
     if (party.place == nat::Place::far_end) {
         if (!party.visible) return fail(Errc::bad_input, "a far-end party needs its visible address", "party.visible");
         // Its own endpoint is never sent to, so that may be anything; but its port may be dialled at `visible`.

@@ -5,6 +5,7 @@ namespace natkit::relay {
 void Relay::signal(Leg& leg, const Party& party, SourcePolicy policy, Instant now, bool renew) {
     if (TcpLeg* tcp_leg = as_tcp(&leg)) return tcp.signal(*tcp_leg, party, policy, renew, now);
     udp.signal(*as_udp(&leg), party, policy, now);
+    if (renew) udp.reopen(*as_udp(&leg));
 }
 
 void Relay::set_hold(Leg& leg, bool hold, Instant now) {

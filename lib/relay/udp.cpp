@@ -60,6 +60,10 @@ void UdpRelay::signal(UdpLeg& leg, const Party& party, SourcePolicy policy, Inst
     leg.changed = now;
 }
 
+void UdpRelay::reopen(UdpLeg& leg) noexcept {
+    for (UdpLeg::Part& part : leg.parts) part.latch.reopen();
+}
+
 void UdpRelay::on_hold(UdpLeg& leg, bool resumes, Instant now) {
     for (UdpLeg::Part& part : leg.parts) {
         // A binding may have gone while nothing was sent: resuming is signalling, so sources are looked at anew.

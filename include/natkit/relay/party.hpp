@@ -20,6 +20,7 @@ struct Party {
     std::optional<sdp::Setup> setup;   ///< TCP: what the party does; absent: either side may connect, as `actpass`
     sdp::Direction direction = sdp::Direction::sendrecv;  ///< of its own description, as both ends have agreed on it
     Ssrcs ssrcs = {};                                     ///< that its description announces (RFC 5576)
+    std::optional<SourcePolicy> sources = {};             ///< instead of what follows from its place
     bool unproven = false;  ///< a stranger's WAN endpoint, which nothing but its description says is its own
 
     friend bool operator==(const Party&, const Party&) = default;
@@ -27,6 +28,8 @@ struct Party {
 
 /// The source rule for a place (design: mediarelay, Sources).
 [[nodiscard]] SourcePolicy source_policy(nat::Place place, bool source_port_restriction) noexcept;
+/// The party's own, or that of its place.
+[[nodiscard]] SourcePolicy source_policy(const Party& party, bool source_port_restriction) noexcept;
 
 /// What the latch of a leg's first port is told of its party.
 [[nodiscard]] Latch::Signal latch_signal(const Party& party, SourcePolicy policy);

@@ -20,7 +20,7 @@ struct Relay {
     explicit Relay(Timeouts timeouts, TcpTimes times = {}) : legs(timeouts), tcp(legs, times) {}
 
     /// The party as signalled now; the same again changes nothing. check_party() is the caller's. `renew` is RFC 4145's
-    /// `connection:new`, of TCP legs.
+    /// `connection:new`; of UDP legs: sources are looked at anew.
     void signal(Leg& leg, const Party& party, SourcePolicy policy, Instant now, bool renew = false);
     void set_hold(Leg& leg, bool hold, Instant now);
 

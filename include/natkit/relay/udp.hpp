@@ -60,6 +60,8 @@ class UdpRelay {
     /// A leg for an `rtp` or `udp` stream. `key` must be new.
     UdpLeg& add(LegKey key, Stream stream, bool mux, Instant now);
     void signal(UdpLeg& leg, const Party& party, SourcePolicy policy, Instant now);
+    /// Sources are looked at anew: the party starts again at the same endpoint.
+    void reopen(UdpLeg& leg) noexcept;
     /// The hold of a leg is set; whether its party resumes.
     void on_hold(UdpLeg& leg, bool resumes, Instant now);
     /// What a journal says of a leg's component. After signal().

@@ -145,7 +145,7 @@ void Engine::on_refused(const Event& event) {
     const bool outward = event.reason == Drop::not_sent || event.reason == Drop::unproven;
     record[outward ? "destination" : "source"] = to_string(event.endpoint);
     if (leg.party) {
-        record["rule"] = to_string(source_policy(leg.party->place, options_.source_port_restriction));
+        record["rule"] = to_string(source_policy(*leg.party, options_.source_port_restriction));
     }
     if (log_.on(LogLevel::problems)) {
         const bool unproven = event.reason == Drop::unproven;

@@ -117,7 +117,7 @@ void Engine::hand_over(Entry& entry, BoundPorts ports) {
 bool Engine::opens_latch(const record::LegRecord& leg, const Party& party) const {
     if (!leg.party) return true;
     const auto told = [&](const Party& each) {
-        return latch_signal(each, source_policy(each.place, options_.source_port_restriction));
+        return latch_signal(each, source_policy(each, options_.source_port_restriction));
     };
     return told(*leg.party).opened_by(told(party)) || leg.party->rtcp != party.rtcp;
 }
@@ -126,7 +126,7 @@ void Engine::signal(Entry& entry, bool renew, Wake wake) {
     const record::LegRecord& leg = entry.leg;
     entry.connected = false;
     if (!entry.in_plane || !leg.party) return;
-    const auto policy = source_policy(leg.party->place, options_.source_port_restriction);
+    const auto policy = source_policy(*leg.party, options_.source_port_restriction);
     post(
         entry.worker,
         [key = key_of(leg.id), party = *leg.party, policy, renew](Plane& plane) {
@@ -177,7 +177,7 @@ Result<const record::LegRecord*> Engine::update(const std::string& id, const Upd
     keep(id);
     const bool other_party = request.party && request.party != leg.party;
     bool changed = other_party;
-    if (other_party || (request.renew && is_tcp(leg.stream))) {
+    if (other_party || request.renew) {
         if (other_party && opens_latch(leg, *request.party)) leg.latched = {};
         if (request.party) leg.party = request.party;
         signal(**entry, request.renew);
@@ -289,7 +289,9 @@ Result<void> Engine::free(const std::string& id, const char* why, Wake wake) {
     if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
     const auto [first, last] = by_call_.equal_range(one.leg.call_id);
     by_call_.erase(std::find_if(first, last, [&](const auto& each) { return each.second == key_of(id); }));
+    const std::string owner = one.leg.owner;
     legs_.erase(key_of(id));
+    if (const auto told = freed_.find(owner); told != freed_.end()) told->second(id);
     return {};
 }
 

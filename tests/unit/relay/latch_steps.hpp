@@ -28,6 +28,9 @@ inline Latch::Signal exact(const char* endpoint) {
 inline Latch::Signal learn(const char* endpoint) {
     return {.policy = SourcePolicy::learn_port, .endpoint = at(endpoint)};
 }
+inline Latch::Signal ruled(const char* endpoint, SourcePolicy policy) {
+    return {.policy = policy, .endpoint = at(endpoint)};
+}
 inline Latch::Signal far_end(const char* site, const char* endpoint = "192.168.1.5:4000") {
     return {.policy = SourcePolicy::latch, .endpoint = at(endpoint), .allowed = range(site)};
 }

@@ -72,7 +72,9 @@ inline constexpr std::size_t max_owner_state = 8192;
 
 struct UpdateRequest {
     std::optional<Party> party;
-    bool renew = false;  ///< TCP: the next connection takes the place of one that is open (connection:new)
+    /// TCP: the next connection takes the place of one that is open (connection:new). UDP: what was learned of the
+    /// party is looked at anew; its present source stays good until then.
+    bool renew = false;
     std::optional<bool> hold;
     std::optional<bool> mux;
     std::optional<std::string> owner_state;
@@ -175,6 +177,10 @@ class Engine {
     [[nodiscard]] static LegKey key_of(const std::string& leg) noexcept;
     [[nodiscard]] static std::string id_of(LegKey key);
 
+    /// Called for each leg of that owner that is freed, whoever frees it.
+    void on_freed(const std::string& owner, std::function<void(const std::string& leg)> callback) {
+        freed_[owner] = std::move(callback);
+    }
     /// Whether records of a type are worth making; without it all are.
     void set_wanted(std::function<bool(std::string_view type)> wanted) { wanted_ = std::move(wanted); }
 
@@ -262,6 +268,7 @@ class Engine {
         std::set<LegKey> open;  ///< not claimed yet
     };
     std::map<std::string, Claim> claims_;
+    std::map<std::string, std::function<void(const std::string&)>> freed_;  ///< by owner
     std::unique_ptr<Journal> journal_;
     std::string journal_error_;
     std::vector<LegKey> unsaved_;  ///< changed or freed since the last commit()
