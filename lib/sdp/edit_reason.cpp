@@ -8,8 +8,11 @@ const char* to_string(EditReason reason) noexcept {
         case EditReason::media_connection: return "address of the stream";
         case EditReason::connection_inserted: return "the stream needs an address of its own";
         case EditReason::media_port: return "port of the stream";
+        case EditReason::protocol: return "profile of the stream";
         case EditReason::rtcp: return "RTCP";
         case EditReason::rtcp_inserted: return "RTCP is not at the next port";
+        case EditReason::mux_removed: return "RTCP has a port of its own";
+        case EditReason::mux_inserted: return "RTCP shares the port of RTP";
         case EditReason::ice_removed: return "ICE would go around the relay";
         case EditReason::ice_added: return "the relay as a candidate";
         case EditReason::origin_address: return "address of the origin";

@@ -38,6 +38,9 @@ class Rewriter {
     }
     [[nodiscard]] bool all_relayed() const;
 
+    [[nodiscard]] Span span_of(std::string_view part) const {
+        return {static_cast<std::size_t>(part.data() - doc_.text().data()), part.size()};
+    }
     void edit(const Span& span, std::size_t line, std::string after, EditReason reason);
     void insert_after(std::size_t line, const std::string& text, EditReason reason);
     void remove_line(std::size_t line, EditReason reason);
@@ -49,6 +52,7 @@ class Rewriter {
     void rewrite_media(std::size_t i);
     void rewrite_connection(std::size_t i);
     void rewrite_port(const Media& media, const MediaTarget& target);
+    void rewrite_mux(const Media& media, bool mux);
     void rewrite_rtcp(const Media& media, const MediaTarget& target);
     void edit_rtcp(const Field& field, const Endpoint& rtcp, const IpAddress& address);
     void rewrite_setup(const Media& media, const MediaTarget& target);
@@ -205,7 +209,10 @@ void Rewriter::rewrite_media(std::size_t i) {
     }
     const MediaTarget& target = *targets_[i];
     rewrite_port(media, target);
+    if (!target.protocol.empty())
+        edit(span_of(media.protocol), media.line, std::string(target.protocol), EditReason::protocol);
     rewrite_connection(i);
+    if (target.mux && media.rtp()) rewrite_mux(media, *target.mux);
     rewrite_rtcp(media, target);
     rewrite_setup(media, target);
     rewrite_fields(media, target);
@@ -243,11 +250,23 @@ void Rewriter::rewrite_port(const Media& media, const MediaTarget& target) {
     edit(media.port_field.port, media.line, discard ? "9" : std::to_string(target.rtp.port), EditReason::media_port);
 }
 
+void Rewriter::rewrite_mux(const Media& media, bool mux) {
+    if (mux == media.rtcp_mux) return;
+    if (mux) return insert_after(line_before_attributes(media), "a=rtcp-mux", EditReason::mux_inserted);
+    for (std::size_t line = media.line; line < media.end; ++line) {
+        const std::string_view value = doc_.text(doc_.lines()[line].value);
+        const std::string_view name = value.substr(0, value.find(':'));
+        if (doc_.lines()[line].type == 'a' && (name == "rtcp-mux" || name == "rtcp-mux-only"))
+            remove_line(line, EditReason::mux_removed);
+    }
+}
+
 void Rewriter::rewrite_rtcp(const Media& media, const MediaTarget& target) {
+    const bool mux = target.mux.value_or(media.rtcp_mux);
     Endpoint rtcp = target.rtp;
     if (target.rtcp) {
         rtcp = *target.rtcp;
-    } else if (!media.rtcp_mux && !(media.rtcp && media.port != 9 && doc_.port(*media.rtcp) == media.port)) {
+    } else if (!mux && !(media.rtcp && media.port != 9 && doc_.port(*media.rtcp) == media.port)) {
         rtcp.port = rtcp.port == 65535 ? rtcp.port : static_cast<std::uint16_t>(rtcp.port + 1);
     }
     if (media.rtcp) {
@@ -259,7 +278,7 @@ void Rewriter::rewrite_rtcp(const Media& media, const MediaTarget& target) {
     }
     if (media.port == 0) return;  // RFC 9143 section 7.1.2: not where a stream is bundle-only
     const bool default_port = rtcp.address == target.rtp.address && rtcp.port == target.rtp.port + 1;
-    const bool muxed = media.rtcp_mux && rtcp == target.rtp;
+    const bool muxed = mux && rtcp == target.rtp;
     if (!target.rtcp || !media.rtp() || default_port || muxed) return;
     std::string line = "a=rtcp:" + std::to_string(rtcp.port);
     if (rtcp.address != target.rtp.address) line += " IN " + network_words(rtcp.address);

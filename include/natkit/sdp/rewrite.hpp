@@ -16,6 +16,8 @@ struct MediaTarget {
     /// Without it RTCP goes to the next port, or with a=rtcp-mux to the same one.
     std::optional<Endpoint> rtcp = std::nullopt;
     std::optional<Setup> setup = std::nullopt;  ///< replaces a=setup (RFC 4145), or adds it
+    std::optional<bool> mux = std::nullopt;     ///< whether a=rtcp-mux is there (RFC 5761); nothing: as it is
+    std::string_view protocol = {};  ///< replaces that of m= ("RTP/AVP"), and outlives the call; empty: as it is
     bool shows_port = false;  ///< also where the stream is active and so its port may be 9 (RFC 4145 section 4.1)
 
     friend bool operator==(const MediaTarget&, const MediaTarget&) = default;
@@ -43,8 +45,11 @@ enum class EditReason : std::uint8_t {
     media_connection,     ///< c= of a stream now names the relay
     connection_inserted,  ///< the stream needs a c= of its own
     media_port,
+    protocol,
     rtcp,
     rtcp_inserted,  ///< RTCP is not at the next port (RFC 3605)
+    mux_removed,
+    mux_inserted,
     ice_removed,
     ice_added,
     origin_address,

@@ -197,6 +197,24 @@ TEST_CASE("sdp::rewrite: options") {
         CHECK(port(active, {}, true) == 40000);
         CHECK(port(passive, Setup::active, true) == 40000);
     }
+    SUBCASE("mux is taken away, or added, with the port of RTCP that follows from it (RFC 5761)") {
+        const Document muxed = document("v=0\nc=IN IP4 10.0.0.1\nm=audio 1 RTP/AVP 0\na=rtcp:1\na=rtcp-mux\n");
+        MediaTarget target{.rtp = endpoint("203.0.113.10:40000"), .mux = false};
+        CHECK(rewrite(muxed, targets(muxed, target))->text ==
+              "v=0\nc=IN IP4 203.0.113.10\nm=audio 40000 RTP/AVP 0\na=rtcp:40000\n");
+        target.rtcp = endpoint("203.0.113.10:40001");
+        CHECK(rewrite(muxed, targets(muxed, target))->text ==
+              "v=0\nc=IN IP4 203.0.113.10\nm=audio 40000 RTP/AVP 0\na=rtcp:40001\n");
+        const Document plain = document("v=0\nc=IN IP4 10.0.0.1\nm=audio 1 RTP/AVP 0\na=x\n");
+        target = {.rtp = endpoint("203.0.113.10:40000"), .rtcp = endpoint("203.0.113.10:40000"), .mux = true};
+        CHECK(rewrite(plain, targets(plain, target))->text ==
+              "v=0\nc=IN IP4 203.0.113.10\nm=audio 40000 RTP/AVP 0\na=rtcp-mux\na=x\n");
+    }
+    SUBCASE("the profile is replaced on request") {
+        const auto after = rewrite(doc, targets(doc, {.rtp = endpoint("203.0.113.10:40000"), .protocol = "RTP/AVPF"}));
+        REQUIRE(after);
+        CHECK(after->text.find("m=audio 40000 RTP/AVPF 0\r\n") != std::string::npos);
+    }
     SUBCASE("a rejected stream hides its address on request") {
         const Document rejected = document("v=0\r\nm=audio 0 RTP/AVP 0\r\nc=IN IP4 10.0.0.1\r\n");
         const auto all = targets(rejected, {.rtp = endpoint("203.0.113.10:40000")});
