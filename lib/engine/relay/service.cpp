@@ -237,6 +237,15 @@ Service::Answer Service::stop(const Json&) {
     return Json::object();
 }
 
+Service::Answer Service::calls(const Json&) {
+    return Json{{"calls", hooks_.calls()}};
+}
+
+Service::Answer Service::drain(const Json&) {
+    hooks_.drain();
+    return Json::object();
+}
+
 Service::TextAnswer Service::log_level(const View& request) {
     const auto text = text_of(request, "level", true);
     if (!text) return std::unexpected(text.error());
@@ -287,6 +296,8 @@ void Service::add_commands() {
     add("relay", &Service::relay);
     add("reload", &Service::reload);
     add("stop", &Service::stop);
+    add("drain", &Service::drain);
+    add("calls", &Service::calls, Server::Repeat::run);
     add("status", &Service::status, Server::Repeat::run);
     server_->on_view(
         "list", [this](const View& request, const control::Reply& reply) { list(request, reply); },

@@ -78,11 +78,9 @@ void Supervisor::Impl::serve() {
             gather_status([reply](const Json& status) { reply.ok(status); });
         },
         run);
-    for (const char* command : {"calls", "clients"}) {
-        server->on(
-            command,
-            [this, command](const Json&, const Fds&, const control::Reply& reply) { ask_edge(command, reply); }, run);
-    }
+    server->on(
+        "clients", [this](const Json&, const Fds&, const control::Reply& reply) { ask_edge("clients", reply); }, run);
+    server->on("calls", [this](const Json&, const Fds&, const control::Reply& reply) { gather_calls(reply); }, run);
     server->on("reload", [this](const Json& request, const Fds&, const control::Reply& reply) {
         if (!sockets_open) return reply.error(starting);
         if (request.value("dry_run", false)) return preview(reply);
@@ -116,9 +114,11 @@ Result<std::unique_ptr<io::HttpServer>> Supervisor::Impl::open_metrics(const con
     const std::optional<Endpoint>& where = wanted.metrics;
     if (!where || (metrics_server && metrics_server->local() == *where)) return nullptr;
     using Response = io::HttpServer::Response;
-    auto opened =
-        io::HttpServer::listen(loop, *where, [this](const std::string& path, io::HttpServer::Respond respond) {
-            if (path != "/metrics" && path != "/") return respond(Response{.status = 404, .body = "see /metrics\n"});
+    auto opened = io::HttpServer::listen(
+        loop, *where, [this](const io::HttpServer::Request& request, io::HttpServer::Respond respond) {
+            if (request.method != "GET") return respond(Response{.status = 405, .body = "only GET\n"});
+            if (request.path != "/metrics" && request.path != "/")
+                return respond(Response{.status = 404, .body = "see /metrics\n"});
             gather_status([this, respond = std::move(respond)](const Json& status) {
                 respond(Response{.content_type = "text/plain; version=0.0.4; charset=utf-8",
                                  .body = metrics::to_text(tally.families(status))});
@@ -194,6 +194,33 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
                                  });
     }
     if (gathering->waiting == 0) gathering->finish(troubles());
+}
+
+/// sipedge's, and those that other proxies have asked mediarelay for. One that does not run has none.
+void Supervisor::Impl::gather_calls(const control::Reply& reply) {
+    struct Calls {
+        Json all = Json::array();
+        unsigned waiting = 1;
+    };
+    auto calls = std::make_shared<Calls>();
+    const auto done = [calls, reply] {
+        if (--calls->waiting == 0) reply.ok({{"calls", std::move(calls->all)}});
+    };
+    unsigned asked = 0;
+    for (const char* name : {"sipedge", "mediarelay"}) {
+        Worker* worker = find(name);
+        if (worker == nullptr || worker->state() != Worker::State::running) continue;
+        ++asked;
+        ++calls->waiting;
+        worker->client().request("calls", nullptr, [calls, done](const Result<Json>& answer) {
+            if (answer && answer->contains("calls")) {
+                for (const Json& call : (*answer)["calls"]) calls->all.push_back(call);
+            }
+            done();
+        });
+    }
+    if (asked == 0) return reply.error({Errc::not_found, "", "neither sipedge nor mediarelay is running"});
+    done();
 }
 
 void Supervisor::Impl::ask_edge(const std::string& command, const control::Reply& reply) {

@@ -305,10 +305,11 @@ bool Supervisor::Impl::on_worker_unusable(Worker& worker) {
 void Supervisor::Impl::drain() {
     if (!draining) log.major("draining: no new calls; this ends when the last one does");
     draining = true;
-    Worker* edge = find("sipedge");
-    if (edge != nullptr && edge->state() == Worker::State::running) {
-        edge->client().request("drain", Json::object(), [this](const Result<Json>& reply) {
-            if (!reply) log.failures("sipedge does not drain: " + to_string(reply.error()));
+    for (const char* name : {"sipedge", "mediarelay"}) {
+        Worker* worker = find(name);
+        if (worker == nullptr || worker->state() != Worker::State::running) continue;
+        worker->client().request("drain", Json::object(), [this, name](const Result<Json>& reply) {
+            if (!reply) log.failures(std::string(name) + " does not drain: " + to_string(reply.error()));
         });
     }
     drain_timer.start_in(500ms);

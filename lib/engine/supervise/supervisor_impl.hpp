@@ -132,6 +132,7 @@ struct Supervisor::Impl {
     /// Asks all workers that run; calls back with the object that `status` answers.
     void gather_status(std::function<void(const Json&)> done);
     void ask_edge(const std::string& command, const control::Reply& reply);
+    void gather_calls(const control::Reply& reply);
     [[nodiscard]] Json component(const Worker& worker) const;
     [[nodiscard]] Worker* find(std::string_view name);
 };

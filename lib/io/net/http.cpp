@@ -5,7 +5,9 @@
 #include <array>
 #include <cerrno>
 #include <map>
+#include <optional>
 
+#include "natkit/base/text.hpp"
 #include "natkit/io/acceptor.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/net/host.hpp"
@@ -14,7 +16,8 @@ namespace natkit::io {
 namespace {
 
 constexpr std::size_t max_connections = 16;
-constexpr std::size_t max_request = 8192;
+constexpr std::size_t max_head = 8192;
+constexpr std::size_t max_body = 65536;
 constexpr Duration patience = std::chrono::seconds(10);
 
 const char* reason_of(int status) {
@@ -23,8 +26,25 @@ const char* reason_of(int status) {
         case 400: return "Bad Request";
         case 404: return "Not Found";
         case 405: return "Method Not Allowed";
+        case 411: return "Length Required";
+        case 413: return "Content Too Large";
         default: return "Error";
     }
+}
+
+/// The length that the head of a request gives for its body; nothing: none that can be read.
+std::optional<std::size_t> body_length(std::string_view head) {
+    constexpr std::string_view name = "content-length:";
+    while (!head.empty()) {
+        const std::size_t end = std::min(head.find("\r\n"), head.size());
+        const std::string_view line = head.substr(0, end);
+        if (text::iequals(line.substr(0, name.size()), name)) {
+            const auto length = text::parse_number(text::trim(line.substr(name.size())), max_body + 1);
+            return length ? std::optional(static_cast<std::size_t>(*length)) : std::nullopt;
+        }
+        head.remove_prefix(std::min(end + 2, head.size()));
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -52,7 +72,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     void on_ready(std::uint64_t id);
     void read(std::uint64_t id, Connection& connection);
     void write(std::uint64_t id, Connection& connection);
-    void ask(std::uint64_t id, Connection& connection);
+    void ask(std::uint64_t id, Connection& connection, std::size_t head);
     void answer(std::uint64_t id, const Response& response);
 };
 
@@ -87,27 +107,43 @@ void HttpServer::Impl::read(std::uint64_t id, Connection& connection) {
     }
     if (connection.asked) return;  // whatever follows the request is not for us
     connection.in.append(buffer.data(), static_cast<std::size_t>(count));
-    if (connection.in.find("\r\n\r\n") != std::string::npos) {
-        ask(id, connection);
-    } else if (connection.in.size() > max_request) {
+    const std::size_t head = connection.in.find("\r\n\r\n");
+    if (head != std::string::npos) {
+        ask(id, connection, head);
+    } else if (connection.in.size() > max_head) {
         answer(id, {.status = 400, .body = "request too long\n"});
     }
 }
 
-void HttpServer::Impl::ask(std::uint64_t id, Connection& connection) {
-    connection.asked = true;
+/// Asks the handler once the whole request is there. `head`: where its head ends.
+void HttpServer::Impl::ask(std::uint64_t id, Connection& connection, std::size_t head) {
     const std::string& in = connection.in;
     const std::size_t method_end = in.find(' ');
     const std::size_t path_end = in.find(' ', method_end + 1);
     const std::size_t line_end = in.find("\r\n");
-    if (method_end == std::string::npos || path_end == std::string::npos || path_end > line_end) {
-        return answer(id, {.status = 400, .body = "not HTTP\n"});
+    const auto refuse = [&](int status, const char* why) {
+        connection.asked = true;
+        answer(id, {.status = status, .body = why});
+    };
+    if (method_end == std::string::npos || path_end == std::string::npos || path_end > line_end)
+        return refuse(400, "not HTTP\n");
+    const std::string method = in.substr(0, method_end);
+    std::string body;
+    if (method == "POST") {
+        const auto length = body_length(std::string_view(in).substr(line_end + 2, head - line_end));
+        if (!length) return refuse(411, "Content-Length is missing\n");
+        if (*length > max_body) return refuse(413, "the body is too large\n");
+        if (in.size() < head + 4 + *length) return;  // more of it comes
+        body = in.substr(head + 4, *length);
+    } else if (method != "GET") {
+        return refuse(405, "only GET and POST\n");
     }
-    if (in.compare(0, method_end, "GET") != 0) return answer(id, {.status = 405, .body = "only GET\n"});
+    connection.asked = true;
     const std::string target = in.substr(method_end + 1, path_end - method_end - 1);
-    handler(target.substr(0, target.find('?')), [weak = weak_from_this(), id](const Response& response) {
-        if (const auto self = weak.lock()) self->answer(id, response);
-    });
+    handler({.method = method, .path = target.substr(0, target.find('?')), .body = std::move(body)},
+            [weak = weak_from_this(), id](const Response& response) {
+                if (const auto self = weak.lock()) self->answer(id, response);
+            });
 }
 
 void HttpServer::Impl::answer(std::uint64_t id, const Response& response) {

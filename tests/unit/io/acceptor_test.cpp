@@ -108,7 +108,7 @@ TEST_CASE("io::LineServer: out of descriptors, clients that wait are turned away
 TEST_CASE("io::HttpServer: out of descriptors, scrapers that wait are turned away and the loop rests") {
     Loop loop;
     const Endpoint any{.address = own_loopback(), .port = 0};
-    const auto server = HttpServer::listen(loop, any, [](const std::string&, const HttpServer::Respond&) {});
+    const auto server = HttpServer::listen(loop, any, [](const HttpServer::Request&, const HttpServer::Respond&) {});
     REQUIRE(server);
     int closed = 0;
     std::vector<std::unique_ptr<TcpStream>> clients;

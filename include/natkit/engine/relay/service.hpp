@@ -16,6 +16,9 @@ class Service {
     struct Hooks {
         std::function<Result<Options>()> reload;  ///< reads the configuration again
         std::function<void()> stop;
+        /// Of proxies that are served beside the control socket: a `call` record for each call, and no new ones.
+        std::function<std::vector<Json>()> calls = [] { return std::vector<Json>(); };
+        std::function<void()> drain = [] {};
     };
 
     /// `socket` is the path of the control socket. Refused when another process serves it.
@@ -45,6 +48,8 @@ class Service {
     Answer status(const Json& request);
     Answer reload(const Json& request);
     Answer stop(const Json& request);
+    Answer calls(const Json& request);
+    Answer drain(const Json& request);
     TextAnswer log_level(const View& request);
     void list(const View& request, const control::Reply& reply);
     void show(const View& request, const control::Reply& reply);
