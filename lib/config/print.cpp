@@ -114,6 +114,20 @@ void write_media_proxy(Writer& out, const MediaProxy& media) {
     out.raw("wan", list(media.wan_addresses));
 }
 
+void write_proxies(Writer& out, const Config& config) {
+    out.section("ng");
+    out.raw("listen", list(config.ng.listen));
+    std::string interfaces = "{";
+    for (const auto& [name, side] : config.ng.interfaces) {
+        interfaces += (interfaces.size() > 1 ? ", " : " ") + quote(name) + " = " + quote(to_string(side));
+    }
+    out.raw("interfaces", interfaces + (config.ng.interfaces.empty() ? "}" : " }"));
+    out.time("delete_delay", config.ng.delete_delay);
+    out.raw("max_calls", std::to_string(config.ng.max_calls));
+    out.section("rtpproxy");
+    out.raw("listen", list(config.rtpproxy.listen));
+}
+
 }  // namespace
 
 std::string to_toml(const Config& config) {
@@ -154,6 +168,7 @@ std::string to_toml(const Config& config) {
     out.text("udp_interval", interval(config.pinger.udp_interval));
     out.text("tcp_interval", interval(config.pinger.tcp_interval));
     out.text("method", to_string(config.pinger.method));
+    write_proxies(out, config);
     out.section("log");
     out.text("format", word_of(log_formats, config.log.format));
     out.text("target", config.log.target);

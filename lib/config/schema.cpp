@@ -4,6 +4,7 @@
 #include <set>
 
 #include "natkit/base/time.hpp"
+#include "proxies.hpp"
 #include "values.hpp"
 
 namespace natkit::config {
@@ -353,6 +354,8 @@ Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& dia
     config.media_proxy = read_media_proxy(top.child("media_proxy", "media_proxy"));
     config.limits = read_limits(top.child("limits", "limits"));
     config.pinger = read_pinger(top.child("pinger", "pinger"));
+    config.ng = read_ng(top.child("ng", "ng"));
+    config.rtpproxy = read_rtpproxy(top.child("rtpproxy", "rtpproxy"));
     config.log = read_log(top.child("log", "log"), paths);
     config.control = read_control(top.child("control", "control"), paths);
     config.tls = read_tls(top.child("tls", "tls"), paths);

@@ -96,8 +96,10 @@ def relay_only(net):
     lab.require(b.hear(), "nothing came through the relay")
     b.speak(made["b"]["local"])
     lab.require(a.hear(), "nothing came back")
-    done = site.edge.run(lab.PROGRAMS / "natkit", "calls", "--config", site.config)
+    done = site.edge.run(lab.PROGRAMS / "natkit", "clients", "--config", site.config)
     lab.require(done.returncode == 1 and "sipedge is not running" in done.stderr, f"{done}")
+    done = site.edge.run(lab.PROGRAMS / "natkit", "calls", "--config", site.config, "--format", "json")
+    lab.require(done.returncode == 0 and not done.stdout, f"calls of a proxy of its own, of which there are none: {done}")
     lab.require(site.natkit.stop() == 0 and not site_of_phones.natkit_processes(), "natkit did not end well")
 
 

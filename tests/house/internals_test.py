@@ -79,8 +79,8 @@ for library in re.search(r"\.It (sip ,[\w ,]+)$", internals, re.M)[1].replace(",
 if names < 80:
     problems.append(f"natkit-internals(7): only {names} names were found in it")
 
-# Keys as lib/config/schema.cpp reads them: section → keys.
-schema = (TOP / "lib/config/schema.cpp").read_text()
+# Keys as lib/config/schema.cpp and proxies.cpp read them: section → keys.
+schema = (TOP / "lib/config/schema.cpp").read_text() + (TOP / "lib/config/proxies.cpp").read_text()
 keys = set(re.findall(r'section\.(?:value|list|number|boolean|find|has)\("(\w+)"', schema))
 keys |= set(re.findall(r'read_ranges\(section, "(\w+)"', schema))
 bad_values = (TOP / "tests/unit/config/bad_values.inc").read_text()

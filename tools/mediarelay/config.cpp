@@ -42,6 +42,15 @@ relay::Options options_from(const config::Config& config) {
     return options;
 }
 
+ng::ServiceOptions ng_options_from(const config::Config& config) {
+    return {.listen = config.ng.listen,
+            .rtpproxy_listen = config.rtpproxy.listen,
+            .interfaces = config.ng.interfaces,
+            .delete_delay = std::chrono::duration_cast<std::chrono::seconds>(config.ng.delete_delay),
+            .max_calls = config.ng.max_calls,
+            .log_level = config.media_proxy.log_level};
+}
+
 Result<Json> read_party_argument(const std::string& text, const std::string& stream, const std::string& setup) {
     static const std::vector<std::string> places = {"lan", "wan", "far-end"};
     Json party = Json::object();

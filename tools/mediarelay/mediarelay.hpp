@@ -8,6 +8,7 @@
 
 #include "common/tool_main.hpp"
 #include "natkit/engine/daemon/daemon.hpp"
+#include "natkit/engine/ng/service.hpp"
 #include "natkit/engine/relay/engine.hpp"
 
 /// The parts of the program mediarelay: serve, run, and the commands that talk to a serving one.
@@ -27,6 +28,7 @@ struct ServeOptions {
 
 /// What the engine needs of it.
 [[nodiscard]] relay::Options options_from(const config::Config& config);
+[[nodiscard]] ng::ServiceOptions ng_options_from(const config::Config& config);
 
 [[nodiscard]] tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options);
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mediarelay.hpp"
+#include "natkit/engine/ng/service.hpp"
 #include "natkit/engine/relay/service.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/host_setup.hpp"
@@ -40,17 +41,28 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     for (const std::string& told : io::receive_bottlenecks()) {
         log.problems(told + ", which is too much near 1,000 calls (ethtool -L, smp_affinity, rps_cpus)");
     }
+    std::unique_ptr<ng::Service> ng;
     const auto reload = [&]() -> Result<relay::Options> {
         const auto fresh = source.reload();
         if (!fresh) return std::unexpected(fresh.error());
+        if (auto done = ng->reconfigure(ng_options_from(*fresh)); !done) return std::unexpected(done.error());
         return options_from(*fresh);
     };
     const auto service = relay::Service::start(loop, std::move(engine), runtime + "/mediarelay.sock",
-                                               {.reload = reload, .stop = [&loop] { loop.stop(); }});
+                                               {.reload = reload,
+                                                .stop = [&loop] { loop.stop(); },
+                                                .calls = [&ng] { return ng->records(); },
+                                                .drain = [&ng] { ng->drain(); }});
     if (!service) {
         tool::complain("mediarelay", service.error());
         return tool::Exit::usage;
     }
+    auto proxies = ng::Service::start(loop, (*service)->engine(), ng_options_from(config));
+    if (!proxies) {
+        tool::complain("mediarelay", proxies.error());
+        return tool::Exit::usage;
+    }
+    ng = std::move(*proxies);
     // Steered ports need none.
     const std::size_t most_ports = config.media_proxy.ports.last - config.media_proxy.ports.first + std::size_t{1};
     if (limit && !(*service)->engine().status().steered && *limit < most_ports + 64) {

@@ -17,6 +17,7 @@
 #include "natkit/base/transport.hpp"
 #include "natkit/nat/decide.hpp"
 #include "natkit/nat/networks.hpp"
+#include "natkit/ng/listen.hpp"
 #include "natkit/proxy/path_mode.hpp"
 #include "natkit/relay/ports.hpp"
 #include "natkit/relay/tiers.hpp"
@@ -172,6 +173,22 @@ struct Limits {
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 
+/// [ng]: rtpengine's protocol, for a proxy that has its own.
+struct Ng {
+    std::vector<ng::Listen> listen;
+    /// Names of `direction=`; others that begin with lan, wan, priv, pub, int or ext are known without.
+    std::map<std::string, Side, std::less<>> interfaces{{"internal", Side::lan}, {"external", Side::wan}};
+    Milliseconds delete_delay{0};  ///< how long a deleted call goes on; whole seconds
+    unsigned max_calls = 0;        ///< beyond which new ones are sent to another node; 0: as many as there are ports
+    friend bool operator==(const Ng&, const Ng&) = default;
+};
+
+/// [rtpproxy]: the older protocol.
+struct Rtpproxy {
+    std::vector<ng::Listen> listen;
+    friend bool operator==(const Rtpproxy&, const Rtpproxy&) = default;
+};
+
 struct Config {
     Network network;
     Sip sip;
@@ -179,6 +196,8 @@ struct Config {
     MediaProxy media_proxy;
     Limits limits;
     Pinger pinger;
+    Ng ng;
+    Rtpproxy rtpproxy;
     Log log;
     Control control;
     Tls tls;

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "natkit/base/endpoint.hpp"
+#include "natkit/base/log_level.hpp"
+#include "natkit/engine/relay/engine.hpp"
+#include "natkit/io/loop.hpp"
+#include "natkit/ng/listen.hpp"
+
+/// mediarelay for proxies that speak rtpengine's ng protocol or rtpproxy's: [ng] and [rtpproxy] of natkit.toml.
+namespace natkit::ng {
+
+struct ServiceOptions {
+    std::vector<Listen> listen;
+    std::vector<Listen> rtpproxy_listen;                  ///< the same for rtpproxy's protocol
+    std::map<std::string, Side, std::less<>> interfaces;  ///< names of `direction=`
+    std::chrono::seconds delete_delay{0};
+    std::size_t max_calls = 0;  ///< 0: as many as there are ports
+    LogLevel log_level = LogLevel::major;
+};
+
+class Service {
+  public:
+    /// Takes up the calls that a process before this one has left with its legs. The engine outlives it. Errors: those
+    /// of the sockets.
+    [[nodiscard]] static Result<std::unique_ptr<Service>> start(io::Loop& loop, relay::Engine& engine,
+                                                                ServiceOptions options);
+    ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    /// Listens where the options say from now on.
+    [[nodiscard]] Result<void> reconfigure(ServiceOptions options);
+    /// No call begins any more; those that there are go on.
+    void drain();
+    [[nodiscard]] std::size_t calls() const;
+    /// A `call` record for each (natkit-records(7)).
+    [[nodiscard]] std::vector<relay::Json> records() const;
+
+  private:
+    struct Impl;
+    explicit Service(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace natkit::ng

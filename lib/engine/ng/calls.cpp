@@ -1,0 +1,120 @@
+#include "calls.hpp"
+
+#include <algorithm>
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::ng {
+namespace {
+
+Dictionary refusal(const Error& error) {
+    return {{"result", "error"}, {"error-reason", text::printable(to_string(error), 400)}};
+}
+
+}  // namespace
+
+Calls::Calls(io::Loop& loop, relay::Engine& engine, Settings settings)
+    : loop_(loop),
+      engine_(engine),
+      settings_(std::move(settings)),
+      log_("MEDIAPROXY", settings_.log_level),
+      timer_(loop, [this] { on_time(); }),
+      started_(loop.now()) {
+    restore();
+    engine_.on_freed("ng", [this](const std::string& leg) { on_leg_lost(leg); });
+    plan();
+}
+
+void Calls::handle(const Request& request, const Respond& respond) {
+    const relay::Engine::Batch batch(engine_);  // what it changes is journalled before it is answered
+    if (request.command == Command::remove) return remove(request, respond);
+    if (request.command == Command::query) return query(request, respond);
+    auto reply = do_now(request);
+    respond(reply ? std::move(*reply) : refusal(reply.error()));
+    plan();
+}
+
+Calls::Reply Calls::do_now(const Request& request) {
+    switch (request.command) {
+        case Command::offer: return offer(request);
+        case Command::answer: return answer(request);
+        case Command::list: return list(request);
+        case Command::statistics: return statistics();
+        default: return Dictionary{{"result", "pong"}};
+    }
+}
+
+Call* Calls::find(const std::string& call_id) {
+    const auto found = calls_.find(call_id);
+    return found == calls_.end() ? nullptr : &found->second;
+}
+
+std::vector<BranchNames> Calls::names_of(const Call& call) {
+    std::vector<BranchNames> names;
+    names.reserve(call.branches.size());
+    for (const auto& branch : call.branches) names.push_back(branch->names);
+    return names;
+}
+
+/// Frees all that the branch has.
+void Calls::drop(Call& call, Branch& branch) {
+    (void)branch.call.lose_all();
+    while (!branch.pairs.empty()) free_pair(branch, branch.pairs.begin()->first);
+    std::erase_if(call.branches, [&](const auto& each) { return each.get() == &branch; });
+}
+
+void Calls::end_if_empty(const std::string& call_id) {
+    const auto found = calls_.find(call_id);
+    if (found == calls_.end() || !found->second.branches.empty()) return;
+    if (log_.on(LogLevel::low_level)) log_.low_level("ng call " + text::printable(call_id, 80) + " has ended");
+    calls_.erase(found);
+}
+
+void Calls::plan() {
+    if (const auto next = deadlines_.next()) timer_.start_at(*next);
+}
+
+void Calls::on_time() {
+    const relay::Engine::Batch batch(engine_);
+    const Instant now = loop_.now();
+    while (const auto call_id = deadlines_.pop_due(now)) {
+        Call* call = find(*call_id);
+        if (call == nullptr) continue;
+        std::vector<Branch*> over;
+        for (const auto& branch : call->branches) {
+            if (branch->closes_at && *branch->closes_at <= now) close_exchange(*branch);
+            if (branch->ends_at && *branch->ends_at <= now) over.push_back(branch.get());
+        }
+        for (Branch* branch : over) drop(*call, *branch);
+        for (const auto& branch : call->branches) keep(*call, *branch);
+        end_if_empty(*call_id);
+    }
+    plan();
+}
+
+/// Of a stream whose relay is gone (silence) there is nothing left to show.
+void Calls::on_leg_lost(const std::string& leg) {
+    const auto local = local_of_.find(leg);
+    if (local == local_of_.end()) return;
+    const auto place = by_local_.find(local->second);
+    if (place == by_local_.end()) return;
+    const LegPlace lost = place->second;
+    Call* call = find(lost.call_id);
+    if (call == nullptr) return;
+    const auto& streams = lost.branch->call.streams();
+    for (std::size_t line = 0; line < streams.size(); ++line) {
+        if (streams[line].legs != lost.pair) continue;
+        for (const std::uint64_t number : lost.branch->call.lose(line)) free_pair(*lost.branch, number);
+        break;
+    }
+    free_pair(*lost.branch, lost.pair);
+    if (lost.branch->pairs.empty()) {
+        log_.problems("ng call " + text::printable(lost.call_id, 80) + ": its media relay is gone");
+        drop(*call, *lost.branch);
+        end_if_empty(lost.call_id);
+    } else {
+        keep(*call, *lost.branch);
+    }
+}
+
+}  // namespace natkit::ng

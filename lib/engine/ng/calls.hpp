@@ -1,0 +1,204 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "natkit/base/deadlines.hpp"
+#include "natkit/dialog/call.hpp"
+#include "natkit/engine/log/log.hpp"
+#include "natkit/engine/relay/engine.hpp"
+#include "natkit/ng/branch.hpp"
+#include "natkit/ng/request.hpp"
+#include "natkit/ng/value.hpp"
+#include "natkit/sdp/rewrite.hpp"
+#include "party.hpp"
+
+/// The calls of proxies that speak ng: offers and answers by the dialog core, their streams as legs of the relay.
+namespace natkit::ng {
+
+using dialog::End;
+using dialog::index;
+using dialog::other;
+
+inline constexpr std::size_t most_streams = 64;   ///< of a description
+inline constexpr std::size_t most_branches = 64;  ///< of a call
+inline constexpr std::size_t most_answerers = 16;
+
+/// The two legs of a stream, each facing one end.
+struct Pair {
+    std::array<std::string, 2> legs;
+    std::array<std::optional<relay::Party>, 2> parties;  ///< that they face, as their last descriptions have it
+    /// Where an end's description named a leg of ours instead of an endpoint of its own: the call comes through again.
+    std::array<std::optional<Endpoint>, 2> named;
+    std::array<bool, 2> mux{};  ///< whether the end was offered, or has agreed, to mux
+};
+
+/// What an open offer says of a stream; it takes effect with the answer.
+struct Offered {
+    std::optional<relay::Party> party;
+    std::optional<Endpoint> named;
+    bool mux = false;
+    std::string protocol;  ///< that of its m= line, where another one is shown
+};
+
+/// Who has answered, with what its last answer said: of several the last one counts, and when that is gone the one
+/// before it.
+struct Answerer {
+    std::string tag;
+    std::vector<std::optional<relay::Party>> parties;  ///< by stream
+};
+
+/// One offer and its answers, and the dialog that comes of them.
+struct Branch {
+    BranchNames names;
+    dialog::Call call;
+    std::map<std::uint64_t, Pair> pairs;  ///< by Stream::legs
+    std::vector<Offered> offered;         ///< by stream
+    std::vector<Answerer> answerers;
+    std::array<std::optional<IpAddress>, 2> sources;  ///< of the ends' messages
+    std::array<Side, 2> sides{Side::wan, Side::wan};  ///< where each end is reached
+    std::array<std::string, 2> labels;
+    Wishes wishes;                   ///< of the last offer
+    std::optional<Instant> ends_at;  ///< by itself: nobody has answered, or it was deleted with a delay
+    bool deleted = false;
+    std::optional<Instant> closes_at;  ///< its open exchange
+    std::string keeper;                ///< the leg that its state is kept with
+};
+
+struct Call {
+    std::string call_id;
+    std::int64_t created = 0;  ///< seconds since 1970
+    std::int64_t last_signal = 0;
+    std::vector<std::unique_ptr<Branch>> branches;
+};
+
+/// What the configuration says.
+struct Settings {
+    Interfaces interfaces;
+    std::chrono::seconds delete_delay{0};
+    std::size_t most_calls = 0;  ///< 0: as many as there are ports
+    LogLevel log_level = LogLevel::major;
+};
+
+class Calls {
+  public:
+    using Respond = std::function<void(Dictionary reply)>;
+
+    Calls(io::Loop& loop, relay::Engine& engine, Settings settings);
+    Calls(const Calls&) = delete;
+    Calls& operator=(const Calls&) = delete;
+    ~Calls() = default;
+
+    /// Does what the request asks for and answers it, once, now or a little later. A refused request changes nothing.
+    void handle(const Request& request, const Respond& respond);
+
+    void reconfigure(Settings settings) { settings_ = std::move(settings); }
+    /// No call begins any more.
+    void drain() noexcept { draining_ = true; }
+    /// The relay has freed a leg by itself.
+    void on_leg_lost(const std::string& leg);
+    [[nodiscard]] std::size_t size() const noexcept { return calls_.size(); }
+    /// A `call` record for each.
+    [[nodiscard]] std::vector<relay::Json> records() const;
+
+  private:
+    using Reply = Result<Dictionary>;
+    /// A branch and the end that a description is of.
+    struct Speaker {
+        Call* call = nullptr;
+        Branch* branch = nullptr;
+        End end{};
+    };
+    struct LegPlace {
+        std::string call_id;
+        Branch* branch = nullptr;
+        std::uint64_t pair = 0;
+        End facing{};
+    };
+    using Targets = std::vector<std::optional<sdp::MediaTarget>>;
+
+    // calls.cpp
+    [[nodiscard]] Reply do_now(const Request& request);
+    [[nodiscard]] Call* find(const std::string& call_id);
+    [[nodiscard]] static std::vector<BranchNames> names_of(const Call& call);
+    void drop(Call& call, Branch& branch);
+    void plan();
+    void on_time();
+    void end_if_empty(const std::string& call_id);
+
+    // exchange.cpp
+    [[nodiscard]] Reply offer(const Request& request);
+    [[nodiscard]] Reply answer(const Request& request);
+    [[nodiscard]] Result<Dictionary> load_limit(const Request& request) const;
+    [[nodiscard]] bool refuses_new() const;
+    [[nodiscard]] Speaker begin(const Request& request);
+    [[nodiscard]] std::optional<Speaker> choose(const std::vector<Spoken>& candidates, Call& call,
+                                                const sdp::Document& sdp) const;
+    [[nodiscard]] Result<void> take_offer(const Speaker& speaker, const Request& request, const sdp::Document& sdp);
+    [[nodiscard]] Result<void> offer_stream(const Speaker& speaker, const Request& request, const sdp::Document& sdp,
+                                            std::size_t line);
+    [[nodiscard]] Result<void> take_answer(const Speaker& speaker, const Request& request, const sdp::Document& sdp);
+    [[nodiscard]] Result<void> answer_stream(const Speaker& speaker, const Request& request, const sdp::Document& sdp,
+                                             std::size_t line, std::size_t carrier);
+    void note_answerer(const Speaker& speaker, const Request& request);
+
+    // legs.cpp
+    [[nodiscard]] Result<std::uint64_t> open_pair(const Speaker& speaker, const dialog::Described& said,
+                                                  const Described& from, bool shown_mux, const Offered& offered,
+                                                  std::optional<Family> family);
+    [[nodiscard]] Result<std::string> open_leg(const Call& call, relay::OpenRequest request, Side side);
+    [[nodiscard]] Result<void> face(Branch& branch, Pair& pair, End end, const dialog::Stream& stream);
+    [[nodiscard]] Result<void> connect(const Pair& pair);
+    [[nodiscard]] std::string leg_behind(const Pair& pair, End end, unsigned depth = 0) const;
+    [[nodiscard]] const LegPlace* own_leg(const std::optional<Endpoint>& named) const;
+    [[nodiscard]] bool may_name(const LegPlace& place, const Speaker& speaker, const Request& request) const;
+    void carry_out(Branch& branch, const dialog::LegChanges& changes);
+    void free_pair(Branch& branch, std::uint64_t number);
+    void close_exchange(Branch& branch);
+
+    // description.cpp
+    [[nodiscard]] Result<std::string> rewritten(const Speaker& speaker, const Request& request,
+                                                const sdp::Document& sdp, bool offers) const;
+    [[nodiscard]] Result<sdp::MediaTarget> target(const Branch& branch, End viewer, const Request& request,
+                                                  const sdp::Media& media, std::size_t line, bool offers) const;
+
+    // removal.cpp
+    void remove(const Request& request, const Respond& respond);
+    void remove_answerer(Branch& branch, const std::string& tag);
+
+    // told.cpp
+    void query(const Request& request, const Respond& respond);
+    void tell(const Call& call, Dictionary reply, const Respond& respond);
+    [[nodiscard]] Dictionary list(const Request& request) const;
+    [[nodiscard]] Dictionary statistics() const;
+
+    // state.cpp
+    void keep(Call& call, Branch& branch);
+    void restore();
+    void restore_stream(const relay::Json& kept, const std::string& call_id, Branch& branch, dialog::Stream& stream);
+    void index_legs(const std::string& call_id, Branch& branch, std::uint64_t number);
+
+    io::Loop& loop_;
+    relay::Engine& engine_;
+    Settings settings_;
+    log::Logger log_;
+    std::unordered_map<std::string, Call> calls_;
+    std::unordered_map<Endpoint, LegPlace, EndpointHash> by_local_;  ///< by what its end was told of it
+    std::unordered_map<std::string, Endpoint> local_of_;             ///< by leg
+    Deadlines<std::string> deadlines_;                               ///< Call-IDs
+    io::Timer timer_;
+    std::uint64_t last_number_ = 0;
+    bool draining_ = false;
+    Instant started_;
+    std::uint64_t total_calls_ = 0;
+};
+
+}  // namespace natkit::ng

@@ -1,0 +1,81 @@
+// The `call` record of a call that a proxy has asked for: where both ends are, what they said, what was learned.
+#include <nlohmann/json.hpp>
+
+#include "calls.hpp"
+#include "natkit/record/nat.hpp"
+
+namespace natkit::ng {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The end as its last message and description show it.
+Json end_record(const Branch& branch, End end, const nat::Networks& networks) {
+    const relay::Party* known = nullptr;
+    for (const auto& [number, pair] : branch.pairs) {
+        if (const auto& party = pair.parties[index(end)]; known == nullptr && party) known = &*party;
+    }
+    const auto& source = branch.sources[index(end)];
+    const IpAddress seen = source                                ? *source
+                           : known != nullptr && known->endpoint ? known->endpoint->address
+                                                                 : IpAddress();
+    nat::Verdict verdict = nat::classify_address(seen, networks);
+    if (known != nullptr && known->place == nat::Place::far_end && verdict.place != known->place) {
+        verdict.place = known->place;
+        verdict.rule = nat::Rule::nated;
+        if (known->endpoint) verdict.claimed = known->endpoint->address;
+    }
+    Json json = record::to_json(verdict, seen);
+    const auto& answerers = branch.names.answerers;
+    json["tag"] = end == End::caller ? branch.names.offerer : answerers.empty() ? std::string() : answerers.back();
+    if (source) json["source"] = to_string(*source);
+    if (known != nullptr || source) json["why"] = nat::why(verdict, seen);
+    return json;
+}
+
+Json media_record(const record::LegRecord& leg) {
+    Json json = {{"leg", leg.id}, {"local", to_string(leg.local(relay::Component::rtp))}};
+    if (leg.party && leg.party->endpoint) json["said"] = to_string(*leg.party->endpoint);
+    if (leg.party && leg.party->sources) json["sources"] = relay::to_string(*leg.party->sources);
+    if (const auto& latched = leg.latched[0]) {
+        json["learned"] = to_string(latched->endpoint);
+        json["rule"] = relay::to_string(latched->rule);
+    }
+    return json;
+}
+
+}  // namespace
+
+std::vector<Json> Calls::records() const {
+    std::vector<Json> records;
+    for (const auto& [call_id, call] : calls_) {
+        for (const auto& branch : call.branches) {
+            Json streams = Json::array();
+            for (const auto& [number, pair] : branch->pairs) {
+                Json stream;
+                for (const End end : {End::caller, End::callee}) {
+                    const auto* leg = engine_.find(pair.legs[index(end)]);
+                    if (leg == nullptr) continue;
+                    stream["stream"] = relay::to_string(leg->stream);
+                    stream[end == End::caller ? "a" : "b"] = media_record(*leg);
+                }
+                streams.push_back(std::move(stream));
+            }
+            const auto& networks = engine_.options().networks;
+            records.push_back({{"type", "call"},
+                               {"call_id", call_id},
+                               {"asked_by", "ng"},
+                               {"state", branch->names.answered ? "established" : "setting-up"},
+                               {"a", end_record(*branch, End::caller, networks)},
+                               {"b", end_record(*branch, End::callee, networks)},
+                               {"relayed_streams", branch->pairs.size()},
+                               {"relay", true},
+                               {"reasons", Json::array({nat::to_string(nat::Reason::asked_for)})},
+                               {"why", nat::why(nat::Reason::asked_for)},
+                               {"streams", std::move(streams)}});
+        }
+    }
+    return records;
+}
+
+}  // namespace natkit::ng

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "natkit/dialog/end.hpp"
+#include "natkit/engine/log/log.hpp"
+#include "natkit/engine/relay/engine.hpp"
+#include "natkit/rtpproxy/command.hpp"
+
+/// The sessions of proxies that speak rtpproxy's protocol: the proxy rewrites descriptions itself, and asks for a port
+/// for each stream.
+namespace natkit::rtpproxy {
+
+class Sessions {
+  public:
+    using Respond = std::function<void(const std::string& reply)>;
+
+    /// Takes up what a process before this one has left with its legs. The engine outlives it.
+    Sessions(io::Loop& loop, relay::Engine& engine, LogLevel log_level);
+    Sessions(const Sessions&) = delete;
+    Sessions& operator=(const Sessions&) = delete;
+    ~Sessions() = default;
+
+    /// Answers one command line, without cookie, now or a little later.
+    void handle(std::string_view line, const Respond& respond);
+    void drain() noexcept { draining_ = true; }
+    [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
+
+  private:
+    using End = dialog::End;
+    using Answer = std::expected<std::string, Refusal>;
+    /// A stream's legs, each facing one end.
+    struct Pair {
+        std::array<std::string, 2> legs;
+        std::array<std::optional<relay::Party>, 2> parties;
+        std::optional<relay::Party> offered;  ///< of a further U, until the L that answers it
+    };
+    struct Session {
+        std::string caller;              ///< tag of who is described first
+        std::string callee;              ///< tag; may be empty
+        std::map<unsigned, Pair> pairs;  ///< by number of the stream
+    };
+    using Known = std::unordered_multimap<std::string, Session>;  ///< by Call-ID
+
+    [[nodiscard]] Answer update(const Command& command);
+    [[nodiscard]] Answer lookup(const Command& command);
+    [[nodiscard]] Answer remove(const Command& command);
+    void query(const Command& command, const Respond& respond);
+    [[nodiscard]] Known::iterator find(const Command& command, End& describes);
+    [[nodiscard]] std::expected<Pair*, Refusal> open_pair(Known::iterator session, const Command& command, End own);
+    [[nodiscard]] std::expected<relay::Party, Refusal> party_of(const Command& command) const;
+    [[nodiscard]] std::expected<void, Refusal> face(Pair& pair, End end);
+    [[nodiscard]] std::string port(const Pair& pair, End viewer, const Command& command) const;
+    void keep(const Session& session, unsigned stream);
+    void end(Known::iterator session);
+    void on_leg_freed(const std::string& leg);
+    void restore();
+
+    io::Loop& loop_;
+    relay::Engine& engine_;
+    log::Logger log_;
+    Known sessions_;
+    bool draining_ = false;
+};
+
+}  // namespace natkit::rtpproxy

@@ -1,0 +1,173 @@
+// What another process needs to go on with a branch travels as JSON with one of its legs.
+#include <nlohmann/json.hpp>
+
+#include "calls.hpp"
+#include "natkit/record/json_view.hpp"
+#include "natkit/record/party_text.hpp"
+
+namespace natkit::ng {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json names_json(const Branch& branch) {
+    Json names = {{"offerer", branch.names.offerer}, {"answerers", branch.names.answerers}};
+    if (!branch.names.via_branch.empty()) names["via_branch"] = branch.names.via_branch;
+    if (branch.names.answered) names["answered"] = true;
+    if (branch.deleted) names["deleted"] = true;
+    return names;
+}
+
+Json ends_json(const Branch& branch) {
+    Json ends = Json::array();
+    for (const End end : {End::caller, End::callee}) {
+        Json one = {{"side", to_string(branch.sides[index(end)])}};
+        if (const auto& source = branch.sources[index(end)]) one["source"] = to_string(*source);
+        if (!branch.labels[index(end)].empty()) one["label"] = branch.labels[index(end)];
+        ends.push_back(std::move(one));
+    }
+    return ends;
+}
+
+Json streams_json(const Branch& branch) {
+    Json streams = Json::array();
+    for (const dialog::Stream& stream : branch.call.streams()) {
+        Json one = {{"stream", relay::to_string(stream.kind)}};
+        if (stream.hold) one["hold"] = true;
+        if (stream.shares) one["shares"] = *stream.shares;
+        if (const auto pair = branch.pairs.find(stream.legs); pair != branch.pairs.end()) {
+            one["legs"] = pair->second.legs;
+            one["mux"] = pair->second.mux;
+            for (const End end : {End::caller, End::callee}) {
+                if (const auto& named = pair->second.named[index(end)])
+                    one["named"][end == End::caller ? "caller" : "callee"] = to_string(*named);
+            }
+        }
+        streams.push_back(std::move(one));
+    }
+    return streams;
+}
+
+std::string text_at(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool flag_at(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::vector<Json> list_at(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_array() ? std::vector<Json>(found->begin(), found->end())
+                                                      : std::vector<Json>();
+}
+
+void read_names(const Json& names, Branch& branch) {
+    branch.names.offerer = text_at(names, "offerer");
+    branch.names.via_branch = text_at(names, "via_branch");
+    branch.names.answered = flag_at(names, "answered");
+    branch.deleted = flag_at(names, "deleted");
+    for (const Json& tag : list_at(names, "answerers")) {
+        if (tag.is_string()) branch.names.answerers.push_back(tag.get<std::string>());
+    }
+}
+
+void read_ends(const std::vector<Json>& ends, Branch& branch) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(2, ends.size()); ++i) {
+        if (!ends[i].is_object()) continue;
+        branch.sides[i] = text_at(ends[i], "side") == to_string(Side::lan) ? Side::lan : Side::wan;
+        if (const auto source = IpAddress::parse(text_at(ends[i], "source"))) branch.sources[i] = *source;
+        branch.labels[i] = text_at(ends[i], "label");
+    }
+}
+
+}  // namespace
+
+/// Nothing is written where nothing has changed.
+void Calls::keep(Call& call, Branch& branch) {
+    (void)call;
+    if (branch.pairs.empty()) return;
+    if (branch.keeper.empty()) branch.keeper = branch.pairs.begin()->second.legs[0];
+    Json state = {{"names", names_json(branch)}, {"ends", ends_json(branch)}, {"streams", streams_json(branch)}};
+    state["created"] = call.created;
+    std::string text = state.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (text.size() > relay::max_owner_state) return;  // it goes with this process
+    relay::UpdateRequest update;
+    update.owner_state = std::move(text);
+    (void)engine_.update(branch.keeper, update);
+}
+
+/// The branches that a process before this one has left with its legs.
+void Calls::restore() {
+    for (const auto& [order, leg] : engine_.legs()) {
+        if (leg->owner != "ng" || leg->owner_state.empty()) continue;
+        const Json state = Json::parse(leg->owner_state, nullptr, false);
+        if (!state.is_object() || !state.contains("names") || !state["names"].is_object()) continue;
+        auto branch = std::make_unique<Branch>();
+        read_names(state["names"], *branch);
+        read_ends(list_at(state, "ends"), *branch);
+        branch->keeper = leg->id;
+        // A call that rings: its offer waits for its answer again.
+        if (!branch->names.answered) branch->call.open({.offerer = End::caller, .owner = ++last_number_});
+        const auto streams = list_at(state, "streams");
+        for (std::size_t line = 0; line < std::min(streams.size(), most_streams); ++line) {
+            dialog::Stream& stream = branch->call.streams().emplace_back();
+            restore_stream(streams[line], leg->call_id, *branch, stream);
+            Offered& offered = branch->offered.emplace_back();
+            if (const auto pair = branch->pairs.find(stream.legs); pair != branch->pairs.end()) {
+                offered = {.party = pair->second.parties[0], .named = pair->second.named[0], .mux = stream.offered.mux};
+            }
+        }
+        if (branch->pairs.empty()) continue;
+        Call& call = calls_[leg->call_id];
+        call.call_id = leg->call_id;
+        if (const auto created = state.find("created"); created != state.end() && created->is_number_integer())
+            call.created = created->get<std::int64_t>();
+        if (!branch->names.answered || branch->deleted) {
+            branch->ends_at = loop_.now() + std::chrono::seconds(32);
+            deadlines_.add(*branch->ends_at, call.call_id);
+        }
+        call.branches.push_back(std::move(branch));
+    }
+}
+
+void Calls::restore_stream(const Json& kept, const std::string& call_id, Branch& branch, dialog::Stream& stream) {
+    if (!kept.is_object()) return;
+    stream.kind = relay::parse_stream(text_at(kept, "stream")).value_or(relay::Stream::rtp);
+    stream.hold = flag_at(kept, "hold");
+    if (const auto shares = kept.find("shares"); shares != kept.end() && shares->is_number_unsigned())
+        stream.shares = shares->get<std::uint32_t>();
+    const auto legs = list_at(kept, "legs");
+    if (legs.size() != 2 || !legs[0].is_string() || !legs[1].is_string()) return;
+    Pair pair;
+    const auto mux = list_at(kept, "mux");
+    for (const End end : {End::caller, End::callee}) {
+        const std::size_t i = index(end);
+        const record::LegRecord* leg = engine_.find(legs[i].get<std::string>());
+        if (leg == nullptr || leg->call_id != call_id) return;
+        pair.legs[i] = leg->id;
+        pair.parties[i] = leg->party;
+        if (i < mux.size() && mux[i].is_boolean()) pair.mux[i] = mux[i].get<bool>();
+        if (const auto named = kept.find("named"); named != kept.end() && named->is_object()) {
+            if (const auto endpoint = Endpoint::parse(text_at(*named, end == End::caller ? "caller" : "callee")))
+                pair.named[i] = *endpoint;
+        }
+        if (leg->party) {
+            stream.said[i] = {.rtp = leg->party->endpoint, .rtcp = leg->party->rtcp, .setup = leg->party->setup};
+            stream.sending[i] = {.direction = leg->party->direction, .ssrcs = leg->party->ssrcs};
+        }
+    }
+    stream.offered = {.kind = stream.kind,
+                      .rtp = stream.said[0].rtp,
+                      .rtcp = stream.said[0].rtcp,
+                      .setup = stream.said[0].setup,
+                      .mux = engine_.find(pair.legs[0])->mux,
+                      .sending = stream.sending[0]};
+    stream.legs = ++last_number_;
+    branch.pairs[stream.legs] = std::move(pair);
+    index_legs(call_id, branch, stream.legs);
+}
+
+}  // namespace natkit::ng
