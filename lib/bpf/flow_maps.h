@@ -3,7 +3,11 @@
 #pragma once
 /* NOLINTBEGIN(readability-identifier-naming): the kernel's way of naming */
 
-#define FLOW_VERSION "v1"
+#define FLOW_VERSION "v2"
+
+/* Of the map `places`, and how many of them a flow may have. */
+#define FLOW_PLACES (1U << 17)
+#define FLOW_TRIES 4
 
 enum flow_kind {
 	FLOW_RTP = 1,  /* RTP of one SSRC */
@@ -20,23 +24,23 @@ struct flow_key {
 	unsigned char reserved[3];
 };
 
-/* What becomes of it. Written by the process, replaced as a whole. */
+/* What becomes of it. */
 struct flow_rule {
-	unsigned int source[4], destination[4];
-	unsigned short source_port, destination_port;
+	unsigned int ssrc;
 	unsigned char family;
 	unsigned char tos;
 	unsigned char kind;
-	unsigned char proof; /* not sent but shown in the map `proofs`: the self-test */
-	unsigned int ssrc;
+	unsigned char proof;	 /* not sent but shown in the map `proofs`: the self-test */
 	unsigned int clock_rate; /* Hz; 0: unknown, and no jitter */
-	unsigned int priority;   /* of queues, as the kernel takes it from the TOS */
-	unsigned int slot;       /* its flow_state */
+	unsigned int source[4], destination[4];
+	unsigned short source_port, destination_port;
+	unsigned int priority;				/* of queues, as the kernel takes it from the TOS */
+	unsigned int address_change, port_change; /* of the sums of addresses and ports (RFC 1624) */
 };
 
-/* What it has seen: memory that both sides have mapped. Times are CLOCK_MONOTONIC, in ns. */
+/* What it has seen: the kernel's side writes it. Times are CLOCK_MONOTONIC, in ns, some milliseconds coarse but
+ * for `sample`. */
 struct flow_state {
-	unsigned long long expires; /* the process writes it, the rest the kernel's side */
 	unsigned long long packets;
 	unsigned long long bytes; /* of UDP payload */
 	unsigned long long last;
@@ -46,8 +50,34 @@ struct flow_state {
 	unsigned int rtp_packets;
 	unsigned int jitter; /* ns */
 	unsigned int start_sequence; /* `sequence` when the flow was added */
+	unsigned int sample_timestamp;
+	unsigned long long sample; /* when that came, exactly: jitter is taken of two packets in a row of each eight; 0: none */
+};
+
+/* A flow: memory that both sides have mapped. The process writes it whole before it gives it a place, and uses it for another flow
+ * only when no packet can be under way with it any more. In order of what a packet asks for, and by cache lines. */
+struct flow {
+	unsigned long long expires; /* the process moves it on */
+	struct flow_key key;
+	struct flow_rule rule;
+	unsigned int reserved[3];
+	struct flow_state state;
+};
+
+/* Where the kernel's side looks for a flow: the number of its slot plus one; 0: nothing is there. */
+struct flow_place {
+	unsigned int slot_and_one;
 	unsigned int reserved;
 };
+
+/* The places of a flow by the port that its packets come to: those of ports beside each other lie beside each other, as few are in
+ * use at a time and close together. `port` in host order. */
+static inline __attribute__((always_inline)) unsigned int flow_place_of(const unsigned int address[4], unsigned int port,
+									unsigned int attempt)
+{
+	const unsigned int mixed = (address[0] ^ address[1] ^ address[2] ^ address[3]) * 0x9e3779b1U;
+	return ((mixed >> 15) + port + attempt * 0x5bd1U) & (FLOW_PLACES - 1);
+}
 
 /* Why packets of a flow were left to the slow path. */
 enum flow_passed {

@@ -28,13 +28,6 @@ static __always_inline __u64 sum_of(const __u32 *words, int count)
 	return sum;
 }
 
-/* The difference of the addresses: what an IPv4 address lacks is zero, and adds nothing. */
-static __always_inline __u32 address_change(const struct flow_key *key, const struct flow_rule *rule)
-{
-	__u32 before = fold(sum_of(key->source, 4) + sum_of(key->destination, 4));
-	return fold((__u64)(~before) + sum_of(rule->source, 4) + sum_of(rule->destination, 4));
-}
-
 static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct packet *packet, const struct flow_rule *rule)
 {
 	*(__u32 *)ip = bpf_htonl(0x60000000 | (__u32)rule->tos << 20);
@@ -131,12 +124,10 @@ static __always_inline int rewrite_udp(struct __sk_buff *skb, const struct packe
 	udp->dest = rule->destination_port;
 	if (packet->check == 0)
 		return 0;
-	__u32 before = (__u32)packet->key.source_port + packet->key.destination_port;
-	__u32 ports = fold((__u64)(__u32)~before + rule->source_port + rule->destination_port);
 	const __u32 field = offset + __builtin_offsetof(struct udphdr, check);
-	if (bpf_l4_csum_replace(skb, field, 0, address_change(&packet->key, rule), BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0))
+	if (bpf_l4_csum_replace(skb, field, 0, rule->address_change, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0))
 		return -1;
-	return (int)bpf_l4_csum_replace(skb, field, 0, ports, BPF_F_MARK_MANGLED_0);
+	return (int)bpf_l4_csum_replace(skb, field, 0, rule->port_change, BPF_F_MARK_MANGLED_0);
 }
 
 static __always_inline int rewrite(struct __sk_buff *skb, const struct packet *packet, const struct flow_rule *rule)

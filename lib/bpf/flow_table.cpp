@@ -9,7 +9,9 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <deque>
 #include <mutex>
 #include <string_view>
 #include <thread>
@@ -27,35 +29,47 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The flow_state of all slots, as the kernel has it.
-class States {
+/// How long a slot rests before another flow gets it: what a packet under way may still read stays as it was.
+constexpr Duration rest_time = 1s;
+
+/// The entries of an array of the kernel's.
+template <class T>
+class Mapped {
   public:
-    States() noexcept = default;
-    States(flow_state* states, std::size_t count) noexcept : states_(states), count_(count) {}
-    States(States&& other) noexcept : states_(std::exchange(other.states_, nullptr)), count_(other.count_) {}
-    States& operator=(States&& other) noexcept {
-        std::swap(states_, other.states_);
+    Mapped() noexcept = default;
+    Mapped(T* entries, std::size_t count) noexcept : entries_(entries), count_(count) {}
+    Mapped(Mapped&& other) noexcept : entries_(std::exchange(other.entries_, nullptr)), count_(other.count_) {}
+    Mapped& operator=(Mapped&& other) noexcept {
+        std::swap(entries_, other.entries_);
         std::swap(count_, other.count_);
         return *this;
     }
-    States(const States&) = delete;
-    States& operator=(const States&) = delete;
-    ~States() {
-        if (states_ != nullptr) munmap(states_, count_ * sizeof(flow_state));
+    Mapped(const Mapped&) = delete;
+    Mapped& operator=(const Mapped&) = delete;
+    ~Mapped() {
+        if (entries_ != nullptr) munmap(entries_, count_ * sizeof(T));
     }
 
-    [[nodiscard]] static Result<States> map(int fd, std::size_t count) {
-        void* memory = mmap(nullptr, count * sizeof(flow_state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (memory == MAP_FAILED) return fail_errno("flow_table: map states", errno);
-        return States(static_cast<flow_state*>(memory), count);
+    /// `name` is of a map whose values are T.
+    [[nodiscard]] static Result<Mapped> map(const Object& object, const char* name) {
+        const auto fd = object.map_fd(name);
+        if (!fd) return std::unexpected(fd.error());
+        bpf_map_info info{};
+        std::uint32_t size = sizeof info;
+        const std::string where = std::string("flow_table: ") + name;
+        if (bpf_obj_get_info_by_fd(*fd, &info, &size) != 0) return fail_bpf(where, errno);
+        void* memory = mmap(nullptr, info.max_entries * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+        if (memory == MAP_FAILED) return fail_errno(where, errno);
+        return Mapped(static_cast<T*>(memory), info.max_entries);
     }
-    [[nodiscard]] flow_state& operator[](std::size_t slot) const noexcept { return states_[slot]; }
+    [[nodiscard]] T& operator[](std::size_t entry) const noexcept { return entries_[entry]; }
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
 
   private:
-    flow_state* states_ = nullptr;
+    T* entries_ = nullptr;
     std::size_t count_ = 0;
 };
+static_assert(sizeof(flow) == 192 && offsetof(flow, state) == 128 && sizeof(flow_place) == 8);
 
 /// The kernel writes it meanwhile.
 template <class T>
@@ -86,6 +100,10 @@ FlowCount count_of(flow_state& state) noexcept {
             .jitter = std::chrono::nanoseconds(peek(state.jitter))};
 }
 
+bool same(const flow_key& a, const flow_key& b) noexcept {
+    return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
 class PinnedTable final : public FlowTable {
   public:
     PinnedTable(OwnFd folder, Object object, const Settings& settings) noexcept
@@ -95,9 +113,9 @@ class PinnedTable final : public FlowTable {
 
     Result<Slot> add(const FlowKey& key, const FlowRule& rule, const FlowStart& start) override;
     FlowCount remove(const FlowKey& key) override;
-    FlowCount read(Slot slot) const noexcept override { return count_of(states_[slot]); }
+    FlowCount read(Slot slot) const noexcept override { return count_of(flows_[slot].state); }
     void renew(Slot slot, Instant now) noexcept override {
-        std::atomic_ref(states_[slot].expires).store(nanoseconds(now + lease_), std::memory_order_relaxed);
+        std::atomic_ref(flows_[slot].expires).store(nanoseconds(now + lease_), std::memory_order_relaxed);
     }
     std::vector<Kept> flows() const override;
     Passed passed() const override;
@@ -108,6 +126,8 @@ class PinnedTable final : public FlowTable {
 
   private:
     FlowCount take_out(const flow_key& words);
+    /// The place that leads to the flow with this key, or a free one that may; null: there is none.
+    [[nodiscard]] flow_place* place_of(const flow_key& key, bool free) const noexcept;
     [[nodiscard]] Result<Slot> put(const FlowKey& key, const FlowRule& rule, const FlowStart& start, bool proof);
     [[nodiscard]] Result<void> test(const FlowInterface& interface, Family from, Family to);
     [[nodiscard]] Result<flow_proof> inject(const FlowInterface& interface, const TestFlow& flow);
@@ -117,20 +137,24 @@ class PinnedTable final : public FlowTable {
     std::string pins_;
     Object object_;
     std::chrono::seconds lease_;
-    int flows_ = -1;
     int passed_ = -1;
     int proofs_ = -1;
     int injection_ = -1;
     int filter_ = -1;
     int inject_ = -1;
-    States states_;
-    std::mutex changing_;  ///< flows and free_
-    std::vector<Slot> free_;
+    Mapped<flow> flows_;
+    Mapped<flow_place> places_;
+    struct Free {
+        Slot slot = 0;
+        Instant since{};
+    };
+    std::mutex changing_;    ///< flows, places and free_
+    std::deque<Free> free_;  ///< the one that has been free for longest first
 };
 
 Result<void> PinnedTable::take_up() {
-    const std::array<std::pair<const char*, int*>, 4> maps{
-        {{"flows", &flows_}, {"passed", &passed_}, {"proofs", &proofs_}, {"injection", &injection_}}};
+    const std::array<std::pair<const char*, int*>, 3> maps{
+        {{"passed", &passed_}, {"proofs", &proofs_}, {"injection", &injection_}}};
     for (const auto& [name, fd] : maps) {
         const auto found = object_.map_fd(name);
         if (!found) return std::unexpected(found.error());
@@ -143,43 +167,59 @@ Result<void> PinnedTable::take_up() {
         if (!found) return std::unexpected(found.error());
         *fd = *found;
     }
-    const auto states = object_.map_fd("states");
-    if (!states) return std::unexpected(states.error());
-    bpf_map_info info{};
-    std::uint32_t size = sizeof info;
-    if (bpf_obj_get_info_by_fd(*states, &info, &size) != 0) return fail_bpf("flow_table: states", errno);
-    auto mapped = States::map(*states, info.max_entries);
-    if (!mapped) return std::unexpected(mapped.error());
-    states_ = std::move(*mapped);
+    auto flows = Mapped<flow>::map(object_, "flows");
+    if (!flows) return std::unexpected(flows.error());
+    flows_ = std::move(*flows);
+    auto places = Mapped<flow_place>::map(object_, "places");
+    if (!places) return std::unexpected(places.error());
+    places_ = std::move(*places);
 
-    std::vector<bool> used(states_.size());
-    for (const Kept& kept : flows()) used[kept.slot] = true;
-    for (std::size_t slot = used.size(); slot-- > 0;) {
-        if (!used[slot]) free_.push_back(static_cast<Slot>(slot));
+    std::vector<bool> used(flows_.size());
+    for (const Kept& kept : this->flows()) used[kept.slot] = true;
+    for (std::size_t slot = 0; slot < used.size(); ++slot) {
+        if (!used[slot]) free_.push_back({.slot = static_cast<Slot>(slot)});
     }
     return {};
 }
 
+flow_place* PinnedTable::place_of(const flow_key& key, bool free) const noexcept {
+    for (unsigned attempt = 0; attempt < FLOW_TRIES; ++attempt) {
+        flow_place& place = places_[flow_place_of(key.destination, port_of(key), attempt)];
+        const unsigned slot_and_one = place.slot_and_one;
+        if (free ? slot_and_one == 0 : slot_and_one != 0 && same(flows_[slot_and_one - 1].key, key)) return &place;
+    }
+    return nullptr;
+}
+
 Result<FlowTable::Slot> PinnedTable::put(const FlowKey& key, const FlowRule& rule, const FlowStart& start, bool proof) {
     const flow_key words = to_words(key);
+    const Instant now = std::chrono::steady_clock::now();
     const std::lock_guard lock(changing_);
     (void)take_out(words);
-    if (free_.empty()) return fail(Errc::exhausted, "the flow table is full");
-    const Slot slot = free_.back();
-    states_[slot] = {.expires = nanoseconds(std::chrono::steady_clock::now() + lease_),
-                     .packets = 0,
-                     .bytes = 0,
-                     .last = 0,
-                     .sequence = start.sequence,
-                     .timestamp = start.timestamp,
-                     .rtp_last = nanoseconds(start.rtp_last),
-                     .rtp_packets = 0,
-                     .jitter = static_cast<unsigned>(start.jitter.count()),
-                     .start_sequence = start.sequence};
-    flow_rule value = to_words(rule, slot);
-    value.proof = proof ? 1 : 0;
-    if (bpf_map_update_elem(flows_, &words, &value, BPF_ANY) != 0) return fail_bpf("flow_table: add", errno);
-    free_.pop_back();
+    flow_place* place = place_of(words, true);
+    if (place == nullptr || free_.empty() || now - free_.front().since < rest_time) {
+        return fail(Errc::exhausted, "the flow table is full");
+    }
+    const Slot slot = free_.front().slot;
+    free_.pop_front();
+    flow& added = flows_[slot];
+    added = {.expires = nanoseconds(now + lease_),
+             .key = words,
+             .rule = to_words(rule, key),
+             .reserved = {},
+             .state = {.packets = 0,
+                       .bytes = 0,
+                       .last = 0,
+                       .sequence = start.sequence,
+                       .timestamp = start.timestamp,
+                       .rtp_last = nanoseconds(start.rtp_last),
+                       .rtp_packets = 0,
+                       .jitter = static_cast<unsigned>(start.jitter.count()),
+                       .start_sequence = start.sequence,
+                       .sample_timestamp = 0,
+                       .sample = 0}};
+    added.rule.proof = proof ? 1 : 0;
+    std::atomic_ref(place->slot_and_one).store(slot + 1, std::memory_order_release);
     return slot;
 }
 
@@ -193,23 +233,21 @@ FlowCount PinnedTable::remove(const FlowKey& key) {
 }
 
 FlowCount PinnedTable::take_out(const flow_key& words) {
-    flow_rule value{};
-    if (bpf_map_lookup_elem(flows_, &words, &value) != 0) return {};
-    bpf_map_delete_elem(flows_, &words);
-    free_.push_back(value.slot);
-    return count_of(states_[value.slot]);
+    flow_place* place = place_of(words, false);
+    if (place == nullptr) return {};
+    const Slot slot = place->slot_and_one - 1;
+    std::atomic_ref(place->slot_and_one).store(0, std::memory_order_release);
+    free_.push_back({.slot = slot, .since = std::chrono::steady_clock::now()});
+    return count_of(flows_[slot].state);
 }
 
 std::vector<FlowTable::Kept> PinnedTable::flows() const {
     std::vector<Kept> found;
-    flow_key key{};
-    flow_key next{};
-    for (const flow_key* from = nullptr; bpf_map_get_next_key(flows_, from, &next) == 0; from = &key) {
-        key = next;
-        flow_rule value{};
-        if (bpf_map_lookup_elem(flows_, &key, &value) == 0 && value.slot < states_.size()) {
-            found.push_back({.key = from_words(key), .rule = from_words(value), .slot = value.slot});
-        }
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+        const unsigned slot_and_one = places_[i].slot_and_one;
+        if (slot_and_one == 0 || slot_and_one > flows_.size()) continue;
+        const flow& each = flows_[slot_and_one - 1];
+        found.push_back({.key = from_words(each.key), .rule = from_words(each.rule), .slot = slot_and_one - 1});
     }
     return found;
 }
@@ -298,13 +336,12 @@ Result<std::unique_ptr<FlowTable>> FlowTable::open(const Settings& settings) {
     auto object = Object::open(flow_table_object, "flow_table");
     if (!object) return std::unexpected(object.error());
     const std::string pins = settings.folder + "/" FLOW_VERSION "/";
-    const unsigned kept = pinned_capacity(pins + "states");
-    for (const char* map : {"flows", "states", "passed", "proofs"}) {
+    const unsigned kept = pinned_capacity(pins + "flows");
+    for (const char* map : {"flows", "places", "passed", "proofs"}) {
         if (const auto pinned = object->pin(map, pins + map); !pinned) return std::unexpected(pinned.error());
     }
-    for (const char* map : {"flows", "states"}) {
-        const auto sized = object->set_capacity(map, kept != 0 ? kept : settings.capacity);
-        if (!sized) return std::unexpected(sized.error());
+    if (const auto sized = object->set_capacity("flows", kept != 0 ? kept : settings.capacity); !sized) {
+        return std::unexpected(sized.error());
     }
     if (const auto loaded = object->load(); !loaded) return std::unexpected(loaded.error());
     auto table = std::make_unique<PinnedTable>(std::move(*folder), std::move(*object), settings);

@@ -3,6 +3,8 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <iterator>
+#include <numeric>
 
 namespace natkit::bpf {
 
@@ -32,6 +34,27 @@ unsigned char family_of(const IpAddress& address) noexcept {
     return address.is_v4() ? af_inet : af_inet6;
 }
 
+/// Sums of words as they lie in the packet. What an IPv4 address lacks is zero, and adds nothing.
+template <class Words>
+std::uint64_t addresses(const Words& words) noexcept {
+    return std::accumulate(std::begin(words.source), std::end(words.source), std::uint64_t{0}) +
+           std::accumulate(std::begin(words.destination), std::end(words.destination), std::uint64_t{0});
+}
+template <class Words>
+std::uint64_t ports(const Words& words) noexcept {
+    return std::uint64_t{words.source_port} + words.destination_port;
+}
+
+std::uint32_t fold(std::uint64_t sum) noexcept {
+    sum = (sum & 0xffffffffU) + (sum >> 32U);
+    return static_cast<std::uint32_t>((sum & 0xffffffffU) + (sum >> 32U));
+}
+
+/// In ones' complement (RFC 1624).
+std::uint32_t change(std::uint64_t before, std::uint64_t after) noexcept {
+    return fold(std::uint64_t{~fold(before)} + after);
+}
+
 }  // namespace
 
 unsigned priority_of(std::uint8_t tos) noexcept {
@@ -50,13 +73,17 @@ flow_key to_words(const FlowKey& key) noexcept {
     return words;
 }
 
+std::uint16_t port_of(const flow_key& words) noexcept {
+    return network(words.destination_port);
+}
+
 FlowKey from_words(const flow_key& words) noexcept {
     return {.interface = words.ifindex,
             .source = {read_address(words.source, words.family), network(words.source_port)},
             .destination = {read_address(words.destination, words.family), network(words.destination_port)}};
 }
 
-flow_rule to_words(const FlowRule& rule, FlowTable::Slot slot) noexcept {
+flow_rule to_words(const FlowRule& rule, const FlowKey& key) noexcept {
     flow_rule words{};
     write_address(words.source, rule.source.address);
     write_address(words.destination, rule.destination.address);
@@ -68,7 +95,9 @@ flow_rule to_words(const FlowRule& rule, FlowTable::Slot slot) noexcept {
     words.ssrc = network(rule.ssrc);
     words.clock_rate = rule.clock_rate;
     words.priority = priority_of(rule.tos);
-    words.slot = slot;
+    const flow_key before = to_words(key);
+    words.address_change = change(addresses(before), addresses(words));
+    words.port_change = change(ports(before), ports(words));
     return words;
 }
 

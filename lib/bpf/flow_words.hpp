@@ -7,7 +7,9 @@
 namespace natkit::bpf {
 
 [[nodiscard]] flow_key to_words(const FlowKey& key) noexcept;
-[[nodiscard]] flow_rule to_words(const FlowRule& rule, FlowTable::Slot slot) noexcept;
+[[nodiscard]] flow_rule to_words(const FlowRule& rule, const FlowKey& key) noexcept;
+/// The port that packets with this key come to.
+[[nodiscard]] std::uint16_t port_of(const flow_key& words) noexcept;
 [[nodiscard]] FlowKey from_words(const flow_key& words) noexcept;
 [[nodiscard]] FlowRule from_words(const flow_rule& words) noexcept;
 

@@ -36,7 +36,7 @@ struct FlowRule {
     friend bool operator==(const FlowRule&, const FlowRule&) = default;
 };
 
-/// What a flow has seen since it was added.
+/// What a flow has seen since it was added. Times are some milliseconds coarse.
 struct FlowCount {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;  ///< UDP payload
@@ -46,7 +46,7 @@ struct FlowCount {
     std::uint32_t start_sequence = 0;  ///< that before its first packet; jumps of the sequence move it on
     std::uint32_t timestamp = 0;       ///< of the last RTP packet
     Instant rtp_last{};
-    Duration jitter{};  ///< RFC 3550 appendix A.8; zero without a clock rate
+    Duration jitter{};  ///< RFC 3550 appendix A.8, sampled: of two packets in each eight; zero without a clock rate
 };
 
 /// What a flow counts on from.
@@ -105,7 +105,8 @@ class FlowTable {
     /// not built in, and where another process has it open; the message says which.
     [[nodiscard]] static Result<std::unique_ptr<FlowTable>> open(const Settings& settings);
 
-    /// Errc::exhausted when the table is full. A flow that is there already gets the new rule, and counts anew.
+    /// Errc::exhausted when the table is full; the slot of a flow that has gone is used again after a second. A flow
+    /// that is there already gets the new rule, and counts anew.
     [[nodiscard]] virtual Result<Slot> add(const FlowKey& key, const FlowRule& rule, const FlowStart& start) = 0;
     /// From now on its packets come to the slow path. Its last count. About 1 µs.
     virtual FlowCount remove(const FlowKey& key) = 0;
