@@ -175,6 +175,7 @@ Json to_json(const LegRecord& leg) {
     if (leg.advertised != leg.bound.address) record["bound"] = natkit::to_string(leg.bound);
     if (leg.mux) record["mux"] = true;
     if (leg.connections != 1) record["connections"] = leg.connections;
+    if (leg.tos) record["tos"] = *leg.tos;
     if (leg.hold) record["hold"] = true;
     if (leg.party) record["party"] = to_json(*leg.party);
     if (!leg.joined.empty()) record["joined"] = leg.joined;
@@ -231,6 +232,8 @@ Result<LegRecord> parse_leg(const ObjectView& record) {
     leg.advertised = (*local)->address;
     leg.mux = flag_at(record, "mux");
     leg.hold = flag_at(record, "hold");
+    if (const auto tos = record.find("tos"); tos && tos->number() && *tos->number() <= 255)
+        leg.tos = static_cast<std::uint8_t>(*tos->number());
     if (const auto limit = record.find("connections"); limit && limit->number()) {
         const std::uint64_t most = relay::max_connections;
         leg.connections = static_cast<unsigned>(std::clamp(*limit->number(), std::uint64_t{1}, most));

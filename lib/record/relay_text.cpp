@@ -39,6 +39,7 @@ std::string journal_text(const LegRecord& leg) {
     if (leg.advertised != leg.bound.address) record.text("bound", leg.bound);
     if (leg.mux) record.flag("mux", true);
     if (leg.connections != 1) record.number("connections", leg.connections);
+    if (leg.tos) record.number("tos", *leg.tos);
     if (leg.hold) record.flag("hold", true);
     if (leg.party) add_party(record, *leg.party);
     if (!leg.joined.empty()) record.text("joined", leg.joined);

@@ -207,12 +207,21 @@ def tos_of_both_families(net):
                          ("ip6", Peer(phone, "fd00:10::5", 4000), Peer(peer, "2001:db8::50", 6000))):
         peer.nft(f"""table inet t{family} {{
             counter ef {{}}
-            chain in {{ type filter hook input priority 0; {family} dscp ef udp dport 6000 counter name ef; }}
+            counter cs3 {{}}
+            chain in {{
+                type filter hook input priority 0; {family} dscp ef udp dport 6000 counter name ef
+                {family} dscp cs3 udp dport 6000 counter name cs3
+            }}
         }}""")
         made = control.ask("relay", a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}})
         talk(a, made["a"]["local"], b, made["b"]["local"])
         counted = peer.run("nft", "list", "counter", "inet", f"t{family}", "ef").stdout
         lab.require("packets 20 " in counted, f"{family}: {counted}")
+        control.ask("free", legs=[made["a"]["leg"], made["b"]["leg"]])
+        made = control.ask("relay", a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}, "tos": 96})
+        talk(a, made["a"]["local"], b, made["b"]["local"])
+        counted = peer.run("nft", "list", "counter", "inet", f"t{family}", "cs3").stdout
+        lab.require("packets 20 " in counted, f"{family}, a leg's own: {counted}")
 
 
 def silence_frees(net):

@@ -51,7 +51,8 @@ struct LegRecord {
     std::string owner_state;                        ///< JSON text that only the owner understands; may be empty
     std::string request;                            ///< the id of the request that made it
     WallTime opened{};
-    unsigned connections = 1;  ///< TCP: how many at once
+    unsigned connections = 1;         ///< TCP: how many at once
+    std::optional<std::uint8_t> tos;  ///< of what it sends, where it has its own
 
     /// What SDP should say: the advertised address with the port of a component.
     [[nodiscard]] Endpoint local(relay::Component component) const noexcept;

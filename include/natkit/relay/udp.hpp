@@ -28,8 +28,9 @@ struct UdpLeg : Leg {
     std::array<Part, 2> parts;                            ///< by Component
     Proof proof;
     rtp::ReceiverStatistics statistics;
-    void* attachment = nullptr;  ///< the caller's: its sockets
-    bool forwarded = false;      ///< the caller's: packets of its join go by without the relay (promotion.hpp)
+    std::optional<std::uint8_t> tos;  ///< of what is sent to its party, where it has its own
+    void* attachment = nullptr;       ///< the caller's: its sockets
+    bool forwarded = false;           ///< the caller's: packets of its join go by without the relay (promotion.hpp)
 
     [[nodiscard]] Part& part(Component component) noexcept { return parts[static_cast<std::size_t>(component)]; }
     [[nodiscard]] const Part& part(Component component) const noexcept {

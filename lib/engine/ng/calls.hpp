@@ -154,7 +154,7 @@ class Calls {
     [[nodiscard]] Result<std::uint64_t> open_pair(const Speaker& speaker, const dialog::Described& said,
                                                   const Described& from, bool shown_mux, const Offered& offered,
                                                   std::optional<Family> family);
-    [[nodiscard]] Result<std::string> open_leg(const Call& call, relay::OpenRequest request, Side side);
+    [[nodiscard]] Result<std::string> open_leg(const Speaker& speaker, relay::OpenRequest request, End facing);
     [[nodiscard]] Result<void> face(Branch& branch, Pair& pair, End end, const dialog::Stream& stream);
     [[nodiscard]] Result<void> connect(const Pair& pair);
     [[nodiscard]] std::string leg_behind(const Pair& pair, End end, unsigned depth = 0) const;

@@ -12,10 +12,11 @@ constexpr unsigned most_passes = 8;  ///< of one call through this relay
 }  // namespace
 
 /// A leg on that side; where it has no address of the family, on the other one.
-Result<std::string> Calls::open_leg(const Call& call, relay::OpenRequest request, Side side) {
-    request.side = side_with_address(engine_.options(), side, request.family);
-    request.call_id = call.call_id;
+Result<std::string> Calls::open_leg(const Speaker& speaker, relay::OpenRequest request, End facing) {
+    request.side = side_with_address(engine_.options(), speaker.branch->sides[index(facing)], request.family);
+    request.call_id = speaker.call->call_id;
     request.owner = "ng";
+    request.tos = speaker.branch->wishes.tos;
     const auto opened = engine_.open(request);
     if (!opened) return std::unexpected(opened.error());
     return (*opened)->id;
@@ -31,9 +32,9 @@ Result<std::uint64_t> Calls::open_pair(const Speaker& speaker, const dialog::Des
                               .mux = said.mux,
                               .party = offered.named || !said.rtp ? std::nullopt : std::optional(from.party)};
     relay::OpenRequest beyond{.stream = said.kind, .family = family.value_or(from.family), .mux = shown_mux};
-    auto first = open_leg(*speaker.call, std::move(facing), branch.sides[index(own)]);
+    auto first = open_leg(speaker, std::move(facing), own);
     if (!first) return std::unexpected(first.error());
-    auto second = open_leg(*speaker.call, std::move(beyond), branch.sides[index(other(own))]);
+    auto second = open_leg(speaker, std::move(beyond), other(own));
     if (!second) {
         (void)engine_.free(*first);
         return std::unexpected(second.error());

@@ -168,11 +168,11 @@ Result<void> Engine::restore_leg(record::LegRecord leg) {
     entry.worker = choose_worker(entry.leg);
     const Transport transport = is_tcp(entry.leg.stream) ? Transport::tcp : Transport::udp;
     if (entry.leg.state == LegState::open || entry.leg.state == LegState::joined) {
-        auto bound = ports_->bind(entry.leg.bound, kind, transport);
+        auto bound = ports_->bind(entry.leg.bound, kind, transport, entry.leg.tos);
         // The process before may still be on its way out.
         for (int i = 0; i < 20 && !bound && bound.error().code == Errc::refused; ++i) {
             std::this_thread::sleep_for(10ms);
-            bound = ports_->bind(entry.leg.bound, kind, transport);
+            bound = ports_->bind(entry.leg.bound, kind, transport, entry.leg.tos);
         }
         if (!bound) {
             ports_->give_back(entry.leg.bound, kind, loop_.now());

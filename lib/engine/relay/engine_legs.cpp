@@ -59,6 +59,7 @@ Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, Le
     leg.side = request.side;
     leg.mux = request.mux;
     leg.connections = request.connections;
+    leg.tos = request.tos;
     leg.state = state;
     leg.bound = local;
     const auto shown = options_.advertise.find(local.address);
@@ -85,8 +86,8 @@ Result<const record::LegRecord*> Engine::reserve(const OpenRequest& request) {
 
 Result<const record::LegRecord*> Engine::open(const OpenRequest& request) {
     if (auto checked = check(request); !checked) return std::unexpected(checked.error());
-    auto bound =
-        ports_->open(request.side, request.family, kind_of(request), transport_of(request.stream), loop_.now());
+    auto bound = ports_->open(request.side, request.family, kind_of(request), transport_of(request.stream), loop_.now(),
+                              request.tos);
     if (!bound) return std::unexpected(bound.error());
     Entry& entry = add(request, bound->local, LegState::open);
     hand_over(entry, std::move(bound->ports));
@@ -106,8 +107,8 @@ void Engine::hand_over(Entry& entry, BoundPorts ports) {
     }
     post(
         entry.worker,
-        [key = key_of(leg.id), stream = leg.stream, mux = leg.mux, shared](Plane& plane) {
-            plane.open(key, stream, mux, std::move(*shared));
+        [key = key_of(leg.id), stream = leg.stream, mux = leg.mux, tos = leg.tos, shared](Plane& plane) {
+            plane.open(key, stream, mux, tos, std::move(*shared));
         },
         Wake::later);
     if (!std::exchange(entry.in_plane, true)) signal(entry, false, Wake::later);
@@ -140,7 +141,7 @@ Result<void> Engine::open_sockets(Entry& entry) {
     if (leg.state == LegState::open || leg.state == LegState::joined) return {};
     // The sockets from before it was parted may have yet to be closed by their thread, and hold the ports.
     if (leg.state == LegState::parted && entry.in_plane) workers_[entry.worker]->run([](Plane&) {});
-    auto ports = ports_->bind(leg.bound, kind_of(leg), transport_of(leg.stream));
+    auto ports = ports_->bind(leg.bound, kind_of(leg), transport_of(leg.stream), leg.tos);
     if (!ports) return std::unexpected(ports.error());
     leg.state = LegState::open;
     hand_over(entry, std::move(*ports));

@@ -75,7 +75,7 @@ Result<void> LocalPorts::check_free(const Endpoint& local, std::size_t count) {
     return {};
 }
 
-Result<BoundPorts> LocalPorts::steer(const Endpoint& local, std::size_t count) {
+Result<BoundPorts> LocalPorts::steer(const Endpoint& local, std::size_t count, std::optional<std::uint8_t> tos) {
     // A foreign socket on the port would lose its packets to us.
     if (auto free = check_free(local, count); !free) return std::unexpected(free.error());
     BoundPorts bound;
@@ -85,23 +85,25 @@ Result<BoundPorts> LocalPorts::steer(const Endpoint& local, std::size_t count) {
             if (i > 0) steered_->release(local);
             return std::unexpected(claimed.error());
         }
-        bound[i] = {.local = each, .tos = tos_.value_or(0)};
+        bound[i] = {.local = each, .tos = tos.value_or(0)};
     }
     return bound;
 }
 
-Result<BoundPorts> LocalPorts::bind_udp(const Endpoint& local, std::size_t count) const {
+Result<BoundPorts> LocalPorts::bind_udp(const Endpoint& local, std::size_t count,
+                                        std::optional<std::uint8_t> tos) const {
     BoundPorts bound;
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
-        auto socket = io::open_udp(each, {.tos = tos_, .packet_info = tell_interfaces_});
+        auto socket = io::open_udp(each, {.tos = tos, .packet_info = tell_interfaces_});
         if (!socket) return std::unexpected(socket.error());
         bound[i] = {.local = each, .socket = std::move(*socket)};
     }
     return bound;
 }
 
-Result<BoundPorts> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Transport transport) {
+Result<BoundPorts> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Transport transport,
+                                    std::optional<std::uint8_t> tos) {
     if (transport == Transport::tcp) {
         auto listener = io::open_stream_listener(local);
         if (!listener) return std::unexpected(listener.error());
@@ -111,15 +113,16 @@ Result<BoundPorts> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Tra
     }
     const std::size_t count = kind == Ports::Kind::pair ? 2 : 1;
     const bool steered = steered_ != nullptr && steered_->serves(local.address.family());
-    return steered ? steer(local, count) : bind_udp(local, count);
+    if (!tos) tos = tos_;
+    return steered ? steer(local, count, tos) : bind_udp(local, count, tos);
 }
 
-Result<LocalPorts::Bound> LocalPorts::open(Side side, Family family, Ports::Kind kind, Transport transport,
-                                           Instant now) {
+Result<LocalPorts::Bound> LocalPorts::open(Side side, Family family, Ports::Kind kind, Transport transport, Instant now,
+                                           std::optional<std::uint8_t> tos) {
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         const auto local = reserve(side, family, kind, now);
         if (!local) return std::unexpected(local.error());
-        auto bound = bind(*local, kind, transport);
+        auto bound = bind(*local, kind, transport, tos);
         if (bound) return Bound{*local, std::move(*bound)};
         give_back(*local, kind, now);
         if (bound.error().code != Errc::refused) return std::unexpected(bound.error());

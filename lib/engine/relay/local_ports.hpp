@@ -31,9 +31,11 @@ class LocalPorts {
         Endpoint local;
         BoundPorts ports;
     };
-    [[nodiscard]] Result<Bound> open(Side side, Family family, Ports::Kind kind, Transport transport, Instant now);
-    /// Binds what was reserved or restored.
-    [[nodiscard]] Result<BoundPorts> bind(const Endpoint& local, Ports::Kind kind, Transport transport);
+    [[nodiscard]] Result<Bound> open(Side side, Family family, Ports::Kind kind, Transport transport, Instant now,
+                                     std::optional<std::uint8_t> tos = {});
+    /// Binds what was reserved or restored. `tos`: of its packets, instead of set_tos()'s.
+    [[nodiscard]] Result<BoundPorts> bind(const Endpoint& local, Ports::Kind kind, Transport transport,
+                                          std::optional<std::uint8_t> tos = {});
     /// Takes up a certain port again; false when that cannot be.
     [[nodiscard]] bool restore(const Endpoint& local, Ports::Kind kind);
     void give_back(const Endpoint& local, Ports::Kind kind, Instant now);
@@ -51,8 +53,9 @@ class LocalPorts {
   private:
     [[nodiscard]] Result<IpAddress> address_for(Side side, Family family) const;
     /// Both ports of a pair or none.
-    [[nodiscard]] Result<BoundPorts> bind_udp(const Endpoint& local, std::size_t count) const;
-    [[nodiscard]] Result<BoundPorts> steer(const Endpoint& local, std::size_t count);
+    [[nodiscard]] Result<BoundPorts> bind_udp(const Endpoint& local, std::size_t count,
+                                              std::optional<std::uint8_t> tos) const;
+    [[nodiscard]] Result<BoundPorts> steer(const Endpoint& local, std::size_t count, std::optional<std::uint8_t> tos);
     /// Refused where somebody else has one of the ports, not_found where the address is not this host's.
     [[nodiscard]] Result<void> check_free(const Endpoint& local, std::size_t count);
     [[nodiscard]] Ports& ports_of(const IpAddress& address);

@@ -41,6 +41,14 @@ Result<unsigned> connections_of(const record::ObjectView& request) {
     return static_cast<unsigned>(*count);
 }
 
+Result<std::optional<std::uint8_t>> tos_of(const record::ObjectView& request) {
+    const auto found = request.find("tos");
+    if (!found) return std::optional<std::uint8_t>();
+    const auto tos = found->number();
+    if (!tos || *tos > 255) return must("tos", "must be a number from 0 to 255");
+    return static_cast<std::uint8_t>(*tos);
+}
+
 }  // namespace
 
 std::unexpected<Error> must(const std::string& key, const char* what) {
@@ -129,6 +137,8 @@ Result<OpenRequest> Service::read_open(const record::ObjectView& request, const 
     if (!stream) return std::unexpected(stream.error());
     const auto connections = connections_of(request);
     if (!connections) return std::unexpected(connections.error());
+    const auto tos = tos_of(request);
+    if (!tos) return std::unexpected(tos.error());
     if (const auto party = request.find("party")) {
         auto parsed = read_party(*party, *stream);
         if (!parsed) return std::unexpected(parsed.error());
@@ -157,6 +167,7 @@ Result<OpenRequest> Service::read_open(const record::ObjectView& request, const 
     open.family = *asked_family;
     open.mux = mux->value_or(false);
     open.connections = *connections;
+    open.tos = *tos;
     open.call_id = std::move(*call_id);
     open.owner = std::move(*owner);
     open.owner_state = owner_state_of(request, "owner_state");

@@ -61,7 +61,8 @@ struct OpenRequest {
     Side side = Side::wan;
     Family family = Family::ipv4;
     bool mux = false;
-    unsigned connections = 1;  ///< TCP: how many at once, up to max_connections
+    unsigned connections = 1;         ///< TCP: how many at once, up to max_connections
+    std::optional<std::uint8_t> tos;  ///< UDP: of what it sends, instead of Options::tos
     std::optional<Party> party;
     std::string call_id;
     std::string owner;

@@ -135,10 +135,13 @@ void Plane::change(LegKey key, const Change& what) {
     tell_events();
 }
 
-void Plane::open(LegKey key, Stream stream, bool mux, BoundPorts bound) {
+void Plane::open(LegKey key, Stream stream, bool mux, std::optional<std::uint8_t> tos, BoundPorts bound) {
     Leg* leg = relay_.legs.find(key);
     if (leg == nullptr) leg = &relay_.udp.add(key, stream, mux, loop_.now());
-    if (UdpLeg* udp = as_udp(leg)) attach(*udp, std::move(bound));
+    if (UdpLeg* udp = as_udp(leg)) {
+        udp->tos = tos;
+        attach(*udp, std::move(bound));
+    }
     start_timer();
 }
 

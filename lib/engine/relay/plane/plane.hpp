@@ -28,7 +28,7 @@ class Plane {
     Plane& operator=(const Plane&) = delete;
 
     /// Adds the leg when it is new, and takes its ports.
-    void open(LegKey key, Stream stream, bool mux, BoundPorts bound);
+    void open(LegKey key, Stream stream, bool mux, std::optional<std::uint8_t> tos, BoundPorts bound);
     /// The same for a TCP leg. What follows is for both kinds, and does nothing where there is no such leg.
     void open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local);
     /// Parts the leg and closes its ports; what it has learned and counted stays.

@@ -42,7 +42,7 @@ std::optional<bpf::FlowRule> Promotion::rule_of(const UdpLeg& leg, Component com
     if (!out) return std::nullopt;
     return bpf::FlowRule{.source = out->local,
                          .destination = what.destination,
-                         .tos = tos_,
+                         .tos = what.to->tos.value_or(tos_),
                          .kind = flow_kind(what.kind),
                          .ssrc = what.ssrc,
                          .clock_rate = component == Component::rtp ? leg.statistics.clock_rate() : 0};
