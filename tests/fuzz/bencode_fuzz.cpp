@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "natkit/ng/bencode.hpp"
+#include "natkit/ng/framing.hpp"
 #include "natkit/ng/request.hpp"
 
 using namespace natkit;
@@ -20,6 +21,12 @@ void require(bool condition) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
+    const auto frame = ng::frame_length(text);
+    require(frame.state != ng::FrameLength::State::complete || (frame.length > 0 && frame.length <= text.size()));
+    ng::Framed framed;
+    require(!ng::read_frame(text, framed) || framed.cookie.size() + framed.body.size() <= text.size());
+    (void)ng::line_length(text);
+
     const auto value = ng::parse_bencode(text);
     if (!value) {
         require(value.error().where.starts_with("byte "));
@@ -27,6 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const ng::Dictionary* message = value->dictionary();
     if (message == nullptr) return 0;
+    require(frame.state == ng::FrameLength::State::complete ? frame.length == text.size()
+                                                            : text.size() > ng::max_message);
     const std::string written = ng::to_bencode(*message);
     require(written.size() <= text.size());
     const auto again = ng::parse_bencode(written);

@@ -84,7 +84,7 @@ tool::Exit list(const tool::CommonOptions& common, const std::string& what) {
     if (records == reply->end()) return tool::Exit::fine;
     std::vector<std::string> lines;
     if (!tool::wants_json(common.format)) {
-        lines = what == "calls" ? call_lines(*records) : client_lines(*records);
+        lines = what == "calls" ? call_lines(*records, Streams::told) : client_lines(*records);
     } else {
         for (const Json& record : *records) lines.push_back(dump(record));
     }

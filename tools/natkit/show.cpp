@@ -48,6 +48,13 @@ std::string relay_words(const Json& call) {
     return wanted ? "no stream is relayed now, though " : "not relayed: ";
 }
 
+/// What an end said of where its media goes, and what was learned.
+std::string media_words(const Json& media) {
+    const std::string said = media.contains("said") ? "said " + text_of(media, "said") : "has said nothing";
+    if (!media.contains("learned")) return said + ", nothing heard yet";
+    return said + ", heard from " + text_of(media, "learned") + " (" + text_of(media, "rule") + ")";
+}
+
 }  // namespace
 
 std::string text_of(const Json& object, const char* key) {
@@ -107,7 +114,7 @@ std::vector<std::string> status_lines(const Json& status) {
     return lines;
 }
 
-std::vector<std::string> call_lines(const Json& calls) {
+std::vector<std::string> call_lines(const Json& calls, Streams streams) {
     std::vector<std::string> lines = {
         "caller                place    callee                place    state        relayed"};
     for (const Json& call : calls) {
@@ -119,6 +126,11 @@ std::vector<std::string> call_lines(const Json& calls) {
                         plural(member(call, "relayed_streams"), "stream", "streams"));
         lines.push_back("  " + relay_words(call) + text_of(call, "why") + "; caller: " + text_of(a, "why") +
                         "; callee: " + text_of(b, "why"));
+        if (streams == Streams::left_out) continue;
+        for (const Json& stream : member(call, "streams")) {
+            lines.push_back("  " + text_of(stream, "stream") + ": caller " + media_words(member(stream, "a")) +
+                            "; callee " + media_words(member(stream, "b")));
+        }
     }
     return lines;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -17,8 +18,10 @@ using Json = nlohmann::ordered_json;
 
 /// Each as lines without their newlines.
 [[nodiscard]] std::vector<std::string> status_lines(const Json& status);
+/// Whether the streams of calls that tell them have a line each.
+enum class Streams : std::uint8_t { left_out, told };
 /// A head, then two lines each: what it is, and why it is treated so.
-[[nodiscard]] std::vector<std::string> call_lines(const Json& calls);
+[[nodiscard]] std::vector<std::string> call_lines(const Json& calls, Streams streams);
 [[nodiscard]] std::vector<std::string> client_lines(const Json& clients);
 [[nodiscard]] std::vector<std::string> preview_lines(const Json& preview);
 

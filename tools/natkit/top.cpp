@@ -98,7 +98,7 @@ std::vector<std::string> lines_of(const View& view, std::size_t rows) {
     std::vector<std::string> lines = status_lines(view.status);
     const std::size_t left = rows > lines.size() + 6 ? rows - lines.size() - 6 : 0;
     const std::size_t most_calls = std::max<std::size_t>(left / 4, 1);
-    add_section(lines, "calls", call_lines(view.calls), view.calls.size(), most_calls);
+    add_section(lines, "calls", call_lines(view.calls, Streams::left_out), view.calls.size(), most_calls);
     const std::size_t used = 2 * std::min(view.calls.size(), most_calls);
     const std::size_t most_clients = std::max<std::size_t>(left > used ? (left - used) / 2 : 0, 1);
     add_section(lines, "clients", client_lines(view.clients), view.clients.size(), most_clients);

@@ -71,7 +71,7 @@ std::vector<Json> Calls::records() const {
                                {"relayed_streams", branch->pairs.size()},
                                {"relay", true},
                                {"reasons", Json::array({nat::to_string(nat::Reason::asked_for)})},
-                               {"why", nat::why(nat::Reason::asked_for)},
+                               {"why", "the proxy asks for it"},
                                {"streams", std::move(streams)}});
         }
     }
