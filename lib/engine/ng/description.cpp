@@ -42,7 +42,7 @@ Result<std::string> Calls::rewritten(const Speaker& speaker, const Request& requ
         auto made = target(branch, other(speaker.end), request, media, line, offers);
         if (!made) return std::unexpected(made.error());
         if (!shown) shown = made->rtp.address;
-        targets[line] = std::move(*made);
+        targets[line] = *made;
     }
     if (shown) {
         // A rejected stream shows an address too.

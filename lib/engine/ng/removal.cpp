@@ -25,11 +25,10 @@ void Calls::remove_answerer(Branch& branch, const std::string& tag) {
 
 void Calls::remove(const Request& request, const Respond& respond) {
     Call* call = find(request.call_id);
-    const auto found = call == nullptr ? std::vector<Removed>() : find_removed(names_of(*call), request);
-    if (found.empty()) {
-        respond({{"warning", "Call-ID not found or tags didn't match"}, {"result", "ok"}});
-        return;
-    }
+    const Dictionary not_found{{"warning", "Call-ID not found or tags didn't match"}, {"result", "ok"}};
+    if (call == nullptr) return respond(not_found);
+    const auto found = find_removed(names_of(*call), request);
+    if (found.empty()) return respond(not_found);
     tell(*call, {}, respond);  // what it has counted, before it is gone
     const auto delay = request.delete_delay.value_or(settings_.delete_delay);
     std::vector<Branch*> over;

@@ -104,7 +104,7 @@ std::expected<Sessions::Pair*, Refusal> Sessions::open_pair(Known::iterator sess
     if (command.remote) {
         auto known = party_of(command);
         if (!known) return std::unexpected(known.error());
-        party = std::move(*known);
+        party = *known;
         if (party->place == nat::Place::lan) sides[index(own)] = Side::lan;
     }
     for (std::size_t i = 0; i < std::min<std::size_t>(2, command.interfaces.size()); ++i)
@@ -173,9 +173,9 @@ Sessions::Answer Sessions::update(const Command& command) {
         if (!party) return std::unexpected(party.error());
         const bool joined = pair.parties[0] && pair.parties[1];
         if (joined) {
-            pair.offered = std::move(*party);  // the offer may be refused
+            pair.offered = *party;  // the offer may be refused
         } else {
-            pair.parties[index(own)] = std::move(*party);
+            pair.parties[index(own)] = *party;
             if (auto told = face(pair, own); !told) return std::unexpected(told.error());
         }
     }
@@ -197,7 +197,7 @@ Sessions::Answer Sessions::lookup(const Command& command) {
     if (command.remote) {
         auto party = party_of(command);
         if (!party) return std::unexpected(party.error());
-        pair.parties[index(own)] = std::move(*party);
+        pair.parties[index(own)] = *party;
     }
     for (const End end : {End::caller, End::callee}) {
         if (auto told = face(pair, end); !told) return std::unexpected(told.error());

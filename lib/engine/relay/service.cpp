@@ -238,11 +238,13 @@ Service::Answer Service::stop(const Json&) {
 }
 
 Service::Answer Service::calls(const Json&) {
-    return Json{{"calls", hooks_.calls()}};
+    Json reply = {{"calls", Json::array()}};
+    if (hooks_.calls) reply["calls"] = hooks_.calls();
+    return reply;
 }
 
 Service::Answer Service::drain(const Json&) {
-    hooks_.drain();
+    if (hooks_.drain) hooks_.drain();
     return Json::object();
 }
 

@@ -16,9 +16,10 @@ class Service {
     struct Hooks {
         std::function<Result<Options>()> reload;  ///< reads the configuration again
         std::function<void()> stop;
-        /// Of proxies that are served beside the control socket: a `call` record for each call, and no new ones.
-        std::function<std::vector<Json>()> calls = [] { return std::vector<Json>(); };
-        std::function<void()> drain = [] {};
+        /// Of proxies that are served beside the control socket: a `call` record for each call, and no new ones. Null:
+        /// there are none.
+        std::function<std::vector<Json>()> calls = nullptr;
+        std::function<void()> drain = nullptr;
     };
 
     /// `socket` is the path of the control socket. Refused when another process serves it.
