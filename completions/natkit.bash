@@ -42,7 +42,7 @@ _natkit() {
         "sipedge serve") words="-h --help --base-dir --runtime --adopt --config --format --log-level" ;;
         "natkit") words="-h --help --version --config --format --log-level" ;;
         "natkit run") words="-h --help --daemon --config --format --log-level" ;;
-        "natkit check") words="-h --help --config --format --log-level" ;;
+        "natkit check") words="-h --help --kamailio --opensips --config --format --log-level" ;;
         "natkit status") words="-h --help --config --format --log-level" ;;
         "natkit calls") words="-h --help --config --format --log-level" ;;
         "natkit clients") words="-h --help --config --format --log-level" ;;

@@ -231,6 +231,8 @@ complete -c natkit -n '__fish_seen_subcommand_from run' -l config -r -d 'Configu
 complete -c natkit -n '__fish_seen_subcommand_from run' -l format -x -a 'auto json text' -d 'Output: auto, json or text (auto: text on a terminal, else JSON lines)'
 complete -c natkit -n '__fish_seen_subcommand_from run' -l log-level -x -a 'crashes failures major problems low-level all' -d 'crashes, failures, major, problems, low-level or all'
 complete -c natkit -n '__fish_seen_subcommand_from check' -s h -l help -d 'Print this help message and exit'
+complete -c natkit -n '__fish_seen_subcommand_from check' -l kamailio -r -d 'Read a Kamailio\'s instead; say what of it would work with natkit'
+complete -c natkit -n '__fish_seen_subcommand_from check' -l opensips -r -d 'Read an OpenSIPS\' instead; say what of it would work with natkit'
 complete -c natkit -n '__fish_seen_subcommand_from check' -l config -r -d 'Configuration file (default: $NATKIT_CONFIG, then /etc/natkit/natkit.toml if it exists)'
 complete -c natkit -n '__fish_seen_subcommand_from check' -l format -x -a 'auto json text' -d 'Output: auto, json or text (auto: text on a terminal, else JSON lines)'
 complete -c natkit -n '__fish_seen_subcommand_from check' -l log-level -x -a 'crashes failures major problems low-level all' -d 'crashes, failures, major, problems, low-level or all'

@@ -251,6 +251,7 @@ constexpr std::array table{
     Flag{"to-label=*", ignored, other_command},
     Flag{"delete-delay=*", supported, "in seconds; by itself [ng] delete_delay"},
     Flag{"force-answer", supported, by_the_proxy},
+    Flag{"force", ignored, obsolete},
     Flag{"supports-load-limit", supported, "a node that is full says so"},
     Flag{"supports-*", ignored, "not known here"},
     Flag{"from-tags-*", ignored, other_command},

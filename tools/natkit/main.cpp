@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "common/tool_main.hpp"
 #include "host.hpp"
+#include "migrate.hpp"
 #include "run.hpp"
 
 using namespace natkit;
@@ -11,12 +12,14 @@ namespace {
 constexpr const char* examples =
     "Examples:\n"
     "  natkit check --config natkit.toml && natkit run --config natkit.toml\n"
+    "  natkit check --kamailio /etc/kamailio/kamailio.cfg\n"
     "  natkit status\n"
     "  natkit calls --format json | jq -r 'select(.relay) | .call_id'\n"
     "  natkit reload --dry-run && natkit reload\n"
     "  natkit top --every 2\n"
     "\n"
-    "Exit status: 0 fine; 1 no natkit runs, or the request failed; 2 usage or configuration; 70 internal error.";
+    "Exit status: 0 fine; 1 no natkit runs, the request failed, or a proxy's wish is refused; 2 usage or "
+    "configuration; 70 internal error.";
 
 }  // namespace
 
@@ -32,6 +35,14 @@ int main(int argc, char** argv) {
     run->add_flag("--daemon", detach, "Go to the background once everything runs");
     CLI::App* check =
         app.add_subcommand("check", "Read the configuration; report every problem, or the effective values");
+    std::string kamailio;
+    std::string opensips;
+    CLI::Option* for_kamailio =
+        check->add_option("--kamailio", kamailio, "Read a Kamailio's instead; say what of it would work with natkit")
+            ->type_name("FILE");
+    check->add_option("--opensips", opensips, "Read an OpenSIPS' instead; say what of it would work with natkit")
+        ->type_name("FILE")
+        ->excludes(for_kamailio);
     CLI::App* status = app.add_subcommand("status", "What runs, and how much of it");
     CLI::App* calls = app.add_subcommand("calls", "The calls, a record each, and why each is relayed or not");
     CLI::App* clients = app.add_subcommand("clients", "The registered clients, a record each, and where each is");
@@ -57,6 +68,8 @@ int main(int argc, char** argv) {
     app.footer(examples);  // of the program, not of its commands
     return tool::run(app, argc, argv, [&] {
         if (run->parsed()) return natkit_tool::run(common, detach);
+        if (!kamailio.empty()) return natkit_tool::check_proxy(common, kamailio, migrate::Proxy::kamailio);
+        if (!opensips.empty()) return natkit_tool::check_proxy(common, opensips, migrate::Proxy::opensips);
         if (check->parsed()) return natkit_tool::check(common);
         if (status->parsed()) return natkit_tool::status(common);
         if (calls->parsed()) return natkit_tool::list(common, "calls");

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 
@@ -32,6 +34,23 @@ TEST_CASE("ng::find_flag: the nearest entry of the table") {
         CHECK((flag == nullptr) == (c.name == nullptr));
         if (flag != nullptr && c.name != nullptr) CHECK(flag->name == c.name);
     }
+}
+
+TEST_CASE("ng::flags: the table of natkit-migrating(7) is this one") {
+    std::ifstream page(NATKIT_SOURCE_DIR "/man/natkit-migrating.7");
+    std::string text{std::istreambuf_iterator<char>(page), {}};
+    REQUIRE_FALSE(text.empty());
+    std::size_t at = text.find(".Ss Flags of rtpengine\n");
+    for (const Flag& flag : flags()) {
+        CAPTURE(flag.name);
+        const std::string row = ".It Li " + std::string(flag.name) + " Ta " + to_string(flag.support) + " Ta " +
+                                std::string(flag.remark) + "\n";
+        const std::size_t found = text.find(row, at);
+        REQUIRE_MESSAGE(found != std::string::npos, "no such row, or not in this order: " << row);
+        CHECK_MESSAGE(text.substr(at, found - at).find(" Ta ") == std::string::npos, "a row too many before " << row);
+        at = found + row.size();
+    }
+    CHECK(text.find(" Ta ", at) == std::string::npos);
 }
 
 TEST_CASE("ng::flags: each once, each with a remark") {
