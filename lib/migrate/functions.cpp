@@ -95,7 +95,7 @@ constexpr std::array parameters{
 };
 
 constexpr std::string_view by_the_module = "done by the proxy's own module";
-constexpr std::string_view a_bridge = "the side that [rtpproxy] interfaces names";
+constexpr std::string_view a_bridge = "i is the LAN side, e the other";
 constexpr std::array letters_of_both{
     Letter{'1', works, by_the_module},
     Letter{'2', works, by_the_module},

@@ -26,7 +26,7 @@ constexpr std::string_view dtls_passes = "fingerprints and DTLS pass unchanged, 
 constexpr std::string_view no_attributes = "other lines of the description stay as they are; change them in the proxy";
 constexpr std::string_view no_rtcp = "RTCP passes between the parties, none is made; leave it out";
 constexpr std::string_view no_media = "media pass between the parties and nowhere else; leave it out";
-constexpr std::string_view no_bundle = "each m= line keeps its own ports; leave it out";
+constexpr std::string_view no_bundle = "a bundle passes as it is, and none is made; leave it out";
 constexpr std::string_view own_learning = "natkit learns by its own rules (natkit-security)";
 constexpr std::string_view other_command = "means something only in commands that natkit does not have";
 constexpr std::string_view obsolete = "obsolete in rtpengine too";
@@ -42,7 +42,7 @@ constexpr std::array table{
     Flag{"SIP-source-address", supported, "media go to where the message came from, until theirs are seen", false,
          [](Wishes& w) { w.trust = Trust::source; }},
     Flag{"symmetric", supported, "the default"},
-    Flag{"asymmetric", supported, "where media come from is never learned", false,
+    Flag{"asymmetric", supported, "media go to the port in the description, from whatever port they come", false,
          [](Wishes& w) { w.asymmetric = true; }},
     Flag{"strict-source", supported, "one source alone, once it is learned", false,
          [](Wishes& w) { w.strict_source = true; }},
@@ -75,16 +75,11 @@ constexpr std::array table{
     Flag{"replace-origin", supported, "the address in o=", false, [](Wishes& w) { w.replace_origin = true; }},
     Flag{"replace-origin-full", supported, "the same as replace-origin", false,
          [](Wishes& w) { w.replace_origin = true; }},
-    Flag{"replace-session-connection", supported, "the address in c= of the session", false,
-         [](Wishes& w) { w.replace_session_connection = true; }},
-    Flag{"replace-SDP-version", supported, "the version in o= counts what natkit has changed", false,
-         [](Wishes& w) { w.replace_session_version = true; }},
-    Flag{"replace-sess-version", supported, "the same as replace-SDP-version", false,
-         [](Wishes& w) { w.replace_session_version = true; }},
-    Flag{"replace-version", supported, "the same as replace-SDP-version", false,
-         [](Wishes& w) { w.replace_session_version = true; }},
-    Flag{"replace-force-increment-sdp-ver", supported, "the same as replace-SDP-version", false,
-         [](Wishes& w) { w.replace_session_version = true; }},
+    Flag{"replace-session-connection", supported, "the address in c= of the session: always"},
+    Flag{"replace-SDP-version", ignored, "the version in o= stays as it is"},
+    Flag{"replace-sess-version", ignored, "the version in o= stays as it is"},
+    Flag{"replace-version", ignored, "the version in o= stays as it is"},
+    Flag{"replace-force-increment-sdp-ver", ignored, "the version in o= stays as it is"},
     Flag{"replace-username", ignored, "the user name in o= stays as it is"},
     Flag{"replace-session-name", ignored, "s= stays as it is"},
     Flag{"replace-zero-address", ignored, "an address 0.0.0.0 is a hold, and stays one"},
@@ -109,8 +104,8 @@ constexpr std::array table{
          [](Wishes& w) { w.mux.accept = true; }},
     Flag{"rtcp-mux-reject", supported, "the offerer is answered without it", false,
          [](Wishes& w) { w.mux.reject = true; }},
-    Flag{"BUNDLE-accept", warned, no_bundle},
-    Flag{"BUNDLE-reject", ignored, "each m= line keeps its own ports"},
+    Flag{"BUNDLE-accept", ignored, "a bundle passes as it is"},
+    Flag{"BUNDLE-reject", warned, "a bundle passes as it is"},
     Flag{"BUNDLE-*", refused, no_bundle},
     Flag{"generate-RTCP=off", ignored, "none is made"},
     Flag{"generate-RTCP=*", refused, no_rtcp},

@@ -41,8 +41,6 @@ struct Wishes {
     bool reset = false;          ///< what was learned is forgotten
     bool loop_protect = false;
     bool replace_origin = false;
-    bool replace_session_connection = false;
-    bool replace_session_version = false;  ///< `replace-sess-version`, `replace-version`
     std::vector<std::string> direction =
         {};  ///< the offerer's interface and the answerer's (one may be empty), or none
     std::optional<IpAddress> media_address = std::nullopt;

@@ -108,10 +108,7 @@ TEST_CASE("ng::read_request: an INVITE from Kamailio 5.6") {
     CHECK(request.delete_delay == 5s);
     CHECK(request.load_limit);
     CHECK(request.refusal.empty());
-    CHECK(request.wishes == Wishes{.replace_origin = true,
-                                   .replace_session_connection = true,
-                                   .direction = {"priv", "pub"},
-                                   .tos = std::uint8_t{184}});
+    CHECK(request.wishes == Wishes{.replace_origin = true, .direction = {"priv", "pub"}, .tos = std::uint8_t{184}});
     CHECK(joined(request.warnings) == "received-from: not an address: 'unused'; ignored");
 }
 
@@ -134,15 +131,12 @@ TEST_CASE("ng::read_request: what flags and keys ask for") {
         {"one source",
          {{"flags", List{"strict source", "loop-protect"}}},
          {.strict_source = true, .loop_protect = true}},
-        {"replace as flags",
-         {{"flags", List{"replace-origin", "replace-SDP-version"}}},
-         {.replace_origin = true, .replace_session_version = true}},
+        {"replace as flags", {{"flags", List{"replace-origin", "replace-SDP-version"}}}, {.replace_origin = true}},
         {"replace as a text", {{"replace", "origin"}}, {.replace_origin = true}},
         {"mux as a list", {{"rtcp-mux", List{"demux", "accept"}}}, {.mux = {.demux = true, .accept = true}}},
         {"mux as flags", {{"flags", List{"rtcp-mux-require"}}}, {.mux = {.offer = true, .require = true}}},
         {"a family", {{"address family", "IP6"}}, {.family = Family::ipv6}},
         {"an address", {{"media-address", "203.0.113.1"}}, {.media_address = ip("203.0.113.1")}},
-        {"TOS as a text", {{"TOS", "0"}}, {.tos = std::uint8_t{0}}},
         {"TOS that says nothing", {{"TOS", std::int64_t{256}}}, {}},
         {"a protocol", {{"transport-protocol", "rtp/savp"}}, {.protocol = "RTP/SAVP"}},
         {"the protocol as it comes", {{"transport-protocol", "accept"}}, {}},
@@ -168,12 +162,12 @@ TEST_CASE("ng::read_request: rtpp-flags, in the words of a configuration") {
     const Case cases[] = {
         {"a usual string",
          "trust-address replace-origin replace-session-connection ICE=remove",
-         {.replace_origin = true, .replace_session_connection = true}},
+         {.replace_origin = true}},
         {"spaces around", "  reset  ", {.reset = true}},
         {"replace with =", "replace=origin", {.replace_origin = true}},
         {"OpenSIPS' brackets",
          "replace=[origin session-connection] rtcp-mux=[offer]",
-         {.replace_origin = true, .replace_session_connection = true, .mux = {.offer = true}}},
+         {.replace_origin = true, .mux = {.offer = true}}},
         {"both sides", "direction=priv direction=pub", {.direction = {"priv", "pub"}}},
         {"both sides in brackets", "direction=[priv pub]", {.direction = {"priv", "pub"}}},
         {"both sides in short", "internal external", {.direction = {"internal", "external"}}},
@@ -182,7 +176,6 @@ TEST_CASE("ng::read_request: rtpp-flags, in the words of a configuration") {
         {"a protocol in parts", "SRTP AVPF", {.protocol = "RTP/SAVPF"}},
         {"DTLS", "DTLS AVPF", {.protocol = "UDP/TLS/RTP/SAVPF"}},
         {"the whole name", "UDP/TLS/RTP/SAVP", {.protocol = "UDP/TLS/RTP/SAVP"}},
-        {"TOS", "TOS=96", {.tos = std::uint8_t{96}}},
         {"an address in brackets", "media-address=[2001:db8::1]", {.media_address = ip("2001:db8::1")}},
         {"a key without its value is a flag", "to-tag=", {}},
         {"the proxy's own words", "via-branch=auto-next to-tag", {}},
@@ -201,6 +194,12 @@ TEST_CASE("ng::read_request: rtpp-flags, in the words of a configuration") {
     CHECK(named.label == "b");
     CHECK(named.via_branch == "x");
     CHECK(named.delete_delay == 0s);
+}
+
+TEST_CASE("ng::read_request: TOS as a number, as a text, within a string") {
+    CHECK(read(offer({{"TOS", std::int64_t{184}}})).wishes.tos == 184);
+    CHECK(read(offer({{"tos", "0"}})).wishes.tos == 0);
+    CHECK(read(offer({{"rtpp-flags", "TOS=96"}})).wishes.tos == 96);
 }
 
 TEST_CASE("ng::read_request: what is refused, and why") {
