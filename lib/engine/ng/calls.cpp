@@ -7,6 +7,8 @@
 namespace natkit::ng {
 namespace {
 
+constexpr std::chrono::seconds looking_time{32};
+
 Dictionary refusal(const Error& error) {
     return {{"result", "error"}, {"error-reason", text::printable(to_string(error), 400)}};
 }
@@ -70,6 +72,11 @@ void Calls::end_if_empty(const std::string& call_id) {
     calls_.erase(found);
 }
 
+/// No later than in half a minute, so that what is remembered of calls that are long gone stays little.
+void Calls::look_again(const std::string& call_id, Instant when) {
+    deadlines_.add(std::min(when, loop_.now() + looking_time), call_id);
+}
+
 void Calls::plan() {
     if (const auto next = deadlines_.next()) timer_.start_at(*next);
 }
@@ -81,12 +88,22 @@ void Calls::on_time() {
         Call* call = find(*call_id);
         if (call == nullptr) continue;
         std::vector<Branch*> over;
+        std::optional<Instant> next;
         for (const auto& branch : call->branches) {
-            if (branch->closes_at && *branch->closes_at <= now) close_exchange(*branch);
-            if (branch->ends_at && *branch->ends_at <= now) over.push_back(branch.get());
+            if (branch->closes_at && *branch->closes_at <= now) {
+                close_exchange(*branch);
+                keep(*call, *branch);
+            }
+            if (branch->ends_at && *branch->ends_at <= now) {
+                over.push_back(branch.get());
+                continue;
+            }
+            for (const auto& due : {branch->closes_at, branch->ends_at}) {
+                if (due && (!next || *due < *next)) next = due;
+            }
         }
+        if (next) look_again(*call_id, *next);
         for (Branch* branch : over) drop(*call, *branch);
-        for (const auto& branch : call->branches) keep(*call, *branch);
         end_if_empty(*call_id);
     }
     plan();

@@ -130,6 +130,7 @@ class Calls {
     [[nodiscard]] Call* find(const std::string& call_id);
     [[nodiscard]] static std::vector<BranchNames> names_of(const Call& call);
     void drop(Call& call, Branch& branch);
+    void look_again(const std::string& call_id, Instant when);
     void plan();
     void on_time();
     void end_if_empty(const std::string& call_id);
@@ -193,7 +194,7 @@ class Calls {
     std::unordered_map<std::string, Call> calls_;
     std::unordered_map<Endpoint, LegPlace, EndpointHash> by_local_;  ///< by what its end was told of it
     std::unordered_map<std::string, Endpoint> local_of_;             ///< by leg
-    Deadlines<std::string> deadlines_;                               ///< Call-IDs
+    Deadlines<std::string> deadlines_;                               ///< Call-IDs, for half a minute at most
     io::Timer timer_;
     std::uint64_t last_number_ = 0;
     bool draining_ = false;

@@ -117,11 +117,16 @@ Calls::Reply Calls::offer(const Request& request) {
         end_if_empty(call_id);
         return std::unexpected(as_reason(shown.error()));
     }
+    if (branch.pairs.empty()) {  // no media at all: there is nothing to remember
+        if (fresh) drop(*speaker->call, branch);
+        end_if_empty(call_id);
+        return with_description(std::move(*shown));
+    }
     branch.deleted = false;
     branch.ends_at.reset();
     if (!branch.names.answered) {
         branch.ends_at = loop_.now() + unanswered_time;
-        deadlines_.add(*branch.ends_at, call_id);
+        look_again(call_id, *branch.ends_at);
     }
     keep(*speaker->call, branch);
     return with_description(std::move(*shown));
@@ -224,7 +229,7 @@ Calls::Reply Calls::answer(const Request& request) {
     branch.names.answered = true;
     branch.ends_at.reset();
     branch.closes_at = loop_.now() + answering_time;
-    deadlines_.add(*branch.closes_at, request.call_id);
+    look_again(request.call_id, *branch.closes_at);
     note_answerer(*speaker, request);
     call->last_signal = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     keep(*call, branch);

@@ -42,7 +42,7 @@ void Calls::remove(const Request& request, const Respond& respond) {
         } else {
             branch.deleted = true;
             branch.ends_at = loop_.now() + delay;
-            deadlines_.add(*branch.ends_at, request.call_id);
+            look_again(request.call_id, *branch.ends_at);
             keep(*call, branch);
         }
     }

@@ -15,6 +15,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* owner = "rtpproxy";
 constexpr unsigned most_streams = 64;
+/// A call that nobody answers: longer than any proxy lets a phone ring (RFC 3261 section 16.6, timer C).
+constexpr std::chrono::minutes unanswered_time{10};
+constexpr std::chrono::seconds looking_time{32};
 
 Refusal refused(int number, const Error& error) {
     return {.number = error.code == Errc::exhausted ? no_ports : number, .message = to_string(error)};
@@ -27,8 +30,9 @@ Side side_of(Interface named) {
 }  // namespace
 
 Sessions::Sessions(io::Loop& loop, relay::Engine& engine, LogLevel log_level)
-    : loop_(loop), engine_(engine), log_("MEDIAPROXY", log_level) {
+    : loop_(loop), engine_(engine), log_("MEDIAPROXY", log_level), timer_(loop, [this] { on_time(); }) {
     restore();
+    if (const auto next = deadlines_.next()) timer_.start_at(*next);
     engine_.on_freed(owner, [this](const std::string& leg) { on_leg_freed(leg); });
 }
 
@@ -164,6 +168,11 @@ Sessions::Answer Sessions::update(const Command& command) {
             if (known.pairs.empty()) sessions_.erase(session);
             return std::unexpected(opened.error());
         }
+        if (fresh) {
+            known.ends_at = loop_.now() + unanswered_time;
+            deadlines_.add(loop_.now() + looking_time, command.call_id);
+            timer_.start_at(*deadlines_.next());
+        }
         keep(known, stream);
         return port(**opened, other(own), command);
     }
@@ -204,6 +213,7 @@ Sessions::Answer Sessions::lookup(const Command& command) {
     }
     if (auto joined = engine_.join(pair.legs[0], pair.legs[1]); !joined)
         return std::unexpected(refused(unknown_session, joined.error()));
+    known.ends_at.reset();
     keep(known, stream);
     return port(pair, other(own), command);
 }
@@ -247,13 +257,37 @@ void Sessions::query(const Command& command, const Respond& respond) {
 void Sessions::end(Known::iterator session) {
     const Session over = std::move(session->second);
     sessions_.erase(session);
+    ending_ = true;
     for (const auto& [stream, pair] : over.pairs) {
         for (const std::string& leg : pair.legs) (void)engine_.free(leg, "freed", relay::Engine::Wake::later);
     }
+    ending_ = false;
+}
+
+/// Calls that nobody has answered end.
+void Sessions::on_time() {
+    const relay::Engine::Batch batch(engine_);
+    const Instant now = loop_.now();
+    while (const auto call_id = deadlines_.pop_due(now)) {
+        bool rings = false;
+        auto [at, last] = sessions_.equal_range(*call_id);
+        while (at != last) {
+            const auto session = at++;
+            if (!session->second.ends_at) continue;
+            if (*session->second.ends_at <= now) {
+                end(session);
+            } else {
+                rings = true;
+            }
+        }
+        if (rings) deadlines_.add(now + looking_time, *call_id);
+    }
+    if (const auto next = deadlines_.next()) timer_.start_at(*next);
 }
 
 /// By silence, or by an operator: of the stream nothing is left.
 void Sessions::on_leg_freed(const std::string& leg) {
+    if (ending_) return;
     for (auto session = sessions_.begin(); session != sessions_.end(); ++session) {
         auto& pairs = session->second.pairs;
         const auto pair = std::ranges::find_if(
@@ -300,6 +334,10 @@ void Sessions::restore() {
         Pair& pair = session->second.pairs[state["stream"].get<unsigned>()];
         pair.legs = {leg->id, second->id};
         pair.parties = {leg->party, second->party};
+        if (leg->joined.empty()) {
+            session->second.ends_at = loop_.now() + unanswered_time;
+            deadlines_.add(loop_.now() + looking_time, leg->call_id);
+        }
     }
 }
 

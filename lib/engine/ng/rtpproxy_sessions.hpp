@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "natkit/base/deadlines.hpp"
 #include "natkit/dialog/end.hpp"
 #include "natkit/engine/log/log.hpp"
 #include "natkit/engine/relay/engine.hpp"
@@ -45,6 +46,7 @@ class Sessions {
         std::string caller;              ///< tag of who is described first
         std::string callee;              ///< tag; may be empty
         std::map<unsigned, Pair> pairs;  ///< by number of the stream
+        std::optional<Instant> ends_at;  ///< by itself: nobody has answered
     };
     using Known = std::unordered_multimap<std::string, Session>;  ///< by Call-ID
 
@@ -61,12 +63,16 @@ class Sessions {
     void end(Known::iterator session);
     void on_leg_freed(const std::string& leg);
     void restore();
+    void on_time();
 
     io::Loop& loop_;
     relay::Engine& engine_;
     log::Logger log_;
     Known sessions_;
+    Deadlines<std::string> deadlines_;  ///< Call-IDs, for half a minute at most
+    io::Timer timer_;
     bool draining_ = false;
+    bool ending_ = false;  ///< legs are being freed from here
 };
 
 }  // namespace natkit::rtpproxy

@@ -127,7 +127,7 @@ void Calls::restore() {
             call.created = created->get<std::int64_t>();
         if (!branch->names.answered || branch->deleted) {
             branch->ends_at = loop_.now() + std::chrono::seconds(32);
-            deadlines_.add(*branch->ends_at, call.call_id);
+            look_again(call.call_id, *branch->ends_at);
         }
         call.branches.push_back(std::move(branch));
     }
