@@ -67,6 +67,7 @@ const char* to_string(Drop reason) noexcept {
         case Drop::not_met: return "not-met";
         case Drop::not_dialled: return "not-dialled";
         case Drop::unproven: return "unproven";
+        case Drop::wrong_interface: return "wrong-interface";
     }
     return "unknown";
 }

@@ -14,7 +14,8 @@ bool may_send(const UdpLeg& leg) noexcept {
 
 /// What an attacker, a misconfigured phone or a late packet causes; the rest is the ordinary course of a call.
 bool is_refusal(Drop reason) noexcept {
-    return reason == Drop::wrong_address || reason == Drop::wrong_port || reason == Drop::quarantined;
+    return reason == Drop::wrong_address || reason == Drop::wrong_port || reason == Drop::quarantined ||
+           reason == Drop::wrong_interface;
 }
 
 std::uint64_t refusals(const UdpLeg::Part& part) noexcept {
@@ -74,6 +75,10 @@ void UdpRelay::on_hold(UdpLeg& leg, bool resumes, Instant now) {
 
 void UdpRelay::restore(UdpLeg& leg, Component component, const Latch::Known& holder, Instant now) {
     leg.part(component).latch.restore(holder, now);
+}
+
+void UdpRelay::refuse(UdpLeg& leg, Component component, Drop reason, const Endpoint& source) {
+    drop(leg, component, reason, source);
 }
 
 void UdpRelay::drop(UdpLeg& leg, Component component, Drop reason, const Endpoint& source) {

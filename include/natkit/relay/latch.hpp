@@ -31,21 +31,22 @@ enum class SourceRule : std::uint8_t {
 
 /// Why a packet, or a TCP connection, is not relayed. One counter each.
 enum class Drop : std::uint8_t {
-    no_party,       ///< nobody has been signalled for this leg yet
-    wrong_address,  ///< the source's address is not the party's
-    wrong_port,     ///< the right address, and not the port that was signalled or learned
-    quarantined,    ///< the endpoint that signalling has just replaced
-    not_joined,     ///< the leg has no other side
-    peer_unknown,   ///< the other side has sent nothing yet, and may not be sent to before
-    not_sent,       ///< the system did not take the packet
-    wrong_role,     ///< TCP: this party is to be connected to, or nobody is to connect now (RFC 4145)
-    too_many,       ///< TCP: as many connections as were agreed are open
-    not_connected,  ///< TCP: the party could not be reached
-    not_met,        ///< TCP: the other party did not connect in time
-    not_dialled,    ///< TCP: the party is not where its signalling comes from, and is not connected to
-    unproven,       ///< nothing has come from the stranger's endpoint, and it has been sent enough
+    no_party,         ///< nobody has been signalled for this leg yet
+    wrong_address,    ///< the source's address is not the party's
+    wrong_port,       ///< the right address, and not the port that was signalled or learned
+    quarantined,      ///< the endpoint that signalling has just replaced
+    not_joined,       ///< the leg has no other side
+    peer_unknown,     ///< the other side has sent nothing yet, and may not be sent to before
+    not_sent,         ///< the system did not take the packet
+    wrong_role,       ///< TCP: this party is to be connected to, or nobody is to connect now (RFC 4145)
+    too_many,         ///< TCP: as many connections as were agreed are open
+    not_connected,    ///< TCP: the party could not be reached
+    not_met,          ///< TCP: the other party did not connect in time
+    not_dialled,      ///< TCP: the party is not where its signalling comes from, and is not connected to
+    unproven,         ///< nothing has come from the stranger's endpoint, and it has been sent enough
+    wrong_interface,  ///< a source of the LAN, by an interface that is not the LAN's: spoofed
 };
-inline constexpr std::size_t drop_count = 13;
+inline constexpr std::size_t drop_count = 14;
 
 [[nodiscard]] const char* to_string(SourcePolicy policy) noexcept;  ///< "exact", "learn-port", "latch"
 [[nodiscard]] const char* to_string(SourceRule rule) noexcept;      ///< "exact", "port-learned", …

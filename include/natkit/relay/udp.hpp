@@ -72,6 +72,8 @@ class UdpRelay {
     /// when the system refuses it, call not_sent().
     [[nodiscard]] Outcome on_packet(UdpLeg& leg, Component component, const Endpoint& source,
                                     std::span<const std::uint8_t> bytes, Instant now);
+    /// A packet from `source` that is not even to be looked at.
+    void refuse(UdpLeg& leg, Component component, Drop reason, const Endpoint& source);
     /// The packet that came to `from` could not be sent to `outcome`.
     void not_sent(UdpLeg& from, Component component, const Outcome& outcome, std::size_t bytes);
 

@@ -61,14 +61,13 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       udp_workers_(std::max(1U, options_.workers)) {
     ports_->set_addresses(options_.lan, options_.wan, options_.host);
     ports_->set_tos(options_.tos);
-    ports_->tell_interfaces(options_.tiers.fast_path != FastPathChoice::off);
     start_steering();
     for (unsigned i = 0; i < udp_workers_; ++i) add_worker();
 }
 
 void Engine::start_steering() {
     if (options_.tiers.receive == ReceiveChoice::sockets) return;
-    auto steered = SteeredPorts::start(options_.ports, udp_workers_, options_.tiers.fast_path != FastPathChoice::off);
+    auto steered = SteeredPorts::start(options_.ports, udp_workers_);
     if (steered) {
         steered_ = std::move(*steered);
         ports_->steer_by(*steered_);
@@ -93,7 +92,14 @@ void Engine::add_worker() {
         });
     };
     workers_.push_back(std::make_unique<Worker>(options_.timeouts, on_events_there, steered, number));
-    post(number, [ranges = options_.dial_for](Plane& plane) { plane.set_dial_for(ranges); }, Wake::later);
+    const LanGuard guard(options_.networks.lan, options_.host);
+    post(
+        number,
+        [ranges = options_.dial_for, guard](Plane& plane) {
+            plane.set_dial_for(ranges);
+            plane.set_guard(guard);
+        },
+        Wake::later);
 }
 
 void Engine::post(unsigned worker, std::function<void(Plane&)> task, Wake wake) {
@@ -195,13 +201,15 @@ void Engine::reconfigure(const Options& options) {
     ports_->set_addresses(options_.lan, options_.wan, options_.host);
     surroundings_ = surroundings();
     ports_->set_tos(options.tos);
+    const LanGuard guard(options_.networks.lan, options_.host);
     for (unsigned i = 0; i < workers_.size(); ++i) {
-        post(i,
-             [timeouts = options.timeouts, dial_for = options.dial_for, tos = options.tos.value_or(0)](Plane& plane) {
-                 plane.set_timeouts(timeouts);
-                 plane.set_dial_for(dial_for);
-                 plane.set_forwarded_tos(tos);
-             });
+        post(i, [timeouts = options.timeouts, dial_for = options.dial_for, tos = options.tos.value_or(0),
+                 guard](Plane& plane) {
+            plane.set_timeouts(timeouts);
+            plane.set_dial_for(dial_for);
+            plane.set_guard(guard);
+            plane.set_forwarded_tos(tos);
+        });
     }
 }
 

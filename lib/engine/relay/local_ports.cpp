@@ -95,7 +95,7 @@ Result<BoundPorts> LocalPorts::bind_udp(const Endpoint& local, std::size_t count
     BoundPorts bound;
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
-        auto socket = io::open_udp(each, {.tos = tos, .packet_info = tell_interfaces_});
+        auto socket = io::open_udp(each, {.tos = tos});
         if (!socket) return std::unexpected(socket.error());
         bound[i] = {.local = each, .socket = std::move(*socket)};
     }

@@ -44,8 +44,6 @@ class LocalPorts {
     /// object.
     void steer_by(SteeredPorts& ports);
     void set_tos(std::optional<std::uint8_t> tos) noexcept { tos_ = tos; }
-    /// Whether packets are to tell the interface that they came by.
-    void tell_interfaces(bool tell) noexcept { tell_interfaces_ = tell; }
     [[nodiscard]] std::size_t total() const;
     [[nodiscard]] std::size_t in_use() const;
     [[nodiscard]] std::size_t cooling() const;
@@ -64,7 +62,6 @@ class LocalPorts {
     std::vector<IpAddress> lan_;
     std::vector<IpAddress> wan_;
     std::optional<std::uint8_t> tos_;
-    bool tell_interfaces_ = false;
     std::map<IpAddress, Ports> ports_;
     Ports::Random random_;
     std::vector<IpAddress> host_;  ///< the host's own

@@ -29,10 +29,10 @@ std::size_t index(Family family) noexcept {
 }
 
 /// Bound to loopback, where nobody but this host could send to the port that it has besides.
-Result<Fd> open_receiving(Family family, bool tell_interfaces) {
+Result<Fd> open_receiving(Family family) {
     const bool v4 = family == Family::ipv4;
     const auto loopback = IpAddress::parse(v4 ? "127.0.0.1" : "::1");
-    auto socket = open_udp({*loopback, 0}, {.receive_buffer = receive_buffer, .packet_info = tell_interfaces});
+    auto socket = open_udp({*loopback, 0}, {.receive_buffer = receive_buffer});
     if (!socket) return socket;
     const int on = 1;
     const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
@@ -46,10 +46,10 @@ Result<Fd> open_receiving(Family family, bool tell_interfaces) {
 
 }  // namespace
 
-Result<SharedUdp::Sockets> SharedUdp::open(bool tell_interfaces) {
+Result<SharedUdp::Sockets> SharedUdp::open() {
     Sockets sockets;
     for (const Family family : families) {
-        auto receiving = open_receiving(family, tell_interfaces);
+        auto receiving = open_receiving(family);
         if (!receiving) {
             if (family == Family::ipv6 && receiving.error().code != Errc::exhausted) continue;
             return std::unexpected(receiving.error());

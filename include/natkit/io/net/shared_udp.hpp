@@ -25,9 +25,9 @@ class SharedUdp {
         std::array<Fd, 2> receiving;
         std::array<Fd, 2> raw;
     };
-    /// Datagrams come with their interface only where that is asked for: it costs. Errors: refused (no CAP_NET_RAW),
+    /// Errors: refused (no CAP_NET_RAW),
     /// exhausted (descriptors), system.
-    [[nodiscard]] static Result<Sockets> open(bool tell_interfaces);
+    [[nodiscard]] static Result<Sockets> open();
 
     /// A packet to be sent, or that could not be.
     struct Departure {

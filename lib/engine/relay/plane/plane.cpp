@@ -54,6 +54,11 @@ void Plane::tell_events() {
 void Plane::on_packet(void* at, const io::Datagram& packet) {
     Port& port = *static_cast<Port*>(at);
     UdpLeg& leg = *port.leg;
+    if (packet.interface_index != port.interface && guard_.spoofed(packet.source.address, packet.interface_index)) {
+        relay_.udp.refuse(leg, port.component, Drop::wrong_interface, packet.source);
+        if (relay_.legs.has_events()) tell_events();
+        return;
+    }
     const bool forwarded = leg.forwarded;
     if (forwarded) promotion_->before_packet(leg, port.component, packet.source, packet.bytes);
     const auto outcome = relay_.udp.on_packet(leg, port.component, packet.source, packet.bytes, packet.came);

@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "natkit/io/loop.hpp"
 #include "natkit/record/relay.hpp"
+#include "natkit/relay/lan_guard.hpp"
 #include "natkit/relay/relay.hpp"
 #include "packet_path.hpp"
 #include "promotion.hpp"
@@ -41,6 +43,7 @@ class Plane {
     void join(LegKey a, LegKey b);
     void part(LegKey key);
     void set_timeouts(Timeouts timeouts) { relay_.legs.set_timeouts(timeouts); }
+    void set_guard(LanGuard guard) { guard_ = std::move(guard); }
     void set_dial_for(const RangeSet& ranges) { relay_.tcp.set_dial_for(ranges); }
 
     /// Of UDP legs alone.
@@ -95,6 +98,7 @@ class Plane {
 
     io::Loop& loop_;
     Relay relay_;
+    LanGuard guard_;
     OnEvents on_events_;
     bool steered_;
     std::unordered_map<LegKey, std::unique_ptr<Ports>> ports_;

@@ -19,7 +19,7 @@ constexpr std::array families{Family::ipv4, Family::ipv6};
 
 }  // namespace
 
-Result<std::unique_ptr<SteeredPorts>> SteeredPorts::start(PortRange range, unsigned workers, bool tell_interfaces) {
+Result<std::unique_ptr<SteeredPorts>> SteeredPorts::start(PortRange range, unsigned workers) {
     if (workers > bpf::Steering::most_workers) {
         return fail(Errc::exhausted, "more than " + std::to_string(bpf::Steering::most_workers) + " workers");
     }
@@ -28,7 +28,7 @@ Result<std::unique_ptr<SteeredPorts>> SteeredPorts::start(PortRange range, unsig
     if (!steering) return std::unexpected(steering.error());
     std::unique_ptr<SteeredPorts> steered(new SteeredPorts(range, std::move(*steering)));
     for (unsigned worker = 0; worker < workers; ++worker) {
-        auto sockets = io::SharedUdp::open(tell_interfaces);
+        auto sockets = io::SharedUdp::open();
         if (!sockets) return std::unexpected(sockets.error());
         for (const std::size_t i : {0U, 1U}) {
             if (!sockets->receiving[i]) continue;

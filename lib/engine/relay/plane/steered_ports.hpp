@@ -21,10 +21,8 @@ namespace natkit::relay {
 /// yet. Claimed by the control thread; the workers hand ports to themselves and release them.
 class SteeredPorts {
   public:
-    /// Attached, and proven by a packet to itself. Packets come with their interface only where `tell_interfaces`. The
-    /// error says what is in the way.
-    [[nodiscard]] static Result<std::unique_ptr<SteeredPorts>> start(PortRange range, unsigned workers,
-                                                                     bool tell_interfaces);
+    /// Attached, and proven by a packet to itself. The error says what is in the way.
+    [[nodiscard]] static Result<std::unique_ptr<SteeredPorts>> start(PortRange range, unsigned workers);
 
     [[nodiscard]] PortRange range() const noexcept { return range_; }
     /// Whether ports of that family can be steered: not where the host does not have it.

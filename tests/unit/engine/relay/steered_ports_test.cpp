@@ -22,7 +22,7 @@ constexpr std::array<std::uint8_t, 3> words{1, 2, 3};
 
 /// Null where this process has not got the rights, or the build not the means: the tests then say so and end.
 std::unique_ptr<SteeredPorts> steered_or_skip(unsigned workers) {
-    auto started = SteeredPorts::start(range, workers, false);
+    auto started = SteeredPorts::start(range, workers);
     if (started) return std::move(*started);
     MESSAGE("skipped: " << to_string(started.error()));
     return nullptr;
