@@ -209,6 +209,30 @@ def both_sides(folder):
     check("one that is not there is told", done.returncode == 2 and b"nowhere.pcap" in done.stderr and len(records(done.stdout, "explanation")) == 1, done)
 
 
+def drifting(folder):
+    """A call of an hour; the clock outside gains 60 µs a second, and the way takes a millisecond."""
+    inside, outside = Capture(), Capture()
+
+    def both(when, payload, out):
+        ends = (A[:-5], B[:-5]) if out else (B[:-5], A[:-5])
+        ports = (5060, 5060) if not 0x80 <= payload[0] < 0xC0 else (4000, 4002) if out else (4002, 4000)
+        source, destination = (f"{end}:{port}" for end, port in zip(ends, ports))
+        inside.udp(when, source, destination, payload)
+        outside.udp(1000 + 1.00006 * (when + (0.001 if out else -0.001)), source, destination, payload)
+    for when, source, _, payload in a_call(end=3599.0):
+        both(when, payload, source == A)
+    for i in range(3500):
+        for out in (True, False):
+            both(1 + i, struct.pack("!BBHII", 0x80, 0, i & 0xFFFF, 8000 * i, 1 + out) + bytes(160), out)
+    paths = folder / "inside.pcap", folder / "outside.pcap"
+    inside.save(paths[0])
+    outside.save(paths[1])
+    done = run("--explain", *paths)
+    found = records(done.stdout, "explanation")
+    check("a clock that goes too fast is told", "60 µs more earlier each second, as its clock goes too fast".encode() in done.stderr, done)
+    check("and the call is one, and whole", len(found) == 1 and not [f for f in found[0]["findings"] if not f.get("harmless")], done)
+
+
 # --- nobody's names
 
 def anonymized(folder):
@@ -233,6 +257,7 @@ def anonymized(folder):
 with tempfile.TemporaryDirectory() as name:
     anonymized(pathlib.Path(name))
     both_sides(pathlib.Path(name))
+    drifting(pathlib.Path(name))
     selection(pathlib.Path(name))
     hep_in_a_capture(pathlib.Path(name))
     hep_from_the_network(pathlib.Path(name))

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -190,15 +191,24 @@ bool read_live(const Options& options, natclassify::Classifier& classifier) {
     return true;
 }
 
+/// ", and 50 µs more earlier each second, as its clock goes too fast"; nothing where it does not drift.
+std::string drift_of(const explain::ClockMatch::Offset& clock) {
+    const auto micros = static_cast<int>(std::lround(clock.rate * 1e6));
+    if (micros == 0) return {};
+    return ", and " + std::to_string(std::abs(micros)) + " µs more " + (micros > 0 ? "earlier" : "later") +
+           " each second, as its clock goes too " + (micros > 0 ? "fast" : "slowly");
+}
+
 /// "b.pcap: 120 of its packets are in a.pcap too: they are read as one, its times made 3.250 s earlier".
 void tell_joined(const explain::CaptureGroup& group) {
     for (std::size_t i = 1; i < group.size(); ++i) {
-        const std::int64_t shift_ms = group[i].shift_ns / 1'000'000;
+        const std::int64_t shift_ms = -group[i].clock.ns / 1'000'000;
         const std::string ms = std::to_string(1'000 + std::abs(shift_ms) % 1'000).substr(1);
-        tool::complain(program, group[i].path + ": " + std::to_string(group[i].common) + " of its packets are in " +
-                                    group[0].path + " too: they are read as one, its times made " +
+        tool::complain(program, group[i].path + ": " + std::to_string(group[i].clock.packets) +
+                                    " of its packets are in " + group[0].path +
+                                    " too: they are read as one, its times made " +
                                     std::to_string(std::abs(shift_ms) / 1'000) + "." + ms + " s " +
-                                    (shift_ms < 0 ? "earlier" : "later"));
+                                    (shift_ms < 0 ? "earlier" : "later") + drift_of(group[i].clock));
     }
 }
 

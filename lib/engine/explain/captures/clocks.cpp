@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "natkit/base/hash.hpp"
 #include "natkit/engine/explain/captures/capture_messages.hpp"
@@ -15,7 +16,10 @@ constexpr std::size_t most_packets = 131'072;
 constexpr std::size_t least_common = 3;
 constexpr std::int64_t agreeing_ns = 1'000'000'000;
 constexpr std::int64_t longest_way_ns = 250'000'000;  ///< less than T1 (RFC 3261): what is more was sent again
-constexpr std::uint64_t rtp_sample = 8;               ///< one RTP packet of so many, the same in each capture
+constexpr std::size_t least_of_drift = 16;            ///< packets of one sender
+constexpr std::int64_t least_time_of_drift_ns = 45'000'000'000;
+constexpr double most_drift = 0.0005;    ///< more is no clock
+constexpr std::uint64_t rtp_sample = 8;  ///< one RTP packet of so many, the same in each capture
 
 std::int64_t median(std::vector<std::int64_t>& values) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -104,8 +108,8 @@ std::optional<ClockMatch::Offset> match(const Growing& group, const std::vector<
 }
 
 void add_to(Growing& group, const std::string& path, std::vector<Fingerprint> packets, ClockMatch::Offset offset) {
-    group.files.push_back({.path = path, .shift_ns = -offset.ns, .common = offset.packets});
-    for (Fingerprint& one : packets) one.time_ns -= offset.ns;
+    group.files.push_back({.path = path, .clock = offset});
+    for (Fingerprint& one : packets) one.time_ns = offset.corrected(one.time_ns);
     const std::size_t room = most_packets - std::min(most_packets, group.packets.size());
     packets.resize(std::min(packets.size(), room));
     group.packets.insert(group.packets.end(), packets.begin(), packets.end());
@@ -122,16 +126,57 @@ void ClockMatch::add(std::uint64_t packet, std::int64_t time_ns) {
     if (other_.size() < most_packets) other_.try_emplace(packet, time_ns);
 }
 
+/// Of each sender's packets the first quarter is compared with the last; in the middle of what the senders say, those
+/// that are there longest.
+double ClockMatch::rate_of(const std::vector<Pair>& pairs) {
+    std::map<std::uint64_t, std::vector<Pair>> by_sender;
+    for (const Pair& one : pairs) by_sender[one.sender].push_back(one);
+    std::int64_t longest_ns = 0;
+    std::vector<std::pair<std::int64_t, double>> rates;  // with the time that each was there
+    for (auto& [sender, own] : by_sender) {
+        if (own.size() < least_of_drift) continue;
+        std::ranges::sort(own, {}, &Pair::reference_ns);
+        const auto quarter = own.size() / 4;
+        const auto middle = [](std::span<const Pair> part, std::int64_t Pair::* value) {
+            std::vector<std::int64_t> values;
+            for (const Pair& one : part) values.push_back(one.*value);
+            return median(values);
+        };
+        const std::span<const Pair> early(own.data(), quarter), late(own.data() + own.size() - quarter, quarter);
+        const std::int64_t time_ns = middle(late, &Pair::reference_ns) - middle(early, &Pair::reference_ns);
+        if (time_ns < least_time_of_drift_ns) continue;
+        const std::int64_t gained_ns = middle(late, &Pair::offset_ns) - middle(early, &Pair::offset_ns);
+        const double rate = static_cast<double>(gained_ns) / static_cast<double>(time_ns);
+        if (rate > most_drift || rate < -most_drift) continue;
+        longest_ns = std::max(longest_ns, time_ns);
+        rates.emplace_back(time_ns, rate);
+    }
+    std::erase_if(rates, [&](const auto& one) { return one.first < longest_ns / 2; });
+    if (rates.empty()) return 0;
+    std::ranges::sort(rates, {}, &std::pair<std::int64_t, double>::second);
+    const std::size_t middle = rates.size() / 2;
+    return rates.size() % 2 == 1 ? rates[middle].second : (rates[middle - 1].second + rates[middle].second) / 2;
+}
+
 std::optional<ClockMatch::Offset> ClockMatch::offset() const {
-    std::vector<std::int64_t> all;
-    std::map<std::uint64_t, std::vector<std::int64_t>> by_sender;
+    std::vector<Pair> pairs;
     for (const auto& [packet, time_ns] : other_) {
         const auto found = reference_.find(packet);
         if (found == reference_.end()) continue;
-        all.push_back(time_ns - found->second.time_ns);
-        by_sender[found->second.sender].push_back(all.back());
+        pairs.push_back({.sender = found->second.sender,
+                         .reference_ns = found->second.time_ns,
+                         .offset_ns = time_ns - found->second.time_ns});
     }
-    if (all.size() < least_common) return std::nullopt;
+    if (pairs.size() < least_common) return std::nullopt;
+    const double rate = rate_of(pairs);
+    const std::int64_t start_ns = std::ranges::min_element(pairs, {}, &Pair::reference_ns)->reference_ns;
+    std::vector<std::int64_t> all;
+    std::map<std::uint64_t, std::vector<std::int64_t>> by_sender;
+    for (const Pair& one : pairs) {
+        const auto drift = static_cast<std::int64_t>(rate * static_cast<double>(one.reference_ns - start_ns));
+        all.push_back(one.offset_ns - drift);
+        by_sender[one.sender].push_back(all.back());
+    }
     const std::int64_t middle = median(all);
     const auto within = [&](std::int64_t one, std::int64_t far) { return one - middle < far && middle - one < far; };
     const auto agreeing = static_cast<std::size_t>(
@@ -144,7 +189,8 @@ std::optional<ClockMatch::Offset> ClockMatch::offset() const {
         least = std::min(least.value_or(one), one);
         most = std::max(most.value_or(one), one);
     }
-    return Offset{.ns = least ? *least + (*most - *least) / 2 : middle, .packets = agreeing};
+    const std::int64_t ns = least ? *least + (*most - *least) / 2 : middle;
+    return Offset{.ns = ns, .packets = agreeing, .rate = rate, .from_ns = start_ns + ns};
 }
 
 std::vector<CaptureGroup> group_captures(const std::vector<std::string>& files) {

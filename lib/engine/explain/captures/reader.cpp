@@ -126,7 +126,7 @@ void Reader::tick(std::int64_t captured_ns) {
 struct Reader::Open {
     capture::PacketReader packets;
     std::string name;
-    std::int64_t shift_ns = 0;
+    ClockMatch::Offset clock = {};
     std::unique_ptr<CaptureMessages> messages = nullptr;
     std::optional<capture::Packet> next = std::nullopt;
 
@@ -137,7 +137,7 @@ struct Reader::Open {
         next = *packet;
         if (!next) return false;
         next->file = file;
-        if (next->time_ns != 0) next->time_ns += shift_ns;
+        if (next->time_ns != 0) next->time_ns = clock.corrected(next->time_ns);
         return true;
     }
 };
@@ -161,8 +161,7 @@ void Reader::read(std::vector<Capture> captures) {
     names_.clear();
     std::vector<Open> open;
     open.reserve(captures.size());
-    for (Capture& one : captures)
-        open.push_back({.packets = std::move(one.packets), .name = {}, .shift_ns = one.shift_ns});
+    for (Capture& one : captures) open.push_back({.packets = std::move(one.packets), .name = {}, .clock = one.clock});
     for (Open& one : open) {
         one.name = one.packets.source().name();
         names_.push_back(one.name);
@@ -211,7 +210,7 @@ Result<std::vector<Reader::Capture>> open_group(const CaptureGroup& group) {
         if (!source) return std::unexpected(source.error());
         auto packets = capture::PacketReader::open(*std::move(source));
         if (!packets) return std::unexpected(packets.error());
-        captures.push_back({.packets = *std::move(packets), .shift_ns = file.shift_ns});
+        captures.push_back({.packets = *std::move(packets), .clock = file.clock});
     }
     return captures;
 }

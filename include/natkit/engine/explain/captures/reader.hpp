@@ -42,10 +42,10 @@ class Reader {
 
     void read(capture::ByteSource input);
     void read(capture::PacketReader packets);
-    /// Captures of one thing, each with what its times are to be changed by: as one, in the order of time.
+    /// Captures of one thing, each with how far its clock is from that of the first: as one, in the order of time.
     struct Capture {
         capture::PacketReader packets;
-        std::int64_t shift_ns = 0;
+        ClockMatch::Offset clock = {};
     };
     void read(std::vector<Capture> captures);
     /// Names of the captures that are read as one, by Sighting::file.
