@@ -139,7 +139,13 @@ std::optional<Path> Paths::by_ends(const RtpStream& stream) const {
         const bool back = std::ranges::any_of(facts_.rtp, [&](const RtpStream& sent) {
             return sent.source == stream.destination && sent.destination == stream.source && same_media(sent, stream);
         });
-        const End from = back ? other(relay->party) : relay->party;
+        // Unless it comes in at the relay's other face: somebody there speaks into an echo, or both by one number.
+        const bool passed_on = back && std::ranges::any_of(facts_.rtp, [&](const RtpStream& sent) {
+                                   const Named* face = named(sent.destination, false);
+                                   return face != nullptr && face->party != relay->party && face->line == relay->line &&
+                                          same_media(sent, stream);
+                               });
+        const End from = back && !passed_on ? other(relay->party) : relay->party;
         return Path{.stream = &stream, .from = from, .line = relay->line, .forwarded = true};
     }
     const auto candidate = std::ranges::find(candidates_, stream.source, &Named::at);

@@ -204,6 +204,8 @@ struct RtpStream {
         std::uint8_t number = 0;
         std::uint64_t packets = 0;
         std::uint64_t first_frame = 0;
+        std::int64_t last_ns = 0;  ///< 0: not known
+        std::uint64_t empty = 0;   ///< packets that have a header alone, as keepalives may (RFC 6263 section 4.6)
     };
     std::vector<PayloadType> payload_types = {};  ///< at most 6
     std::uint16_t first_sequence = 0;

@@ -22,13 +22,34 @@ const char* to_text(Encryption encryption) {
 /// Whether any description that the sender got of the receiver lists it. Nothing: none lists anything.
 std::optional<bool> listed(const Case& one, const MediaDirection& direction, std::uint8_t number) {
     bool any = false;
+    const auto has = [number](const MediaDescription& media) {
+        return std::ranges::find(media.formats, number, &Format::number) != media.formats.end();
+    };
     for (const Phase& phase : one.phases()) {
         const MediaDescription* told = phase.delivered_of(direction.to, direction.line);
         if (told == nullptr || told->formats.empty()) continue;
         any = true;
-        if (std::ranges::find(told->formats, number, &Format::number) != told->formats.end()) return true;
+        // Streams of a bundle share an endpoint, and have port 0 until the answer (RFC 9143 section 7.1.3).
+        const auto& lines = phase.delivered[static_cast<std::size_t>(direction.to)]->streams;
+        if (std::ranges::any_of(lines, [&](const MediaDescription& media) {
+                return (media.rtp == told->rtp || media.rejected) && has(media);
+            }))
+            return true;
     }
     return any ? std::optional(false) : std::nullopt;
+}
+
+/// Sent before the answer was there to tell the numbers, or to keep a NAT's mapping open.
+bool of_no_account(const Case& one, const MediaDirection& direction, const RtpStream::PayloadType& type) {
+    constexpr std::int64_t settle = second_ns / 2;
+    const Phase& first = one.phases().front();
+    const bool too_early =
+        first.offerer == direction.from && type.last_ns != 0 && type.last_ns < first.from_ns + settle;
+    const bool others_full = std::ranges::any_of(one.facts().rtp, [](const RtpStream& stream) {
+        return std::ranges::any_of(stream.payload_types,
+                                   [](const RtpStream::PayloadType& other) { return other.empty < other.packets; });
+    });  // else the capture has of each packet the beginning alone
+    return too_early || (type.empty == type.packets && others_full);
 }
 
 /// Who answers has the offer's numbers before it, and takes them for a codec that it answers by another number.
@@ -93,7 +114,7 @@ bool payload_type_unknown(const Case& one, const MediaDirection& direction, cons
             all += type.packets;
             const auto known = listed(one, direction, type.number);
             if (!known || *known || type.packets < few_of_type || type.number == comfort_noise) continue;
-            if (known_from_offer(one, direction, type.number)) continue;
+            if (known_from_offer(one, direction, type.number) || of_no_account(one, direction, type)) continue;
             if (type.number >= 72 && type.number <= 76) continue;  // RTCP (RFC 5761 section 4)
             wrong += type.packets;
             number = type.number;

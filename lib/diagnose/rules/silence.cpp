@@ -106,11 +106,32 @@ std::optional<Finding> wrong_address(const Case& one, const MediaDirection& dire
                    .confidence = Confidence::inferred};
 }
 
+/// No voice, but a picture or text, while its sender is heard: a camera that is off, somebody who does not type.
+bool beside_voice(const Case& one, const MediaDirection& direction) {
+    if (direction.sender_written == nullptr || direction.sender_written->kind == "audio") return false;
+    return std::ranges::any_of(one.streams(), [&](const Stream& stream) {
+        const MediaDirection& same = direction.from == End::caller ? stream.to_callee : stream.to_caller;
+        return stream.kind == "audio" && !same.dead && same.traffic.arrived > 0;
+    });
+}
+
+Finding no_picture(const Case& one, const MediaDirection& direction) {
+    return {.cause = Cause::silence,
+            .sentence = name_at_start(direction.from) + " sends no " + direction.sender_written->kind +
+                        since(one, *direction.dead) + ", and is heard: a camera that is off, say.",
+            .change = "Nothing to repair, if that is meant.",
+            .confidence = Confidence::possible};
+}
+
 }  // namespace
 
 bool no_packet(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings) {
     if (!direction.dead || direction.dead->sent) return false;
     const Dead& dead = *direction.dead;
+    if (beside_voice(one, direction)) {
+        findings.add(during(one, dead, no_picture(one, direction)));
+        return true;
+    }
     const bool began_in_phase = dead.from_ns != one.phases()[dead.phase].from_ns;
     if (began_in_phase) {
         findings.add(during(one, dead, stopped(one, direction, dead)));

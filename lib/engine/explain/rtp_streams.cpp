@@ -18,7 +18,8 @@ constexpr unsigned most_looked_at = 1024;  ///< of one endpoint, one source or o
 constexpr std::size_t most_slots_of_one = 128;
 constexpr std::size_t most_slots = 4'000'000;
 constexpr std::size_t most_payload_types = 6;
-constexpr int longest_gap = 3000;  ///< RFC 3550 appendix A.1: more is another beginning
+constexpr std::size_t header = 12;  ///< of RTP, RFC 3550 section 5.1
+constexpr int longest_gap = 3000;   ///< RFC 3550 appendix A.1: more is another beginning
 constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
 using Bytes = std::span<const std::uint8_t>;
@@ -148,12 +149,14 @@ void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std
     measure(stream, number, get32(bytes, 4), time_ns);
     count(stream, time_ns);
     auto& types = stream.payload_types;
-    const auto known = std::ranges::find(types, number, &RtpStream::PayloadType::number);
-    if (known != types.end()) {
-        ++known->packets;
-    } else if (types.size() < most_payload_types) {
-        types.push_back({.number = number, .packets = 1, .first_frame = frame});
+    auto known = std::ranges::find(types, number, &RtpStream::PayloadType::number);
+    if (known == types.end()) {
+        if (types.size() >= most_payload_types) return;
+        known = types.insert(types.end(), {.number = number, .packets = 0, .first_frame = frame});
     }
+    ++known->packets;
+    known->last_ns = time_ns;
+    if (bytes.size() <= header) ++known->empty;
 }
 
 /// RFC 3550 section 6.4.1, for packets of the first payload type: key presses repeat a time stamp. Where the clock is

@@ -77,3 +77,37 @@ TEST_CASE("diagnose: one side encrypts and the other does not") {
         CHECK(found(facts).empty());
     }
 }
+
+TEST_CASE("diagnose: payload types that matter to nobody") {
+    const Format vp8{.number = 96, .name = "VP8", .clock = 90000};
+    CallFacts facts = direct_call(with(audio(caller_media), {pcmu}), with(audio(callee_media), {pcmu}));
+    facts.rtp = {of_type(rtp(caller_media, callee_media), {{0, 50, 3}, {96, 50, 5}}),
+                 of_type(rtp(callee_media, caller_media, 50, 2), {{0, 50, 4}})};
+    CHECK(found(facts) == "payload-type-mismatch");
+    SUBCASE("of another stream of the bundle, with the same endpoint") {
+        for (SessionDescription& one : facts.call.descriptions) {
+            one.streams.push_back(with(one.streams[0], {vp8}));
+            one.streams[1].kind = "video";
+        }
+        CHECK(found(facts).find("payload-type-mismatch") == std::string::npos);
+    }
+    SUBCASE("with the receiver's port 0, as bundle-only says") {
+        for (SessionDescription& one : facts.call.descriptions) {
+            one.streams.push_back(with(one.streams[0], {vp8}));
+            one.streams[1].rejected = true;
+            one.streams[1].rtp.reset();
+        }
+        CHECK(found(facts).empty());
+    }
+    SUBCASE("sent before the answer told the numbers") {
+        facts.call.descriptions[1].time_ns = 2 * second;
+        facts.rtp[0].payload_types[1].last_ns = 2 * second + second / 10;
+        CHECK(found(facts).empty());
+    }
+    SUBCASE("nothing but headers, to keep a mapping open") {
+        facts.rtp[0].payload_types[1].empty = 50;
+        CHECK(found(facts).empty());
+        facts.rtp[0].payload_types[0].empty = facts.rtp[1].payload_types[0].empty = 50;  // the capture has no more
+        CHECK(found(facts) == "payload-type-mismatch");
+    }
+}

@@ -25,3 +25,14 @@ TEST_CASE("diagnose: a relay that sends nothing on") {
         CHECK(sentence(facts).ends_with("does not send them on, though it serves the other direction."));
     }
 }
+
+TEST_CASE("diagnose: a party that sends back what it gets is no relay that does") {
+    CallFacts facts = relayed_call();
+    facts.rtp = {rtp(caller_media, relay_to_caller), rtp(relay_to_callee, callee_media),
+                 rtp(callee_media, relay_to_callee), rtp(relay_to_caller, caller_media)};
+    CHECK(found(facts).empty());
+    SUBCASE("the relay does it") {
+        facts.rtp.erase(facts.rtp.begin() + 1, facts.rtp.begin() + 3);
+        CHECK(found(facts).starts_with("echo"));
+    }
+}

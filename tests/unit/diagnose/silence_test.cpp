@@ -39,3 +39,18 @@ TEST_CASE("diagnose: a call without an answer in the capture is not judged by it
     facts.rtp = {rtp(callee_media, caller_media)};
     CHECK(found(facts).empty());
 }
+
+TEST_CASE("diagnose: a picture that one side does not send, while it is heard") {
+    MediaDescription seen = audio("203.0.113.9:4010"), shown = audio("203.0.113.20:4012");
+    seen.kind = shown.kind = "video";
+    CallFacts facts = direct_call();
+    facts.call.descriptions[0].streams.push_back(seen);
+    facts.call.descriptions[1].streams.push_back(shown);
+    facts.rtp = {rtp(caller_media, callee_media), rtp(callee_media, caller_media, 50, 2),
+                 rtp("203.0.113.9:4010", "203.0.113.20:4012", 90, 3)};
+    CHECK(found(facts) == "silence-suppression");
+    SUBCASE("it is not heard either") {
+        facts.rtp.erase(facts.rtp.begin() + 1);
+        CHECK(found(facts).starts_with("nothing-sent caller"));
+    }
+}
