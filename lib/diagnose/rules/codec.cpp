@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "natkit/diagnose/table.hpp"
 #include "wording.hpp"
@@ -29,12 +30,17 @@ std::optional<bool> listed(const Case& one, const MediaDirection& direction, std
         const MediaDescription* told = phase.delivered_of(direction.to, direction.line);
         if (told == nullptr || told->formats.empty()) continue;
         any = true;
-        // Streams of a bundle share an endpoint, and have port 0 until the answer (RFC 9143 section 7.1.3).
-        const auto& lines = phase.delivered[static_cast<std::size_t>(direction.to)]->streams;
-        if (std::ranges::any_of(lines, [&](const MediaDescription& media) {
-                return (media.rtp == told->rtp || media.rejected) && has(media);
-            }))
-            return true;
+        // Streams of a bundle share an endpoint; in an offer they may have port 0 (RFC 9143 section 7.1.3).
+        const MediaDescription* own = phase.written_by(direction.from, direction.line);
+        for (const auto& [said, line] : {std::pair(phase.delivered[static_cast<std::size_t>(direction.to)], told),
+                                         std::pair(phase.written[static_cast<std::size_t>(direction.from)], own)}) {
+            const bool listed =
+                line != nullptr && std::ranges::any_of(said->streams, [&](const MediaDescription& media) {
+                    const bool other = said->writer == direction.from;
+                    return media.rtp == line->rtp && !(other && &media == line) && has(media);
+                });
+            if (listed) return true;
+        }
     }
     return any ? std::optional(false) : std::nullopt;
 }

@@ -84,6 +84,14 @@ std::string loss(const Case& one, const MediaDirection& direction) {
     return text;
 }
 
+/// Of what arrives, and as its receiver reports it.
+std::string jitter(const diagnose::Traffic& traffic) {
+    std::string text = traffic.jitter_ms ? fixed(*traffic.jitter_ms, 1) + " ms" : "";
+    if (traffic.reported_jitter_ms)
+        text += (text.empty() ? "" : "; ") + ("RTCP says " + fixed(*traffic.reported_jitter_ms, 1) + " ms");
+    return text;
+}
+
 Markup mark(std::uint64_t sent, std::uint64_t arrived, bool meant) {
     if (arrived > 0) return Markup().put("<span class=\"good\">{}</span>", grouped(arrived));
     if (meant && sent > 0) return Markup().put("<span class=\"bad\">0</span>");
@@ -97,11 +105,11 @@ void add_traffic(Markup& rows, const Case& one, const diagnose::Stream& stream, 
     const bool dead = direction.dead.has_value();
     rows.put(
         "<tr><th scope=\"row\">{} {}</th><td class=\"n\">{}</td><td "
-        "class=\"n\">{}</td><td>{}</td><td>{}</td><td>{}</td>"
+        "class=\"n\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
         "<td>{}{}</td><td>{}</td></tr>\n",
         text::printable(stream.kind, 16), way(direction.from), grouped(direction.traffic.sent),
-        mark(direction.traffic.sent, direction.traffic.arrived, dead), loss(one, direction), codecs(direction),
-        sources(direction.traffic), direction.traffic.told ? to_string(*direction.traffic.told) : "",
+        mark(direction.traffic.sent, direction.traffic.arrived, dead), loss(one, direction), jitter(direction.traffic),
+        codecs(direction), sources(direction.traffic), direction.traffic.told ? to_string(*direction.traffic.told) : "",
         direction.traffic.relayed ? ", a relay" : "", listed(from));
 }
 
@@ -127,7 +135,7 @@ Markup traffic_table(const Case& one, const diagnose::Diagnosis& diagnosis) {
         "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Media by direction\"><table "
         "class=\"media\"><caption>RTP packets by direction</caption>"
         "<thead><tr><th></th><th class=\"n\">Sent</th><th "
-        "class=\"n\">Arrived</th><th>Missing</th><th>Codec</th><th>SSRC</th>"
+        "class=\"n\">Arrived</th><th>Missing</th><th>Jitter</th><th>Codec</th><th>SSRC</th>"
         "<th>Told to send to</th><th>Comes from</th></tr></thead>\n<tbody>{}</tbody></table></div>\n",
         rows);
 }

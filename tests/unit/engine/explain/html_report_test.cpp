@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "../../diagnose/made_calls.hpp"
 #include "html/call_section.hpp"
@@ -125,6 +126,23 @@ TEST_CASE("html::Report: broken calls whole, others a line, a summary before the
     CHECK(healthy < page.size());
     CHECK(count(page, "<article") == 1);
     CHECK(page.find("The call was answered, and the callee does not hear the caller.") != std::string::npos);
+}
+
+TEST_CASE("html::Report: jitter of what arrives, and as its receiver reports it") {
+    CallFacts facts = broken_call();
+    RtpStream reports = rtp(caller_media, callee_media, 0, 0);
+    facts.rtp[0].slots = std::vector<std::uint16_t>(80, 5);
+    facts.rtp[0].jitters = std::vector<std::uint16_t>(80, 123);  // 12.3 ms
+    reports.rtcp = 1;
+    reports.reported_of = 2;
+    reports.reported_loss = 0;
+    reports.reported_jitter = 80;  // 10 ms
+    facts.rtp.push_back(reports);
+    Report report;
+    report.add(diagnose::diagnose(facts), facts, {});
+    const std::string page = page_of(report);
+    CHECK(page.find("<th>Jitter</th>") != std::string::npos);
+    CHECK(page.find("<td>12.3 ms; RTCP says 10.0 ms</td>") != std::string::npos);
 }
 
 TEST_CASE("html::Report: is bounded") {
