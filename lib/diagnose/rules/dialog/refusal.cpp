@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "../wording.hpp"
 #include "natkit/diagnose/table.hpp"
-#include "wording.hpp"
 
 /// Calls that did not come to an answer.
 namespace natkit::diagnose {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "../wording.hpp"
 #include "natkit/diagnose/table.hpp"
-#include "wording.hpp"
 
 /// Requests within a call that do not get through.
 namespace natkit::diagnose {

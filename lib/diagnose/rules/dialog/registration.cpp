@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "../wording.hpp"
 #include "natkit/diagnose/table.hpp"
-#include "wording.hpp"
 
 /// What a registrar said, and what became of it.
 namespace natkit::diagnose {
