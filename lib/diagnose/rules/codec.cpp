@@ -34,11 +34,11 @@ std::optional<bool> listed(const Case& one, const MediaDirection& direction, std
         const MediaDescription* own = phase.written_by(direction.from, direction.line);
         for (const auto& [said, line] : {std::pair(phase.delivered[static_cast<std::size_t>(direction.to)], told),
                                          std::pair(phase.written[static_cast<std::size_t>(direction.from)], own)}) {
-            const bool listed =
-                line != nullptr && std::ranges::any_of(said->streams, [&](const MediaDescription& media) {
-                    const bool other = said->writer == direction.from;
-                    return media.rtp == line->rtp && !(other && &media == line) && has(media);
-                });
+            if (said == nullptr || line == nullptr) continue;
+            const bool other = said->writer == direction.from;
+            const bool listed = std::ranges::any_of(said->streams, [&](const MediaDescription& media) {
+                return media.rtp == line->rtp && !(other && &media == line) && has(media);
+            });
             if (listed) return true;
         }
     }
