@@ -109,7 +109,10 @@ std::vector<Removed> find_removed(std::span<const BranchNames> branches, const R
     auto unanswered = all_where(
         branches, [&](const BranchNames& each) { return each.offerer == removal.from_tag && !each.answered; });
     if (!unanswered.empty()) return unanswered;
-    if (dialogs(branches) == 1) return all_where(branches, [](const BranchNames&) { return true; });
+    // Its offerer is known, and the other tag is not: of a fork's phones one that has never answered is gone.
+    const bool of_another = std::ranges::any_of(
+        branches, [&](const BranchNames& each) { return !removal.to_tag.empty() && each.offerer == removal.from_tag; });
+    if (!of_another && dialogs(branches) == 1) return all_where(branches, [](const BranchNames&) { return true; });
     return {};
 }
 

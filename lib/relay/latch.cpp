@@ -280,7 +280,7 @@ std::optional<Latch::Claim> Latch::claim(const Endpoint& source, const std::opti
         return Claim{.rule = SourceRule::rebind, .confirmed = true};
     }
     if (reopened_) return Claim{.rule = first, .confirmed = !rtp_};
-    const bool is_silent = silent(now);
+    const bool is_silent = signal_.policy != SourcePolicy::one_port && silent(now);
     if (at_port && *source_ == *signal_.endpoint && !is_silent) return std::nullopt;
     if (is_silent && learned_port_ == source) return Claim{.rule = first, .confirmed = !rtp_};
     if (is_silent) {

@@ -52,7 +52,8 @@ struct Removed {
 
 /// Without from-tag all of the call; else what has the via-branch, if there is no to-tag; else what has the to-tag, or
 /// the from-tag where there is none; else what has the via-branch; else what the from-tag has offered and nobody has
-/// answered. What matches nothing ends the only dialog there is; nothing: there are several, or none.
+/// answered. What matches nothing ends the only dialog there is, unless the offerer is known: then it is about a phone
+/// that has never answered. Nothing: there are several, or none.
 [[nodiscard]] std::vector<Removed> find_removed(std::span<const BranchNames> branches, const Request& removal);
 
 }  // namespace natkit::ng

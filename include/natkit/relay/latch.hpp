@@ -14,7 +14,7 @@ namespace natkit::relay {
 enum class SourcePolicy : std::uint8_t {
     exact,         ///< `wan` with source_port_restriction: the signalled address and port, nothing else
     learn_port,    ///< `wan` without it, and LAN: any port of the signalled address; one of them is where packets go
-    one_port,      ///< the same, but only the one port that was learned is accepted
+    one_port,      ///< the same, but only the one port that was learned is accepted, also after a silence
     any_port,      ///< any port of the signalled address is accepted, and packets go to the signalled one alone
     latch,         ///< far-end: one source from the visible address or its site (RFC 7362 restricted latching)
     first_source,  ///< nothing is known of where the party sends from: whoever sends first, by probation

@@ -31,6 +31,10 @@ using dialog::other;
 inline constexpr std::size_t most_streams = 64;   ///< of a description
 inline constexpr std::size_t most_branches = 64;  ///< of a call
 inline constexpr std::size_t most_answerers = 16;
+/// An offer that nobody answers: longer than any proxy lets a phone ring (RFC 3261 section 16.6, timer C).
+inline constexpr std::chrono::minutes unanswered_offer_time{10};
+/// After an answer others may follow: of a fork, or the final one after a preview.
+inline constexpr std::chrono::seconds answering_time{32};
 
 /// The two legs of a stream, each facing one end.
 struct Pair {

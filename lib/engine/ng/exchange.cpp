@@ -7,13 +7,6 @@
 namespace natkit::ng {
 namespace {
 
-using namespace std::chrono_literals;
-
-/// An offer that nobody answers: longer than any proxy lets a phone ring (RFC 3261 section 16.6, timer C).
-constexpr auto unanswered_time = 10min;
-/// After an answer others may follow: of a fork, or the final one after a preview.
-constexpr auto answering_time = 32s;
-
 /// What of a profile says how media is encrypted: relaying converts nothing.
 std::pair<bool, bool> encryption(std::string_view protocol) {
     return {protocol.find("SAVP") != std::string_view::npos, protocol.find("TLS") != std::string_view::npos};
@@ -125,7 +118,7 @@ Calls::Reply Calls::offer(const Request& request) {
     branch.deleted = false;
     branch.ends_at.reset();
     if (!branch.names.answered) {
-        branch.ends_at = loop_.now() + unanswered_time;
+        branch.ends_at = loop_.now() + unanswered_offer_time;
         look_again(call_id, *branch.ends_at);
     }
     keep(*speaker->call, branch);

@@ -12,7 +12,7 @@ namespace {
 using relay::SourcePolicy;
 
 SourcePolicy rule_at_address(const Wishes& wishes) {
-    if (wishes.asymmetric) return SourcePolicy::any_port;
+    if (wishes.asymmetric) return wishes.strict_source ? SourcePolicy::exact : SourcePolicy::any_port;
     return wishes.strict_source ? SourcePolicy::one_port : SourcePolicy::learn_port;
 }
 

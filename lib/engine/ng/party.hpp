@@ -23,7 +23,9 @@ struct Described {
 ///   - what it describes, any port of that address: the default (`trust-address`); a private address that comes from
 ///     elsewhere is behind a NAT, and only that elsewhere is heard;
 ///   - where its message came from, any port of it (`SIP-source-address`);
-///   - `strict-source` hears the one port alone that was learned, `asymmetric` learns none.
+///   - `strict-source` hears the one port alone that was learned, `asymmetric` learns none; with both it is the one
+///   that
+///     was described.
 /// Without `received-from`, a private address with `SIP-source-address` is known by its first packet.
 [[nodiscard]] Described describe_party(const dialog::Described& said, const Request& request,
                                        const nat::Networks& networks);

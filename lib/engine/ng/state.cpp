@@ -4,6 +4,7 @@
 #include "calls.hpp"
 #include "natkit/record/json_view.hpp"
 #include "natkit/record/party_text.hpp"
+#include "natkit/record/relay.hpp"
 
 namespace natkit::ng {
 namespace {
@@ -48,6 +49,31 @@ Json streams_json(const Branch& branch) {
     return streams;
 }
 
+/// What an open offer says of a stream.
+Json offered_json(const Offered& offered, const dialog::Described& said) {
+    Json one = Json::object();
+    if (offered.party) {
+        record::ObjectText text;
+        record::add_party(text, *offered.party);
+        one = Json::parse(text.close());
+    }
+    if (offered.named) one["named"] = to_string(*offered.named);
+    if (!offered.protocol.empty()) one["protocol"] = offered.protocol;
+    if (said.mux) one["mux"] = true;
+    if (said.hold) one["hold"] = true;
+    return one;
+}
+
+/// The open exchange: an answer, or another one, may be still to come.
+Json exchange_json(const Branch& branch) {
+    const dialog::Exchange& exchange = branch.call.exchange();
+    Json open = {{"caller", exchange.pending()->offerer == End::caller}, {"answered", exchange.answered()}};
+    open["offered"] = Json::array();
+    for (std::size_t line = 0; line < branch.offered.size(); ++line)
+        open["offered"].push_back(offered_json(branch.offered[line], branch.call.streams()[line].offered));
+    return open;
+}
+
 std::string text_at(const Json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -83,6 +109,43 @@ void read_ends(const std::vector<Json>& ends, Branch& branch) {
     }
 }
 
+dialog::Described described_by(const Offered& offered, const dialog::Stream& stream, const Json& kept) {
+    dialog::Described said{.kind = stream.kind, .hold = flag_at(kept, "hold"), .mux = offered.mux};
+    if (offered.named) said.rtp = offered.named;
+    if (!offered.party) return said;
+    said.rtp = offered.party->endpoint;
+    said.rtcp = offered.party->rtcp;
+    said.setup = offered.party->setup;
+    said.sending = {.direction = offered.party->direction, .ssrcs = offered.party->ssrcs};
+    return said;
+}
+
+void read_offered(const Json& kept, Offered& offered) {
+    if (const auto party = kept.find("party"); party != kept.end() && party->is_object()) {
+        record::ObjectReader reader;
+        if (const auto object = reader.read(party->dump())) {
+            if (auto parsed = record::parse_party(*object)) offered.party = std::move(*parsed);
+        }
+    }
+    if (const auto named = Endpoint::parse(text_at(kept, "named"))) offered.named = *named;
+    offered.protocol = text_at(kept, "protocol");
+    offered.mux = flag_at(kept, "mux");
+}
+
+/// The branch's streams are there again.
+void read_exchange(const Json& open, Branch& branch, std::uint64_t owner) {
+    branch.call.open({.offerer = flag_at(open, "caller") ? End::caller : End::callee, .owner = owner});
+    const auto offered = list_at(open, "offered");
+    branch.offered.assign(std::min(offered.size(), branch.call.streams().size()), {});
+    for (std::size_t line = 0; line < branch.offered.size(); ++line) {
+        if (!offered[line].is_object()) continue;
+        dialog::Stream& stream = branch.call.streams()[line];
+        read_offered(offered[line], branch.offered[line]);
+        stream.offered = described_by(branch.offered[line], stream, offered[line]);
+    }
+    if (flag_at(open, "answered")) branch.call.answered();
+}
+
 }  // namespace
 
 /// Nothing is written where nothing has changed.
@@ -91,6 +154,7 @@ void Calls::keep(Call& call, Branch& branch) {
     if (branch.pairs.empty()) return;
     if (branch.keeper.empty()) branch.keeper = branch.pairs.begin()->second.legs[0];
     Json state = {{"names", names_json(branch)}, {"ends", ends_json(branch)}, {"streams", streams_json(branch)}};
+    if (branch.call.exchange().pending()) state["open"] = exchange_json(branch);
     state["created"] = call.created;
     std::string text = state.dump(-1, ' ', false, Json::error_handler_t::replace);
     if (text.size() > relay::max_owner_state) return;  // it goes with this process
@@ -109,24 +173,25 @@ void Calls::restore() {
         read_names(state["names"], *branch);
         read_ends(list_at(state, "ends"), *branch);
         branch->keeper = leg->id;
-        // A call that rings: its offer waits for its answer again.
-        if (!branch->names.answered) branch->call.open({.offerer = End::caller, .owner = ++last_number_});
         const auto streams = list_at(state, "streams");
         for (std::size_t line = 0; line < std::min(streams.size(), most_streams); ++line) {
             dialog::Stream& stream = branch->call.streams().emplace_back();
             restore_stream(streams[line], leg->call_id, *branch, stream);
-            Offered& offered = branch->offered.emplace_back();
-            if (const auto pair = branch->pairs.find(stream.legs); pair != branch->pairs.end()) {
-                offered = {.party = pair->second.parties[0], .named = pair->second.named[0], .mux = stream.offered.mux};
-            }
         }
         if (branch->pairs.empty()) continue;
         Call& call = calls_[leg->call_id];
         call.call_id = leg->call_id;
         if (const auto created = state.find("created"); created != state.end() && created->is_number_integer())
             call.created = created->get<std::int64_t>();
+        if (const auto open = state.find("open"); open != state.end() && open->is_object()) {
+            read_exchange(*open, *branch, ++last_number_);
+            if (branch->call.exchange().answered()) {
+                branch->closes_at = loop_.now() + answering_time;
+                look_again(call.call_id, *branch->closes_at);
+            }
+        }
         if (!branch->names.answered || branch->deleted) {
-            branch->ends_at = loop_.now() + std::chrono::seconds(32);
+            branch->ends_at = loop_.now() + (branch->deleted ? answering_time : unanswered_offer_time);
             look_again(call.call_id, *branch->ends_at);
         }
         call.branches.push_back(std::move(branch));
@@ -159,12 +224,6 @@ void Calls::restore_stream(const Json& kept, const std::string& call_id, Branch&
             stream.sending[i] = {.direction = leg->party->direction, .ssrcs = leg->party->ssrcs};
         }
     }
-    stream.offered = {.kind = stream.kind,
-                      .rtp = stream.said[0].rtp,
-                      .rtcp = stream.said[0].rtcp,
-                      .setup = stream.said[0].setup,
-                      .mux = engine_.find(pair.legs[0])->mux,
-                      .sending = stream.sending[0]};
     stream.legs = ++last_number_;
     branch.pairs[stream.legs] = std::move(pair);
     index_legs(call_id, branch, stream.legs);

@@ -118,6 +118,10 @@ TEST_CASE("ng: what a delete takes away") {
         {"CANCEL: all that the caller has offered", parallel, request("a", ""), "0 1 2 "},
         {"nothing matches, and one dialog is left: that one", {branch("a", {"b"})}, request("x", "y"), "0 "},
         {"nothing matches, and there are several", forked, request("x", "y"), ""},
+        {"a fork's phone that never answered is busy: the one that did goes on",
+         {branch("a", {"b"})},
+         request("a", "x"),
+         ""},
         {"there is none", {}, request("a", "b"), ""},
     };
     for (const Case& c : cases) {
