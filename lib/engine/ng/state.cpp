@@ -124,7 +124,7 @@ void read_offered(const Json& kept, Offered& offered) {
     if (const auto party = kept.find("party"); party != kept.end() && party->is_object()) {
         record::ObjectReader reader;
         if (const auto object = reader.read(party->dump())) {
-            if (auto parsed = record::parse_party(*object)) offered.party = std::move(*parsed);
+            if (const auto parsed = record::parse_party(*object)) offered.party = *parsed;
         }
     }
     if (const auto named = Endpoint::parse(text_at(kept, "named"))) offered.named = *named;
