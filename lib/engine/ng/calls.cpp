@@ -28,10 +28,11 @@ Calls::Calls(io::Loop& loop, relay::Engine& engine, Settings settings)
 }
 
 void Calls::handle(const Request& request, const Respond& respond) {
-    const relay::Engine::Batch batch(engine_);  // what it changes is journalled before it is answered
+    std::optional<relay::Engine::Batch> batch(std::in_place, engine_);
     if (request.command == Command::remove) return remove(request, respond);
     if (request.command == Command::query) return query(request, respond);
     auto reply = do_now(request);
+    batch.reset();  // what it changes is journalled, and the packet threads know of it, before it is answered
     respond(reply ? std::move(*reply) : refusal(reply.error()));
     plan();
 }

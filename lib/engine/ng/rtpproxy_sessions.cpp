@@ -37,7 +37,7 @@ Sessions::Sessions(io::Loop& loop, relay::Engine& engine, LogLevel log_level)
 }
 
 void Sessions::handle(std::string_view line, const Respond& respond) {
-    const relay::Engine::Batch batch(engine_);  // what it changes is journalled before it is answered
+    std::optional<relay::Engine::Batch> batch(std::in_place, engine_);
     const auto command = parse_command(line);
     const auto refuse = [&](const Refusal& refusal) {
         log_.problems("rtpproxy: E" + std::to_string(refusal.number) + ": " + text::printable(refusal.message, 200));
@@ -62,6 +62,7 @@ void Sessions::handle(std::string_view line, const Respond& respond) {
             answer = number_reply(0);
             break;
     }
+    batch.reset();  // what it changes is journalled, and the packet threads know of it, before it is answered
     if (!answer) return refuse(answer.error());
     respond(*answer);
 }
