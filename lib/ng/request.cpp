@@ -82,6 +82,7 @@ constexpr std::array<std::string_view, 9> branch_words{"1",         "2",        
                                                        "auto-next", "next-auto", "auto-extra", "extra-auto"};
 
 constexpr std::size_t most_warnings = 16;
+constexpr std::size_t most_name = 512;  ///< bytes
 constexpr std::chrono::seconds longest_delay = std::chrono::hours(24);
 
 /// A text, a number, or a list of one text: an IPv6 address in brackets is that in a string of flags.
@@ -409,6 +410,11 @@ const char* missing(const Request& request) {
     if (of_a_call && request.call_id.empty()) return "No call-id in message";
     if ((offer || answer) && request.from_tag.empty()) return "No from-tag in message";
     if (answer && request.to_tag.empty()) return "No to-tag in message";
+    // They are kept, and journalled, as long as the call lasts.
+    if (request.call_id.size() > most_name) return "call-id is longer than 512 bytes";
+    for (const std::string* name : {&request.from_tag, &request.to_tag, &request.via_branch, &request.label}) {
+        if (name->size() > most_name) return "a tag, via-branch or label is longer than 512 bytes";
+    }
     return nullptr;
 }
 

@@ -15,6 +15,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* owner = "rtpproxy";
 constexpr unsigned most_streams = 64;
+constexpr std::size_t most_name = 512;  ///< bytes: names are kept, and journalled, as long as the call lasts
+constexpr int bad_name = 1;             ///< rtpproxy's number for a syntax error
 /// A call that nobody answers: longer than any proxy lets a phone ring (RFC 3261 section 16.6, timer C).
 constexpr std::chrono::minutes unanswered_time{10};
 constexpr std::chrono::seconds looking_time{32};
@@ -44,6 +46,10 @@ void Sessions::handle(std::string_view line, const Respond& respond) {
         respond(error_reply(refusal.number));
     };
     if (!command) return refuse(command.error());
+    if (command->call_id.size() > most_name || command->from.text.size() > most_name ||
+        (command->to && command->to->text.size() > most_name)) {
+        return refuse({bad_name, "a Call-ID or tag is longer than 512 bytes"});
+    }
     Answer answer;
     switch (command->verb) {
         case Verb::version: answer = "20040107\n"; break;

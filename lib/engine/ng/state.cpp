@@ -148,16 +148,15 @@ void read_exchange(const Json& open, Branch& branch, std::uint64_t owner) {
 
 }  // namespace
 
-/// Nothing is written where nothing has changed.
+/// Nothing is written where nothing has changed. What is larger than a leg carries goes with this process.
 void Calls::keep(Call& call, Branch& branch) {
-    (void)call;
     if (branch.pairs.empty()) return;
     if (branch.keeper.empty()) branch.keeper = branch.pairs.begin()->second.legs[0];
     Json state = {{"names", names_json(branch)}, {"ends", ends_json(branch)}, {"streams", streams_json(branch)}};
     if (branch.call.exchange().pending()) state["open"] = exchange_json(branch);
     state["created"] = call.created;
     std::string text = state.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (text.size() > relay::max_owner_state) return;  // it goes with this process
+    if (text.size() > relay::max_owner_state) return;
     relay::UpdateRequest update;
     update.owner_state = std::move(text);
     (void)engine_.update(branch.keeper, update);

@@ -70,6 +70,12 @@ TEST_CASE("ng::read_request: commands, and what each must have") {
         {"no answerer",
          {{"command", "answer"}, {"call-id", "c"}, {"from-tag", "f"}, {"sdp", "v=0"}},
          "No to-tag in message"},
+        {"a Call-ID that nobody writes",
+         {{"command", "query"}, {"call-id", std::string(513, 'x')}},
+         "call-id is longer than 512 bytes"},
+        {"a tag that nobody writes",
+         {{"command", "delete"}, {"call-id", "c"}, {"from-tag", std::string(513, 'x')}},
+         "a tag, via-branch or label is longer than 512 bytes"},
         {"a delete of no call", {{"command", "delete"}}, "No call-id in message"},
         {"a query of no call", {{"command", "query"}}, "No call-id in message"},
     };
