@@ -62,8 +62,7 @@ async def down_for_a_while(site):
     await asyncio.sleep(1.2)
     out, inc = await call(a, b)
     await hear_each_other(a.audio, b.audio)
-    await asyncio.sleep(3)
-    lab.require(await asyncio.to_thread(node.held) == 2, "the call that is over is still there")
+    await asyncio.to_thread(lab.wait_until, lambda: node.held() == 2, "the call that is over to be freed", 15)
     await hang_up(inc, out)
     await gone(site)
 
