@@ -32,14 +32,16 @@ std::optional<bool> listed(const Case& one, const MediaDirection& direction, std
         any = true;
         // Streams of a bundle share an endpoint; in an offer they may have port 0 (RFC 9143 section 7.1.3).
         const MediaDescription* own = phase.written_by(direction.from, direction.line);
-        for (const auto& [said, line] : {std::pair(phase.delivered[static_cast<std::size_t>(direction.to)], told),
-                                         std::pair(phase.written[static_cast<std::size_t>(direction.from)], own)}) {
-            if (said == nullptr || line == nullptr) continue;
+        const auto lists = [&](const auto* said, const MediaDescription* line) {
+            if (said == nullptr || line == nullptr) return false;
             const bool other = said->writer == direction.from;
-            const bool listed = std::ranges::any_of(said->streams, [&](const MediaDescription& media) {
+            return std::ranges::any_of(said->streams, [&](const MediaDescription& media) {
                 return media.rtp == line->rtp && !(other && &media == line) && has(media);
             });
-            if (listed) return true;
+        };
+        if (lists(phase.delivered[static_cast<std::size_t>(direction.to)], told) ||
+            lists(phase.written[static_cast<std::size_t>(direction.from)], own)) {
+            return true;
         }
     }
     return any ? std::optional(false) : std::nullopt;
