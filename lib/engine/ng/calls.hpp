@@ -104,12 +104,14 @@ class Calls {
     /// Does what the request asks for and answers it, once, now or a little later. A refused request changes nothing.
     void handle(const Request& request, const Respond& respond);
 
-    void reconfigure(Settings settings) { settings_ = std::move(settings); }
+    void reconfigure(Settings settings) {
+        settings_ = std::move(settings);
+        log_.set_level(settings_.log_level);
+    }
     /// No call begins any more.
     void drain() noexcept { draining_ = true; }
     /// The relay has freed a leg by itself.
     void on_leg_lost(const std::string& leg);
-    [[nodiscard]] std::size_t size() const noexcept { return calls_.size(); }
     /// A `call` record for each.
     [[nodiscard]] std::vector<relay::Json> records() const;
 

@@ -59,7 +59,7 @@ void Sessions::handle(std::string_view line, const Respond& respond) {
         case Verb::remove: answer = remove(*command); break;
         case Verb::query: return query(*command, respond);
         case Verb::info:
-            answer = "sessions created: " + std::to_string(sessions_.size()) +
+            answer = "sessions created: " + std::to_string(created_) +
                      "\nactive sessions: " + std::to_string(sessions_.size()) +
                      "\nactive streams: " + std::to_string(engine_.status().sessions) + "\n";
             break;
@@ -101,7 +101,7 @@ Sessions::Known::iterator Sessions::find(const Command& command, End& describes)
     return sessions_.end();
 }
 
-std::expected<relay::Party, Refusal> Sessions::party_of(const Command& command) const {
+relay::Party Sessions::party_of(const Command& command) const {
     ng::Request request;
     request.wishes.asymmetric = command.asymmetric;
     const dialog::Described said{.kind = relay::Stream::rtp, .rtp = command.remote};
@@ -113,9 +113,7 @@ std::expected<Sessions::Pair*, Refusal> Sessions::open_pair(Known::iterator sess
     std::array<Side, 2> sides{Side::wan, Side::wan};
     std::optional<relay::Party> party;
     if (command.remote) {
-        auto known = party_of(command);
-        if (!known) return std::unexpected(known.error());
-        party = *known;
+        party = party_of(command);
         if (party->place == nat::Place::lan) sides[index(own)] = Side::lan;
     }
     for (std::size_t i = 0; i < std::min<std::size_t>(2, command.interfaces.size()); ++i)
@@ -163,6 +161,7 @@ Sessions::Answer Sessions::update(const Command& command) {
     if (fresh) {
         if (draining_) return std::unexpected(Refusal{shutting_down, "this relay drains: it takes no new calls"});
         own = End::caller;
+        ++created_;
         session = sessions_.emplace(
             command.call_id,
             Session{.caller = command.from.text, .callee = command.to ? command.to->text : std::string(), .pairs = {}});
@@ -185,13 +184,12 @@ Sessions::Answer Sessions::update(const Command& command) {
     }
     Pair& pair = found->second;
     if (command.remote) {
-        auto party = party_of(command);
-        if (!party) return std::unexpected(party.error());
+        const relay::Party party = party_of(command);
         const bool joined = pair.parties[0] && pair.parties[1];
         if (joined) {
-            pair.offered = *party;  // the offer may be refused
+            pair.offered = party;  // the offer may be refused
         } else {
-            pair.parties[index(own)] = *party;
+            pair.parties[index(own)] = party;
             if (auto told = face(pair, own); !told) return std::unexpected(told.error());
         }
     }
@@ -211,9 +209,8 @@ Sessions::Answer Sessions::lookup(const Command& command) {
     Pair& pair = found->second;
     if (pair.offered) pair.parties[index(other(own))] = std::exchange(pair.offered, std::nullopt);
     if (command.remote) {
-        auto party = party_of(command);
-        if (!party) return std::unexpected(party.error());
-        pair.parties[index(own)] = *party;
+        const relay::Party party = party_of(command);
+        pair.parties[index(own)] = party;
     }
     for (const End end : {End::caller, End::callee}) {
         if (auto told = face(pair, end); !told) return std::unexpected(told.error());

@@ -31,7 +31,7 @@ class Sessions {
     /// Answers one command line, without cookie, now or a little later.
     void handle(std::string_view line, const Respond& respond);
     void drain() noexcept { draining_ = true; }
-    [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
+    void set_log_level(LogLevel level) noexcept { log_.set_level(level); }
 
   private:
     using End = dialog::End;
@@ -56,7 +56,7 @@ class Sessions {
     void query(const Command& command, const Respond& respond);
     [[nodiscard]] Known::iterator find(const Command& command, End& describes);
     [[nodiscard]] std::expected<Pair*, Refusal> open_pair(Known::iterator session, const Command& command, End own);
-    [[nodiscard]] std::expected<relay::Party, Refusal> party_of(const Command& command) const;
+    [[nodiscard]] relay::Party party_of(const Command& command) const;
     [[nodiscard]] std::expected<void, Refusal> face(Pair& pair, End end);
     [[nodiscard]] std::string port(const Pair& pair, End viewer, const Command& command) const;
     void keep(const Session& session, unsigned stream);
@@ -71,6 +71,7 @@ class Sessions {
     Known sessions_;
     Deadlines<std::string> deadlines_;  ///< Call-IDs, for half a minute at most
     io::Timer timer_;
+    std::uint64_t created_ = 0;
     bool draining_ = false;
     bool ending_ = false;  ///< legs are being freed from here
 };

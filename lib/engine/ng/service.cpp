@@ -162,16 +162,13 @@ Result<void> Service::reconfigure(ServiceOptions options) {
     impl_->options = std::move(options);
     impl_->calls.reconfigure(settings_of(impl_->options));
     impl_->log.set_level(impl_->options.log_level);
+    impl_->sessions.set_log_level(impl_->options.log_level);
     return impl_->listen();
 }
 
 void Service::drain() {
     impl_->calls.drain();
     impl_->sessions.drain();
-}
-
-std::size_t Service::calls() const {
-    return impl_->calls.size();
 }
 
 std::vector<relay::Json> Service::records() const {

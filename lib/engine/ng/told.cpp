@@ -96,12 +96,19 @@ void Calls::tell(const Call& call, Dictionary reply, const Respond& respond) {
             tags.push_back({tag, std::move(one)});
         }
         for (const auto& [number, pair] : branch->pairs) {
+            // Of legs that are joined with each other one question tells both.
+            const auto* first = engine_.find(pair.legs[0]);
+            const bool together = first != nullptr && first->joined == pair.legs[1];
             for (const std::string& leg : pair.legs) {
+                if (together && leg != pair.legs[0]) continue;
                 ++gathered->missing;
-                engine_.collect(leg, [gathered, key = relay::Engine::key_of(leg)](const auto& statistics) {
-                    if (const auto found = statistics.find(key); found != statistics.end()) {
-                        add(gathered->totals[0], found->second.counters[0]);
-                        add(gathered->totals[1], found->second.counters[1]);
+                const auto own = relay::Engine::key_of(leg);
+                const auto other = together ? relay::Engine::key_of(pair.legs[1]) : own;
+                engine_.collect(leg, [gathered, own, other](const auto& statistics) {
+                    for (const auto& [key, counted] : statistics) {
+                        if (key != own && key != other) continue;
+                        add(gathered->totals[0], counted.counters[0]);
+                        add(gathered->totals[1], counted.counters[1]);
                     }
                     gathered->done();
                 });

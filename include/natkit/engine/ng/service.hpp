@@ -39,7 +39,6 @@ class Service {
     [[nodiscard]] Result<void> reconfigure(ServiceOptions options);
     /// No call begins any more; those that there are go on.
     void drain();
-    [[nodiscard]] std::size_t calls() const;
     /// A `call` record for each (natkit-records(7)).
     [[nodiscard]] std::vector<relay::Json> records() const;
 
