@@ -8,6 +8,7 @@ namespace natkit::ng {
 namespace {
 
 constexpr std::chrono::seconds looking_time{32};
+constexpr std::size_t most_together = 256;  ///< requests
 
 Dictionary refusal(const Error& error) {
     return {{"result", "error"}, {"error-reason", text::printable(to_string(error), 400)}};
@@ -20,6 +21,7 @@ Calls::Calls(io::Loop& loop, relay::Engine& engine, Settings settings)
       engine_(engine),
       settings_(std::move(settings)),
       log_("MEDIAPROXY", settings_.log_level),
+      round_(loop, [this] { do_asked(); }),
       timer_(loop, [this] { on_time(); }),
       started_(loop.now()) {
     restore();
@@ -27,24 +29,41 @@ Calls::Calls(io::Loop& loop, relay::Engine& engine, Settings settings)
     plan();
 }
 
-void Calls::handle(const Request& request, const Respond& respond) {
-    std::optional<relay::Engine::Batch> batch(std::in_place, engine_);
-    if (request.command == Command::remove) return remove(request, respond);
-    if (request.command == Command::query) return query(request, respond);
-    auto reply = do_now(request);
-    batch.reset();  // what it changes is journalled, and the packet threads know of it, before it is answered
-    respond(reply ? std::move(*reply) : refusal(reply.error()));
+void Calls::handle(Request request, Respond respond) {
+    asked_.push_back({.request = std::move(request), .respond = std::move(respond)});
+    if (asked_.size() >= most_together) return do_asked();
+    if (!round_.active()) round_.start_at(loop_.now());
+}
+
+/// What they change is journalled, and the packet threads know of it, before any of them is answered.
+void Calls::do_asked() {
+    round_.stop();
+    const auto asked = std::exchange(asked_, {});
+    std::vector<std::optional<Dictionary>> replies;
+    replies.reserve(asked.size());
+    {
+        const relay::Engine::Batch batch(engine_);
+        for (const Asked& each : asked) replies.push_back(do_now(each.request, each.respond));
+    }
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        if (replies[i]) asked[i].respond(*std::move(replies[i]));
+    }
     plan();
 }
 
-Calls::Reply Calls::do_now(const Request& request) {
+/// Its reply; none where it is given once the packet threads have told what they counted.
+std::optional<Dictionary> Calls::do_now(const Request& request, const Respond& respond) {
+    const auto reply_to = [&](Reply reply) { return reply ? std::move(*reply) : refusal(reply.error()); };
     switch (request.command) {
-        case Command::offer: return offer(request);
-        case Command::answer: return answer(request);
+        case Command::offer: return reply_to(offer(request));
+        case Command::answer: return reply_to(answer(request));
         case Command::list: return list(request);
         case Command::statistics: return statistics();
-        default: return Dictionary{{"result", "pong"}};
+        case Command::remove: return remove(request, respond);
+        case Command::query: return query(request, respond);
+        case Command::ping: break;
     }
+    return Dictionary{{"result", "pong"}};
 }
 
 Call* Calls::find(const std::string& call_id) {

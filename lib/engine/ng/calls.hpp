@@ -101,8 +101,10 @@ class Calls {
     Calls& operator=(const Calls&) = delete;
     ~Calls() = default;
 
-    /// Does what the request asks for and answers it, once, now or a little later. A refused request changes nothing.
-    void handle(const Request& request, const Respond& respond);
+    /// Does what the request asks for and answers it, once, a little later: what comes in one round of the loop is done
+    /// together, as to journal and to wake a packet thread costs more than most requests. A refused request changes
+    /// nothing.
+    void handle(Request request, Respond respond);
 
     void reconfigure(Settings settings) {
         settings_ = std::move(settings);
@@ -117,6 +119,10 @@ class Calls {
 
   private:
     using Reply = Result<Dictionary>;
+    struct Asked {
+        Request request;
+        Respond respond;
+    };
     /// A branch and the end that a description is of.
     struct Speaker {
         Call* call = nullptr;
@@ -132,7 +138,8 @@ class Calls {
     using Targets = std::vector<std::optional<sdp::MediaTarget>>;
 
     // calls.cpp
-    [[nodiscard]] Reply do_now(const Request& request);
+    void do_asked();
+    [[nodiscard]] std::optional<Dictionary> do_now(const Request& request, const Respond& respond);
     [[nodiscard]] Call* find(const std::string& call_id);
     [[nodiscard]] static std::vector<BranchNames> names_of(const Call& call);
     void drop(Call& call, Branch& branch);
@@ -178,11 +185,11 @@ class Calls {
                                                   const sdp::Media& media, std::size_t line, bool offers) const;
 
     // removal.cpp
-    void remove(const Request& request, const Respond& respond);
+    [[nodiscard]] std::optional<Dictionary> remove(const Request& request, const Respond& respond);
     void remove_answerer(Branch& branch, const std::string& tag);
 
     // told.cpp
-    void query(const Request& request, const Respond& respond);
+    [[nodiscard]] std::optional<Dictionary> query(const Request& request, const Respond& respond);
     void tell(const Call& call, Dictionary reply, const Respond& respond);
     [[nodiscard]] Dictionary list(const Request& request) const;
     [[nodiscard]] Dictionary statistics() const;
@@ -201,6 +208,8 @@ class Calls {
     std::unordered_map<Endpoint, LegPlace, EndpointHash> by_local_;  ///< by what its end was told of it
     std::unordered_map<std::string, Endpoint> local_of_;             ///< by leg
     Deadlines<std::string> deadlines_;                               ///< Call-IDs, for half a minute at most
+    std::vector<Asked> asked_;                                       ///< in this round of the loop
+    io::Timer round_;
     io::Timer timer_;
     std::uint64_t last_number_ = 0;
     bool draining_ = false;

@@ -23,12 +23,12 @@ void Calls::remove_answerer(Branch& branch, const std::string& tag) {
     }
 }
 
-void Calls::remove(const Request& request, const Respond& respond) {
+std::optional<Dictionary> Calls::remove(const Request& request, const Respond& respond) {
     Call* call = find(request.call_id);
-    const Dictionary not_found{{"warning", "Call-ID not found or tags didn't match"}, {"result", "ok"}};
-    if (call == nullptr) return respond(not_found);
+    Dictionary not_found{{"warning", "Call-ID not found or tags didn't match"}, {"result", "ok"}};
+    if (call == nullptr) return not_found;
     const auto found = find_removed(names_of(*call), request);
-    if (found.empty()) return respond(not_found);
+    if (found.empty()) return not_found;
     tell(*call, {}, respond);  // what it has counted, before it is gone
     const auto delay = request.delete_delay.value_or(settings_.delete_delay);
     std::vector<Branch*> over;
@@ -48,7 +48,7 @@ void Calls::remove(const Request& request, const Respond& respond) {
     }
     for (Branch* branch : over) drop(*call, *branch);
     end_if_empty(request.call_id);
-    plan();
+    return std::nullopt;
 }
 
 }  // namespace natkit::ng

@@ -134,12 +134,12 @@ void Service::Impl::serve(const Framed& framed, const Listener::Respond& respond
         const std::string why = message ? "not a dictionary" : natkit::to_string(message.error());
         return answer(error_reply("Could not decode dictionary: " + why));
     }
-    const auto request = read_request(*message->dictionary());
+    auto request = read_request(*message->dictionary());
     if (!request) return answer(error_reply(request.error().message));
     warn(*request);
     const bool describes = request->command == Command::offer || request->command == Command::answer;
     if (describes && !request->refusal.empty()) return answer(error_reply(request->refusal));
-    calls.handle(*request, answer);
+    calls.handle(std::move(*request), answer);
 }
 
 /// Once each.

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "calls.hpp"
+#include "natkit/record/json_text.hpp"
 #include "natkit/record/json_view.hpp"
 #include "natkit/record/party_text.hpp"
 #include "natkit/record/relay.hpp"
@@ -11,67 +12,96 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json names_json(const Branch& branch) {
-    Json names = {{"offerer", branch.names.offerer}, {"answerers", branch.names.answerers}};
-    if (!branch.names.via_branch.empty()) names["via_branch"] = branch.names.via_branch;
-    if (branch.names.answered) names["answered"] = true;
-    if (branch.deleted) names["deleted"] = true;
-    return names;
+using record::ObjectText;
+
+/// A JSON list in which each object is written by `write`.
+template <typename Items, typename Write>
+std::string list_text(const Items& items, const Write& write) {
+    std::string list = "[";
+    for (const auto& item : items) {
+        if (list.size() > 1) list += ',';
+        ObjectText one(std::move(list));
+        write(one, item);
+        list = one.close();
+    }
+    return list += ']';
 }
 
-Json ends_json(const Branch& branch) {
-    Json ends = Json::array();
-    for (const End end : {End::caller, End::callee}) {
-        Json one = {{"side", to_string(branch.sides[index(end)])}};
-        if (const auto& source = branch.sources[index(end)]) one["source"] = to_string(*source);
-        if (!branch.labels[index(end)].empty()) one["label"] = branch.labels[index(end)];
-        ends.push_back(std::move(one));
-    }
-    return ends;
+template <typename Items, typename Text>
+std::string plain_list(const Items& items, const Text& text) {
+    std::string list = "[";
+    for (const auto& item : items) (list += list.size() > 1 ? "," : "") += text(item);
+    return list += ']';
 }
 
-Json streams_json(const Branch& branch) {
-    Json streams = Json::array();
-    for (const dialog::Stream& stream : branch.call.streams()) {
-        Json one = {{"stream", relay::to_string(stream.kind)}};
-        if (stream.hold) one["hold"] = true;
-        if (stream.shares) one["shares"] = *stream.shares;
-        if (const auto pair = branch.pairs.find(stream.legs); pair != branch.pairs.end()) {
-            one["legs"] = pair->second.legs;
-            one["mux"] = pair->second.mux;
-            for (const End end : {End::caller, End::callee}) {
-                if (const auto& named = pair->second.named[index(end)])
-                    one["named"][end == End::caller ? "caller" : "callee"] = to_string(*named);
-            }
-        }
-        streams.push_back(std::move(one));
+constexpr std::array both{End::caller, End::callee};
+
+void add_names(ObjectText& state, const Branch& branch) {
+    state.enter("names");
+    state.text("offerer", branch.names.offerer);
+    state.raw("answerers", plain_list(branch.names.answerers, record::json_string));
+    if (!branch.names.via_branch.empty()) state.text("via_branch", branch.names.via_branch);
+    if (branch.names.answered) state.flag("answered", true);
+    if (branch.deleted) state.flag("deleted", true);
+    state.leave();
+}
+
+void add_end(ObjectText& one, const Branch& branch, End end) {
+    one.text("side", to_string(branch.sides[index(end)]));
+    if (const auto& source = branch.sources[index(end)]) one.text("source", *source);
+    if (!branch.labels[index(end)].empty()) one.text("label", branch.labels[index(end)]);
+}
+
+void add_pair(ObjectText& one, const Pair& pair) {
+    one.raw("legs", plain_list(pair.legs, record::json_string));
+    one.raw("mux", plain_list(pair.mux, [](bool mux) { return mux ? "true" : "false"; }));
+    if (!pair.named[0] && !pair.named[1]) return;
+    one.enter("named");
+    for (const End end : both) {
+        if (const auto& named = pair.named[index(end)]) one.text(end == End::caller ? "caller" : "callee", *named);
     }
-    return streams;
+    one.leave();
+}
+
+void add_stream(ObjectText& one, const Branch& branch, const dialog::Stream& stream) {
+    one.text("stream", relay::to_string(stream.kind));
+    if (stream.hold) one.flag("hold", true);
+    if (stream.shares) one.number("shares", static_cast<std::int64_t>(*stream.shares));
+    if (const auto pair = branch.pairs.find(stream.legs); pair != branch.pairs.end()) add_pair(one, pair->second);
 }
 
 /// What an open offer says of a stream.
-Json offered_json(const Offered& offered, const dialog::Described& said) {
-    Json one = Json::object();
-    if (offered.party) {
-        record::ObjectText text;
-        record::add_party(text, *offered.party);
-        one = Json::parse(text.close());
-    }
-    if (offered.named) one["named"] = to_string(*offered.named);
-    if (!offered.protocol.empty()) one["protocol"] = offered.protocol;
-    if (said.mux) one["mux"] = true;
-    if (said.hold) one["hold"] = true;
-    return one;
+void add_offered(ObjectText& one, const Offered& offered, const dialog::Described& said) {
+    if (offered.party) record::add_party(one, *offered.party);
+    if (offered.named) one.text("named", *offered.named);
+    if (!offered.protocol.empty()) one.text("protocol", offered.protocol);
+    if (said.mux) one.flag("mux", true);
+    if (said.hold) one.flag("hold", true);
 }
 
 /// The open exchange: an answer, or another one, may be still to come.
-Json exchange_json(const Branch& branch) {
+void add_exchange(ObjectText& state, const Branch& branch) {
     const dialog::Exchange& exchange = branch.call.exchange();
-    Json open = {{"caller", exchange.pending()->offerer == End::caller}, {"answered", exchange.answered()}};
-    open["offered"] = Json::array();
-    for (std::size_t line = 0; line < branch.offered.size(); ++line)
-        open["offered"].push_back(offered_json(branch.offered[line], branch.call.streams()[line].offered));
-    return open;
+    state.enter("open");
+    state.flag("caller", exchange.pending()->offerer == End::caller);
+    state.flag("answered", exchange.answered());
+    std::size_t line = 0;
+    state.raw("offered", list_text(branch.offered, [&](ObjectText& one, const Offered& offered) {
+                  add_offered(one, offered, branch.call.streams()[line++].offered);
+              }));
+    state.leave();
+}
+
+std::string state_text(const Call& call, const Branch& branch) {
+    ObjectText state;
+    add_names(state, branch);
+    state.raw("ends", list_text(both, [&](ObjectText& one, End end) { add_end(one, branch, end); }));
+    state.raw("streams", list_text(branch.call.streams(), [&](ObjectText& one, const dialog::Stream& stream) {
+                  add_stream(one, branch, stream);
+              }));
+    if (branch.call.exchange().pending()) add_exchange(state, branch);
+    state.number("created", call.created);
+    return state.close();
 }
 
 std::string text_at(const Json& object, const char* key) {
@@ -152,10 +182,7 @@ void read_exchange(const Json& open, Branch& branch, std::uint64_t owner) {
 void Calls::keep(Call& call, Branch& branch) {
     if (branch.pairs.empty()) return;
     if (branch.keeper.empty()) branch.keeper = branch.pairs.begin()->second.legs[0];
-    Json state = {{"names", names_json(branch)}, {"ends", ends_json(branch)}, {"streams", streams_json(branch)}};
-    if (branch.call.exchange().pending()) state["open"] = exchange_json(branch);
-    state["created"] = call.created;
-    std::string text = state.dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::string text = state_text(call, branch);
     if (text.size() > relay::max_owner_state) return;
     relay::UpdateRequest update;
     update.owner_state = std::move(text);

@@ -42,13 +42,11 @@ Dictionary told(const record::LegRecord& leg, relay::Component component) {
 
 }  // namespace
 
-void Calls::query(const Request& request, const Respond& respond) {
-    Call* call = find(request.call_id);
-    if (call == nullptr) {
-        respond({{"result", "error"}, {"error-reason", "Unknown call-id"}});
-        return;
-    }
+std::optional<Dictionary> Calls::query(const Request& request, const Respond& respond) {
+    const Call* call = find(request.call_id);
+    if (call == nullptr) return Dictionary{{"result", "error"}, {"error-reason", "Unknown call-id"}};
     tell(*call, {}, respond);
+    return std::nullopt;
 }
 
 /// Adds to a reply what is known of the call: by tag its streams, and what went through. The counters are asked of the

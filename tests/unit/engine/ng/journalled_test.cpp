@@ -3,10 +3,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "../../io/own_loopback.hpp"
 #include "calls.hpp"
+#include "natkit/ng/bencode.hpp"
 #include "rtpproxy_sessions.hpp"
 
 using namespace natkit;
@@ -22,6 +24,10 @@ struct Fixture {
     Fixture() {
         std::string name = (std::filesystem::temp_directory_path() / "natkit-ng-XXXXXX").string();
         folder = ::mkdtemp(name.data());
+        start();
+    }
+    void start() {
+        engine.reset();
         relay::Options options;
         options.ports = relay::PortRange{.first = 42000, .last = 42999};
         options.lan = options.wan = {own_loopback()};
@@ -34,6 +40,14 @@ struct Fixture {
         engine.reset();
         std::filesystem::remove_all(folder);
     }
+    /// Until `done`, or for two seconds.
+    void run(const bool& done) {
+        io::Timer late(loop, [this] { loop.stop(); });
+        late.start_in(std::chrono::seconds(2));
+        io::Timer look(loop, [&] { done ? loop.stop() : look.start_in(std::chrono::milliseconds(1)); });
+        look.start_in({});
+        loop.run();
+    }
     [[nodiscard]] bool knows(const std::string& call_id) const {
         std::ostringstream text;
         text << std::ifstream(folder / "j").rdbuf();
@@ -44,19 +58,78 @@ struct Fixture {
 constexpr const char* description =
     "v=0\r\no=- 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 
+Request request(Command command, const std::string& call_id) {
+    Request request;
+    request.command = command;
+    request.call_id = call_id;
+    request.from_tag = "a";
+    request.sdp = description;
+    return request;
+}
+
 }  // namespace
 
-TEST_CASE("ng: what an offer has opened is journalled before it is answered") {
+TEST_CASE("ng: what offers have opened is journalled before the first of them is answered") {
     Fixture here;
     Calls calls(here.loop, *here.engine, {.interfaces = {}, .log_level = LogLevel::failures});
-    Request offer;
-    offer.command = Command::offer;
-    offer.call_id = "one";
-    offer.from_tag = "a";
-    offer.sdp = description;
+    std::string order;
     bool known = false;
-    calls.handle(offer, [&](const Dictionary&) { known = here.knows("one"); });
+    bool done = false;
+    calls.handle(request(Command::offer, "one"), [&](const Dictionary&) {
+        order += "1";
+        known = here.knows("one") && here.knows("two");
+    });
+    calls.handle(request(Command::offer, "two"), [&](const Dictionary&) { order += "2"; });
+    calls.handle(request(Command::ping, ""), [&](const Dictionary&) {
+        order += "3";
+        done = true;
+    });
+    CHECK(order.empty());
+    here.run(done);
     CHECK(known);
+    CHECK(order == "123");
+}
+
+TEST_CASE("ng: a process that follows knows of a call what the one before it knew") {
+    Fixture here;
+    std::optional<Calls> calls;
+    const auto restart = [&] {
+        calls.reset();
+        here.start();
+        calls.emplace(here.loop, *here.engine, Settings{.interfaces = {}, .log_level = LogLevel::failures});
+    };
+    std::string shown;
+    const auto ask = [&](Request asked) {
+        bool done = false;
+        calls->handle(std::move(asked), [&](const Dictionary& reply) {
+            shown = to_bencode(reply);
+            done = true;
+        });
+        here.run(done);
+    };
+    restart();
+    Request offer = request(Command::offer, "a \"quoted\" call");
+    offer.label = "line \n two";
+    offer.received_from = IpAddress::parse("203.0.113.77").value();
+    ask(offer);
+    const std::string first = shown;
+    const std::string ringing = calls->records().at(0).dump();
+    restart();
+    CHECK(calls->records().at(0).dump() == ringing);
+    ask(offer);
+    CHECK(shown == first);
+
+    Request answer = request(Command::answer, "a \"quoted\" call");
+    answer.to_tag = "b";
+    ask(answer);
+    const std::string answered = shown;
+    CHECK(answered.find("6:result2:ok") != std::string::npos);
+    const std::string established = calls->records().at(0).dump();
+    CHECK(established.find("\"established\"") != std::string::npos);
+    restart();
+    CHECK(calls->records().at(0).dump() == established);
+    ask(answer);
+    CHECK(shown == answered);
 }
 
 TEST_CASE("rtpproxy: what a command has opened is journalled before it is answered") {
