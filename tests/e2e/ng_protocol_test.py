@@ -8,7 +8,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import relay_nodes
-from media import Peer, talk
+from media import Peer, meet
 from ng_client import Client, origin, pairs, post, sdp, streams
 
 EDGE, EDGE_V6, EDGE_LAN = "203.0.113.10", "2001:db8::10", "192.168.10.1"
@@ -50,17 +50,6 @@ def told(reply):
     """"ADDRESS:PORT" of the first stream."""
     address, port = streams(reply["sdp"])[0].endpoint
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def meet(a, to_a, b, to_b):
-    """Both are heard, and go on to be. The first packets may come before the threads that pass them on have been told."""
-    for sender, to, hearer in ((a, to_a, b), (b, to_b, a)):
-        end = time.monotonic() + 10
-        while hearer.hear(0.1) is None:
-            lab.require(time.monotonic() < end, f"{hearer.endpoint} does not hear {sender.endpoint}")
-            sender.speak(to)
-    a.drain(), b.drain()
-    talk(a, to_a, b, to_b, 5)
 
 
 def every_way_in(net):

@@ -200,3 +200,14 @@ def talk(a, to_a, b, to_b, rounds=20):
     lab.require(len(heard) == rounds, f"{b.endpoint} heard {len(heard)} of {rounds}")
     heard = a.drain(rounds)
     lab.require(len(heard) == rounds and set(heard) <= said, f"{a.endpoint} heard {len(heard)} of {rounds}")
+
+
+def meet(a, to_a, b, to_b):
+    """Both are heard, and go on to be. The first packets may come before the threads that pass them on have been told."""
+    for sender, to, hearer in ((a, to_a, b), (b, to_b, a)):
+        end = time.monotonic() + 10
+        while hearer.hear(0.1) is None:
+            lab.require(time.monotonic() < end, f"{hearer.endpoint} does not hear {sender.endpoint}")
+            sender.speak(to)
+    a.drain(), b.drain()
+    talk(a, to_a, b, to_b, 5)

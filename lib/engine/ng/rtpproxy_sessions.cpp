@@ -143,6 +143,18 @@ std::expected<void, Refusal> Sessions::face(Pair& pair, End end) {
     return {};
 }
 
+/// The call is answered: what both parties said takes effect.
+std::expected<void, Refusal> Sessions::connect(Session& session, Pair& pair, unsigned stream) {
+    for (const End end : {End::caller, End::callee}) {
+        if (auto told = face(pair, end); !told) return told;
+    }
+    if (auto joined = engine_.join(pair.legs[0], pair.legs[1]); !joined)
+        return std::unexpected(refused(unknown_session, joined.error()));
+    session.ends_at.reset();
+    keep(session, stream);
+    return {};
+}
+
 std::string Sessions::port(const Pair& pair, End viewer, const Command& command) const {
     const record::LegRecord* leg = engine_.find(pair.legs[index(viewer)]);
     if (leg == nullptr) return error_reply(unknown_session);
@@ -190,7 +202,12 @@ Sessions::Answer Sessions::update(const Command& command) {
             pair.offered = party;  // the offer may be refused
         } else {
             pair.parties[index(own)] = party;
-            if (auto told = face(pair, own); !told) return std::unexpected(told.error());
+            if (pair.parties[index(other(own))]) {
+                // The answer to a late offer comes as an update too (OpenSIPS, rtpproxy_engage).
+                if (auto done = connect(known, pair, stream); !done) return std::unexpected(done.error());
+            } else if (auto told = face(pair, own); !told) {
+                return std::unexpected(told.error());
+            }
         }
     }
     return port(pair, other(own), command);
@@ -212,13 +229,7 @@ Sessions::Answer Sessions::lookup(const Command& command) {
         const relay::Party party = party_of(command);
         pair.parties[index(own)] = party;
     }
-    for (const End end : {End::caller, End::callee}) {
-        if (auto told = face(pair, end); !told) return std::unexpected(told.error());
-    }
-    if (auto joined = engine_.join(pair.legs[0], pair.legs[1]); !joined)
-        return std::unexpected(refused(unknown_session, joined.error()));
-    known.ends_at.reset();
-    keep(known, stream);
+    if (auto done = connect(known, pair, stream); !done) return std::unexpected(done.error());
     return port(pair, other(own), command);
 }
 

@@ -58,6 +58,7 @@ class Sessions {
     [[nodiscard]] std::expected<Pair*, Refusal> open_pair(Known::iterator session, const Command& command, End own);
     [[nodiscard]] relay::Party party_of(const Command& command) const;
     [[nodiscard]] std::expected<void, Refusal> face(Pair& pair, End end);
+    [[nodiscard]] std::expected<void, Refusal> connect(Session& session, Pair& pair, unsigned stream);
     [[nodiscard]] std::string port(const Pair& pair, End viewer, const Command& command) const;
     void keep(const Session& session, unsigned stream);
     void end(Known::iterator session);
