@@ -8,7 +8,9 @@ using natkit::Recent;
 
 TEST_CASE("Recent: the one not touched for longest gives way") {
     Recent<int, std::string> recent(3);
-    for (const int key : {1, 2, 3}) recent.touch(key) = std::to_string(key);
+    recent.touch(1) = "1";
+    recent.touch(2) = "2";
+    recent.touch(3) = "3";
     CHECK(*recent.find(1) == "1");
     CHECK(recent.touch(1) == "1");
     recent.touch(4) = "4";
