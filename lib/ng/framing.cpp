@@ -15,7 +15,16 @@ bool is_digit(char byte) noexcept {
     return byte >= '0' && byte <= '9';
 }
 
-/// Whether a dictionary begins here. A cookie may begin with a "d" too, but not as bencode goes on.
+/// Whether a message without cookie begins here: JSON, or a first key with its length. A cookie may begin with a "d"
+/// and digits too, as in hexadecimal, but no colon follows them.
+bool begins_without_cookie(std::string_view text) noexcept {
+    if (text.starts_with('{')) return true;
+    if (!text.starts_with('d')) return false;
+    const std::size_t after = text.find_first_not_of("0123456789", 1);
+    return after != std::string_view::npos && after > 1 && text[after] == ':';
+}
+
+/// Whether a dictionary begins here, behind a cookie.
 bool begins_dictionary(std::string_view text) noexcept {
     if (text.empty()) return false;
     if (text.front() == '{') return true;
@@ -84,7 +93,7 @@ FrameLength json_length(std::string_view text) noexcept {
 
 bool read_frame(std::string_view message, Framed& framed) noexcept {
     framed = {};
-    if (!begins_dictionary(message)) {
+    if (!begins_without_cookie(message)) {
         const std::size_t space = message.find(' ');
         if (space == std::string_view::npos) return false;
         framed.cookie = message.substr(0, space);
@@ -101,7 +110,7 @@ FrameLength frame_length(std::string_view stream) noexcept {
     const std::string_view message = stream.substr(begin);
     const FrameLength incomplete{message.size() > max_message ? State::broken : State::incomplete};
     std::size_t head = 0;
-    if (!begins_dictionary(message)) {
+    if (!begins_without_cookie(message)) {
         // Of a first byte alone nobody can tell.
         const std::size_t space = message.find(' ');
         if (space == std::string_view::npos || space + 2 >= message.size()) return incomplete;

@@ -25,9 +25,13 @@ TEST_CASE("ng: where a message of a stream ends") {
         {"bencode that goes on", "17_1 d7:command4:pin", State::incomplete, 0},
         {"a length that goes on", "17_1 d7", State::incomplete, 0},
         {"lists and numbers", "1 d1:ali1ei-2eee", State::complete, 16},
-        {"an empty dictionary without cookie", "de", State::complete, 2},
+        {"an empty dictionary", "1 de", State::complete, 4},
         {"without cookie", "d7:command4:pinge", State::complete, 17},
         {"a cookie that begins with d", "dog d7:command4:pinge", State::complete, 21},
+        {"a cookie in hexadecimal", "d6eba01 d7:command4:pinge", State::complete, 25},
+        {"a cookie of d and digits", "d600 {}", State::complete, 7},
+        {"a cookie that begins as an empty dictionary", "def0 {}", State::complete, 7},
+        {"a key's length that goes on", "d7", State::incomplete, 0},
         {"JSON", "1 {\"command\":\"ping\"}", State::complete, 20},
         {"braces in strings are no braces", "{\"a\":\"}\\\"}\"}", State::complete, 12},
         {"JSON that goes on", "{\"a\":{", State::incomplete, 0},
@@ -56,6 +60,11 @@ TEST_CASE("ng: a datagram is a cookie and a dictionary") {
     CHECK(framed.form == Form::json);
     CHECK(read_frame("{}", framed));
     CHECK(framed.cookie.empty());
+    for (const std::string cookie : {"d6eba01", "d600", "def0", "de"}) {
+        CAPTURE(cookie);
+        CHECK(read_frame(cookie + " {}", framed));
+        CHECK(framed.cookie == cookie);
+    }
     for (const char* wrong : {"", " ", "ping", "ping pong", " de", "1 d", "1 x"}) {
         CAPTURE(wrong);
         CHECK_FALSE(read_frame(wrong, framed));
