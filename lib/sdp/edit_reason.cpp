@@ -22,6 +22,7 @@ const char* to_string(EditReason reason) noexcept {
         case EditReason::setup: return "who connects";
         case EditReason::left_over: return "left behind by another proxy";
         case EditReason::zero_family: return "hold in the other family";
+        case EditReason::zero_direction: return "hold said by a direction";
     }
     return "";
 }

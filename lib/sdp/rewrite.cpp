@@ -33,8 +33,11 @@ class Rewriter {
     [[nodiscard]] bool changes(std::size_t i) const { return targets_[i] && !doc_.media()[i].rejected(); }
     /// Whether stream i is to show its target's address in c=.
     [[nodiscard]] bool shows_address(std::size_t i) const {
-        if (!targets_[i] || doc_.zero_address_hold(doc_.media()[i])) return false;
+        if (!targets_[i] || keeps_zero(doc_.media()[i])) return false;
         return !doc_.media()[i].rejected() || (options_.hide_rejected && doc_.media()[i].own_connection);
+    }
+    [[nodiscard]] bool keeps_zero(const Media& media) const {
+        return doc_.zero_address_hold(media) && !options_.replace_zero_address;
     }
     [[nodiscard]] bool all_relayed() const;
 
@@ -56,6 +59,7 @@ class Rewriter {
     void rewrite_rtcp(const Media& media, const MediaTarget& target);
     void edit_rtcp(const Field& field, const Endpoint& rtcp, const IpAddress& address);
     void rewrite_setup(const Media& media, const MediaTarget& target);
+    void rewrite_direction(const Media& media);
     void rewrite_fields(const Media& media, const MediaTarget& target);
     void rewrite_filter(std::size_t index, const IpAddress& address);
     void remove_ice(std::size_t first, std::size_t last);
@@ -178,7 +182,7 @@ void Rewriter::rewrite_session_connection() {
         if (!targets_[i]) return;
         read = true;
         if (!address) address = targets_[i]->rtp.address;
-        hold = hold || doc_.zero_address_hold(media);
+        hold = hold || keeps_zero(media);
     }
     if (!read && all_relayed() && options_.origin_address) {  // nobody reads it, but it may be private
         address = options_.origin_address;
@@ -215,6 +219,7 @@ void Rewriter::rewrite_media(std::size_t i) {
     if (target.mux && media.rtp()) rewrite_mux(media, *target.mux);
     rewrite_rtcp(media, target);
     rewrite_setup(media, target);
+    if (options_.replace_zero_address && doc_.zero_address_hold(media)) rewrite_direction(media);
     rewrite_fields(media, target);
     if (options_.ice == IcePolicy::drop) remove_ice(media.line, media.end);
     if (media.ice && (options_.ice == IcePolicy::add || options_.ice == IcePolicy::replace))
@@ -303,6 +308,17 @@ void Rewriter::rewrite_setup(const Media& media, const MediaTarget& target) {
         return;
     }
     insert_after(line_before_attributes(media), std::string("a=setup:") + to_string(*target.setup), EditReason::setup);
+}
+
+/// Who has no address to be sent to sends at most.
+void Rewriter::rewrite_direction(const Media& media) {
+    const std::string way = to_string(sends(media.direction) ? Direction::sendonly : Direction::inactive);
+    for (std::size_t line = media.line; line < media.end; ++line) {
+        const Span value = doc_.lines()[line].value;
+        if (doc_.lines()[line].type != 'a' || !parse_direction(doc_.text(value))) continue;
+        return edit(value, line, way, EditReason::zero_direction);
+    }
+    insert_after(line_before_attributes(media), "a=" + way, EditReason::zero_direction);
 }
 
 void Rewriter::rewrite_fields(const Media& media, const MediaTarget& target) {

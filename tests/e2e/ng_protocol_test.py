@@ -2,6 +2,7 @@
 """The ng protocol from a script: every way in, cookies, questions, mistakes, what a delete takes away, limits, flags and wishes."""
 import json
 import pathlib
+import re
 import sys
 import time
 
@@ -342,6 +343,33 @@ def flags_and_wishes(net):
     lab.require("transcode" in reason, reason)
 
 
+def kept_sessions(net):
+    """replace: what the other end is shown of o= and s= is what it was shown first, the version goes up with a change; after a kill too."""
+    place = Place(net)
+
+    def offer(words, name="a call", lines=(), **keys):
+        text = sdp(PHONE, "audio 4000", *lines).replace("o=- 1 1", f"o={words}").replace("s=-", f"s={name}")
+        shown = place.ng.ok({"command": "offer", "call-id": "one", "from-tag": "a", "sdp": text, "direction": ["lan", "wan"], **keys})["sdp"]
+        return origin(shown)[0], re.search("(?m)^s=(.*)\r", shown)[1], told({"sdp": shown})
+    everything = {"replace": ["SDP version", "username", "session-name"]}
+    words, name, first = offer("anna 7 3", **everything)
+    lab.require((words, name) == ("anna 7 3", "a call"), f"changed at once: {words} {name}")
+    lab.require(offer("bert 7 9", "another", **everything) == (words, name, first), "the same offer again, before any answer, is shown otherwise")
+    place.answer("one")
+    within = {"to-tag": "b", **everything}
+    lab.require(offer("bert 7 9", "another", **within)[:2] == (words, name), "the same offer is shown otherwise")
+    lab.require(offer("bert 7 9", "another", ["a=ptime:20"], **within)[0] == "anna 7 4", "a change, and the same version")
+    place.node.kill()
+    place.node.start()
+    lab.require(offer("carl 7 1", "another", ["a=ptime:20"], **within)[:2] == ("anna 7 4", name), "after a kill it is shown otherwise")
+    lab.require(offer("carl 7 1", **within | {"replace": ["force-increment-sdp-ver"]})[0] == "carl 7 5", "not one more")
+    lab.require(offer("carl 8 1", **within | {"replace": ["origin-full"]})[0] == "carl 7 6", "o= is not the one shown before, but for its address")
+    lab.require(offer("dora 9 1", "another", to_tag="b")[:2] == ("dora 9 1", "another"), "replaced without a wish")
+    zero = place.ng.ok({"command": "offer", "call-id": "two", "from-tag": "a", "sdp": sdp("0.0.0.0", "audio 4000"), "direction": ["lan", "wan"],
+                        "received-from": ["IP4", PHONE], "flags": ["replace-zero-address"]})
+    lab.require(told(zero).startswith(f"{EDGE}:") and streams(zero["sdp"])[0].direction == "sendonly", zero["sdp"])
+
+
 def as_many_as_it_takes(net):
     """A full node refuses an offer that makes a call, in the words that the proxy knows; in calls that it has it goes on."""
     place = Place(net, ng="max_calls = 1", ports=8)
@@ -364,4 +392,4 @@ def as_many_as_it_takes(net):
 
 if __name__ == "__main__":
     lab.main(every_way_in, cookies, questions, mistakes, written_in_any_order, what_a_delete_takes_away, deleted_later, ports_and_addresses, who_is_heard,
-             *((flags_and_wishes, as_many_as_it_takes) if relay_nodes.KIND == "mediarelay" else ()))
+             *((flags_and_wishes, kept_sessions, as_many_as_it_takes) if relay_nodes.KIND == "mediarelay" else ()))

@@ -9,6 +9,7 @@
 #include "natkit/base/error.hpp"
 #include "natkit/base/ip.hpp"
 #include "natkit/ng/value.hpp"
+#include "natkit/sdp/shown_session.hpp"
 
 namespace natkit::ng {
 
@@ -41,6 +42,8 @@ struct Wishes {
     bool reset = false;          ///< what was learned is forgotten
     bool loop_protect = false;
     bool replace_origin = false;
+    bool replace_zero_address = false;
+    sdp::SessionKeeping keeps = {};  ///< what the other end is shown of o= and s=
     std::vector<std::string> direction =
         {};  ///< the offerer's interface and the answerer's (one may be empty), or none
     std::optional<IpAddress> media_address = std::nullopt;

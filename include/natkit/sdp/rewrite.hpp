@@ -38,6 +38,8 @@ struct Options {
     std::optional<std::uint64_t> session_version = std::nullopt;  ///< replaces the version in o=
     /// Also hides the address of a rejected stream (port 0) that has a target; its port stays 0.
     bool hide_rejected = false;
+    /// A hold by c=0.0.0.0 is said by a direction instead (RFC 3264 section 8.4), and c= names the relay.
+    bool replace_zero_address = false;
 };
 
 enum class EditReason : std::uint8_t {
@@ -57,8 +59,9 @@ enum class EditReason : std::uint8_t {
     filter,  ///< a=source-filter
     path,    ///< MSRP a=path
     setup,
-    left_over,    ///< a=oldmediaip removed
-    zero_family,  ///< hold's 0.0.0.0 written in the other family
+    left_over,       ///< a=oldmediaip removed
+    zero_family,     ///< hold's 0.0.0.0 written in the other family
+    zero_direction,  ///< a direction in the place of hold's 0.0.0.0
 };
 
 [[nodiscard]] const char* to_string(EditReason reason) noexcept;  ///< "c= of the session", … for people

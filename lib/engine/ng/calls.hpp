@@ -19,6 +19,7 @@
 #include "natkit/ng/request.hpp"
 #include "natkit/ng/value.hpp"
 #include "natkit/sdp/rewrite.hpp"
+#include "natkit/sdp/shown_session.hpp"
 #include "party.hpp"
 
 /// The calls of proxies that speak ng: offers and answers by the dialog core, their streams as legs of the relay.
@@ -70,7 +71,8 @@ struct Branch {
     std::array<std::optional<IpAddress>, 2> sources;  ///< of the ends' messages
     std::array<Side, 2> sides{Side::wan, Side::wan};  ///< where each end is reached
     std::array<std::string, 2> labels;
-    Wishes wishes;                   ///< of the last offer
+    std::array<std::optional<sdp::ShownSession>, 2> shown;  ///< what each end knows of the other's o= and s=
+    Wishes wishes;                                          ///< of the last offer
     std::optional<Instant> ends_at;  ///< by itself: nobody has answered, or it was deleted with a delay
     bool deleted = false;
     std::optional<Instant> closes_at;  ///< its open exchange
@@ -159,6 +161,7 @@ class Calls {
     [[nodiscard]] Result<void> take_offer(const Speaker& speaker, const Request& request, const sdp::Document& sdp);
     [[nodiscard]] Result<void> offer_stream(const Speaker& speaker, const Request& request, const sdp::Document& sdp,
                                             std::size_t line);
+    void announce(const Speaker& speaker, std::size_t line, const relay::Party& party);
     [[nodiscard]] Result<void> take_answer(const Speaker& speaker, const Request& request, const sdp::Document& sdp);
     [[nodiscard]] Result<void> answer_stream(const Speaker& speaker, const Request& request, const sdp::Document& sdp,
                                              std::size_t line, std::size_t carrier);
@@ -180,7 +183,7 @@ class Calls {
 
     // description.cpp
     [[nodiscard]] Result<std::string> rewritten(const Speaker& speaker, const Request& request,
-                                                const sdp::Document& sdp, bool offers) const;
+                                                const sdp::Document& sdp, bool offers);
     [[nodiscard]] Result<sdp::MediaTarget> target(const Branch& branch, End viewer, const Request& request,
                                                   const sdp::Media& media, std::size_t line, bool offers) const;
 

@@ -32,8 +32,8 @@ Result<sdp::MediaTarget> Calls::target(const Branch& branch, End viewer, const R
 }
 
 Result<std::string> Calls::rewritten(const Speaker& speaker, const Request& request, const sdp::Document& sdp,
-                                     bool offers) const {
-    const Branch& branch = *speaker.branch;
+                                     bool offers) {
+    Branch& branch = *speaker.branch;
     Targets targets(sdp.media().size());
     std::optional<IpAddress> shown;
     for (std::size_t line = 0; line < targets.size() && line < branch.call.streams().size(); ++line) {
@@ -50,11 +50,13 @@ Result<std::string> Calls::rewritten(const Speaker& speaker, const Request& requ
             if (!targets[line]) targets[line] = sdp::MediaTarget{.rtp = {*shown, 9}};
         }
     }
-    sdp::Options options{.ice = sdp::IcePolicy::drop, .hide_rejected = true};
+    sdp::Options options{.ice = sdp::IcePolicy::drop,
+                         .hide_rejected = true,
+                         .replace_zero_address = request.wishes.replace_zero_address};
     if (request.wishes.replace_origin) options.origin_address = shown;
     auto rewriting = sdp::rewrite(sdp, targets, options);
     if (!rewriting) return fail(rewriting.error().code, "Error rewriting SDP: " + to_string(rewriting.error()));
-    return std::move(rewriting->text);
+    return sdp::keep_session(rewriting->text, request.wishes.keeps, branch.shown[index(other(speaker.end))]);
 }
 
 }  // namespace natkit::ng

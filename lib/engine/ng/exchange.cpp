@@ -130,7 +130,13 @@ Result<void> Calls::take_offer(const Speaker& speaker, const Request& request, c
     Branch& branch = *speaker.branch;
     if (branch.call.exchange().pending()) {
         // The one before has been answered, or was refused: nobody says which but by going on.
-        carry_out(branch, branch.call.exchange().answered() ? branch.call.close() : branch.call.refuse());
+        if (branch.call.exchange().answered()) {
+            carry_out(branch, branch.call.close());
+        } else if (!branch.names.answered && branch.wishes == request.wishes) {
+            branch.call.suspend();  // the same again (401, 407): the same ports
+        } else {
+            carry_out(branch, branch.call.refuse());
+        }
     }
     branch.closes_at.reset();
     branch.call.open({.offerer = speaker.end, .owner = ++last_number_});
@@ -188,13 +194,25 @@ Result<void> Calls::offer_stream(const Speaker& speaker, const Request& request,
     }
     if (branch.pairs.empty() && request.wishes.direction.empty() && !offered.named)
         branch.sides[index(speaker.end)] = from.party.place == nat::Place::lan ? Side::lan : Side::wan;
-    if (branch.call.offer(line, said)) return {};
+    if (branch.call.offer(line, said)) {
+        if (!branch.names.answered && offered.party) announce(speaker, line, *offered.party);
+        return {};
+    }
     const MuxWishes& mux = request.wishes.mux;
     const bool shown_mux = (said.mux && !mux.demux) || mux.offer || mux.require;
     auto number = open_pair(speaker, said, from, shown_mux && media.rtp(), offered, request.wishes.family);
     if (!number) return std::unexpected(number.error());
     branch.call.streams()[line].legs = *number;
     return {};
+}
+
+/// A leg that was offered before faces its party as that describes itself now: its first packets are known.
+void Calls::announce(const Speaker& speaker, std::size_t line, const relay::Party& party) {
+    const auto pair = speaker.branch->pairs.find(speaker.branch->call.streams()[line].legs);
+    if (pair == speaker.branch->pairs.end()) return;
+    relay::UpdateRequest update;
+    update.party = party;
+    (void)engine_.update(pair->second.legs[index(speaker.end)], update);
 }
 
 Calls::Reply Calls::answer(const Request& request) {

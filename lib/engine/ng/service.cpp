@@ -4,12 +4,12 @@
 #include <set>
 
 #include "calls.hpp"
-#include "cookies.hpp"
-#include "listener.hpp"
 #include "natkit/base/text.hpp"
 #include "natkit/ng/bencode.hpp"
 #include "natkit/record/ng_json.hpp"
 #include "rtpproxy_sessions.hpp"
+#include "transport/cookies.hpp"
+#include "transport/listener.hpp"
 
 namespace natkit::ng {
 namespace {

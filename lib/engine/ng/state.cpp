@@ -1,7 +1,9 @@
 // What another process needs to go on with a branch travels as JSON with one of its legs.
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "calls.hpp"
+#include "natkit/base/text.hpp"
 #include "natkit/record/json_text.hpp"
 #include "natkit/record/json_view.hpp"
 #include "natkit/record/party_text.hpp"
@@ -46,10 +48,21 @@ void add_names(ObjectText& state, const Branch& branch) {
     state.leave();
 }
 
+void add_shown(ObjectText& one, const sdp::ShownSession& shown) {
+    one.enter("shown");
+    one.text("user_name", shown.user_name);
+    one.text("session_id", shown.session_id);
+    one.text("version", std::to_string(shown.version));
+    one.text("session_name", shown.session_name);
+    one.text("digest", std::to_string(shown.digest));
+    one.leave();
+}
+
 void add_end(ObjectText& one, const Branch& branch, End end) {
     one.text("side", to_string(branch.sides[index(end)]));
     if (const auto& source = branch.sources[index(end)]) one.text("source", *source);
     if (!branch.labels[index(end)].empty()) one.text("label", branch.labels[index(end)]);
+    if (const auto& shown = branch.shown[index(end)]) add_shown(one, *shown);
 }
 
 void add_pair(ObjectText& one, const Pair& pair) {
@@ -130,12 +143,26 @@ void read_names(const Json& names, Branch& branch) {
     }
 }
 
+std::optional<sdp::ShownSession> read_shown(const Json& kept) {
+    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+    const auto version = text::parse_number(text_at(kept, "version"), most);
+    const auto digest = text::parse_number(text_at(kept, "digest"), most);
+    if (!version || !digest) return std::nullopt;
+    return sdp::ShownSession{.user_name = text_at(kept, "user_name"),
+                             .session_id = text_at(kept, "session_id"),
+                             .version = *version,
+                             .session_name = text_at(kept, "session_name"),
+                             .digest = *digest};
+}
+
 void read_ends(const std::vector<Json>& ends, Branch& branch) {
     for (std::size_t i = 0; i < std::min<std::size_t>(2, ends.size()); ++i) {
         if (!ends[i].is_object()) continue;
         branch.sides[i] = text_at(ends[i], "side") == to_string(Side::lan) ? Side::lan : Side::wan;
         if (const auto source = IpAddress::parse(text_at(ends[i], "source"))) branch.sources[i] = *source;
         branch.labels[i] = text_at(ends[i], "label");
+        if (const auto kept = ends[i].find("shown"); kept != ends[i].end() && kept->is_object())
+            branch.shown[i] = read_shown(*kept);
     }
 }
 

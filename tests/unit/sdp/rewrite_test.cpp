@@ -392,3 +392,30 @@ TEST_CASE("sdp::rewrite: lines of kinds that broke others: nothing is read out o
         }
     }
 }
+
+TEST_CASE("sdp::rewrite: a hold by 0.0.0.0 said by a direction") {
+    struct Case {
+        const char* why;
+        const char* before;
+        const char* after;
+    };
+    constexpr Case cases[] = {
+        {"of the session", "c=IN IP4 0.0.0.0\r\nm=audio 4000 RTP/AVP 0\r\n",
+         "c=IN IP4 203.0.113.10\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"},
+        {"of the stream, with a direction",
+         "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=ptime:20\r\na=sendrecv\r\n",
+         "m=audio 40000 RTP/AVP 0\r\nc=IN IP4 203.0.113.10\r\na=ptime:20\r\na=sendonly\r\n"},
+        {"that does not send either", "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\n",
+         "m=audio 40000 RTP/AVP 0\r\nc=IN IP4 203.0.113.10\r\na=inactive\r\n"},
+        {"an address is no hold", "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 10.0.0.1\r\n",
+         "m=audio 40000 RTP/AVP 0\r\nc=IN IP4 203.0.113.10\r\n"},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const Document doc = document(c.before);
+        const auto result =
+            rewrite(doc, targets(doc, {.rtp = endpoint("203.0.113.10:40000")}), {.replace_zero_address = true});
+        REQUIRE(result);
+        CHECK(result->text == c.after);
+    }
+}

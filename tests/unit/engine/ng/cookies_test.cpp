@@ -1,4 +1,4 @@
-#include "cookies.hpp"
+#include "transport/cookies.hpp"
 
 #include <doctest/doctest.h>
 
