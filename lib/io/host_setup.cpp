@@ -133,17 +133,17 @@ Result<void> make_pin_folder(const std::string& folder, const std::string& user)
     return {};
 }
 
-std::vector<std::string> receive_bottlenecks() {
+std::vector<std::string> receive_bottlenecks(const std::filesystem::path& interfaces,
+                                             const std::filesystem::path& interrupts) {
     std::vector<std::string> result;
-    const std::string interrupts = read_setting("/proc/interrupts").value_or("");
+    const std::string counted = read_setting(interrupts.c_str()).value_or("");
     std::error_code error;
-    for (std::filesystem::directory_iterator entry("/sys/class/net", error), end; !error && entry != end;
+    for (std::filesystem::directory_iterator entry(interfaces, error), end; !error && entry != end;
          entry.increment(error)) {
         std::error_code none;
         const bool card = std::filesystem::exists(entry->path() / "device", none);
         if (!card || read_setting((entry->path() / "operstate").c_str()).value_or("") != "up\n") continue;
-        if (auto told = relay::receive_bottleneck(read_nic(entry->path()), interrupts))
-            result.push_back(std::move(*told));
+        if (auto told = relay::receive_bottleneck(read_nic(entry->path()), counted)) result.push_back(std::move(*told));
     }
     return result;
 }

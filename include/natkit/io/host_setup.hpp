@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,9 @@ namespace natkit::io {
 
 /// A sentence for each card of this host, of those that are up, whose packets one CPU receives
 /// (relay::receive_bottleneck). Interfaces without a device (veth, bridges: those of a container) have no queues to
-/// speak of.
-[[nodiscard]] std::vector<std::string> receive_bottlenecks();
+/// speak of. `interfaces` and `interrupts`: where the kernel tells of them.
+[[nodiscard]] std::vector<std::string> receive_bottlenecks(
+    const std::filesystem::path& interfaces = "/sys/class/net",
+    const std::filesystem::path& interrupts = "/proc/interrupts");
 
 }  // namespace natkit::io
