@@ -3,9 +3,9 @@
 #pragma once
 /* NOLINTBEGIN(readability-identifier-naming): the kernel's way of naming */
 
-#define FLOW_VERSION "v2"
+#define FLOW_VERSION "v3"
 
-/* Of the map `places`, and how many of them a flow may have. */
+/* In the map `places`, two a value, and how many of them a flow may have. */
 #define FLOW_PLACES (1U << 17)
 #define FLOW_TRIES 4
 
@@ -24,20 +24,6 @@ struct flow_key {
 	unsigned char reserved[3];
 };
 
-/* What becomes of it. */
-struct flow_rule {
-	unsigned int ssrc;
-	unsigned char family;
-	unsigned char tos;
-	unsigned char kind;
-	unsigned char proof;	 /* not sent but shown in the map `proofs`: the self-test */
-	unsigned int clock_rate; /* Hz; 0: unknown, and no jitter */
-	unsigned int source[4], destination[4];
-	unsigned short source_port, destination_port;
-	unsigned int priority;				/* of queues, as the kernel takes it from the TOS */
-	unsigned int address_change, port_change; /* of the sums of addresses and ports (RFC 1624) */
-};
-
 /* What it has seen: the kernel's side writes it. Times are CLOCK_MONOTONIC, in ns, some milliseconds coarse but
  * for `sample`. */
 struct flow_state {
@@ -54,29 +40,62 @@ struct flow_state {
 	unsigned long long sample; /* when that came, exactly: jitter is taken of two packets in a row of each eight; 0: none */
 };
 
-/* A flow: memory that both sides have mapped. The process writes it whole before it gives it a place, and uses it for another flow
- * only when no packet can be under way with it any more. In order of what a packet asks for, and by cache lines. */
+/* A flow: memory that both sides have mapped. The process writes it whole, `ifindex` last, and uses it for another flow only when no
+ * packet can be under way with it any more. A packet of IPv4 asks for two cache lines beside each other and no more: what it came as
+ * and what becomes of it, and what is counted. Of IPv6 addresses these are the first words, of IPv4 ones all. */
 struct flow {
 	unsigned long long expires; /* the process moves it on */
-	struct flow_key key;
-	struct flow_rule rule;
-	unsigned int reserved[3];
+	unsigned int ifindex;	    /* 0: no flow is here */
+	unsigned short source_port, destination_port;
+	unsigned int source, destination;
+	unsigned char family; /* AF_INET, AF_INET6 */
+	unsigned char kind;
+	unsigned char proof;	/* not sent but shown in the map `proofs`: the self-test */
+	unsigned char priority; /* of queues, as the kernel takes it from the TOS */
+	unsigned int ssrc;
+	unsigned int clock_rate;		  /* Hz; 0: unknown, and no jitter */
+	unsigned int address_change, port_change; /* of the sums of addresses and ports (RFC 1624) */
+	unsigned int new_source, new_destination;
+	unsigned short new_source_port, new_destination_port;
+	unsigned char new_family;
+	unsigned char tos;
+	unsigned char reserved[2];
 	struct flow_state state;
 };
 
-/* Where the kernel's side looks for a flow: the number of its slot plus one; 0: nothing is there. */
-struct flow_place {
-	unsigned int slot_and_one;
-	unsigned int reserved;
+/* What IPv6 addresses of the flow with the same number have besides. */
+struct flow_rest {
+	unsigned int source[3], destination[3];
+	unsigned int new_source[3], new_destination[3];
+	unsigned int reserved[4];
 };
 
-/* The places of a flow by the port that its packets come to: those of ports beside each other lie beside each other, as few are in
- * use at a time and close together. `port` in host order. */
+/* Where the kernel's side looks for a flow, two places a value: the numbers of their slots plus one; 0: nothing is there. */
+struct flow_place_pair {
+	unsigned int even, odd;
+};
+
+/* The places of a flow by the port that its packets come to. Few ports are in use at a time and close together, and of those the even
+ * ones, which RTP has: they lie beside each other, in few pages and cache lines. `port` in host order. */
 static inline __attribute__((always_inline)) unsigned int flow_place_of(const unsigned int address[4], unsigned int port,
 									unsigned int attempt)
 {
 	const unsigned int mixed = (address[0] ^ address[1] ^ address[2] ^ address[3]) * 0x9e3779b1U;
-	return ((mixed >> 15) + port + attempt * 0x5bd1U) & (FLOW_PLACES - 1);
+	return ((mixed >> 15) + (port >> 1) + ((port & 1) << 15) + attempt * 0x5bd1U) & (FLOW_PLACES - 1);
+}
+
+static inline __attribute__((always_inline)) int flow_is_like(const struct flow *flow, const struct flow_key *key)
+{
+	return !((flow->ifindex ^ key->ifindex) | (flow->source ^ key->source[0]) | (flow->destination ^ key->destination[0]) |
+		 (unsigned int)(flow->source_port ^ key->source_port) | (unsigned int)(flow->destination_port ^ key->destination_port) |
+		 (unsigned int)(flow->family ^ key->family));
+}
+
+static inline __attribute__((always_inline)) int flow_rest_is_like(const struct flow_rest *rest, const struct flow_key *key)
+{
+	return !((rest->source[0] ^ key->source[1]) | (rest->source[1] ^ key->source[2]) | (rest->source[2] ^ key->source[3]) |
+		 (rest->destination[0] ^ key->destination[1]) | (rest->destination[1] ^ key->destination[2]) |
+		 (rest->destination[2] ^ key->destination[3]));
 }
 
 /* Why packets of a flow were left to the slow path. */

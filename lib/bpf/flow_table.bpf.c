@@ -15,9 +15,9 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, FLOW_PLACES);
+	__uint(max_entries, FLOW_PLACES / 2);
 	__type(key, __u32);
-	__type(value, struct flow_place);
+	__type(value, struct flow_place_pair);
 } places SEC(".maps");
 
 struct {
@@ -27,6 +27,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct flow);
 } flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct flow_rest);
+} rests SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -42,28 +50,35 @@ struct {
 	__type(value, struct flow_proof);
 } proofs SEC(".maps");
 
-static __always_inline int is_same(const struct flow_key *a, const struct flow_key *b)
+/* The flow with that number, if it is the key's. */
+static __always_inline struct flow *look_at(const struct flow_key *key, __u32 number)
 {
-	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
-	__u32 unlike = 0;
-#pragma unroll
-	for (int i = 0; i < (int)(sizeof(*a) / sizeof(*x)); ++i)
-		unlike |= x[i] ^ y[i];
-	return !unlike;
+	struct flow *flow = bpf_map_lookup_elem(&flows, &number);
+	if (!flow || !flow_is_like(flow, key))
+		return 0;
+	if (key->family == AF_INET)
+		return flow;
+	const struct flow_rest *rest = bpf_map_lookup_elem(&rests, &number);
+	return rest && flow_rest_is_like(rest, key) ? flow : 0;
 }
 
-static __always_inline struct flow *find(const struct flow_key *key)
+static __always_inline struct flow *find(const struct flow_key *key, __u32 *number)
 {
 	const __u32 port = bpf_ntohs(key->destination_port);
 #pragma unroll
 	for (int attempt = 0; attempt < FLOW_TRIES; ++attempt) {
-		__u32 number = flow_place_of(key->destination, port, attempt);
-		const struct flow_place *place = bpf_map_lookup_elem(&places, &number);
-		if (!place || !place->slot_and_one)
+		const __u32 place = flow_place_of(key->destination, port, attempt);
+		const __u32 at = place / 2;
+		const struct flow_place_pair *pair = bpf_map_lookup_elem(&places, &at);
+		if (!pair)
 			continue;
-		number = place->slot_and_one - 1;
-		struct flow *flow = bpf_map_lookup_elem(&flows, &number);
-		if (flow && is_same(&flow->key, key))
+		const __u32 even = fixed(pair->even), odd = fixed(pair->odd);
+		const __u32 slot_and_one = place & 1 ? odd : even;
+		if (!slot_and_one)
+			continue;
+		*number = slot_and_one - 1;
+		struct flow *flow = look_at(key, *number);
+		if (flow)
 			return flow;
 	}
 	return 0;
@@ -77,13 +92,13 @@ static __always_inline int leave(__u32 reason)
 	return TC_ACT_UNSPEC;
 }
 
-static __always_inline int unlike(const struct flow_rule *rule, const struct packet *packet)
+static __always_inline int unlike(const struct flow *flow, const struct packet *packet)
 {
 	if (packet->first >> 6 != 2)
 		return PASSED_OTHER_KIND;
-	if (!(rule->kind & (packet->rtcp ? FLOW_RTCP : FLOW_RTP)))
+	if (!(flow->kind & (packet->rtcp ? FLOW_RTCP : FLOW_RTP)))
 		return PASSED_OTHER_KIND;
-	if (rule->ssrc != packet->ssrc)
+	if (flow->ssrc != packet->ssrc)
 		return PASSED_OTHER_SSRC;
 	return -1;
 }
@@ -140,23 +155,26 @@ static __always_inline void count(struct flow_state *state, const struct packet 
 }
 
 /* The next hop of what the packet will be, as this host's own packets are routed: 0, or why not. */
-static __always_inline int find_route(struct __sk_buff *skb, const struct packet *packet, const struct flow_rule *rule,
+static __always_inline int find_route(struct __sk_buff *skb, const struct packet *packet, const struct rule *rule,
 				      struct bpf_fib_lookup *route)
 {
-	route->family = rule->family;
+	const struct flow *flow = rule->flow;
 	route->l4_protocol = IPPROTO_UDP;
-	route->sport = rule->source_port;
-	route->dport = rule->destination_port;
+	route->sport = flow->new_source_port;
+	route->dport = flow->new_destination_port;
 	route->ifindex = LOOPBACK;
-	route->tot_len = packet->payload + sizeof(struct udphdr) + (rule->family == AF_INET ? 20 : 40);
-	if (rule->family == AF_INET) {
-		route->tos = rule->tos;
-		route->ipv4_src = rule->source[0];
-		route->ipv4_dst = rule->destination[0];
+	if (!rule->rest) {
+		route->family = AF_INET;
+		route->tot_len = packet->payload + sizeof(struct udphdr) + sizeof(struct iphdr);
+		route->tos = flow->tos;
+		route->ipv4_src = flow->new_source;
+		route->ipv4_dst = flow->new_destination;
 	} else {
-		route->flowinfo = bpf_htonl((__u32)rule->tos << 20);
-		__builtin_memcpy(route->ipv6_src, rule->source, 16);
-		__builtin_memcpy(route->ipv6_dst, rule->destination, 16);
+		route->family = AF_INET6;
+		route->tot_len = packet->payload + sizeof(struct udphdr) + sizeof(struct ipv6hdr);
+		route->flowinfo = bpf_htonl((__u32)flow->tos << 20);
+		write_address(route->ipv6_src, flow->new_source, rule->rest->new_source);
+		write_address(route->ipv6_dst, flow->new_destination, rule->rest->new_destination);
 	}
 	/* The neighbour is found when it leaves. Before Linux 6.3 there is no such flag. */
 	const int found = bpf_fib_lookup(skb, route, sizeof(*route), BPF_FIB_LOOKUP_SKIP_NEIGH);
@@ -206,26 +224,32 @@ SEC("tc")
 int natkit_flow(struct __sk_buff *skb)
 {
 	struct packet packet = {};
+	__u32 number;
 	if (!read_packet(skb, &packet))
 		return TC_ACT_UNSPEC;
-	struct flow *flow = find(&packet.key);
+	struct flow *flow = find(&packet.key, &number);
 	if (!flow)
 		return TC_ACT_UNSPEC;
-	const struct flow_rule *rule = &flow->rule;
 	const __u64 now = bpf_ktime_get_coarse_ns();
 	if (now >= flow->expires)
 		return leave(PASSED_EXPIRED);
 	if (packet.hops <= 1)
 		return leave(PASSED_LAST_HOP);
-	const int reason = unlike(rule, &packet);
+	const int reason = unlike(flow, &packet);
 	if (reason >= 0)
 		return leave(reason);
-	if (packet.check == 0 && (rule->family == AF_INET6 || packet.key.family == AF_INET6))
+	struct rule rule = {.flow = flow};
+	if (flow->new_family == AF_INET6) {
+		rule.rest = bpf_map_lookup_elem(&rests, &number);
+		if (!rule.rest)
+			return TC_ACT_UNSPEC;
+	}
+	if (packet.check == 0 && (rule.rest || packet.key.family == AF_INET6))
 		return leave(PASSED_NO_CHECKSUM);
 
 	struct bpf_fib_lookup route = {};
-	const int found = find_route(skb, &packet, rule, &route);
-	if (!rule->proof) {
+	const int found = find_route(skb, &packet, &rule, &route);
+	if (!flow->proof) {
 		if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 			return leave(PASSED_TOO_LARGE);
 		if (found == BPF_FIB_LKUP_RET_FWD_DISABLED)
@@ -234,14 +258,13 @@ int natkit_flow(struct __sk_buff *skb)
 			return leave(PASSED_NO_ROUTE);
 	}
 	/* From here on the packet is no longer what came. */
-	const __u8 proof = rule->proof;
-	if (rewrite(skb, &packet, rule)) {
+	if (rewrite(skb, &packet, &rule)) {
 		leave(PASSED_FAILED);
 		return TC_ACT_SHOT;
 	}
-	scrub(skb, rule->priority);
-	count(&flow->state, &packet, rule->clock_rate, now);
-	return proof ? show(skb, found) : send_on(&route);
+	scrub(skb, flow->priority);
+	count(&flow->state, &packet, flow->clock_rate, now);
+	return flow->proof ? show(skb, found) : send_on(&route);
 }
 
 /* Run by the process on a packet that it made: puts it before the filter of an interface, as if it had come there. The filter is to

@@ -11,12 +11,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <deque>
 #include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "flow_slots.hpp"
 #include "flow_words.hpp"
 #include "object.hpp"
 #include "pins.hpp"
@@ -28,9 +28,6 @@ namespace natkit::bpf {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// How long a slot rests before another flow gets it: what a packet under way may still read stays as it was.
-constexpr Duration rest_time = 1s;
 
 /// The entries of an array of the kernel's.
 template <class T>
@@ -69,7 +66,8 @@ class Mapped {
     T* entries_ = nullptr;
     std::size_t count_ = 0;
 };
-static_assert(sizeof(flow) == 192 && offsetof(flow, state) == 128 && sizeof(flow_place) == 8);
+static_assert(sizeof(flow) == 128 && offsetof(flow, state) == 64 && sizeof(flow_rest) == 64 &&
+              sizeof(flow_place_pair) == 8);
 
 /// The kernel writes it meanwhile.
 template <class T>
@@ -100,10 +98,6 @@ FlowCount count_of(flow_state& state) noexcept {
             .jitter = std::chrono::nanoseconds(peek(state.jitter))};
 }
 
-bool same(const flow_key& a, const flow_key& b) noexcept {
-    return std::memcmp(&a, &b, sizeof a) == 0;
-}
-
 class PinnedTable final : public FlowTable {
   public:
     PinnedTable(OwnFd folder, Object object, const Settings& settings) noexcept
@@ -126,8 +120,13 @@ class PinnedTable final : public FlowTable {
 
   private:
     FlowCount take_out(const flow_key& words);
+    [[nodiscard]] unsigned& place(std::size_t number) const noexcept {
+        flow_place_pair& pair = places_[number / 2];
+        return number % 2 == 0 ? pair.even : pair.odd;
+    }
+    [[nodiscard]] bool lies_at(Slot slot, const flow_key& key) const noexcept;
     /// The place that leads to the flow with this key, or a free one that may; null: there is none.
-    [[nodiscard]] flow_place* place_of(const flow_key& key, bool free) const noexcept;
+    [[nodiscard]] unsigned* place_of(const flow_key& key, bool free) const noexcept;
     [[nodiscard]] Result<Slot> put(const FlowKey& key, const FlowRule& rule, const FlowStart& start, bool proof);
     [[nodiscard]] Result<void> test(const FlowInterface& interface, Family from, Family to);
     [[nodiscard]] Result<flow_proof> inject(const FlowInterface& interface, const TestFlow& flow);
@@ -143,13 +142,10 @@ class PinnedTable final : public FlowTable {
     int filter_ = -1;
     int inject_ = -1;
     Mapped<flow> flows_;
-    Mapped<flow_place> places_;
-    struct Free {
-        Slot slot = 0;
-        Instant since{};
-    };
-    std::mutex changing_;    ///< flows, places and free_
-    std::deque<Free> free_;  ///< the one that has been free for longest first
+    Mapped<flow_place_pair> places_;
+    Mapped<flow_rest> rests_;
+    std::mutex changing_;  ///< flows, places and slots_
+    FlowSlots slots_;
 };
 
 Result<void> PinnedTable::take_up() {
@@ -170,23 +166,27 @@ Result<void> PinnedTable::take_up() {
     auto flows = Mapped<flow>::map(object_, "flows");
     if (!flows) return std::unexpected(flows.error());
     flows_ = std::move(*flows);
-    auto places = Mapped<flow_place>::map(object_, "places");
+    auto places = Mapped<flow_place_pair>::map(object_, "places");
     if (!places) return std::unexpected(places.error());
     places_ = std::move(*places);
+    auto rests = Mapped<flow_rest>::map(object_, "rests");
+    if (!rests) return std::unexpected(rests.error());
+    rests_ = std::move(*rests);
 
     std::vector<bool> used(flows_.size());
     for (const Kept& kept : this->flows()) used[kept.slot] = true;
-    for (std::size_t slot = 0; slot < used.size(); ++slot) {
-        if (!used[slot]) free_.push_back({.slot = static_cast<Slot>(slot)});
-    }
+    slots_ = FlowSlots(used);
     return {};
 }
 
-flow_place* PinnedTable::place_of(const flow_key& key, bool free) const noexcept {
+bool PinnedTable::lies_at(Slot slot, const flow_key& key) const noexcept {
+    return flow_is_like(&flows_[slot], &key) != 0 && flow_rest_is_like(&rests_[slot], &key) != 0;
+}
+
+unsigned* PinnedTable::place_of(const flow_key& key, bool free) const noexcept {
     for (unsigned attempt = 0; attempt < FLOW_TRIES; ++attempt) {
-        flow_place& place = places_[flow_place_of(key.destination, port_of(key), attempt)];
-        const unsigned slot_and_one = place.slot_and_one;
-        if (free ? slot_and_one == 0 : slot_and_one != 0 && same(flows_[slot_and_one - 1].key, key)) return &place;
+        unsigned& slot_and_one = place(flow_place_of(key.destination, port_of(key), attempt));
+        if (free ? slot_and_one == 0 : slot_and_one != 0 && lies_at(slot_and_one - 1, key)) return &slot_and_one;
     }
     return nullptr;
 }
@@ -196,31 +196,23 @@ Result<FlowTable::Slot> PinnedTable::put(const FlowKey& key, const FlowRule& rul
     const Instant now = std::chrono::steady_clock::now();
     const std::lock_guard lock(changing_);
     (void)take_out(words);
-    flow_place* place = place_of(words, true);
-    if (place == nullptr || free_.empty() || now - free_.front().since < rest_time) {
-        return fail(Errc::exhausted, "the flow table is full");
-    }
-    const Slot slot = free_.front().slot;
-    free_.pop_front();
-    flow& added = flows_[slot];
-    added = {.expires = nanoseconds(now + lease_),
-             .key = words,
-             .rule = to_words(rule, key),
-             .reserved = {},
-             .state = {.packets = 0,
-                       .bytes = 0,
-                       .last = 0,
-                       .sequence = start.sequence,
-                       .timestamp = start.timestamp,
-                       .rtp_last = nanoseconds(start.rtp_last),
-                       .rtp_packets = 0,
-                       .jitter = static_cast<unsigned>(start.jitter.count()),
-                       .start_sequence = start.sequence,
-                       .sample_timestamp = 0,
-                       .sample = 0}};
-    added.rule.proof = proof ? 1 : 0;
-    std::atomic_ref(place->slot_and_one).store(slot + 1, std::memory_order_release);
-    return slot;
+    unsigned* place = place_of(words, true);
+    const auto slot = place != nullptr ? slots_.take(now) : std::nullopt;
+    if (!slot) return fail(Errc::exhausted, "the flow table is full");
+    FlowWords added = to_words(key, rule);
+    added.first.ifindex = 0;  // no flow yet
+    added.first.expires = nanoseconds(now + lease_);
+    added.first.proof = proof ? 1 : 0;
+    flow_state& state = added.first.state;
+    state.sequence = state.start_sequence = start.sequence;
+    state.timestamp = start.timestamp;
+    state.rtp_last = nanoseconds(start.rtp_last);
+    state.jitter = static_cast<unsigned>(start.jitter.count());
+    flows_[*slot] = added.first;
+    rests_[*slot] = added.rest;
+    std::atomic_ref(*place).store(*slot + 1, std::memory_order_release);
+    std::atomic_ref(flows_[*slot].ifindex).store(words.ifindex, std::memory_order_release);
+    return *slot;
 }
 
 Result<FlowTable::Slot> PinnedTable::add(const FlowKey& key, const FlowRule& rule, const FlowStart& start) {
@@ -233,21 +225,23 @@ FlowCount PinnedTable::remove(const FlowKey& key) {
 }
 
 FlowCount PinnedTable::take_out(const flow_key& words) {
-    flow_place* place = place_of(words, false);
+    unsigned* place = place_of(words, false);
     if (place == nullptr) return {};
-    const Slot slot = place->slot_and_one - 1;
-    std::atomic_ref(place->slot_and_one).store(0, std::memory_order_release);
-    free_.push_back({.slot = slot, .since = std::chrono::steady_clock::now()});
+    const Slot slot = *place - 1;
+    std::atomic_ref(flows_[slot].ifindex).store(0, std::memory_order_release);
+    std::atomic_ref(*place).store(0, std::memory_order_release);
+    slots_.release(slot, std::chrono::steady_clock::now());
     return count_of(flows_[slot].state);
 }
 
 std::vector<FlowTable::Kept> PinnedTable::flows() const {
     std::vector<Kept> found;
-    for (std::size_t i = 0; i < places_.size(); ++i) {
-        const unsigned slot_and_one = places_[i].slot_and_one;
+    for (std::size_t number = 0; number < 2 * places_.size(); ++number) {
+        const unsigned slot_and_one = place(number);
         if (slot_and_one == 0 || slot_and_one > flows_.size()) continue;
-        const flow& each = flows_[slot_and_one - 1];
-        found.push_back({.key = from_words(each.key), .rule = from_words(each.rule), .slot = slot_and_one - 1});
+        const flow& first = flows_[slot_and_one - 1];
+        const flow_rest& rest = rests_[slot_and_one - 1];
+        found.push_back({.key = key_of(first, rest), .rule = rule_of(first, rest), .slot = slot_and_one - 1});
     }
     return found;
 }
@@ -337,11 +331,12 @@ Result<std::unique_ptr<FlowTable>> FlowTable::open(const Settings& settings) {
     if (!object) return std::unexpected(object.error());
     const std::string pins = settings.folder + "/" FLOW_VERSION "/";
     const unsigned kept = pinned_capacity(pins + "flows");
-    for (const char* map : {"flows", "places", "passed", "proofs"}) {
+    for (const char* map : {"flows", "rests", "places", "passed", "proofs"}) {
         if (const auto pinned = object->pin(map, pins + map); !pinned) return std::unexpected(pinned.error());
     }
-    if (const auto sized = object->set_capacity("flows", kept != 0 ? kept : settings.capacity); !sized) {
-        return std::unexpected(sized.error());
+    for (const char* map : {"flows", "rests"}) {
+        const auto sized = object->set_capacity(map, kept != 0 ? kept : settings.capacity);
+        if (!sized) return std::unexpected(sized.error());
     }
     if (const auto loaded = object->load(); !loaded) return std::unexpected(loaded.error());
     auto table = std::make_unique<PinnedTable>(std::move(*folder), std::move(*object), settings);

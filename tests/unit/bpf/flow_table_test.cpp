@@ -4,9 +4,11 @@
 
 #ifdef NATKIT_WITH_BPF
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <string>
 
+#include "flow_slots.hpp"
 #include "flow_words.hpp"
 #include "self_test.hpp"
 #endif
@@ -25,9 +27,13 @@ TEST_CASE("bpf: flows are read back from the kernel's form as they were") {
     for (const Family from : {Family::ipv4, Family::ipv6}) {
         for (const Family to : {Family::ipv4, Family::ipv6}) {
             const TestFlow flow = test_flow(7, from, to);
-            CHECK(from_words(to_words(flow.key)) == flow.key);
-            CHECK(from_words(to_words(flow.rule, flow.key)) == flow.rule);
-            CHECK(port_of(to_words(flow.key)) == flow.key.destination.port);
+            const FlowWords words = to_words(flow.key, flow.rule);
+            CHECK(key_of(words.first, words.rest) == flow.key);
+            CHECK(rule_of(words.first, words.rest) == flow.rule);
+            const flow_key key = to_words(flow.key);
+            CHECK(port_of(key) == flow.key.destination.port);
+            CHECK(flow_is_like(&words.first, &key));
+            CHECK(flow_rest_is_like(&words.rest, &key));
         }
     }
 }
@@ -40,22 +46,68 @@ TEST_CASE("bpf: what a packet's sums change by, in ones' complement (RFC 1624)")
     for (const Family from : {Family::ipv4, Family::ipv6}) {
         for (const Family to : {Family::ipv4, Family::ipv6}) {
             const TestFlow flow = test_flow(7, from, to);
-            const flow_key before = to_words(flow.key);
-            const flow_rule after = to_words(flow.rule, flow.key);
-            std::uint64_t addresses_before = 0;
-            std::uint64_t addresses_after = 0;
-            for (std::size_t i = 0; i < 4; ++i) {
-                addresses_before += std::uint64_t{before.source[i]} + before.destination[i];
-                addresses_after += std::uint64_t{after.source[i]} + after.destination[i];
+            const auto [first, rest] = to_words(flow.key, flow.rule);
+            std::uint64_t before = std::uint64_t{first.source} + first.destination;
+            std::uint64_t after = std::uint64_t{first.new_source} + first.new_destination;
+            for (std::size_t i = 0; i < 3; ++i) {
+                before += std::uint64_t{rest.source[i]} + rest.destination[i];
+                after += std::uint64_t{rest.new_source[i]} + rest.new_destination[i];
             }
-            CHECK(folded(addresses_before + after.address_change) == folded(addresses_after));
-            CHECK(folded(std::uint64_t{before.source_port} + before.destination_port + after.port_change) ==
-                  folded(std::uint64_t{after.source_port} + after.destination_port));
+            CHECK(folded(before + first.address_change) == folded(after));
+            CHECK(folded(std::uint64_t{first.source_port} + first.destination_port + first.port_change) ==
+                  folded(std::uint64_t{first.new_source_port} + first.new_destination_port));
         }
     }
 }
 
-TEST_CASE("bpf: a flow's places: one after the other by port, others for another address") {
+TEST_CASE("bpf: a flow with another key is not taken for it") {
+    const TestFlow flow = test_flow(7, Family::ipv6, Family::ipv4);
+    const FlowWords words = to_words(flow.key, flow.rule);
+    const auto is_like = [&](const flow_key& key) {
+        return flow_is_like(&words.first, &key) != 0 && flow_rest_is_like(&words.rest, &key) != 0;
+    };
+    const flow_key key = to_words(flow.key);
+    REQUIRE(is_like(key));
+    for (std::size_t word = 0; word < 4; ++word) {
+        flow_key other = key;
+        other.source[word] ^= 1;
+        CHECK_FALSE(is_like(other));
+        other = key;
+        other.destination[word] ^= 1;
+        CHECK_FALSE(is_like(other));
+    }
+    flow_key other = key;
+    ++other.ifindex;
+    CHECK_FALSE(is_like(other));
+    other = key;
+    other.source_port ^= 1;
+    CHECK_FALSE(is_like(other));
+    other = key;
+    other.destination_port ^= 1;
+    CHECK_FALSE(is_like(other));
+    other = key;
+    other.family = 2;
+    CHECK_FALSE(is_like(other));
+}
+
+TEST_CASE("bpf::FlowSlots: the lowest that is free; each rests before it is used again") {
+    using namespace std::chrono_literals;
+    const Instant now = Instant{} + 1h;
+    FlowSlots slots({false, true, false, false});
+    CHECK(slots.take(now) == 0U);
+    CHECK(slots.take(now) == 2U);
+    slots.release(2, now);
+    slots.release(0, now + 10ms);
+    CHECK(slots.take(now + 999ms) == 3U);
+    CHECK_FALSE(slots.take(now + 999ms));
+    CHECK(slots.take(now + 1s) == 2U);
+    slots.release(1, now + 20ms);
+    CHECK(slots.take(now + 2s) == 0U);
+    CHECK(slots.take(now + 2s) == 1U);
+    CHECK_FALSE(slots.take(now + 1h));
+}
+
+TEST_CASE("bpf: a flow's places: one after the other by even port, others for another address") {
     const auto place = [](const char* endpoint, unsigned attempt) {
         FlowKey key{.interface = 1, .source = {}, .destination = Endpoint::parse(endpoint).value()};
         key.source.address = key.destination.address;
@@ -64,7 +116,8 @@ TEST_CASE("bpf: a flow's places: one after the other by port, others for another
     };
     for (const char* address : {"192.0.2.1", "[2001:db8::1]"}) {
         const std::string text = address;
-        CHECK(place((text + ":20001").c_str(), 0) == (place((text + ":20000").c_str(), 0) + 1) % FLOW_PLACES);
+        CHECK(place((text + ":20002").c_str(), 0) == (place((text + ":20000").c_str(), 0) + 1) % FLOW_PLACES);
+        CHECK(place((text + ":20001").c_str(), 0) == (place((text + ":20000").c_str(), 0) + 32768) % FLOW_PLACES);
         std::set<unsigned> different;
         for (unsigned attempt = 0; attempt < FLOW_TRIES; ++attempt) {
             different.insert(place((text + ":20000").c_str(), attempt));
