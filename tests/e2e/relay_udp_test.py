@@ -224,6 +224,39 @@ def tos_of_both_families(net):
         lab.require("packets 20 " in counted, f"{family}, a leg's own: {counted}")
 
 
+def a_changed_tos_is_that_of_open_ports(net):
+    edge, phone, peer = site(net, media='tos = "ef"')
+    control = edge.control()
+    a, b = Peer(phone, "192.168.10.5", 4000), Peer(peer, "203.0.113.50", 6000)
+    own = Peer(peer, "203.0.113.50", 6002)
+    peer.nft("""table inet tos {
+        counter ef {}
+        counter cs5 {}
+        chain in {
+            type filter hook input priority 0; ip dscp ef udp dport { 6000, 6002 } counter name ef
+            ip dscp cs5 udp dport { 6000, 6002 } counter name cs5
+        }
+    }""")
+
+    def counted(name):
+        listed = peer.run("nft", "list", "counter", "inet", "tos", name).stdout
+        return int(listed.split("packets ")[1].split()[0])
+
+    made = control.ask("relay", a={"party": {"endpoint": a.endpoint}}, b={"party": {"endpoint": b.endpoint}})
+    marked = control.ask("relay", a={"party": {"endpoint": "192.168.10.5:4002"}}, b={"party": {"endpoint": own.endpoint}, "tos": 184})
+    phone_own = Peer(phone, "192.168.10.5", 4002)
+    for _ in range(6):  # settled: sockets have one more that is connected
+        talk(a, made["a"]["local"], b, made["b"]["local"], 20)
+    before = counted("ef")
+    lab.require(before == 120 and counted("cs5") == 0, f"{before} packets have the first TOS")
+    edge.config.write_text(edge.config.read_text().replace('tos = "ef"', 'tos = "cs5"'))
+    control.ask("reload")
+    talk(a, made["a"]["local"], b, made["b"]["local"], 20)
+    lab.require(counted("cs5") == 20, f"{counted('cs5')} of 20 packets of an open port have the new TOS")
+    talk(phone_own, marked["a"]["local"], own, marked["b"]["local"], 20)
+    lab.require(counted("ef") == before + 20, "a leg has lost the TOS of its own")
+
+
 def silence_frees(net):
     edge, phone, peer = site(net, media='timeout = "3s"')
     control = edge.control().watch()
@@ -300,5 +333,5 @@ def errors_are_clear(net):
 
 
 if __name__ == "__main__":
-    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, mux_that_is_not_accepted, legs_one_by_one, several_workers, settled_streams_stay_guarded, tos_of_both_families,
+    lab.main(lan_and_wan, far_end_behind_real_nats, between_families_and_udp, mux_that_is_not_accepted, legs_one_by_one, several_workers, settled_streams_stay_guarded, tos_of_both_families, a_changed_tos_is_that_of_open_ports,
              silence_frees, run_in_a_script, errors_are_clear)

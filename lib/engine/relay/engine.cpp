@@ -208,7 +208,7 @@ void Engine::reconfigure(const Options& options) {
             plane.set_timeouts(timeouts);
             plane.set_dial_for(dial_for);
             plane.set_guard(guard);
-            plane.set_forwarded_tos(tos);
+            plane.set_tos(tos);
         });
     }
 }

@@ -58,6 +58,8 @@ class PacketPath {
     virtual void close(Handle handle) = 0;
     /// A hint: much of what comes to this port comes from `remote`, and goes there. Others must be heard all the same.
     virtual void expect(Handle handle, const Endpoint& remote) = 0;
+    /// Of what is sent from this port from now on.
+    virtual void set_tos(Handle handle, std::uint8_t tos) = 0;
     /// Only during OnPacket, of the packet that came to the slot `arrival`: `bytes` are those of its datagram.
     virtual void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) = 0;
 };

@@ -157,6 +157,15 @@ void Plane::open_tcp(LegKey key, unsigned connections, io::Fd listener, const Ip
     start_timer();
 }
 
+void Plane::set_tos(std::uint8_t tos) {
+    for (const auto& [key, ports] : ports_) {
+        for (const Port& port : *ports) {
+            if (port.handle != nullptr && !port.leg->tos) path_->set_tos(port.handle, tos);
+        }
+    }
+    if (promotion_) promotion_->set_tos(tos);
+}
+
 void Plane::close(LegKey key) {
     change(key, [&](Leg& leg) {
         relay_.close(leg, loop_.now());

@@ -61,9 +61,8 @@ class Plane {
     /// ports of these. `fast_path` outlives the plane.
     [[nodiscard]] std::vector<Endpoint> use_fast_path(FastPath& fast_path, std::uint8_t tos,
                                                       const std::vector<bpf::FlowTable::Kept>& kept);
-    void set_forwarded_tos(std::uint8_t tos) {
-        if (promotion_) promotion_->set_tos(tos);
-    }
+    /// Of all legs that have none of their own, open ports and what the kernel forwards included.
+    void set_tos(std::uint8_t tos);
 
     using Statistics = record::StatisticsByLeg;
     /// Of one leg and what it is joined to, or of all (key 0).

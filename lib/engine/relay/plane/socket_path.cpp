@@ -52,6 +52,14 @@ class SocketPath final : public PacketPath {
         port.connected.emplace(ports_, std::move(*twin), port.slot);
     }
 
+    void set_tos(Handle handle, std::uint8_t tos) override {
+        Port& port = *static_cast<Port*>(handle);
+        const Family family = port.local.address.family();
+        const io::UdpOptions options{.tos = tos, .packet_info = false};
+        (void)io::set_udp_options(port.everybody.fd(), family, options);
+        if (port.connected) (void)io::set_udp_options(port.connected->fd(), family, options);
+    }
+
     void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {
         const Port& port = *static_cast<Port*>(from);
         const bool connected = port.connected && port.remote == to;

@@ -159,6 +159,12 @@ class SteeredPath final : public PacketPath {
         if (port.plain != nullptr) plain_->expect(port.plain, remote);
     }
 
+    void set_tos(Handle handle, std::uint8_t tos) override {
+        SteeredPort& port = *static_cast<SteeredPort*>(handle);
+        port.tos = tos;
+        if (port.plain != nullptr) plain_->set_tos(port.plain, tos);
+    }
+
     void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {
         const SteeredPort& port = *static_cast<SteeredPort*>(from);
         if (port.plain != nullptr) return plain_->send(port.plain, to, bytes, arrival);
