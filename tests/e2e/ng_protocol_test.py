@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The ng protocol from a script: every way in, cookies, questions, mistakes, what a delete takes away, limits, flags and wishes."""
+import contextlib
 import json
 import pathlib
 import re
@@ -390,6 +391,27 @@ def as_many_as_it_takes(net):
         lab.require(place.node.held() == 0 and place.known("two") is None, "that call is not gone")
 
 
+def more_than_it_can(net):
+    """A node whose thread is busy all the time refuses offers that make calls, and no others, until it has rested."""
+    place = Place(net)
+    place.offer("one", direction=["lan", "wan"])
+    flood, number, end = place.node.client().socket, 0, time.monotonic() + 60
+    flood.setblocking(False)
+    while "overloaded, " not in place.node.program.output:
+        lab.require(time.monotonic() < end, "it is never overloaded")
+        for number in range(number + 1, number + 100):
+            with contextlib.suppress(OSError):
+                flood.send(b"%d d7:command10:statisticse" % number)
+                flood.recv(65535)
+    time.sleep(0.5)  # what waits in its socket
+    new = {"command": "offer", "call-id": "two", "from-tag": "a", "sdp": sdp(PHONE, "audio 4000"), "supports": ["load limit"]}
+    reply = place.ng.ask(new)
+    lab.require(reply["result"] == "load limit" and "more to do" in reply["message"], reply)
+    place.offer("one", direction=["lan", "wan"])
+    place.node.program.wait_line("overloaded no more")
+    place.ng.ok(new)
+
+
 if __name__ == "__main__":
     lab.main(every_way_in, cookies, questions, mistakes, written_in_any_order, what_a_delete_takes_away, deleted_later, ports_and_addresses, who_is_heard,
-             *((flags_and_wishes, kept_sessions, as_many_as_it_takes) if relay_nodes.KIND == "mediarelay" else ()))
+             *((flags_and_wishes, kept_sessions, as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))

@@ -114,6 +114,8 @@ class Calls {
     }
     /// No call begins any more.
     void drain() noexcept { draining_ = true; }
+    /// While the node has more to do than it can, no call begins either.
+    void set_overloaded(bool overloaded) noexcept { overloaded_ = overloaded; }
     /// The relay has freed a leg by itself.
     void on_leg_lost(const std::string& leg);
     /// A `call` record for each.
@@ -216,6 +218,7 @@ class Calls {
     io::Timer timer_;
     std::uint64_t last_number_ = 0;
     bool draining_ = false;
+    bool overloaded_ = false;
     Instant started_;
     std::uint64_t total_calls_ = 0;
 };

@@ -31,15 +31,16 @@ Result<sdp::Document> read_description(const Request& request) {
 }  // namespace
 
 bool Calls::refuses_new() const {
-    return draining_ || (settings_.most_calls != 0 && calls_.size() >= settings_.most_calls);
+    return draining_ || overloaded_ || (settings_.most_calls != 0 && calls_.size() >= settings_.most_calls);
 }
 
 /// In the words on which the proxy tries another node.
 Result<Dictionary> Calls::load_limit(const Request& request) const {
     if (!request.load_limit) return fail(Errc::exhausted, "Parallel session limit reached");
-    return Dictionary{
-        {"result", "load limit"},
-        {"message", draining_ ? "this relay drains: it takes no new calls" : "as many calls as it takes"}};
+    const char* why = draining_     ? "this relay drains: it takes no new calls"
+                      : overloaded_ ? "this relay has more to do than it can"
+                                    : "as many calls as it takes";
+    return Dictionary{{"result", "load limit"}, {"message", why}};
 }
 
 /// A new branch, of a new call where need be.

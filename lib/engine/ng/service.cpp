@@ -5,7 +5,9 @@
 
 #include "calls.hpp"
 #include "natkit/base/text.hpp"
+#include "natkit/io/thread_load.hpp"
 #include "natkit/ng/bencode.hpp"
+#include "natkit/ng/overload.hpp"
 #include "natkit/record/ng_json.hpp"
 #include "rtpproxy_sessions.hpp"
 #include "transport/cookies.hpp"
@@ -14,7 +16,8 @@
 namespace natkit::ng {
 namespace {
 
-constexpr std::size_t most_warnings = 256;  ///< different ones that are told, each once
+constexpr std::chrono::seconds look_at_load{1};  ///< so often
+constexpr std::size_t most_warnings = 256;       ///< different ones that are told, each once
 
 Settings settings_of(const ServiceOptions& options) {
     return {.interfaces = options.interfaces,
@@ -43,13 +46,19 @@ struct Service::Impl {
     std::map<Listen, std::unique_ptr<Listener>> listeners;
     std::map<Listen, std::unique_ptr<Listener>> rtpproxy_listeners;
     std::set<std::string> told;
+    io::ThreadLoad load;
+    Overload overload;
+    io::Timer second;
 
     Impl(io::Loop& on, relay::Engine& engine, ServiceOptions with)
         : loop(on),
           options(std::move(with)),
           log("MEDIAPROXY", options.log_level),
           calls(on, engine, settings_of(options)),
-          sessions(on, engine, options.log_level) {}
+          sessions(on, engine, options.log_level),
+          second(on, [this] { measure(); }) {
+        measure();
+    }
 
     Result<void> listen();
     Result<void> listen(const char* what, const std::vector<Listen>& where,
@@ -58,6 +67,7 @@ struct Service::Impl {
     void on_message(std::string_view message, const Listener::Sender& sender, const Listener::Respond& respond);
     void serve(const Framed& framed, const Listener::Respond& respond);
     void warn(const Request& request);
+    void measure();
 };
 
 Result<void> Service::Impl::listen() {
@@ -147,6 +157,16 @@ void Service::Impl::warn(const Request& request) {
     for (const std::string& warning : request.warnings) {
         if (told.size() < most_warnings && told.insert(warning).second) log.problems("ng: " + warning);
     }
+}
+
+void Service::Impl::measure() {
+    second.start_in(look_at_load);
+    const auto busy = load.busiest(loop.now());
+    if (!busy || !overload.look(*busy, loop.now())) return;
+    calls.set_overloaded(overload.overloaded());
+    log.problems(overload.overloaded()
+                     ? "ng: overloaded, a thread is busy all the time: offers of new calls are refused"
+                     : "ng: overloaded no more: new calls are taken");
 }
 
 Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, relay::Engine& engine, ServiceOptions options) {

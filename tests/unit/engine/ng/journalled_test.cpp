@@ -139,3 +139,35 @@ TEST_CASE("rtpproxy: what a command has opened is journalled before it is answer
     sessions.handle("U two 203.0.113.9 4000 a;1", [&](const std::string&) { known = here.knows("two"); });
     CHECK(known);
 }
+
+TEST_CASE("ng: an overloaded node refuses offers that make a call, and no others") {
+    Fixture here;
+    Calls calls(here.loop, *here.engine, {.interfaces = {}, .log_level = LogLevel::failures});
+    const auto ask = [&](const Request& asked) {
+        bool done = false;
+        Dictionary reply;
+        calls.handle(asked, [&](Dictionary told) {
+            reply = std::move(told);
+            done = true;
+        });
+        here.run(done);
+        REQUIRE(done);
+        return reply;
+    };
+    const auto text = [](const Dictionary& reply, const char* key) {
+        const Value* found = find(reply, key);
+        return found != nullptr && found->text() != nullptr ? *found->text() : std::string();
+    };
+    CHECK(text(ask(request(Command::offer, "one")), "result") == "ok");
+    calls.set_overloaded(true);
+    Request fresh = request(Command::offer, "two");
+    CHECK(text(ask(fresh), "error-reason") == "Parallel session limit reached");
+    fresh.load_limit = true;
+    CHECK(text(ask(fresh), "result") == "load limit");
+    CHECK(text(ask(fresh), "message") == "this relay has more to do than it can");
+    Request again = request(Command::offer, "one");
+    again.via_branch = "another";
+    CHECK(text(ask(again), "result") == "ok");
+    calls.set_overloaded(false);
+    CHECK(text(ask(fresh), "result") == "ok");
+}
