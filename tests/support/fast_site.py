@@ -59,9 +59,9 @@ class Site(Edge):
         super().__init__(net, **options)
         self.phone = net.host("phone").attach("eth0", self.lan, PHONE + "/24", "fd00:10::5/64")
         self.other = net.host("peer").attach("eth0", self.wan, PEER + "/24", "2001:db8::50/64")
-        # What reaches the relay itself.
+        # What reaches the relay itself, but for what it sends to a port of its own at start, to see that ports are steered.
         self.host.nft("table inet slow {\n counter heard {}\n chain in {\n type filter hook input priority 0;\n"
-                      "udp dport 20000-20999 counter name heard\n}\n}")
+                      "iifname != lo udp dport 20000-20999 counter name heard\n}\n}")
 
     def slow(self):
         return int(re.search(r"packets (\d+)", lab.sh(*self.host.enter, "nft", "list", "counter", "inet", "slow", "heard"))[1])
