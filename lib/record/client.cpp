@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
+#include "natkit/record/json_members.hpp"
 
 namespace natkit::record {
 namespace {
@@ -11,11 +12,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t max_id = 512;
-
-std::string text_of(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 std::unexpected<Error> wrong(const char* key, std::string_view value) {
     return fail(Errc::bad_input, std::string(key) + ": '" + text::printable(value, 80) + "'");

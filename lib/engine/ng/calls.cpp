@@ -7,7 +7,6 @@
 namespace natkit::ng {
 namespace {
 
-constexpr std::chrono::seconds looking_time{32};
 constexpr std::size_t most_together = 256;  ///< requests
 
 Dictionary refusal(const Error& error) {

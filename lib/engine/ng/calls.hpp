@@ -21,6 +21,7 @@
 #include "natkit/sdp/rewrite.hpp"
 #include "natkit/sdp/shown_session.hpp"
 #include "party.hpp"
+#include "waiting.hpp"
 
 /// The calls of proxies that speak ng: offers and answers by the dialog core, their streams as legs of the relay.
 namespace natkit::ng {
@@ -32,8 +33,6 @@ using dialog::other;
 inline constexpr std::size_t most_streams = 64;   ///< of a description
 inline constexpr std::size_t most_branches = 64;  ///< of a call
 inline constexpr std::size_t most_answerers = 16;
-/// An offer that nobody answers: longer than any proxy lets a phone ring (RFC 3261 section 16.6, timer C).
-inline constexpr std::chrono::minutes unanswered_offer_time{10};
 /// After an answer others may follow: of a fork, or the final one after a preview.
 inline constexpr std::chrono::seconds answering_time{32};
 

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
+#include "natkit/record/json_members.hpp"
 #include "party.hpp"
+#include "waiting.hpp"
 
 namespace natkit::rtpproxy {
 namespace {
@@ -17,9 +19,6 @@ constexpr const char* owner = "rtpproxy";
 constexpr unsigned most_streams = 64;
 constexpr std::size_t most_name = 512;  ///< bytes: names are kept, and journalled, as long as the call lasts
 constexpr int bad_name = 1;             ///< rtpproxy's number for a syntax error
-/// A call that nobody answers: longer than any proxy lets a phone ring (RFC 3261 section 16.6, timer C).
-constexpr std::chrono::minutes unanswered_time{10};
-constexpr std::chrono::seconds looking_time{32};
 
 Refusal refused(int number, const Error& error) {
     return {.number = error.code == Errc::exhausted ? no_ports : number, .message = to_string(error)};
@@ -187,8 +186,8 @@ Sessions::Answer Sessions::update(const Command& command) {
             return std::unexpected(opened.error());
         }
         if (fresh) {
-            known.ends_at = loop_.now() + unanswered_time;
-            deadlines_.add(loop_.now() + looking_time, command.call_id);
+            known.ends_at = loop_.now() + ng::unanswered_offer_time;
+            deadlines_.add(loop_.now() + ng::looking_time, command.call_id);
             timer_.start_at(*deadlines_.next());
         }
         keep(known, stream);
@@ -295,7 +294,7 @@ void Sessions::on_time() {
                 rings = true;
             }
         }
-        if (rings) deadlines_.add(now + looking_time, *call_id);
+        if (rings) deadlines_.add(now + ng::looking_time, *call_id);
     }
     if (const auto next = deadlines_.next()) timer_.start_at(*next);
 }
@@ -332,26 +331,23 @@ void Sessions::restore() {
     for (const auto& [order, leg] : engine_.legs()) {
         if (leg->owner != owner || leg->owner_state.empty()) continue;
         const Json state = Json::parse(leg->owner_state, nullptr, false);
-        const auto text = [&](const char* key) {
-            const auto found = state.find(key);
-            return found != state.end() && found->is_string() ? found->get<std::string>() : std::string();
-        };
         if (!state.is_object() || !state.contains("stream") || !state["stream"].is_number_unsigned()) continue;
-        const record::LegRecord* second = engine_.find(text("other"));
+        const record::LegRecord* second = engine_.find(record::text_of(state, "other"));
         if (second == nullptr || second->owner != owner) continue;
         const auto [first, last] = sessions_.equal_range(leg->call_id);
-        auto session =
-            std::find_if(first, last, [&](const auto& each) { return each.second.caller == text("caller"); });
+        auto session = std::find_if(
+            first, last, [&](const auto& each) { return each.second.caller == record::text_of(state, "caller"); });
         if (session == last) {
-            session = sessions_.emplace(leg->call_id,
-                                        Session{.caller = text("caller"), .callee = text("callee"), .pairs = {}});
+            session = sessions_.emplace(leg->call_id, Session{.caller = record::text_of(state, "caller"),
+                                                              .callee = record::text_of(state, "callee"),
+                                                              .pairs = {}});
         }
         Pair& pair = session->second.pairs[state["stream"].get<unsigned>()];
         pair.legs = {leg->id, second->id};
         pair.parties = {leg->party, second->party};
         if (leg->joined.empty()) {
-            session->second.ends_at = loop_.now() + unanswered_time;
-            deadlines_.add(loop_.now() + looking_time, leg->call_id);
+            session->second.ends_at = loop_.now() + ng::unanswered_offer_time;
+            deadlines_.add(loop_.now() + ng::looking_time, leg->call_id);
         }
     }
 }

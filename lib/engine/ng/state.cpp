@@ -4,6 +4,7 @@
 
 #include "calls.hpp"
 #include "natkit/base/text.hpp"
+#include "natkit/record/json_members.hpp"
 #include "natkit/record/json_text.hpp"
 #include "natkit/record/json_view.hpp"
 #include "natkit/record/party_text.hpp"
@@ -117,57 +118,41 @@ std::string state_text(const Call& call, const Branch& branch) {
     return state.close();
 }
 
-std::string text_at(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-bool flag_at(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_boolean() && found->get<bool>();
-}
-
-std::vector<Json> list_at(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_array() ? std::vector<Json>(found->begin(), found->end())
-                                                      : std::vector<Json>();
-}
-
 void read_names(const Json& names, Branch& branch) {
-    branch.names.offerer = text_at(names, "offerer");
-    branch.names.via_branch = text_at(names, "via_branch");
-    branch.names.answered = flag_at(names, "answered");
-    branch.deleted = flag_at(names, "deleted");
-    for (const Json& tag : list_at(names, "answerers")) {
+    branch.names.offerer = record::text_of(names, "offerer");
+    branch.names.via_branch = record::text_of(names, "via_branch");
+    branch.names.answered = record::flag_of(names, "answered");
+    branch.deleted = record::flag_of(names, "deleted");
+    for (const Json& tag : record::list_of(names, "answerers")) {
         if (tag.is_string()) branch.names.answerers.push_back(tag.get<std::string>());
     }
 }
 
 std::optional<sdp::ShownSession> read_shown(const Json& kept) {
     constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-    const auto version = text::parse_number(text_at(kept, "version"), most);
-    const auto digest = text::parse_number(text_at(kept, "digest"), most);
+    const auto version = text::parse_number(record::text_of(kept, "version"), most);
+    const auto digest = text::parse_number(record::text_of(kept, "digest"), most);
     if (!version || !digest) return std::nullopt;
-    return sdp::ShownSession{.user_name = text_at(kept, "user_name"),
-                             .session_id = text_at(kept, "session_id"),
+    return sdp::ShownSession{.user_name = record::text_of(kept, "user_name"),
+                             .session_id = record::text_of(kept, "session_id"),
                              .version = *version,
-                             .session_name = text_at(kept, "session_name"),
+                             .session_name = record::text_of(kept, "session_name"),
                              .digest = *digest};
 }
 
 void read_ends(const std::vector<Json>& ends, Branch& branch) {
     for (std::size_t i = 0; i < std::min<std::size_t>(2, ends.size()); ++i) {
         if (!ends[i].is_object()) continue;
-        branch.sides[i] = text_at(ends[i], "side") == to_string(Side::lan) ? Side::lan : Side::wan;
-        if (const auto source = IpAddress::parse(text_at(ends[i], "source"))) branch.sources[i] = *source;
-        branch.labels[i] = text_at(ends[i], "label");
+        branch.sides[i] = record::text_of(ends[i], "side") == to_string(Side::lan) ? Side::lan : Side::wan;
+        if (const auto source = IpAddress::parse(record::text_of(ends[i], "source"))) branch.sources[i] = *source;
+        branch.labels[i] = record::text_of(ends[i], "label");
         if (const auto kept = ends[i].find("shown"); kept != ends[i].end() && kept->is_object())
             branch.shown[i] = read_shown(*kept);
     }
 }
 
 dialog::Described described_by(const Offered& offered, const dialog::Stream& stream, const Json& kept) {
-    dialog::Described said{.kind = stream.kind, .hold = flag_at(kept, "hold"), .mux = offered.mux};
+    dialog::Described said{.kind = stream.kind, .hold = record::flag_of(kept, "hold"), .mux = offered.mux};
     if (offered.named) said.rtp = offered.named;
     if (!offered.party) return said;
     said.rtp = offered.party->endpoint;
@@ -184,15 +169,15 @@ void read_offered(const Json& kept, Offered& offered) {
             if (const auto parsed = record::parse_party(*object)) offered.party = *parsed;
         }
     }
-    if (const auto named = Endpoint::parse(text_at(kept, "named"))) offered.named = *named;
-    offered.protocol = text_at(kept, "protocol");
-    offered.mux = flag_at(kept, "mux");
+    if (const auto named = Endpoint::parse(record::text_of(kept, "named"))) offered.named = *named;
+    offered.protocol = record::text_of(kept, "protocol");
+    offered.mux = record::flag_of(kept, "mux");
 }
 
 /// The branch's streams are there again.
 void read_exchange(const Json& open, Branch& branch, std::uint64_t owner) {
-    branch.call.open({.offerer = flag_at(open, "caller") ? End::caller : End::callee, .owner = owner});
-    const auto offered = list_at(open, "offered");
+    branch.call.open({.offerer = record::flag_of(open, "caller") ? End::caller : End::callee, .owner = owner});
+    const auto offered = record::list_of(open, "offered");
     branch.offered.assign(std::min(offered.size(), branch.call.streams().size()), {});
     for (std::size_t line = 0; line < branch.offered.size(); ++line) {
         if (!offered[line].is_object()) continue;
@@ -200,7 +185,7 @@ void read_exchange(const Json& open, Branch& branch, std::uint64_t owner) {
         read_offered(offered[line], branch.offered[line]);
         stream.offered = described_by(branch.offered[line], stream, offered[line]);
     }
-    if (flag_at(open, "answered")) branch.call.answered();
+    if (record::flag_of(open, "answered")) branch.call.answered();
 }
 
 }  // namespace
@@ -224,9 +209,9 @@ void Calls::restore() {
         if (!state.is_object() || !state.contains("names") || !state["names"].is_object()) continue;
         auto branch = std::make_unique<Branch>();
         read_names(state["names"], *branch);
-        read_ends(list_at(state, "ends"), *branch);
+        read_ends(record::list_of(state, "ends"), *branch);
         branch->keeper = leg->id;
-        const auto streams = list_at(state, "streams");
+        const auto streams = record::list_of(state, "streams");
         for (std::size_t line = 0; line < std::min(streams.size(), most_streams); ++line) {
             dialog::Stream& stream = branch->call.streams().emplace_back();
             restore_stream(streams[line], leg->call_id, *branch, stream);
@@ -253,14 +238,14 @@ void Calls::restore() {
 
 void Calls::restore_stream(const Json& kept, const std::string& call_id, Branch& branch, dialog::Stream& stream) {
     if (!kept.is_object()) return;
-    stream.kind = relay::parse_stream(text_at(kept, "stream")).value_or(relay::Stream::rtp);
-    stream.hold = flag_at(kept, "hold");
+    stream.kind = relay::parse_stream(record::text_of(kept, "stream")).value_or(relay::Stream::rtp);
+    stream.hold = record::flag_of(kept, "hold");
     if (const auto shares = kept.find("shares"); shares != kept.end() && shares->is_number_unsigned())
         stream.shares = shares->get<std::uint32_t>();
-    const auto legs = list_at(kept, "legs");
+    const auto legs = record::list_of(kept, "legs");
     if (legs.size() != 2 || !legs[0].is_string() || !legs[1].is_string()) return;
     Pair pair;
-    const auto mux = list_at(kept, "mux");
+    const auto mux = record::list_of(kept, "mux");
     for (const End end : {End::caller, End::callee}) {
         const std::size_t i = index(end);
         const record::LegRecord* leg = engine_.find(legs[i].get<std::string>());
@@ -269,7 +254,8 @@ void Calls::restore_stream(const Json& kept, const std::string& call_id, Branch&
         pair.parties[i] = leg->party;
         if (i < mux.size() && mux[i].is_boolean()) pair.mux[i] = mux[i].get<bool>();
         if (const auto named = kept.find("named"); named != kept.end() && named->is_object()) {
-            if (const auto endpoint = Endpoint::parse(text_at(*named, end == End::caller ? "caller" : "callee")))
+            if (const auto endpoint =
+                    Endpoint::parse(record::text_of(*named, end == End::caller ? "caller" : "callee")))
                 pair.named[i] = *endpoint;
         }
         if (leg->party) {

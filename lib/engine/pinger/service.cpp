@@ -12,6 +12,7 @@
 #include "natkit/io/mark.hpp"
 #include "natkit/io/net/host.hpp"
 #include "natkit/record/client.hpp"
+#include "natkit/record/json_members.hpp"
 #include "runner.hpp"
 
 namespace natkit::pinger {
@@ -21,11 +22,6 @@ using control::Json;
 
 /// Within it sipedge reads what its sockets hold, were it 10,000 answers.
 constexpr Duration time_to_read = std::chrono::seconds(1);
-
-std::string text_of(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 }  // namespace
 
@@ -122,7 +118,7 @@ void Service::Impl::serve() {
     server->on("status", [this](const Json&, const Fds&, const Reply& reply) { reply.ok(status()); }, run);
     server->on("reload", [this](const Json&, const Fds&, const Reply& reply) { reload(reply); });
     server->on("log-level", [this](const Json& request, const Fds&, const Reply& reply) {
-        const auto level = parse_log_level(text_of(request, "level"));
+        const auto level = parse_log_level(record::text_of(request, "level"));
         if (!level) return reply.error(level.error());
         runner->log().set_level(*level);
         reply.ok(Json::object());
@@ -147,11 +143,11 @@ void Service::Impl::watch_edge() {
 }
 
 void Service::Impl::on_edge_record(const Json& record) {
-    const std::string type = text_of(record, "type");
+    const std::string type = record::text_of(record, "type");
     if (type == "snapshot-end") return runner->on_snapshot_end();
     if (type == "ping-answer") {
-        const auto source = Endpoint::parse(text_of(record, "source"));
-        if (source) runner->on_answer(text_of(record, "branch"), *source);
+        const auto source = Endpoint::parse(record::text_of(record, "source"));
+        if (source) runner->on_answer(record::text_of(record, "branch"), *source);
         return;
     }
     if (type != "client") return;

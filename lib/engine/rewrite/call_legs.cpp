@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "natkit/record/json_members.hpp"
+
 namespace natkit::rewrite {
 namespace {
 
@@ -14,24 +16,19 @@ std::optional<std::uint64_t> number_if_any(const Json& object, const char* key) 
     return found->get<std::uint64_t>();
 }
 
-bool is_set(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_boolean() && found->get<bool>();
-}
-
 /// What list tells of the leg itself.
 std::optional<CallLeg> listed_leg(const Json& record) {
     if (!record.is_object()) return std::nullopt;
-    const auto kind = relay::parse_stream(text_or_empty(record, "stream"));
-    const auto local = endpoint_if_any(record, "local");
-    CallLeg leg{.id = text_or_empty(record, "leg"),
+    const auto kind = relay::parse_stream(record::text_of(record, "stream"));
+    const auto local = record::endpoint_of(record, "local");
+    CallLeg leg{.id = record::text_of(record, "leg"),
                 .kind = kind.value_or(relay::Stream{}),
                 .local = local.value_or(Endpoint{}),
-                .rtcp = endpoint_if_any(record, "rtcp"),
+                .rtcp = record::endpoint_of(record, "rtcp"),
                 .party = {},
-                .hold = is_set(record, "hold"),
-                .mux = is_set(record, "mux"),
-                .joined = text_or_empty(record, "joined"),
+                .hold = record::flag_of(record, "hold"),
+                .mux = record::flag_of(record, "mux"),
+                .joined = record::text_of(record, "joined"),
                 .tag = {},
                 .opened_by = 0,
                 .changed_by = 0,
@@ -49,8 +46,8 @@ bool read_kept(CallLeg& leg, const Json& kept) {
     if (!stream || !side || *side > 1) return false;
     leg.stream = *stream;
     leg.side = *side;
-    leg.tag = text_or_empty(kept, "tag");
-    leg.said_mux = is_set(kept, "mux");
+    leg.tag = record::text_of(kept, "tag");
+    leg.said_mux = record::flag_of(kept, "mux");
     leg.opened_by = number_if_any(kept, "opened_by").value_or(0);
     leg.changed_by = number_if_any(kept, "changed_by").value_or(0);
     if (const auto agreed = kept.find("agreed"); agreed != kept.end() && agreed->is_object()) leg.agreed = *agreed;
@@ -75,7 +72,7 @@ std::optional<dialog::Offer> offer_if_any(const Json& object, const char* key) {
     return dialog::Offer{.offerer = *side == 0 ? dialog::End::caller : dialog::End::callee,
                          .owner = *request,
                          .cseq = static_cast<std::uint32_t>(*cseq),
-                         .in_response = is_set(*found, "in_response")};
+                         .in_response = record::flag_of(*found, "in_response")};
 }
 
 Json to_json(const dialog::ObservedExchange::State& state) {
@@ -90,7 +87,7 @@ Json to_json(const dialog::ObservedExchange::State& state) {
 }
 
 dialog::ObservedExchange read_offers(const Json& json) {
-    return dialog::ObservedExchange({.exchange = {offer_if_any(json, "open"), is_set(json, "answered")},
+    return dialog::ObservedExchange({.exchange = {offer_if_any(json, "open"), record::flag_of(json, "answered")},
                                      .crossed = offer_if_any(json, "crossed"),
                                      .late = number_if_any(json, "late"),
                                      .answerer = number_if_any(json, "answerer"),
@@ -108,8 +105,8 @@ Json to_json(const CallState& state, std::uint64_t revision) {
 
 CallState read_state(const Json& json) {
     CallState state;
-    state.first_tag = text_or_empty(json, "first_tag");
-    state.peer_tag = text_or_empty(json, "peer_tag");
+    state.first_tag = record::text_of(json, "first_tag");
+    state.peer_tag = record::text_of(json, "peer_tag");
     state.established = json.contains("peer_tag");
     if (const auto branches = json.find("branches"); branches != json.end() && branches->is_array()) {
         for (const Json& branch : *branches) {
@@ -126,16 +123,6 @@ CallState read_state(const Json& json) {
 }
 
 }  // namespace
-
-std::optional<Endpoint> endpoint_if_any(const Json& object, const char* key) {
-    const auto parsed = Endpoint::parse(text_or_empty(object, key));
-    return parsed ? std::optional(*parsed) : std::nullopt;
-}
-
-std::string text_or_empty(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 Json owner_state(const CallLeg& leg, const Call* carried) {
     Json json = {{"stream", leg.stream}, {"side", leg.side}};

@@ -57,9 +57,4 @@ struct Call {
 /// What is kept with a leg; with that of the one that carries the call's, that too. A text of at most 8 kB.
 [[nodiscard]] Json owner_state(const CallLeg& leg, const Call* carried);
 
-// Of what a program of the same host has said. What is missing, and what is of another kind, is not there: nobody could
-// mend it.
-[[nodiscard]] std::optional<Endpoint> endpoint_if_any(const Json& object, const char* key);
-[[nodiscard]] std::string text_or_empty(const Json& object, const char* key);
-
 }  // namespace natkit::rewrite

@@ -4,6 +4,7 @@
 
 #include "call_legs.hpp"
 #include "natkit/loop/roles.hpp"
+#include "natkit/record/json_members.hpp"
 
 namespace natkit::rewrite {
 namespace {
@@ -14,7 +15,7 @@ std::optional<IpAddress> address_of(const std::optional<Endpoint>& endpoint) {
 
 /// Where the other party of a stream is, as far as anybody has said.
 nat::Place place_of_other(const Sender& sender, const Json& other, const nat::Networks& networks) {
-    if (const auto told = nat::parse_place(text_or_empty(other, "place"))) return *told;
+    if (const auto told = nat::parse_place(record::text_of(other, "place"))) return *told;
     return sender.destination ? nat::classify_address(sender.destination->address, networks).place : nat::Place::wan;
 }
 
@@ -61,7 +62,7 @@ std::optional<sdp::Setup> shown_setup(const Sender& sender, bool offers, const d
     const nat::Place own = known ? known->place : nat::Place::wan;
     const nat::Place opposite = place_of_other(sender, other, networks);
     if (offers) return loop::shown_offer(*said.setup, {.offerer = own, .answerer = opposite, .relayed = true});
-    const auto offered = sdp::parse_setup(text_or_empty(other, "setup"));
+    const auto offered = sdp::parse_setup(record::text_of(other, "setup"));
     if (!offered) return said.setup;
     return loop::shown_answer(*offered, *said.setup, {.offerer = opposite, .answerer = own, .relayed = true});
 }

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "natkit/record/json_members.hpp"
 #include "party.hpp"
 
 namespace natkit::rewrite {
@@ -60,13 +61,13 @@ Result<void> RelayedCall::open(CallLeg leg, Json params) {
     params["owner_state"] = kept;
     const auto reply = link_.ask("open", params);
     if (!reply) return std::unexpected(reply.error());
-    const auto local = endpoint_if_any(*reply, "local");
-    leg.id = text_or_empty(*reply, "leg");
+    const auto local = record::endpoint_of(*reply, "local");
+    leg.id = record::text_of(*reply, "leg");
     if (leg.id.empty()) return fail(Errc::bad_input, "the relay's answer has no leg");
     if (!local) return fail(Errc::bad_input, "the relay's answer has no local");
     leg.local = *local;
     leg.mux = params.value("mux", false);
-    if (!leg.mux) leg.rtcp = endpoint_if_any(*reply, "rtcp");
+    if (!leg.mux) leg.rtcp = record::endpoint_of(*reply, "rtcp");
     if (const auto party = params.find("party"); party != params.end()) leg.party = *party;
     leg.kept = kept.dump();
     if (carries) call_.carrier = leg.id;

@@ -1,6 +1,7 @@
 #include "tally.hpp"
 
 #include <nlohmann/json.hpp>
+#include "natkit/record/json_members.hpp"
 
 namespace natkit::supervise {
 namespace {
@@ -9,11 +10,6 @@ using Json = nlohmann::ordered_json;
 using metrics::Family;
 
 constexpr std::size_t max_labels = 64;
-
-std::string text_of(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 double number_of(const Json& object, const char* key) {
     const auto found = object.find(key);
@@ -38,8 +34,8 @@ void add_components(const Json& components, std::vector<Family>& families) {
                     .samples = {}};
     Family uptime{.name = "natkit_component_uptime_seconds", .help = "Age of the program's process.", .samples = {}};
     for (const Json& one : components) {
-        const std::vector<std::pair<std::string, std::string>> labels = {{"component", text_of(one, "name")}};
-        up.samples.push_back({labels, text_of(one, "state") == "running" ? 1.0 : 0.0});
+        const std::vector<std::pair<std::string, std::string>> labels = {{"component", record::text_of(one, "name")}};
+        up.samples.push_back({labels, record::text_of(one, "state") == "running" ? 1.0 : 0.0});
         restarts.samples.push_back({labels, number_of(one, "restarts")});
         uptime.samples.push_back({labels, number_of(one, "uptime_s")});
     }
@@ -76,7 +72,7 @@ constexpr Copied copied[] = {
 void add_copied(const Json& components, std::vector<Family>& families) {
     for (const Copied& one : copied) {
         for (const Json& component : components) {
-            if (text_of(component, "name") != one.component || !component.contains(one.key)) continue;
+            if (record::text_of(component, "name") != one.component || !component.contains(one.key)) continue;
             families.push_back({.name = one.name,
                                 .help = one.help,
                                 .counter = one.counter,
@@ -97,7 +93,7 @@ void add_tiers(const Json& components, std::vector<Family>& families) {
         return found != component.end() && found->is_object() && found->value(key, false) ? 1.0 : 0.0;
     };
     for (const Json& component : components) {
-        if (text_of(component, "name") != "mediarelay" || !component.contains("fast_path")) continue;
+        if (record::text_of(component, "name") != "mediarelay" || !component.contains("fast_path")) continue;
         on.samples.push_back({{{"tier", "steered"}}, is_on(component, "receive", "steered")});
         on.samples.push_back({{{"tier", "fast"}}, is_on(component, "fast_path", "on")});
         const auto by_why = component["fast_path"].find("not_fast");
@@ -113,7 +109,7 @@ void add_tiers(const Json& components, std::vector<Family>& families) {
 void add_pings(const Json& components, std::vector<Family>& families) {
     Family pings{.name = "natkit_pings_total", .help = "Pings by what became of them.", .counter = true, .samples = {}};
     for (const Json& component : components) {
-        if (text_of(component, "name") != "natpinger") continue;
+        if (record::text_of(component, "name") != "natpinger") continue;
         for (const char* result : {"sent", "later", "failed", "answers", "strangers"}) {
             if (component.contains(result))
                 pings.samples.push_back({{{"result", result}}, number_of(component, result)});
@@ -130,18 +126,18 @@ void Tally::count(Counts& counts, const std::string& label) {
 }
 
 void Tally::on_record(const Json& record) {
-    const std::string type = text_of(record, "type");
+    const std::string type = record::text_of(record, "type");
     if (type == "decision") {
         const auto relay = record.find("relay");
         if (relay != record.end() && relay->is_boolean()) count(decisions_, relay->get<bool>() ? "yes" : "no");
     } else if (type == "session") {
-        count(one_way_, text_of(record, "cause"));
+        count(one_way_, record::text_of(record, "cause"));
     } else if (type == "timeout") {
-        count(timeouts_, text_of(record, "reason"));
+        count(timeouts_, record::text_of(record, "reason"));
     } else if (type == "drop") {
-        count(refusals_, text_of(record, "reason"));
+        count(refusals_, record::text_of(record, "reason"));
     } else if (type == "latch") {
-        count(latches_, text_of(record, "rule"));
+        count(latches_, record::text_of(record, "rule"));
     }
 }
 

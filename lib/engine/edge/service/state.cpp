@@ -3,16 +3,12 @@
 #include <limits>
 
 #include "natkit/base/text.hpp"
+#include "natkit/record/json_members.hpp"
 #include "natkit/record/party_text.hpp"
 #include "records.hpp"
 
 namespace natkit::edge {
 namespace {
-
-std::string text_of(const Json& json, const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 std::string leg_text(const RelayLeg& leg) {
     record::ObjectText object;
@@ -70,7 +66,7 @@ std::string stream_text(const SessionState::Stream& stream, Announced ssrcs) {
 }
 
 std::optional<Endpoint> endpoint_of(const Json& json, const char* key) {
-    const auto endpoint = Endpoint::parse(text_of(json, key));
+    const auto endpoint = Endpoint::parse(record::text_of(json, key));
     return endpoint ? std::optional(*endpoint) : std::nullopt;
 }
 
@@ -79,8 +75,8 @@ Result<SessionState::Side> read_side(const Json& json) {
         .leg = {},
         .said = endpoint_of(json, "said"),
         .rtcp = endpoint_of(json, "rtcp"),
-        .setup = sdp::parse_setup(text_of(json, "setup")),
-        .direction = sdp::parse_direction(text_of(json, "direction")).value_or(sdp::Direction::sendrecv)};
+        .setup = sdp::parse_setup(record::text_of(json, "setup")),
+        .direction = sdp::parse_direction(record::text_of(json, "direction")).value_or(sdp::Direction::sendrecv)};
     if (const auto list = json.find("ssrc"); list != json.end() && list->is_array()) {
         for (const Json& each : *list) {
             if (each.is_number_unsigned() && each.get<std::uint64_t>() <= 0xffffffffU)
@@ -99,26 +95,26 @@ Result<SessionState::Side> read_side(const Json& json) {
 
 Result<EndInfo> read_end(const Json& json) {
     EndInfo end;
-    const auto flow = sip::parse_flow(text_of(json, "flow"));
-    const auto place = nat::parse_place(text_of(json, "place"));
-    const auto rule = nat::parse_rule(text_of(json, "rule"));
-    const auto site = IpRange::parse(text_of(json, "site"));
+    const auto flow = sip::parse_flow(record::text_of(json, "flow"));
+    const auto place = nat::parse_place(record::text_of(json, "place"));
+    const auto rule = nat::parse_rule(record::text_of(json, "rule"));
+    const auto site = IpRange::parse(record::text_of(json, "site"));
     if (!flow || !place || !rule || !site) return fail(Errc::bad_input, "not the state of a call's end");
-    const auto claimed = IpAddress::parse(text_of(json, "claimed"));
+    const auto claimed = IpAddress::parse(record::text_of(json, "claimed"));
     return EndInfo{.flow = *flow,
                    .verdict = {.place = *place,
                                .rule = *rule,
                                .site = *site,
                                .claimed = claimed ? std::optional(*claimed) : std::nullopt},
-                   .tag = text_of(json, "tag"),
-                   .binding = text_of(json, "binding"),
+                   .tag = record::text_of(json, "tag"),
+                   .binding = record::text_of(json, "binding"),
                    .asked_for = json.value("asked_for", Json()) == true};
 }
 
 Numbered read_number(const Json& json) {
     constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-    const auto version = text::parse_number(text_of(json, "version"), most);
-    const auto print = text::parse_number(text_of(json, "print"), most);
+    const auto version = text::parse_number(record::text_of(json, "version"), most);
+    const auto print = text::parse_number(record::text_of(json, "print"), most);
     if (!version || !print) return {};
     return {.version = version, .print = *print};
 }
@@ -166,13 +162,13 @@ Result<SessionState> read_state(const Json& json) {
                        streams != json.end() && streams->is_array();
     if (!whole) return fail(Errc::bad_input, "not the state of a call");
     SessionState state;
-    state.call_id = text_of(json, "call_id");
-    state.payer = proxy::parse_payer(text_of(json, "payer"));
+    state.call_id = record::text_of(json, "call_id");
+    state.payer = proxy::parse_payer(record::text_of(json, "payer"));
     for (std::size_t i = 0; i < 2; ++i) {
         auto end = read_end((*ends)[i]);
         if (!end) return std::unexpected(end.error());
         state.ends[i] = std::move(*end);
-        const auto named = sip::parse_flow(text_of((*ends)[i], "token"));
+        const auto named = sip::parse_flow(record::text_of((*ends)[i], "token"));
         (i == 0 ? state.token.caller : state.token.callee) = named ? *named : state.ends[i].flow;
         if (const auto told = (*ends)[i].find("told"); told != (*ends)[i].end() && told->is_object())
             state.told[i] = read_number(*told);
@@ -192,7 +188,7 @@ Result<SessionState> read_state(const Json& json) {
             if (!read) return std::unexpected(read.error());
             stream.sides[i] = std::move(*read);
         }
-        const auto kind = relay::parse_stream(text_of(known, "stream"));
+        const auto kind = relay::parse_stream(record::text_of(known, "stream"));
         if (!kind) return fail(Errc::bad_input, "not the state of a stream");
         stream.kind = *kind;
         stream.mux = flag_of(known, "mux");
