@@ -172,6 +172,7 @@ std::string to_toml(const Config& config) {
     out.section("log");
     out.text("format", word_of(log_formats, config.log.format));
     out.text("target", config.log.target);
+    out.text("calls", config.log.calls);
     out.section("control");
     out.text("socket", config.control.socket);
     out.text("metrics", config.control.metrics ? to_string(*config.control.metrics) : "");

@@ -285,6 +285,11 @@ Log read_log(Section section, const Paths& paths) {
         return filled_path_parser(paths)(text);
     };
     section.value("target", log.target, target, "write \"stderr\", \"journal\" or the path of a file");
+    const auto calls = [&paths](std::string_view text) -> Result<std::string> {
+        if (text.empty() || text == "journal") return std::string(text);
+        return filled_path_parser(paths)(text);
+    };
+    section.value("calls", log.calls, calls, "write \"journal\", the path of a file, or \"\"");
     section.done();
     return log;
 }

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Every record that sipedge tells its watchers and its askers stands in natkit-records(7) with an example of the same keys."""
+"""Every record that sipedge tells its watchers and its askers stands in natkit-records(7) with an example of the same keys; each call
+that is over has a record of its own in the file of [log] calls."""
 import json
 import os
 import pathlib
+import signal
 import socket
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
@@ -62,6 +65,60 @@ def sipedge_records(net):
         lab.require(fits, f"natkit-records(7) has no example like {json.dumps(record)}")
 
 
+def ended_calls(net):
+    """Who with whom, how long, what went each way; one that nobody answers too; after a rotation, and after a kill of sipedge, the same."""
+    file = net.folder / "calls.jsonl"
+    site = sites.Site(net).start(log={"calls": f'"{file}"'})
+    a, b = site.phone(site.lan_host(), "alice"), site.phone(site.home_host(), "bob")
+
+    def records(count):
+        lab.wait_until(lambda: file.exists() and file.read_text().count("\n") >= count, f"{count} records of calls")
+        found = [json.loads(line) for line in file.read_text().splitlines()]
+        lab.require(len(found) == count, f"{len(found)} records where {count} calls were: {found}")
+        return found
+
+    phones.call(a, b)
+    phones.hear_each_other(a, b)
+    began = time.time()
+    shown = site.edge.run(lab.PROGRAMS / "natkit", "calls", "--config", site.config)
+    lab.require('"from":"sip:alice@example.com","to":"sip:bob@example.com"' in shown.stdout, shown)
+    phones.hang_up(a, b)
+    said, heard = len(a.said()), len(a.heard())
+    record = records(1)[0]
+    lab.require((record["from"], record["to"], record["why"]) == ("sip:alice@example.com", "sip:bob@example.com", "BYE"), record)
+    lab.require((record["a"]["place"], record["b"]["place"], record["reasons"]) == ("lan", "far-end", ["lan-and-other", "far-end-nat"]), record)
+    lab.require(1 <= record["duration_s"] < 60 and abs(record["began_ms"] / 1000 + record["duration_s"] - began) < 10, record)
+    stream = record["streams"][0]
+    lab.require((stream["codec"], stream["audio"]["state"]) == ("PCMU", "two-way"), record)
+    caller = stream["a"]["statistics"]
+    lab.require(50 <= caller["received"]["packets"] <= said + 1 and 50 <= caller["sent"]["packets"] and caller["sent"]["packets"] >= heard - 1, record)
+    lab.require(caller["received"]["lost"] == 0 and caller["received"]["jitter_ms"] < 50, record)
+
+    # Nobody answers.
+    a.forget()
+    b.forget()
+    a.dial(b.aor)
+    b.wait_event("CALL_INCOMING")
+    a.hangup()
+    b.wait_event("CALL_CLOSED")
+    record = records(2)[1]
+    lab.require("duration_s" not in record and record["why"] == "487 Request Terminated" and record["to"] == "sip:bob@example.com", record)
+
+    # Rotated, and with sipedge killed in the call.
+    file.rename(net.folder / "calls.jsonl.1")
+    os.kill(site.pid("natkit"), signal.SIGUSR1)
+    phones.call(a, b)
+    phones.hear_each_other(a, b)
+    pid = site.pid("sipedge")
+    os.kill(pid, signal.SIGKILL)
+    site.natkit.wait_line("1 calls taken up from before the restart")
+    phones.hear_each_other(a, b, packets=100)
+    phones.hang_up(a, b)
+    record = records(1)[0]
+    lab.require(record["from"] == "sip:alice@example.com" and record["duration_s"] >= 2 and record["streams"][0]["codec"] == "PCMU", record)
+    lab.require(record["streams"][0]["a"]["statistics"]["received"]["packets"] >= 100, record)
+
+
 if __name__ == "__main__":
     os.environ.setdefault("LC_ALL", "C.UTF-8")
-    lab.main(sipedge_records)
+    lab.main(sipedge_records, ended_calls)

@@ -103,7 +103,7 @@ class Call {
         Output out;
         id_ = media_.create("call", end_info("udp:192.168.10.1:5060-192.168.10.20:5060", nat::Place::lan, "a"),
                             end_info("udp:203.0.113.10:5060-198.51.100.7:40001", nat::Place::far_end, "b"), now_);
-        media_.set_established(id_, out);
+        media_.set_established(id_, now_, out);
         take(out);
     }
 

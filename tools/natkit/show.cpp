@@ -114,6 +114,17 @@ std::vector<std::string> status_lines(const Json& status) {
     return lines;
 }
 
+/// "sip:alice@example.com calls sip:bob@example.com, talking for 12 s"
+std::string who_words(const Json& call) {
+    const Json& duration = member(call, "duration_s");
+    std::string words;
+    if (call.contains("from") || call.contains("to")) words = text_of(call, "from") + " calls " + text_of(call, "to");
+    if (duration.is_number())
+        words +=
+            (words.empty() ? "talking for " : ", talking for ") + std::to_string(duration.get<std::int64_t>()) + " s";
+    return words;
+}
+
 std::vector<std::string> call_lines(const Json& calls, Streams streams) {
     std::vector<std::string> lines = {
         "caller                place    callee                place    state        relayed"};
@@ -124,6 +135,7 @@ std::vector<std::string> call_lines(const Json& calls, Streams streams) {
                         fitted(text_of(b, "source"), 21) + " " + fitted(text_of(b, "place"), 8) + " " +
                         fitted(text_of(call, "state"), 12) + " " +
                         plural(member(call, "relayed_streams"), "stream", "streams"));
+        if (const std::string who = who_words(call); !who.empty()) lines.push_back("  " + who);
         lines.push_back("  " + relay_words(call) + text_of(call, "why") + "; caller: " + text_of(a, "why") +
                         "; callee: " + text_of(b, "why"));
         if (streams == Streams::left_out) continue;

@@ -37,7 +37,11 @@ tool::Exit serve(const Options& options) {
     if (!options.adopt) tool::warn(program, loaded->warnings);  // natkit has told them otherwise
     static_cast<void>(io::raise_descriptor_limit());
     io::Loop loop;
-    const daemon::Signals signals(loop, [&loop] { loop.stop(); });
+    edge::Service* running = nullptr;
+    const auto rotate = [&running] {
+        if (running != nullptr) running->rotate();
+    };
+    const daemon::Signals signals(loop, [&loop] { loop.stop(); }, rotate);
     const std::string runtime = source.runtime_dir(loaded->config);
     if (const auto own = io::check_private_folder(runtime); !own)
         return tool::complain(program, config::Problems{own.error()});
@@ -49,6 +53,7 @@ tool::Exit serve(const Options& options) {
         // natkit ends on a configuration that cannot be used, and tries again what the system may grant later.
         return options.adopt && service.error().code != Errc::bad_config ? tool::Exit::internal : wrong;
     }
+    running = service->get();
     loop.run();
     return tool::Exit::fine;
 }

@@ -126,6 +126,7 @@ enum class LogFormat : std::uint8_t { text, json };
 struct Log {
     LogFormat format = LogFormat::text;
     std::string target = "stderr";  ///< "stderr", "journal" or an absolute path
+    std::string calls;              ///< where records of calls go: "journal" or an absolute path; empty: nowhere
     friend bool operator==(const Log&, const Log&) = default;
 };
 

@@ -97,12 +97,14 @@ config::Problems missing_files(const config::Loaded& loaded) {
         problems.push_back(
             {Errc::bad_config, "", std::string(one.key) + ": " + fail_errno(one.path, errno).error().message});
     }
-    if (const std::string& log = config.log.target; log.starts_with('/')) {
+    for (const auto& [key, log] : {std::pair("target", config.log.target), std::pair("calls", config.log.calls)}) {
+        if (!log.starts_with('/')) continue;
         const std::string folder = log.substr(0, std::max<std::size_t>(log.rfind('/'), 1));
         const bool there = ::access(log.c_str(), F_OK) == 0;
         if (::access(there ? log.c_str() : folder.c_str(), W_OK) != 0) {
             problems.push_back({Errc::bad_config, "",
-                                "[log] target: " + fail_errno(there ? log : folder, errno).error().message +
+                                "[log] " + std::string(key) + ": " +
+                                    fail_errno(there ? log : folder, errno).error().message +
                                     "; write \"journal\", or a file in a folder that is there"});
         }
     }

@@ -67,6 +67,7 @@ struct EndInfo {
     sip::Flow flow;
     nat::Verdict verdict;
     std::string tag;
+    std::string uri{};       ///< in From or To of the INVITE, printable and at most 256 bytes; empty: not known
     std::string binding{};   ///< the id of its registration, where it has one: its flow follows that
     bool asked_for = false;  ///< [media_proxy] relay_for names its domain
 };
@@ -93,8 +94,11 @@ struct SessionState {
         relay::Stream kind{};
         bool mux = false;
         bool hold = false;
+        std::string codec = {};
     };
     std::string call_id;
+    std::optional<Instant> began = std::nullopt;  ///< when its INVITE came, by the clock of this host's run
+    std::optional<Instant> answered = std::nullopt;
     proxy::Payer payer;  ///< whom its legs are counted for
     std::array<EndInfo, 2> ends;
     sip::DialogToken token;        ///< as the ends' flows were at first
@@ -128,10 +132,27 @@ struct RewriteEvent {
 struct PassEvent {
     std::uint64_t session = 0;
 };
+/// What is known of a call when it is over.
+struct EndedCall {
+    struct Stream {
+        relay::Stream kind{};
+        std::string codec;                ///< that both agreed on; empty: not known
+        std::array<std::string, 2> legs;  ///< of mediarelay, towards the caller and the callee; empty: not relayed
+    };
+    std::array<EndInfo, 2> ends;
+    Instant began{};
+    std::optional<Instant> answered;
+    std::vector<nat::Reason> reasons;
+    std::vector<Stream> streams;
+    /// It stands for its call: it was answered, or nothing else of the call is left. Of a call that forked, the
+    /// branches that others outlived do not.
+    bool whole = false;
+};
 struct CallEvent {
     enum class Kind : std::uint8_t { established, ended } kind{};
     std::string call_id;
-    std::string why;  ///< "BYE", "CANCEL", "486 Busy Here", "max_dialog"; for `ended`
+    std::string why;                              ///< "BYE", "CANCEL", "486 Busy Here", "max_dialog"; for `ended`
+    std::shared_ptr<const EndedCall> ended = {};  ///< likewise
 };
 struct LogEvent {
     LogLevel level{};

@@ -151,7 +151,9 @@ std::optional<Error> Supervisor::Impl::drop_privileges() const {
         for (const char* suffix : {"", ".since"})
             paths.push_back(folder_of(config.registrar.state) + "/secret" + suffix);
     }
-    if (config.log.target.starts_with('/')) paths.push_back(config.log.target);
+    for (const std::string& file : {config.log.target, config.log.calls}) {
+        if (file.starts_with('/')) paths.push_back(file);
+    }
     const auto done = io::become(config.daemon.user, paths);
     if (done) return std::nullopt;
     return Error{Errc::bad_config, "", "[daemon] user: " + done.error().message};

@@ -33,6 +33,9 @@ class Service {
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
+    /// Opens the file of records of calls again, after a rotation.
+    void rotate();
+
   private:
     struct Impl;
     explicit Service(std::unique_ptr<Impl> impl);

@@ -44,6 +44,7 @@ class Service {
     TextAnswer join(const View& request);
     TextAnswer part(const View& request);
     TextAnswer free(const View& request);
+    void free_and_tell(const View& request, const control::Reply& reply);
     Answer relay(const Json& request);
     TextAnswer claim(const View& request);
     Answer status(const Json& request);

@@ -5,6 +5,7 @@
 #include "../print.hpp"
 #include "media.hpp"
 #include "natkit/base/text.hpp"
+#include "natkit/sdp/payload_types.hpp"
 #include "natkit/sdp/rewrite.hpp"
 
 /// Offers and answers (RFC 3264): what an open exchange changes is pending; close_exchange() makes it count, reject()
@@ -155,6 +156,8 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         const auto said = incoming(session, id, from, dialog::said_in(*answered), answered->renew);
         if (!said) return std::unexpected(said.error());
         carrier.answer(from, *answered);
+        if (session.codecs.size() < lines.size()) session.codecs.resize(lines.size());
+        session.codecs[lines[i].carrier] = sdp::first_codec(sdp, media);
         shown[i] = scheme_.answer(carrier.legs, *said);
         note_shown(shown[i]->slot, session, other(from));
     }

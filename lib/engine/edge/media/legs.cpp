@@ -327,6 +327,8 @@ void Media::on_legs_lost(const std::vector<std::string>& lost, Instant now, Outp
 /// Leaves with one of its legs what a restarted edge needs to know of the call, and nothing with the one before.
 void Media::keep(Session& session, Output& out) {
     SessionState state{.call_id = session.call_id,
+                       .began = session.began,
+                       .answered = session.answered,
                        .payer = session.payer,
                        .ends = session.ends,
                        .token = session.token,
@@ -334,8 +336,11 @@ void Media::keep(Session& session, Output& out) {
                        .streams = {},
                        .reasons = session.reasons};
     loop::SlotId keeper = 0;
-    for (const Stream& stream : session.call.streams()) {
+    const auto& streams = session.call.streams();
+    for (std::size_t number = 0; number < streams.size(); ++number) {
+        const Stream& stream = streams[number];
         SessionState::Stream& kept = state.streams.emplace_back();
+        if (number < session.codecs.size()) kept.codec = session.codecs[number];
         kept.kind = stream.kind;
         kept.mux = stream.mux;
         kept.hold = stream.hold;

@@ -32,10 +32,11 @@ bool Media::established(SessionId session) const {
     return found != sessions_.end() && found->second.established;
 }
 
-void Media::set_established(SessionId id, Output& out) {
+void Media::set_established(SessionId id, Instant now, Output& out) {
     Session& session = sessions_.at(id);
     if (session.established) return;
     session.established = true;
+    session.answered = now;
     keep(session, out);
     out.events.emplace_back(CallEvent{.kind = CallEvent::Kind::established, .call_id = session.call_id, .why = {}});
 }
@@ -126,6 +127,8 @@ std::vector<Media::Summary> Media::summaries() const {
                         .caller = session.ends[0],
                         .callee = session.ends[1],
                         .established = session.established,
+                        .began = session.began,
+                        .answered = session.answered,
                         .relayed_streams = static_cast<std::size_t>(relayed),
                         .decision = decision_of(session)});
     }

@@ -49,6 +49,8 @@ class Media {
         EndInfo caller;
         EndInfo callee;
         bool established = false;
+        Instant began{};
+        std::optional<Instant> answered;
         std::size_t relayed_streams = 0;
         nat::Decision decision;  ///< the last one; before the first offer, what the places of its ends give
     };
@@ -74,7 +76,7 @@ class Media {
                                  Instant now) const;
     /// The flows that the dialog's token names, where they are not those of its ends any more.
     void set_token(SessionId session, const sip::DialogToken& token) { sessions_.at(session).token = token; }
-    void set_established(SessionId session, Output& out);
+    void set_established(SessionId session, Instant now, Output& out);
     /// Whom the session's media ports are counted for; else nobody, as for the LAN.
     void set_payer(SessionId session, proxy::Payer payer) { sessions_.at(session).payer = std::move(payer); }
     /// A request of the caller has come that has the dialog's token: it receives what is sent to its signalling
@@ -184,6 +186,9 @@ class Media {
         std::vector<nat::Reason> reasons;  ///< of the last decision
         proxy::Payer payer;                ///< whom its legs are counted for
         sip::DialogToken token;            ///< the flows that its dialog token names
+        std::vector<std::string> codecs;   ///< by stream, as both agreed
+        Instant began{};                   ///< when its INVITE came
+        std::optional<Instant> answered;   ///< when its 2xx did
         Instant last_moment{};             ///< max_dialog
         Instant ends_at{};                 ///< by itself; never after last_moment
         std::string ends_by;               ///< the reason then
@@ -240,6 +245,7 @@ class Media {
     void plan(SessionId id, Instant when, std::string why, Instant now);
     void end_those_due(Instant now, Output& out);
     [[nodiscard]] std::vector<loop::SlotId> slots_of(const Session& session) const;
+    [[nodiscard]] std::shared_ptr<EndedCall> summed_up(const Session& session) const;
     void inherit(const std::vector<loop::SlotId>& slots, SessionId ended, const std::string& call_id);
 
     void index_bindings(SessionId id);

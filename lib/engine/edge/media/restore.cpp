@@ -10,6 +10,8 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
     const SessionId id = create(state.call_id, state.ends[0], state.ends[1], now);
     Session& session = sessions_.at(id);
     session.established = session.announced = session.caller_proven = true;
+    session.began = state.began.value_or(now);
+    session.answered = state.answered.value_or(now);
     session.reasons = state.reasons;
     session.token = state.token;
     session.payer = state.payer;
@@ -19,6 +21,7 @@ SessionId Media::recreate(const SessionState& state, Instant now) {
         stream.kind = known.kind;
         stream.mux = known.mux;
         stream.hold = known.hold;
+        session.codecs.push_back(known.codec);
         for (std::size_t i = 0; i < 2; ++i) {
             const SessionState::Side& side = known.sides[i];
             stream.said[i] = {.rtp = side.said, .rtcp = side.rtcp, .setup = side.setup};

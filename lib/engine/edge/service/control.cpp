@@ -78,13 +78,25 @@ void Service::Impl::tell(const Event& event) {
         const auto told = server->watched("pass") ? edge.media().pass(pass->session) : std::nullopt;
         if (told) server->publish(record::to_json(*told));
     } else if (const auto* call = std::get_if<CallEvent>(&event)) {
-        if (server->watched("call")) server->publish(call_event_record(*call));
+        if (call->kind == CallEvent::Kind::ended) {
+            if (tells_of_calls()) call_records.on_ended(*call, now());
+        } else if (server->watched("call")) {
+            server->publish(call_event_record(*call, now()));
+        }
     }
+}
+
+/// A disk that is full is told of by status(), and costs no call anything.
+void Service::Impl::tell_ended(Json record, bool whole) {
+    if (server->watched("call")) server->publish(record);
+    if (whole) call_file.write(record.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Json Service::Impl::status() const {
     Json degraded = Json::array();
     if (state_failed) degraded.push_back("the state cannot be written: registrations will not survive a restart");
+    if (const std::string& why = call_file.problem(); !why.empty())
+        degraded.push_back("records of calls are lost: " + why);
     return {{"name", "sipedge"},
             {"pid", ::getpid()},
             {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
@@ -156,7 +168,7 @@ void Service::Impl::serve_state() {
         "calls",
         [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
             Json list = Json::array();
-            for (const auto& call : edge.media().summaries()) list.push_back(call_record(call));
+            for (const auto& call : edge.media().summaries()) list.push_back(call_record(call, now()));
             reply.ok({{"calls", std::move(list)}});
         },
         Repeat::run);

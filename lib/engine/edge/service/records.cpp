@@ -25,6 +25,16 @@ std::string why(const std::vector<nat::Reason>& reasons) {
     return text;
 }
 
+/// Who calls whom, since when, and for how long they have talked.
+void add_times(Json& json, const EndInfo& caller, const EndInfo& callee, Instant began,
+               const std::optional<Instant>& answered, Now now) {
+    const auto ms = [](Duration since) { return std::chrono::duration_cast<std::chrono::milliseconds>(since).count(); };
+    if (!caller.uri.empty()) json["from"] = caller.uri;
+    if (!callee.uri.empty()) json["to"] = callee.uri;
+    json["began_ms"] = now.wall.time_since_epoch().count() - ms(now.steady - began);
+    if (answered) json["duration_s"] = static_cast<double>(ms(now.steady - *answered)) / 1000;
+}
+
 const char* kind_word(CallEvent::Kind kind) {
     return kind == CallEvent::Kind::established ? "established" : "ended";
 }
@@ -89,16 +99,17 @@ Result<nat::Networks> read_networks(const Json& request) {
     return networks;
 }
 
-Json call_record(const Media::Summary& call) {
-    return {{"type", "call"},
-            {"call_id", call.call_id},
-            {"state", call.established ? "established" : "setting-up"},
-            {"a", nat_record(call.caller.flow, call.caller.verdict)},
-            {"b", nat_record(call.callee.flow, call.callee.verdict)},
-            {"relayed_streams", call.relayed_streams},
-            {"relay", call.decision.relay},
-            {"reasons", reasons_json(call.decision.reasons)},
-            {"why", why(call.decision.reasons)}};
+Json call_record(const Media::Summary& call, Now now) {
+    Json json = {{"type", "call"}, {"call_id", call.call_id}};
+    add_times(json, call.caller, call.callee, call.began, call.answered, now);
+    json.update(Json{{"state", call.established ? "established" : "setting-up"},
+                     {"a", nat_record(call.caller.flow, call.caller.verdict)},
+                     {"b", nat_record(call.callee.flow, call.callee.verdict)},
+                     {"relayed_streams", call.relayed_streams},
+                     {"relay", call.decision.relay},
+                     {"reasons", reasons_json(call.decision.reasons)},
+                     {"why", why(call.decision.reasons)}});
+    return json;
 }
 
 Json decision_record(const DecisionEvent& event) {
@@ -119,9 +130,25 @@ Json rewrite_record(const RewriteEvent& event) {
             {"after", event.after}};
 }
 
-Json call_event_record(const CallEvent& event) {
+Json call_event_record(const CallEvent& event, Now now) {
     Json json = {{"type", "call"}, {"event", kind_word(event.kind)}, {"call_id", event.call_id}};
     if (!event.why.empty()) json["why"] = event.why;
+    if (!event.ended) return json;
+    const EndedCall& call = *event.ended;
+    add_times(json, call.ends[0], call.ends[1], call.began, call.answered, now);
+    json["a"] = nat_record(call.ends[0].flow, call.ends[0].verdict);
+    json["b"] = nat_record(call.ends[1].flow, call.ends[1].verdict);
+    json["reasons"] = reasons_json(call.reasons);
+    json["streams"] = Json::array();
+    for (const EndedCall::Stream& stream : call.streams) {
+        Json one = {{"stream", relay::to_string(stream.kind)}};
+        if (!stream.codec.empty()) one["codec"] = stream.codec;
+        for (const End end : {End::caller, End::callee}) {
+            if (const auto& leg = stream.legs[dialog::index(end)]; !leg.empty())
+                one[end == End::caller ? "a" : "b"] = {{"leg", leg}};
+        }
+        json["streams"].push_back(std::move(one));
+    }
     return json;
 }
 

@@ -4,6 +4,7 @@
 
 #include "../media/media.hpp"
 #include "../output.hpp"
+#include "../routing/request.hpp"
 #include "natkit/record/json_text.hpp"
 #include "natkit/record/json_view.hpp"
 #include "natkit/store/bindings.hpp"
@@ -20,10 +21,10 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json place_change_record(const PlaceChange& change);
 /// { lan, nated, nat_servers }: lists of ranges.
 [[nodiscard]] Result<nat::Networks> read_networks(const Json& request);
-[[nodiscard]] Json call_record(const Media::Summary& call);
+[[nodiscard]] Json call_record(const Media::Summary& call, Now now);
 [[nodiscard]] Json decision_record(const DecisionEvent& event);
 [[nodiscard]] Json rewrite_record(const RewriteEvent& event);
-[[nodiscard]] Json call_event_record(const CallEvent& event);
+[[nodiscard]] Json call_event_record(const CallEvent& event, Now now);
 
 /// Requests to mediarelay, to be completed and closed.
 [[nodiscard]] record::ObjectText open_request(const OpenLeg& request);

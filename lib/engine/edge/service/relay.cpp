@@ -84,7 +84,16 @@ void Service::Impl::tell_relay(const char* what, record::ObjectText request, con
 void Service::Impl::free_legs(const FreeLegs& free, control::Client::Urgency urgency) {
     record::ObjectText object;
     object.raw("legs", list_text(free.legs));
-    tell_relay("free", std::move(object), urgency);
+    if (!tells_of_calls()) return tell_relay("free", std::move(object), urgency);
+    object.flag("statistics", true);
+    relay.request_text(
+        "free", object.close(),
+        [this](const Result<Json>& reply) {
+            if (!reply) return log.problems("mediarelay: free: " + to_string(reply.error()));
+            if (const auto legs = reply->find("legs"); legs != reply->end() && legs->is_array())
+                call_records.on_counted(*legs);
+        },
+        urgency);
 }
 
 void Service::Impl::ask_relay(const OpenLeg& open) {

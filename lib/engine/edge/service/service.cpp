@@ -188,6 +188,7 @@ Result<void> Service::Impl::reload() {
     if (!settings) return std::unexpected(settings.error().front());
     if (auto loaded = load_tls(*config); !loaded) return loaded;
     streams.set_limits(stream_limits(config->limits));
+    open_call_file(config->log.calls);
     log.set_level(config->sip.log_level);
     loop_log.set_level(config->sip.log_level);
     Output out;
@@ -197,6 +198,12 @@ Result<void> Service::Impl::reload() {
     resolver.reload();
     carry_out(out);
     return {};
+}
+
+/// Calls go on without their records.
+void Service::Impl::open_call_file(const std::string& target) {
+    if (const auto opened = call_file.open(target); !opened)
+        log.failures("[log] calls: " + to_string(opened.error()) + "; records of calls are lost");
 }
 
 /// natkit's sockets are what is listened on, whatever this process makes of the host's addresses: natkit may wait for
@@ -261,6 +268,10 @@ void Service::Impl::call_back_at(Instant time) {
 Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Service::~Service() = default;
 
+void Service::rotate() {
+    impl_->open_call_file(impl_->configured.log.calls);
+}
+
 Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config config, ServiceOptions options) {
     // The socket first: its lock says that no other process has this state.
     auto server = control::Server::listen(loop, options.runtime_dir + "/sipedge.sock");
@@ -273,6 +284,7 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config c
     auto impl = std::make_unique<Impl>(loop, config, std::move(*settings), std::move(options), std::move(bindings),
                                        std::move(*secrets), std::move(*server));
     if (auto loaded = impl->load_tls(config); !loaded) return std::unexpected(loaded.error());
+    impl->open_call_file(config.log.calls);
     impl->learn_interfaces();
     impl->restore();
     if (!impl->options.adopt) {

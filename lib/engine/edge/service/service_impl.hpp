@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "../signalling/edge.hpp"
+#include "call_records.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/edge/service.hpp"
 #include "natkit/engine/log/log.hpp"
+#include "natkit/engine/log/record_file.hpp"
 #include "natkit/io/net/udp.hpp"
 #include "natkit/store/bindings.hpp"
 #include "natkit/store/secret.hpp"
@@ -49,6 +51,7 @@ struct Service::Impl {
           timer(loop, [this] { on_timer(); }),
           edge(std::move(settings), std::move(secrets)),
           started(loop.now()),
+          call_records(loop, [this](Json record, bool whole) { tell_ended(std::move(record), whole); }),
           patience(loop, [this] { begin_reading(); }),
           streams(loop, stream_limits(config.limits), first_connection(), stream_handlers()),
           resolver(loop) {}
@@ -105,6 +108,10 @@ struct Service::Impl {
     void tell_relay(const char* what, record::ObjectText request,
                     control::Client::Urgency urgency = control::Client::Urgency::now);
     void tell(const Event& event);
+    void tell_ended(Json record, bool whole);
+    void open_call_file(const std::string& target);
+    /// Whether somebody reads the records of calls that are over.
+    [[nodiscard]] bool tells_of_calls() const { return server->watched("call") || call_file.is_open(); }
     void keep(const sip::BindingChange& change);
     [[nodiscard]] Json status() const;
 
@@ -126,7 +133,9 @@ struct Service::Impl {
     bool state_failed = false;
     bool reading = false;
     unsigned relay_absences = 0;  ///< how often mediarelay was not there
-    io::Timer patience;           ///< with mediarelay at the start
+    CallRecords call_records;
+    log::RecordFile call_file;  ///< [log] calls
+    io::Timer patience;         ///< with mediarelay at the start
     std::map<Endpoint, std::unique_ptr<io::UdpSocket>> sockets;
     Streams streams;
     Resolver resolver;

@@ -47,6 +47,7 @@ std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered&
     object.text("rule", nat::to_string(end.verdict.rule));
     object.text("site", to_string(end.verdict.site));
     object.text("tag", end.tag);
+    if (!end.uri.empty()) object.text("uri", end.uri);
     if (end.verdict.claimed) object.text("claimed", to_string(*end.verdict.claimed));
     if (!end.binding.empty()) object.text("binding", end.binding);
     if (end.asked_for) object.flag("asked_for", true);
@@ -62,6 +63,7 @@ std::string stream_text(const SessionState::Stream& stream, Announced ssrcs) {
     object.text("stream", relay::to_string(stream.kind));
     object.flag("mux", stream.mux);
     object.flag("hold", stream.hold);
+    if (!stream.codec.empty()) object.text("codec", stream.codec);
     return object.close();
 }
 
@@ -107,6 +109,7 @@ Result<EndInfo> read_end(const Json& json) {
                                .site = *site,
                                .claimed = claimed ? std::optional(*claimed) : std::nullopt},
                    .tag = record::text_of(json, "tag"),
+                   .uri = record::text_of(json, "uri"),
                    .binding = record::text_of(json, "binding"),
                    .asked_for = json.value("asked_for", Json()) == true};
 }
@@ -119,9 +122,11 @@ Numbered read_number(const Json& json) {
     return {.version = version, .print = *print};
 }
 
-bool flag_of(const Json& json, const char* key) {
+/// By the monotonic clock: what is kept does not outlive the run of the host.
+std::optional<Instant> moment_of(const Json& json, const char* key) {
     const auto found = json.find(key);
-    return found != json.end() && found->is_boolean() && found->get<bool>();
+    if (found == json.end() || !found->is_number_integer()) return std::nullopt;
+    return Instant(Duration(found->get<std::int64_t>()));
 }
 
 std::string whole_text(const SessionState& state, Announced ssrcs) {
@@ -132,6 +137,8 @@ std::string whole_text(const SessionState& state, Announced ssrcs) {
     }
     record::ObjectText object;
     object.text("call_id", state.call_id);
+    if (state.began) object.number("began", state.began->time_since_epoch().count());
+    if (state.answered) object.number("answered", state.answered->time_since_epoch().count());
     if (state.payer.sender != proxy::Sender::lan) object.text("payer", proxy::to_string(state.payer));
     object.raw("ends", "[" + end_text(state.ends[0], state.token.caller, state.told[0]) + "," +
                            end_text(state.ends[1], state.token.callee, state.told[1]) + "]");
@@ -163,6 +170,8 @@ Result<SessionState> read_state(const Json& json) {
     if (!whole) return fail(Errc::bad_input, "not the state of a call");
     SessionState state;
     state.call_id = record::text_of(json, "call_id");
+    state.began = moment_of(json, "began");
+    state.answered = moment_of(json, "answered");
     state.payer = proxy::parse_payer(record::text_of(json, "payer"));
     for (std::size_t i = 0; i < 2; ++i) {
         auto end = read_end((*ends)[i]);
@@ -191,8 +200,9 @@ Result<SessionState> read_state(const Json& json) {
         const auto kind = relay::parse_stream(record::text_of(known, "stream"));
         if (!kind) return fail(Errc::bad_input, "not the state of a stream");
         stream.kind = *kind;
-        stream.mux = flag_of(known, "mux");
-        stream.hold = flag_of(known, "hold");
+        stream.mux = record::flag_of(known, "mux");
+        stream.hold = record::flag_of(known, "hold");
+        stream.codec = record::text_of(known, "codec");
     }
     return state;
 }

@@ -87,10 +87,12 @@ void Proxy::adopt(Context& context, const sip::DialogToken& token, const Target&
     const EndInfo sender{.flow = context.upstream.flow,
                          .verdict = context.upstream.verdict,
                          .tag = request.from_tag(),
+                         .uri = uri_in(request.from()),
                          .asked_for = asks_for_relay(request.from())};
     const EndInfo receiver{.flow = target.flow,
                            .verdict = target.verdict,
                            .tag = request.to_tag(),
+                           .uri = uri_in(request.to()),
                            .asked_for = asks_for_relay(request.to())};
     const bool to_callee = target.flow == token.callee || sender.flow == token.caller;
     context.dialog = to_callee ? parts_.media.create(std::string(request.call_id()), sender, receiver, now.steady)
@@ -110,7 +112,7 @@ void Proxy::succeed(Context& context, SessionId session, const sip::Message& res
     // Another transaction's exchange is not this one's to close, and a late offer waits for its ACK.
     if (media.exchange(session).closed_by_response_to(context.server)) media.close_exchange(session, now.steady, out);
     if (invite && !context.dialog && !media.established(session)) media.win(session, now.steady, out);
-    if (invite || context.adopted) media.set_established(session, out);
+    if (invite || context.adopted) media.set_established(session, now.steady, out);
     if (invite || context.request.method() == "UPDATE") media.set_timer(session, session_timer(response), now.steady);
     if (!invite || context.dialog) return;
     for (const Branch& branch : context.branches) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "description.hpp"
+#include "natkit/base/text.hpp"
 #include "proxy.hpp"
 
 namespace natkit::edge {
@@ -66,6 +67,14 @@ bool Proxy::asks_for_relay(const Result<sip::NameAddr>& named) const {
     return uri && relay_for.names(uri->host);
 }
 
+std::string Proxy::uri_in(const Result<sip::NameAddr>& named) {
+    constexpr std::size_t longest = 256;
+    if (!named) return {};
+    const std::string_view uri = named->uri;
+    const std::size_t host = uri.find('@');  // parameters of the user are part of him
+    return text::printable(uri.substr(0, uri.find_first_of(";?", host == std::string_view::npos ? 0 : host)), longest);
+}
+
 Branch& Proxy::add_branch(Context& context, Target target, Now now) {
     const sip::Message& request = context.request;
     Branch& branch = context.branches.emplace_back();
@@ -93,11 +102,13 @@ void Proxy::start_session(Context& context, Branch& branch, const Target& target
     const EndInfo caller{.flow = context.upstream.flow,
                          .verdict = context.upstream.verdict,
                          .tag = request.from_tag(),
+                         .uri = uri_in(request.from()),
                          .binding = registered == nullptr ? std::string() : registered->id,
                          .asked_for = asks_for_relay(request.from())};
     const EndInfo callee{.flow = target.flow,
                          .verdict = target.verdict,
                          .tag = {},
+                         .uri = uri_in(request.to()),
                          .binding = target.binding,
                          .asked_for = asks_for_relay(request.to())};
     branch.session = parts_.media.resume(request.call_id(), caller, callee, now.steady);

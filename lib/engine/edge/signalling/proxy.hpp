@@ -94,6 +94,8 @@ class Proxy {
     void join_dialog(Context& context, const Route& route, const sip::DialogToken* token, Now now, Output& out);
     void follow_sender(Context& context, const sip::DialogToken& token, Now now, Output& out);
     [[nodiscard]] bool asks_for_relay(const Result<sip::NameAddr>& named) const;
+    /// For EndInfo::uri: without parameters.
+    [[nodiscard]] static std::string uri_in(const Result<sip::NameAddr>& named);
     Branch& add_branch(Context& context, Target target, Now now);
     void start_session(Context& context, Branch& branch, const Target& target, Now now);
     [[nodiscard]] std::vector<Branch*> next_branches(Context& context, Now now);

@@ -3,6 +3,7 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/engine/explain/calls.hpp"
+#include "natkit/sdp/payload_types.hpp"
 
 namespace natkit::explain {
 namespace {
@@ -10,26 +11,6 @@ namespace {
 constexpr std::size_t most_formats = 24;
 constexpr std::size_t most_candidates = 16;
 constexpr std::size_t longest_kind = 40;
-
-/// Payload types that mean the same without a=rtpmap (RFC 3551 section 6).
-struct Static {
-    unsigned number;
-    const char* name;
-    std::uint32_t clock;
-};
-constexpr auto statics = std::to_array<Static>({{0, "PCMU", 8000},
-                                                {3, "GSM", 8000},
-                                                {4, "G723", 8000},
-                                                {8, "PCMA", 8000},
-                                                {9, "G722", 8000},
-                                                {10, "L16", 44100},
-                                                {11, "L16", 44100},
-                                                {13, "CN", 8000},
-                                                {15, "G728", 8000},
-                                                {18, "G729", 8000},
-                                                {26, "JPEG", 90000},
-                                                {31, "H261", 90000},
-                                                {34, "H263", 90000}});
 
 std::string capitals(std::string_view text) {
     std::string all = text::printable(text, longest_kind);
@@ -58,7 +39,7 @@ void read_formats(const sdp::Document& document, const sdp::Media& media, MediaD
         const auto number = text::parse_number(text, 127);
         if (!number || stream.formats.size() >= most_formats) continue;
         diagnose::Format format{.number = static_cast<std::uint8_t>(*number), .name = {}};
-        if (const auto* known = std::ranges::find(statics, format.number, &Static::number); known != statics.end()) {
+        if (const sdp::PayloadType* known = sdp::static_payload_type(format.number)) {
             format.name = known->name;
             format.clock = known->clock;
         }

@@ -70,7 +70,7 @@ struct Call {
     void establish() {
         Output out;
         media.set_callee_tag(id, "b");
-        media.set_established(id, out);
+        media.set_established(id, now, out);
         take(out);
     }
     void prove() {

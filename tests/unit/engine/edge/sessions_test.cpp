@@ -67,11 +67,14 @@ TEST_CASE("an INVITE that forks beyond the edge: each To-tag has its own session
         world.pass(33s);
         CHECK(world.edge.media().size() == 1);
         CHECK(world.legs.size() == 2);
+        CHECK(world.ended.empty());
     }
     SUBCASE("nobody wins") {
         REQUIRE_FALSE(call.back(call.invite, 486, "").empty());
         CHECK(world.edge.media().size() == 0);
         CHECK(world.legs.empty());
+        REQUIRE(world.ended.size() == 1);
+        CHECK_FALSE(world.ended[0]->answered);
     }
 }
 
@@ -180,4 +183,33 @@ TEST_CASE("a session timer that is not refreshed ends the call (RFC 4028)") {
     world.pass(60s);
     CHECK(world.edge.media().size() == 0);
     CHECK(world.legs.empty());
+}
+
+TEST_CASE("a call that is over tells who has talked to whom, how long, and by which legs") {
+    World world;
+    Call call(world, lan_phone, nat_phone);
+    const Instant began = world.now.steady;
+    call.ring();
+    world.pass(3s);
+    REQUIRE_FALSE(call.back(call.invite, 200, nat_phone.sdp()).empty());
+    REQUIRE_FALSE(call.send(lan_phone, "ACK", {}, 1).empty());
+    const std::set<std::string> legs = world.legs;
+    REQUIRE(world.kept.size() == 1);  // what a restarted edge takes up tells the same
+    const SessionState& kept = world.kept.begin()->second;
+    CHECK(kept.began == began);
+    CHECK(kept.answered == began + 3s);
+    CHECK(kept.ends[1].uri == "sip:nora@example.com");
+    CHECK(kept.streams[0].codec == "PCMU");
+    world.pass(60s);
+    const std::string bye = call.send(lan_phone, "BYE");
+    REQUIRE_FALSE(call.answer(lan_phone, bye, 200).empty());
+    REQUIRE(world.ended.size() == 1);
+    const EndedCall& ended = *world.ended[0];
+    CHECK(ended.ends[0].uri == "sip:alice@example.com");
+    CHECK(ended.ends[1].uri == "sip:nora@example.com");
+    CHECK(ended.began == began);
+    CHECK(ended.answered == began + 3s);
+    REQUIRE(ended.streams.size() == 1);
+    CHECK(ended.streams[0].codec == "PCMU");
+    CHECK(std::set<std::string>(ended.streams[0].legs.begin(), ended.streams[0].legs.end()) == legs);
 }

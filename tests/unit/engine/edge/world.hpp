@@ -144,13 +144,18 @@ struct World {
     std::vector<OpenLeg> opened;
     std::vector<UpdateLeg> updates;
     std::map<std::string, SessionState> kept;  ///< by leg
+    std::vector<std::shared_ptr<const EndedCall>> ended;
     std::size_t decisions = 0;
     bool relay_works = true;
     int next_port = 20000;
 
     void take(Output& out) {
         for (const sip::Packet& packet : out.packets) sent.push_back(packet);
-        for (const Event& event : out.events) decisions += std::holds_alternative<DecisionEvent>(event) ? 1 : 0;
+        for (const Event& event : out.events) {
+            decisions += std::holds_alternative<DecisionEvent>(event) ? 1 : 0;
+            const auto* call = std::get_if<CallEvent>(&event);
+            if (call != nullptr && call->ended && call->ended->whole) ended.push_back(call->ended);
+        }
         for (const MediaRequest& request : out.media) {
             if (const auto* open = std::get_if<OpenLeg>(&request)) {
                 open_leg(*open);

@@ -10,6 +10,7 @@ namespace {
 
 /// A reply is one line, and a line has a bound: `list` answers in pages.
 constexpr std::size_t page_bytes = 700'000;
+constexpr std::size_t most_told = 256;  ///< legs that are freed and told in one reply
 
 Json with_statistics(const record::LegRecord& leg, const record::StatisticsByLeg& all) {
     Json record = record::to_json(leg);
@@ -60,6 +61,41 @@ void Service::list(const View& request, const control::Reply& reply) {
     // The counters are with the packet threads; who does not want them is answered at once.
     if (!statistics->value_or(true)) return answer({});
     engine_->collect({}, answer);
+}
+
+/// What has been counted is asked of the packet threads before the legs are gone, and told when they have answered.
+void Service::free_and_tell(const View& request, const control::Reply& reply) {
+    struct Gathered {
+        std::vector<record::LegRecord> legs;
+        record::StatisticsByLeg statistics;
+        std::size_t missing = 1;
+        control::Reply reply;
+
+        explicit Gathered(control::Reply to) : reply(std::move(to)) {}
+        void done() {
+            if (--missing != 0) return;
+            Json told = Json::array();
+            for (const record::LegRecord& leg : legs) told.push_back(with_statistics(leg, statistics));
+            reply.ok({{"freed", legs.size()}, {"legs", std::move(told)}});
+        }
+    };
+    const auto value = request.find("legs");
+    const auto list = value ? value->list() : std::nullopt;
+    if (!list) return reply.error({Errc::bad_input, "legs", "must be a list, with statistics"});
+    const auto gathered = std::make_shared<Gathered>(reply);
+    for (const record::ValueView& each : *list) {
+        const record::LegRecord* leg = engine_->find(std::string(each.string().value_or("")));
+        if (leg == nullptr || gathered->legs.size() >= most_told) continue;
+        gathered->legs.push_back(*leg);
+        ++gathered->missing;
+        engine_->collect(leg->id, [gathered](const record::StatisticsByLeg& all) {
+            gathered->statistics.insert(all.begin(), all.end());
+            gathered->done();
+        });
+    }
+    for (const record::ValueView& each : *list)
+        (void)engine_->free(std::string(each.string().value_or("")), "freed", Engine::Wake::later);
+    gathered->done();
 }
 
 void Service::show(const View& request, const control::Reply& reply) {

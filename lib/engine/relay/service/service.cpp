@@ -292,7 +292,13 @@ void Service::add_commands() {
     add_quick("update", &Service::update);
     add_quick("join", &Service::join);
     add_quick("part", &Service::part);
-    add_quick("free", &Service::free);
+    server_->on_view("free", [this](const View& request, const control::Reply& reply) {
+        if (!batch_) batch_.emplace(*engine_);
+        const auto statistics = flag_of(request, "statistics");
+        if (statistics && statistics->value_or(false)) return free_and_tell(request, reply);
+        const TextAnswer answer = statistics ? free(request) : std::unexpected(statistics.error());
+        answer ? reply.ok_text(*answer) : reply.error(answer.error());
+    });
     add_quick("claim", &Service::claim);
     add_quick("log-level", &Service::log_level);
     add("relay", &Service::relay);
