@@ -1,31 +1,46 @@
 #include "natkit/base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
-#include <numeric>
+#include <utility>
 
 namespace natkit::text {
 namespace {
 
-/// Letters put in, left out or changed, and neighbours that changed places.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+constexpr std::size_t longest_suggested = 64;  ///< letters of a word
+constexpr std::size_t most_mistakes = 5;       ///< in a long one; with more it is another word
+
+/// Letters put in, left out or changed, and neighbours that changed places; `limit`, where there are as many or more:
+/// it does not look further. Words of at most `longest_suggested` letters.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
     const auto same = [](char x, char y) { return lower(x) == lower(y); };
-    std::vector<std::size_t> before(b.size() + 1);
-    std::vector<std::size_t> last(b.size() + 1);
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
+    std::array<std::array<std::size_t, longest_suggested + 1>, 3> rows{};
+    auto* before = &rows[0];
+    auto* last = &rows[1];
+    auto* row = &rows[2];
+    for (std::size_t j = 0; j <= b.size(); ++j) (*row)[j] = std::min(j, limit);
+    std::size_t last_least = 0;
     for (std::size_t i = 1; i <= a.size(); ++i) {
-        before.swap(last);
-        last.swap(row);
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t change = last[j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1);
-            row[j] = std::min({change, last[j] + 1, row[j - 1] + 1});
+        std::swap(before, last);
+        std::swap(last, row);
+        row->fill(limit);
+        if (i < limit) (*row)[0] = i;
+        std::size_t least = (*row)[0];
+        // Further from the diagonal than that there are too many insertions.
+        const std::size_t first = i > limit ? i - limit : 1;
+        for (std::size_t j = first; j <= std::min(b.size(), i + limit); ++j) {
+            const std::size_t change = (*last)[j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1);
+            std::size_t steps = std::min({change, (*last)[j] + 1, (*row)[j - 1] + 1, limit});
             const bool swapped = i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]);
-            if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
+            if (swapped) steps = std::min(steps, (*before)[j - 2] + 1);
+            (*row)[j] = steps;
+            least = std::min(least, steps);
         }
+        if (least >= limit && last_least >= limit) return limit;
+        last_least = least;
     }
-    return row[b.size()];
+    return (*row)[b.size()];
 }
 
 }  // namespace
@@ -119,14 +134,14 @@ std::string printable(std::string_view bytes, std::size_t limit) {
 }
 
 std::optional<std::string_view> suggest(std::string_view word, std::span<const std::string_view> known) {
-    if (word.size() > 64) return std::nullopt;
+    if (word.size() > longest_suggested) return std::nullopt;
     std::optional<std::string_view> best;
-    std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+    std::size_t best_distance = std::clamp<std::size_t>(word.size() / 3, 1, most_mistakes) + 1;
     for (const std::string_view candidate : known) {
         // As far apart as their lengths at least.
         const std::size_t apart = std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size());
-        if (apart >= best_distance) continue;
-        const std::size_t distance = edit_distance(word, candidate);
+        if (apart >= best_distance || candidate.size() > longest_suggested) continue;
+        const std::size_t distance = edit_distance(word, candidate, best_distance);
         if (distance < best_distance) {
             best_distance = distance;
             best = candidate;

@@ -2,6 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "natkit/base/time.hpp"
 
 using namespace natkit;
@@ -31,6 +36,24 @@ TEST_CASE("text::suggest: near misses only") {
     CHECK(text::suggest("naetd", known) == "nated");
     CHECK_FALSE(text::suggest("nal", known));
     CHECK_FALSE(text::suggest("colour", known));
+    const std::string_view longer[] = {"replace-session-connection"};
+    CHECK(text::suggest("replace-sesion-conection", longer) == longer[0]);
+    CHECK(text::suggest("replcae-session-conenctoin", longer) == longer[0]);
+    CHECK(text::suggest("a-replace-session-connect", longer) == longer[0]);  // five letters too many or too few
+    CHECK_FALSE(text::suggest("ab-replace-session-connect", longer));        // six
+    const std::string_view endless[] = {
+        std::string_view("x"),
+        std::string_view("a-word-of-more-letters-than-anybody-would-ever-write-in-a-configuration")};
+    CHECK_FALSE(text::suggest("a-word-of-more-letters-than-anybody-would-ever-write-in-a-config", endless));
+}
+
+TEST_CASE("text::suggest: a word that is near to none of many is soon given up") {
+    std::vector<std::string> words;
+    for (int i = 0; i < 10'000; ++i) words.push_back(std::string(64, static_cast<char>('a' + i % 8)));
+    const std::vector<std::string_view> known(words.begin(), words.end());
+    const auto began = std::chrono::steady_clock::now();
+    CHECK_FALSE(text::suggest(std::string(64, 'z'), known));
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(1));
 }
 
 TEST_CASE("text::parse_number: digits only, bounded") {
