@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# ctest: tiers sockets,fast
 """mediarelay behind an unmodified Kamailio that drives it with rtpengine_manage(): calls between LAN, Internet and NATs, hold, changes
 of a call by either side; audio both ways, and nothing held afterwards."""
 import asyncio
