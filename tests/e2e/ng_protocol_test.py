@@ -371,6 +371,38 @@ def kept_sessions(net):
     lab.require(told(zero).startswith(f"{EDGE}:") and streams(zero["sdp"])[0].direction == "sendonly", zero["sdp"])
 
 
+def many_streams_and_a_kill(net):
+    """A call of which more is to be remembered than one leg carries, killed twice, at first before its answer: it goes on."""
+    place = Place(net)
+    kinds = ["audio", "video"] * 25
+
+    def described(address, first):
+        return sdp(address, *(f"{kind} {first + 2 * n}" for n, kind in enumerate(kinds)))
+    names = {"call_id": "one", "from_tag": "a" * 500, "label": "l" * 500, "via_branch": "v" * 500}
+    shown_b = place.ng.ok("offer", sdp=described(PHONE, 4000), received_from=["IP4", PHONE], direction=["lan", "wan"], **names)
+    place.node.kill()
+    place.node.start()
+    shown_a = place.ng.ok("answer", sdp=described(PEER, 5000), received_from=["IP4", PEER], to_tag="b" * 500, **names)
+    to_a, to_b = streams(shown_b["sdp"]), streams(shown_a["sdp"])
+    for again in (False, True):
+        if again:
+            place.node.kill()
+            place.node.start()
+        for number in (0, 1, 49):
+            a, b = Peer(place.phone, PHONE, 4000 + 2 * number), Peer(place.peer, PEER, 5000 + 2 * number)
+            meet(a, "%s:%d" % to_b[number].endpoint, b, "%s:%d" % to_a[number].endpoint)
+            a.socket.close(), b.socket.close()
+    told_of = place.ng.ok("query", call_id="one")["tags"]["a" * 500]["medias"]
+    lab.require([one["type"] for one in told_of] == kinds, told_of)
+    fewer = sdp(PHONE, "audio 4000", *(f"{kind} 0" for kind in kinds[1:]))
+    place.ng.ok("offer", sdp=fewer, received_from=["IP4", PHONE], to_tag="b" * 500, **names)
+    place.ng.ok("answer", sdp=sdp(PEER, "audio 5000", *(f"{kind} 0" for kind in kinds[1:])), received_from=["IP4", PEER], to_tag="b" * 500, **names)
+    place.node.kill()
+    place.node.start()
+    place.ng.ok("delete", call_id="one", from_tag="a" * 500)
+    place.node.wait_gone()
+
+
 def as_many_as_it_takes(net):
     """A full node refuses an offer that makes a call, in the words that the proxy knows; in calls that it has it goes on."""
     place = Place(net, ng="max_calls = 1", ports=8)
@@ -414,4 +446,4 @@ def more_than_it_can(net):
 
 if __name__ == "__main__":
     lab.main(every_way_in, cookies, questions, mistakes, written_in_any_order, what_a_delete_takes_away, deleted_later, ports_and_addresses, who_is_heard,
-             *((flags_and_wishes, kept_sessions, as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))
+             *((flags_and_wishes, kept_sessions, many_streams_and_a_kill, as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))

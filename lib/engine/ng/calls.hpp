@@ -43,6 +43,7 @@ struct Pair {
     /// Where an end's description named a leg of ours instead of an endpoint of its own: the call comes through again.
     std::array<std::optional<Endpoint>, 2> named;
     std::array<bool, 2> mux{};  ///< whether the end was offered, or has agreed, to mux
+    std::string media;          ///< that of m=: "audio", "video", …
 };
 
 /// What an open offer says of a stream; it takes effect with the answer.
@@ -74,8 +75,9 @@ struct Branch {
     Wishes wishes;                                          ///< of the last offer
     std::optional<Instant> ends_at;  ///< by itself: nobody has answered, or it was deleted with a delay
     bool deleted = false;
-    std::optional<Instant> closes_at;  ///< its open exchange
-    std::string keeper;                ///< the leg that its state is kept with
+    std::optional<Instant> closes_at;   ///< its open exchange
+    std::string keeper;                 ///< the leg that its state is kept with
+    std::vector<std::string> carriers;  ///< legs that its state is divided among, where it is larger than one carries
 };
 
 struct Call {
@@ -201,6 +203,7 @@ class Calls {
     // state.cpp
     void keep(Call& call, Branch& branch);
     void restore();
+    void restore_branch(const std::string& text, const std::vector<std::string>& carriers);
     void restore_stream(const relay::Json& kept, const std::string& call_id, Branch& branch, dialog::Stream& stream);
     void index_legs(const std::string& call_id, Branch& branch, std::uint64_t number);
 

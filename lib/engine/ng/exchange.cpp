@@ -12,6 +12,8 @@ std::pair<bool, bool> encryption(std::string_view protocol) {
     return {protocol.find("SAVP") != std::string_view::npos, protocol.find("TLS") != std::string_view::npos};
 }
 
+constexpr std::size_t longest_kind = 32;  ///< letters of a word like "audio"
+
 Dictionary with_description(std::string sdp) {
     return {{"sdp", std::move(sdp)}, {"result", "ok"}};
 }
@@ -204,6 +206,7 @@ Result<void> Calls::offer_stream(const Speaker& speaker, const Request& request,
     auto number = open_pair(speaker, said, from, shown_mux && media.rtp(), offered, request.wishes.family);
     if (!number) return std::unexpected(number.error());
     branch.call.streams()[line].legs = *number;
+    branch.pairs.at(*number).media = media.kind.substr(0, longest_kind);
     return {};
 }
 

@@ -1,6 +1,8 @@
 // What another process needs to go on with a branch travels as JSON with one of its legs.
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "calls.hpp"
 #include "natkit/base/text.hpp"
@@ -9,6 +11,7 @@
 #include "natkit/record/json_view.hpp"
 #include "natkit/record/party_text.hpp"
 #include "natkit/record/relay.hpp"
+#include "state_parts.hpp"
 
 namespace natkit::ng {
 namespace {
@@ -68,6 +71,7 @@ void add_end(ObjectText& one, const Branch& branch, End end) {
 
 void add_pair(ObjectText& one, const Pair& pair) {
     one.raw("legs", plain_list(pair.legs, record::json_string));
+    one.text("media", pair.media);
     one.raw("mux", plain_list(pair.mux, [](bool mux) { return mux ? "true" : "false"; }));
     if (!pair.named[0] && !pair.named[1]) return;
     one.enter("named");
@@ -190,50 +194,77 @@ void read_exchange(const Json& open, Branch& branch, std::uint64_t owner) {
 
 }  // namespace
 
-/// Nothing is written where nothing has changed. What is larger than a leg carries goes with this process.
+/// Nothing is written where nothing has changed. What is larger than a leg carries is divided among those of the
+/// branch.
 void Calls::keep(Call& call, Branch& branch) {
     if (branch.pairs.empty()) return;
     if (branch.keeper.empty()) branch.keeper = branch.pairs.begin()->second.legs[0];
     std::string text = state_text(call, branch);
-    if (text.size() > relay::max_owner_state) return;
-    relay::UpdateRequest update;
-    update.owner_state = std::move(text);
-    (void)engine_.update(branch.keeper, update);
+    const auto carry = [this](const std::string& leg, std::string state) {
+        relay::UpdateRequest update;
+        update.owner_state = std::move(state);
+        (void)engine_.update(leg, update);
+    };
+    const auto before = std::exchange(branch.carriers, {});
+    if (text.size() <= relay::max_owner_state) {
+        carry(branch.keeper, std::move(text));
+    } else {
+        branch.carriers = {branch.keeper};
+        for (const auto& [number, pair] : branch.pairs) {
+            for (const std::string& leg : pair.legs) {
+                if (leg != branch.keeper) branch.carriers.push_back(leg);
+            }
+        }
+        auto parts = divide(text, relay::max_owner_state);
+        branch.carriers.resize(std::min(branch.carriers.size(), parts.size()));
+        for (std::size_t i = 0; i < branch.carriers.size(); ++i) carry(branch.carriers[i], std::move(parts[i]));
+    }
+    for (const std::string& leg : before) {
+        if (leg != branch.keeper && std::ranges::find(branch.carriers, leg) == branch.carriers.end()) carry(leg, "{}");
+    }
 }
 
 /// The branches that a process before this one has left with its legs.
 void Calls::restore() {
+    Parts divided;
     for (const auto& [order, leg] : engine_.legs()) {
-        if (leg->owner != "ng" || leg->owner_state.empty()) continue;
-        const Json state = Json::parse(leg->owner_state, nullptr, false);
-        if (!state.is_object() || !state.contains("names") || !state["names"].is_object()) continue;
-        auto branch = std::make_unique<Branch>();
-        read_names(state["names"], *branch);
-        read_ends(record::list_of(state, "ends"), *branch);
-        branch->keeper = leg->id;
-        const auto streams = record::list_of(state, "streams");
-        for (std::size_t line = 0; line < std::min(streams.size(), most_streams); ++line) {
-            dialog::Stream& stream = branch->call.streams().emplace_back();
-            restore_stream(streams[line], leg->call_id, *branch, stream);
-        }
-        if (branch->pairs.empty()) continue;
-        Call& call = calls_[leg->call_id];
-        call.call_id = leg->call_id;
-        if (const auto created = state.find("created"); created != state.end() && created->is_number_integer())
-            call.created = created->get<std::int64_t>();
-        if (const auto open = state.find("open"); open != state.end() && open->is_object()) {
-            read_exchange(*open, *branch, ++last_number_);
-            if (branch->call.exchange().answered()) {
-                branch->closes_at = loop_.now() + answering_time;
-                look_again(call.call_id, *branch->closes_at);
-            }
-        }
-        if (!branch->names.answered || branch->deleted) {
-            branch->ends_at = loop_.now() + (branch->deleted ? answering_time : unanswered_offer_time);
-            look_again(call.call_id, *branch->ends_at);
-        }
-        call.branches.push_back(std::move(branch));
+        if (leg->owner != "ng" || leg->owner_state.empty() || divided.add(leg->owner_state, leg->id)) continue;
+        restore_branch(leg->owner_state, {leg->id});
     }
+    for (const Parts::Whole& whole : divided.complete()) restore_branch(whole.text, whole.carriers);
+}
+
+void Calls::restore_branch(const std::string& text, const std::vector<std::string>& carriers) {
+    const record::LegRecord* leg = engine_.find(carriers[0]);
+    const Json state = Json::parse(text, nullptr, false);
+    if (leg == nullptr || !state.is_object() || !state.contains("names") || !state["names"].is_object()) return;
+    auto branch = std::make_unique<Branch>();
+    read_names(state["names"], *branch);
+    read_ends(record::list_of(state, "ends"), *branch);
+    branch->keeper = leg->id;
+    if (carriers.size() > 1) branch->carriers = carriers;
+    const auto streams = record::list_of(state, "streams");
+    for (std::size_t line = 0; line < std::min(streams.size(), most_streams); ++line) {
+        dialog::Stream& stream = branch->call.streams().emplace_back();
+        restore_stream(streams[line], leg->call_id, *branch, stream);
+    }
+    if (branch->pairs.empty()) return;
+    Call& call = calls_[leg->call_id];
+    call.call_id = leg->call_id;
+    if (const auto created = state.find("created"); created != state.end() && created->is_number_integer())
+        call.created = created->get<std::int64_t>();
+    if (const auto open = state.find("open"); open != state.end() && open->is_object()) {
+        read_exchange(*open, *branch, ++last_number_);
+        if (branch->call.exchange().answered()) {
+            branch->closes_at = loop_.now() + answering_time;
+            look_again(call.call_id, *branch->closes_at);
+        }
+    }
+    if (!branch->names.answered || branch->deleted) {
+        branch->ends_at = loop_.now() + (branch->deleted ? answering_time : unanswered_offer_time);
+        look_again(call.call_id, *branch->ends_at);
+    }
+    call.branches.push_back(std::move(branch));
 }
 
 void Calls::restore_stream(const Json& kept, const std::string& call_id, Branch& branch, dialog::Stream& stream) {
@@ -245,6 +276,7 @@ void Calls::restore_stream(const Json& kept, const std::string& call_id, Branch&
     const auto legs = record::list_of(kept, "legs");
     if (legs.size() != 2 || !legs[0].is_string() || !legs[1].is_string()) return;
     Pair pair;
+    pair.media = record::text_of(kept, "media");
     const auto mux = record::list_of(kept, "mux");
     for (const End end : {End::caller, End::callee}) {
         const std::size_t i = index(end);

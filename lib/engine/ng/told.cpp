@@ -85,9 +85,8 @@ void Calls::tell(const Call& call, Dictionary reply, const Respond& respond) {
                 if (leg == nullptr) continue;
                 List ports{told(*leg, relay::Component::rtp)};
                 if (leg->has_rtcp()) ports.emplace_back(told(*leg, relay::Component::rtcp));
-                medias.emplace_back(Dictionary{{"index", number},
-                                               {"type", leg->stream == relay::Stream::rtp ? "audio" : "image"},
-                                               {"streams", std::move(ports)}});
+                medias.emplace_back(
+                    Dictionary{{"index", number}, {"type", pair->second.media}, {"streams", std::move(ports)}});
             }
             Dictionary one{{"tag", tag}, {"medias", std::move(medias)}};
             if (!branch->labels[index(end)].empty()) one.push_back({"label", branch->labels[index(end)]});
