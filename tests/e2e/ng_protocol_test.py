@@ -2,8 +2,10 @@
 """The ng protocol from a script: every way in, cookies, questions, mistakes, what a delete takes away, limits, flags and wishes."""
 import contextlib
 import json
+import os
 import pathlib
 import re
+import socket
 import sys
 import time
 
@@ -403,6 +405,53 @@ def many_streams_and_a_kill(net):
     place.node.wait_gone()
 
 
+def a_proxy_of_another_user(net):
+    """It may use a Unix socket whose folder has its group and the set-group-ID bit, and no other."""
+    group, folders = 65533, {"shared": 0o2750, "own": 0o755}
+    for name, mode in folders.items():
+        folder = pathlib.Path("/run") / name
+        folder.mkdir()
+        os.chown(folder, -1, group)
+        folder.chmod(mode)
+    place = Place(net, ng='listen = ["unix:/run/shared/ng.sock", "unix:/run/own/ng.sock", "udp:127.0.0.1:2223"]')
+    ask = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.send(b'c d7:command4:pinge'); print(s.recv(99))"
+    for name, works in (("shared", True), ("own", False)):
+        done = place.edge.run("setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups", "python3", "-c", ask, f"/run/{name}/ng.sock")
+        lab.require(("pong" in done.stdout) == works, f"{name}: {done.stdout} {done.stderr}")
+        lab.require(works or "Permission denied" in done.stderr, done.stderr)
+
+
+def media_over_tcp(net):
+    """The caller waits for the connection and the callee makes it, both by the relay (RFC 4145)."""
+    place = Place(net)
+
+    def described(address, port, setup):
+        return sdp(address) + f"m=image {port} TCP t38\r\na=setup:{setup}\r\na=connection:new\r\n"
+    with place.phone.socket(socket.AF_INET, socket.SOCK_STREAM) as waits:
+        waits.bind((PHONE, 4000))
+        waits.listen()
+        waits.settimeout(lab.PATIENCE)
+        shown = place.ng.ok("offer", call_id="one", from_tag="a", sdp=described(PHONE, 4000, "passive"), received_from=["IP4", PHONE],
+                            direction=["lan", "wan"])
+        lab.require("a=setup:passive" in shown["sdp"] and told(shown).startswith(EDGE), shown["sdp"])
+        answered = place.ng.ok("answer", call_id="one", from_tag="a", to_tag="b", sdp=described(PEER, 9, "active"), received_from=["IP4", PEER])
+        lab.require("a=setup:active" in answered["sdp"] and EDGE_LAN in answered["sdp"], answered["sdp"])
+        with place.peer.socket(socket.AF_INET, socket.SOCK_STREAM) as connects:
+            connects.settimeout(lab.PATIENCE)
+            connects.bind((PEER, 0))
+            connects.connect(streams(shown["sdp"])[0].endpoint)
+            connects.sendall(b"from the callee")
+            accepted, source = waits.accept()
+            accepted.settimeout(lab.PATIENCE)
+            lab.require(source[0] == EDGE_LAN and accepted.recv(99) == b"from the callee", f"by {source}")
+            accepted.sendall(b"from the caller")
+            lab.require(connects.recv(99) == b"from the caller", "another answer")
+            place.delete("one", from_tag="a")
+            lab.require(accepted.recv(99) == b"" and connects.recv(99) == b"", "deleted, and it is still connected")
+            accepted.close()
+    place.node.wait_gone()
+
+
 def as_many_as_it_takes(net):
     """A full node refuses an offer that makes a call, in the words that the proxy knows; in calls that it has it goes on."""
     place = Place(net, ng="max_calls = 1", ports=8)
@@ -446,4 +495,4 @@ def more_than_it_can(net):
 
 if __name__ == "__main__":
     lab.main(every_way_in, cookies, questions, mistakes, written_in_any_order, what_a_delete_takes_away, deleted_later, ports_and_addresses, who_is_heard,
-             *((flags_and_wishes, kept_sessions, many_streams_and_a_kill, as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))
+             *((flags_and_wishes, kept_sessions, many_streams_and_a_kill, media_over_tcp, *([a_proxy_of_another_user] if lab.true_root() else []), as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))

@@ -98,10 +98,14 @@ def enter():
     _choose_tier()
 
 
+def true_root():
+    """Whether it is root, and not that of a user namespace, which has no other users."""
+    return os.geteuid() == 0 and pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "4294967295"
+
+
 def skip_without_true_root(name):
     """BPF needs true root: a user namespace's does not do, nor that of a container whose filter of system calls leaves bpf() out."""
-    whole = pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "4294967295"
-    if os.geteuid() != 0 or not whole or not _may_make_bpf_map():
+    if not true_root() or not _may_make_bpf_map():
         print(f"skipped: {name}: BPF needs true root")
         sys.exit(77)
 

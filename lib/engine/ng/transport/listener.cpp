@@ -1,5 +1,6 @@
 #include "listener.hpp"
 
+#include <filesystem>
 #include <map>
 #include <optional>
 
@@ -124,10 +125,22 @@ class UnixListener : public Listener {
         });
         if (!server) return std::unexpected(server.error());
         server_ = std::move(*server);
-        return {};
+        return share(path);
     }
 
   private:
+    /// In a folder with the set-group-ID bit the socket has the folder's group, and whoever is of that may connect.
+    static Result<void> share(const std::filesystem::path& path) {
+        using std::filesystem::perms;
+        std::error_code failed;
+        const auto folder = std::filesystem::status(path.parent_path(), failed).permissions();
+        if (failed || (folder & perms::set_gid) == perms::none) return {};
+        const auto all = perms::owner_read | perms::owner_write | perms::group_read | perms::group_write;
+        std::filesystem::permissions(path, all, failed);
+        if (failed) return fail(Errc::system, "chmod " + path.string() + ": " + failed.message());
+        return {};
+    }
+
     std::shared_ptr<StreamConnections> connections_;
     std::unique_ptr<io::LineServer> server_;
 };
