@@ -117,7 +117,39 @@ def another_server_first(c):
         c.udp(when, A, "203.0.113.99:5060", message("INVITE sip:b@x SIP/2.0", vias=vias, contact=A, body=described(9, 4000)))
 
 
-CASES = [bundle, bundle_only, empty_packets_keep_the_nat_open, codec_of_the_offer_until_the_answer, echo_service_behind_a_relay, one_number_for_both,
+PHONE, SERVER = ("192.0.0.4", "2001:db8:7::1", "198.51.100.9"), ("203.0.113.5", "64:ff9b::cb00:7105", "203.0.113.5")
+
+
+def of_464xlat(c, *views):
+    """A phone that a network of IPv6 alone gives IPv4 by two translations (RFC 6877): `views` are where the capture sees its packets, as IPv4
+    on the phone (0), as IPv6 (1), and as IPv4 behind the network's translator (2). The server answers to where packets come from."""
+    def pass_by(when, of_phone, sender_port, port, payload):
+        ends = (PHONE, SERVER) if of_phone else (SERVER, PHONE)
+        for i, view in enumerate(views if of_phone else views[::-1]):
+            source, destination = (f"[{one[view]}]" if view == 1 else one[view] for one in ends)
+            c.udp(when + i * 0.0002, f"{source}:{sender_port}", f"{destination}:{port}", payload)
+
+    vias = ["192.0.0.4:5060;branch=z9hG4bK1;rport"]
+    for when, of_phone, start, cseq, tag, body in ((0, True, "INVITE sip:b@203.0.113.5 SIP/2.0", "1 INVITE", "", sdp("192.0.0.4", 4000)),
+                                                   (0.1, False, "SIP/2.0 200 OK", "1 INVITE", "b", sdp("203.0.113.5", 30000)),
+                                                   (0.2, True, "ACK sip:b@203.0.113.5 SIP/2.0", "1 ACK", "b", ""),
+                                                   (9, True, "BYE sip:b@203.0.113.5 SIP/2.0", "2 BYE", "b", ""),
+                                                   (9.1, False, "SIP/2.0 200 OK", "2 BYE", "b", "")):
+        pass_by(when, of_phone, 5060, 5060, message(start, vias=vias, cseq=cseq, to_tag=tag, contact="192.0.0.4" if of_phone else "203.0.113.5", body=body))
+    for i in range(400):
+        for of_phone, ports, ssrc in ((True, (4000, 30000), 1), (False, (30000, 4000), 2)):
+            pass_by(0.3 + i * 0.02, of_phone, *ports, struct.pack("!BBHII", 0x80, 0, i, 160 * i, ssrc) + bytes(160))
+
+
+def translated_on_the_phone(c):
+    of_464xlat(c, 0, 1)
+
+
+def translated_before_the_server(c):
+    of_464xlat(c, 2)
+
+
+CASES = [translated_on_the_phone, translated_before_the_server, bundle, bundle_only, empty_packets_keep_the_nat_open, codec_of_the_offer_until_the_answer, echo_service_behind_a_relay, one_number_for_both,
          camera_off, one_writes_and_the_other_reads, b2bua_with_one_call_id, another_server_first]
 
 

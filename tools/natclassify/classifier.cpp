@@ -24,13 +24,25 @@ nlohmann::ordered_json to_json(const explain::PeerVerdict& peer) {
     return json;
 }
 
+/// Which side is which: a private address is inside. Between the families only that tells; of others the one is what
+/// the other looks like beyond a translator (RFC 6052), and no NAT is in front of it.
+std::optional<diagnose::Translation> turned(const diagnose::Translation& one, const nat::Networks& networks) {
+    const auto is_private = [&](const Endpoint& at) {
+        return networks.nated.contains(at.address) || networks.lan.contains(at.address);
+    };
+    const bool inside = is_private(one.inside), outside = is_private(one.outside);
+    if (outside && !inside) return diagnose::Translation{.inside = one.outside, .outside = one.inside};
+    if (!inside && one.inside.address.family() != one.outside.address.family()) return std::nullopt;
+    return one;
+}
+
 /// What a NAT on the capturing machine changed: on their way out packets have its outer address as source.
 std::optional<diagnose::Translation> translation(const std::optional<explain::Copy>& copy,
-                                                 const explain::Arrival& arrival) {
+                                                 const explain::Arrival& arrival, const nat::Networks& networks) {
     if (!copy) return std::nullopt;
-    if (copy->source_translated) return diagnose::Translation{.inside = copy->source, .outside = arrival.source};
+    if (copy->source_translated) return turned({.inside = copy->source, .outside = arrival.source}, networks);
     if (copy->destination_translated && arrival.destination)
-        return diagnose::Translation{.inside = *arrival.destination, .outside = copy->destination};
+        return turned({.inside = *arrival.destination, .outside = copy->destination}, networks);
     return std::nullopt;
 }
 
@@ -231,7 +243,7 @@ Result<void> Classifier::classify(const record::Sip& sip, nlohmann::ordered_json
                                     .time_ns = time_ns_,
                                     .copy = copy_.has_value(),
                                     .incomplete = incomplete_,
-                                    .translated = translation(copy_, arrival)};
+                                    .translated = translation(copy_, arrival, settings_.rules.networks)};
     if (settings_.html) page_.on_message(seen);
     calls_.on_message(seen);
     return explain::report_control(*message);
