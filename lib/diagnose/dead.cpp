@@ -39,6 +39,19 @@ std::uint64_t emitted(const MediaDirection& direction, std::int64_t from_ns, std
     return std::max(packets_of(direction.sent(), from_ns, to_ns), packets_of(direction.forwarded(), from_ns, to_ns));
 }
 
+/// Until when a stream that is refused now was not; nothing: it was from the beginning.
+std::optional<std::int64_t> arrived_until(const Paths& paths, const MediaDirection& direction, const Phase& phase) {
+    std::optional<std::int64_t> until;
+    for (const Path* path : direction.paths) {
+        if (paths.reach(*path, phase) != Reach::refused) continue;
+        const std::int64_t since = paths.refused_since(*path->stream);
+        const bool some = since > phase.from_ns + settle && since < phase.to_ns;
+        if (some && path->stream->packets_in(phase.from_ns, since) >= many_packets)
+            until = std::max(until.value_or(0), since);
+    }
+    return until;
+}
+
 }  // namespace
 
 /// The time that is longest.
@@ -65,8 +78,13 @@ std::optional<Dead> Case::dead_in(const MediaDirection& direction, const MediaDi
         if (paths_.reach(*path, phase) == Reach::arrives) answering.push_back(path->stream);
     }
     Dead dead{.phase = number, .from_ns = phase.from_ns, .to_ns = phase.to_ns};
-    const auto last = last_packet(arriving, phase.from_ns, phase.to_ns, &dead.last_frame);
-    const bool some = last && packets_of(arriving, phase.from_ns, phase.to_ns) >= 5;
+    auto last = last_packet(arriving, phase.from_ns, phase.to_ns, &dead.last_frame);
+    bool some = last && packets_of(arriving, phase.from_ns, phase.to_ns) >= 5;
+    if (const auto until = arrived_until(paths_, direction, phase); until && (!some || *until > *last)) {
+        last = until;
+        some = true;
+        dead.last_frame = 0;
+    }
     if (some) dead.from_ns = *last;
     dead.before = some;
     const std::int64_t start = dead.from_ns + (some ? second_ns / 5 : number > 0 ? settle : 0);
@@ -91,15 +109,25 @@ std::optional<Dead> Case::dead_in(const MediaDirection& direction, const MediaDi
 
 void Case::find_astray(const MediaDirection& direction, Dead& dead) const {
     const Phase& phase = phases_[dead.phase];
+    const bool from_start = dead.phase == 0 && !dead.before;
     for (const Path* path : direction.paths) {
         const Reach reach = paths_.reach(*path, phase);
         const std::uint64_t packets =
-            packets_of(std::vector{path->stream}, dead.before ? dead.from_ns : phase.from_ns - 60 * second_ns,
+            packets_of(std::vector{path->stream}, from_start ? phase.from_ns - 60 * second_ns : dead.from_ns,
                        dead.to_ns + (&phase == &phases_.back() ? 60 * second_ns : 0));
         if (packets > 0 && reach != Reach::arrives)
             dead.astray.push_back({.reach = reach, .path = path, .packets = packets});
     }
     std::ranges::stable_sort(dead.astray, std::greater(), &Astray::packets);
+}
+
+bool dead_since_described(const Case& one, const MediaDirection& direction) {
+    if (!direction.dead || direction.dead->phase == 0) return false;
+    const Phase& phase = one.phases()[direction.dead->phase];
+    if (direction.dead->from_ns != phase.from_ns) return false;
+    const MediaDescription* now = phase.written_by(direction.to, direction.line);
+    const MediaDescription* before = one.phases()[direction.dead->phase - 1].written_by(direction.to, direction.line);
+    return now != nullptr && before != nullptr && now->rtp != before->rtp;
 }
 
 }  // namespace natkit::diagnose

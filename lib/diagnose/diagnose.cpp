@@ -1,6 +1,7 @@
 #include "natkit/diagnose/diagnose.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "natkit/diagnose/table.hpp"
 
@@ -37,7 +38,13 @@ void Findings::add(Finding finding) {
     const bool known = std::ranges::any_of(all_, [&](const Finding& other) {
         return other.cause == finding.cause && other.hears_nothing == finding.hears_nothing;
     });
-    if (!known) all_.push_back(std::move(finding));
+    if (known) return;
+    std::vector<std::uint64_t> frames;
+    for (const std::uint64_t frame : std::exchange(finding.frames, {})) {
+        if (frame != 0 && std::ranges::find(frames, frame) == frames.end()) frames.push_back(frame);
+    }
+    finding.frames = std::move(frames);
+    all_.push_back(std::move(finding));
 }
 
 bool Findings::has(Cause cause) const {

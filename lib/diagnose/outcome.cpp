@@ -12,12 +12,12 @@ bool begins(const Call& call, const Request& request) {
                              : request.method == "INVITE" && !request.in_dialog && request.sender == End::caller;
 }
 
-/// A BYE that its receiver never answered, on any hop.
-bool bye_lost(const Call& call) {
+/// A BYE that its receiver never answered, on any hop. Over TCP nobody sends it again.
+bool bye_lost(const Call& call, bool connection_gone) {
     bool lost = false;
     for (const Request& one : call.requests) {
         if (one.method != "BYE") continue;
-        if ((one.status == 0 && one.copies >= 2) || one.status == 408) {
+        if ((one.status == 0 && (one.copies >= 2 || (one.tcp && connection_gone))) || one.status == 408) {
             lost = true;
         } else if (one.vias > 1 || one.status == 481) {
             return false;  // it got there
@@ -67,7 +67,7 @@ Outcome outcome_of(const Case& one, const Findings& findings) {
     if (call.answered) {
         for (const Cause cause : {Cause::ack_lost, Cause::ack_unreachable, Cause::session_expired})
             if (findings.has(cause)) return Outcome::dropped;
-        return bye_lost(call) ? Outcome::hung : Outcome::answered;
+        return bye_lost(call, findings.has(Cause::connection_gone)) ? Outcome::hung : Outcome::answered;
     }
     const int failure = status != 0 ? status : call.failure;
     if (failure != 480 && failure != 487 && failure != 0) return Outcome::refused;

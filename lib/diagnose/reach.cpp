@@ -16,6 +16,11 @@ bool same_family(const Endpoint& a, const Endpoint& b) {
     return a.address.family() == b.address.family();
 }
 
+bool is_about(const IcmpError& error, const RtpStream& stream) {
+    const bool too_big = error.kind == IcmpError::Kind::other;  // or the like
+    return !too_big && !error.tcp && error.source.port == stream.source.port && error.destination == stream.destination;
+}
+
 /// The number of an element; nothing: it is another one.
 template <class T>
 std::optional<std::size_t> place_in(std::span<const T> all, const T& one) {
@@ -43,8 +48,7 @@ const IcmpError* Paths::refusal_of(const RtpStream& stream) const {
     unsigned count = 0;
     std::int64_t first_ns = 0, last_ns = 0;
     for (const IcmpError& error : facts_.icmp) {
-        if (error.source.port != stream.source.port || error.tcp || error.destination != stream.destination) continue;
-        if (error.kind == IcmpError::Kind::other) continue;  // such as a packet that is too big
+        if (!is_about(error, stream)) continue;
         // With the BYE sockets are closed.
         if (!phases_.empty() && error.first_ns > phases_.back().to_ns - settle_ns) continue;
         if (most == nullptr) first_ns = error.first_ns;
@@ -56,6 +60,14 @@ const IcmpError* Paths::refusal_of(const RtpStream& stream) const {
     // Hosts limit how many they send: about one a second (RFC 1812 section 4.3.2.8).
     const std::int64_t usual = std::max(3 * second_ns / 2, 2 * (last_ns - first_ns) / count);
     return last_ns + usual >= end_ns ? most : nullptr;
+}
+
+std::int64_t Paths::refused_since(const RtpStream& stream) const {
+    std::int64_t first_ns = stream.last_ns;
+    for (const IcmpError& error : facts_.icmp) {
+        if (is_about(error, stream)) first_ns = std::min(first_ns, error.first_ns);
+    }
+    return first_ns;
 }
 
 Paths::Sources Paths::sources_of(End party, const Phase& phase) const {

@@ -20,15 +20,20 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import cases_addresses  # noqa: F401
 import cases_boxes  # noqa: F401
 import cases_early  # noqa: F401
+import cases_format_variants  # noqa: F401
 import cases_healthy  # noqa: F401
 import cases_healthy_beside  # noqa: F401
+import cases_healthy_further  # noqa: F401
 import cases_healthy_more  # noqa: F401
 import cases_healthy_setup  # noqa: F401
 import cases_healthy_within  # noqa: F401
 import cases_ice  # noqa: F401
+import cases_media_variants  # noqa: F401
 import cases_network  # noqa: F401
 import cases_relays  # noqa: F401
+import cases_servers  # noqa: F401
 import cases_signalling  # noqa: F401
+import cases_signalling_variants  # noqa: F401
 import clinic
 import kamailio
 import lab
@@ -46,7 +51,17 @@ LONG = """bye_swallowed bye_to_expired_binding refresh_to_private_contact cgnat_
     forbidden_wrong_password caller_cancels_early_media not_answered_408 relay_sends_to_private_callee relay_swallows_back relay_to_itself
     stopped muted comfort_noise_one_side two_nats double_nat stun_full_cone_callee early_media_other_address hold_inactive_and_resume
     hold_to_the_end late_offer ports_differ_at_gateway codec_changes moved_by_reinvite over_tcp from_the_middle_on
-    from_the_middle_on_with_reinvite relay_echoes rtp_to_rtcp_port_v6 ordinary""".split() + odd_calls.LONG
+    from_the_middle_on_with_reinvite relay_echoes rtp_to_rtcp_port_v6 ordinary
+    relay_swallows_later relay_swallows_v6 relay_swallows_both relay_forgets_after_reinvite relay_echoes_one_way
+    relay_serves_the_old_port late_packet_relatch_v6 old_endpoint_still_served_v6 old_endpoint_after_update
+    private_address_over_tcp address_of_464xlat both_private_after_early_media wrong_interface_v6 binding_expired_over_tcp
+    stun_wrong_mapping_both stun_wrong_mapping_late_offer no_hairpin_over_tcp rtp_to_rtcp_port_after_reinvite dtmf_of_the_callee
+    dtmf_other_number_v6 srtp_from_reinvite_on packets_lost_v6 packets_lost_in_bursts receiver_refuses_v6 refused_by_firewall_v6
+    resume_of_the_callee_answered_sendonly bye_to_a_phone_that_is_gone_v6 session_refresh_by_update_lost ack_swallowed
+    ack_to_another_address_v6 fragments_dropped_v6 registration_over_tcp_expired registration_removed_v6 wrong_password_v6
+    wrong_password_over_tcp call_without_credentials rport_missing_behind_nat_a tcp_public_phone_refuses user_unknown
+    server_error_v6 codec_refused_with_warning caller_cancels_over_tcp caller_cancels_before_it_rings not_answered_v6 phone_is_off
+    pbx_in_between pbx_with_one_source picked_up_with_replaces server_does_not_learn""".split() + odd_calls.LONG
 
 # --- what cannot be known from a place: there the doctor may be silent, or name what is seen from there
 
@@ -87,6 +102,20 @@ UNKNOWN = {
     "alg_names_a_closed_port": ("caller", "caller-a-lan", "edge", "edge-wan"),
     "alg_names_a_closed_port_of_callee": ("callee", "callee-k-lan", "edge", "edge-wan"),
     "relay_to_itself": (*CALLER, "callee", "edge-wan", "br"),
+    "relay_swallows_later": (*CALLER, "callee"), "relay_swallows_v6": ("caller", "callee"), "relay_swallows_both": (*CALLER, *CALLEE),
+    "relay_forgets_after_reinvite": (*CALLER, "callee"), "relay_echoes_one_way": ("caller", *CALLEE),
+    "relay_serves_the_old_port": ("caller", "edge-wan", "br"), "late_packet_relatch_v6": ("callee",),
+    "old_endpoint_after_update": ("edge", "edge-wan"), "rtp_to_rtcp_port_after_reinvite": ("edge", "edge-wan"),
+    "codec_kept_after_reinvite": ("edge", "edge-wan"), "refused_by_firewall_v6": ("edge", "edge-wan"),
+    "stun_wrong_mapping_both": (*CALLER, *CALLEE, "edge", "edge-wan"), "stun_wrong_mapping_late_offer": ("caller", "edge", "edge-wan"),
+    "binding_expired_without_relay": ("caller-a-wan", "callee", "edge", "edge-wan", "br"),
+    "binding_expired_over_tcp": ("caller-k-wan", "callee", "edge", "edge-wan", "br"),
+    "binding_expired_at_the_carrier": ("caller-c-wan", "callee", "edge", "edge-wan", "br"),
+    "no_hairpin_over_tcp": ("br", "edge", "edge-wan", "caller-a-wan"), "program_of_the_callee_ends": CALLER,
+    "bye_over_a_lost_connection": ("callee", "callee-a-lan"), "session_refresh_by_update_lost": ("callee", "callee-k-lan"),
+    "session_refresh_of_callee_lost": ("caller", "caller-k-lan"), "registration_over_tcp_expired": (*CALLEE, "caller"),
+    "registration_removed_v6": ("callee", "caller"), "call_without_credentials": CALLEE, "user_unknown": CALLEE, "phone_is_off": CALLEE,
+    "tcp_phone_restarted": ("caller", "edge-lan"), "tcp_public_phone_refuses": ("caller", "callee", "edge-lan", "edge-wan", "br"),
 }
 
 

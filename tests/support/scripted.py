@@ -425,6 +425,7 @@ class Dialog:
             else:
                 phone.respond(request, status, source, answer, expires, self.tag)
         else:
+            self.told = request.body if request.method == "PRACK" and request.body else self.told
             phone.respond(request, 202 if request.method == "REFER" else 200, source, tag=self.tag)
             if request.method == "BYE":
                 self.over.set()

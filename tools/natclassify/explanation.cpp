@@ -92,7 +92,10 @@ std::string ExplanationText::facts(const diagnose::Diagnosis& diagnosis) const {
     std::string lines;
     for (const diagnose::StreamReport& stream : diagnosis.streams)
         lines += traffic(stream, stream.to_callee) + traffic(stream, stream.to_caller);
-    if (diagnosis.cut)
+    // Where fragments are missing the finding says more.
+    const bool told = std::ranges::find(diagnosis.findings, diagnose::Cause::fragments_lost,
+                                        &diagnose::Finding::cause) != diagnosis.findings.end();
+    if (diagnosis.cut && !told)
         lines +=
             "  " + text_.paint("•", Text::Ink::blue) +
             " Some messages are cut by the capture and may lack what matters: take it with a larger snapshot length "

@@ -116,6 +116,8 @@ class Case {
     std::vector<Stream> streams_;
 };
 
+/// It is dead since its receiver has described itself anew, by another endpoint.
+[[nodiscard]] bool dead_since_described(const Case& one, const MediaDirection& direction);
 /// Whether media is to flow in that phase: both sides say so.
 [[nodiscard]] bool meant(const Phase& phase, std::size_t line, End from);
 

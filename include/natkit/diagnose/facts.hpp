@@ -80,6 +80,8 @@ struct Response {
     bool record_routed = false;
     bool stale = false;       ///< a challenge that says only that its nonce was too old (RFC 8760, RFC 7616)
     std::string reason = {};  ///< the phrase of its start line, or the text of Reason or Warning
+    std::optional<std::uint32_t> session_expires = {};  ///< seconds (RFC 4028)
+    bool receiver_refreshes = false;                    ///< refresher=uac: who sent the request
 };
 
 /// A request on one hop: how often it was sent, and what came back.
@@ -105,6 +107,7 @@ struct Request {
     bool credentials = false;                           ///< Authorization or Proxy-Authorization
     bool routed = false;                                ///< has a Route
     std::optional<std::uint32_t> session_expires = {};  ///< seconds (RFC 4028)
+    std::string reason = {};                            ///< the text of Reason
     std::vector<Response> responses = {};               ///< at most 8
 
     /// The last final response, or null.

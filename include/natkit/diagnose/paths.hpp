@@ -54,6 +54,8 @@ class Paths {
     [[nodiscard]] Reach reach(const Path& path, const Phase& phase) const;
     /// What ICMP says about it to the end, or null.
     [[nodiscard]] const IcmpError* refused(const RtpStream& stream) const;
+    /// When that began; of a stream that is refused.
+    [[nodiscard]] std::int64_t refused_since(const RtpStream& stream) const;
     [[nodiscard]] bool behind_nat(End party) const;
     /// Both sides of a NAT are in the capture, and this is its outer address.
     [[nodiscard]] bool outside_of_nat(const IpAddress& address) const;

@@ -26,27 +26,53 @@ bool told_another_family(const Case&, const MediaDirection& direction, const Med
 bool told_a_private_address(const Case& one, const MediaDirection& direction, const MediaDirection&,
                             Findings& findings) {
     const auto& told = direction.traffic.told;
-    if (!direction.dead || direction.dead->before || !told || !one.is_private(told->address)) return false;
+    if (!direction.dead || !told || !one.is_private(told->address)) return false;
     const Dead& dead = *direction.dead;
+    if (dead.before && !dead_since_described(one, direction)) return false;
     const auto sender = one.visible(direction.from);
     if (!sender || one.is_private(*sender)) return false;
     const bool in_vain = dead.sent && std::ranges::any_of(dead.astray, [](const Astray& astray) {
                              return astray.reach == Reach::private_address && !astray.path->forwarded;
                          });
     if (dead.sent && !in_vain) return false;
+    // Who signals and takes media by one address may be a relay, and should have learned where packets come from.
+    const MediaDescription* theirs = direction.sender_delivered;
+    const bool relay = !in_vain && theirs != nullptr && theirs->rtp && theirs->rtp->address == *sender;
     findings.add(during(one, dead,
                         {.cause = Cause::private_address,
                          .hears_nothing = direction.to,
-                         .sentence = name_at_start(direction.to) + " hears nothing: " + name(direction.from) + " at " +
-                                     to_string(*sender) + " is told to send to " + to_string(*told) +
-                                     ", a private address it cannot reach" +
-                                     (in_vain ? " (" + packets(dead.packets) + " went there in vain)." : "."),
+                         .sentence = name_at_start(direction.to) + " hears nothing" + since(one, dead) + ": " +
+                                     name(direction.from) + " at " + to_string(*sender) + " is told to send to " +
+                                     to_string(*told) + ", " + kind_of(told->address) + " it cannot reach" +
+                                     (in_vain ? " (" + packets(dead.packets) + " went there in vain)." : ".") +
+                                     (relay ? " A relay there would have to learn where packets come from." : ""),
                          .change = "Put a media proxy in between (natkit: " + to_string(told->address) +
                                    " must lie in [network] nated or lan), or give " + name(direction.to) +
                                    " its public address (STUN, \"external address\").",
                          .confidence = in_vain ? Confidence::seen : Confidence::inferred}));
     return true;
 }
+
+namespace {
+
+/// Nobody stays so long in a call in which one hears nothing.
+constexpr std::int64_t long_enough = 40 * second_ns;
+
+Finding made_up_for(const Case& one, const MediaDirection& direction, std::int64_t time) {
+    const Phase& phase = one.phases().back();
+    return {.cause = Cause::private_address,
+            .sentence = name_at_start(direction.from) + " is told to send to " +
+                        to_string(*direction.receiver_written->rtp) +
+                        ", a private address, which the proxy passed on as it was. The call goes on for " +
+                        seconds(time) + " all the same, so " + name(direction.from) +
+                        " probably answers to where packets come from. No media is in the capture.",
+            .change = "Nothing to repair, if both heard each other. To be sure capture the RTP too.",
+            .confidence = Confidence::possible,
+            .harmless = true,
+            .frames = {phase.offer_frame, phase.frame}};
+}
+
+}  // namespace
 
 /// A proxy hands the private address of a party behind a NAT on as it is, to somebody outside; their media goes another
 /// way than the capture sees.
@@ -61,6 +87,11 @@ bool private_address_passed_on(const Case& one, Findings& findings) {
             const auto sender = one.visible(direction->from), receiver = one.visible(direction->to);
             const bool outside = sender && receiver && !one.is_private(*sender) && !one.is_private(*receiver);
             if (!outside || *sender == *receiver || !meant(phase, direction->line, direction->from)) continue;
+            const std::int64_t time = one.end_ns() - phase.from_ns;
+            if (time >= long_enough) {
+                findings.add(made_up_for(one, *direction, time));
+                continue;
+            }
             findings.add({.cause = Cause::private_address,
                           .hears_nothing = direction->to,
                           .sentence = name_at_start(direction->to) + " hears nothing: " + name(direction->from) +

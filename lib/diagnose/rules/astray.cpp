@@ -18,7 +18,8 @@ const SessionDescription* who_named(const Case& one, const Endpoint& at) {
 }
 
 std::string sender_of(const MediaDirection& direction, const Astray& astray) {
-    return astray.path->forwarded ? "the relay at " + to_string(astray.path->stream->source) : name(direction.from);
+    const std::string source = to_string(astray.path->stream->source);
+    return astray.path->forwarded ? "the relay at " + source : name(direction.from) + " (from " + source + ")";
 }
 
 std::string announced(const MediaDirection& direction) {
@@ -50,9 +51,10 @@ std::string stale_place(const Case& one, const MediaDirection& direction, const 
     const Endpoint& at = astray.path->stream->destination;
     if (astray.reach == Reach::origin_address) return "the address of o=, which says nothing about media";
     const SessionDescription* old = who_named(one, at);
+    const std::string late =
+        late_packets(one, direction, astray) ? "; late packets from there made the sender go back to it" : "";
     if (old == nullptr && astray.reach == Reach::older_endpoint)
-        return "where the packets of " + name(direction.to) + " came from before" +
-               (late_packets(one, direction, astray) ? ": late packets from there made it go back to it" : "");
+        return "where the packets of " + name(direction.to) + " came from before" + late;
     if (old == nullptr) return "which no description names";
     std::string text = "which the description in frame " + std::to_string(old->frame) + " named";
     const bool branch = !old->tag.empty() && !one.call().callee_tag.empty() && old->tag != one.call().callee_tag;
@@ -61,19 +63,19 @@ std::string stale_place(const Case& one, const MediaDirection& direction, const 
         return text +
                ": the first answer of this dialog, which counts (RFC 3261 section 13.2.1), though the one in frame " +
                std::to_string(second->frame) + " differs";
-    if (late_packets(one, direction, astray)) text += ": late packets from there made it go back to it";
-    return text;
+    return text + late;
 }
 
-const char* against_stale(const Case& one, const Astray& astray) {
+const char* against_stale(const Case& one, const MediaDirection& direction, const Astray& astray) {
     const SessionDescription* old = who_named(one, astray.path->stream->destination);
     if (old != nullptr && replaced_unasked(one, *old) != nullptr)
         return "The side that answers must say the same in all responses to one INVITE, and offer anew (UPDATE, "
                "re-INVITE) "
                "to change it; a media proxy in between hides such changes.";
-    return astray.path->forwarded
-               ? "The relay must follow the newest description and may not go back to an old source: (mediarelay: a "
-                 "source on probation, strict-source in rtpengine)."
+    // Who latches is a relay, also where it is not seen to be one.
+    return astray.path->forwarded || late_packets(one, direction, astray)
+               ? "A relay must follow the newest description and may not go back to an old source (mediarelay: a "
+                 "source on probation; rtpengine: strict-source)."
                : "The sender must follow the newest answer (RFC 3264 section 8): look at its firmware, or put a media "
                  "proxy in between, which hides such changes.";
 }
@@ -85,7 +87,7 @@ Finding stale(const Case& one, const MediaDirection& direction, const Astray& as
                         sender_of(direction, astray) + " sends " + packets(astray.packets) + " to " +
                         to_string(astray.path->stream->destination) + ", " + stale_place(one, direction, astray) +
                         "; announced is " + announced(direction) + ".",
-            .change = against_stale(one, astray),
+            .change = against_stale(one, direction, astray),
             .confidence = astray.reach == Reach::elsewhere ? Confidence::possible : Confidence::seen};
 }
 
@@ -96,15 +98,15 @@ Finding private_place(const Case& one, const MediaDirection& direction, const As
                 .hears_nothing = direction.to,
                 .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": " +
                             packets(astray.packets) + " go from " + to_string(astray.path->stream->source) + " to " +
-                            to_string(at) + ", a private address that cannot be reached from there.",
+                            to_string(at) + ", " + kind_of(at.address) + " that cannot be reached from there.",
                 .change = "Put a media proxy in between (natkit: " + to_string(at.address) +
                           " must lie in [network] nated or lan)."};
     return {.cause = Cause::relay_to_private,
             .hears_nothing = direction.to,
             .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) +
                         ": the relay at " + to_string(astray.path->stream->source) + " sends " +
-                        packets(astray.packets) + " on to " + to_string(at) +
-                        ", a private address that it cannot reach.",
+                        packets(astray.packets) + " on to " + to_string(at) + ", " + kind_of(at.address) +
+                        " that it cannot reach.",
             .change = "The relay must learn where the packets of " + name(direction.to) +
                       " come from: tell it that this party is behind a NAT (natkit: [network] nated; rtpengine: no "
                       "trust-address, SIP-source-address; Asterisk: rtp_symmetric=yes)."};
@@ -118,9 +120,10 @@ Finding other_mapping(const Case& one, const MediaDirection& direction, const As
     }
     return {.cause = Cause::other_source,
             .hears_nothing = direction.to,
-            .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) + ": it said " +
-                        to_string(said) + " and sends from " + from + "; " + packets(astray.packets) +
-                        " went to the place it said, where its NAT lets nothing in.",
+            .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) +
+                        ": it announces " + to_string(said) + " and sends from " + from +
+                        ", another mapping of its NAT; " + packets(astray.packets) +
+                        " went to the announced one, where the NAT lets nothing in.",
             .change =
                 "Answer to where its packets come from: symmetric RTP (\"comedia\", nat=force_rport,comedia) "
                 "at the other side, or a media proxy that latches ([media_proxy] source_port_restriction = "
@@ -131,12 +134,15 @@ Finding other_mapping(const Case& one, const MediaDirection& direction, const As
 Finding wrong_interface(const Case& one, const MediaDirection& direction, const Astray& astray) {
     const RtpStream& stream = *astray.path->stream;
     const IcmpError* error = one.paths().refused(stream);
-    const auto signals = one.visible(direction.to);
+    std::string from;
+    for (const RtpStream* own : one.paths().sent_by(direction.to)) {
+        if (own->rtp >= 5 && own->source.address != stream.destination.address) from = to_string(own->source);
+    }
     return {.cause = Cause::wrong_interface,
             .hears_nothing = direction.to,
-            .sentence = name_at_start(direction.to) + " hears nothing: it announces " + to_string(stream.destination) +
-                        ", and signals and sends from " + (signals ? to_string(*signals) : std::string("elsewhere")) +
-                        "; " + packets(astray.packets) + " went there" +
+            .sentence = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) +
+                        ": it announces " + to_string(stream.destination) + " and sends from " +
+                        (from.empty() ? "elsewhere" : from) + "; " + packets(astray.packets) + " went there" +
                         (error != nullptr ? ", and ICMP from " + to_string(error->reporter) + " (frame " +
                                                 std::to_string(error->frame) + ") says that it is not reachable."
                                           : " without any sign of arriving."),
@@ -191,7 +197,8 @@ bool both_ended(const Case& one, const MediaDirection& opposite, const Astray& a
         return false;
     bool from_there = false;
     for (const Path* path : opposite.paths) {
-        if (path->stream->rtp == 0 || one.paths().reach(*path, phase) != Reach::arrives) continue;
+        const Reach reach = one.paths().reach(*path, phase);
+        if (path->stream->rtp == 0 || (reach != Reach::arrives && reach != Reach::on_the_way)) continue;
         if (path->stream->last_ns >= error.first_ns + second_ns / 5) return false;
         from_there = from_there || path->stream->source == astray.path->stream->destination;
     }

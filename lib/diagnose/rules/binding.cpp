@@ -41,10 +41,11 @@ Finding not_turned_round(const MediaDirection& direction, const Astray& astray) 
     const Endpoint& at = astray.path->stream->destination;
     return {.cause = Cause::hairpin,
             .hears_nothing = direction.to,
-            .sentence = name_at_start(direction.to) + " hears nothing: both parties are behind the NAT " +
-                        to_string(at.address) + ", " + packets(astray.packets) + " go from " +
-                        to_string(astray.path->stream->source) + " to its outer side " + to_string(at) +
-                        ", and it does not turn them round (hairpinning, RFC 4787 section 6).",
+            .sentence =
+                name_at_start(direction.to) + " hears nothing: both parties are behind the NAT " +
+                to_string(at.address) +
+                ", which does not turn packets round (hairpinning, RFC 4787 section 6): " + packets(astray.packets) +
+                " go from " + to_string(astray.path->stream->source) + " to its outer side " + to_string(at) + ".",
             .change =
                 "Let parties behind one NAT send to each other's private addresses, or put a media proxy in "
                 "between (natkit does where [network] nat_servers or a far-end site says so)."};
@@ -80,13 +81,16 @@ bool paused(const RtpStream& stream) {
     return false;
 }
 
-/// What comes to the very endpoint of a party behind a NAT.
+/// What comes to a party behind a NAT, which may have described itself by the NAT's outer address, or be behind a
+/// second NAT.
 const RtpStream* coming_in(const Case& one, const MediaDirection& direction) {
     const MediaDescription* own = direction.receiver_written;
-    if (own == nullptr || !own->rtp || !one.is_private(own->rtp->address)) return nullptr;
+    if (own == nullptr || !own->rtp) return nullptr;
     const RtpStream* last = nullptr;
     for (const Path* path : direction.paths) {
-        if (path->stream->destination != own->rtp || path->inner) continue;
+        const Endpoint& at = path->stream->destination;
+        if (path->inner || !one.is_private(at.address)) continue;
+        if (at != own->rtp && one.paths().reach(*path, one.phases().back()) != Reach::arrives) continue;
         if (last == nullptr || path->stream->last_ns > last->last_ns) last = path->stream;
     }
     return last;

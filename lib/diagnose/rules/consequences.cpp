@@ -36,13 +36,31 @@ Deafness deafness(std::string_view sentence, End party) {
     return {.when = sentence.substr(0, colon), .why = sentence.substr(colon + 2)};
 }
 
+/// "the same for both: this of one" and "the same for both: that of the other": the second without what both have.
+std::string_view without_common_head(std::string_view one, std::string_view two) {
+    const auto differ = std::ranges::mismatch(one, two).in1;
+    const std::string_view common = one.substr(0, static_cast<std::size_t>(differ - one.begin()));
+    const std::size_t colon = common.rfind(": ");
+    return colon == std::string_view::npos ? two : two.substr(colon + 2);
+}
+
+/// "it announces…" of somebody who is named here.
+std::string with_name(std::string_view why, End party) {
+    constexpr std::string_view it = "it ";
+    return why.starts_with(it) ? name(party) + " " + std::string(why.substr(it.size())) : std::string(why);
+}
+
 std::string both_sentences(const Finding& to_caller, const Finding& to_callee) {
     const Deafness one = deafness(to_caller.sentence, End::caller), two = deafness(to_callee.sentence, End::callee);
     if (one.why.empty() || two.why.empty() || one.when != two.when)
         return "Neither hears the other. " + to_caller.sentence + " " + to_callee.sentence;
-    std::string_view first = one.why;
-    if (first.ends_with('.')) first.remove_suffix(1);
-    return "Neither hears the other" + std::string(one.when) + ": " + std::string(first) + "; " + std::string(two.why);
+    const std::string begin = "Neither hears the other" + std::string(one.when) + ": ";
+    std::string first = with_name(one.why, End::caller);
+    const std::string second = with_name(two.why, End::callee);
+    if (first == second) return begin + first;
+    const std::string_view rest = without_common_head(first, second);
+    if (first.ends_with('.')) first.pop_back();
+    return begin + first + "; " + std::string(rest);
 }
 
 void take_in(Finding& first, const Finding& second) {

@@ -36,13 +36,33 @@ std::uint64_t frame_of(const Phase& phase, End party) {
     return party == phase.offerer ? phase.offer_frame : phase.frame;
 }
 
+/// A re-INVITE or UPDATE that was to end the silence of the last phase, and was refused; null: none was.
+const Request* refused_resume(const Case& one, const Phase& phase) {
+    constexpr std::int64_t least_time = 2 * second_ns;
+    const Request* last = nullptr;
+    for (const Request& request : one.call().requests) {
+        const Response* final = request.final();
+        if (!request.in_dialog || final == nullptr || final->status < 300) continue;
+        if (final->status == 401 || final->status == 407 || final->first_ns < phase.from_ns) continue;
+        const bool resumes = std::ranges::any_of(one.call().descriptions, [&](const SessionDescription& said) {
+            return said.request && said.cseq == request.cseq && said.writer == request.sender &&
+                   said.method == request.method && !said.streams.empty() &&
+                   std::ranges::none_of(said.streams, is_held);
+        });
+        const bool in_force = one.end_ns() - final->first_ns >= least_time;
+        if (resumes && in_force && (last == nullptr || request.vias < last->vias)) last = &request;
+    }
+    return last;
+}
+
 Finding held(const Case& one, std::size_t number, End party) {
     const auto& phases = one.phases();
     const MediaDescription& media = *held_by(phases[number], party);
     const std::string frame = std::to_string(frame_of(phases[number], party));
     const bool from_start = std::ranges::all_of(phases.begin(), phases.begin() + static_cast<std::ptrdiff_t>(number),
                                                 [](const Phase& phase) { return phase.early; });
-    std::string until = "from then on";
+    const Request* refused = refused_resume(one, phases.back());
+    std::string until = refused != nullptr ? "until frame " + std::to_string(refused->frame) : "from then on";
     for (std::size_t i = number + 1; i < phases.size(); ++i) {
         if (held_by(phases[i], party) != nullptr) continue;
         until = "until frame " + std::to_string(frame_of(phases[i], party));
@@ -91,6 +111,29 @@ void not_resumed(const Case& one, const Phase& phase, std::uint64_t hold_frame, 
     }
 }
 
+void resume_refused(const Case& one, const Phase& phase, std::uint64_t hold_frame, const Request& request,
+                    Findings& findings) {
+    const Response& final = *request.final();
+    for (const End from : {End::caller, End::callee}) {
+        if (meant(phase, 0, from)) continue;
+        findings.add(
+            {.cause = Cause::not_resumed,
+             .hears_nothing = other(from),
+             .sentence = name_at_start(other(from)) + " hears nothing from " + tenths(one.at(request.first_ns)) +
+                         " on: " + name(request.sender) + " wants to end the hold of frame " +
+                         std::to_string(hold_frame) + " in frame " + std::to_string(request.frame) +
+                         ", and that is refused by " + std::to_string(final.status) + " " + final.reason +
+                         " in frame " + std::to_string(final.frame) + ". That is signalling, and no matter of NAT.",
+             .change =
+                 "Look why the phone or PBX of " + name(other(request.sender)) + " refuses the re-INVITE" +
+                 (final.status == 491 ? ", and why it is not sent again after a while (RFC 3261 section 14.1)." : "."),
+             .status = final.status,
+             .frames = {request.frame, final.frame},
+             .from_s = one.at(request.first_ns),
+             .to_s = one.at(phase.to_ns)});
+    }
+}
+
 }  // namespace
 
 bool put_on_hold(const Case& one, Findings& findings) {
@@ -110,6 +153,9 @@ bool put_on_hold(const Case& one, Findings& findings) {
             findings.add(held(one, i, *party));
         }
     }
+    if (!hold) return false;
+    const Phase& last = one.phases().back();
+    if (const Request* request = refused_resume(one, last)) resume_refused(one, last, *hold, *request, findings);
     return false;
 }
 

@@ -83,8 +83,9 @@ bool asked_stun(const Case& one, const Endpoint& source) {
 std::optional<Finding> wrong_address(const Case& one, const MediaDirection& direction, const MediaDirection& opposite) {
     const RtpStream* own = sends_from_elsewhere(direction, opposite);
     if (own == nullptr || one.is_private(direction.receiver_written->rtp->address)) return std::nullopt;
-    const std::string what = name_at_start(direction.to) + " hears nothing: it announces " +
-                             to_string(*direction.receiver_written->rtp) + " and sends from " + to_string(own->source);
+    const std::string what = name_at_start(direction.to) + " hears nothing" + since(one, *direction.dead) +
+                             ": it announces " + to_string(*direction.receiver_written->rtp) + " and sends from " +
+                             to_string(own->source);
     if (!one.is_private(own->source.address)) {
         if (!one.paths().signals_from(direction.to, own->source.address)) return std::nullopt;
         return Finding{.cause = Cause::wrong_interface,
@@ -123,6 +124,16 @@ Finding no_picture(const Case& one, const MediaDirection& direction) {
             .confidence = Confidence::possible};
 }
 
+std::string where_to_look(const Case& one, const MediaDirection& direction) {
+    const IpAddress& told = direction.traffic.told->address;
+    const std::string silent = "Either " + name(direction.from) + " sends nothing (muted, waiting for media), or ";
+    const auto sender = one.visible(direction.from);
+    if (one.is_private(told) && sender && !one.is_private(*sender))
+        return silent + "it, or a relay for it, sends to " + to_string(told) + ", which it cannot reach: capture at " +
+               to_string(*sender) + ".";
+    return silent + "a firewall on its side drops UDP to " + to_string(told) + ": capture there.";
+}
+
 }  // namespace
 
 bool no_packet(const Case& one, const MediaDirection& direction, const MediaDirection& opposite, Findings& findings) {
@@ -143,7 +154,8 @@ bool no_packet(const Case& one, const MediaDirection& direction, const MediaDire
         findings.add(not_turned_round(one, direction));
         return true;
     }
-    if (auto found = wrong_address(one, direction, opposite); found && !dead.before) {
+    if (auto found = wrong_address(one, direction, opposite);
+        found && (!dead.before || dead_since_described(one, direction))) {
         findings.add(during(one, dead, *std::move(found)));
         return true;
     }
@@ -162,18 +174,15 @@ bool no_packet(const Case& one, const MediaDirection& direction, const MediaDire
     if (const auto tried = unanswered_checks(one, direction.from))
         checks = " Its connectivity checks (ICE) to " + to_string(tried->to) + " (" + std::to_string(tried->count) +
                  ", first in frame " + std::to_string(tried->frame) + ") were never answered.";
-    findings.add(
-        during(one, dead,
-               {.cause = Cause::nothing_sent,
-                .hears_nothing = direction.to,
-                .sentence = name_at_start(direction.to) + " hears nothing" + since(one, dead) + ": no packet from " +
-                            name(direction.from) + " to " + to_string(*told) + " is in the capture, while " +
-                            packets(dead.opposite) + " go the other way." + checks,
-                .change = "Either " + name(direction.from) +
-                          " sends nothing (muted, wrong codec, waiting for media), or a firewall on its side drops "
-                          "UDP to " +
-                          to_string(told->address) + ": capture there.",
-                .confidence = Confidence::inferred}));
+    findings.add(during(one, dead,
+                        {.cause = Cause::nothing_sent,
+                         .hears_nothing = direction.to,
+                         .sentence = name_at_start(direction.to) + " hears nothing" + since(one, dead) +
+                                     ": no packet from " + name(direction.from) + " to " + to_string(*told) +
+                                     " is in the capture" + (dead.before ? " since then" : "") + ", while " +
+                                     packets(dead.opposite) + " go the other way." + checks,
+                         .change = where_to_look(one, direction),
+                         .confidence = Confidence::inferred}));
     return true;
 }
 

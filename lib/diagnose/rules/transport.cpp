@@ -19,6 +19,23 @@ bool answered(const Call& call, const Request& request) {
     });
 }
 
+bool is_large(const Request& request) {
+    return !request.tcp && request.bytes > usual_mtu - udp_headers;
+}
+
+/// To somewhere that small messages get to, and no large one has.
+bool may_get_there(const Case& one, const Request& request) {
+    const auto& all = one.call().requests;
+    const auto answers = [&](const Request& earlier) {
+        return earlier.status != 0 && earlier.destination.address == request.destination.address;
+    };
+    const bool unreachable =
+        one.is_private(request.destination.address) && !one.paths().seen(request.destination.address);
+    return !unreachable &&
+           std::ranges::none_of(all, [&](const Request& earlier) { return answers(earlier) && is_large(earlier); }) &&
+           std::ranges::any_of(all, answers);
+}
+
 Finding cut_by_a_filter(const Request& request, bool harmless) {
     return {.cause = Cause::fragments_lost,
             .sentence = "The capture is cut: " + request.method + " in frame " + std::to_string(request.frame) +
@@ -113,6 +130,33 @@ Finding dead_connection(const TcpConnection& connection, bool from_client) {
             .frames = {half.unacknowledged_frame}};
 }
 
+/// A request of the call that its receiver answered by RST and nothing else, or null.
+const Request* reset_instead(const Call& call, const TcpConnection& connection) {
+    if (!connection.closed || !connection.closed->reset) return nullptr;
+    const bool by_client = connection.closed->by_client;
+    const Endpoint& from = by_client ? connection.server : connection.client;
+    const Endpoint& to = by_client ? connection.client : connection.server;
+    const auto found = std::ranges::find_if(call.requests, [&](const Request& request) {
+        const std::int64_t after = connection.closed->time_ns - request.first_ns;
+        return request.tcp && request.status == 0 && request.method != "ACK" && request.source == from &&
+               request.destination == to && after >= 0 && after < 2 * second_ns;
+    });
+    return found == call.requests.end() ? nullptr : &*found;
+}
+
+Finding reset_connection(const TcpConnection& connection, const Request& request) {
+    return {.cause = Cause::connection_gone,
+            .sentence = "The TCP connection from " + to_string(request.source) + " to " +
+                        to_string(request.destination) + " is gone: " + request.method + " in frame " +
+                        std::to_string(request.frame) + " was answered by a reset (RST, frame " +
+                        std::to_string(connection.closed->frame) +
+                        "). The host there does not know the connection any more, as after a restart.",
+            .change =
+                "Let the client register again when it has started, or its connection is gone; the server must "
+                "forget a registration whose connection has ended.",
+            .frames = {request.frame, connection.closed->frame}};
+}
+
 /// Where the request came from, as its receiver sees it: on the other side of the NAT, where both are in the capture.
 Endpoint outer_source(const Call& call, const Request& request) {
     for (const Translation& one : call.translations) {
@@ -148,11 +192,11 @@ Finding answers_shut_out(const Request& request) {
 bool fragments_missing(const Case& one, Findings& findings) {
     for (const Request& request : one.call().requests) {
         const bool whole = answered(one.call(), request);
-        const bool large = !request.tcp && request.bytes > usual_mtu - udp_headers;
+        const bool large = is_large(request);
         if (request.incomplete && (whole || request.copies < few_copies)) {
             if (whole || request.status == 0) findings.add(cut_by_a_filter(request, whole));
         } else if ((request.incomplete || large) && request.status == 0 && request.copies >= few_copies &&
-                   !request.in_dialog) {
+                   (!request.in_dialog || may_get_there(one, request))) {
             findings.add(fragments_dropped(request));
         } else {
             continue;
@@ -173,6 +217,10 @@ bool connection_lost(const Case& one, Findings& findings) {
             connection.first_ns >= call.first_ns - second_ns && !answers_here(call, connection.server);
         if (!call.answered && attempt && !connection.accepted && for_this) {
             findings.add(no_connection(one, connection));
+            return false;
+        }
+        if (const Request* request = reset_instead(call, connection)) {
+            findings.add(reset_connection(connection, *request));
             return false;
         }
         for (const bool from_client : {true, false}) {

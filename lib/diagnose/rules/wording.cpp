@@ -30,6 +30,13 @@ std::string times(unsigned count) {
     return count == 1 ? "once" : std::to_string(count) + " times";
 }
 
+std::string kind_of(const IpAddress& address) {
+    static const IpRange carrier = *IpRange::parse("100.64.0.0/10"), translator = *IpRange::parse("192.0.0.0/29");
+    if (carrier.contains(address)) return "a carrier's address (RFC 6598)";
+    if (translator.contains(address)) return "a 464XLAT address (RFC 7335)";
+    return "a private address";
+}
+
 std::string since(const Case& one, const Dead& dead) {
     const bool from_start = dead.phase == 0 && !dead.before;
     if (from_start) return {};

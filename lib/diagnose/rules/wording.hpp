@@ -18,6 +18,8 @@ constexpr unsigned few_copies = 3;  ///< a request that was sent so often, and n
 [[nodiscard]] std::string tenths(double seconds);    ///< "12.3 s"
 [[nodiscard]] std::string packets(std::uint64_t count);
 [[nodiscard]] std::string times(unsigned count);  ///< "once", "3 times"
+/// "a private address": of one that exists behind a NAT, in a carrier's network or on a host alone.
+[[nodiscard]] std::string kind_of(const IpAddress& address);
 /// " from 12.3 s on, after the answer in frame 812", or nothing where it was so from the beginning.
 [[nodiscard]] std::string since(const Case& one, const Dead& dead);
 /// ice.cpp. Connectivity checks of a party that got no successful response, where none of its checks was.

@@ -68,6 +68,11 @@ TEST_CASE("diagnose: one side encrypts and the other does not") {
     CallFacts facts = direct_call(offer, audio(callee_media));
     facts.rtp = {rtp(caller_media, callee_media), rtp(callee_media, caller_media, 50, 2)};
     CHECK(found(facts) == "srtp-mismatch both");
+    SUBCASE("the capture has the messages alone") {
+        facts.rtp.clear();
+        CHECK(found(facts) == "srtp-mismatch both");
+        CHECK(diagnose(facts).findings[0].confidence == Confidence::inferred);
+    }
     SUBCASE("a relay that translates shows each its own way") {
         facts = relayed_call(offer, audio(callee_media));
         facts.call.descriptions[1].streams[0].encryption = Encryption::none;
@@ -108,4 +113,25 @@ TEST_CASE("diagnose: payload types that matter to nobody") {
         facts.rtp[0].payload_types[0].empty = facts.rtp[1].payload_types[0].empty = 50;  // the capture has no more
         CHECK(found(facts) == "payload-type-mismatch");
     }
+}
+
+TEST_CASE("diagnose: a codec that goes on after the answer took it away") {
+    const Format pcma{.number = 8, .name = "PCMA"};
+    CallFacts facts = direct_call(with(audio(caller_media), {pcmu}), with(audio(callee_media), {pcmu}));
+    auto& all = facts.call.descriptions;
+    for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+        SessionDescription next = all[i];
+        next.cseq = 2;
+        next.tag = "b";
+        next.frame += 10;
+        next.time_ns = 4 * second;
+        next.streams[0].formats = {pcma};
+        all.push_back(next);
+    }
+    facts.rtp = {of_type(rtp(caller_media, callee_media, 400), {{0, 100, 3, 4 * second}, {8, 300, 30, 9 * second}}),
+                 of_type(rtp(callee_media, caller_media, 400, 2), {{0, 400, 4, 9 * second}})};
+    CHECK(found(facts) == "payload-type-mismatch caller");
+    CHECK(sentence(facts).find("still sends payload type 0 after the answer in frame 12") != std::string::npos);
+    facts.rtp[1].payload_types = {{0, 120, 4, 5 * second}, {8, 280, 30, 9 * second}};  // a little late
+    CHECK(found(facts).empty());
 }

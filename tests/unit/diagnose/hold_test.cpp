@@ -84,3 +84,25 @@ TEST_CASE("diagnose: what is no hold") {
     facts.call.descriptions.insert(facts.call.descriptions.begin() + 1, early);
     CHECK(found(facts).empty());
 }
+
+TEST_CASE("diagnose: the request that is to end a hold is refused") {
+    CallFacts facts = talking();
+    add(facts, reinvite(7, 2, true));
+    Request resume{.method = "INVITE", .cseq = 3, .first_ns = 5 * second, .copies = 1, .status = 488};
+    resume.frame = 12;
+    resume.in_dialog = true;
+    resume.responses = {{.status = 488, .frame = 13, .first_ns = 5 * second, .reason = "Not Acceptable Here"}};
+    facts.call.descriptions.push_back(reinvite(12, 3, false));
+    facts.call.requests = {resume};
+    CHECK(found(facts) == "not-resumed caller, on-hold caller");
+    CHECK(diagnose(facts).findings[0].sentence.find("refused by 488 Not Acceptable Here in frame 13") !=
+          std::string::npos);
+    SUBCASE("it asks for the hold again") {
+        facts.call.descriptions.back() = reinvite(12, 3, true);
+        CHECK(found(facts) == "on-hold caller");
+    }
+    SUBCASE("the next one is accepted") {
+        add(facts, reinvite(15, 4, false));
+        CHECK(found(facts) == "on-hold caller");
+    }
+}

@@ -97,3 +97,72 @@ TEST_CASE("diagnose: a 200 that is sent again and again") {
         CHECK(found(talking(c.requests)) == c.want);
     }
 }
+
+TEST_CASE("diagnose: a session that nobody refreshes runs out") {
+    Request invite = answered(1);
+    invite.responses[0].first_ns = second;
+    invite.responses[0].session_expires = 6;
+    invite.responses[0].receiver_refreshes = true;  // the caller
+    Request bye = sent("BYE", End::callee, caller_signals, 1, 200);
+    bye.first_ns = 5 * second;  // a third before the end
+    SUBCASE("the other side ends the call in time") {
+        const CallFacts facts = talking({invite, bye});
+        CHECK(found(facts) == "session-expired (hung-up)");
+        CHECK(sentence(facts).find("the caller was to refresh") != std::string::npos);
+        CHECK(diagnose(facts).outcome == Outcome::dropped);
+    }
+    SUBCASE("somebody hangs up before") {
+        bye.first_ns = 3 * second;
+        CHECK(found(talking({invite, bye})).empty());
+    }
+    SUBCASE("who was to refresh hangs up") {
+        bye.sender = End::caller;
+        CHECK(found(talking({invite, bye})).empty());
+    }
+    SUBCASE("it was refreshed") {
+        Request refresh = sent("UPDATE", End::caller, callee_signals, 1, 200);
+        refresh.responses[0].first_ns = 4 * second;
+        refresh.responses[0].session_expires = 6;
+        refresh.responses[0].receiver_refreshes = true;
+        CHECK(found(talking({invite, refresh, bye})).empty());
+    }
+    SUBCASE("later, and the BYE says why") {
+        bye.first_ns = 12 * second;
+        CHECK(found(talking({invite, bye})).empty());
+        bye.reason = "Session timer expired";
+        CHECK(found(talking({invite, bye})) == "session-expired (hung-up)");
+    }
+}
+
+TEST_CASE("diagnose: a lost request is told of the hop on which nobody answers") {
+    Request first = sent("INVITE", End::caller, "203.0.113.10:5060", 1, 408);
+    Request far = sent("INVITE", End::caller, callee_signals, 5, 0);
+    far.vias = 2;
+    far.frame = 44;
+    far.heard_ns = -40 * second;
+    const std::string said = sentence(talking({first, far}));
+    CHECK(said.find("(frame 44, 9.0 s) was sent 5 times to 203.0.113.20:5060") != std::string::npos);
+    CHECK(said.find("heard last 49 s before") != std::string::npos);
+    CHECK(sentence(talking({first})).find("was answered by 408 in frame 41") != std::string::npos);
+    Request bye = sent("BYE", End::callee, "10.0.0.9:5060", 4, 0);
+    Request invite = answered(1);
+    invite.contact = endpoint("10.0.0.9:5060");
+    CHECK(sentence(talking({invite, bye})).find("10.0.0.9:5060, the Contact of the caller, is a private") !=
+          std::string::npos);
+}
+
+TEST_CASE("diagnose: a BYE over a TCP connection that is gone") {
+    Request bye = sent("BYE", End::caller, callee_signals, 1, 0);
+    bye.tcp = true;
+    CallFacts facts = talking({bye});
+    CHECK(diagnose(facts).outcome == Outcome::answered);
+    TcpConnection lost;
+    lost.client = bye.source;
+    lost.server = bye.destination;
+    lost.accepted = true;
+    lost.last_ns = 20 * second;
+    lost.from_client = {.segments = 4, .again = 3, .unacknowledged_ns = 9 * second, .unacknowledged_frame = 40};
+    facts.connections = {lost};
+    CHECK(found(facts) == "connection-gone");
+    CHECK(diagnose(facts).outcome == Outcome::hung);
+}

@@ -174,8 +174,45 @@ TEST_CASE("A proxy passes a private address on, and the media goes elsewhere") {
     all[1].streams[0] = audio(phone);
     all[3].streams[0] = audio(callee_media);
     CHECK(found(facts) == "private-address-in-sdp caller");
+    facts.call.last_ns = 50 * second;  // nobody stays so long to hear nothing
+    CHECK(found(facts) == "private-address-in-sdp");
+    CHECK_FALSE(diagnose(facts).broken());
     all[1].streams[0] = audio(relay_to_callee);
     CHECK(found(facts) == "");
+}
+
+TEST_CASE("A party that describes itself anew by an address that cannot be reached") {
+    CallFacts facts = direct_call();
+    auto& all = facts.call.descriptions;
+    for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+        SessionDescription next = all[i];
+        next.cseq = 2;
+        next.tag = "b";
+        next.time_ns = 4 * second;
+        all.push_back(next);
+    }
+    // The capture is at the caller: what is sent to it goes elsewhere from then on.
+    facts.rtp = {talk(caller_media, callee_media, 0, 10, 1), talk(callee_media, caller_media, 0, 4, 2)};
+    all[2].streams[0] = audio("172.16.9.5:4000");
+    CHECK(found(facts) == "private-address-in-sdp caller");
+    CHECK(sentence(facts).find("from 4.0 s on") != std::string::npos);
+    all[2].streams[0] = audio("192.0.2.61:4000");
+    CHECK(found(facts) == "wrong-interface caller");
+}
+
+TEST_CASE("Who is refused from some time on was heard before") {
+    CallFacts facts = direct_call();
+    facts.rtp = {talk(caller_media, callee_media, 0, 10, 1), talk(callee_media, caller_media, 0, 4, 2)};
+    facts.icmp = {{.kind = IcmpError::Kind::port_unreachable,
+                   .reporter = endpoint(callee_media).address,
+                   .source = endpoint(caller_media),
+                   .destination = endpoint(callee_media),
+                   .frame = 90,
+                   .first_ns = 4 * second,
+                   .last_ns = 10 * second,
+                   .count = 6}};
+    CHECK(found(facts) == "receiver-refuses both");
+    CHECK(sentence(facts).starts_with("Neither hears the other from 4.0 s on: 300 packets go to 203.0.113.20:4002"));
 }
 
 TEST_CASE("An ACK that has to go to a private Contact does not come") {
@@ -221,6 +258,10 @@ TEST_CASE("Inside a NAT: who was quiet hears nothing any more") {
     facts.call.caller_source = endpoint("10.0.1.21:5060");
     facts.rtp = {talk(phone, relay_to_caller, 0, 3, 1), talk(relay_to_caller, phone, 0, 5, 2)};
     CHECK(found(facts) == "nat-binding-expired caller");
+    SUBCASE("it has described itself by its NAT's outer address") {
+        facts.call.descriptions[0].streams[0] = audio("198.51.100.7:16384");
+        CHECK(found(facts) == "nat-binding-expired caller");
+    }
     SUBCASE("reports go on: the other one is muted") {
         facts.rtp.push_back(reports("203.0.113.5:30001", "10.0.1.21:16385", 1, 9, 2));
         CHECK(found(facts) == "");

@@ -119,6 +119,11 @@ TEST_CASE("diagnose: a registration that was refused") {
     CHECK(diagnose(wrong).outcome == Outcome::refused);
     wrong.call.requests[1].responses[0].stale = true;  // only its nonce was too old
     CHECK(found(wrong).empty());
+    CallFacts none = registered({invite(401), invite(401, false, 2)});
+    for (Request& one : none.call.requests) one.responses[0].last_ns = 99 * second;
+    CHECK(found(none) == "refused");
+    none.call.requests.pop_back();  // it may try again
+    CHECK(found(none).empty());
     const CallFacts fine = registered({invite(401), invite(200, true, 2)});
     CHECK(found(fine).empty());
     CHECK(diagnose(fine).outcome == Outcome::answered);

@@ -103,6 +103,18 @@ TEST_CASE("diagnose: TCP connections that calls need") {
         CHECK(found(facts) == "connection-gone");
         CHECK(sentence(facts).find("frame 9 was sent again 3 times") != std::string::npos);
     }
+    SUBCASE("reset instead of an answer") {
+        attempt.accepted = true;
+        attempt.closed = TcpConnection::Close{.frame = 8, .time_ns = second, .reset = true};
+        facts.call.requests[0].source = attempt.client;
+        facts.call.requests[0].destination = attempt.server;
+        facts.call.requests[0].first_ns = second;
+        facts.connections = {attempt};
+        CHECK(found(facts) == "connection-gone");
+        CHECK(diagnose(facts).outcome == Outcome::refused);
+        facts.call.requests[0].status = 100;  // it was read
+        CHECK(found(facts) == "not-answered");
+    }
 }
 
 TEST_CASE("diagnose: an answer to a port that nobody listens at") {
@@ -130,4 +142,18 @@ TEST_CASE("diagnose: an answer to a port that nobody listens at") {
         CHECK(found(facts) == c.want);
         CHECK(diagnose(facts).outcome == (std::string(c.want).empty() ? Outcome::answered : Outcome::no_answer));
     }
+}
+
+TEST_CASE("diagnose: a large request within the call that nobody answers") {
+    Request first = invite(1, 900), again = invite(4, 2400);
+    first.status = 200;
+    first.responses = {{.status = 200, .frame = 4}};
+    again.cseq = 2;
+    again.in_dialog = true;
+    CallFacts facts = direct_call();
+    facts.call.requests = {first, again};
+    CHECK(found(facts) == "fragments-lost (in-dialog-request-lost)");
+    CHECK(diagnose(facts).outcome == Outcome::answered);
+    facts.call.requests[0].bytes = 2400;  // that got there
+    CHECK(found(facts) == "in-dialog-request-lost");
 }

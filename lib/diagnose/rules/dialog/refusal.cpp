@@ -105,13 +105,54 @@ Finding redirected(const Request& invite, const Response& last) {
             .frames = {invite.frame, last.frame}};
 }
 
-Finding other_refusal(const Request& invite, const Response& last) {
+/// What a status means to people; empty: its phrase says it.
+std::string meaning(int status) {
+    switch (status) {
+        case 403: return "whoever sent it does not allow it, whatever the credentials";
+        case 404: return "there is no such user, or none that is registered";
+        case 410: return "the user is there no more";
+        case 413:
+        case 513: return "the message is too large for a server";
+        case 420: return "an extension is required that the other side does not know";
+        case 482:
+        case 483: return "the request goes in a circle";
+        case 484: return "the number is not complete";
+        case 500: return "a server failed";
+        case 502:
+        case 503: return "a server or gateway is overloaded, or out of service";
+        default: return {};
+    }
+}
+
+/// Where a proxy has sent the INVITE on, and what came back.
+std::string waited_for(const Call& call, const Request& invite) {
+    const Request* far = nullptr;
+    for (const Request& one : call.requests) {
+        const bool behind =
+            one.method == "INVITE" && one.cseq == invite.cseq && one.vias > invite.vias && !one.in_dialog;
+        if (behind && (far == nullptr || one.vias > far->vias)) far = &one;
+    }
+    if (far == nullptr) return ": a server waited in vain for the called party.";
+    const bool rang = std::ranges::any_of(far->responses, [](const Response& one) { return one.status > 100; });
+    const std::string sent =
+        ": the INVITE was sent on to " + to_string(far->destination) + " (frame " + std::to_string(far->frame) + ")";
+    if (rang) return sent + ", it rang there, and nobody answered.";
+    return sent + " " + times(far->copies) + ", and " + (far->status == 0 ? "nothing" : "no answer") + " came back.";
+}
+
+Finding other_refusal(const Call& call, const Request& invite, const Response& last) {
     const bool time_out = last.status == 408 || last.status == 504;
+    const std::string means = meaning(last.status);
     return {.cause = time_out ? Cause::timed_out : Cause::refused,
             .sentence = "The call was refused (" + std::to_string(last.status) + " " + last.reason + " in frame " +
                         std::to_string(last.frame) + ") before any media" +
-                        (time_out ? ": a server waited in vain for the called party." : "."),
-            .change = "Look at the signalling: no media was to flow.",
+                        (time_out        ? waited_for(call, invite)
+                         : means.empty() ? std::string(".")
+                                         : ": " + means + "."),
+            .change = by_people(last.status)
+                          ? "Look at the signalling: no media was to flow."
+                          : "Look at the signalling, and at the log of " + to_string(invite.destination) +
+                                ", from where it came: no media was to flow.",
             .harmless = by_people(last.status),
             .status = last.status,
             .frames = {invite.frame, last.frame}};
@@ -131,7 +172,7 @@ Finding refusal(const Call& call, const Request& invite, const Response& last) {
     if (last.status == 488 || last.status == 606 || last.status == 415) return not_acceptable(call, invite, last);
     if (last.status == 487 && cancelled(call)) return given_up(invite, last);
     if (last.status == 480) return nobody_there(invite, last);
-    return other_refusal(invite, last);
+    return other_refusal(call, invite, last);
 }
 
 }  // namespace

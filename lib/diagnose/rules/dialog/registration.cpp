@@ -26,6 +26,17 @@ bool challenged_before(const Call& call, const Request& request) {
     });
 }
 
+/// Without credentials again, though the last one was challenged: it has none.
+bool has_none(const Call& call, const Request& request) {
+    const Request* before = nullptr;
+    for (const Request& one : call.requests) {
+        if (one.method != request.method || one.cseq >= request.cseq) continue;
+        if (before == nullptr || one.cseq > before->cseq) before = &one;
+    }
+    return before != nullptr && !request.credentials && !before->credentials &&
+           (before->status == 401 || before->status == 407);
+}
+
 std::string how_it_ended(const Registration& registration, std::int64_t call_ns) {
     const std::string frame = " in frame " + std::to_string(registration.frame);
     const std::string ago = seconds(call_ns - registration.time_ns) + " before";
@@ -51,7 +62,8 @@ bool registration_failed(const Case& one, Findings& findings) {
     if (last == nullptr || last->status < 300 || findings.has(Cause::rport_missing)) return true;
     const bool challenge = last->status == 401 || last->status == 407;
     const bool wrong_password = request->credentials && (challenge || last->status == 403);
-    const bool tries_again = last->stale || !request->credentials || !challenged_before(one.call(), *request);
+    const bool tries_again = last->stale || (!request->credentials && !has_none(one.call(), *request)) ||
+                             (request->credentials && !challenged_before(one.call(), *request));
     if (challenge && tries_again && last->last_ns + 5 * second_ns > one.facts().capture_end_ns) return true;
     if (last->stale) return true;
     findings.add({.cause = Cause::refused,

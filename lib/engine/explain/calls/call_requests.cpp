@@ -19,8 +19,8 @@ std::string shortened(std::string_view text) {
     return std::string(text.substr(0, longest_text));
 }
 
-/// "text" of `Reason: Q.850;cause=16;text="…"`, or of `Warning: 370 host "…"`; else the phrase of the start line.
-std::string reason_of(const sip::Message& message) {
+/// "text" of `Reason: Q.850;cause=16;text="…"`, or of `Warning: 370 host "…"`; empty: it has none.
+std::string text_of_reason(const sip::Message& message) {
     for (const sip::Header& header : message.headers()) {
         const bool warning = text::iequals(header.name_text, "Warning");
         if (header.name != sip::Name::reason && !warning) continue;
@@ -29,7 +29,13 @@ std::string reason_of(const sip::Message& message) {
         if (close != std::string_view::npos && close > open + 1)
             return text::printable(header.value.substr(open + 1, close - open - 1), longest_text);
     }
-    return text::printable(message.reason(), longest_text);
+    return {};
+}
+
+/// That, or the phrase of the start line.
+std::string reason_of(const sip::Message& message) {
+    std::string text = text_of_reason(message);
+    return text.empty() ? text::printable(message.reason(), longest_text) : text;
 }
 
 /// A challenge with stale=true, or one whose phrase tells the same.
@@ -42,13 +48,22 @@ bool is_stale(const sip::Message& message) {
     return text::lower(message.reason()).find("nonce") != std::string::npos;
 }
 
-std::optional<std::uint32_t> session_expires(const sip::Message& message) {
+std::string_view value_of_session_expires(const sip::Message& message) {
     for (const sip::Header& header : message.headers()) {
-        if (!text::iequals(header.name_text, "Session-Expires") && header.name_text != "x") continue;
-        const auto value = text::parse_number(text::trim(header.value.substr(0, header.value.find(';'))), 0xffffffff);
-        return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
+        if (text::iequals(header.name_text, "Session-Expires") || header.name_text == "x") return header.value;
     }
-    return std::nullopt;
+    return {};
+}
+
+std::optional<std::uint32_t> session_expires(const sip::Message& message) {
+    const std::string_view text = value_of_session_expires(message);
+    const auto value = text::parse_number(text::trim(text.substr(0, text.find(';'))), 0xffffffff);
+    return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
+}
+
+/// refresher=uac
+bool asks_sender_to_refresh(const sip::Message& message) {
+    return text::lower(value_of_session_expires(message)).find("refresher=uac") != std::string::npos;
 }
 
 Request made(const MessageSeen& seen, const sip::CSeq& cseq, End sender, const std::string& tag) {
@@ -78,6 +93,7 @@ Request made(const MessageSeen& seen, const sip::CSeq& cseq, End sender, const s
         message.find(sip::Name::authorization) != nullptr || message.find(sip::Name::proxy_authorization) != nullptr;
     request.routed = message.find(sip::Name::route) != nullptr;
     request.session_expires = session_expires(message);
+    request.reason = text_of_reason(message);
     return request;
 }
 
@@ -124,7 +140,9 @@ void note_response(Request& request, const MessageSeen& seen) {
                                  .contact = endpoint_of(seen.facts.contact),
                                  .record_routed = seen.facts.record_routes > 0,
                                  .stale = is_stale(seen.message),
-                                 .reason = reason_of(seen.message)});
+                                 .reason = reason_of(seen.message),
+                                 .session_expires = session_expires(seen.message),
+                                 .receiver_refreshes = asks_sender_to_refresh(seen.message)});
 }
 
 /// The ACK of a failure belongs to its INVITE (RFC 3261 section 17.1.1.3).
@@ -163,7 +181,8 @@ void note_request(diagnose::Call& call, const MessageSeen& seen, End sender, con
 std::size_t bytes_of_requests(const std::vector<Request>& requests) {
     std::size_t bytes = requests.capacity() * sizeof(Request);
     for (const Request& one : requests)
-        bytes += one.responses.capacity() * (sizeof(Response) + longest_text) + one.branch.capacity() + one.tag.size();
+        bytes += one.responses.capacity() * (sizeof(Response) + longest_text) + one.branch.capacity() + one.tag.size() +
+                 one.reason.capacity();
     return bytes;
 }
 
