@@ -52,6 +52,17 @@ std::optional<std::int64_t> arrived_until(const Paths& paths, const MediaDirecti
     return until;
 }
 
+/// Its receiver reports packets of it (RTCP): they arrive, whatever addresses look like. A relay may report for itself.
+bool reported(const CallFacts& facts, const MediaDirection& direction) {
+    constexpr unsigned nearly_all = 90;  // per cent
+    const bool relay = direction.traffic.relayed || !direction.forwarded().empty();
+    return !relay && std::ranges::any_of(facts.rtp, [&](const RtpStream& stream) {
+        const bool about =
+            std::ranges::find(direction.traffic.ssrcs, stream.reported_of) != direction.traffic.ssrcs.end();
+        return about && stream.reported_highest != 0 && stream.reported_loss.value_or(nearly_all) < nearly_all;
+    });
+}
+
 }  // namespace
 
 /// The time that is longest.
@@ -65,6 +76,8 @@ void Case::find_dead(MediaDirection& direction, const MediaDirection& opposite) 
         if (!direction.dead || dead->to_ns - dead->from_ns > direction.dead->to_ns - direction.dead->from_ns)
             direction.dead = std::move(dead);
     }
+    const bool from_start = direction.dead && direction.dead->phase == 0 && !direction.dead->before;
+    if (from_start && direction.dead->sent && reported(facts_, direction)) direction.dead.reset();
 }
 
 std::optional<Dead> Case::dead_in(const MediaDirection& direction, const MediaDirection& opposite,

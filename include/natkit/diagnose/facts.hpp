@@ -197,6 +197,7 @@ struct RtpStream {
     std::uint64_t reported_sent = 0;                        ///< RTCP: packets the sender says it sent
     std::optional<unsigned> reported_loss;                  ///< RTCP: per cent the sender of the report misses, latest
     std::uint32_t reported_of = 0;                          ///< RTCP: of the source (SSRC) that the report is about
+    std::uint32_t reported_highest = 0;                     ///< RTCP: its highest sequence number; 0: none came
     std::uint32_t reported_jitter = 0;                      ///< RTCP: in units of that source's time stamps, latest
     std::uint32_t checks = 0;                               ///< connectivity checks of ICE (RFC 8445 section 7.2)
     std::uint32_t check_answers = 0;                        ///< successful responses of STUN

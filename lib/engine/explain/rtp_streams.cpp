@@ -32,6 +32,7 @@ std::uint32_t get32(Bytes bytes, std::size_t at) {
 void read_report(Bytes block, RtpStream& stream) {
     stream.reported_of = get32(block, 0);
     stream.reported_loss = block[4] * 100U / 256U;
+    stream.reported_highest = get32(block, 8);
     stream.reported_jitter = get32(block, 12);
 }
 

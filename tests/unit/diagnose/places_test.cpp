@@ -200,6 +200,21 @@ TEST_CASE("A party that describes itself anew by an address that cannot be reach
     CHECK(found(facts) == "wrong-interface caller");
 }
 
+TEST_CASE("Who reports what it hears does hear, whatever its addresses look like") {
+    CallFacts facts = direct_call(audio(caller_media), audio("203.0.113.21:4002"));
+    facts.rtp = {talk(caller_media, "203.0.113.21:4002", 0, 10, 1), talk(callee_media, caller_media, 0, 10, 2),
+                 reports("203.0.113.20:4003", "203.0.113.9:4001", 1, 9, 2)};
+    CHECK(found(facts) == "wrong-interface callee");
+    RtpStream& report = facts.rtp[2];
+    report.reported_of = 1;
+    report.reported_loss = 2;
+    CHECK(found(facts) == "wrong-interface callee");  // no packet came
+    report.reported_highest = 70'000;
+    CHECK(found(facts).empty());
+    report.reported_loss = 99;
+    CHECK(found(facts) != "");
+}
+
 TEST_CASE("Who is refused from some time on was heard before") {
     CallFacts facts = direct_call();
     facts.rtp = {talk(caller_media, callee_media, 0, 10, 1), talk(callee_media, caller_media, 0, 4, 2)};
