@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import socket
 import sys
 import time
@@ -421,6 +422,27 @@ def a_proxy_of_another_user(net):
         lab.require(works or "Permission denied" in done.stderr, done.stderr)
 
 
+def another_tos_within_a_call(net):
+    """The TOS of the last offer that names one is that of the packets, of either direction."""
+    place = Place(net)
+    a, b = Peer(place.phone, PHONE, 4000), Peer(place.peer, PEER, 5000)
+    for one in (a, b):
+        one.socket.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+
+    def tos_of(sender, to, hearer):
+        hearer.drain_now()
+        sender.speak(to)
+        notes = hearer.socket.recvmsg(2000, 64)[1] if select.select([hearer.socket], [], [], lab.PATIENCE)[0] else []
+        lab.require(notes, "nothing is heard")
+        return notes[0][2][0]
+    for wish, tos in (({"TOS": 184}, 184), ({"TOS": 96}, 96), ({}, 96)):
+        shown_b = place.offer("one", direction=["lan", "wan"], more=wish | ({"to-tag": "b"} if tos == 96 else {}))
+        shown_a = place.answer("one")
+        meet(a, told(shown_a), b, told(shown_b))
+        got = tos_of(a, told(shown_a), b), tos_of(b, told(shown_b), a)
+        lab.require(got == (tos, tos), f"{wish}: {got}")
+
+
 def media_over_tcp(net):
     """The caller waits for the connection and the callee makes it, both by the relay (RFC 4145)."""
     place = Place(net)
@@ -495,4 +517,4 @@ def more_than_it_can(net):
 
 if __name__ == "__main__":
     lab.main(every_way_in, cookies, questions, mistakes, written_in_any_order, what_a_delete_takes_away, deleted_later, ports_and_addresses, who_is_heard,
-             *((flags_and_wishes, kept_sessions, many_streams_and_a_kill, media_over_tcp, *([a_proxy_of_another_user] if lab.true_root() else []), as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))
+             *((flags_and_wishes, kept_sessions, many_streams_and_a_kill, another_tos_within_a_call, media_over_tcp, *([a_proxy_of_another_user] if lab.true_root() else []), as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))

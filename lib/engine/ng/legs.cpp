@@ -58,7 +58,7 @@ void Calls::index_legs(const std::string& call_id, Branch& branch, std::uint64_t
 
 /// Tells the leg at that end of its party, and what both ends have agreed on.
 Result<void> Calls::face(Branch& branch, Pair& pair, End end, const dialog::Stream& stream) {
-    relay::UpdateRequest update{.hold = stream.hold, .mux = std::nullopt};
+    relay::UpdateRequest update{.hold = stream.hold, .mux = std::nullopt, .tos = branch.wishes.tos};
     if (stream.kind == relay::Stream::rtp) update.mux = pair.mux[index(end)];
     if (auto& party = pair.parties[index(end)]; party && !pair.named[index(end)]) {
         party->direction = stream.sending[index(end)].direction;

@@ -193,6 +193,11 @@ Result<const record::LegRecord*> Engine::update(const std::string& id, const Upd
         leg.mux = *request.mux;
         post((*entry)->worker, [key = key_of(id), mux = leg.mux](Plane& plane) { plane.set_mux(key, mux); });
     }
+    if (request.tos && request.tos != leg.tos && !is_tcp(leg.stream)) {
+        changed = true;
+        leg.tos = request.tos;
+        post((*entry)->worker, [key = key_of(id), tos = *leg.tos](Plane& plane) { plane.set_tos(key, tos); });
+    }
     if (request.owner_state && *request.owner_state != leg.owner_state) {
         changed = true;
         leg.owner_state = *request.owner_state;

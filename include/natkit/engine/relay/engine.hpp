@@ -78,6 +78,7 @@ struct UpdateRequest {
     bool renew = false;
     std::optional<bool> hold;
     std::optional<bool> mux;
+    std::optional<std::uint8_t> tos;  ///< UDP: of what it sends from now on
     std::optional<std::string> owner_state;
     std::optional<std::string> owner_state_before;  ///< refused unless this is what the leg carries; empty: nothing
 };

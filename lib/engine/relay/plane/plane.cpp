@@ -215,6 +215,18 @@ void Plane::set_mux(LegKey key, bool mux) {
     leg->mux = mux;
 }
 
+void Plane::set_tos(LegKey key, std::uint8_t tos) {
+    UdpLeg* leg = as_udp(relay_.legs.find(key));
+    if (leg == nullptr) return;
+    demote(leg);
+    leg->tos = tos;
+    const auto* ports = static_cast<const Ports*>(leg->attachment);
+    if (ports == nullptr) return;
+    for (const Port& port : *ports) {
+        if (port.handle != nullptr) path_->set_tos(port.handle, tos);
+    }
+}
+
 Plane::Moving Plane::extract(LegKey key) {
     Moving moving;
     UdpLeg* leg = as_udp(relay_.legs.find(key));

@@ -49,6 +49,7 @@ class Plane {
     /// Of UDP legs alone.
     void restore(LegKey key, Component component, const Latch::Known& holder);
     void set_mux(LegKey key, bool mux);
+    void set_tos(LegKey key, std::uint8_t tos);
     /// A UDP leg on its way to another thread.
     struct Moving {
         std::unique_ptr<Leg> leg;
