@@ -111,6 +111,33 @@ class Observer {
 
 }  // namespace
 
+namespace {
+
+const RangeSet& private_addresses() {
+    static const RangeSet all = nat::default_nated();
+    return all;
+}
+
+bool translated(std::string_view last_via) {
+    const auto via = sip::Via::parse(last_via);
+    const auto own = via ? via->address() : std::nullopt;
+    const auto seen = via && via->received ? IpAddress::parse(*via->received) : Result<IpAddress>(IpAddress());
+    return own && private_addresses().contains(*own) && via->received && seen && !private_addresses().contains(*seen);
+}
+
+bool two_faced(const MessageFacts& facts) {
+    const auto own = contact_address(facts);
+    if (!own || !private_addresses().contains(*own) || facts.descriptions.empty()) return false;
+    const sdp::Document& document = facts.descriptions.front();
+    return std::ranges::any_of(document.media(), [&](const sdp::Media& media) {
+        const auto rtp = document.rtp_endpoint(media);
+        return rtp && rtp->address.family() == own->family() && !rtp->address.is_unspecified() &&
+               !private_addresses().contains(rtp->address);
+    });
+}
+
+}  // namespace
+
 MessageFacts read_facts(const sip::Message& message) {
     MessageFacts facts;
     const auto vias = message.values(sip::Name::via);
@@ -118,6 +145,7 @@ MessageFacts read_facts(const sip::Message& message) {
     if (!vias.empty()) {
         auto via = sip::Via::parse(vias.front());
         facts.via = via ? std::optional(*std::move(via)) : lenient_via(vias.front());
+        facts.maker_behind_nat = translated(vias.back());
     }
     facts.record_routes = static_cast<unsigned>(message.values(sip::Name::record_route).size());
     if (const auto contacts = message.values(sip::Name::contact); !contacts.empty()) {
@@ -132,6 +160,7 @@ MessageFacts read_facts(const sip::Message& message) {
             facts.descriptions.push_back(*std::move(document));
         }
     }
+    facts.writer_behind_nat = two_faced(facts);
     return facts;
 }
 

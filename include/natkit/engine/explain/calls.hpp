@@ -63,13 +63,15 @@ class CallTracker {
         Call call;
         std::size_t bytes = 0;  ///< about what it takes
         RewriteFinder rewrites = {};
-        std::string heard_tag = {};  ///< the callee's, of the message that tells where it is
+        std::string heard_tag = {};           ///< the callee's, of the message that tells where it is
+        std::array<bool, 2> behind_nat = {};  ///< of the caller, of the callee, as messages tell
     };
     using Calls = std::list<Open>;
 
     [[nodiscard]] Open* find_or_make(const MessageSeen& seen);
     void note_progress(Open& open, const MessageSeen& seen, const sip::CSeq& cseq, const std::string& tag);
     void note_client(const MessageSeen& seen);
+    void note_nats(Open& open, const MessageSeen& seen, End maker, End writer);
     void note_whereabouts(Open& open, const MessageSeen& seen, End sender, const std::string& tag);
     void note_translation(Call& call, const MessageSeen& seen);
     void note_descriptions(Call& call, const MessageSeen& seen, const sip::CSeq& cseq, End sender,

@@ -30,6 +30,12 @@ struct Arrival {
 struct MessageFacts {
     std::optional<sip::Via> via;  ///< topmost
     unsigned via_count = 0;
+    /// Who made the request is behind a NAT: its own Via names a private address, and the proxy nearest to it wrote
+    /// that it came from another one (received, RFC 3581).
+    bool maker_behind_nat = false;
+    /// Who wrote the message calls itself by a private address, and its media by one that is none: it has asked a STUN
+    /// server, or a gateway has changed it.
+    bool writer_behind_nat = false;
     std::string contact_text;  ///< the first Contact, as written
     std::optional<sip::Uri> contact;
     unsigned record_routes = 0;

@@ -134,7 +134,10 @@ void CallTracker::on_message(const MessageSeen& seen) {
         note_request(call, seen, sender, tag, known == nullptr ? std::nullopt : std::optional(known->heard_ns));
     }
     note_progress(*open, seen, *cseq, tag);
-    if (cseq->method == "INVITE") note_whereabouts(*open, seen, sender, tag);
+    if (cseq->method == "INVITE") {
+        note_nats(*open, seen, from_caller_tag ? End::caller : End::callee, sender);
+        note_whereabouts(*open, seen, sender, tag);
+    }
     if (!seen.copy) note_descriptions(call, seen, *cseq, sender, tag);
     account(*open);
 }
@@ -174,6 +177,16 @@ void CallTracker::note_progress(Open& open, const MessageSeen& seen, const sip::
     }
 }
 
+void CallTracker::note_nats(Open& open, const MessageSeen& seen, End maker, End writer) {
+    const auto note = [&](End party, bool behind) {
+        const auto number = static_cast<std::size_t>(party);
+        open.behind_nat[number] = open.behind_nat[number] || behind;
+        open.call.behind_nat[number] = open.call.behind_nat[number] || behind;
+    };
+    note(maker, seen.facts.maker_behind_nat);
+    note(writer, seen.facts.writer_behind_nat);
+}
+
 /// The message nearest to a party tells best where it is: its own request before any proxy, its own response before any
 /// proxy took a Via off.
 void CallTracker::note_whereabouts(Open& open, const MessageSeen& seen, End sender, const std::string& tag) {
@@ -193,7 +206,8 @@ void CallTracker::note_whereabouts(Open& open, const MessageSeen& seen, End send
     const Known* known = known_.find(seen.arrival.source);
     if (nat->verdict.place == nat::Place::wan && known != nullptr && known->nat.received == nat->received)
         nat = known->nat;
-    call.behind_nat[static_cast<std::size_t>(sender)] = nat->verdict.place == nat::Place::far_end;
+    const auto party = static_cast<std::size_t>(sender);
+    call.behind_nat[party] = nat->verdict.place == nat::Place::far_end || open.behind_nat[party];
     vias = seen.facts.via_count;
     source = seen.arrival.source;
     if (sender == End::callee) open.heard_tag = tag;

@@ -160,3 +160,53 @@ TEST_CASE("explain::describe: a bare description and where it came from") {
         CHECK(joined(nat.tests()) == c.tests);
     }
 }
+
+TEST_CASE("explain::read_facts: a proxy tells that who made a request is behind a NAT") {
+    struct Case {
+        const char* why;
+        const char* vias;
+        bool behind;
+    };
+    constexpr Case cases[] = {
+        {"a private Via that came from outside",
+         "Via: SIP/2.0/UDP 203.0.113.5\r\nVia: SIP/2.0/UDP 10.0.1.21:5060;received=198.51.100.7;rport=4001\r\n", true},
+        {"no proxy has said so", "Via: SIP/2.0/UDP 203.0.113.5\r\nVia: SIP/2.0/UDP 10.0.1.21:5060;rport\r\n", false},
+        {"in the proxy's own network",
+         "Via: SIP/2.0/UDP 203.0.113.5\r\nVia: SIP/2.0/UDP 10.0.1.21:5060;received=10.0.1.22\r\n", false},
+        {"public, and another address",
+         "Via: SIP/2.0/UDP 203.0.113.5\r\nVia: SIP/2.0/UDP 203.0.113.9;received=198.51.100.7\r\n", false},
+        {"a proxy behind a NAT", "Via: SIP/2.0/UDP 10.0.1.21;received=198.51.100.7\r\nVia: SIP/2.0/UDP 203.0.113.9\r\n",
+         false},
+        {"no address", "Via: SIP/2.0/UDP 203.0.113.5\r\nVia: SIP/2.0/UDP 10.0.1.21;received=x\r\n", false},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const auto message =
+            sip::Message::parse("INVITE sip:b@x SIP/2.0\r\n" + std::string(c.vias) + "Content-Length: 0\r\n\r\n");
+        REQUIRE(message);
+        CHECK(read_facts(*message).maker_behind_nat == c.behind);
+    }
+}
+
+TEST_CASE("explain::read_facts: a private Contact beside public media tells of a NAT") {
+    struct Case {
+        const char* contact;
+        const char* media;
+        bool behind;
+    };
+    constexpr Case cases[] = {{"10.0.1.21", "198.51.100.7", true},
+                              {"10.0.1.21", "10.0.1.21", false},
+                              {"203.0.113.9", "198.51.100.7", false},
+                              {"phone.example.com", "198.51.100.7", false},
+                              {"10.0.1.21", "0.0.0.0", false}};
+    for (const Case& c : cases) {
+        CAPTURE(c.contact);
+        CAPTURE(c.media);
+        const std::string body = offer(c.media, c.media);
+        const auto message = sip::Message::parse(
+            "SIP/2.0 200 OK\r\nContact: <sip:b@" + std::string(c.contact) +
+            ">\r\nContent-Type: application/sdp\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+        REQUIRE(message);
+        CHECK(read_facts(*message).writer_behind_nat == c.behind);
+    }
+}
