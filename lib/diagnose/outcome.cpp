@@ -26,6 +26,12 @@ bool bye_lost(const Call& call, bool connection_gone) {
     return lost;
 }
 
+/// A request of the dialog was lost that is not in the capture, as nothing of the dialog is: it can only be a BYE.
+bool bye_unseen(const Call& call, const Findings& findings) {
+    return findings.has(Cause::request_lost) &&
+           std::ranges::none_of(call.requests, [](const Request& one) { return one.in_dialog; });
+}
+
 /// A proxy has sent it on again and again, and nobody answered: it gives up by 408 (RFC 3261 section 16.8).
 bool given_up_by_proxy(const Call& call) {
     return std::ranges::any_of(call.requests, [&](const Request& one) {
@@ -67,7 +73,8 @@ Outcome outcome_of(const Case& one, const Findings& findings) {
     if (call.answered) {
         for (const Cause cause : {Cause::ack_lost, Cause::ack_unreachable, Cause::session_expired})
             if (findings.has(cause)) return Outcome::dropped;
-        return bye_lost(call, findings.has(Cause::connection_gone)) ? Outcome::hung : Outcome::answered;
+        return bye_lost(call, findings.has(Cause::connection_gone)) || bye_unseen(call, findings) ? Outcome::hung
+                                                                                                  : Outcome::answered;
     }
     const int failure = status != 0 ? status : call.failure;
     if (failure != 480 && failure != 487 && failure != 0) return Outcome::refused;

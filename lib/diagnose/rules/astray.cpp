@@ -226,6 +226,36 @@ Finding relay_closed(const Case& one, const MediaDirection& direction, const Med
                 "those that there are."};
 }
 
+/// The dialog's requests take another way than by who captured: not even an ACK is here, and as the answer was not
+/// repeated it has arrived.
+bool dialog_goes_around(const Call& call) {
+    return call.answered && !call.requests.empty() && std::ranges::all_of(call.requests, [](const Request& request) {
+               return !request.in_dialog && std::ranges::none_of(request.responses, [](const Response& response) {
+                   return response.status >= 200 && response.status < 300 && response.copies > 2;
+               });
+           });
+}
+
+/// Its media ends, its port is closed, and the other party goes on: its BYE took the way that the ACK took, and was
+/// lost.
+Finding hung_up_unseen(const Case& one, const MediaDirection& direction, const Astray& astray, const IcmpError& error) {
+    std::int64_t ended_ns = one.call().first_ns;
+    for (const RtpStream* own : one.paths().sent_by(direction.to)) ended_ns = std::max(ended_ns, own->last_ns);
+    return {
+        .cause = Cause::request_lost,
+        .sentence = name_at_start(direction.to) + " has hung up, and " + name(direction.from) +
+                    " does not know: its media ends at " + tenths(one.at(ended_ns)) + ", ICMP from " +
+                    to_string(error.reporter) + " (first in frame " + std::to_string(error.frame) +
+                    ") says that its port is closed, and " + packets(astray.packets) +
+                    " go there all the same. Its BYE did not come by here, as the ACK did not: no Record-Route keeps "
+                    "the dialog on this way.",
+        .change =
+            "Record-Route at the proxy, with an address that each side can reach, so that requests within the "
+            "call come back through it.",
+        .confidence = Confidence::inferred,
+        .from_s = one.at(ended_ns)};
+}
+
 }  // namespace
 
 bool goes_astray(const Case& one, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
@@ -267,6 +297,10 @@ bool refused_by_icmp(const Case& one, const MediaDirection& direction, const Med
         return true;
     }
     const Deaf deaf = who_hears_nothing(one, direction, opposite, *found, *error);
+    if (deaf == Deaf::both() && !firewall && direction.dead->before && dialog_goes_around(one.call())) {
+        findings.add(hung_up_unseen(one, direction, *found, *error));
+        return true;
+    }
     const bool host =
         error->kind == IcmpError::Kind::host_unreachable || error->kind == IcmpError::Kind::net_unreachable;
     findings.add(during(

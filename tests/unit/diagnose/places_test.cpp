@@ -228,6 +228,21 @@ TEST_CASE("Who is refused from some time on was heard before") {
                    .count = 6}};
     CHECK(found(facts) == "receiver-refuses both");
     CHECK(sentence(facts).starts_with("Neither hears the other from 4.0 s on: 300 packets go to 203.0.113.20:4002"));
+
+    // An INVITE whose dialog takes another way: there was a BYE.
+    Request invite = request("INVITE", End::caller);
+    invite.status = 200;
+    invite.responses = {{.status = 200, .frame = 2, .last_ns = second, .copies = 1}};
+    facts.call.requests = {invite};
+    CHECK(found(facts) == "in-dialog-request-lost");
+    CHECK(sentence(facts).starts_with("The callee has hung up, and the caller does not know: its media ends at 4.0 s"));
+    CHECK(diagnose(facts).outcome == Outcome::hung);
+    facts.call.requests.push_back(request("ACK", End::caller));
+    facts.call.requests.back().in_dialog = true;
+    CHECK(found(facts) == "receiver-refuses both");
+    facts.call.requests = {invite};
+    facts.call.requests[0].responses[0].copies = 7;
+    CHECK(found(facts) != "in-dialog-request-lost");
 }
 
 TEST_CASE("An ACK that has to go to a private Contact does not come") {
