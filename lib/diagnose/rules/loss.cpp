@@ -12,13 +12,27 @@ constexpr unsigned heard_loss = 5;  ///< per cent: heard chopped
 constexpr std::uint32_t few_gaps = 3;
 constexpr std::uint64_t enough = 50;  ///< packets to judge by
 
+/// Reports that come from another host than the media was announced for: that of a gateway's signalling, say, of which
+/// the capture has nothing but that.
+bool from_another_host(const Case& one, const MediaDirection& direction, const RtpStream& stream) {
+    bool announced = false;
+    for (const MediaDescription* said : {direction.sender_written, direction.sender_delivered}) {
+        if (said == nullptr || !said->rtp) continue;
+        if (said->rtp->address == stream.source.address || one.is_private(said->rtp->address)) return false;
+        announced = true;
+    }
+    return announced;
+}
+
 /// Packets that the sender of a direction says it sent.
 std::uint64_t reported_sent(const Case& one, const MediaDirection& direction) {
     std::uint64_t most = 0;
     for (const RtpStream* stream : direction.sent()) most = std::max(most, stream->reported_sent);
     for (const auto& at : {direction.receiver_delivered->rtp, direction.receiver_delivered->rtcp}) {
         if (!at) continue;
-        for (const RtpStream* stream : one.to(*at)) most = std::max(most, stream->reported_sent);
+        for (const RtpStream* stream : one.to(*at)) {
+            if (!from_another_host(one, direction, *stream)) most = std::max(most, stream->reported_sent);
+        }
     }
     return most;
 }

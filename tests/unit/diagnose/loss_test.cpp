@@ -25,6 +25,11 @@ TEST_CASE("diagnose: RTCP says that more was sent than came as far as the captur
         facts.rtp[0].destination = endpoint(callee_media);
         CHECK(found(facts) == "never-arrives callee");
     }
+    SUBCASE("by another host than its media comes from: the capture is of that one alone") {
+        facts.rtp = {facts.rtp[0]};
+        facts.rtp[0].source = endpoint("203.0.113.8:4001");
+        CHECK(found(facts).empty());
+    }
     SUBCASE("nobody claims anything") {
         facts.rtp[0].reported_sent = 0;
         CHECK(found(facts) == "nothing-sent callee");
