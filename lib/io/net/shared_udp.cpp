@@ -19,8 +19,9 @@ constexpr std::size_t batch_size = 64;
 /// Batches in a turn; the rest of the loop waits for so many.
 constexpr int most_batches = 4;
 constexpr int most_errors = 64;
-/// Of all ports of a worker together: a tenth of a second of 1,000 calls, as the system counts small packets.
-constexpr int receive_buffer = 8 * 1024 * 1024;
+/// Of all ports of a worker together, as the system counts small packets: half a second of 1,000 calls, for which a
+/// host that is busy may keep a thread waiting. (It doubles the number; memory is taken while packets wait.)
+constexpr int receive_buffer = 24 * 1024 * 1024;
 
 constexpr std::array families{Family::ipv4, Family::ipv6};
 
