@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "natkit/rtp/statistics.hpp"
@@ -20,7 +19,7 @@ constexpr std::size_t most_slots = 4'000'000;
 constexpr std::size_t most_payload_types = 6;
 constexpr std::size_t header = 12;  ///< of RTP, RFC 3550 section 5.1
 constexpr int longest_gap = 3000;   ///< RFC 3550 appendix A.1: more is another beginning
-constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+constexpr std::size_t least_cells = 64;
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -73,12 +72,6 @@ void read_stun(Bytes bytes, RtpStream& stream, std::uint64_t frame) {
     if (nominates && stream.nominated_frame == 0) stream.nominated_frame = frame;
 }
 
-template <class Heads, class Key>
-const std::uint32_t* find(const Heads& heads, const Key& key) {
-    const auto found = heads.find(key);
-    return found == heads.end() ? nullptr : &found->second;
-}
-
 bool is_rtcp(Bytes bytes) {
     return bytes.size() >= 8 && (bytes[0] & 0xc0U) == 0x80 && bytes[1] >= 192 && bytes[1] <= 223;  // RFC 5761 section 4
 }
@@ -88,6 +81,38 @@ bool is_rtp(Bytes bytes) {
 }
 
 }  // namespace
+
+/// That has the key, or is free. Linear probing, by the upper bits of the hash.
+std::size_t RtpStreams::Newest::cell_of(const Key& key, const std::vector<Counted>& streams) const {
+    const std::size_t mask = cells_.size() - 1;
+    std::size_t at = (KeyHash()(key) * hash::golden >> 32U) & mask;
+    while (cells_[at] != none && !(key_of_(streams[cells_[at]]) == key)) at = (at + 1) & mask;
+    return at;
+}
+
+std::uint32_t RtpStreams::Newest::find(const Key& key, const std::vector<Counted>& streams) const {
+    return cells_.empty() ? none : cells_[cell_of(key, streams)];
+}
+
+std::uint32_t RtpStreams::Newest::put(std::uint32_t number, const std::vector<Counted>& streams) {
+    if (cells_.size() < 2 * (used_ + 1)) grow(streams);
+    const std::size_t at = cell_of(key_of_(streams[number]), streams);
+    if (cells_[at] == none) ++used_;
+    return std::exchange(cells_[at], number);
+}
+
+void RtpStreams::Newest::grow(const std::vector<Counted>& streams) {
+    const std::vector<std::uint32_t> old =
+        std::exchange(cells_, std::vector<std::uint32_t>(std::max(least_cells, 2 * cells_.size()), none));
+    for (const std::uint32_t number : old) {
+        if (number != none) cells_[cell_of(key_of_(streams[number]), streams)] = number;
+    }
+}
+
+void RtpStreams::Newest::clear() {
+    cells_.clear();
+    used_ = 0;
+}
 
 void RtpStreams::on_packet(std::uint64_t frame, const Endpoint& source, const Endpoint& destination,
                            std::int64_t time_ns, Bytes payload, std::uint8_t hops) {
@@ -215,17 +240,16 @@ RtpStreams::Counted& RtpStreams::stream_for(const Key& key, std::int64_t time_ns
     const auto young = [&](const Counted& stream) {
         return time_ns - stream.last_ns < pause && time_ns >= stream.first_ns - second;
     };
-    if (const auto found = current_.find(key); found != current_.end()) {
-        if (Counted& stream = streams_[found->second]; young(stream)) return stream;
-    }
     const Key way{.source = key.source, .destination = key.destination};
-    if (const auto last = current_.find(way); key.ssrc != 0 && last != current_.end()) {
-        Counted& stream = streams_[last->second];
+    if (const std::uint32_t found = (key.ssrc != 0 ? by_media_ : by_way_).find(key, streams_); found != none) {
+        if (Counted& stream = streams_[found]; young(stream)) return stream;
+    }
+    if (const std::uint32_t last = by_way_.find(way, streams_); key.ssrc != 0 && last != none) {
+        Counted& stream = streams_[last];
         if (stream.rtp == 0 && young(stream)) {
-            const std::uint32_t number = last->second;
-            const auto [head, fresh] = by_ssrc_.try_emplace(key.ssrc, number);
-            links_[number].ssrc = fresh ? none : std::exchange(head->second, number);
-            current_[key] = number;
+            stream.ssrc = key.ssrc;
+            links_[last].ssrc = by_ssrc_.put(last, streams_);
+            by_media_.put(last, streams_);
             return stream;
         }
     }
@@ -240,19 +264,13 @@ RtpStreams::Counted& RtpStreams::stream_for(const Key& key, std::int64_t time_ns
 }
 
 void RtpStreams::index(std::uint32_t number) {
-    const RtpStream& stream = streams_[number];
-    const auto put = [number](auto& heads, const auto& key) {
-        const auto [head, fresh] = heads.try_emplace(key, number);
-        return fresh ? none : std::exchange(head->second, number);
-    };
-    const bool rtp = stream.ssrc != 0;
-    if (rtp) current_[{.source = stream.source, .destination = stream.destination, .ssrc = stream.ssrc}] = number;
-    current_[{.source = stream.source, .destination = stream.destination}] = number;
-    links_.push_back({.source = put(by_source_, stream.source),
-                      .destination = put(by_destination_, stream.destination),
-                      .hosts = put(by_hosts_, Key{.source = {.address = stream.source.address},
-                                                  .destination = {.address = stream.destination.address}}),
-                      .ssrc = rtp ? put(by_ssrc_, stream.ssrc) : none});
+    const bool rtp = streams_[number].ssrc != 0;
+    if (rtp) by_media_.put(number, streams_);
+    by_way_.put(number, streams_);
+    links_.push_back({.source = by_source_.put(number, streams_),
+                      .destination = by_destination_.put(number, streams_),
+                      .hosts = by_hosts_.put(number, streams_),
+                      .ssrc = rtp ? by_ssrc_.put(number, streams_) : none});
 }
 
 /// Streams that are long over go, and of those that are left the quarter that was heard longest ago, if need be: so
@@ -274,7 +292,8 @@ void RtpStreams::make_room(std::int64_t now_ns) {
             return true;
         });
     }
-    current_.clear();
+    by_media_.clear();
+    by_way_.clear();
     by_source_.clear();
     by_destination_.clear();
     by_hosts_.clear();
@@ -285,11 +304,11 @@ void RtpStreams::make_room(std::int64_t now_ns) {
     for (std::uint32_t number = 0; number < streams_.size(); ++number) index(number);
 }
 
-std::vector<const RtpStream*> RtpStreams::chain(const std::uint32_t* head, std::uint32_t Links::* next,
-                                                std::int64_t first_ns, std::int64_t last_ns) const {
+std::vector<const RtpStream*> RtpStreams::chain(std::uint32_t head, std::uint32_t Links::* next, std::int64_t first_ns,
+                                                std::int64_t last_ns) const {
     std::vector<const RtpStream*> found;
     unsigned looked_at = 0;
-    for (std::uint32_t number = head == nullptr ? none : *head; number != none && looked_at < most_looked_at;
+    for (std::uint32_t number = head; number != none && looked_at < most_looked_at;
          number = links_[number].*next, ++looked_at) {
         const RtpStream& stream = streams_[number];
         if (stream.first_ns <= last_ns && stream.last_ns >= first_ns) found.push_back(&stream);
@@ -300,23 +319,23 @@ std::vector<const RtpStream*> RtpStreams::chain(const std::uint32_t* head, std::
 
 std::vector<const RtpStream*> RtpStreams::to(const Endpoint& endpoint, std::int64_t first_ns,
                                              std::int64_t last_ns) const {
-    return chain(find(by_destination_, endpoint), &Links::destination, first_ns, last_ns);
+    return chain(by_destination_.find({.destination = endpoint}, streams_), &Links::destination, first_ns, last_ns);
 }
 
 std::vector<const RtpStream*> RtpStreams::from(const Endpoint& endpoint, std::int64_t first_ns,
                                                std::int64_t last_ns) const {
-    return chain(find(by_source_, endpoint), &Links::source, first_ns, last_ns);
+    return chain(by_source_.find({.source = endpoint}, streams_), &Links::source, first_ns, last_ns);
 }
 
 std::vector<const RtpStream*> RtpStreams::between(const IpAddress& source, const IpAddress& destination,
                                                   std::int64_t first_ns, std::int64_t last_ns) const {
     const Key hosts{.source = {.address = source}, .destination = {.address = destination}};
-    return chain(find(by_hosts_, hosts), &Links::hosts, first_ns, last_ns);
+    return chain(by_hosts_.find(hosts, streams_), &Links::hosts, first_ns, last_ns);
 }
 
 std::vector<const RtpStream*> RtpStreams::of_source(std::uint32_t ssrc, std::int64_t first_ns,
                                                     std::int64_t last_ns) const {
-    return chain(find(by_ssrc_, ssrc), &Links::ssrc, first_ns, last_ns);
+    return chain(by_ssrc_.find({.ssrc = ssrc}, streams_), &Links::ssrc, first_ns, last_ns);
 }
 
 std::vector<const RtpStream*> RtpStreams::repeating(std::uint64_t least) const {

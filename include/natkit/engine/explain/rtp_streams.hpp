@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "natkit/base/hash.hpp"
@@ -53,8 +52,8 @@ class RtpStreams {
         Jitter jitter = {};
     };
     struct Key {
-        Endpoint source, destination;
-        std::uint32_t ssrc = 0;  ///< 0: of hosts, or packets that are no RTP
+        Endpoint source = {}, destination = {};
+        std::uint32_t ssrc = 0;  ///< 0: packets that are no RTP, or of no account
         bool operator==(const Key&) const = default;
     };
     struct KeyHash {
@@ -63,8 +62,27 @@ class RtpStreams {
                    key.ssrc;
         }
     };
+    static constexpr std::uint32_t none = 0xffffffff;
+    /// The newest stream of each key, by its number: the streams themselves tell their keys, so that a stream costs a
+    /// cell or two.
+    class Newest {
+      public:
+        using KeyOf = Key (*)(const RtpStream&);
+        explicit Newest(KeyOf key_of) : key_of_(key_of) {}
+        [[nodiscard]] std::uint32_t find(const Key& key, const std::vector<Counted>& streams) const;
+        /// The one that was the newest before; `none`: there was none.
+        std::uint32_t put(std::uint32_t number, const std::vector<Counted>& streams);
+        void clear();
+
+      private:
+        [[nodiscard]] std::size_t cell_of(const Key& key, const std::vector<Counted>& streams) const;
+        void grow(const std::vector<Counted>& streams);
+
+        KeyOf key_of_;
+        std::vector<std::uint32_t> cells_;  ///< a power of two of them, or none; at least half of them free
+        std::size_t used_ = 0;
+    };
     /// Streams of one source, one destination or one pair of hosts, newest first: each knows the one before it.
-    using Heads = std::unordered_map<Endpoint, std::uint32_t, EndpointHash>;
     struct Links {
         std::uint32_t source, destination, hosts, ssrc;
     };
@@ -74,16 +92,22 @@ class RtpStreams {
     void count(Counted& stream, std::int64_t time_ns);
     void make_room(std::int64_t now_ns);
     void index(std::uint32_t number);
-    [[nodiscard]] std::vector<const RtpStream*> chain(const std::uint32_t* head, std::uint32_t Links::* next,
+    [[nodiscard]] std::vector<const RtpStream*> chain(std::uint32_t head, std::uint32_t Links::* next,
                                                       std::int64_t first_ns, std::int64_t last_ns) const;
 
     std::vector<Counted> streams_;
     std::vector<Links> links_;  ///< one for each stream
-    std::unordered_map<Key, std::uint32_t, KeyHash> current_;
-    std::unordered_map<std::uint32_t, std::uint32_t> by_ssrc_;
-    std::size_t slots_ = 0;  ///< of all streams
-    Heads by_source_, by_destination_;
-    std::unordered_map<Key, std::uint32_t, KeyHash> by_hosts_;  ///< ports 0
+    std::size_t slots_ = 0;     ///< of all streams
+    Newest by_media_{[](const RtpStream& one) {
+        return Key{.source = one.source, .destination = one.destination, .ssrc = one.ssrc};
+    }};
+    Newest by_way_{[](const RtpStream& one) { return Key{.source = one.source, .destination = one.destination}; }};
+    Newest by_source_{[](const RtpStream& one) { return Key{.source = one.source}; }};
+    Newest by_destination_{[](const RtpStream& one) { return Key{.destination = one.destination}; }};
+    Newest by_hosts_{[](const RtpStream& one) {
+        return Key{.source = {.address = one.source.address}, .destination = {.address = one.destination.address}};
+    }};
+    Newest by_ssrc_{[](const RtpStream& one) { return Key{.ssrc = one.ssrc}; }};
 };
 
 }  // namespace natkit::explain
