@@ -132,7 +132,10 @@ Markup who_and_when(const Case& one, const Diagnosis& diagnosis) {
                          to_string(error.source) + " → " + to_string(error.destination) + ", " +
                          std::to_string(error.count) + "× from frame " + std::to_string(error.frame) + " on");
     }
-    if (diagnosis.cut)
+    const bool fragments = std::ranges::any_of(diagnosis.findings, [](const diagnose::Finding& finding) {
+        return finding.cause == diagnose::Cause::fragments_lost;
+    });  // which says more
+    if (diagnosis.cut && !fragments)
         add_long_row(list, "Capture", "messages are cut: take it with a larger snapshot length (tcpdump -s 0)");
     return Markup().put("<dl class=\"who\">{}</dl>\n", list);
 }
