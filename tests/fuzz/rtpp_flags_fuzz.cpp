@@ -22,7 +22,7 @@ void write(std::string& out, const ng::Value& value);
 
 void write(std::string& out, const ng::Dictionary& dictionary) {
     for (const ng::Entry& entry : dictionary) {
-        if (!out.empty() && out.back() != '[') out += ' ';
+        if (&entry != &dictionary.front()) out += ' ';
         if (entry.key != "flags" || entry.value.text() == nullptr) (out += entry.key) += '=';
         write(out, entry.value);
     }
