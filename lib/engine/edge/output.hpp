@@ -151,8 +151,8 @@ struct EndedCall {
 struct CallEvent {
     enum class Kind : std::uint8_t { established, ended } kind{};
     std::string call_id;
-    std::string why;                              ///< "BYE", "CANCEL", "486 Busy Here", "max_dialog"; for `ended`
-    std::shared_ptr<const EndedCall> ended = {};  ///< likewise
+    std::string why;                      ///< "BYE", "CANCEL", "486 Busy Here", "max_dialog"; for `ended`
+    std::optional<EndedCall> ended = {};  ///< likewise
 };
 struct LogEvent {
     LogLevel level{};

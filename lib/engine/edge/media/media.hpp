@@ -245,7 +245,7 @@ class Media {
     void plan(SessionId id, Instant when, std::string why, Instant now);
     void end_those_due(Instant now, Output& out);
     [[nodiscard]] std::vector<loop::SlotId> slots_of(const Session& session) const;
-    [[nodiscard]] std::shared_ptr<EndedCall> summed_up(const Session& session) const;
+    [[nodiscard]] EndedCall summed_up(const Session& session) const;
     void inherit(const std::vector<loop::SlotId>& slots, SessionId ended, const std::string& call_id);
 
     void index_bindings(SessionId id);

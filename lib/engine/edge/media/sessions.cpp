@@ -268,7 +268,7 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     if (found == sessions_.end()) return;
     Session& session = found->second;
     const auto slots = slots_of(session);
-    const auto summary = summed_up(session);
+    EndedCall summary = summed_up(session);
     end_passes(session.call.lose_all());
     forget_bindings(id);
     const auto [first, last] = by_call_id_.equal_range(session.call_id);
@@ -279,21 +279,23 @@ void Media::end(SessionId id, std::string_view why, Instant now, Output& out) {
     ended_.touch(print_of(ended.call_id, ended.token)) = now;
     inherit(slots, id, ended.call_id);
     follow_scheme(now, out);
-    summary->whole = ended.established || (!ended.retired && !by_call_id_.contains(ended.call_id));
-    out.events.emplace_back(
-        CallEvent{.kind = CallEvent::Kind::ended, .call_id = ended.call_id, .why = std::string(why), .ended = summary});
+    summary.whole = ended.established || (!ended.retired && !by_call_id_.contains(ended.call_id));
+    out.events.emplace_back(CallEvent{.kind = CallEvent::Kind::ended,
+                                      .call_id = ended.call_id,
+                                      .why = std::string(why),
+                                      .ended = std::move(summary)});
 }
 
-std::shared_ptr<EndedCall> Media::summed_up(const Session& session) const {
-    auto summary = std::make_shared<EndedCall>(EndedCall{.ends = session.ends,
-                                                         .began = session.began,
-                                                         .answered = session.answered,
-                                                         .reasons = session.reasons,
-                                                         .streams = {}});
+EndedCall Media::summed_up(const Session& session) const {
+    EndedCall summary{.ends = session.ends,
+                      .began = session.began,
+                      .answered = session.answered,
+                      .reasons = session.reasons,
+                      .streams = {}};
     const auto& streams = session.call.streams();
     for (std::size_t i = 0; i < streams.size(); ++i) {
         if (streams[i].legs == 0) continue;
-        EndedCall::Stream& told = summary->streams.emplace_back();
+        EndedCall::Stream& told = summary.streams.emplace_back();
         told.kind = streams[i].kind;
         if (i < session.codecs.size()) told.codec = session.codecs[i];
         for (const End end : {End::caller, End::callee}) {

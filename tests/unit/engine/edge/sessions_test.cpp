@@ -74,7 +74,7 @@ TEST_CASE("an INVITE that forks beyond the edge: each To-tag has its own session
         CHECK(world.edge.media().size() == 0);
         CHECK(world.legs.empty());
         REQUIRE(world.ended.size() == 1);
-        CHECK_FALSE(world.ended[0]->answered);
+        CHECK_FALSE(world.ended[0].answered);
     }
 }
 
@@ -204,7 +204,7 @@ TEST_CASE("a call that is over tells who has talked to whom, how long, and by wh
     const std::string bye = call.send(lan_phone, "BYE");
     REQUIRE_FALSE(call.answer(lan_phone, bye, 200).empty());
     REQUIRE(world.ended.size() == 1);
-    const EndedCall& ended = *world.ended[0];
+    const EndedCall& ended = world.ended[0];
     CHECK(ended.ends[0].uri == "sip:alice@example.com");
     CHECK(ended.ends[1].uri == "sip:nora@example.com");
     CHECK(ended.began == began);

@@ -144,7 +144,7 @@ struct World {
     std::vector<OpenLeg> opened;
     std::vector<UpdateLeg> updates;
     std::map<std::string, SessionState> kept;  ///< by leg
-    std::vector<std::shared_ptr<const EndedCall>> ended;
+    std::vector<EndedCall> ended;
     std::size_t decisions = 0;
     bool relay_works = true;
     int next_port = 20000;
@@ -154,7 +154,7 @@ struct World {
         for (const Event& event : out.events) {
             decisions += std::holds_alternative<DecisionEvent>(event) ? 1 : 0;
             const auto* call = std::get_if<CallEvent>(&event);
-            if (call != nullptr && call->ended && call->ended->whole) ended.push_back(call->ended);
+            if (call != nullptr && call->ended && call->ended->whole) ended.push_back(*call->ended);
         }
         for (const MediaRequest& request : out.media) {
             if (const auto* open = std::get_if<OpenLeg>(&request)) {
