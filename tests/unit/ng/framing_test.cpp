@@ -62,7 +62,8 @@ TEST_CASE("ng: a datagram is a cookie and a dictionary") {
     CHECK(framed.cookie.empty());
     for (const std::string cookie : {"d6eba01", "d600", "def0", "de"}) {
         CAPTURE(cookie);
-        CHECK(read_frame(cookie + " {}", framed));
+        const std::string message = cookie + " {}";
+        CHECK(read_frame(message, framed));
         CHECK(framed.cookie == cookie);
     }
     for (const char* wrong : {"", " ", "ping", "ping pong", " de", "1 d", "1 x"}) {
