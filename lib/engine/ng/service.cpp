@@ -56,9 +56,7 @@ struct Service::Impl {
           log("MEDIAPROXY", options.log_level),
           calls(on, engine, settings_of(options)),
           sessions(on, engine, options.log_level),
-          second(on, [this] { measure(); }) {
-        measure();
-    }
+          second(on, [this] { measure(); }) {}
 
     Result<void> listen();
     Result<void> listen(const char* what, const std::vector<Listen>& where,
@@ -77,6 +75,11 @@ Result<void> Service::Impl::listen() {
     const Handler line = [this](std::string_view message, const Listener::Sender& sender,
                                 const Listener::Respond& respond) { on_line(message, sender, respond); };
     if (auto done = listen("ng", options.listen, listeners, {.on_message = ng}); !done) return done;
+    if (listeners.empty()) {
+        second.stop();
+    } else if (!second.active()) {
+        measure();
+    }
     return listen("rtpproxy", options.rtpproxy_listen, rtpproxy_listeners, {.on_message = line, .frame = line_length});
 }
 
