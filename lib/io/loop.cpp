@@ -89,8 +89,27 @@ bool Loop::post(std::function<void()> task) {
 struct Timer::Impl {
     uv_timer_t handle{};
     std::function<void()> on_time;
+    Instant due{};
     bool closed = false;
+
+    void wait() noexcept;
 };
+
+/// libuv counts whole milliseconds from a cached time that lags by up to two: the time is refreshed, the delay rounded up, and what
+/// is still early when it fires waits for the rest.
+void Timer::Impl::wait() noexcept {
+    uv_update_time(handle.loop);
+    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(due - std::chrono::steady_clock::now()).count();
+    must(uv_timer_start(
+        &handle,
+        [](uv_timer_t* fired) {
+            auto* impl = static_cast<Impl*>(fired->data);
+            if (impl->closed) return;
+            if (std::chrono::steady_clock::now() < impl->due) return impl->wait();
+            impl->on_time();
+        },
+        whole > 0 ? static_cast<std::uint64_t>(whole) : 0, 0));
+}
 
 Timer::Timer(Loop& loop, std::function<void()> on_time) : impl_(new Impl) {
     impl_->on_time = std::move(on_time);
@@ -103,20 +122,12 @@ Timer::~Timer() {
 }
 
 void Timer::start_at(Instant when) {
-    start_in(when - std::chrono::steady_clock::now());
+    impl_->due = when;
+    impl_->wait();
 }
 
 void Timer::start_in(Duration delay) {
-    // libuv counts whole milliseconds from a cached time: refresh it, round up.
-    uv_update_time(impl_->handle.loop);
-    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(delay).count();
-    must(uv_timer_start(
-        &impl_->handle,
-        [](uv_timer_t* handle) {
-            auto* impl = static_cast<Impl*>(handle->data);
-            if (!impl->closed) impl->on_time();
-        },
-        whole > 0 ? static_cast<std::uint64_t>(whole) : 0, 0));
+    start_at(std::chrono::steady_clock::now() + delay);
 }
 
 void Timer::stop() {

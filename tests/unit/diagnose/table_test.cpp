@@ -13,7 +13,7 @@ using namespace natkit::diagnose;
 
 namespace {
 
-/// The list under CAUSES in natclassify(1): ".It Li word", and a line that says what it means.
+/// The list under CAUSES in natclassify(1): ".It Li word", and what it means, a sentence a line.
 std::vector<std::string> causes_of_the_page() {
     std::ifstream page(NATKIT_SOURCE_DIR "/man/natclassify.1");
     std::vector<std::string> lines;
@@ -21,9 +21,9 @@ std::vector<std::string> causes_of_the_page() {
     for (std::string line; std::getline(page, line);) {
         if (line.starts_with(".Sh ")) inside = line == ".Sh CAUSES";
         if (inside && line.starts_with(".It Li ")) {
-            lines.push_back(line.substr(7) + ": ");
+            lines.push_back(line.substr(7) + ":");
         } else if (inside && !line.starts_with(".") && !lines.empty()) {
-            lines.back() += line;
+            lines.back() += " " + line;
         }
     }
     return lines;

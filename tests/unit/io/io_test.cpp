@@ -64,6 +64,23 @@ TEST_CASE("io::Timer: fires once, not early, and may destroy itself") {
     CHECK(count == 1);
 }
 
+TEST_CASE("io::Timer: a loop that is busy makes none early") {
+    Loop loop;
+    int count = 0;
+    const std::function<void()> busy = [&] { (void)loop.post(busy); };
+    busy();
+    std::vector<std::unique_ptr<Timer>> timers;
+    for (int i = 0; i < 100; ++i) {
+        const Instant due = loop.now() + 5ms + i * 37us;
+        timers.push_back(std::make_unique<Timer>(loop, [&loop, &count, due] {
+            CHECK(loop.now() >= due);
+            ++count;
+        }));
+        timers.back()->start_at(due);
+    }
+    CHECK(run_until(loop, [&] { return count == 100; }));
+}
+
 TEST_CASE("io::Loop: tasks posted by another thread run in order on the loop's own") {
     Loop loop;
     std::vector<int> seen;
