@@ -95,8 +95,8 @@ struct Timer::Impl {
     void wait() noexcept;
 };
 
-/// libuv counts whole milliseconds from a cached time that lags by up to two: the time is refreshed, the delay rounded up, and what
-/// is still early when it fires waits for the rest.
+/// libuv counts whole milliseconds from a cached time that lags by up to two: the time is refreshed, the delay rounded
+/// up, and what is still early when it fires waits for the rest.
 void Timer::Impl::wait() noexcept {
     uv_update_time(handle.loop);
     const auto whole = std::chrono::ceil<std::chrono::milliseconds>(due - std::chrono::steady_clock::now()).count();
