@@ -1,10 +1,9 @@
 #include "natkit/base/time.hpp"
+#include "natkit/config/quote.hpp"
 #include "values.hpp"
 
 namespace natkit::config {
-namespace {
 
-/// A TOML basic string.
 std::string quote(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
@@ -19,6 +18,8 @@ std::string quote(std::string_view text) {
     }
     return result + '"';
 }
+
+namespace {
 
 template <class Range, class Text>
 std::string list(const Range& items, Text text) {
