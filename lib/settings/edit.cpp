@@ -121,7 +121,19 @@ std::size_t end_of_section(const Place& place, std::size_t after) {
     return at;
 }
 
-/// "key = value" with the columns of the line above.
+/// Whether the equals signs of a section stand in one column, as far as this line tells.
+bool in_columns(const Place& place, const Statement& line) {
+    const auto column = [&](const Statement& one) {
+        return place.text.find('=', one.key.end) - place.line_begin(one.key.begin);
+    };
+    if (place.text.find('=', line.key.end) > line.key.end + 1) return true;
+    return std::ranges::any_of(place.layout.statements, [&](const Statement& one) {
+        return one.header == line.header && !one.in_line && column(one) == column(line) &&
+               one.key.end - one.key.begin != line.key.end - line.key.begin;
+    });
+}
+
+/// "key = value" as the line above has it: indentation, blanks, columns.
 std::string line_like(const Place& place, const Statement* above, const std::string& key, const std::string& value) {
     if (above == nullptr) return key + " = " + value;
     const std::size_t begin = place.line_begin(above->key.begin);
@@ -129,7 +141,7 @@ std::string line_like(const Place& place, const Statement* above, const std::str
     std::string line(place.text.substr(begin, above->key.begin - begin));
     if (line.find_first_not_of(" \t") != std::string::npos) line.clear();
     line += key;
-    if (equals - begin > line.size()) line.append(equals - begin - line.size(), ' ');
+    if (equals - begin > line.size() && in_columns(place, *above)) line.append(equals - begin - line.size(), ' ');
     if (equals > above->key.end && !line.ends_with(' ')) line += ' ';
     line += '=';
     return line + std::string(place.text.substr(equals + 1, above->value.begin - equals - 1)) + value;

@@ -96,6 +96,17 @@ struct Style {
     }
 };
 
+/// The beginning of a line of the list: a line break and the indentation that others have.
+std::string line_begin(const List& list) {
+    for (const Item& item : list.items) {
+        if (item.lead.find('\n') != std::string::npos) return without_comments(item.lead);
+    }
+    const std::size_t hash = list.tail.find('#');
+    const std::size_t line = hash == std::string::npos ? hash : list.tail.rfind('\n', hash);
+    if (line == std::string::npos) return "\n    ";
+    return without_comments(list.tail.substr(0, hash));
+}
+
 /// Puts a list together; a comment never swallows what comes after it.
 class Writer {
   public:
@@ -109,7 +120,8 @@ class Writer {
     /// Blanks, line breaks and comments.
     void add_between(std::string_view text) {
         if (text.empty()) return;
-        if (text.find_first_not_of(" \t") != std::string_view::npos) end_comment(text);
+        if (comment_ && text.find_first_not_of(" \t") == std::string_view::npos) return;  // a line break comes
+        end_comment(text);
         text_ += text;
         const std::size_t line = text.rfind('\n');
         const bool begun = text.substr(line == std::string_view::npos ? 0 : line).find('#') != std::string_view::npos;
@@ -142,8 +154,7 @@ std::string put_together(const List& list, const std::vector<std::string>& wante
     auto common = in_common(before, {wanted.begin(), wanted.end()});
     common.emplace_back(list.items.size(), wanted.size());
     const Style style(list);
-    const std::string indent = style.next.find('\n') != std::string::npos ? style.next : "\n    ";
-    Writer out(indent);
+    Writer out(line_begin(list));
     out.add("[");
     std::size_t i = 0;
     std::size_t j = 0;

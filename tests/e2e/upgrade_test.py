@@ -144,6 +144,8 @@ def the_package(net):
     site.natkit = site.edge.start("natkit", "/usr/bin/natkit", "run")
     site.edge.enter = site.edge.enter[:-2]
     site.wait_up()
+    shown = site.ask("natkit", "settings")
+    lab.require(shown["writable"], f"the settings cannot be changed: {shown.get('why_not')}")
     with crowd.Crowd() as people:
         people.make_calls(site, CALLS)
         before = pids(site)

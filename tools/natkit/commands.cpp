@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "ask.hpp"
 #include "host.hpp"
 #include "natkit/config/config.hpp"
 #include "natkit/engine/control/client.hpp"
@@ -16,13 +17,10 @@
 using namespace natkit;
 
 namespace natkit_tool {
-namespace {
-
 std::string dump(const Json& value) {
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// One request to the natkit of this configuration. Problems are told.
 std::expected<Json, tool::Exit> ask(const tool::CommonOptions& common, const std::string& command, const Json& params,
                                     Duration patience) {
     const auto path = control_socket(common);
@@ -54,8 +52,6 @@ void write_lines(const std::vector<std::string>& lines) {
     tool::Output output(program);
     for (const std::string& line : lines) output.write(line + "\n");
 }
-
-}  // namespace
 
 /// Warnings are for `check`; they would only be in the way here. So would mistakes elsewhere in the file be: a natkit
 /// that runs can be asked and stopped all the same.

@@ -4,6 +4,7 @@
 #include "host.hpp"
 #include "migrate.hpp"
 #include "run.hpp"
+#include "settings.hpp"
 
 using namespace natkit;
 
@@ -16,6 +17,7 @@ constexpr const char* examples =
     "  natkit status\n"
     "  natkit calls --format json | jq -r 'select(.relay) | .call_id'\n"
     "  natkit reload --dry-run && natkit reload\n"
+    "  natkit settings set network.nat_servers 203.0.113.64-203.0.113.79 && natkit settings confirm\n"
     "  natkit top --every 2\n"
     "\n"
     "Exit status: 0 fine; 1 no natkit runs, the request failed, or a proxy's wish is refused; 2 usage or "
@@ -50,6 +52,8 @@ int main(int argc, char** argv) {
     bool dry_run = false;
     reload->add_flag("--dry-run", dry_run,
                      "Only say what would change, and which registered clients would change place");
+    natkit_tool::SettingsOptions settings;
+    const CLI::App* settings_command = natkit_tool::add_settings(app, settings);
     CLI::App* top = app.add_subcommand("top", "A live view of status, calls and clients; q ends it");
     unsigned every_s = 1;
     top->add_option("--every", every_s, "Seconds between two looks, 1 to 3600 (default: 1)")
@@ -75,6 +79,7 @@ int main(int argc, char** argv) {
         if (calls->parsed()) return natkit_tool::list(common, "calls");
         if (clients->parsed()) return natkit_tool::list(common, "clients");
         if (reload->parsed()) return natkit_tool::reload(common, dry_run);
+        if (settings_command->parsed()) return natkit_tool::settings(common, settings);
         if (top->parsed()) return natkit_tool::top(common, std::chrono::seconds(every_s));
         if (renew->parsed()) return natkit_tool::renew(common);
         if (prepare->parsed()) return natkit_tool::prepare_host(common, user);

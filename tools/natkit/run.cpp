@@ -14,6 +14,7 @@
 
 #include "commands.hpp"
 #include "natkit/engine/daemon/daemon.hpp"
+#include "natkit/engine/settings/put_back.hpp"
 #include "natkit/engine/supervise/check.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/io/fd.hpp"
@@ -59,6 +60,21 @@ std::optional<config::Loaded> read_config(const daemon::Configuration& source, s
     return std::move(*loaded);
 }
 
+/// Undoes what nobody confirmed of the last change of the settings; whether the file is another one now.
+bool undo_unconfirmed(const daemon::Configuration& source, settings::When when) {
+    const std::string done = settings::put_back(source, when);
+    if (!done.empty()) tool::complain(program, done);
+    return !done.empty();
+}
+
+/// The configuration for a start: one that cannot be used may be a change that waited to be confirmed.
+std::optional<config::Loaded> read_for_start(const daemon::Configuration& source) {
+    undo_unconfirmed(source, settings::When::overdue);
+    auto loaded = read_config(source, supervise::Addresses::any);
+    if (!loaded && undo_unconfirmed(source, settings::When::now)) loaded = read_config(source, supervise::Addresses::any);
+    return loaded;
+}
+
 /// Becomes the program that lies where this one was started from; everything but standard streams closes.
 Error become_installed(const std::string& path, const std::string& token) {
     std::ifstream command_line("/proc/self/cmdline", std::ios::binary);
@@ -92,6 +108,7 @@ class Run {
     tool::Exit operator()(config::Loaded loaded);
 
   private:
+    [[nodiscard]] std::expected<std::unique_ptr<supervise::Supervisor>, config::Problems> start(config::Loaded loaded);
     void end() {
         ended_ = true;
         if (supervisor_) supervisor_->stop();
@@ -106,6 +123,20 @@ class Run {
     bool ended_ = false;
 };
 
+std::expected<std::unique_ptr<supervise::Supervisor>, config::Problems> Run::start(config::Loaded loaded) {
+    return supervise::Supervisor::start(
+        loop_,
+        {.source = source_,
+         .program_dir = programs_,
+         .on_ready =
+             [this] {
+                 if (detached_) detached_->ready();
+             },
+         .on_renew = [this](const std::string& token) { return become_installed(programs_ + "/natkit", token); },
+         .renewal = renewal_},
+        std::move(loaded));
+}
+
 tool::Exit Run::operator()(config::Loaded loaded) {
     const std::string log_target = loaded.config.log.target;
     // Before anything else is there: a signal without a handler would end natkit and leave its workers.
@@ -117,18 +148,14 @@ tool::Exit Run::operator()(config::Loaded loaded) {
     const io::SignalWatch hangup(loop_, SIGHUP, [this](int) {
         if (supervisor_) supervisor_->reload();
     });
-    auto started = supervise::Supervisor::start(
-        loop_,
-        {.source = source_,
-         .program_dir = programs_,
-         .on_ready =
-             [this] {
-                 if (detached_) detached_->ready();
-             },
-         .on_renew = [this](const std::string& token) { return become_installed(programs_ + "/natkit", token); },
-         .renewal = renewal_},
-        std::move(loaded));
-    if (!started) return tool::complain(program, started.error());
+    auto started = start(std::move(loaded));
+    if (!started) {
+        const tool::Exit exit = tool::complain(program, started.error());
+        if (!undo_unconfirmed(source_, settings::When::now)) return exit;
+        auto earlier = read_config(source_, supervise::Addresses::any);
+        if (earlier) started = start(std::move(*earlier));
+        if (!started) return earlier ? tool::complain(program, started.error()) : exit;
+    }
     supervisor_ = std::move(*started);
     if (ended_) supervisor_->stop();
     loop_.run();
@@ -143,7 +170,7 @@ tool::Exit Run::operator()(config::Loaded loaded) {
 tool::Exit run(const tool::CommonOptions& common, bool detach) {
     std::string renewal = take_renewal();
     daemon::Configuration source = source_of(common);
-    auto loaded = read_config(source, supervise::Addresses::any);
+    auto loaded = read_for_start(source);
     if (!loaded) return tool::Exit::usage;
     const config::Log& logging = loaded->config.log;
     if (const auto done = log::configure(daemon::log_settings(logging, program)); !done) {

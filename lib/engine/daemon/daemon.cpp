@@ -28,7 +28,9 @@ std::expected<config::Loaded, config::Problems> Configuration::read() const {
 }
 
 config::Draft Configuration::draft() const {
-    config::Draft draft = config::draft_or_default(options_.config_file, options_.base_dir);
+    config::Draft draft = options_.text ? config::draft(*options_.text, options_.config_file, options_.base_dir,
+                                                        config::Surroundings::of_process())
+                                        : config::draft_or_default(options_.config_file, options_.base_dir);
     if (!draft.readable) return draft;
     config::Config& config = draft.loaded.config;
     if (!options_.log_level.empty()) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "natkit/engine/settings/put_back.hpp"
 #include "supervisor_impl.hpp"
 
 namespace natkit::supervise {
@@ -83,7 +84,12 @@ void Supervisor::Impl::serve() {
     server->on("calls", [this](const Json&, const Fds&, const control::Reply& reply) { gather_calls(reply); }, run);
     server->on("reload", [this](const Json& request, const Fds&, const control::Reply& reply) {
         if (!sockets_open) return reply.error(starting);
-        if (request.value("dry_run", false)) return preview(reply);
+        if (request.value("dry_run", false)) {
+            return preview(options.source, [reply](const std::expected<Json, config::Problems>& result) {
+                if (result) return reply.ok(*result);
+                reply.error(one_error(result.error()));
+            });
+        }
         reload([reply](const config::Problems& problems) {
             if (problems.empty()) return reply.ok(Json::object());
             reply.error(one_error(problems));
@@ -108,6 +114,21 @@ void Supervisor::Impl::serve() {
     server->set_snapshot([this](const std::function<void(const Json&)>& send) {
         for (const auto& worker : workers) send(component(*worker));
     });
+}
+
+void Supervisor::Impl::serve_settings() {
+    settings = std::make_unique<settings::Service>(
+        loop, options.source, settings::folder_of(config), log,
+        settings::Service::Host{
+            .running = [this]() -> const config::Config& { return config; },
+            .reload = [this](std::function<void(const config::Problems&)> done) { reload(std::move(done)); },
+            .preview =
+                [this](const std::string& text, OnPreview done) {
+                    daemon::Configuration::Options with = options.source.options();
+                    with.text = text;
+                    preview(daemon::Configuration(std::move(with)), std::move(done));
+                }});
+    settings->serve(*server);
 }
 
 Result<std::unique_ptr<io::HttpServer>> Supervisor::Impl::open_metrics(const config::Control& wanted) {

@@ -31,15 +31,15 @@ Error one_error(const config::Problems& problems) {
     return {Errc::bad_config, "", text};
 }
 
-void Supervisor::Impl::preview(const control::Reply& reply) {
-    const auto loaded = check(options.source);
-    if (!loaded) return reply.error(one_error(loaded.error()));
+void Supervisor::Impl::preview(const daemon::Configuration& source, OnPreview done) {
+    const auto loaded = check(source);
+    if (!loaded) return done(std::unexpected(loaded.error()));
     const config::Config& fresh = loaded->config;
     config::Problems problems = fixed_changes(fresh);
     const auto opened = listeners.prepare(fresh.sip.listen);
     if (!opened) problems.insert(problems.end(), opened.error().begin(), opened.error().end());
     config::locate(problems, loaded->places);
-    if (!problems.empty()) return reply.error(one_error(problems));
+    if (!problems.empty()) return done(std::unexpected(std::move(problems)));
 
     Json result = {{"type", "preview"}, {"changes", Json::array()}};
     for (const config::Difference& one : config::differences(config, fresh)) {
@@ -52,17 +52,17 @@ void Supervisor::Impl::preview(const control::Reply& reply) {
     result["closed"] = without(listeners.names(), opened->names);
     if (!opened->waiting.empty()) result["no_address"] = opened->waiting;
     Worker* edge = find("sipedge");
-    if (edge == nullptr || edge->state() != Worker::State::running) return reply.ok(result);
+    if (edge == nullptr || edge->state() != Worker::State::running) return done(std::move(result));
     const nat::Networks& lists = fresh.network.lists;
     edge->client().request(
         "preview",
         {{"lan", ranges(lists.lan)}, {"nated", ranges(lists.nated)}, {"nat_servers", ranges(lists.nat_servers)}},
-        [reply, result = std::move(result)](const Result<Json>& answer) mutable {
-            if (!answer) return reply.error(answer.error());
+        [done = std::move(done), result = std::move(result)](const Result<Json>& answer) mutable {
+            if (!answer) return done(std::unexpected(config::Problems{answer.error()}));
             result["clients"] = (*answer)["clients"];
             result["would_change"] = (*answer)["would_change"];
             result["moves"] = (*answer)["changes"];
-            reply.ok(result);
+            done(std::move(result));
         });
 }
 

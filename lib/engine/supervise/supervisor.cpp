@@ -91,6 +91,7 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
         return std::unexpected(std::move(problems));
     }
     impl.sockets_open = true;
+    impl.serve_settings();
     impl.watch_addresses();
     for (auto& [worker, ready] : std::exchange(impl.waiting_for_sockets, {})) impl.hand_over_sockets(*worker, ready);
     for (auto& worker : impl.workers) {

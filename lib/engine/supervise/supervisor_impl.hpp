@@ -7,6 +7,7 @@
 
 #include "listeners.hpp"
 #include "natkit/engine/control/server.hpp"
+#include "natkit/engine/settings/service.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/io/net/address_watch.hpp"
 #include "natkit/io/net/http.hpp"
@@ -65,6 +66,7 @@ struct Supervisor::Impl {
     io::Timer workers_timer;                ///< to put away those that have ended
     std::size_t renewed = 0;                ///< of `workers`, by the installed programs
     std::vector<control::Reply> waiting_for_renewal;
+    std::unique_ptr<settings::Service> settings;
 
     Impl(io::Loop& on, Options with, config::Loaded from);
 
@@ -119,7 +121,10 @@ struct Supervisor::Impl {
     [[nodiscard]] config::Problems fixed_changes(const config::Config& fresh) const;
     [[nodiscard]] config::Problems take_over(config::Loaded& fresh);
     /// What a reload would do: every problem, or what would change, and which registered clients would change place.
-    void preview(const control::Reply& reply);
+    using OnPreview = std::function<void(std::expected<Json, config::Problems>)>;
+    void preview(const daemon::Configuration& source, OnPreview done);
+    /// The commands by which the file itself is changed.
+    void serve_settings();
     void tell_workers(std::function<void(config::Problems)> done);
 
     void serve();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "natkit/config/config.hpp"
@@ -15,11 +16,12 @@ namespace natkit::daemon {
 class Configuration {
   public:
     struct Options {
-        std::string program;      ///< "sipedge": the identifier in the journal
-        std::string config_file;  ///< empty: config::default_file()
-        std::string base_dir;     ///< where relative paths in it start; empty: its folder
-        std::string runtime_dir;  ///< folder of the control sockets; empty: that of [control] socket
-        std::string log_level;    ///< instead of the configured ones; empty, or a level
+        std::string program;                   ///< "sipedge": the identifier in the journal
+        std::string config_file;               ///< empty: config::default_file()
+        std::string base_dir;                  ///< where relative paths in it start; empty: its folder
+        std::string runtime_dir;               ///< folder of the control sockets; empty: that of [control] socket
+        std::string log_level;                 ///< instead of the configured ones; empty, or a level
+        std::optional<std::string> text = {};  ///< instead of what the file holds
     };
     explicit Configuration(Options options);
 
