@@ -119,17 +119,4 @@ std::vector<TcpConnection> TcpConnections::troubled(std::int64_t first_ns, std::
     return found;
 }
 
-std::vector<TcpConnection> TcpConnections::between(const Endpoint& a, const Endpoint& b, std::int64_t first_ns,
-                                                   std::int64_t last_ns) const {
-    std::vector<TcpConnection> found;
-    const Key key = key_of(a, b);
-    const auto add = [&](const TcpConnection& one) {
-        if (key_of(one.client, one.server) == key && one.first_ns <= last_ns && one.last_ns >= first_ns)
-            found.push_back(one);
-    };
-    for (std::size_t i = 0; i < over_.size(); ++i) add(over_[(oldest_ + i) % over_.size()]);
-    if (const Followed* open = open_.find(key)) add(open->connection);
-    return found;
-}
-
 }  // namespace natkit::explain

@@ -18,11 +18,8 @@ class TcpConnections {
   public:
     void on_segment(const capture::Datagram& segment);
 
-    /// Those between two endpoints, whichever is the client, that were there between these times, oldest first.
-    [[nodiscard]] std::vector<diagnose::TcpConnection> between(const Endpoint& a, const Endpoint& b,
-                                                               std::int64_t first_ns, std::int64_t last_ns) const;
-
-    /// Those with something to tell that were there between these times: not accepted, closed, or not acknowledged.
+    /// Those with something to tell that were there between these times: not accepted, closed, or not acknowledged;
+    /// those that are over first.
     [[nodiscard]] std::vector<diagnose::TcpConnection> troubled(std::int64_t first_ns, std::int64_t last_ns) const;
 
   private:
