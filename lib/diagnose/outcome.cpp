@@ -71,7 +71,7 @@ Outcome outcome_of(const Case& one, const Findings& findings) {
         return status == 0 ? Outcome::no_answer : status < 300 ? Outcome::answered : Outcome::refused;
     }
     if (call.answered) {
-        for (const Cause cause : {Cause::ack_lost, Cause::ack_unreachable, Cause::session_expired})
+        for (const Cause cause : {Cause::ack_lost, Cause::ack_unreachable, Cause::session_expired, Cause::hung_up})
             if (findings.has(cause)) return Outcome::dropped;
         return bye_lost(call, findings.has(Cause::connection_gone)) || bye_unseen(call, findings) ? Outcome::hung
                                                                                                   : Outcome::answered;

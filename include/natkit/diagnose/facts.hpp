@@ -33,8 +33,9 @@ struct Format {
 /// How a description wants its RTP protected.
 enum class Encryption : std::uint8_t {
     none,
-    sdes,  ///< RTP/SAVP with a=crypto (RFC 4568)
-    dtls,  ///< with a=fingerprint (RFC 5764)
+    sdes,    ///< RTP/SAVP with a=crypto (RFC 4568)
+    dtls,    ///< with a=fingerprint (RFC 5764)
+    either,  ///< an offer of both, from which the answer takes one
 };
 
 /// One media description (m= line, RFC 8866 section 5.14) as a message carried it.

@@ -136,7 +136,10 @@ inline constexpr auto causes = std::to_array<CauseRow>({
     {Cause::request_lost, "in-dialog-request-lost", "A request within the call was never answered."},
     {Cause::session_expired, "session-expired",
      "The session was not refreshed in time (RFC 4028): the refresh was lost, or none was sent."},
-    {Cause::hung_up, "hung-up", "A party or a server ended the call because of what was wrong with it.", Harm::none},
+    {Cause::hung_up, "hung-up",
+     "A party or a server ended the call because of what was wrong with it; where the Reason of its BYE is all that "
+     "tells (no media came), this is the cause.",
+     Harm::none},
     {Cause::early_media, "early-media", "Media comes before the call is answered.", Harm::none},
     {Cause::second_answer, "second-answer",
      "Two answers of one dialog differ: the first one counts (RFC 3261 section 13.2.1), and phones may follow either.",
@@ -186,6 +189,8 @@ bool no_media_due(const Case& one, Findings& findings);
 bool ack_missing(const Case& one, Findings& findings);
 bool session_not_refreshed(const Case& one, Findings& findings);
 bool in_dialog_request_lost(const Case& one, Findings& findings);
+// hung_up.cpp
+bool ended_for_want_of_media(const Case& one, Findings& findings);
 // alg.cpp
 bool changed_by_a_gateway(const Case& one, Findings& findings);
 // early.cpp
@@ -228,8 +233,9 @@ bool no_packet(const Case& one, const MediaDirection& direction, const MediaDire
 /// Asked once a call, first. When one explains it, no media is looked at.
 inline constexpr auto call_rules = std::to_array<CallRule>(
     {changed_by_a_gateway, fragments_missing, connection_lost, response_port_closed, client_unreachable, ack_missing,
-     session_not_refreshed, in_dialog_request_lost, media_before_the_answer, answered_twice, pair_chosen, no_pair_works,
-     put_on_hold, registration_failed, callee_not_registered, call_refused, private_address_passed_on, no_media_due});
+     session_not_refreshed, in_dialog_request_lost, ended_for_want_of_media, media_before_the_answer, answered_twice,
+     pair_chosen, no_pair_works, put_on_hold, registration_failed, callee_not_registered, call_refused,
+     private_address_passed_on, no_media_due});
 /// Asked for each stream: what explains both of its directions.
 inline constexpr auto stream_rules =
     std::to_array<StreamRule>({packets_in_a_circle, media_around_the_relay, one_side_encrypts});

@@ -16,8 +16,14 @@ const char* to_text(Encryption encryption) {
         case Encryption::none: return "plain RTP";
         case Encryption::sdes: return "SRTP (RTP/SAVP with a=crypto)";
         case Encryption::dtls: return "SRTP by DTLS (a=fingerprint)";
+        case Encryption::either: return "SRTP (a=crypto or a=fingerprint)";
     }
     return "";
+}
+
+bool fits(Encryption one, Encryption other) {
+    const bool either = one == Encryption::either || other == Encryption::either;
+    return one == other || (either && one != Encryption::none && other != Encryption::none);
 }
 
 /// Whether what the sender got of the receiver then lists it. Nothing: it lists nothing.
@@ -155,7 +161,7 @@ bool one_side_encrypts(const Case& one, const Stream& stream, Findings& findings
         const MediaDescription* own = direction->sender_written;
         const MediaDescription* told = direction->receiver_delivered;
         const bool flows = direction->traffic.sent + direction->traffic.arrived > 0;
-        if (own == nullptr || told == nullptr || own->encryption == told->encryption) continue;
+        if (own == nullptr || told == nullptr || fits(own->encryption, told->encryption)) continue;
         if (!flows && one.media_seen()) continue;
         findings.add(
             {.cause = Cause::srtp_mismatch,

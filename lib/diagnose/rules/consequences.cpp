@@ -138,6 +138,16 @@ void link(All& findings) {
     }
 }
 
+/// Who ended the call for the want of media did so because of what kept it out, where that is known.
+void link_end(All& findings) {
+    const auto end = std::ranges::find(findings, Cause::hung_up, &Finding::cause);
+    if (end == findings.end()) return;
+    const auto root = std::ranges::find_if(findings, [](const Finding& one) {
+        return one.cause != Cause::hung_up && one.hears_nothing && !harmless(one);
+    });
+    if (root != findings.end()) end->follows_from = root->cause;
+}
+
 /// When a fault made itself felt, and whose BYE is its consequence; nothing: anybody's.
 struct Felt {
     std::int64_t from_ns = 0;
@@ -222,9 +232,11 @@ All in_order(All findings) {
 std::vector<Finding> with_consequences(const Case& one, std::vector<Finding> findings) {
     join_directions(findings);
     link(findings);
+    link_end(findings);
+    const bool told = std::ranges::find(findings, Cause::hung_up, &Finding::cause) != findings.end();
     All ends;
     for (const Finding& root : findings) {
-        if (harmless(root) || !ends.empty()) continue;
+        if (told || harmless(root) || !ends.empty()) continue;
         if (auto end = ended_by(one, root)) ends.push_back(*std::move(end));
     }
     for (Finding& end : ends) findings.push_back(std::move(end));

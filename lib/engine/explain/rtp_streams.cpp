@@ -170,6 +170,13 @@ void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std
             return;
         }
         if (stream.missing > 0) --stream.missing;  // it was late
+    } else if (static_cast<std::int16_t>(sequence - stream.first_sequence) >= 0) {
+        // Which of so old ones were here is not remembered: those that are missing may be late, all others were.
+        if (stream.missing == 0) {
+            ++stream.repeats;
+            return;
+        }
+        --stream.missing;
     }
     stream.last_rtp_ns = time_ns;
     measure(stream, number, get32(bytes, 4), time_ns);

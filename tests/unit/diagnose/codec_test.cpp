@@ -73,6 +73,16 @@ TEST_CASE("diagnose: one side encrypts and the other does not") {
         CHECK(found(facts) == "srtp-mismatch both");
         CHECK(diagnose(facts).findings[0].confidence == Confidence::inferred);
     }
+    SUBCASE("an offer of both ways, and an answer that takes one") {
+        const auto with_offer_and_answer = [&](Encryption said, Encryption answered) {
+            facts.call.descriptions[0].streams[0].encryption = said;
+            facts.call.descriptions[1].streams[0].encryption = answered;
+            return found(facts);
+        };
+        CHECK(with_offer_and_answer(Encryption::either, Encryption::sdes).empty());
+        CHECK(with_offer_and_answer(Encryption::either, Encryption::dtls).empty());
+        CHECK(with_offer_and_answer(Encryption::either, Encryption::none) == "srtp-mismatch both");
+    }
     SUBCASE("a relay that translates shows each its own way") {
         facts = relayed_call(offer, audio(callee_media));
         facts.call.descriptions[1].streams[0].encryption = Encryption::none;

@@ -52,6 +52,31 @@ TEST_CASE("diagnose: both directions dead by one cause are one finding") {
     }
 }
 
+TEST_CASE("diagnose: a BYE that says that no media came") {
+    CallFacts facts = direct_call();
+    facts.rtp = {rtp(caller_media, callee_media), rtp(callee_media, caller_media, 50, 2)};
+    facts.call.requests = {bye(End::callee, 9 * second)};
+    const auto with_reason = [&](const char* text) {
+        facts.call.requests[0].reason = text;
+        return found(facts);
+    };
+    for (const char* words :
+         {"MEDIA_TIMEOUT", "RTP timeout", "No RTP received", "Media inactivity", "Broken connection"}) {
+        CAPTURE(words);
+        CHECK(with_reason(words) == "hung-up callee");
+        CHECK(diagnose(facts).broken());
+        CHECK(diagnose(facts).outcome == Outcome::dropped);
+    }
+    for (const char* words : {"", "Normal call clearing", "Call completed elsewhere", "media renegotiated", "lost"}) {
+        CAPTURE(words);
+        CHECK(with_reason(words).empty());
+    }
+    SUBCASE("and the capture shows why") {
+        facts.rtp.erase(facts.rtp.begin());
+        CHECK(with_reason("MEDIA_TIMEOUT") == "nothing-sent callee (hung-up callee)");
+    }
+}
+
 TEST_CASE("diagnose: what comes of a fault stands behind it and is none of its own") {
     SUBCASE("who hears nothing hangs up") {
         CallFacts facts = stops();

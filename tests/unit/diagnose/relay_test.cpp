@@ -10,6 +10,13 @@ TEST_CASE("diagnose: a relay that sends nothing on") {
         facts.rtp = {in, back_in};
         CHECK(found(facts) == "relay-not-joined both");
         CHECK(sentence(facts).ends_with("its two legs are not joined."));
+        CHECK(diagnose(facts).findings[0].change.find("encrypted") == std::string::npos);
+    }
+    SUBCASE("of encrypted media: it may be that it cannot read it") {
+        for (SessionDescription& one : facts.call.descriptions) one.streams[0].encryption = Encryption::sdes;
+        facts.rtp = {in, back_in};
+        CHECK(found(facts) == "relay-not-joined both");
+        CHECK(diagnose(facts).findings[0].change.find("keys of its own") != std::string::npos);
     }
     SUBCASE("the other party never came") {
         facts.rtp = {in};

@@ -57,7 +57,8 @@ diagnose::Encryption encryption_of(const sdp::Document& document, const sdp::Med
         return document.attribute(media.line, media.end, name) || document.attribute(0, document.session_end(), name);
     };
     if (media.protocol.find("SAVP") == std::string_view::npos) return diagnose::Encryption::none;
-    return has("fingerprint") ? diagnose::Encryption::dtls : diagnose::Encryption::sdes;
+    if (!has("fingerprint")) return diagnose::Encryption::sdes;
+    return has("crypto") ? diagnose::Encryption::either : diagnose::Encryption::dtls;
 }
 
 void read_candidates(const sdp::Document& document, const sdp::Media& media, MediaDescription& stream) {

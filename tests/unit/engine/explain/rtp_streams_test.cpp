@@ -56,6 +56,18 @@ TEST_CASE("explain::RtpStreams: packets taken twice are no loop, packets that co
     }
 }
 
+TEST_CASE("explain::RtpStreams: a circle in which packets stay for seconds") {
+    RtpStreams streams;
+    for (unsigned i = 0; i < 400; ++i) {
+        for (unsigned old = 0; old <= i; old += 16)
+            streams.on_packet(1, a, b, i * 20 * ms, rtp(i - old, 1));  // each by 320 ms
+    }
+    const auto found = streams.to(b, 0, 10'000 * ms);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]->distinct() == 400);
+    CHECK(found[0]->circles());
+}
+
 TEST_CASE("explain::RtpStreams: the next call at the same ports is another stream") {
     RtpStreams streams;
     for (unsigned i = 0; i < 10; ++i) streams.on_packet(1, a, b, i * 20 * ms, rtp(i, 1));
