@@ -303,8 +303,22 @@ CASES = [
 ]
 
 
+def registration(c):
+    for n, (start, to_tag) in enumerate((("REGISTER sip:example.com SIP/2.0", ""), ("SIP/2.0 200 OK", "t"))):
+        ends = (A, B)[::-1] if n else (A, B)
+        c.udp(5 + n / 10, *ends, message(start, vias=[f"{A};branch=z9hG4bKreg"], call_id="reg", cseq="1 REGISTER", to_tag=to_tag,
+                                         contact=A, more="Expires: 600\r\n"))
+
+
+def healthy_after_registration(c):
+    registration(c)
+    healthy(c)
+
+
 # capture, options, words that the text has, words that it has not
 TEXTS = [
+    (registration, (), ["1 registration, 0 broken"], ["call,"]),
+    (healthy_after_registration, (), ["\n\n1 call and 1 registration, 0 broken"], []),
     (healthy, (), ["✓ ", "\n\n1 call, 0 broken"], ["packets", "media proxy"]),
     (hold, (), ["✓ ", ", frame 1: on hold\n\n1 call, 0 broken"], ["packets", "•", "→ call"]),
     (hold, ("--call-id", "call-1"), ["• ", "on-hold: ", "packets"], ["✗"]),

@@ -198,6 +198,11 @@ def both_sides(folder):
     check("by packets that are in both, whatever the clocks say", note.encode() in done.stderr and
           f"are in {paths[0]} too: they are read as one, its times made 1000.000 s earlier".encode() in done.stderr, done)
     check("with the packets of both", found and found[0]["streams"][0]["to_caller"]["sent_packets"] == 200, done)
+    media = Capture()
+    media.rtp(1000.985, "203.0.113.20:4002", "192.168.1.5:4000", 200, ssrc=2)
+    media.save(folder / "media.pcap")
+    done = run("--explain", *paths, folder / "media.pcap")
+    check("one of them may have media alone", done.returncode == 0 and b"no SIP" not in done.stderr and done.stderr.count(b"read as one") == 2, done)
     other = Capture()
     for when, source, destination, payload in a_call("another"):
         other.udp(when, source, destination, payload)

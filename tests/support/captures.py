@@ -86,3 +86,15 @@ def ip_packet(host, to_host, protocol, content, *, ident=0, fragment=0):
                 + socket.inet_pton(socket.AF_INET6, to_host) + content)
     return (struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(content), ident, fragment, 64, protocol, 0) + socket.inet_aton(host)
             + socket.inet_aton(to_host) + content)
+
+
+def with_another_clock(path, to, ahead):
+    """A copy of a classic pcap (as tcpdump writes it here) by a clock that is `ahead` seconds."""
+    data, at = path.read_bytes(), 24
+    copy = [data[:at]]
+    while at + 16 <= len(data):
+        whole, micro, kept, length = struct.unpack_from("<IIII", data, at)
+        later = whole * 1_000_000 + micro + round(ahead * 1e6)
+        copy += [struct.pack("<IIII", later // 1_000_000, later % 1_000_000, kept, length), data[at + 16:at + 16 + kept]]
+        at += 16 + kept
+    to.write_bytes(b"".join(copy))

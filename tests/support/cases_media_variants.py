@@ -220,7 +220,7 @@ async def binding_expired_at_the_carrier(c):
     await sleep(1.2)
     ma.speaking = ma.reports = False
     await sleep(1)
-    for leg_port in (30000, 30001, 30002, 30003):
+    for leg_port in (ma.to[1], ma.rtcp_to[1]):
         c.forget(c.nats["c"], "-p", "udp", "--orig-port-dst", str(leg_port))
     await sleep(2.4)
     await hang_up(out)

@@ -105,6 +105,7 @@ async def late_packets_do_not_matter(c):
     await sleep(1)
     ma.speaking = False
     await out.invite(description(new.address, new.port))
+    mb.follow(inc.told)
     new.start(out.told)
     await sleep(0.3)
     for _ in range(4):

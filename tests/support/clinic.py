@@ -1,5 +1,8 @@
 """A site at which calls fall ill: phones on a LAN, on the Internet, behind NATs of kinds; an edge with Kamailio and a relay with faults; and
-tcpdump at every place where somebody may look, all at once. Used by tests of the doctor."""
+tcpdump at every place where somebody may look, all at once. Used by tests of the doctor.
+
+The relay is a script, which has the faults that a case asks for. NATKIT_RELAY=rtpengine puts the real one in its place; a case that
+wants a fault of the relay cannot be made then, and says so by NeedsScript."""
 import asyncio
 import json
 import os
@@ -13,11 +16,13 @@ import time
 import captures
 import lab
 import ng_relay
+import relay_nodes
 import scripted
 import scripted_media
 
 EDGE, EDGE_LAN, EDGE_V6 = "203.0.113.10", "192.168.10.1", "2001:db8:1::10"
 STUN = ("203.0.113.5", 3478)
+RELAY = os.environ.get("NATKIT_RELAY", "script")
 SERVER, LAN_SERVER, V6_SERVER = (EDGE, 5060), (EDGE_LAN, 5060), (EDGE_V6, 5060)
 
 CONFIG = """
@@ -143,6 +148,10 @@ def edge_config(*, media="relay", record_route=True, rport=True, nat=True, auth=
         media=manage if relay else "return;", media_back=back if relay else "return;")
 
 
+class NeedsScript(Exception):
+    """The case makes the relay do what a real one does not do on demand."""
+
+
 class Recording:
     """tcpdump at one place."""
 
@@ -195,7 +204,7 @@ class Clinic:
         for name, address in (("sven", "2001:db8:2::21"), ("sara", "2001:db8:1::66")):
             self.hosts[name] = net.host(name).attach("eth0", self.wan, f"{address}/64")
             self.hosts[name].ip("-6", "route", "add", "default", "via", address.split("::")[0] + "::1")
-        self.recordings, self.program, self.relay, self.media = [], None, None, []
+        self.recordings, self.program, self.scripted_relay, self.media = [], None, None, []
         self.phones = {}
 
     def _nat(self, name, inside, inner, outer, outside, gate):
@@ -230,12 +239,23 @@ class Clinic:
 
     # --- one consultation
 
+    @property
+    def relay(self):
+        """The scripted one, to give it a fault."""
+        if RELAY == "rtpengine":
+            raise NeedsScript
+        return self.scripted_relay
+
     def start_edge(self, **options):
         folder = self.folder / "kamailio"
         folder.mkdir(exist_ok=True)
         (folder / "kamailio.cfg").write_text(edge_config(**options))
         if options.get("media", "relay") == "relay":
-            self.relay = ng_relay.Relay(self.edge, {"lan": EDGE_LAN, "wan": EDGE, "wan6": EDGE_V6})
+            sides = {"lan": EDGE_LAN, "wan": EDGE, "wan6": EDGE_V6}
+            if RELAY == "rtpengine":
+                relay_nodes.Rtpengine(self.edge, {side: [address] for side, address in sides.items()}).start()
+            else:
+                self.scripted_relay = ng_relay.Relay(self.edge, sides)
         self.program = self.edge.start("kamailio", "kamailio", "-DD", "-E", "-f", folder / "kamailio.cfg", "-w", folder, "-Y", folder, "-m", "32", "-M", "4")
 
     async def edge_ready(self, **options):
@@ -318,6 +338,6 @@ async def own_address(media):
     return socket.inet_ntoa(struct.pack("!I", number ^ 0x2112A442)), port ^ 0x2112
 
 
-def explanations(path, *options):
-    done = subprocess.run([lab.PROGRAMS / "natclassify", "--config", "/dev/null", "--explain", "--format", "json", *options, path], capture_output=True, text=True, timeout=120)
+def explanations(*paths):
+    done = subprocess.run([lab.PROGRAMS / "natclassify", "--config", "/dev/null", "--explain", "--format", "json", *paths], capture_output=True, text=True, timeout=120)
     return [r for r in map(json.loads, done.stdout.splitlines()) if r["type"] == "explanation"]

@@ -146,7 +146,7 @@ std::string ExplanationText::whole(const diagnose::Diagnosis& diagnosis, const s
 }
 
 std::string ExplanationText::call(const diagnose::Diagnosis& diagnosis, const std::string& policy) {
-    ++calls_;
+    ++(diagnosis.registration ? registrations_ : calls_);
     const bool broken = diagnosis.broken();
     if (!diagnosis.media_seen && !diagnosis.registration) ++without_media_;
     if (broken) {
@@ -163,8 +163,12 @@ std::string ExplanationText::summary() const {
     std::string lines;
     if (!healthy_.empty()) lines += "\n";
     for (const std::string& one : healthy_) lines += one;
-    if (calls_ == 0) return lines;
-    lines += "\n" + counted(calls_, "call", "calls") + ", " + std::to_string(broken_) + " broken";
+    if (calls_ + registrations_ == 0) return lines;
+    lines += "\n";
+    if (calls_ > 0) lines += counted(calls_, "call", "calls");
+    if (registrations_ > 0)
+        lines += (calls_ > 0 ? " and " : "") + counted(registrations_, "registration", "registrations");
+    lines += ", " + std::to_string(broken_) + " broken";
     if (without_media_ > 0) lines += ", " + std::to_string(without_media_) + " without media in the capture";
     lines += "\n";
     for (const auto& [cause, count] : by_cause_) lines += "  " + cause + ": " + std::to_string(count) + "\n";

@@ -32,7 +32,7 @@ class ExplanationText {
     const Text& text_;
     bool in_full_;
     std::vector<std::string> healthy_;
-    std::uint64_t calls_ = 0, broken_ = 0, without_media_ = 0;
+    std::uint64_t calls_ = 0, registrations_ = 0, broken_ = 0, without_media_ = 0;
     std::map<std::string, std::uint64_t> by_cause_;
 };
 

@@ -47,6 +47,18 @@ const SessionDescription* replaced_unasked(const Case& one, const SessionDescrip
     return nullptr;
 }
 
+/// The request that offered it and was refused: all stays as it was before (RFC 3261 section 14.1). Or null.
+const Request* refused_offer(const Case& one, const Endpoint& at) {
+    const SessionDescription* offer = who_named(one, at);
+    if (offer == nullptr || !offer->request) return nullptr;
+    const auto& requests = one.call().requests;
+    const auto found = std::ranges::find_if(requests, [&](const Request& request) {
+        const bool same = request.method == offer->method && request.cseq == offer->cseq;
+        return same && request.in_dialog && request.sender == offer->writer && request.status >= 300;
+    });
+    return found == requests.end() ? nullptr : &*found;
+}
+
 std::string stale_place(const Case& one, const MediaDirection& direction, const Astray& astray) {
     const Endpoint& at = astray.path->stream->destination;
     if (astray.reach == Reach::origin_address) return "the address of o=, which says nothing about media";
@@ -67,6 +79,10 @@ std::string stale_place(const Case& one, const MediaDirection& direction, const 
 }
 
 const char* against_stale(const Case& one, const MediaDirection& direction, const Astray& astray) {
+    if (astray.reach == Reach::origin_address)
+        return "The sender must take the address of c=, and not that of o= (RFC 8866 sections 5.2 and 5.7): look at "
+               "its "
+               "firmware, or let the proxy write the same address into both (natkit does; rtpengine: replace-origin).";
     const SessionDescription* old = who_named(one, astray.path->stream->destination);
     if (old != nullptr && replaced_unasked(one, *old) != nullptr)
         return "The side that answers must say the same in all responses to one INVITE, and offer anew (UPDATE, "
@@ -256,6 +272,12 @@ Finding hung_up_unseen(const Case& one, const MediaDirection& direction, const A
         .from_s = one.at(ended_ns)};
 }
 
+std::string told_in_vain(const Request* refused) {
+    if (refused == nullptr) return {};
+    return " That endpoint was offered in frame " + std::to_string(refused->frame) + " and refused by " +
+           std::to_string(refused->status) + ": all should stay as it was before.";
+}
+
 }  // namespace
 
 bool goes_astray(const Case& one, const MediaDirection& direction, const MediaDirection&, Findings& findings) {
@@ -301,6 +323,7 @@ bool refused_by_icmp(const Case& one, const MediaDirection& direction, const Med
         findings.add(hung_up_unseen(one, direction, *found, *error));
         return true;
     }
+    const Request* refused = refused_offer(one, stream.destination);
     const bool host =
         error->kind == IcmpError::Kind::host_unreachable || error->kind == IcmpError::Kind::net_unreachable;
     findings.add(during(
@@ -315,12 +338,16 @@ bool refused_by_icmp(const Case& one, const MediaDirection& direction, const Med
                      (firewall ? "a firewall prohibits it."
                       : host   ? "the host cannot be reached."
                                : "nobody listens there.") +
-                     (deaf == Deaf::both() ? " What came from there has ended, too." : ""),
-         .change = firewall ? "Let UDP to " + to_string(stream.destination) + " pass in the firewall at " +
-                                  to_string(error->reporter) + "."
-                            : "Look why " + name(direction.to) +
-                                  " does not listen where it said: its socket is closed, or takes packets from another "
-                                  "source only."}));
+                     (deaf == Deaf::both() ? " What came from there has ended, too." : "") + told_in_vain(refused),
+         .change =
+             refused != nullptr
+                 ? "Who sends there, a relay most often, must go back to the descriptions of before when an offer "
+                   "is refused; or let the other side accept such an offer."
+             : firewall ? "Let UDP to " + to_string(stream.destination) + " pass in the firewall at " +
+                              to_string(error->reporter) + "."
+                        : "Look why " + name(direction.to) +
+                              " does not listen where it said: its socket is closed, or takes packets from another "
+                              "source only."}));
     return true;
 }
 

@@ -67,6 +67,31 @@ TEST_CASE("ICMP errors of a socket that opens late and closes with the BYE refus
     }
 }
 
+TEST_CASE("ICMP errors of an endpoint that was offered and refused") {
+    CallFacts facts = direct_call();
+    facts.rtp = {talk(caller_media, callee_media, 0, 10, 1), talk(callee_media, caller_media, 0, 4, 2),
+                 talk(callee_media, "203.0.113.9:6000", 4, 10, 2)};
+    IcmpError error = refusals(4, 10, 9);
+    error.source = endpoint(callee_media);
+    error.destination = endpoint("203.0.113.9:6000");
+    facts.icmp = {error};
+    facts.call.descriptions.push_back(facts.call.descriptions[0]);
+    SessionDescription& offer = facts.call.descriptions.back();
+    offer.frame = 30;
+    offer.time_ns = 4 * second;
+    offer.cseq = 2;
+    offer.tag = "b";
+    offer.streams = {audio("203.0.113.9:6000")};
+    facts.call.requests = {request("INVITE", End::caller, 2)};
+    facts.call.requests[0].status = 488;
+    facts.call.requests[0].frame = 30;
+    facts.call.requests[0].in_dialog = true;
+    CHECK(found(facts) == "receiver-refuses caller");
+    CHECK(
+        sentence(facts).ends_with("That endpoint was offered in frame 30 and refused by 488: all should stay as it was "
+                                  "before."));
+}
+
 TEST_CASE("A party whose reports go on is muted, whatever port a NAT gives them") {
     CallFacts facts = direct_call();
     facts.rtp = {talk(caller_media, callee_media, 0, 20, 1), talk(callee_media, caller_media, 0, 5, 2),

@@ -129,6 +129,7 @@ struct Reader::Open {
     ClockMatch::Offset clock = {};
     std::unique_ptr<CaptureMessages> messages = nullptr;
     std::optional<capture::Packet> next = std::nullopt;
+    bool failed = false;
 
     /// With the time that counts. False at the end.
     Result<bool> advance(std::uint16_t file) {
@@ -181,9 +182,8 @@ void Reader::read_in_order(std::vector<Open>& open) {
         if (more && *more) return;
         one.next.reset();
         one.messages->finish();
-        if (!more) return on_bad({}, more.error());
-        if (const Tally* instead = one.messages->without_sip(); instead != nullptr && on_no_sip)
-            on_no_sip(one.name, *instead);
+        one.failed = !more;
+        if (!more) on_bad({}, more.error());
     };
     for (Open& one : open) advance(one);
     for (;;) {
@@ -191,7 +191,7 @@ void Reader::read_in_order(std::vector<Open>& open) {
         for (Open& one : open) {
             if (one.next && (first == nullptr || one.next->time_ns < first->next->time_ns)) first = &one;
         }
-        if (first == nullptr) return;
+        if (first == nullptr) break;
         const capture::Packet& packet = *first->next;
         if (start_ns_ == 0) start_ns_ = packet.time_ns;
         first->messages->on_packet(packet);
@@ -200,6 +200,16 @@ void Reader::read_in_order(std::vector<Open>& open) {
             if (const auto done = first->packets.source().progress()) on_progress(first->name, *done);
         }
         advance(*first);
+    }
+    tell_without_sip(open);
+}
+
+/// Of captures that are read as one, one may have all the messages.
+void Reader::tell_without_sip(const std::vector<Open>& open) {
+    const auto without = [](const Open& one) { return one.messages->without_sip() != nullptr; };
+    if (!on_no_sip || !std::ranges::all_of(open, without)) return;
+    for (const Open& one : open) {
+        if (!one.failed) on_no_sip(one.name, *one.messages->without_sip());
     }
 }
 

@@ -59,6 +59,7 @@ class Reader {
     [[nodiscard]] Result<void> read_description(capture::ByteSource& input);
     struct Open;
     void read_in_order(std::vector<Open>& open);
+    void tell_without_sip(const std::vector<Open>& open);
     [[nodiscard]] std::unique_ptr<CaptureMessages> messages_of(const std::string& name);
     void read_file(capture::ByteSource input);
     void tick(std::int64_t captured_ns);
