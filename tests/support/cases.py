@@ -92,19 +92,81 @@ async def direct(c, first, second, first_port=16384, second_port=17384):
     return a, b, c.stream(first, first_port), c.stream(second, second_port), f"sip:{b.user}@{scripted.written(b.address, 5060)}"
 
 
+async def talking(c, first, second, offer=None, answer=None, *, proxied=True, **options):
+    """Two of them in a call, and both speak. (caller's end, callee's end, their media)"""
+    if proxied:
+        a, b, ma, mb = await pair(c, first, second)
+    else:
+        a, b, ma, mb, options["uri"] = await direct(c, first, second)
+    return *await call(a, b, ma, mb, offer, answer, **options), ma, mb
+
+
+async def dial(a, b, offer=None, more=(), *, uri=None, **options):
+    """The INVITE is with the callee. (caller's end, callee's end, the final response to come)"""
+    out = a.dial(b.user, uri)
+    if offer is None:
+        offer = description(a.address, 16384)
+    dialling = asyncio.create_task(out.invite(offer, more, **options))
+    return out, await b.incoming(), dialling
+
+
+async def ask(a, b, *, uri=None, **options):
+    """An INVITE that comes to nothing; the caller's end."""
+    out = a.dial(b.user, uri)
+    await out.invite(description(a.address, 16384), **options)
+    return out
+
+
+async def refuse(a, b, status, offer=None, *, ring=None, more=(), uri=None):
+    """The callee refuses, after it has rung for so many seconds. The caller's end."""
+    out, inc, dialling = await dial(a, b, offer, uri=uri)
+    if ring is not None:
+        inc.respond(180)
+        await sleep(ring)
+    inc.respond(status, more=more)
+    await dialling
+    return out
+
+
+async def give_up(a, b, ring=1):
+    """The caller gives up when it has rung for so long. Its end."""
+    out, inc, dialling = await dial(a, b)
+    inc.respond(180)
+    await sleep(ring)
+    await out.cancel()
+    await dialling
+    return out
+
+
+async def offer_late(a, b, ma, answer, mb, *, uri=None):
+    """The offer is in the 200, and `answer` is that one; both speak. The caller's end."""
+    out, inc, dialling = await dial(a, b, "", uri=uri, ack_body=description(ma.address, ma.port))
+    inc.respond(180)
+    accepted = asyncio.create_task(inc.accept(answer))
+    await dialling
+    ma.start(out.told)
+    await accepted
+    mb.start(inc.told)
+    return out
+
+
 async def hang_up(*dialogs):
     for one in dialogs:
         await one.bye(4)
     await asyncio.sleep(0.1)
 
 
+async def talk_and_end(out, seconds=2, *, by=None):
+    """They talk for so long, and the caller hangs up, or `by`. The caller's end."""
+    await sleep(seconds)
+    await hang_up(by or out)
+    return out
+
+
 async def talk(c, first, second, *, by_callee=False):
     """A call of two seconds, and no more."""
-    a, b, ma, mb = await pair(c, first, second)
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(inc if by_callee else out)
-    return out
+    out, inc, _, _ = await talking(c, first, second)
+    return await talk_and_end(out, by=inc if by_callee else None)
 
 
 # --- hold

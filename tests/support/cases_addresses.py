@@ -2,7 +2,7 @@
 import asyncio
 
 import clinic
-from cases import call, case, direct, hang_up, healthy, pair, register, sleep, talk
+from cases import call, case, direct, hang_up, healthy, pair, register, sleep, talk, talk_and_end, talking
 from clinic import EDGE, EDGE_LAN
 from scripted_media import EVENTS, G722, PCMA, PCMU, description
 
@@ -16,9 +16,7 @@ async def cgnat_in_sdp(c):
     await register(a, b)
     ma, mb = c.stream("flo"), c.stream("bob", 17384)
     out, inc = await call(a, b, ma, mb, description("100.64.5.2", 16384))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob flo", "private-address-in-sdp not-reachable", "a->b", cgnat=False, media="direct")
@@ -31,9 +29,7 @@ async def cgnat_in_answer(c):
     await b.register()
     ma, mb = c.stream("bob"), c.stream("flo", 17384)
     out, inc = await call(a, b, ma, mb, None, description("100.64.5.2", 17384))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("carol kim", "private-address-in-sdp not-reachable", outcome="refused", cgnat=False, media="direct", timeout=5000)
@@ -65,9 +61,7 @@ async def wrong_interface(c):
     a, b, ma, mb, uri = await direct(c, "bob", "gate")
     c.inet.ip("route", "add", "unreachable", "192.0.2.0/24")
     out, inc = await call(a, b, ma, mb, None, description("192.0.2.61", 17384), uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("gate carol", "private-address-in-sdp relay-address-unreachable wrong-interface", "b->a", edge=None)
@@ -76,19 +70,14 @@ async def wrong_interface_in_offer(c):
     a, b, ma, mb, uri = await direct(c, "gate", "carol")
     c.inet.ip("route", "add", "blackhole", "192.0.2.0/24")
     out, inc = await call(a, b, ma, mb, description("192.0.2.61", 16384), uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob gate", "private-address-in-sdp relay-address-unreachable wrong-interface", "a->b", edge=None)
 async def wrong_interface_private(c):
     """The inner address of the server in its answer."""
-    a, b, ma, mb, uri = await direct(c, "bob", "gate")
-    out, inc = await call(a, b, ma, mb, None, description("10.20.0.5", 17384), uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "bob", "gate", None, description("10.20.0.5", 17384), proxied=False)
+    return await talk_and_end(out)
 
 
 @case("bob anna", "private-address-in-sdp relay-address-unreachable wrong-interface", "a->b")
@@ -97,9 +86,7 @@ async def relay_announces_wrong_interface(c):
     a, b, ma, mb = await pair(c, "bob", "anna")
     c.relay.announced = {EDGE: EDGE_LAN}
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("anna carol", "private-address-in-sdp relay-address-unreachable wrong-interface", "b->a")
@@ -107,9 +94,7 @@ async def relay_announces_wrong_interface_outwards(c):
     a, b, ma, mb = await pair(c, "anna", "carol")
     c.relay.announced = {EDGE: EDGE_LAN}
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- formats
@@ -122,9 +107,7 @@ async def dtmf_without_answer(c):
     for _ in range(4):
         await sleep(0.5)
         ma.press()
-    await sleep(0.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 0.5)
 
 
 @case("carol gate", "payload-type-mismatch", edge=None)
@@ -136,9 +119,7 @@ async def dtmf_other_number(c):
     for _ in range(4):
         await sleep(0.5)
         ma.press()
-    await sleep(0.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 0.5)
 
 
 @case("alice gate", "payload-type-mismatch")
@@ -148,9 +129,7 @@ async def dtmf_through_relay(c):
     for _ in range(4):
         await sleep(0.5)
         ma.press()
-    await sleep(0.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 0.5)
 
 
 @case("alice bob", "payload-type-mismatch", "a->b")
@@ -158,9 +137,7 @@ async def payload_type_unknown(c):
     a, b, ma, mb = await pair(c, "alice", "bob")
     ma.payload_type = G722
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("carol bob", "payload-type-mismatch", "b->a", edge=None)
@@ -169,9 +146,7 @@ async def payload_type_of_the_other(c):
     ma.payload_type, mb.payload_type = 96, 96
     out, inc = await call(a, b, ma, mb, description(ma.address, ma.port, (111, EVENTS), codecs={111: "opus/48000/2"}),
                           description(mb.address, mb.port, (96, EVENTS), codecs={96: "opus/48000/2"}), uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("carol bob", "srtp-mismatch refused", "both", edge=None)
@@ -180,9 +155,7 @@ async def srtp_answered_plain(c):
     crypto = ["a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"]
     ma.size = 170
     out, inc = await call(a, b, ma, mb, description(ma.address, ma.port, protocol="RTP/SAVP", more=crypto), uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice carol", "srtp-mismatch refused", "both")
@@ -191,9 +164,7 @@ async def srtp_through_relay(c):
     crypto = ["a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"]
     ma.size = 170
     out, inc = await call(a, b, ma, mb, description(ma.address, ma.port, protocol="RTP/SAVP", more=crypto))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice carol", "srtp-mismatch refused", outcome="refused")
@@ -216,9 +187,7 @@ async def srtp_in_answer(c):
     crypto = ["a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"]
     mb.size = 170
     out, inc = await call(a, b, ma, mb, None, description(mb.address, mb.port, protocol="RTP/SAVP", more=crypto))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- ports
@@ -229,9 +198,7 @@ async def rtp_to_rtcp_port(c):
     out, inc = await call(a, b, ma, mb, uri=uri, speak=False)
     mb.to = (mb.to[0], mb.to[1] + 1)
     ma.start(), mb.start()
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("sara sven", "wrong-port rtp-from-elsewhere", "a->b", edge=None)
@@ -240,21 +207,16 @@ async def rtp_to_rtcp_port_v6(c):
     out, inc = await call(a, b, ma, mb, uri=uri, speak=False)
     ma.to = (ma.to[0], ma.to[1] + 1)
     ma.start(), mb.start()
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice gate", "wrong-port rtp-from-elsewhere", "b->a")
 async def rtp_to_rtcp_port_of_relay(c):
-    a, b, ma, mb = await pair(c, "alice", "gate")
-    out, inc = await call(a, b, ma, mb, speak=False)
+    out, inc, ma, mb = await talking(c, "alice", "gate", speak=False)
     mb.to = (mb.to[0], mb.to[1] + 1)
     mb.rtcp_to = None
     ma.start(), mb.start()
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- STUN
@@ -268,9 +230,7 @@ async def stun_call(c, first, second, of_callee, cone=False):
     known = await clinic.own_address(media)
     offer, answer = (None, description(*known)) if of_callee else (description(*known), None)
     out, inc = await call(a, b, ma, mb, offer, answer)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice bob", "rtp-from-elsewhere nat-mapping-differs", "b->a", media="direct")
@@ -303,9 +263,7 @@ async def hairpin(c, icmp):
     await register(a, b)
     ma, mb = c.stream("alice"), c.stream("klaus", 17384)
     out, inc = await call(a, b, ma, mb, description("198.51.100.7", 16384), description("198.51.100.7", 17384))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice klaus", "hairpin", "both", media="direct")
@@ -337,9 +295,7 @@ async def packets_lost_through_relay(c):
     a, b, ma, mb = await pair(c, "bob", "alice")
     ma.drop = 0.25
     out, inc = await call(a, b, ma, mb)
-    await sleep(3.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3.5)
 
 
 # --- ICMP
@@ -349,9 +305,7 @@ async def receiver_refuses(c):
     a, b = c.phone("bob"), c.phone("carol")
     ma, mb = c.stream("bob"), c.stream("carol", 17384)
     out, inc = await call(a, b, ma, mb, None, description("198.51.100.33", 19000), uri="sip:carol@198.51.100.33:5060")
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice gate", "refused-by-firewall", "a->b")

@@ -2,7 +2,7 @@
 import socket
 import threading
 
-from cases import call, case, hang_up, healthy, pair, sleep
+from cases import call, case, healthy, pair, talk_and_end, talking
 from clinic import EDGE
 from middlebox import body_of, with_body
 from scripted_media import Described
@@ -23,9 +23,7 @@ async def through_alg(c, first, second, nat):
     kernels_alg(c, nat)
     a, b, ma, mb = await pair(c, first, second)
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("carol kim", media="direct")
@@ -89,19 +87,14 @@ async def alg_names_a_closed_port(c):
     Gateway(c, "a", "10.0.1.21", half_done("198.51.100.7", "10.0.1.21", 9000))
     a, b, ma, mb = await pair(c, "alice", "bob")
     out, inc = await call(a, b, ma, mb)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("carol kim", "alg-damage rtp-from-elsewhere never-arrives receiver-refuses", "a->b", media="direct")
 async def alg_names_a_closed_port_of_callee(c):
     Gateway(c, "k", "10.0.3.44", half_done("203.0.113.77", "10.0.3.44", 9000))
-    a, b, ma, mb = await pair(c, "carol", "kim")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "carol", "kim")
+    return await talk_and_end(out, 2.5)
 
 
 @healthy("alice bob")
@@ -110,6 +103,4 @@ async def gateway_that_changes_nothing(c):
     Gateway(c, "a", "10.0.1.21", lambda text, outwards: text)
     a, b, ma, mb = await pair(c, "alice", "bob")
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)

@@ -1,7 +1,7 @@
 """Calls whose media goes in a circle from relay to relay, and calls that somebody ends because no media comes. See cases.py."""
 import asyncio
 
-from cases import call, case, direct, hang_up, pair, register, sleep
+from cases import call, case, dial, direct, pair, register, sleep, talk_and_end, talking
 from pbx import Bridge
 from scripted_media import description
 
@@ -28,18 +28,14 @@ async def relay_and_gateway_in_a_circle(c):
     a, b = c.phone("alice"), c.phone("gate")
     await register(a, b)
     ma, gateway = c.stream("alice"), SlowBridge(c, "gate", 20000, 22000)
-    out = a.dial("gate")
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b)
     accepted = asyncio.create_task(inc.accept(description(b.address, 20000)))
     await dialling
     await accepted
     ma.follow(out.told)
     gateway.sides[1].to = ma.to
     ma.start()
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("carol gate", "media-loop", "b->a", edge=None)
@@ -49,16 +45,12 @@ async def two_gateways_in_a_circle(c):
     one, other = SlowBridge(c, "gate", 20000, 22000), SlowBridge(c, "stun", 24000, 26000)
     one.sides[1].to = (other.sides[0].address, 24000)
     other.sides[1].to = (b.address, 20000)
-    out = a.dial("gate", uri)
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b, uri=uri)
     accepted = asyncio.create_task(inc.accept(description(b.address, 20000)))
     await dialling
     await accepted
     ma.start(out.told)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 # --- ended for the want of media
@@ -72,8 +64,7 @@ async def end_for_want_of_media(dialog, reason):
 async def hung_up_behind_an_own_firewall(c):
     """Media comes as far as the callee's host, which drops it; its program gives up."""
     c.hosts["gate"].nft("table inet wall { chain i { type filter hook input priority 0; udp dport 17384-17385 drop; }; }")
-    a, b, ma, mb = await pair(c, "carol", "gate")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "carol", "gate")
     await sleep(3)
     await end_for_want_of_media(inc, 'FreeSWITCH;cause=604;text="MEDIA_TIMEOUT"')
     return out

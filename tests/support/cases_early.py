@@ -1,7 +1,7 @@
 """Calls whose 183 describes other media than the 200 of the same dialog does: the first one counts, and phones follow either."""
 import asyncio
 
-from cases import case, hang_up, healthy, pair, sleep
+from cases import case, healthy, pair, sleep, talk_and_end
 from scripted_media import description
 
 TONE = ("203.0.113.61", 19000)
@@ -29,9 +29,7 @@ async def second_answer_followed(c):
     tone.stop()
     mb.start(inc.told)
     ma.start(out.told)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("bob gate", media="direct")
@@ -39,9 +37,7 @@ async def second_answer_of_no_weight(c):
     """Both stay with the first one."""
     out, inc, ma, mb, tone = await announced(c)
     ma.start(out.early)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob gate", "stale-endpoint", "a->b", media="direct")
@@ -51,6 +47,4 @@ async def second_answer_ignored(c):
     tone.stop()
     mb.start(inc.told)
     ma.start(out.early)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)

@@ -3,7 +3,7 @@ middle of a call, over IPv6, of the other party. Each is brought about by its sc
 import asyncio
 import random
 
-from cases import call, case, direct, hang_up, pair, sleep
+from cases import call, case, direct, hang_up, pair, sleep, talk_and_end, talking
 from odd_calls import KEY
 from scripted_media import EVENTS, PCMA, PCMU, description
 
@@ -11,14 +11,11 @@ from scripted_media import EVENTS, PCMA, PCMU, description
 
 @case("bob carol", "wrong-port rtp-from-elsewhere", "a->b", media="direct")
 async def rtp_to_rtcp_port_after_reinvite(c):
-    a, b, ma, mb = await pair(c, "bob", "carol")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "bob", "carol")
     await sleep(1.2)
     await out.invite(description(ma.address, ma.port, (PCMA, EVENTS)))
     ma.to = (ma.to[0], ma.to[1] + 1)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob gate", "payload-type-mismatch", "b->a", media="direct")
@@ -30,9 +27,7 @@ async def codec_kept_after_reinvite(c):
     inc.answer_with = lambda offer: (200, description(mb.address, mb.port, (PCMA, EVENTS)))
     await out.invite(description(ma.address, ma.port, (PCMA, EVENTS)))
     ma.payload_type = PCMA
-    await sleep(3)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3)
 
 
 @case("bob alice", "payload-type-mismatch")
@@ -43,9 +38,7 @@ async def dtmf_of_the_callee(c):
     for _ in range(4):
         await sleep(0.5)
         mb.press()
-    await sleep(0.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 0.5)
 
 
 @case("sara sven", "payload-type-mismatch", edge=None)
@@ -55,22 +48,17 @@ async def dtmf_other_number_v6(c):
     for _ in range(4):
         await sleep(0.5)
         ma.press(97)
-    await sleep(0.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 0.5)
 
 
 @case("carol bob", "srtp-mismatch refused", "both", edge=None)
 async def srtp_from_reinvite_on(c):
     """The re-INVITE turns to SRTP, and the answer stays plain."""
-    a, b, ma, mb, uri = await direct(c, "carol", "bob")
-    out, inc = await call(a, b, ma, mb, uri=uri)
+    out, inc, ma, mb = await talking(c, "carol", "bob", proxied=False)
     await sleep(1.2)
     await out.invite(description(ma.address, ma.port, protocol="RTP/SAVP", more=[KEY]))
     ma.size = 170
-    await sleep(3)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3)
 
 
 @case("sven sara", "srtp-mismatch refused", "both", media="direct")
@@ -80,9 +68,7 @@ async def srtp_by_dtls_answered_plain(c):
     ma.size = 170
     out, inc = await call(a, b, ma, mb, description(ma.address, ma.port, protocol="UDP/TLS/RTP/SAVP", more=[print_of, "a=setup:actpass"]),
                           description(mb.address, mb.port))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- loss
@@ -92,15 +78,12 @@ async def packets_lost_v6(c):
     a, b, ma, mb, uri = await direct(c, "sara", "sven")
     mb.drop = 0.2
     out, inc = await call(a, b, ma, mb, uri=uri)
-    await sleep(3.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3.5)
 
 
 @case("alice bob", "loss")
 async def packets_lost_in_bursts(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     for _ in range(9):
         await sleep(0.3)
         ma.drop = 1.0
@@ -116,9 +99,7 @@ async def packets_lost_in_bursts(c):
 async def receiver_refuses_v6(c):
     a, b, ma, mb, uri = await direct(c, "sara", "sven")
     out, inc = await call(a, b, ma, mb, None, description(mb.address, 19000), uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("sven sara", "refused-by-firewall", "b->a", media="direct")
@@ -126,16 +107,13 @@ async def refused_by_firewall_v6(c):
     a, b, ma, mb = await pair(c, "sven", "sara")
     c.hosts["sven"].nft("table inet wall { chain i { type filter hook input priority 0; udp dport 16384-16385 reject with icmpv6 type admin-prohibited; }; }")
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice bob", "receiver-refuses stopped", "both")
 async def program_of_the_callee_ends(c):
     """In mid-call its sockets are closed: nothing more comes from there, and ICMP says so."""
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1.5)
     mb.stop()
     c.media.remove(mb)
@@ -143,6 +121,4 @@ async def program_of_the_callee_ends(c):
     for one in (mb.rtp, mb.rtcp):
         loop.remove_reader(one)
         one.close()
-    await sleep(3)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3)

@@ -1,7 +1,7 @@
 """Calls that are healthy and look odd: media that comes early, pauses, moves or is one-way, as agreed."""
 import asyncio
 
-from cases import call, direct, hang_up, healthy, hold_and_resume, pair, register, sleep, talk, with_direction
+from cases import call, dial, direct, hang_up, healthy, hold_and_resume, offer_late, pair, register, sleep, talk, talk_and_end, talking, with_direction
 from scripted_media import COMFORT, EVENTS, PCMU, description
 
 
@@ -28,9 +28,7 @@ async def double_nat(c):
 @healthy("alice gate")
 async def early_media(c):
     a, b, ma, mb = await pair(c, "alice", "gate")
-    out = a.dial("gate")
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b)
     answer = description(mb.address, mb.port)
     inc.respond(183, answer)
     mb.start(inc.told)
@@ -43,9 +41,7 @@ async def early_media(c):
     await dialling
     ma.start(out.told)
     await accepted
-    await sleep(1.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 1.5)
 
 
 @healthy("bob gate", media="direct")
@@ -67,15 +63,12 @@ async def early_media_other_address(c):
     tone.reports = True
     tone.start(inc.told)
     await accepted
-    await sleep(1.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 1.5)
 
 
 @healthy("bob alice")
 async def hold_and_resume_properly(c):
-    a, b, ma, mb = await pair(c, "bob", "alice")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "bob", "alice")
     await hold_and_resume(out, inc, ma, mb, "sendonly", None)
     await hang_up(out)
     return out
@@ -83,8 +76,7 @@ async def hold_and_resume_properly(c):
 
 @healthy("alice bob")
 async def hold_inactive_and_resume(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await hold_and_resume(inc, out, mb, ma, "inactive", None)
     await hang_up(out)
     return out
@@ -92,25 +84,19 @@ async def hold_inactive_and_resume(c):
 
 @healthy("alice bob")
 async def hold_to_the_end(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1)
     ma.speaking = mb.speaking = False
     await out.invite(with_direction(out.said, "sendonly"))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("alice bob")
 async def muted(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1)
     ma.speaking = False
-    await sleep(10)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 10)
 
 
 @healthy("alice bob")
@@ -124,67 +110,37 @@ async def muted_from_the_beginning(c):
     ma.speaking = False
     ma.say()
     mb.start()
-    await sleep(3)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3)
 
 
 @healthy("anna bob")
 async def comfort_noise(c):
     formats = ((PCMU, COMFORT, EVENTS),)
-    a, b, ma, mb = await pair(c, "anna", "bob")
-    out, inc = await call(a, b, ma, mb, sdp=formats)
+    out, inc, ma, mb = await talking(c, "anna", "bob", sdp=formats)
     await sleep(1)
     ma.speaking = mb.speaking = False
     ma.noise = mb.noise = True
-    await sleep(4)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 4)
 
 
 @healthy("alice bob")
 async def comfort_noise_one_side(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb, sdp=((PCMU, COMFORT),))
+    out, inc, ma, mb = await talking(c, "alice", "bob", sdp=((PCMU, COMFORT),))
     await sleep(1)
     ma.speaking, ma.noise = False, True
-    await sleep(9.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 9.5)
 
 
 @healthy("carol bob", edge=None)
 async def late_offer(c):
     a, b, ma, mb, uri = await direct(c, "carol", "bob")
-    out = a.dial("bob", uri)
-    dialling = asyncio.create_task(out.invite("", ack_body=lambda offer: description(ma.address, ma.port)))
-    inc = await b.incoming()
-    inc.respond(180)
-    accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port)))
-    await dialling
-    ma.start(out.told)
-    await accepted
-    mb.start(inc.told)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(await offer_late(a, b, ma, description(mb.address, mb.port), mb, uri=uri))
 
 
 @healthy("alice bob")
 async def late_offer_through_relay(c):
     a, b, ma, mb = await pair(c, "alice", "bob")
-    out = a.dial("bob")
-    dialling = asyncio.create_task(out.invite("", ack_body=lambda offer: description(ma.address, ma.port)))
-    inc = await b.incoming()
-    inc.respond(180)
-    accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port)))
-    await dialling
-    ma.start(out.told)
-    await accepted
-    mb.start(inc.told)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(await offer_late(a, b, ma, description(mb.address, mb.port), mb))
 
 
 @healthy("bob carol", media="direct")
@@ -194,9 +150,7 @@ async def ports_differ_without_nat(c):
     await register(a, b)
     ma, mb = c.stream("bob", source_port=20002), c.stream("carol", 17384)
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("carol gate", edge=None)
@@ -204,6 +158,4 @@ async def ports_differ_at_gateway(c):
     a, b = c.phone("carol"), c.phone("gate")
     ma, mb = c.stream("carol"), c.stream("gate", 17384, source_port=21002)
     out, inc = await call(a, b, ma, mb, uri="sip:gate@203.0.113.60:5060")
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)

@@ -2,7 +2,7 @@
 import asyncio
 import contextlib
 
-from cases import call, direct, hang_up, healthy, pair, register, sleep, talk
+from cases import call, dial, direct, hang_up, healthy, pair, refuse, register, sleep, talk, talk_and_end, talking
 from scripted_media import EVENTS, PCMA, PCMU, description
 
 
@@ -11,9 +11,7 @@ async def separate_media_address(c):
     a, b = c.phone("bob"), c.phone("gate")
     ma, mb = c.stream("bob"), c.stream("gate", 17384, address="203.0.113.61")
     out, inc = await call(a, b, ma, mb, uri="sip:gate@203.0.113.60:5060")
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("carol bob")
@@ -38,24 +36,19 @@ async def codec_changes(c):
     ma.payload_type = PCMA
     await sleep(1)
     ma.press()
-    await sleep(0.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 0.5)
 
 
 @healthy("alice bob")
 async def moved_by_reinvite(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1)
     new = c.stream("bob", 18000)
     await inc.invite(description(new.address, new.port))
     mb.stop()
     ma.follow(out.told)
     new.start(inc.told)
-    await sleep(1.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 1.5)
 
 
 @healthy("bob alice")
@@ -67,24 +60,19 @@ async def session_refreshed(c):
     await out.invite(out.said, timer)
     await sleep(0.7)
     await out.update("", timer)
-    await sleep(0.7)
-    await hang_up(inc)
-    return out
+    return await talk_and_end(out, 0.7, by=inc)
 
 
 @healthy("alice bob")
 async def updated(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1)
     new = c.stream("alice", 18000)
     await out.update(description(new.address, new.port))
     ma.stop()
     mb.follow(inc.told)
     new.start(out.told)
-    await sleep(1.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 1.5)
 
 
 @healthy("carol bob", edge=None)
@@ -106,9 +94,7 @@ async def redirected(c):
     ma.start(out.told)
     mb.start()
     await accepted
-    await sleep(1.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 1.5)
 
 
 @healthy("alice bob")
@@ -128,9 +114,7 @@ async def over_tcp(c):
     await register(a, b)
     ma, mb = c.stream("kim"), c.stream("bob", 17384)
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("bob alice")
@@ -147,11 +131,8 @@ async def callee_over_tcp(c):
 
 @healthy("sara sven", edge=None)
 async def over_ipv6(c):
-    a, b, ma, mb, uri = await direct(c, "sara", "sven")
-    out, inc = await call(a, b, ma, mb, uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "sara", "sven", proxied=False)
+    return await talk_and_end(out)
 
 
 @healthy("alice sven")
@@ -161,44 +142,34 @@ async def between_families(c):
 
 @healthy("alice bob")
 async def still_going_on(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(2)
     return out
 
 
 @healthy("alice bob")
 async def from_the_middle_on(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1)
     c.begin_again()
-    await sleep(1.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 1.5)
 
 
 @healthy("alice bob")
 async def from_the_middle_on_with_reinvite(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1)
     c.begin_again()
     await sleep(0.5)
     await out.invite(out.said)
-    await sleep(1.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 1.5)
 
 
 @healthy("alice bob")
 async def signalling_only(c):
     c.begin_again("port 5060")
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
-    await sleep(1.5)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "alice", "bob")
+    return await talk_and_end(out, 1.5)
 
 
 @healthy("bob carol", media="direct")
@@ -207,9 +178,7 @@ async def icmp_before_the_socket_opens(c):
     a, b = c.phone("bob"), c.phone("carol")
     await register(a, b)
     ma = c.stream("bob")
-    out = a.dial("carol")
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b)
     accepted = asyncio.create_task(inc.accept(description("198.51.100.33", 17384)))
     await dialling
     ma.start(out.told)
@@ -267,9 +236,7 @@ async def forked(c):
     ma.start(out.told)
     mb.start()
     await accepted
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("bob alice", outcome="refused")
@@ -277,14 +244,7 @@ async def busy(c):
     """Refused for a reason that people have: no alarm is raised, but the cause is told."""
     a, b = c.phone("bob"), c.phone("alice")
     await register(a, b)
-    out = a.dial("alice")
-    dialling = asyncio.create_task(out.invite(description("198.51.100.21", 16384)))
-    inc = await b.incoming()
-    inc.respond(180)
-    await sleep(0.5)
-    inc.respond(486)
-    await dialling
-    return out
+    return await refuse(a, b, 486, ring=0.5)
 
 
 @healthy("carol bob", media="direct")
@@ -296,6 +256,4 @@ async def one_way_agreed(c):
     ma.start()
     ma.speaking = False
     mb.start()
-    await sleep(2)
-    await hang_up(inc)
-    return out
+    return await talk_and_end(out, by=inc)

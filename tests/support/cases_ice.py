@@ -5,7 +5,7 @@ import cases
 import clinic
 import ice
 import scripted
-from cases import case, hang_up, healthy, sleep
+from cases import case, hang_up, healthy, sleep, talk_and_end
 from ice import Agent, candidate
 
 
@@ -36,22 +36,24 @@ async def speak(ma, mb, seconds=2):
     await sleep(seconds)
 
 
+async def call_and_end(a, b, ma, mb, uri=None, *, by_callee=False):
+    """They check, speak and hang up. The caller's end."""
+    out, inc = await call(a, b, ma, mb, uri)
+    await speak(ma, mb)
+    await hang_up(inc if by_callee else out)
+    return out
+
+
 @healthy("carol bob", edge=None)
 async def ice_host_wins(c):
     a, b, ma, mb, uri = await agents(c, "carol", "bob", proxied=False)
-    out, inc = await call(a, b, ma, mb, uri)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb, uri)
 
 
 @healthy("sara sven", edge=None)
 async def ice_host_wins_v6(c):
     a, b, ma, mb, uri = await agents(c, "sara", "sven", proxied=False)
-    out, inc = await call(a, b, ma, mb, uri)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb, uri)
 
 
 async def reflexive(c, *several):
@@ -69,10 +71,7 @@ async def ice_reflexive_wins(c):
     c.set_nat(c.nats["a"], "cone", "10.0.1.21")
     a, b, ma, mb, _ = await agents(c, "alice", "bob")
     await reflexive(c, ma)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)
 
 
 @healthy("bob kim", media="direct")
@@ -80,10 +79,7 @@ async def ice_reflexive_of_callee_wins(c):
     c.set_nat(c.nats["k"], "preserving")
     a, b, ma, mb, _ = await agents(c, "bob", "kim")
     await reflexive(c, mb)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(inc)
-    return out
+    return await call_and_end(a, b, ma, mb, by_callee=True)
 
 
 @healthy("alice bob", media="direct")
@@ -91,10 +87,7 @@ async def ice_peer_reflexive_wins(c):
     """A symmetric NAT: the check shows an address that nobody named, and it serves."""
     a, b, ma, mb, _ = await agents(c, "alice", "bob")
     await reflexive(c, ma)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)
 
 
 @healthy("alice kim", media="direct")
@@ -104,10 +97,7 @@ async def ice_through_two_nats(c):
         c.set_nat(c.nats[nat], "preserving")
     a, b, ma, mb, _ = await agents(c, "alice", "kim")
     await reflexive(c, ma, mb)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)
 
 
 @healthy("alice klaus", media="direct")
@@ -115,30 +105,21 @@ async def ice_inside_one_nat(c):
     """Both are behind one NAT, which turns nothing round: the private candidates win."""
     a, b, ma, mb, _ = await agents(c, "alice", "klaus")
     await reflexive(c, ma, mb)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)
 
 
 @healthy("alice gate", media="direct")
 async def ice_lite(c):
     """The gateway only answers checks (RFC 8445 section 2.5)."""
     a, b, ma, mb, _ = await agents(c, "alice", "gate", lite=True)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)
 
 
 @healthy("gate kim", media="direct")
 async def ice_lite_caller(c):
     a, b, ma, mb, _ = await agents(c, "gate", "kim")
     ma.lite, ma.controlling, mb.controlling = True, False, True
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)
 
 
 @healthy("carol bob", edge=None)
@@ -147,9 +128,7 @@ async def ice_offered_alone(c):
     a, b, ma, mb, uri = await agents(c, "carol", "bob", proxied=False)
     plain = re.sub(r"(?m)^a=(ice|candidate)[^\r]*\r\n", "", mb.described())
     out, inc = await cases.call(a, b, ma, mb, ma.described(), plain, uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("carol bob", edge=None)
@@ -183,30 +162,21 @@ async def ice_relay_wins(c):
     """The caller's media goes by its TURN server alone."""
     a, b, ma, mb, _ = await agents(c, "alice", "bob")
     await by_turn(c, ma)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)
 
 
 @healthy("carol kim", media="direct")
 async def ice_relay_of_callee_wins(c):
     a, b, ma, mb, _ = await agents(c, "carol", "kim")
     await by_turn(c, mb)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)
 
 
 @healthy("alice kim", media="direct")
 async def ice_relays_on_both_sides(c):
     a, b, ma, mb, _ = await agents(c, "alice", "kim")
     await by_turn(c, ma, mb)
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(inc)
-    return out
+    return await call_and_end(a, b, ma, mb, by_callee=True)
 
 
 # --- none that works
@@ -216,9 +186,7 @@ async def ice_fails_between_symmetric_nats(c):
     a, b, ma, mb, _ = await agents(c, "alice", "kim")
     await reflexive(c, ma, mb)
     out, inc = await call(a, b, ma, mb)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("alice bob", "ice-failed", "both", media="direct")
@@ -228,9 +196,7 @@ async def ice_fails_at_a_firewall(c):
     a, b, ma, mb, _ = await agents(c, "alice", "bob")
     await reflexive(c, ma)
     out, inc = await call(a, b, ma, mb)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("carol bob", "ice-failed", "both", edge=None)
@@ -240,16 +206,11 @@ async def ice_fails_with_wrong_passwords(c):
     wrong = re.sub(r"a=ice-pwd:\S+", "a=ice-pwd:" + "x" * 24, mb.described())
     ma.password_of_other = "y" * 24
     out, inc = await call(a, b, ma, mb, uri, answer=wrong)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("bob carol", "ice-around-relay")
 async def ice_around_the_relay(c):
     """The relay leaves the candidates in."""
     a, b, ma, mb, _ = await agents(c, "bob", "carol")
-    out, inc = await call(a, b, ma, mb)
-    await speak(ma, mb)
-    await hang_up(out)
-    return out
+    return await call_and_end(a, b, ma, mb)

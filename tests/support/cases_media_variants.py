@@ -3,7 +3,7 @@ TCP, in both directions, at other boxes. Each is brought about by its script: se
 import asyncio
 
 import clinic
-from cases import call, case, direct, hang_up, pair, register, sleep, with_direction
+from cases import call, case, dial, direct, hang_up, offer_late, pair, register, sleep, talk_and_end, talking, with_direction
 from cases_relays import forgotten, late_packets, swallowing
 from scripted_media import EVENTS, PCMA, PCMU, description
 
@@ -30,9 +30,7 @@ async def relay_swallows_v6(c):
     a, b, ma, mb = await pair(c, "sara", "sven")
     c.relay.fault = swallowing("second")
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob kim", "relay-swallows relay-not-joined", "both")
@@ -40,22 +38,17 @@ async def relay_swallows_both(c):
     a, b, ma, mb = await pair(c, "bob", "kim")
     c.relay.fault = lambda leg, kind, packet, source: True
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice bob", "relay-sends-to-private-address", "b->a")
 async def relay_forgets_after_reinvite(c):
     """After the re-INVITE it takes the described address for the true one."""
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1.2)
     c.relay.learns = False
     await out.invite(description(ma.address, ma.port, (PCMU, PCMA, EVENTS)))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob alice", "echo relay-not-joined relay-swallows", "a->b")
@@ -69,16 +62,13 @@ async def relay_echoes_one_way(c):
         return False
     c.relay.fault = echo
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("carol anna", "stale-endpoint relatched", "a->b")
 async def relay_serves_the_old_port(c):
     """The callee moves; the relay does not follow, though it has seen the new description."""
-    a, b, ma, mb = await pair(c, "carol", "anna")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "carol", "anna")
     await sleep(1)
     new = c.stream("anna", 18000)
     leg = next(iter(c.relay.calls.values())).legs["second"]
@@ -87,9 +77,7 @@ async def relay_serves_the_old_port(c):
     leg.signalled, leg.learned = leg.before, [(mb.address, mb.port), (mb.address, mb.port + 1)]
     leg.settled = 0
     new.start(inc.told)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("sven sara", "stale-endpoint relatched", "b->a")
@@ -105,30 +93,24 @@ async def late_packet_relatch_v6(c):
 
 @case("sara sven", "stale-endpoint", "b->a", edge=None)
 async def old_endpoint_still_served_v6(c):
-    a, b, ma, mb, uri = await direct(c, "sara", "sven")
-    out, inc = await call(a, b, ma, mb, uri=uri)
+    out, inc, ma, mb = await talking(c, "sara", "sven", proxied=False)
     await sleep(1)
     new = c.stream("sara", 18000)
     ma.speaking = False
     await out.invite(description(new.address, new.port))
     new.start(out.told)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob carol", "stale-endpoint", "a->b", media="direct")
 async def old_endpoint_after_update(c):
-    a, b, ma, mb = await pair(c, "bob", "carol")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "bob", "carol")
     await sleep(1)
     new = c.stream("carol", 18000)
     mb.stop()
     await inc.update(description(new.address, new.port))
     new.start(inc.told)
-    await sleep(2)
-    await hang_up(inc)
-    return out
+    return await talk_and_end(out, by=inc)
 
 
 # --- private addresses
@@ -139,9 +121,7 @@ async def private_address_over_tcp(c):
     await register(a, b)
     ma, mb = c.stream("alice"), c.stream("carol", 17384)
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob carol", "private-address-in-sdp wrong-interface", "b->a", media="direct")
@@ -152,27 +132,20 @@ async def private_address_from_reinvite_on(c):
     await sleep(1.2)
     await out.invite(description("172.16.9.5", ma.port))
     mb.follow(inc.told)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice bob", "private-address-in-sdp not-reachable", "b->a", media="direct")
 async def address_of_464xlat(c):
     """The phone calls itself by the address of its translator (RFC 7335)."""
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb, description("192.0.0.4", 16384))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "alice", "bob", description("192.0.0.4", 16384))
+    return await talk_and_end(out)
 
 
 @case("alice kim", "private-address-in-sdp", "both", media="direct")
 async def both_private_after_early_media(c):
     a, b, ma, mb = await pair(c, "alice", "kim")
-    out = a.dial("kim")
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b)
     inc.respond(183, description(mb.address, mb.port))
     mb.start(inc.told)
     await sleep(1)
@@ -180,9 +153,7 @@ async def both_private_after_early_media(c):
     await dialling
     ma.start(out.told)
     await accepted
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- interfaces
@@ -193,9 +164,7 @@ async def wrong_interface_v6(c):
     a, b, ma, mb, uri = await direct(c, "sara", "sven")
     c.inet.ip("-6", "route", "add", "unreachable", "2001:db8:9::/64")
     out, inc = await call(a, b, ma, mb, description("2001:db8:9::66", ma.port), uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob gate", "wrong-interface stale-endpoint", "a->b", edge=None)
@@ -206,25 +175,20 @@ async def wrong_interface_after_reinvite(c):
     await sleep(1.2)
     await inc.invite(description("192.0.2.61", 17384))
     ma.follow(out.told)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- NATs that forget
 
 @case("flo bob", "nat-binding-expired stale-endpoint stopped", "b->a")
 async def binding_expired_at_the_carrier(c):
-    a, b, ma, mb = await pair(c, "flo", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "flo", "bob")
     await sleep(1.2)
     ma.speaking = ma.reports = False
     await sleep(1)
     for leg_port in (ma.to[1], ma.rtcp_to[1]):
         c.forget(c.nats["c"], "-p", "udp", "--orig-port-dst", str(leg_port))
-    await sleep(2.4)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.4)
 
 
 @case("alice bob", "nat-binding-expired stale-endpoint stopped", "b->a", media="direct")
@@ -258,9 +222,7 @@ async def stun_wrong_mapping_both(c):
     a, b, ma, mb = await pair(c, "alice", "kim")
     known = await clinic.own_address(ma), await clinic.own_address(mb)
     out, inc = await call(a, b, ma, mb, description(*known[0]), description(*known[1]))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("carol kim", "rtp-from-elsewhere nat-mapping-differs", "a->b", media="direct")
@@ -268,18 +230,7 @@ async def stun_wrong_mapping_late_offer(c):
     clinic.StunServer(c.hosts["stun"])
     a, b, ma, mb = await pair(c, "carol", "kim")
     known = await clinic.own_address(mb)
-    out = a.dial("kim")
-    dialling = asyncio.create_task(out.invite("", ack_body=description(ma.address, ma.port)))
-    inc = await b.incoming()
-    inc.respond(180)
-    accepted = asyncio.create_task(inc.accept(description(*known)))
-    await dialling
-    ma.start(out.told)
-    await accepted
-    mb.start(inc.told)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(await offer_late(a, b, ma, description(*known), mb))
 
 
 @case("klaus alice", "hairpin", "both", media="direct")
@@ -289,9 +240,7 @@ async def no_hairpin_over_tcp(c):
     await register(a, b)
     ma, mb = c.stream("klaus"), c.stream("alice", 17384)
     out, inc = await call(a, b, ma, mb, description("198.51.100.7", 16384), description("198.51.100.7", 17384))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- holds that do not end
@@ -299,8 +248,7 @@ async def no_hairpin_over_tcp(c):
 @case("bob alice", "one-way-agreed not-resumed", "b->a")
 async def resume_of_the_callee_answered_sendonly(c):
     """The callee holds by c=0.0.0.0; the answer to its resume says sendonly and then nothing else."""
-    a, b, ma, mb = await pair(c, "bob", "alice")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "bob", "alice")
     await sleep(1)
     mb.speaking = ma.speaking = False
     await inc.invite(with_direction(inc.said, "inactive"))
@@ -308,16 +256,13 @@ async def resume_of_the_callee_answered_sendonly(c):
     out.answer_with = lambda offer: (200, with_direction(out.said, "sendonly"))
     await inc.invite(with_direction(inc.said, "sendrecv"))
     ma.speaking = True
-    await sleep(2.2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.2)
 
 
 @case("sara sven", "one-way-agreed not-resumed", "both", edge=None)
 async def resume_refused_v6(c):
     """The other side refuses the re-INVITE that is to end the hold."""
-    a, b, ma, mb, uri = await direct(c, "sara", "sven")
-    out, inc = await call(a, b, ma, mb, uri=uri)
+    out, inc, ma, mb = await talking(c, "sara", "sven", proxied=False)
     await sleep(1)
     ma.speaking = mb.speaking = False
     held = with_direction(out.said, "inactive")
@@ -326,6 +271,4 @@ async def resume_refused_v6(c):
     await sleep(1)
     inc.answer_with = lambda offer: (488, "")
     await out.invite(normal)
-    await sleep(3)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3)

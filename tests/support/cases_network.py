@@ -3,7 +3,7 @@ import asyncio
 import random
 import socket
 
-from cases import call, case, direct, hang_up, healthy, pair, register, sleep
+from cases import call, case, direct, healthy, pair, refuse, register, sleep, talk_and_end, talking
 from scripted_media import G722, PCMA, PCMU, description
 
 
@@ -23,9 +23,7 @@ async def routers_in_a_ring(c):
     a, b = c.phone("bob"), c.phone("gate")
     ma, mb = c.stream("bob"), c.stream("gate", 17384, address="192.0.2.61")
     out, inc = await call(a, b, ma, mb, uri="sip:gate@203.0.113.60:5060")
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("alice gate", "never-arrives", "a->b", media="direct")
@@ -36,9 +34,7 @@ async def routers_in_a_ring_behind_nat(c):
     await register(a, b)
     ma, mb = c.stream("alice"), c.stream("gate", 17384, address="192.0.2.61")
     out, inc = await call(a, b, ma, mb, offer=description("198.51.100.7", ma.port))
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("gate bob", "never-arrives", "b->a", edge=None)
@@ -48,20 +44,15 @@ async def too_few_hops(c):
     for one in (mb.rtp, mb.rtcp):
         one.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
     out, inc = await call(a, b, ma, mb, uri=uri)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("bob gate", "never-arrives nothing-sent", "b->a", edge=None)
 async def silent_firewall(c):
     """What the callee sends does not get out of its site."""
     c.inet.nft("table inet wall { chain f { type filter hook forward priority 0; ip saddr 203.0.113.60 udp sport 17384-17385 drop; }; }")
-    a, b, ma, mb, uri = await direct(c, "bob", "gate")
-    out, inc = await call(a, b, ma, mb, uri=uri)
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "bob", "gate", proxied=False)
+    return await talk_and_end(out, 2.5)
 
 
 @case("alice bob", "never-arrives nothing-sent", "a->b", media="direct")
@@ -71,9 +62,7 @@ async def silent_firewall_of_callers_site(c):
     c.nats["a"].nft("table inet wall { chain f { type filter hook forward priority 0; iifname in0 udp sport 16384 drop; }; }")
     a, b, ma, mb = await pair(c, "alice", "bob")
     out, inc = await call(a, b, ma, mb, offer=description("198.51.100.7", ma.port))
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @case("carol gate", "nothing-sent", "b->a", edge=None)
@@ -82,9 +71,7 @@ async def gateway_sends_nothing(c):
     a, b, ma, mb, uri = await direct(c, "carol", "gate")
     out, inc = await call(a, b, ma, mb, uri=uri, speak=False)
     ma.start()
-    await sleep(3)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3)
 
 
 @case("carol gate", "wrong-family", "both", edge=None)
@@ -93,48 +80,31 @@ async def families_do_not_meet(c):
     a, b = c.phone("carol"), c.phone("gate")
     ma, mb = c.stream("carol"), c.stream("gate", 17384)
     out, inc = await call(a, b, ma, mb, answer=description("2001:db8:2::21", mb.port), uri=f"sip:gate@{b.address}:5060", speak=False)
-    await sleep(3)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3)
 
 
 @case("alice bob", "no-common-codec refused", outcome="refused")
 async def no_common_codec(c):
     a, b = c.phone("alice"), c.phone("bob")
     await register(a, b)
-    out = a.dial("bob")
-    dialling = asyncio.create_task(out.invite(description("10.0.1.21", 16384, (G722,))))
-    inc = await b.incoming()
-    inc.respond(488)
-    await dialling
-    return out
+    return await refuse(a, b, 488, description("10.0.1.21", 16384, (G722,)))
 
 
 @case("gate carol", "no-common-codec refused", outcome="refused", edge=None)
 async def no_common_codec_direct(c):
     a, b = c.phone("gate"), c.phone("carol")
-    out = a.dial("carol", "sip:carol@198.51.100.33:5060")
-    dialling = asyncio.create_task(out.invite(description("203.0.113.60", 16384, (PCMA, PCMU))))
-    inc = await b.incoming()
-    inc.respond(180)
-    await sleep(0.5)
-    inc.respond(488, more=['Warning: 304 carol "Media type not available"'])
-    await dialling
-    return out
+    return await refuse(a, b, 488, description("203.0.113.60", 16384, (PCMA, PCMU)), ring=0.5, more=['Warning: 304 carol "Media type not available"'], uri="sip:carol@198.51.100.33:5060")
 
 
 @case("alice bob", "relay-not-joined receiver-refuses relay-swallows stopped", "both")
 async def relay_ends_its_legs(c):
     """In the middle of the call the relay closes its ports."""
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1.2)
     for one in c.relay.open[1:]:
         asyncio.get_running_loop().remove_reader(one)
         one.close()
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 # --- what only disturbs
@@ -164,9 +134,7 @@ async def jitter(c):
     a, b, ma, mb, uri = await direct(c, "carol", "gate")
     delayed(ma, 0.08)
     out, inc = await call(a, b, ma, mb, uri=uri)
-    await sleep(4)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 4)
 
 
 @healthy("bob alice", says=jitter_between("to_callee", 8, 60))
@@ -174,9 +142,7 @@ async def jitter_through_relay(c):
     a, b, ma, mb = await pair(c, "bob", "alice")
     delayed(ma, 0.08)
     out, inc = await call(a, b, ma, mb)
-    await sleep(4)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 4)
 
 
 @healthy("alice bob")
@@ -185,6 +151,4 @@ async def jitter_reported(c):
     a, b, ma, mb = await pair(c, "alice", "bob")
     mb.reports_jitter = 640
     out, inc = await call(a, b, ma, mb)
-    await sleep(3)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 3)

@@ -1,5 +1,5 @@
 """Calls whose media is lost in the middle of them, and relays with faults. Each is brought about by its script: see cases.py."""
-from cases import call, case, direct, hang_up, healthy, hold_and_resume, pair, sleep, with_direction
+from cases import call, case, hang_up, healthy, hold_and_resume, pair, sleep, talk_and_end, talking, with_direction
 from clinic import EDGE
 from scripted_media import description
 
@@ -7,8 +7,7 @@ from scripted_media import description
 
 @case("alice bernd", "one-way-agreed not-resumed", "a->b")
 async def resume_answered_recvonly(c):
-    a, b, ma, mb = await pair(c, "alice", "bernd")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bernd")
     await hold_and_resume(inc, out, mb, ma, "sendonly", "recvonly")
     await hang_up(inc)
     return out
@@ -16,8 +15,7 @@ async def resume_answered_recvonly(c):
 
 @case("anna bob", "one-way-agreed not-resumed", "both")
 async def resume_answered_inactive(c):
-    a, b, ma, mb = await pair(c, "anna", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "anna", "bob")
     await hold_and_resume(out, inc, ma, mb, "inactive", "inactive")
     await hang_up(out)
     return out
@@ -25,8 +23,7 @@ async def resume_answered_inactive(c):
 
 @case("bob carol", "one-way-agreed not-resumed", "b->a", edge=None)
 async def resume_answered_recvonly_direct(c):
-    a, b, ma, mb, uri = await direct(c, "bob", "carol")
-    out, inc = await call(a, b, ma, mb, uri=uri)
+    out, inc, ma, mb = await talking(c, "bob", "carol", proxied=False)
     await hold_and_resume(out, inc, ma, mb, "sendonly", "recvonly")
     await hang_up(out)
     return out
@@ -34,17 +31,14 @@ async def resume_answered_recvonly_direct(c):
 
 @case("bob carol", "one-way-agreed not-resumed", "b->a", media="direct")
 async def resume_answered_recvonly_by_update(c):
-    a, b, ma, mb = await pair(c, "bob", "carol")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "bob", "carol")
     await sleep(1)
     mb.speaking = False
     await out.update(with_direction(out.said, "sendonly"))
     await sleep(1)
     inc.answer_with = lambda offer: (200, with_direction(inc.said, "recvonly"))
     await out.update(with_direction(out.said, "sendrecv"))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- relays that follow the wrong packets
@@ -99,8 +93,7 @@ async def late_packet_relatch_public(c):
 
 @healthy("alice bob")
 async def late_packets_do_not_matter(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     new = c.stream("alice", 18000)
     await sleep(1)
     ma.speaking = False
@@ -111,24 +104,19 @@ async def late_packets_do_not_matter(c):
     for _ in range(4):
         ma.say()
         await sleep(0.02)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("carol bob", "stale-endpoint", "a->b", edge=None)
 async def old_endpoint_still_served(c):
     """The caller goes on sending to the old port."""
-    a, b, ma, mb, uri = await direct(c, "carol", "bob")
-    out, inc = await call(a, b, ma, mb, uri=uri)
+    out, inc, ma, mb = await talking(c, "carol", "bob", proxied=False)
     await sleep(1)
     new = c.stream("bob", 18000)
     mb.speaking = False
     await inc.invite(description(new.address, new.port))
     new.start(inc.told)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- NATs that forget
@@ -154,8 +142,7 @@ async def binding_expired_caller(c):
 
 @case("carol kim", "nat-binding-expired stale-endpoint stopped", "a->b")
 async def binding_expired_callee(c):
-    a, b, ma, mb = await pair(c, "carol", "kim")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "carol", "kim")
     await forgotten(c, "k", mb, ma, silence=1.6, rest=3)
     await hang_up(out)
     return out
@@ -168,9 +155,7 @@ async def binding_expired_and_back(c):
     out, inc = await call(a, b, ma, mb)
     await forgotten(c, "a", mb, ma, silence=1.0, rest=0.2)
     mb.speaking = mb.reports = True
-    await sleep(2.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 2.5)
 
 
 @healthy("bob alice")
@@ -180,9 +165,7 @@ async def binding_expired_and_followed(c):
     await sleep(1.2)
     c.relay.relatches = True
     c.forget(c.nats["a"], "-p", "udp", "--orig-port-src", str(mb.port))
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- relays with faults
@@ -192,9 +175,7 @@ async def relay_sends_to_private(c):
     a, b, ma, mb = await pair(c, "alice", "bob")
     c.relay.learns = False
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob kim", "relay-sends-to-private-address", "a->b")
@@ -202,9 +183,7 @@ async def relay_sends_to_private_callee(c):
     a, b, ma, mb = await pair(c, "bob", "kim")
     c.relay.learns = False
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 def swallowing(which):
@@ -216,9 +195,7 @@ async def relay_swallows(c):
     a, b, ma, mb = await pair(c, "alice", "bob")
     c.relay.fault = swallowing("first")
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("bob anna", "relay-swallows relay-not-joined", "b->a")
@@ -226,9 +203,7 @@ async def relay_swallows_back(c):
     a, b, ma, mb = await pair(c, "bob", "anna")
     c.relay.fault = swallowing("second")
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice bob", "echo relay-not-joined relay-swallows", "both")
@@ -242,13 +217,12 @@ async def relay_echoes(c):
         return leg is leg.call.legs["second"]
     c.relay.fault = echo
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @case("alice bob", "relay-to-itself", "a->b")
 async def relay_to_itself(c):
+    c.record("edge-lo=edge:lo")
     a, b, ma, mb = await pair(c, "alice", "bob")
 
     def itself(leg, which, packet, source):
@@ -258,19 +232,14 @@ async def relay_to_itself(c):
         return False
     c.relay.fault = itself
     out, inc = await call(a, b, ma, mb)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 # --- media that stops
 
 @case("alice bob", "stopped", "b->a")
 async def stopped(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1.5)
     mb.stop()
-    await sleep(9)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 9)

@@ -1,7 +1,7 @@
 """Calls with a PBX in between, which makes two calls of one: healthy ones that look odd, and faults. See cases.py."""
 import asyncio
 
-from cases import call, case, direct, hang_up, healthy, sleep, with_direction
+from cases import call, case, direct, hang_up, healthy, sleep, talk_and_end, talking, with_direction
 from pbx import Pbx
 from scripted import written
 from scripted_media import PCMA, PCMU, description
@@ -158,11 +158,8 @@ async def pbx_swallows(c):
 @case("alice gate", "private-address-in-sdp", "b->a", edge=None)
 async def server_does_not_learn(c):
     """A server without symmetric RTP sends to the private address."""
-    a, b, ma, mb, uri = await direct(c, "alice", "gate")
-    out, inc = await call(a, b, ma, mb, uri=uri)
-    await sleep(2)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "alice", "gate", proxied=False)
+    return await talk_and_end(out)
 
 
 @healthy("alice gate", edge=None)
@@ -173,9 +170,7 @@ async def server_learns(c):
     out, inc = await call(a, b, ma, mb, uri=uri)
     await sleep(1.2)
     await out.invite(description(ma.address, ma.port, (PCMU, PCMA)))
-    await sleep(1.2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 1.2)
 
 
 async def server_behind_nat(c, said):
@@ -185,9 +180,7 @@ async def server_behind_nat(c, said):
     a, b = c.phone("bob"), c.phone("alice", said=(said, 5060))
     ma, mb = c.stream("bob"), c.stream("alice", 17384)
     out, inc = await call(a, b, ma, mb, None, description(said, 17384), uri="sip:alice@198.51.100.7:5060")
-    await sleep(2)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out)
 
 
 @healthy("bob alice", edge=None)

@@ -1,7 +1,7 @@
 """Calls whose messages do not get through, or are refused. Each is brought about by its script: see cases.py."""
 import asyncio
 
-from cases import call, case, pair, register, sleep
+from cases import ask, case, dial, give_up, pair, refuse, register, sleep, talking
 from clinic import EDGE
 from scripted_media import description
 
@@ -9,8 +9,7 @@ from scripted_media import description
 
 @case("alice bob", "in-dialog-request-lost ack-to-unreachable-contact", outcome="hung", record_route=False, private_contact=True)
 async def bye_to_private_contact(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "alice", "bob")
     await sleep(1.5)
     mb.stop()
     await inc.bye(4)
@@ -20,8 +19,7 @@ async def bye_to_private_contact(c):
 
 @case("bob alice", "in-dialog-request-lost ack-to-unreachable-contact", outcome="hung", record_route=True, swallow='if (is_method("BYE")) { exit; }')
 async def bye_swallowed(c):
-    a, b, ma, mb = await pair(c, "bob", "alice")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "bob", "alice")
     await sleep(1.5)
     ma.stop()
     await out.bye(4)
@@ -30,8 +28,7 @@ async def bye_swallowed(c):
 
 @case("carol kim", "in-dialog-request-lost", outcome="hung")
 async def bye_to_expired_binding(c):
-    a, b, ma, mb = await pair(c, "carol", "kim")
-    out, inc = await call(a, b, ma, mb)
+    out, inc, ma, mb = await talking(c, "carol", "kim")
     await sleep(1.5)
     c.forget(c.nats["k"], "-p", "udp", "--reply-src", EDGE, "--reply-port-src", "5060")
     ma.stop()
@@ -42,8 +39,7 @@ async def bye_to_expired_binding(c):
 
 @case("anna kim", "in-dialog-request-lost session-expired", outcome="dropped")
 async def session_refresh_lost(c):
-    a, b, ma, mb = await pair(c, "anna", "kim")
-    out, inc = await call(a, b, ma, mb, more=["Session-Expires: 90;refresher=uac", "Supported: timer"])
+    out, inc, ma, mb = await talking(c, "anna", "kim", more=["Session-Expires: 90;refresher=uac", "Supported: timer"])
     await sleep(1.5)
     c.forget(c.nats["k"], "-p", "udp", "--reply-src", EDGE, "--reply-port-src", "5060")
     again = await out.invite(out.said, ["Session-Expires: 90;refresher=uac", "Supported: timer"], wait=6)
@@ -55,8 +51,7 @@ async def session_refresh_lost(c):
 @case("alice bob", "in-dialog-request-lost session-expired", outcome="dropped", record_route=False, private_contact=True)
 async def refresh_to_private_contact(c):
     """Bob's re-INVITE goes to the private Contact; then he ends the call."""
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb, more=["Session-Expires: 90", "Supported: timer"])
+    out, inc, ma, mb = await talking(c, "alice", "bob", more=["Session-Expires: 90", "Supported: timer"])
     await sleep(1.2)
     again = await inc.invite(inc.said, ["Session-Expires: 90;refresher=uas"], wait=4)
     mb.stop()
@@ -64,38 +59,30 @@ async def refresh_to_private_contact(c):
     return out
 
 
-@case("bob carol", "ack-lost", outcome="dropped", media="direct")
-async def ack_lost(c):
-    a, b, ma, mb = await pair(c, "bob", "carol")
-    out = a.dial("carol")
-    out.ackless = True
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
+async def unacknowledged(out, inc, dialling, ma, mb, wait=2):
+    """The callee rings, says 200 until it gives up, and BYE. The caller's end."""
     inc.respond(180)
     accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port), insist=7))
     await dialling
-    ma.start(out.told)
-    mb.start(inc.told)
+    ma.start(out.told), mb.start(inc.told)
     await accepted
-    await inc.bye(2)
+    ma.stop(), mb.stop()
+    await inc.bye(wait)
     return out
+
+
+@case("bob carol", "ack-lost", outcome="dropped", media="direct")
+async def ack_lost(c):
+    a, b, ma, mb = await pair(c, "bob", "carol")
+    out, inc, dialling = await dial(a, b)
+    out.ackless = True
+    return await unacknowledged(out, inc, dialling, ma, mb)
 
 
 @case("bob alice", "ack-to-unreachable-contact", outcome="dropped", record_route=False, private_contact=True)
 async def ack_to_private_contact(c):
     a, b, ma, mb = await pair(c, "bob", "alice")
-    out = a.dial("alice")
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
-    inc.respond(180)
-    accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port), insist=7))
-    await dialling
-    ma.start(out.told)
-    mb.start(inc.told)
-    await accepted
-    ma.stop(), mb.stop()
-    await inc.bye(1.2)
-    return out
+    return await unacknowledged(*await dial(a, b), ma, mb, 1.2)
 
 
 # --- fragments
@@ -148,9 +135,7 @@ async def registration_expired(c):
     await register(a)
     await b.register(expires=2)
     await sleep(3.4)
-    out = a.dial("alice")
-    await out.invite(description("198.51.100.21", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("carol kim", "not-registered", outcome="no_answer", missing=480)
@@ -160,9 +145,7 @@ async def registration_removed(c):
     await sleep(0.3)
     await b.register(expires=0)
     await sleep(0.5)
-    out = a.dial("kim")
-    await out.invite(description("198.51.100.33", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("carol bob", "not-registered", outcome="refused")
@@ -171,9 +154,7 @@ async def registration_star(c):
     await register(a, b)
     await b.register(expires=0, contact="*")
     await sleep(0.5)
-    out = a.dial("bob")
-    await out.invite(description("198.51.100.33", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("carol bob", "refused not-registered", outcome="refused", auth=True)
@@ -182,9 +163,7 @@ async def wrong_password_and_call(c):
     await register(a)
     await b.register(tries=2)
     await sleep(0.2)
-    out = a.dial("bob")
-    await out.invite(description("198.51.100.33", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("alice alice", "refused not-registered", outcome="refused", auth=True, registration=True)
@@ -217,9 +196,7 @@ async def rport_missing(c):
 async def rport_missing_in_call(c):
     a, b = c.phone("alice", rport=False), c.phone("bob")
     await register(b)
-    out = a.dial("bob")
-    dialling = asyncio.create_task(out.invite(description("10.0.1.21", 16384), wait=5))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b, wait=5)
     inc.respond(180)
     await dialling
     return out
@@ -227,28 +204,30 @@ async def rport_missing_in_call(c):
 
 # --- TCP
 
-@case("anna alice", "connection-gone", outcome="refused")
-async def tcp_closed(c):
-    a, b = c.phone("anna"), c.phone("alice", transport="tcp")
+async def ask_when_closed(c, first, second, meanwhile=lambda phone: phone.stream.close()):
+    """The second one's connection ends, by `meanwhile`, before it is called."""
+    a, b = c.phone(first), c.phone(second, transport="tcp")
     await register(a, b)
     await sleep(0.3)
-    b.stream.close()
+    meanwhile(b)
     await sleep(0.5)
-    out = a.dial("alice")
-    await out.invite(description("192.168.10.21", 16384), wait=9)
-    return out
+    return await ask(a, b, wait=9)
+
+
+def forget_connection(c):
+    """NAT a has lost its state, and what comes from inside does not make it anew."""
+    c.forget(c.nats["a"], "-p", "tcp")
+    c.nats["a"].nft('table ip gate { chain forward { iifname "in0" tcp dport 5060 drop; }; }')
+
+
+@case("anna alice", "connection-gone", outcome="refused")
+async def tcp_closed(c):
+    return await ask_when_closed(c, "anna", "alice")
 
 
 @case("anna alice", "connection-gone", outcome="refused")
 async def tcp_state_gone(c):
-    a, b = c.phone("anna"), c.phone("alice", transport="tcp")
-    await register(a, b)
-    await sleep(0.3)
-    c.forget(c.nats["a"], "-p", "tcp")
-    c.nats["a"].nft('table ip gate { chain forward { iifname "in0" tcp dport 5060 drop; }; }')
-    out = a.dial("alice")
-    await out.invite(description("192.168.10.21", 16384), wait=9)
-    return out
+    return await ask_when_closed(c, "anna", "alice", lambda phone: forget_connection(c))
 
 
 # --- refused, cancelled, not answered
@@ -257,52 +236,34 @@ async def tcp_state_gone(c):
 async def forbidden(c):
     a, b = c.phone("alice"), c.phone("bob")
     await register(a, b)
-    out = a.dial("bob")
-    await out.invite(description("10.0.1.21", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("alice bob", "refused", outcome="refused")
 async def forbidden_by_callee(c):
     a, b = c.phone("alice"), c.phone("bob")
     await register(a, b)
-    out = a.dial("bob")
-    dialling = asyncio.create_task(out.invite(description("10.0.1.21", 16384)))
-    inc = await b.incoming()
-    inc.respond(403)
-    await dialling
-    return out
+    return await refuse(a, b, 403)
 
 
 @case("kim bob", "refused", outcome="refused", auth_invite=True)
 async def forbidden_wrong_password(c):
     a, b = c.phone("kim", password="wrong"), c.phone("bob")
     await register(a, b)
-    out = a.dial("bob")
-    await out.invite(description("10.0.3.44", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("alice bob", "cancelled", outcome="no_answer")
 async def caller_cancels(c):
     a, b = c.phone("alice"), c.phone("bob")
     await register(a, b)
-    out = a.dial("bob")
-    dialling = asyncio.create_task(out.invite(description("10.0.1.21", 16384)))
-    inc = await b.incoming()
-    inc.respond(180)
-    await sleep(1)
-    await out.cancel()
-    await dialling
-    return out
+    return await give_up(a, b)
 
 
 @case("bob alice", "cancelled", outcome="no_answer")
 async def caller_cancels_early_media(c):
     a, b, ma, mb = await pair(c, "bob", "alice")
-    out = a.dial("alice")
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b)
     inc.respond(183, description(mb.address, mb.port))
     mb.start(inc.told)
     await sleep(1.5)
@@ -316,23 +277,14 @@ async def caller_cancels_early_media(c):
 async def not_answered(c):
     a, b = c.phone("bob"), c.phone("alice")
     await register(a, b)
-    out = a.dial("alice")
-    dialling = asyncio.create_task(out.invite(description("198.51.100.21", 16384)))
-    inc = await b.incoming()
-    inc.respond(180)
-    await sleep(1.5)
-    inc.respond(480)
-    await dialling
-    return out
+    return await refuse(a, b, 480, ring=1.5)
 
 
 @case("bob alice", "not-answered timed-out", outcome="refused", ringing=2500)
 async def not_answered_408(c):
     a, b = c.phone("bob"), c.phone("alice")
     await register(a, b)
-    out = a.dial("alice")
-    dialling = asyncio.create_task(out.invite(description("198.51.100.21", 16384)))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b)
     inc.respond(180)
     await dialling
     return out
@@ -342,9 +294,7 @@ async def not_answered_408(c):
 async def ringing_at_the_end(c):
     a, b = c.phone("bob"), c.phone("alice")
     await register(a, b)
-    out = a.dial("alice")
-    dialling = asyncio.create_task(out.invite(description("198.51.100.21", 16384)))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b)
     inc.respond(180)
     await sleep(2)
     dialling.cancel()

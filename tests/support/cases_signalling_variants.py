@@ -2,8 +2,8 @@
 other requests, by other boxes. Each is brought about by its script: see cases.py."""
 import asyncio
 
-from cases import call, case, direct, hang_up, pair, register, sleep
-from cases_signalling import drop_fragments, long_description
+from cases import ask, call, case, dial, direct, give_up, pair, refuse, register, sleep, talk_and_end, talking
+from cases_signalling import ask_when_closed, drop_fragments, forget_connection, long_description, unacknowledged
 from clinic import EDGE
 from scripted_media import PCMA, description
 
@@ -12,8 +12,7 @@ from scripted_media import PCMA, description
 
 @case("sara sven", "in-dialog-request-lost", outcome="hung", edge=None)
 async def bye_to_a_phone_that_is_gone_v6(c):
-    a, b, ma, mb, uri = await direct(c, "sara", "sven")
-    out, inc = await call(a, b, ma, mb, uri=uri)
+    out, inc, ma, mb = await talking(c, "sara", "sven", proxied=False)
     await sleep(1.5)
     c.hosts["sven"].nft("table inet wall { chain i { type filter hook input priority 0; udp dport 5060 drop; }; }")
     ma.stop()
@@ -28,8 +27,7 @@ async def bye_over_a_lost_connection(c):
     ma, mb = c.stream("anna"), c.stream("alice", 17384)
     out, inc = await call(a, b, ma, mb)
     await sleep(1.2)
-    c.forget(c.nats["a"], "-p", "tcp")
-    c.nats["a"].nft('table ip gate { chain forward { iifname "in0" tcp dport 5060 drop; }; }')
+    forget_connection(c)
     ma.stop()
     await out.bye(6)
     return out
@@ -37,8 +35,7 @@ async def bye_over_a_lost_connection(c):
 
 @case("anna kim", "in-dialog-request-lost session-expired", outcome="dropped")
 async def session_refresh_by_update_lost(c):
-    a, b, ma, mb = await pair(c, "anna", "kim")
-    out, inc = await call(a, b, ma, mb, more=["Session-Expires: 90;refresher=uac", "Supported: timer"])
+    out, inc, ma, mb = await talking(c, "anna", "kim", more=["Session-Expires: 90;refresher=uac", "Supported: timer"])
     await sleep(1.5)
     c.forget(c.nats["k"], "-p", "udp", "--reply-src", EDGE, "--reply-port-src", "5060")
     await out.update(more=["Session-Expires: 90;refresher=uac", "Supported: timer"], wait=6)
@@ -50,8 +47,7 @@ async def session_refresh_by_update_lost(c):
 @case("kim bob", "in-dialog-request-lost session-expired", outcome="dropped")
 async def session_refresh_of_callee_lost(c):
     """The callee refreshes, and the caller's NAT has forgotten it."""
-    a, b, ma, mb = await pair(c, "kim", "bob")
-    out, inc = await call(a, b, ma, mb, more=["Session-Expires: 90;refresher=uas", "Supported: timer"])
+    out, inc, ma, mb = await talking(c, "kim", "bob", more=["Session-Expires: 90;refresher=uas", "Supported: timer"])
     await sleep(1.5)
     c.forget(c.nats["k"], "-p", "udp", "--reply-src", EDGE, "--reply-port-src", "5060")
     await inc.invite(inc.said, ["Session-Expires: 90;refresher=uas"], wait=6)
@@ -64,9 +60,7 @@ async def session_refresh_of_callee_lost(c):
 async def session_runs_out(c):
     """The caller is to refresh and never does; the callee ends the call when the time is over."""
     a, b, ma, mb = await pair(c, "bob", "carol")
-    out = a.dial("carol")
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port), ["Session-Expires: 6;refresher=uac", "Supported: timer"]))
-    inc = await b.incoming()
+    out, inc, dialling = await dial(a, b, more=["Session-Expires: 6;refresher=uac", "Supported: timer"])
     inc.respond(180)
     accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port), ["Session-Expires: 6;refresher=uac", "Require: timer"]))
     mb.follow(inc.told)
@@ -82,37 +76,15 @@ async def session_runs_out(c):
 @case("bob alice", "ack-lost ack-to-unreachable-contact", outcome="dropped", swallow='if (is_method("ACK")) { exit; }')
 async def ack_swallowed(c):
     a, b, ma, mb = await pair(c, "bob", "alice")
-    out = a.dial("alice")
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
-    inc.respond(180)
-    accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port), insist=7))
-    await dialling
-    ma.start(out.told)
-    mb.start(inc.told)
-    await accepted
-    ma.stop(), mb.stop()
-    await inc.bye(2)
-    return out
+    return await unacknowledged(*await dial(a, b), ma, mb)
 
 
 @case("sven sara", "ack-lost ack-to-unreachable-contact", outcome="dropped", edge=None)
 async def ack_to_another_address_v6(c):
     """The 200 names a Contact where nobody is."""
     a, b, ma, mb, uri = await direct(c, "sven", "sara")
-    out = a.dial("sara", uri)
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
-    inc.respond(180)
     b.said = ("2001:db8:1::99", 5060)
-    accepted = asyncio.create_task(inc.accept(description(mb.address, mb.port), insist=7))
-    await dialling
-    ma.start(out.told)
-    mb.start(inc.told)
-    await accepted
-    ma.stop(), mb.stop()
-    await inc.bye(2)
-    return out
+    return await unacknowledged(*await dial(a, b, uri=uri), ma, mb)
 
 
 # --- fragments
@@ -134,9 +106,7 @@ async def fragments_of_reinvite_dropped(c):
     await sleep(1)
     drop_fragments(c.hosts["bob"], "")
     await out.invite(long_description(ma.address, ma.port), wait=5)
-    await sleep(0.5)
-    await hang_up(out)
-    return out
+    return await talk_and_end(out, 0.5)
 
 
 # --- registrations
@@ -147,9 +117,7 @@ async def registration_over_tcp_expired(c):
     await register(a)
     await b.register(expires=2)
     await sleep(3.4)
-    out = a.dial("kim")
-    await out.invite(description("198.51.100.33", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("sven sara", "not-registered", outcome="no_answer", missing=480)
@@ -158,9 +126,7 @@ async def registration_removed_v6(c):
     await register(a, b)
     await b.register(expires=0, contact="*")
     await sleep(0.5)
-    out = a.dial("sara")
-    await out.invite(description("2001:db8:2::21", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("sara sara", "refused not-registered", outcome="refused", auth=True, registration=True)
@@ -195,9 +161,7 @@ async def call_without_credentials(c):
     a, b = c.phone("bob"), c.phone("alice")
     await register(a, b)
     a.credentials = lambda *words: "X-None: 1"
-    out = a.dial("alice")
-    await out.invite(description("198.51.100.21", 16384))
-    return out
+    return await ask(a, b)
 
 
 # --- rport
@@ -214,29 +178,19 @@ async def rport_missing_behind_nat_a(c):
 @case("anna alice", "connection-gone", outcome="refused")
 async def tcp_phone_restarted(c):
     """The phone is on again, and knows nothing of its connection: it answers by RST, if the NAT lets it."""
-    a, b = c.phone("anna"), c.phone("alice", transport="tcp")
-    await register(a, b)
-    await sleep(0.3)
-    c.hosts["alice"].nft("table inet hush { chain o { type filter hook output priority 0; tcp flags & (fin | rst) != 0 drop; }; }")
-    b.stream.close()
-    await sleep(0.3)
-    c.hosts["alice"].nft("delete table inet hush")
-    out = a.dial("alice")
-    await out.invite(description("192.168.10.21", 16384), wait=9)
-    return out
+    host = c.hosts["alice"]
+
+    def switched_off(phone):
+        host.nft("table inet hush { chain o { type filter hook output priority 0; tcp flags & (fin | rst) != 0 drop; }; }")
+        phone.stream.close()
+        asyncio.get_running_loop().call_later(0.3, host.nft, "delete table inet hush")
+    return await ask_when_closed(c, "anna", "alice", switched_off)
 
 
 @case("anna bob", "connection-gone", outcome="refused")
 async def tcp_public_phone_refuses(c):
     """No NAT: the phone has closed its connection, and does not listen."""
-    a, b = c.phone("anna"), c.phone("bob", transport="tcp")
-    await register(a, b)
-    await sleep(0.3)
-    b.stream.close()
-    await sleep(0.5)
-    out = a.dial("bob")
-    await out.invite(description("192.168.10.21", 16384), wait=9)
-    return out
+    return await ask_when_closed(c, "anna", "bob")
 
 
 # --- refused, cancelled, not answered
@@ -245,46 +199,27 @@ async def tcp_public_phone_refuses(c):
 async def user_unknown(c):
     a, b = c.phone("kim"), c.phone("bob")
     await register(a)
-    out = a.dial("bob")
-    await out.invite(description("10.0.3.44", 16384))
-    return out
+    return await ask(a, b)
 
 
 @case("sara sven", "refused", outcome="refused", edge=None)
 async def server_error_v6(c):
     a, b, ma, mb, uri = await direct(c, "sara", "sven")
-    out = a.dial("sven", uri)
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
-    inc.respond(500)
-    await dialling
-    return out
+    return await refuse(a, b, 500, uri=uri)
 
 
 @case("alice bob", "no-common-codec refused", outcome="refused")
 async def codec_refused_with_warning(c):
     a, b = c.phone("alice"), c.phone("bob")
     await register(a, b)
-    out = a.dial("bob")
-    dialling = asyncio.create_task(out.invite(description("10.0.1.21", 16384, (PCMA,))))
-    inc = await b.incoming()
-    inc.respond(606, more=['Warning: 305 bob "Incompatible media format"'])
-    await dialling
-    return out
+    return await refuse(a, b, 606, description("10.0.1.21", 16384, (PCMA,)), more=['Warning: 305 bob "Incompatible media format"'])
 
 
 @case("kim bob", "cancelled", outcome="no_answer")
 async def caller_cancels_over_tcp(c):
     a, b = c.phone("kim", transport="tcp"), c.phone("bob")
     await register(a, b)
-    out = a.dial("bob")
-    dialling = asyncio.create_task(out.invite(description("10.0.3.44", 16384)))
-    inc = await b.incoming()
-    inc.respond(180)
-    await sleep(1)
-    await out.cancel()
-    await dialling
-    return out
+    return await give_up(a, b)
 
 
 @case("bob carol", "cancelled", outcome="no_answer", media="direct")
@@ -303,14 +238,7 @@ async def caller_cancels_before_it_rings(c):
 @case("sara sven", "not-answered", outcome="no_answer", edge=None)
 async def not_answered_v6(c):
     a, b, ma, mb, uri = await direct(c, "sara", "sven")
-    out = a.dial("sven", uri)
-    dialling = asyncio.create_task(out.invite(description(ma.address, ma.port)))
-    inc = await b.incoming()
-    inc.respond(180)
-    await sleep(2)
-    inc.respond(480)
-    await dialling
-    return out
+    return await refuse(a, b, 480, ring=2, uri=uri)
 
 
 @case("carol kim", "not-answered timed-out nat-binding-expired", outcome="refused", timeout=2500)
@@ -319,6 +247,4 @@ async def phone_is_off(c):
     a, b = c.phone("carol"), c.phone("kim")
     await register(a, b)
     c.hosts["kim"].nft("table inet wall { chain i { type filter hook input priority 0; udp dport 5060 drop; }; }")
-    out = a.dial("kim")
-    await out.invite(description("198.51.100.33", 16384), wait=6)
-    return out
+    return await ask(a, b, wait=6)

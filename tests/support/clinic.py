@@ -275,7 +275,7 @@ class Clinic:
             host, _, interface = rest.partition(":")
             found = {"edge": self.edge, "wan": self.wan, "inet": self.inet, **self.hosts, **{f"nat-{k}": v for k, v in self.nats.items()}}[host]
             self.recordings.append(Recording(self, name, found, interface))
-        for one in self.recordings:
+        for one in self.recordings[-len(places):]:
             one.program.wait_line("listening on")
 
     def phone(self, name, **options):
