@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "natkit/diagnose/table.hpp"
+#include "natkit/record/sip.hpp"
 
 namespace natkit::record {
 namespace {
@@ -78,6 +79,7 @@ Json to_json(const diagnose::Finding& finding) {
 
 Json to_json(const diagnose::Diagnosis& diagnosis) {
     Json json = {{"type", "explanation"}, {"call_id", diagnosis.call_id}, {"frame", diagnosis.first_frame}};
+    if (diagnosis.first_ns != 0) json["time"] = time_text(diagnosis.first_ns);
     if (!diagnosis.names[0].empty()) json["from"] = diagnosis.names[0];
     if (!diagnosis.names[1].empty()) json["to"] = diagnosis.names[1];
     if (diagnosis.registration) json["registration"] = true;

@@ -6,15 +6,24 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/diagnose/table.hpp"
+#include "natkit/record/sip.hpp"
 
 namespace natkit::natclassify {
 namespace {
 
 constexpr std::size_t most_healthy = 1000;
+constexpr std::size_t shown_ssrcs = 3;
+constexpr std::size_t shown_phases = 12;
 
 std::string tenths(double seconds) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "%.1f s", seconds);
+    return text.data();
+}
+
+std::string hexadecimal(std::uint32_t number) {
+    std::array<char, 16> text{};
+    std::snprintf(text.data(), text.size(), "0x%08x", number);
     return text.data();
 }
 
@@ -33,6 +42,20 @@ std::string outcome(const diagnose::Diagnosis& diagnosis) {
     std::ranges::replace(words, '_', ' ');
     if (diagnosis.status != 0) words += " (" + std::to_string(diagnosis.status) + ")";
     return words + ", " + tenths(static_cast<double>(diagnosis.end_ns - diagnosis.first_ns) / 1e9);
+}
+
+/// "2026-11-29 10:12:33 UTC, " of what a capture has the time of.
+std::string began(const diagnose::Diagnosis& diagnosis) {
+    if (diagnosis.first_ns == 0) return {};
+    const std::string text = record::time_text(diagnosis.first_ns);  // 2026-11-29T10:12:33.250000Z
+    return text.substr(0, 10) + " " + text.substr(11, 8) + " UTC, ";
+}
+
+/// "51 sent, 50 arrived"
+std::string of_phase(const diagnose::PhaseTraffic& traffic) {
+    if (traffic.sent == 0 && traffic.arrived == 0) return traffic.meant ? "nothing" : "nothing, as agreed";
+    return std::to_string(traffic.sent) + " sent, " + std::to_string(traffic.arrived) + " arrived" +
+           (traffic.meant ? "" : " (not agreed)");
 }
 
 std::string parties(const diagnose::Diagnosis& diagnosis) {
@@ -57,7 +80,7 @@ std::string at(const diagnose::Finding& finding) {
 }  // namespace
 
 std::string ExplanationText::heading(const diagnose::Diagnosis& diagnosis) const {
-    return parties(diagnosis) + "  " + text_.paint(outcome(diagnosis), Text::Ink::dim) + "  " +
+    return parties(diagnosis) + "  " + text_.paint(began(diagnosis) + outcome(diagnosis), Text::Ink::dim) + "  " +
            text_.paint(
                "call " + text::printable(diagnosis.call_id, 80) + ", frame " + std::to_string(diagnosis.first_frame),
                Text::Ink::dim) +
@@ -85,13 +108,35 @@ std::string ExplanationText::traffic(const diagnose::StreamReport& stream, const
         line += " (its receiver reports " + std::to_string(*traffic.reported_loss) + " % lost, jitter " +
                 milliseconds(traffic.reported_jitter_ms.value_or(0)) + ")";
     if (!traffic.codec.empty()) line += ", " + traffic.codec;
+    for (std::size_t i = 0; i < std::min(shown_ssrcs, traffic.ssrcs.size()); ++i)
+        line += (i == 0 ? ", SSRC " : " ") + hexadecimal(traffic.ssrcs[i]);
+    if (traffic.ssrcs.size() > shown_ssrcs) line += " …";
     return line + "\n";
+}
+
+/// Where an answer changed something in the middle of the call: what went each way before and after.
+std::string ExplanationText::phases(const diagnose::Diagnosis& diagnosis, const diagnose::StreamReport& stream) const {
+    if (diagnosis.phases.size() < 2 || stream.to_callee_phases.size() != diagnosis.phases.size()) return {};
+    std::string lines;
+    for (std::size_t i = 0; i < std::min(shown_phases, diagnosis.phases.size()); ++i) {
+        const diagnose::PhaseReport& phase = diagnosis.phases[i];
+        lines += "    " +
+                 text_.paint("from " + tenths(phase.from_s) + (phase.early ? " (early)" : "") + ", frame " +
+                                 std::to_string(phase.frame) + ":  caller → callee  " +
+                                 of_phase(stream.to_callee_phases[i]) + ";  callee → caller  " +
+                                 of_phase(stream.to_caller_phases[i]),
+                             Text::Ink::dim) +
+                 "\n";
+    }
+    if (diagnosis.phases.size() > shown_phases)
+        lines += "    … and " + std::to_string(diagnosis.phases.size() - shown_phases) + " more\n";
+    return lines;
 }
 
 std::string ExplanationText::facts(const diagnose::Diagnosis& diagnosis) const {
     std::string lines;
     for (const diagnose::StreamReport& stream : diagnosis.streams)
-        lines += traffic(stream, stream.to_callee) + traffic(stream, stream.to_caller);
+        lines += traffic(stream, stream.to_callee) + traffic(stream, stream.to_caller) + phases(diagnosis, stream);
     // Where fragments are missing the finding says more.
     const bool told = std::ranges::find(diagnosis.findings, diagnose::Cause::fragments_lost,
                                         &diagnose::Finding::cause) != diagnosis.findings.end();
@@ -113,7 +158,7 @@ std::string ExplanationText::finding(const diagnose::Finding& finding) const {
            text_.paint(std::string(diagnose::to_string(finding.cause)) + ": " + at(finding), Text::Ink::dim) + "\n";
 }
 
-/// "✓ a@x → b@y  answered (200), 12.0 s  call …, frame 1: early media"
+/// "✓ a@x → b@y  2026-11-29 10:12:33 UTC, answered (200), 12.0 s  call …, frame 1: early media"
 std::string ExplanationText::line(const diagnose::Diagnosis& diagnosis) const {
     std::string notes;
     const auto note = [&](std::string words) {
@@ -130,17 +175,19 @@ std::string ExplanationText::line(const diagnose::Diagnosis& diagnosis) const {
 
 std::string ExplanationText::whole(const diagnose::Diagnosis& diagnosis, const std::string& policy) const {
     std::string lines = "\n";
+    const bool broken = diagnosis.broken();  // then the gravest finding is the verdict
+    if (!broken) lines += text_.paint("✓", Text::Ink::green) + " " + heading(diagnosis);
     bool first = true;
     for (const diagnose::Finding& one : diagnosis.findings) {
         lines += finding(one);
-        if (first) lines += "  " + heading(diagnosis);
+        if (first && broken) lines += "  " + heading(diagnosis);
         first = false;
     }
     if (first) {
         const char* why = diagnosis.media_seen || diagnosis.registration
                               ? "Nothing wrong was found."
                               : "Nothing wrong was found in the messages; the capture has no media of this call.";
-        lines += text_.paint("✓", Text::Ink::green) + " " + heading(diagnosis) + "  " + why + "\n";
+        lines += std::string("  ") + why + "\n";
     }
     return lines + facts(diagnosis) + policy;
 }

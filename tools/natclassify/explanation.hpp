@@ -26,6 +26,7 @@ class ExplanationText {
     [[nodiscard]] std::string line(const diagnose::Diagnosis& diagnosis) const;
     [[nodiscard]] std::string whole(const diagnose::Diagnosis& diagnosis, const std::string& policy) const;
     [[nodiscard]] std::string facts(const diagnose::Diagnosis& diagnosis) const;
+    [[nodiscard]] std::string phases(const diagnose::Diagnosis& diagnosis, const diagnose::StreamReport& stream) const;
     [[nodiscard]] std::string finding(const diagnose::Finding& finding) const;
     [[nodiscard]] std::string traffic(const diagnose::StreamReport& stream, const diagnose::Traffic& traffic) const;
 
