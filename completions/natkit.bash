@@ -7,7 +7,7 @@ _natkit() {
         mediarelay) subcommands="serve run relay list show watch open reserve update join part free status" ;;
         natpinger) subcommands="serve" ;;
         sipedge) subcommands="serve" ;;
-        natkit) subcommands="run check status calls clients reload settings top renew drain stop prepare-host clean-host" ;;
+        natkit) subcommands="run check status calls clients hangup reload settings top renew drain stop prepare-host clean-host" ;;
     esac
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " $subcommands " in *" $word "*) subcommand=$word; break ;; esac
@@ -40,10 +40,11 @@ _natkit() {
         "sipedge serve") words="-h --help --base-dir --runtime --adopt --config --format --log-level" ;;
         "natkit") words="-h --help --version --config --format --log-level" ;;
         "natkit run") words="-h --help --daemon --config --format --log-level" ;;
-        "natkit check") words="-h --help --kamailio --opensips --config --format --log-level" ;;
+        "natkit check") words="-h --help --kamailio --opensips --for-host --config --format --log-level" ;;
         "natkit status") words="-h --help --config --format --log-level" ;;
-        "natkit calls") words="-h --help --config --format --log-level" ;;
-        "natkit clients") words="-h --help --config --format --log-level" ;;
+        "natkit calls") words="-h --help --user --address --config --format --log-level" ;;
+        "natkit clients") words="-h --help --user --address --remove --config --format --log-level" ;;
+        "natkit hangup") words="-h --help --config --format --log-level" ;;
         "natkit reload") words="-h --help --dry-run --config --format --log-level" ;;
         "natkit settings") words="-h --help --dry-run --keep --config --format --log-level" ;;
         "natkit top") words="-h --help --every --config --format --log-level" ;;

@@ -12,6 +12,7 @@
 #include "natkit/config/config.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/io/lines.hpp"
+#include "natkit/io/privileges.hpp"
 #include "show.hpp"
 
 using namespace natkit;
@@ -73,19 +74,32 @@ tool::Exit status(const tool::CommonOptions& common) {
     return tool::Exit::fine;
 }
 
-tool::Exit list(const tool::CommonOptions& common, const std::string& what) {
+tool::Exit list(const tool::CommonOptions& common, const std::string& what, const Filter& filter) {
     const auto reply = ask(common, what, nullptr, std::chrono::seconds(10));
     if (!reply) return reply.error();
-    const auto records = reply->find(what);
-    if (records == reply->end()) return tool::Exit::fine;
+    const auto all = reply->find(what);
+    if (all == reply->end()) return tool::Exit::fine;
+    const Json records = chosen(*all, filter);
     std::vector<std::string> lines;
     if (!tool::wants_json(common.format)) {
-        lines = what == "calls" ? call_lines(*records, Streams::told) : client_lines(*records);
+        lines = what == "calls" ? call_lines(records, Streams::told) : client_lines(records);
     } else {
-        for (const Json& record : *records) lines.push_back(dump(record));
+        for (const Json& record : records) lines.push_back(dump(record));
     }
     write_lines(lines);
     return tool::Exit::fine;
+}
+
+tool::Exit hang_up(const tool::CommonOptions& common, const std::string& call_id) {
+    const Json params = {{"call_id", call_id}, {"who", io::user_name(::getuid())}};
+    const auto done = ask(common, "hangup", params, std::chrono::seconds(10));
+    return done ? tool::Exit::fine : done.error();
+}
+
+tool::Exit remove_client(const tool::CommonOptions& common, const std::string& client) {
+    const Json params = {{"client", client}, {"who", io::user_name(::getuid())}};
+    const auto done = ask(common, "remove-client", params, std::chrono::seconds(10));
+    return done ? tool::Exit::fine : done.error();
 }
 
 tool::Exit reload(const tool::CommonOptions& common, bool dry_run) {

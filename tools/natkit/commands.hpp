@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/tool_main.hpp"
+#include "filter.hpp"
 
 /// The subcommands that ask a running natkit.
 namespace natkit_tool {
@@ -15,7 +16,12 @@ inline constexpr const char* program = "natkit";
 [[nodiscard]] std::optional<std::string> control_socket(const natkit::tool::CommonOptions& common);
 [[nodiscard]] natkit::tool::Exit status(const natkit::tool::CommonOptions& common);
 /// `what` is "calls" or "clients".
-[[nodiscard]] natkit::tool::Exit list(const natkit::tool::CommonOptions& common, const std::string& what);
+[[nodiscard]] natkit::tool::Exit list(const natkit::tool::CommonOptions& common, const std::string& what,
+                                      const Filter& filter);
+/// Ends the call with this Call-ID.
+[[nodiscard]] natkit::tool::Exit hang_up(const natkit::tool::CommonOptions& common, const std::string& call_id);
+/// Removes the registrations of an address of record, a Contact or an id.
+[[nodiscard]] natkit::tool::Exit remove_client(const natkit::tool::CommonOptions& common, const std::string& client);
 /// `dry_run`: say what it would change, and change nothing.
 [[nodiscard]] natkit::tool::Exit reload(const natkit::tool::CommonOptions& common, bool dry_run);
 /// The live view, until q or Ctrl-C; one snapshot where standard output is no terminal.

@@ -16,6 +16,7 @@ constexpr const char* examples =
     "  natkit check --kamailio /etc/kamailio/kamailio.cfg\n"
     "  natkit status\n"
     "  natkit calls --format json | jq -r 'select(.relay) | .call_id'\n"
+    "  natkit calls --user alice && natkit hangup 3c26-7a8b@192.168.10.20\n"
     "  natkit reload --dry-run && natkit reload\n"
     "  natkit settings set network.nat_servers 203.0.113.64-203.0.113.79 && natkit settings confirm\n"
     "  natkit top --every 2\n"
@@ -45,9 +46,21 @@ int main(int argc, char** argv) {
     check->add_option("--opensips", opensips, "Read an OpenSIPS' instead; say what of it would work with natkit")
         ->type_name("FILE")
         ->excludes(for_kamailio);
+    bool for_host = false;
+    check->add_flag("--for-host", for_host,
+                    "The file is for another host: leave out, and name, what only that host can tell");
     CLI::App* status = app.add_subcommand("status", "What runs, and how much of it");
     CLI::App* calls = app.add_subcommand("calls", "The calls, a record each, and why each is relayed or not");
     CLI::App* clients = app.add_subcommand("clients", "The registered clients, a record each, and where each is");
+    natkit_tool::Filter filter;
+    natkit_tool::add_filter(*calls, filter);
+    natkit_tool::add_filter(*clients, filter);
+    std::string client;
+    clients->add_option("--remove", client, "Remove the registrations of this address of record, Contact or id")
+        ->type_name("CLIENT");
+    CLI::App* hangup = app.add_subcommand("hangup", "End a call: BYE to both parties, or CANCEL while it rings");
+    std::string call_id;
+    hangup->add_option("CALL", call_id, "Its call_id, as calls tells it")->required();
     CLI::App* reload = app.add_subcommand("reload", "Read the configuration again without dropping a call");
     bool dry_run = false;
     reload->add_flag("--dry-run", dry_run,
@@ -74,10 +87,13 @@ int main(int argc, char** argv) {
         if (run->parsed()) return natkit_tool::run(common, detach);
         if (!kamailio.empty()) return natkit_tool::check_proxy(common, kamailio, migrate::Proxy::kamailio);
         if (!opensips.empty()) return natkit_tool::check_proxy(common, opensips, migrate::Proxy::opensips);
+        if (check->parsed() && for_host) return natkit_tool::check_for_host(common);
         if (check->parsed()) return natkit_tool::check(common);
         if (status->parsed()) return natkit_tool::status(common);
-        if (calls->parsed()) return natkit_tool::list(common, "calls");
-        if (clients->parsed()) return natkit_tool::list(common, "clients");
+        if (calls->parsed()) return natkit_tool::list(common, "calls", filter);
+        if (clients->parsed() && !client.empty()) return natkit_tool::remove_client(common, client);
+        if (clients->parsed()) return natkit_tool::list(common, "clients", filter);
+        if (hangup->parsed()) return natkit_tool::hang_up(common, call_id);
         if (reload->parsed()) return natkit_tool::reload(common, dry_run);
         if (settings_command->parsed()) return natkit_tool::settings(common, settings);
         if (top->parsed()) return natkit_tool::top(common, std::chrono::seconds(every_s));

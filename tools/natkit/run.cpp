@@ -71,7 +71,8 @@ bool undo_unconfirmed(const daemon::Configuration& source, settings::When when) 
 std::optional<config::Loaded> read_for_start(const daemon::Configuration& source) {
     undo_unconfirmed(source, settings::When::overdue);
     auto loaded = read_config(source, supervise::Addresses::any);
-    if (!loaded && undo_unconfirmed(source, settings::When::now)) loaded = read_config(source, supervise::Addresses::any);
+    if (!loaded && undo_unconfirmed(source, settings::When::now))
+        loaded = read_config(source, supervise::Addresses::any);
     return loaded;
 }
 
@@ -200,6 +201,16 @@ tool::Exit check(const tool::CommonOptions& common) {
     if (!loaded) return tool::Exit::usage;
     tool::Output output(program);
     output.write(config::to_toml(loaded->config));
+    return tool::Exit::fine;
+}
+
+tool::Exit check_for_host(const tool::CommonOptions& common) {
+    const auto checked = supervise::check_for_host(source_of(common));
+    if (!checked) return tool::complain(program, checked.error());
+    tool::warn(program, checked->loaded.warnings);
+    for (const std::string& one : checked->not_looked) tool::complain(program, "not looked at: " + one);
+    tool::Output output(program);
+    output.write(config::to_toml(checked->loaded.config));
     return tool::Exit::fine;
 }
 

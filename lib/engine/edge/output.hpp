@@ -70,6 +70,9 @@ struct EndInfo {
     std::string uri{};       ///< in From or To of the INVITE, printable and at most 256 bytes; empty: not known
     std::string binding{};   ///< the id of its registration, where it has one: its flow follows that
     bool asked_for = false;  ///< [media_proxy] relay_for names its domain
+    /// Where requests to it go (RFC 3261 section 12.2.1.1): its Contact, and a Route field; empty: not known, or none.
+    std::string contact{};
+    std::string routes{};
 };
 /// The number in the o= line of what one end is sent (RFC 3264 section 8): raised whenever anything else differs.
 struct Numbered {

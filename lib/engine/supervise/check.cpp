@@ -77,7 +77,33 @@ void look_at_certificate(const config::Config& config, std::vector<Error>& warni
     }
 }
 
+/// What check() would look at on the host that the file is for.
+std::vector<std::string> left_to_its_host(const config::Config& config) {
+    std::vector<std::string> list = {config.sip.listen_given
+                                         ? "[sip] listen: whether these are addresses of that host"
+                                         : "[sip] listen: the addresses of that host, as none are given"};
+    if (!config.network.lan_given) list.emplace_back("[network] lan: the private networks that host is connected to");
+    const auto file = [&](const char* key, const std::string& path) {
+        if (!path.empty() && path != "stderr" && path != "journal") list.push_back(std::string(key) + ": " + path);
+    };
+    file("[registrar] users", config.registrar.users);
+    file("[tls] certificate", config.tls.certificate);
+    file("[tls] key", config.tls.key);
+    file("[tls] ca", config.tls.ca);
+    file("[log] target", config.log.target);
+    file("[log] calls", config.log.calls);
+    if (!config.daemon.user.empty()) list.push_back("[daemon] user: whether there is one called " + config.daemon.user);
+    return list;
+}
+
 }  // namespace
+
+std::expected<Elsewhere, config::Problems> check_for_host(const daemon::Configuration& source) {
+    config::Draft draft = config::draft_or_default(source.options().config_file, source.options().base_dir);
+    if (!draft.readable || !draft.problems.empty()) return std::unexpected(std::move(draft.problems));
+    auto not_looked = left_to_its_host(draft.loaded.config);
+    return Elsewhere{.loaded = std::move(draft.loaded), .not_looked = std::move(not_looked)};
+}
 
 std::expected<config::Loaded, config::Problems> check(const daemon::Configuration& source, Addresses addresses) {
     config::Draft draft = source.draft();

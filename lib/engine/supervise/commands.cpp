@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "natkit/crypto/tls.hpp"
 #include "natkit/engine/settings/put_back.hpp"
 #include "supervisor_impl.hpp"
 
@@ -80,7 +81,8 @@ void Supervisor::Impl::serve() {
         },
         run);
     server->on(
-        "clients", [this](const Json&, const Fds&, const control::Reply& reply) { ask_edge("clients", reply); }, run);
+        "clients",
+        [this](const Json&, const Fds&, const control::Reply& reply) { ask_edge("clients", nullptr, reply); }, run);
     server->on("calls", [this](const Json&, const Fds&, const control::Reply& reply) { gather_calls(reply); }, run);
     server->on("reload", [this](const Json& request, const Fds&, const control::Reply& reply) {
         if (!sockets_open) return reply.error(starting);
@@ -101,6 +103,12 @@ void Supervisor::Impl::serve() {
             renew(request.value("token", ""), reply);
         },
         run);
+    server->on("hangup", [this](const Json& request, const Fds&, const control::Reply& reply) {
+        ask_edge("hangup", {{"call_id", request.value("call_id", "")}, {"who", request.value("who", "")}}, reply);
+    });
+    server->on("remove-client", [this](const Json& request, const Fds&, const control::Reply& reply) {
+        ask_edge("remove-client", {{"client", request.value("client", "")}, {"who", request.value("who", "")}}, reply);
+    });
     server->on("drain", [this](const Json&, const Fds&, const control::Reply& reply) {
         if (!sockets_open) return reply.error(starting);
         drain();
@@ -185,6 +193,14 @@ void Supervisor::Impl::watch(Worker& worker) {
     worker.on_lost([in_snapshot] { *in_snapshot = true; });
 }
 
+/// What the workers have read too, at the start or at the last reload.
+void Supervisor::Impl::look_at_certificate() {
+    certificate_ends.reset();
+    if (config.tls.certificate.empty()) return;
+    const auto certificate = crypto::read_certificate(config.tls.certificate, {});
+    if (certificate) certificate_ends = certificate->not_after;
+}
+
 void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
     auto gathering = std::make_shared<Gathering>(std::move(done));
     gathering->result = {{"type", "status"},
@@ -196,6 +212,7 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
     for (const char* key : {"sessions", "streams", "calls", "clients", "pinged"}) gathering->result[key] = 0;
     gathering->result["listen"] = listeners.names();
     if (auto absent = without_address(); !absent.empty()) gathering->result["no_address"] = std::move(absent);
+    if (certificate_ends) gathering->result["certificate_expires_s"] = certificate_ends->time_since_epoch().count();
     Json components = Json::array();
     for (const auto& worker : workers) {
         Json one = component(*worker);
@@ -244,12 +261,12 @@ void Supervisor::Impl::gather_calls(const control::Reply& reply) {
     done();
 }
 
-void Supervisor::Impl::ask_edge(const std::string& command, const control::Reply& reply) {
+void Supervisor::Impl::ask_edge(const std::string& command, const Json& params, const control::Reply& reply) {
     Worker* edge = find("sipedge");
     if (edge == nullptr || edge->state() != Worker::State::running) {
         return reply.error({Errc::not_found, "", "sipedge is not running"});
     }
-    edge->client().request(command, nullptr, [reply](const Result<Json>& answer) {
+    edge->client().request(command, params, [reply](const Result<Json>& answer) {
         if (answer) {
             reply.ok(*answer);
         } else {

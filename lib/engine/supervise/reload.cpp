@@ -104,6 +104,7 @@ void Supervisor::Impl::reload(std::function<void(const config::Problems&)> done)
     config = std::move(loaded->config);
     written = std::move(loaded->written);
     log.set_level(config.sip.log_level);
+    look_at_certificate();
     if (const auto host = io::host_addresses()) note_presence(*host);
     look_again_in_time();
     start_and_stop_workers();

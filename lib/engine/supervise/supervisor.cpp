@@ -92,6 +92,7 @@ std::expected<std::unique_ptr<Supervisor>, config::Problems> Supervisor::start(i
     }
     impl.sockets_open = true;
     impl.serve_settings();
+    impl.look_at_certificate();
     impl.watch_addresses();
     for (auto& [worker, ready] : std::exchange(impl.waiting_for_sockets, {})) impl.hand_over_sockets(*worker, ready);
     for (auto& worker : impl.workers) {

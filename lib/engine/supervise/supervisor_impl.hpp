@@ -67,6 +67,7 @@ struct Supervisor::Impl {
     std::size_t renewed = 0;                ///< of `workers`, by the installed programs
     std::vector<control::Reply> waiting_for_renewal;
     std::unique_ptr<settings::Service> settings;
+    std::optional<std::chrono::sys_seconds> certificate_ends;  ///< of the one in use
 
     Impl(io::Loop& on, Options with, config::Loaded from);
 
@@ -136,8 +137,9 @@ struct Supervisor::Impl {
     void count_from_now();
     /// Asks all workers that run; calls back with the object that `status` answers.
     void gather_status(std::function<void(const Json&)> done);
-    void ask_edge(const std::string& command, const control::Reply& reply);
+    void ask_edge(const std::string& command, const Json& params, const control::Reply& reply);
     void gather_calls(const control::Reply& reply);
+    void look_at_certificate();
     [[nodiscard]] Json component(const Worker& worker) const;
     [[nodiscard]] Worker* find(std::string_view name);
 };

@@ -156,6 +156,11 @@ std::vector<Family> Tally::families(const Json& status) const {
     families.push_back({.name = "natkit_listeners_without_address",
                         .help = "Listeners whose address this host does not have at present.",
                         .samples = {{.labels = {}, .value = count("no_address")}}});
+    if (status.contains("certificate_expires_s")) {
+        families.push_back({.name = "natkit_certificate_expiry_timestamp_seconds",
+                            .help = "When the certificate of [tls] that is in use expires, in seconds since 1970.",
+                            .samples = {{.labels = {}, .value = number_of(status, "certificate_expires_s")}}});
+    }
     if (const auto components = status.find("components"); components != status.end()) {
         add_components(*components, families);
         add_copied(*components, families);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "natkit/engine/daemon/daemon.hpp"
 
 namespace natkit::supervise {
@@ -13,5 +16,12 @@ enum class Addresses : std::uint8_t {
 /// it names and what is in them, the user, the certificate. Every problem at once.
 [[nodiscard]] std::expected<config::Loaded, config::Problems> check(const daemon::Configuration& source,
                                                                     Addresses addresses = Addresses::any);
+
+/// A file that is meant for another host: what its text says.
+struct Elsewhere {
+    config::Loaded loaded;                ///< as it is written, not fitted to any host
+    std::vector<std::string> not_looked;  ///< what only that host can tell: "[registrar] users: /etc/natkit/users"
+};
+[[nodiscard]] std::expected<Elsewhere, config::Problems> check_for_host(const daemon::Configuration& source);
 
 }  // namespace natkit::supervise

@@ -69,6 +69,15 @@ class Media {
     /// The call goes to another place, as nobody answered at the first.
     void set_callee(SessionId session, const sip::Flow& flow, const nat::Verdict& verdict);
     void set_callee_tag(SessionId session, std::string tag);
+    /// Where requests to this end go, as its messages say (RFC 3261 section 12.2.1.2); empty: nothing is said.
+    void set_contact(SessionId session, End end, std::string contact) {
+        if (!contact.empty()) sessions_.at(session).ends[static_cast<std::size_t>(end)].contact = std::move(contact);
+    }
+    void set_routes(SessionId session, End end, std::string routes) {
+        sessions_.at(session).ends[static_cast<std::size_t>(end)].routes = std::move(routes);
+    }
+    /// All sessions of a Call-ID.
+    [[nodiscard]] std::vector<SessionId> of_call(std::string_view call_id) const;
     [[nodiscard]] const std::string& callee_tag(SessionId session) const { return sessions_.at(session).ends[1].tag; }
     /// Whether a call with this token has ended, as far as is known, and no other with it goes on. What may still be on
     /// its way belongs to it for a while: a BYE that crosses another, and the NOTIFY of a transfer (RFC 5057).

@@ -252,6 +252,13 @@ void Media::retire(SessionId id, Instant now, Output& out) {
     plan(id, now + late, "answered elsewhere", now);
 }
 
+std::vector<SessionId> Media::of_call(std::string_view call_id) const {
+    std::vector<SessionId> found;
+    const auto [first, last] = by_call_id_.equal_range(call_id);
+    for (auto at = first; at != last; ++at) found.push_back(at->second);
+    return found;
+}
+
 bool Media::has_ended(std::string_view call_id, const sip::DialogToken& token, std::string_view method,
                       Instant now) const {
     const auto ended = ended_.find(print_of(call_id, token));

@@ -139,6 +139,24 @@ void Service::Impl::serve() {
         carry_out(out);
         reply.ok(Json::object());
     });
+    server->on("hangup", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        Output out;
+        const std::string call_id = request.value("call_id", "");
+        const std::size_t ended = edge.hang_up(call_id, request.value("who", ""), now(), out);
+        carry_out(out);
+        if (ended == 0)
+            return reply.error({Errc::not_found, "", "no such call: '" + text::printable(call_id, 80) + "'"});
+        reply.ok({{"ended", ended}});
+    });
+    server->on("remove-client", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        Output out;
+        const std::string name = request.value("client", "");
+        const std::size_t removed = edge.remove_clients(name, request.value("who", ""), now(), out);
+        carry_out(out);
+        if (removed == 0)
+            return reply.error({Errc::not_found, "", "no such client: '" + text::printable(name, 80) + "'"});
+        reply.ok({{"removed", removed}});
+    });
     server->on("ping-connection", [this, answer](const Json& request, std::vector<io::Fd>, control::Reply reply) {
         answer(reply, ping_connection(request));
     });

@@ -18,6 +18,7 @@ std::string leg_text(const RelayLeg& leg) {
     return object.close();
 }
 
+/// What a call can do without: SSRCs that were announced, Contacts and routes.
 enum class Announced { kept, left_out };
 
 std::string side_text(const SessionState::Side& side, Announced ssrcs) {
@@ -40,8 +41,12 @@ std::string number_text(const Numbered& told) {
     return object.close();
 }
 
-std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered& told) {
+std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered& told, Announced rest) {
     record::ObjectText object;
+    if (rest == Announced::kept) {
+        if (!end.contact.empty()) object.text("contact", end.contact);
+        if (!end.routes.empty()) object.text("routes", end.routes);
+    }
     object.text("flow", sip::to_string(end.flow));
     object.text("place", nat::to_string(end.verdict.place));
     object.text("rule", nat::to_string(end.verdict.rule));
@@ -111,7 +116,9 @@ Result<EndInfo> read_end(const Json& json) {
                    .tag = record::text_of(json, "tag"),
                    .uri = record::text_of(json, "uri"),
                    .binding = record::text_of(json, "binding"),
-                   .asked_for = json.value("asked_for", Json()) == true};
+                   .asked_for = json.value("asked_for", Json()) == true,
+                   .contact = record::text_of(json, "contact"),
+                   .routes = record::text_of(json, "routes")};
 }
 
 Numbered read_number(const Json& json) {
@@ -140,8 +147,8 @@ std::string whole_text(const SessionState& state, Announced ssrcs) {
     if (state.began) object.number("began", state.began->time_since_epoch().count());
     if (state.answered) object.number("answered", state.answered->time_since_epoch().count());
     if (state.payer.sender != proxy::Sender::lan) object.text("payer", proxy::to_string(state.payer));
-    object.raw("ends", "[" + end_text(state.ends[0], state.token.caller, state.told[0]) + "," +
-                           end_text(state.ends[1], state.token.callee, state.told[1]) + "]");
+    object.raw("ends", "[" + end_text(state.ends[0], state.token.caller, state.told[0], ssrcs) + "," +
+                           end_text(state.ends[1], state.token.callee, state.told[1], ssrcs) + "]");
     object.raw("streams", streams + "]");
     std::string reasons;  // words of ours: nothing to escape
     for (const nat::Reason reason : state.reasons)

@@ -42,6 +42,10 @@ class Edge {
         media_.on_legs_lost(legs, now.steady, out);
     }
     void on_client_dead(std::string_view binding_id, std::string_view reason, Now now, Output& out);
+    /// Ends a call; how many of its dialogs, and INVITEs on their way, there were. `who` for the log.
+    [[nodiscard]] std::size_t hang_up(std::string_view call_id, std::string_view who, Now now, Output& out);
+    /// Removes the registrations of a name: an id, an address of record, or a Contact. How many there were.
+    [[nodiscard]] std::size_t remove_clients(std::string_view name, std::string_view who, Now now, Output& out);
     void on_time(Now now, Output& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] std::optional<WallTime> next_expiry() const { return registrar_.next_expiry(); }

@@ -38,6 +38,27 @@ void Edge::on_client_dead(std::string_view binding_id, std::string_view reason, 
     registrations_.apply(std::move(changes), now, out);
 }
 
+std::size_t Edge::hang_up(std::string_view call_id, std::string_view who, Now now, Output& out) {
+    const std::size_t ended = proxy_.hang_up(call_id, "ended by the operator", now, out);
+    if (ended > 0) {
+        out.log(LogLevel::major, "call " + text::printable(call_id, 80) + ": hung up by " +
+                                     (who.empty() ? "the operator" : text::printable(who, 80)));
+    }
+    return ended;
+}
+
+std::size_t Edge::remove_clients(std::string_view name, std::string_view who, Now now, Output& out) {
+    const std::string_view aor = text::istarts_with(name, "sip:") ? name.substr(4) : name;
+    std::vector<std::string> ids;
+    for (const sip::Binding& one : registrar_.all()) {
+        if (one.id == name || one.contact == name || text::iequals(one.aor, aor)) ids.push_back(one.id);
+    }
+    for (const std::string& id : ids) {
+        on_client_dead(id, "by " + (who.empty() ? "the operator" : std::string(who)), now, out);
+    }
+    return ids.size();
+}
+
 void Edge::on_leg_opened(std::uint64_t ticket, Result<RelayLeg> leg, Now now, Output& out) {
     if (auto ready = media_.on_leg_opened(ticket, std::move(leg), now.steady, out))
         proxy_.on_media_ready(std::move(*ready), now, out);

@@ -111,6 +111,7 @@ void Proxy::succeed(Context& context, SessionId session, const sip::Message& res
     const bool invite = context.request.method() == "INVITE";
     // Another transaction's exchange is not this one's to close, and a late offer waits for its ACK.
     if (media.exchange(session).closed_by_response_to(context.server)) media.close_exchange(session, now.steady, out);
+    learn_answerer(context, session, response);
     if (invite && !context.dialog && !media.established(session)) media.win(session, now.steady, out);
     if (invite || context.adopted) media.set_established(session, now.steady, out);
     if (invite || context.request.method() == "UPDATE") media.set_timer(session, session_timer(response), now.steady);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "description.hpp"
+#include "hang_up.hpp"
 #include "natkit/base/text.hpp"
 #include "proxy.hpp"
 
@@ -42,6 +43,7 @@ void Proxy::join_dialog(Context& context, const Route& route, const sip::DialogT
     if (!context.dialog) return;
     context.from = media.end_of(*context.dialog, request.from_tag());
     if (token && context.from == End::caller) media.prove_caller(*context.dialog, out);
+    learn_caller(context);
     if (token) follow_sender(context, *token, now, out);
 }
 
@@ -104,7 +106,9 @@ void Proxy::start_session(Context& context, Branch& branch, const Target& target
                          .tag = request.from_tag(),
                          .uri = uri_in(request.from()),
                          .binding = registered == nullptr ? std::string() : registered->id,
-                         .asked_for = asks_for_relay(request.from())};
+                         .asked_for = asks_for_relay(request.from()),
+                         .contact = contact_of(request),
+                         .routes = routes_of(request)};
     const EndInfo callee{.flow = target.flow,
                          .verdict = target.verdict,
                          .tag = {},

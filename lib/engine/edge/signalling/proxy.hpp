@@ -47,6 +47,9 @@ class Proxy {
     [[nodiscard]] bool has(sip::TransactionId server) const { return contexts_.contains(server); }
     /// Its sender wants it no more.
     void cancel(sip::TransactionId server, std::string_view reason, Now now, Output& out);
+    /// Ends a call from here: BYE to both ends of each of its dialogs, CANCEL where it still rings. How many of either
+    /// there were.
+    [[nodiscard]] std::size_t hang_up(std::string_view call_id, std::string_view why, Now now, Output& out);
     /// The sender of a request is reached by another port than was thought.
     void change_reply_port(sip::TransactionId server, const sip::Flow& from, const sip::Flow& to, Now now, Output& out);
 
@@ -104,6 +107,11 @@ class Proxy {
     [[nodiscard]] bool try_next(Context& context, Branch& branch, Now now, Output& out);
     void forget_client(Branch& branch);
     void take_and_pass_ack(const JudgedRequest& ack, const Branch& branch, SessionId session, Now now, Output& out);
+
+    // hang_up.cpp: calls that the edge itself ends
+    void learn_caller(const Context& context);
+    void learn_answerer(const Context& context, SessionId session, const sip::Message& response);
+    void send_bye(std::string_view call_id, SessionId session, End to, std::string_view why, Now now, Output& out);
 
     // outgoing.cpp: what a request looks like when it leaves
     [[nodiscard]] sip::Sent outgoing(const sip::Message& request, const Upstream& from, const Branch& branch,

@@ -91,3 +91,30 @@ TEST_CASE("supervise::check: bad syntax is one problem; what is good is good") {
                     supervise::Addresses::of_this_host)
             .empty());
 }
+
+TEST_CASE("supervise::check_for_host: only the text is looked at, and what is not is named") {
+    const Folder folder;
+    const std::string file = folder.write("natkit.toml",
+                                          "[sip]\nlisten = [\"udp:192.0.2.77:5060\"]\n"
+                                          "[registrar]\nusers = \"users\"\n"
+                                          "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n"
+                                          "[daemon]\nuser = \"nobody-of-that-name\"\n"
+                                          "[log]\ntarget = \"no/such/log\"\n");
+    const daemon::Configuration source(
+        {.program = "test", .config_file = file, .base_dir = {}, .runtime_dir = {}, .log_level = {}});
+    const auto checked = supervise::check_for_host(source);
+    REQUIRE(checked.has_value());
+    CHECK(checked->loaded.config.media_proxy.wan_addresses.empty());  // not fitted to this host
+    for (const char* key : {"[sip] listen", "[network] lan", "[registrar] users", "[tls] certificate", "[tls] key",
+                            "[log] target", "[daemon] user"}) {
+        CAPTURE(key);
+        CHECK(std::ranges::any_of(checked->not_looked, [&](const std::string& one) { return one.starts_with(key); }));
+    }
+    CHECK(checked->not_looked.size() == 7);
+    const std::string bad = folder.write("bad.toml", "[sip]\nlog_level = \"loud\"\n");
+    const daemon::Configuration wrong(
+        {.program = "test", .config_file = bad, .base_dir = {}, .runtime_dir = {}, .log_level = {}});
+    const auto refused = supervise::check_for_host(wrong);
+    REQUIRE(!refused.has_value());
+    CHECK(has(refused.error(), bad + ":2:13: [sip] log_level"));
+}
