@@ -406,6 +406,31 @@ def many_streams_and_a_kill(net):
     place.node.wait_gone()
 
 
+def records_of_calls(net):
+    """[log] calls has a line for each call that is over, with what its legs have counted; also where mediarelay was killed in it."""
+    place = Place(net, ng='[log]\ncalls = "calls.jsonl"')
+    file = place.node.folder / "calls.jsonl"
+    a, b = Peer(place.phone, PHONE, 4000), Peer(place.peer, PEER, 5000)
+    shown_b = place.offer("one", direction=["lan", "wan"])
+    shown_a = place.answer("one")
+    place.node.kill()
+    place.node.start()
+    meet(a, told(shown_a), b, told(shown_b))
+    place.delete("one", from_tag="a")
+    place.offer("two", direction=["lan", "wan"])
+    place.delete("two", from_tag="a")
+    lab.wait_until(lambda: len(file.read_text().splitlines()) == 2, "a line for each")
+    one, two = map(json.loads, file.read_text().splitlines())
+    lab.require((one["type"], one["event"], one["call_id"], one["asked_by"], one["why"]) == ("call", "ended", "one", "ng", "delete"), one)
+    lab.require(one["duration_s"] > 0 and one["began_ms"] > 1.6e12 and one["a"]["place"] == "lan", one)
+    (stream,) = one["streams"]
+    for end in ("a", "b"):
+        lab.require(stream[end]["statistics"]["received"]["packets"] > 0 and stream[end]["statistics"]["sent"]["packets"] > 0, one)
+    lab.require(stream["audio"]["state"] in ("waiting", "two-way"), one)
+    lab.require("duration_s" not in two and two["call_id"] == "two", two)
+    place.node.wait_gone()
+
+
 def a_proxy_of_another_user(net):
     """It may use a Unix socket whose folder has its group and the set-group-ID bit, and no other."""
     group, folders = 65533, {"shared": 0o2750, "own": 0o755}
@@ -517,4 +542,4 @@ def more_than_it_can(net):
 
 if __name__ == "__main__":
     lab.main(every_way_in, cookies, questions, mistakes, written_in_any_order, what_a_delete_takes_away, deleted_later, ports_and_addresses, who_is_heard,
-             *((flags_and_wishes, kept_sessions, many_streams_and_a_kill, another_tos_within_a_call, media_over_tcp, *([a_proxy_of_another_user] if lab.true_root() else []), as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))
+             *((flags_and_wishes, kept_sessions, many_streams_and_a_kill, records_of_calls, another_tos_within_a_call, media_over_tcp, *([a_proxy_of_another_user] if lab.true_root() else []), as_many_as_it_takes, more_than_it_can) if relay_nodes.KIND == "mediarelay" else ()))

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mediarelay.hpp"
+#include "natkit/engine/log/record_file.hpp"
 #include "natkit/engine/ng/service.hpp"
 #include "natkit/engine/relay/service.hpp"
 #include "natkit/io/fd.hpp"
@@ -11,6 +12,34 @@
 #include "natkit/io/privileges.hpp"
 
 namespace natkit::mediarelay {
+namespace {
+
+/// [log] calls: the records of calls that proxies have asked for, where they are wanted.
+class CallFile {
+  public:
+    explicit CallFile(const log::Logger& log) : log_(log) {}
+
+    void open(const config::Log& wanted, ng::Service& proxies) {
+        target_ = wanted.calls;
+        if (const auto opened = file_.open(target_); !opened)
+            log_.failures("[log] calls: " + to_string(opened.error()) + "; records of calls are lost");
+        proxies.on_ended(file_.is_open() ? ng::OnEnded([this](const Json& record) { write(record); }) : nullptr);
+    }
+    /// The file anew, after a rotation.
+    void open_again() { static_cast<void>(file_.open(target_)); }
+
+  private:
+    void write(const Json& record) {
+        file_.write(record.dump(-1, ' ', false, Json::error_handler_t::replace));
+        if (!file_.problem().empty()) log_.failures("records of calls are lost: " + file_.problem());
+    }
+
+    log::Logger log_;
+    log::RecordFile file_;
+    std::string target_;
+};
+
+}  // namespace
 
 tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options) {
     const daemon::Configuration source = source_of(common, options.base_dir, options.runtime_dir);
@@ -21,7 +50,8 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     const auto limit = io::raise_descriptor_limit();
 
     io::Loop loop;
-    const daemon::Signals signals(loop, [&loop] { loop.stop(); });
+    CallFile call_file(log);
+    const daemon::Signals signals(loop, [&loop] { loop.stop(); }, [&call_file] { call_file.open_again(); });
     const std::string runtime = source.runtime_dir(config);
     if (::mkdir(runtime.c_str(), 0700) != 0 && errno != EEXIST) {
         tool::complain("mediarelay", fail_errno("make " + runtime, errno).error());
@@ -46,6 +76,7 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         const auto fresh = source.reload();
         if (!fresh) return std::unexpected(fresh.error());
         if (auto done = ng->reconfigure(ng_options_from(*fresh)); !done) return std::unexpected(done.error());
+        call_file.open(fresh->log, *ng);
         return options_from(*fresh);
     };
     const auto service = relay::Service::start(loop, std::move(engine), runtime + "/mediarelay.sock",
@@ -63,6 +94,7 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         return tool::Exit::usage;
     }
     ng = std::move(*proxies);
+    call_file.open(config.log, *ng);
     // Steered ports need none.
     const std::size_t most_ports = config.media_proxy.ports.last - config.media_proxy.ports.first + std::size_t{1};
     if (limit && !(*service)->engine().status().steered && *limit < most_ports + 64) {

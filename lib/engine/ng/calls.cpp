@@ -78,7 +78,8 @@ std::vector<BranchNames> Calls::names_of(const Call& call) {
 }
 
 /// Frees all that the branch has.
-void Calls::drop(Call& call, Branch& branch) {
+void Calls::drop(Call& call, Branch& branch, const char* why) {
+    tell_ended(call, branch, why);
     (void)branch.call.lose_all();
     while (!branch.pairs.empty()) free_pair(branch, branch.pairs.begin()->first);
     std::erase_if(call.branches, [&](const auto& each) { return each.get() == &branch; });
@@ -122,7 +123,7 @@ void Calls::on_time() {
             }
         }
         if (next) look_again(*call_id, *next);
-        for (Branch* branch : over) drop(*call, *branch);
+        for (Branch* branch : over) drop(*call, *branch, branch->deleted ? "delete" : "nobody has answered");
         end_if_empty(*call_id);
     }
     plan();
@@ -146,7 +147,7 @@ void Calls::on_leg_lost(const std::string& leg) {
     free_pair(*lost.branch, lost.pair);
     if (lost.branch->pairs.empty()) {
         log_.problems("ng call " + text::printable(lost.call_id, 80) + ": its media relay is gone");
-        drop(*call, *lost.branch);
+        drop(*call, *lost.branch, "its media relay is gone");
         end_if_empty(lost.call_id);
     } else {
         keep(*call, *lost.branch);

@@ -14,6 +14,7 @@
 #include "natkit/base/deadlines.hpp"
 #include "natkit/dialog/call.hpp"
 #include "natkit/engine/log/log.hpp"
+#include "natkit/engine/ng/service.hpp"
 #include "natkit/engine/relay/engine.hpp"
 #include "natkit/ng/branch.hpp"
 #include "natkit/ng/request.hpp"
@@ -75,6 +76,7 @@ struct Branch {
     Wishes wishes;                                          ///< of the last offer
     std::optional<Instant> ends_at;  ///< by itself: nobody has answered, or it was deleted with a delay
     bool deleted = false;
+    std::int64_t answered_ms = 0;       ///< when it was answered first, in milliseconds since 1970; 0: not yet
     std::optional<Instant> closes_at;   ///< its open exchange
     std::string keeper;                 ///< the leg that its state is kept with
     std::vector<std::string> carriers;  ///< legs that its state is divided among, where it is larger than one carries
@@ -86,6 +88,12 @@ struct Call {
     std::int64_t last_signal = 0;
     std::vector<std::unique_ptr<Branch>> branches;
 };
+
+/// The time of day, in milliseconds since 1970.
+[[nodiscard]] inline std::int64_t now_ms() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
 
 /// What the configuration says.
 struct Settings {
@@ -119,6 +127,7 @@ class Calls {
     void set_overloaded(bool overloaded) noexcept { overloaded_ = overloaded; }
     /// The relay has freed a leg by itself.
     void on_leg_lost(const std::string& leg);
+    void on_ended(OnEnded tell) { on_ended_ = std::move(tell); }
     /// A `call` record for each.
     [[nodiscard]] std::vector<relay::Json> records() const;
 
@@ -147,7 +156,7 @@ class Calls {
     [[nodiscard]] std::optional<Dictionary> do_now(const Request& request, const Respond& respond);
     [[nodiscard]] Call* find(const std::string& call_id);
     [[nodiscard]] static std::vector<BranchNames> names_of(const Call& call);
-    void drop(Call& call, Branch& branch);
+    void drop(Call& call, Branch& branch, const char* why);
     void look_again(const std::string& call_id, Instant when);
     void plan();
     void on_time();
@@ -194,6 +203,10 @@ class Calls {
     [[nodiscard]] std::optional<Dictionary> remove(const Request& request, const Respond& respond);
     void remove_answerer(Branch& branch, const std::string& tag);
 
+    // records.cpp
+    [[nodiscard]] relay::Json record_of(const std::string& call_id, const Branch& branch) const;
+    void tell_ended(const Call& call, const Branch& branch, const char* why);
+
     // told.cpp
     [[nodiscard]] std::optional<Dictionary> query(const Request& request, const Respond& respond);
     void tell(const Call& call, Dictionary reply, const Respond& respond);
@@ -215,7 +228,8 @@ class Calls {
     std::unordered_map<Endpoint, LegPlace, EndpointHash> by_local_;  ///< by what its end was told of it
     std::unordered_map<std::string, Endpoint> local_of_;             ///< by leg
     Deadlines<std::string> deadlines_;                               ///< Call-IDs, for half a minute at most
-    std::vector<Asked> asked_;                                       ///< in this round of the loop
+    OnEnded on_ended_;
+    std::vector<Asked> asked_;  ///< in this round of the loop
     io::Timer round_;
     io::Timer timer_;
     std::uint64_t last_number_ = 0;

@@ -50,7 +50,7 @@ Calls::Speaker Calls::begin(const Request& request) {
     Call& call = calls_[request.call_id];
     if (call.branches.empty()) {
         call.call_id = request.call_id;
-        call.created = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+        call.created = now_ms() / 1000;
         ++total_calls_;
     }
     Branch& branch = *call.branches.emplace_back(std::make_unique<Branch>());
@@ -109,12 +109,12 @@ Calls::Reply Calls::offer(const Request& request) {
     const std::string call_id = request.call_id;
     if (!shown) {
         carry_out(branch, branch.call.refuse());
-        if (fresh) drop(*speaker->call, branch);
+        if (fresh) drop(*speaker->call, branch, nullptr);
         end_if_empty(call_id);
         return std::unexpected(as_reason(shown.error()));
     }
     if (branch.pairs.empty()) {  // no media at all: there is nothing to remember
-        if (fresh) drop(*speaker->call, branch);
+        if (fresh) drop(*speaker->call, branch, nullptr);
         end_if_empty(call_id);
         return with_description(std::move(*shown));
     }
@@ -242,6 +242,7 @@ Calls::Reply Calls::answer(const Request& request) {
     auto shown = rewritten(*speaker, request, *sdp, false);
     if (!shown) return std::unexpected(shown.error());
     branch.names.answered = true;
+    if (branch.answered_ms == 0) branch.answered_ms = now_ms();
     branch.ends_at.reset();
     branch.closes_at = loop_.now() + answering_time;
     look_again(request.call_id, *branch.closes_at);

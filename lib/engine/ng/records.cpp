@@ -1,8 +1,10 @@
 // The `call` record of a call that a proxy has asked for: where both ends are, what they said, what was learned.
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "calls.hpp"
 #include "natkit/record/nat.hpp"
+#include "natkit/record/relay.hpp"
 
 namespace natkit::ng {
 namespace {
@@ -46,36 +48,68 @@ Json media_record(const record::LegRecord& leg) {
 
 }  // namespace
 
+Json Calls::record_of(const std::string& call_id, const Branch& branch) const {
+    Json streams = Json::array();
+    for (const auto& [number, pair] : branch.pairs) {
+        Json stream;
+        for (const End end : {End::caller, End::callee}) {
+            const auto* leg = engine_.find(pair.legs[index(end)]);
+            if (leg == nullptr) continue;
+            stream["stream"] = relay::to_string(leg->stream);
+            stream[end == End::caller ? "a" : "b"] = media_record(*leg);
+        }
+        streams.push_back(std::move(stream));
+    }
+    const auto& networks = engine_.options().networks;
+    return {{"type", "call"},
+            {"call_id", call_id},
+            {"asked_by", "ng"},
+            {"state", branch.names.answered ? "established" : "setting-up"},
+            {"a", end_record(branch, End::caller, networks)},
+            {"b", end_record(branch, End::callee, networks)},
+            {"relayed_streams", branch.pairs.size()},
+            {"relay", true},
+            {"reasons", Json::array({nat::to_string(nat::Reason::asked_for)})},
+            {"why", "the proxy asks for it"},
+            {"streams", std::move(streams)}};
+}
+
 std::vector<Json> Calls::records() const {
     std::vector<Json> records;
     for (const auto& [call_id, call] : calls_) {
-        for (const auto& branch : call.branches) {
-            Json streams = Json::array();
-            for (const auto& [number, pair] : branch->pairs) {
-                Json stream;
-                for (const End end : {End::caller, End::callee}) {
-                    const auto* leg = engine_.find(pair.legs[index(end)]);
-                    if (leg == nullptr) continue;
-                    stream["stream"] = relay::to_string(leg->stream);
-                    stream[end == End::caller ? "a" : "b"] = media_record(*leg);
-                }
-                streams.push_back(std::move(stream));
-            }
-            const auto& networks = engine_.options().networks;
-            records.push_back({{"type", "call"},
-                               {"call_id", call_id},
-                               {"asked_by", "ng"},
-                               {"state", branch->names.answered ? "established" : "setting-up"},
-                               {"a", end_record(*branch, End::caller, networks)},
-                               {"b", end_record(*branch, End::callee, networks)},
-                               {"relayed_streams", branch->pairs.size()},
-                               {"relay", true},
-                               {"reasons", Json::array({nat::to_string(nat::Reason::asked_for)})},
-                               {"why", "the proxy asks for it"},
-                               {"streams", std::move(streams)}});
-        }
+        for (const auto& branch : call.branches) records.push_back(record_of(call_id, *branch));
     }
     return records;
+}
+
+/// Before its legs are freed: the packet threads tell what they have counted first. Of branches that nobody has
+/// answered, the last one stands for its call.
+void Calls::tell_ended(const Call& call, const Branch& branch, const char* why) {
+    if (!on_ended_ || why == nullptr || (!branch.names.answered && call.branches.size() > 1)) return;
+    Json record = {{"type", "call"}, {"event", "ended"}, {"call_id", call.call_id}, {"asked_by", "ng"}, {"why", why}};
+    record["began_ms"] = call.created * 1000;
+    if (branch.answered_ms != 0) record["duration_s"] = static_cast<double>((now_ms() - branch.answered_ms) / 10) / 100;
+    Json now = record_of(call.call_id, branch);
+    for (const char* key : {"a", "b", "reasons", "streams"}) record[key] = std::move(now[key]);
+    // Told when the last answer has come, which lets go of it.
+    const std::shared_ptr<Json> told(new Json(std::move(record)), [tell = on_ended_](const Json* whole) {
+        const std::unique_ptr<const Json> owned(whole);
+        tell(*owned);
+    });
+    std::size_t number = 0;
+    for (const auto& [legs, pair] : branch.pairs) {
+        for (const End end : {End::caller, End::callee}) {
+            const std::string& leg = pair.legs[index(end)];
+            engine_.collect(leg, [told, number, end, own = relay::Engine::key_of(leg)](const auto& statistics) {
+                const auto counted = statistics.find(own);
+                if (counted == statistics.end()) return;
+                Json& stream = (*told)["streams"][number];
+                stream[end == End::caller ? "a" : "b"]["statistics"] = record::to_json(counted->second);
+                stream["audio"]["state"] = relay::to_string(counted->second.audio);
+            });
+        }
+        ++number;
+    }
 }
 
 }  // namespace natkit::ng

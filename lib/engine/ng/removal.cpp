@@ -46,7 +46,7 @@ std::optional<Dictionary> Calls::remove(const Request& request, const Respond& r
             keep(*call, branch);
         }
     }
-    for (Branch* branch : over) drop(*call, *branch);
+    for (Branch* branch : over) drop(*call, *branch, "delete");
     end_if_empty(request.call_id);
     return std::nullopt;
 }

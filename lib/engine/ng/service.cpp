@@ -194,6 +194,10 @@ void Service::drain() {
     impl_->sessions.drain();
 }
 
+void Service::on_ended(OnEnded tell) {
+    impl_->calls.on_ended(std::move(tell));
+}
+
 std::vector<relay::Json> Service::records() const {
     return impl_->calls.records();
 }

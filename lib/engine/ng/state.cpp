@@ -119,6 +119,7 @@ std::string state_text(const Call& call, const Branch& branch) {
               }));
     if (branch.call.exchange().pending()) add_exchange(state, branch);
     state.number("created", call.created);
+    if (branch.answered_ms != 0) state.number("answered_ms", branch.answered_ms);
     return state.close();
 }
 
@@ -253,6 +254,8 @@ void Calls::restore_branch(const std::string& text, const std::vector<std::strin
     call.call_id = leg->call_id;
     if (const auto created = state.find("created"); created != state.end() && created->is_number_integer())
         call.created = created->get<std::int64_t>();
+    if (const auto at = state.find("answered_ms"); at != state.end() && at->is_number_integer())
+        branch->answered_ms = at->get<std::int64_t>();
     if (const auto open = state.find("open"); open != state.end() && open->is_object()) {
         read_exchange(*open, *branch, ++last_number_);
         if (branch->call.exchange().answered()) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ struct ServiceOptions {
     LogLevel log_level = LogLevel::major;
 };
 
+/// Who is told of each call that is over, as a `call` record.
+using OnEnded = std::function<void(const relay::Json& record)>;
+
 class Service {
   public:
     /// Takes up the calls that a process before this one has left with its legs. The engine outlives it. Errors: those
@@ -39,6 +43,8 @@ class Service {
     [[nodiscard]] Result<void> reconfigure(ServiceOptions options);
     /// No call begins any more; those that there are go on.
     void drain();
+    /// Nobody: the records are not made.
+    void on_ended(OnEnded tell);
     /// A `call` record for each (natkit-records(7)).
     [[nodiscard]] std::vector<relay::Json> records() const;
 
