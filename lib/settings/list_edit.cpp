@@ -150,6 +150,7 @@ std::string own_lines(const std::string& lead) {
 
 std::string put_together(const List& list, const std::vector<std::string>& wanted) {
     std::vector<std::string_view> before;
+    before.reserve(list.items.size());
     for (const Item& item : list.items) before.push_back(item.value);
     auto common = in_common(before, {wanted.begin(), wanted.end()});
     common.emplace_back(list.items.size(), wanted.size());

@@ -135,13 +135,26 @@ def top_on_a_terminal(net):
     frame = terminal.read_frame("clients 30")
     lab.require(len(frame) <= 24 and all(len(line) <= 80 for line in frame), f"{len(frame)} rows, {max(map(len, frame))} columns")
     lab.require("natkit running" in frame[0], str(frame))
-    lab.require(re.search(r"clients 30, the first \d+", "\n".join(frame)), str(frame))
+    lab.require(re.search(r"q quits .* lines 1-23 of \d+", frame[-1]), str(frame))
     # It follows the terminal's size at once, and the state.
     terminal.resize(50, 120)
     os.kill(terminal.process.pid, signal.SIGWINCH)
     frame = terminal.read_frame(r"(?s)clients 30.*user9")
     lab.require(24 < len(frame) <= 50, f"{len(frame)} rows after a resize to 50")
     register(net.hosts["wan0"], "late", 7000).close()
+    terminal.read_frame("clients 31")
+    # It scrolls to its end and back; it sorts; it shows those that are asked for.
+    os.write(terminal.master, b"\x1b[F")
+    terminal.read_frame(r"lines \d\d-(\d+) of \1\b")
+    os.write(terminal.master, b"\x1b[H\x1b[6~\x1b[5~")
+    frame = terminal.read_frame("natkit running")
+    os.write(terminal.master, b"s\x1b[F")
+    terminal.read_frame(r"(?s)sip:user8@.*sip:user9@.*sorts: by user")
+    os.write(terminal.master, b"/LATE")
+    terminal.read_frame(r"(?s)clients 1\b.*sip:late@.*filter: LATE_")
+    os.write(terminal.master, b"q\x7f\r")  # part of the filter, and taken out
+    terminal.read_frame(r"(?s)clients 1\b.*q quits .* filters: LATE")
+    os.write(terminal.master, b"/\x1b")
     terminal.read_frame("clients 31")
     for rows, columns in ((1, 1), (3, 10)):
         terminal.resize(rows, columns)

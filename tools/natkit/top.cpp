@@ -8,13 +8,13 @@
 #include <csignal>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <vector>
 
 #include "commands.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/io/lines.hpp"
 #include "show.hpp"
+#include "top_view.hpp"
 
 using namespace natkit;
 
@@ -73,38 +73,6 @@ class Screen {
     bool raw_ = false;
 };
 
-/// What natkit answered last.
-struct View {
-    Json status;
-    Json calls;
-    Json clients;
-    std::string trouble;  ///< instead of it
-};
-
-/// `most` calls and clients each, with a word about the rest.
-void add_section(std::vector<std::string>& lines, const char* title, const std::vector<std::string>& all,
-                 std::size_t total, std::size_t most) {
-    lines.emplace_back();
-    const std::size_t shown = std::min(total, most);
-    std::string head = std::string(title) + " " + std::to_string(total);
-    if (shown < total) head += ", the first " + std::to_string(shown);
-    lines.push_back(head);
-    // A head and two lines for each.
-    for (std::size_t i = 0; i < std::min(all.size(), total == 0 ? 0 : 1 + 2 * shown); ++i) lines.push_back(all[i]);
-}
-
-std::vector<std::string> lines_of(const View& view, std::size_t rows) {
-    if (!view.trouble.empty()) return {view.trouble};
-    std::vector<std::string> lines = status_lines(view.status);
-    const std::size_t left = rows > lines.size() + 6 ? rows - lines.size() - 6 : 0;
-    const std::size_t most_calls = std::max<std::size_t>(left / 4, 1);
-    add_section(lines, "calls", call_lines(view.calls, Streams::left_out), view.calls.size(), most_calls);
-    const std::size_t used = 2 * std::min(view.calls.size(), most_calls);
-    const std::size_t most_clients = std::max<std::size_t>(left > used ? (left - used) / 2 : 0, 1);
-    add_section(lines, "clients", client_lines(view.clients), view.clients.size(), most_clients);
-    return lines;
-}
-
 /// Asks for all three, one after the other, and calls back.
 class Asker {
   public:
@@ -147,14 +115,11 @@ class Asker {
     std::function<void(const View&)> done_;
 };
 
-/// Whether somebody pressed q, Ctrl-D or Escape, or the terminal is gone.
-bool wants_to_end() {
-    std::array<char, 64> keys{};
+/// What was typed; nothing: the terminal is gone.
+std::string typed() {
+    std::array<char, 256> keys{};
     const ssize_t count = ::read(STDIN_FILENO, keys.data(), keys.size());
-    if (count <= 0) return true;
-    if (count == 1 && keys[0] == '\x1b') return true;  // alone: an arrow key sends more with it
-    return std::ranges::any_of(std::span(keys.data(), static_cast<std::size_t>(count)),
-                               [](char key) { return key == 'q' || key == 'Q' || key == 4; });
+    return count <= 0 ? std::string() : std::string(keys.data(), static_cast<std::size_t>(count));
 }
 
 tool::Exit snapshot(io::Loop& loop, Asker& asker, bool json) {
@@ -168,8 +133,7 @@ tool::Exit snapshot(io::Loop& loop, Asker& asker, bool json) {
             const Json all = {{"status", view.status}, {"calls", view.calls}, {"clients", view.clients}};
             output.write(all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
         } else {
-            constexpr std::size_t all = 100'000;
-            for (const std::string& line : lines_of(view, all)) output.write(line + "\n");
+            for (const std::string& line : lines_of(view)) output.write(line + "\n");
         }
         loop.stop();
     });
@@ -193,7 +157,8 @@ tool::Exit top(const tool::CommonOptions& common, std::chrono::milliseconds ever
     }
     const Screen screen;
     View view;
-    const auto draw = [&] { screen.show(lines_of(view, terminal_size().rows)); };
+    Window window;
+    const auto draw = [&] { screen.show(window.lines(view, terminal_size().rows)); };
     const auto look = [&] {
         asker.ask([&](const View& fresh) {
             view = fresh;
@@ -209,7 +174,9 @@ tool::Exit top(const tool::CommonOptions& common, std::chrono::milliseconds ever
     const io::SignalWatch terminated(loop, SIGTERM, [&](int) { loop.stop(); });
     const io::SignalWatch gone(loop, SIGHUP, [&](int) { loop.stop(); });
     io::Poll keys(loop, STDIN_FILENO, [&](bool, bool) {
-        if (wants_to_end()) loop.stop();
+        const std::string pressed = typed();
+        if (pressed.empty() || window.on_keys(pressed) == Window::Wish::end) return loop.stop();
+        draw();
     });
     if (::isatty(STDIN_FILENO) != 0) keys.watch(true, false);
     look();

@@ -18,13 +18,13 @@ enum class Kind : std::uint8_t { flag, number, duration, text, choice, list };
 struct Setting {
     std::string_view section;  ///< "media_proxy.addresses"
     std::string_view key;
-    Kind kind{};
     std::string_view guide;  ///< its name on the guide's pages, or one in their manner
     std::string_view help;   ///< a sentence
     std::string_view of;     ///< what a list holds: "ranges", "addresses", "listen", "names", "ranges-or-names"
-    bool off = false;        ///< a duration that may be "off"
     std::span<const std::string_view> choices;
     std::string_view host_default;  ///< where the default depends on the host: what it is
+    Kind kind{};
+    bool off = false;  ///< a duration that may be "off"
 };
 
 /// The settings of one page.

@@ -88,7 +88,8 @@ void Calls::tell_ended(const Call& call, const Branch& branch, const char* why) 
     if (!on_ended_ || why == nullptr || (!branch.names.answered && call.branches.size() > 1)) return;
     Json record = {{"type", "call"}, {"event", "ended"}, {"call_id", call.call_id}, {"asked_by", "ng"}, {"why", why}};
     record["began_ms"] = call.created * 1000;
-    if (branch.answered_ms != 0) record["duration_s"] = static_cast<double>((now_ms() - branch.answered_ms) / 10) / 100;
+    const std::int64_t hundredths = (now_ms() - branch.answered_ms) / 10;
+    if (branch.answered_ms != 0) record["duration_s"] = static_cast<double>(hundredths) / 100;
     Json now = record_of(call.call_id, branch);
     for (const char* key : {"a", "b", "reasons", "streams"}) record[key] = std::move(now[key]);
     // Told when the last answer has come, which lets go of it.

@@ -154,8 +154,8 @@ Json fixed_keys(const config::Problems& problems) {
     Json list = Json::array();
     for (const Error& problem : problems) {
         if (problem.message.find("cannot change while natkit runs") == std::string::npos) continue;
-        const auto [section, key] = key_of(problem.message);
-        list.push_back(section + "." + key);
+        auto [name, key] = key_of(problem.message);
+        list.push_back((name += '.') += key);
     }
     return list;
 }
@@ -163,8 +163,11 @@ Json fixed_keys(const config::Problems& problems) {
 Json effects_in_words(const Json& preview) {
     Json words = Json::array();
     const auto each = [&](const char* key, const char* before, const char* after) {
-        for (const Json& name : preview.value(key, Json::array()))
-            words.push_back(before + name.get<std::string>() + after);
+        for (const Json& name : preview.value(key, Json::array())) {
+            std::string sentence = before;
+            sentence += name.get<std::string>();
+            words.push_back(sentence += after);
+        }
     };
     each("opened", "would listen on ", "");
     each("no_address", "would listen on ", " once it is an address of this host");
