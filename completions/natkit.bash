@@ -20,6 +20,7 @@ _natkit() {
     esac
     case "$program${subcommand:+ $subcommand}" in
         "natclassify") words="-h --help --version --config --format --log-level -i --interface --hep --source --transport --same --explain --call-id --user --faulty --from --to --policy --anonymize --compare --lan --nated --nat-servers --relay-same-nat" ;;
+        "sdprewrite") words="-h --help --version --config --format --log-level --to --relay --ice --origin --session-version --hide-rejected --explain" ;;
         "mediarelay") words="-h --help --version --config --format --log-level" ;;
         "mediarelay serve") words="-h --help --base-dir --runtime --config --format --log-level" ;;
         "mediarelay run") words="-h --help --a --b --bind-a --bind-b --stream --tcp --t120 --setup-a --setup-b --connections --mux --ports --interval --timeout --any-port --config --format --log-level" ;;
@@ -36,6 +37,7 @@ _natkit() {
         "mediarelay status") words="-h --help --runtime --config --format --log-level" ;;
         "natpinger") words="-h --help --version --config --format --log-level --fd --from --interval --method --limit" ;;
         "natpinger serve") words="-h --help --base-dir --runtime --adopt --config --format --log-level" ;;
+        "looptrace") words="-h --help --version --config --format --log-level --loops --lan --nated --nat-servers --relay-same-nat" ;;
         "sipedge") words="-h --help --version --config --format --log-level" ;;
         "sipedge serve") words="-h --help --base-dir --runtime --adopt --config --format --log-level" ;;
         "natkit") words="-h --help --version --config --format --log-level" ;;
@@ -60,4 +62,4 @@ _natkit() {
         *) mapfile -t COMPREPLY < <([ -n "$subcommand" ] || compgen -W "$subcommands" -- "$current"; compgen -f -- "$current") ;;
     esac
 }
-complete -o filenames -F _natkit natclassify mediarelay natpinger sipedge natkit
+complete -o filenames -F _natkit natclassify sdprewrite mediarelay natpinger looptrace sipedge natkit

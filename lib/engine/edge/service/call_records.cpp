@@ -6,7 +6,7 @@ namespace natkit::edge {
 namespace {
 
 constexpr std::chrono::seconds patience{2};
-constexpr std::size_t most_waiting = 4096;
+constexpr std::size_t most_untold = 4096;
 
 }  // namespace
 
@@ -31,7 +31,7 @@ void CallRecords::on_ended(const CallEvent& event, Now now) {
             }
         }
     }
-    if (waiting.missing.empty() || waiting_.size() > most_waiting) return tell(number);
+    if (waiting.missing.empty() || waiting_.size() > most_untold) return tell(number);
     deadlines_.add(now.steady + patience, number);
     if (!timer_.active()) timer_.start_at(now.steady + patience);
 }
