@@ -45,6 +45,14 @@ async def numbers_begin_again(s):
     jump(s.ma, -20, 0)
 
 
+@odd_within("wire", "nat", "v6_proxied", usual="nat")
+async def each_announcement_counts_from_the_same_number(s):
+    """A media server with one source for all that it plays."""
+    for _ in range(4):
+        s.mb.sequence, s.mb.stamp = 1000, 160000
+        await sleep(1.6)
+
+
 @odd_within("wire", "nat")
 async def time_stamps_jump(s):
     for _ in range(3):

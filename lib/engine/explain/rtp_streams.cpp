@@ -148,7 +148,13 @@ void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std
     stream.sender = stream.ssrc;
     ++stream.rtp;
     const auto ahead = static_cast<std::int16_t>(sequence - stream.newest);
-    if (stream.rtp == 1 || ahead > longest_gap || ahead < -longest_gap) {
+    const std::uint16_t before = std::exchange(stream.before, sequence);
+    // One old number may come by again; two in a row are a sender that counts anew (RFC 3550 appendix A.1).
+    const bool anew = ahead <= -64 && sequence == static_cast<std::uint16_t>(before + 1);
+    const bool returns = stream.left && sequence == static_cast<std::uint16_t>(*stream.left + 1);
+    if (anew) stream.left = stream.newest;
+    if (returns) stream.left.reset();
+    if (stream.rtp == 1 || ahead > longest_gap || ahead < -longest_gap || anew) {
         if (stream.rtp == 1) stream.first_sequence = sequence;
         stream.newest = sequence;
         stream.recent = 1;
@@ -157,7 +163,7 @@ void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std
         const bool silent = time_ns - stream.last_rtp_ns > second / 2;
         stream.recent = ahead >= 64 ? 1 : stream.recent << ahead | 1U;
         stream.newest = sequence;
-        if (!silent && ahead > 1) {
+        if (!silent && !returns && ahead > 1) {
             stream.missing += static_cast<std::uint32_t>(ahead - 1);
             ++stream.gaps;
         }

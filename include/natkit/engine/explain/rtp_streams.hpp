@@ -48,6 +48,8 @@ class RtpStreams {
     struct Counted : RtpStream {
         std::uint64_t recent = 0;  ///< a bit for each of the 64 sequence numbers up to `newest`
         std::uint16_t newest = 0;
+        std::uint16_t before = 0;                ///< the sequence number of the packet before
+        std::optional<std::uint16_t> left = {};  ///< `newest` before it counted anew
         std::int64_t last_rtp_ns = 0;
         Jitter jitter = {};
     };

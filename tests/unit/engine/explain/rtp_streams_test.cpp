@@ -68,6 +68,25 @@ TEST_CASE("explain::RtpStreams: a circle in which packets stay for seconds") {
     CHECK(found[0]->circles());
 }
 
+TEST_CASE("explain::RtpStreams: a server that counts each announcement from the same number on sends no packet again") {
+    RtpStreams streams;
+    for (unsigned i = 0; i < 1200; ++i) streams.on_packet(1, a, b, i * 20 * ms, rtp(1000 + i % 200, 1));
+    const auto found = streams.to(b, 0, 30'000 * ms);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]->distinct() >= 1190);
+    CHECK_FALSE(found[0]->circles());
+}
+
+TEST_CASE("explain::RtpStreams: some packets of before once more are no loss") {
+    RtpStreams streams;
+    for (unsigned i = 0; i < 200; ++i) streams.on_packet(1, a, b, i * 20 * ms, rtp(i, 1));
+    for (unsigned i = 60; i < 90; ++i) streams.on_packet(1, a, b, 4000 * ms, rtp(i, 1));
+    for (unsigned i = 200; i < 400; ++i) streams.on_packet(1, a, b, i * 20 * ms, rtp(i, 1));
+    const auto found = streams.to(b, 0, 30'000 * ms);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]->missing == 0);
+}
+
 TEST_CASE("explain::RtpStreams: the next call at the same ports is another stream") {
     RtpStreams streams;
     for (unsigned i = 0; i < 10; ++i) streams.on_packet(1, a, b, i * 20 * ms, rtp(i, 1));
