@@ -4,10 +4,12 @@
 
 #include "flow_packet.h"
 
-/* What a packet becomes. */
+/* What a packet becomes. No pointer is null where it is not looked at: kernels before 6.16 follow a program without CAP_PERFMON along
+ * branches that it cannot take, as a CPU may, and refuse what it would read there. */
 struct rule {
 	const struct flow *flow;
-	const struct flow_rest *rest; /* of IPv6; null: it becomes IPv4 */
+	const struct flow_rest *rest; /* of IPv6 */
+	int to_ipv6;
 };
 
 /* Ones' complement sums (RFC 1624): the difference that replacing words makes. */
@@ -150,7 +152,7 @@ static __always_inline int rewrite(struct __sk_buff *skb, const struct packet *p
 	const __u32 length = ETH_HLEN + packet->header + sizeof(struct udphdr) + packet->payload;
 	if (skb->len > length && bpf_skb_change_tail(skb, length, 0))
 		return -1;
-	if (!rule->rest) {
+	if (!rule->to_ipv6) {
 		if (packet->key.family == AF_INET ? rewrite_ipv4(skb, packet, rule) : make_ipv4(skb, packet, rule))
 			return -1;
 		return rewrite_udp(skb, packet, rule, ETH_HLEN + sizeof(struct iphdr));

@@ -5,6 +5,7 @@
 #include <linux/pkt_cls.h>
 
 #include "flow_rewrite.h"
+#include "stack_words.h"
 
 /* RFC 3550 section A.1 */
 #define MAX_DROPOUT 3000
@@ -50,15 +51,29 @@ struct {
 	__type(value, struct flow_proof);
 } proofs SEC(".maps");
 
+/* Where a packet goes next, as helpers are asked and told. Not on the stack (stack_words.h). A CPU has one packet at a time. */
+struct way {
+	struct bpf_fib_lookup route;
+	struct bpf_redir_neigh next;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct way);
+} ways SEC(".maps");
+
 /* The flow with that number, if it is the key's. */
 static __always_inline struct flow *look_at(const struct flow_key *key, __u32 number)
 {
-	struct flow *flow = bpf_map_lookup_elem(&flows, &number);
+	const __u64 index = two_words(number, 0);
+	struct flow *flow = bpf_map_lookup_elem(&flows, &index);
 	if (!flow || !flow_is_like(flow, key))
 		return 0;
 	if (key->family == AF_INET)
 		return flow;
-	const struct flow_rest *rest = bpf_map_lookup_elem(&rests, &number);
+	const struct flow_rest *rest = bpf_map_lookup_elem(&rests, &index);
 	return rest && flow_rest_is_like(rest, key) ? flow : 0;
 }
 
@@ -68,7 +83,7 @@ static __always_inline struct flow *find(const struct flow_key *key, __u32 *numb
 #pragma unroll
 	for (int attempt = 0; attempt < FLOW_TRIES; ++attempt) {
 		const __u32 place = flow_place_of(key->destination, port, attempt);
-		const __u32 at = place / 2;
+		const __u64 at = two_words(place / 2, 0);
 		const struct flow_place_pair *pair = bpf_map_lookup_elem(&places, &at);
 		if (!pair)
 			continue;
@@ -84,8 +99,9 @@ static __always_inline struct flow *find(const struct flow_key *key, __u32 *numb
 	return 0;
 }
 
-static __always_inline int leave(__u32 reason)
+static __always_inline int leave(__u32 why)
 {
+	const __u64 reason = two_words(why, 0);
 	__u64 *count = bpf_map_lookup_elem(&passed, &reason);
 	if (count)
 		++*count;
@@ -159,16 +175,18 @@ static __always_inline int find_route(struct __sk_buff *skb, const struct packet
 				      struct bpf_fib_lookup *route)
 {
 	const struct flow *flow = rule->flow;
+	__builtin_memset(route, 0, sizeof(*route));
 	route->l4_protocol = IPPROTO_UDP;
 	route->sport = flow->new_source_port;
 	route->dport = flow->new_destination_port;
 	route->ifindex = LOOPBACK;
-	if (!rule->rest) {
+	if (!rule->to_ipv6) {
 		route->family = AF_INET;
 		route->tot_len = packet->payload + sizeof(struct udphdr) + sizeof(struct iphdr);
 		route->tos = flow->tos;
 		route->ipv4_src = flow->new_source;
 		route->ipv4_dst = flow->new_destination;
+		barrier(); /* or the compiler makes one store, at a variable place, of the two branches' last ones */
 	} else {
 		route->family = AF_INET6;
 		route->tot_len = packet->payload + sizeof(struct udphdr) + sizeof(struct ipv6hdr);
@@ -195,7 +213,7 @@ static __always_inline void scrub(struct __sk_buff *skb, __u32 priority)
 
 static __always_inline int show(struct __sk_buff *skb, int route)
 {
-	__u32 zero = 0;
+	const __u64 zero = 0;
 	struct flow_proof *proof = bpf_map_lookup_elem(&proofs, &zero);
 	if (!proof)
 		return TC_ACT_SHOT;
@@ -210,14 +228,15 @@ static __always_inline int show(struct __sk_buff *skb, int route)
 	return TC_ACT_SHOT;
 }
 
-static __always_inline int send_on(const struct bpf_fib_lookup *route)
+static __always_inline int send_on(struct way *way)
 {
-	struct bpf_redir_neigh next = {.nh_family = route->family};
+	const struct bpf_fib_lookup *route = &way->route;
+	way->next.nh_family = route->family;
 	if (route->family == AF_INET)
-		next.ipv4_nh = route->ipv4_dst;
+		way->next.ipv4_nh = route->ipv4_dst;
 	else
-		__builtin_memcpy(next.ipv6_nh, route->ipv6_dst, 16);
-	return (int)bpf_redirect_neigh(route->ifindex, &next, sizeof(next), 0);
+		__builtin_memcpy(way->next.ipv6_nh, route->ipv6_dst, 16);
+	return (int)bpf_redirect_neigh(route->ifindex, &way->next, sizeof(way->next), 0);
 }
 
 SEC("tc")
@@ -238,23 +257,25 @@ int natkit_flow(struct __sk_buff *skb)
 	const int reason = unlike(flow, &packet);
 	if (reason >= 0)
 		return leave(reason);
-	struct rule rule = {.flow = flow};
-	if (flow->new_family == AF_INET6) {
-		rule.rest = bpf_map_lookup_elem(&rests, &number);
-		if (!rule.rest)
-			return TC_ACT_UNSPEC;
-	}
-	if (packet.check == 0 && (rule.rest || packet.key.family == AF_INET6))
+	const __u64 index = two_words(number, 0);
+	const struct rule rule = {
+		.flow = flow, .rest = bpf_map_lookup_elem(&rests, &index), .to_ipv6 = flow->new_family == AF_INET6};
+	if (!rule.rest)
+		return TC_ACT_UNSPEC;
+	if (packet.check == 0 && (rule.to_ipv6 || packet.key.family == AF_INET6))
 		return leave(PASSED_NO_CHECKSUM);
 
-	struct bpf_fib_lookup route = {};
-	const int found = find_route(skb, &packet, &rule, &route);
+	const __u64 zero = 0;
+	struct way *way = bpf_map_lookup_elem(&ways, &zero);
+	if (!way)
+		return TC_ACT_UNSPEC;
+	const int found = find_route(skb, &packet, &rule, &way->route);
 	if (!flow->proof) {
 		if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 			return leave(PASSED_TOO_LARGE);
 		if (found == BPF_FIB_LKUP_RET_FWD_DISABLED)
 			return leave(PASSED_NO_FORWARDING);
-		if ((found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) || route.ifindex == LOOPBACK)
+		if ((found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) || way->route.ifindex == LOOPBACK)
 			return leave(PASSED_NO_ROUTE);
 	}
 	/* From here on the packet is no longer what came. */
@@ -264,7 +285,7 @@ int natkit_flow(struct __sk_buff *skb)
 	}
 	scrub(skb, flow->priority);
 	count(&flow->state, &packet, flow->clock_rate, now);
-	return flow->proof ? show(skb, found) : send_on(&route);
+	return flow->proof ? show(skb, found) : send_on(way);
 }
 
 /* Run by the process on a packet that it made: puts it before the filter of an interface, as if it had come there. The filter is to
@@ -279,7 +300,7 @@ struct {
 SEC("tc")
 int natkit_inject(struct __sk_buff *skb)
 {
-	__u32 zero = 0;
+	const __u64 zero = 0;
 	const __u32 *ifindex = bpf_map_lookup_elem(&injection, &zero);
 	if (!ifindex)
 		return -1;

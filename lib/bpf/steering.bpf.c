@@ -5,6 +5,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "stack_words.h"
 #include "steering_shared.h"
 
 struct {
@@ -23,33 +24,37 @@ struct {
     __type(value, __u64);
 } sockets SEC(".maps");
 
+/* A struct steered_port, as it is written on the stack. */
+struct port_key {
+    __u64 words[3];
+};
+
 /* A port that is not in the table is looked up as if this program were not there. */
 SEC("sk_lookup")
 int steer(struct bpf_sk_lookup *packet)
 {
-    struct steered_port port = {};
+    struct port_key key;
     __u32 *worker, slot;
+    __u64 index;
     struct bpf_sock *socket;
 
     if (packet->protocol != IPPROTO_UDP)
         return SK_PASS;
-    port.port = packet->local_port;
     if (packet->family == STEERING_IPV4) {
-        port.address[0] = packet->local_ip4;
+        key.words[0] = two_words(packet->local_ip4, 0);
+        key.words[1] = 0;
         slot = 0;
     } else {
-        port.address[0] = packet->local_ip6[0];
-        port.address[1] = packet->local_ip6[1];
-        port.address[2] = packet->local_ip6[2];
-        port.address[3] = packet->local_ip6[3];
+        key.words[0] = two_words(packet->local_ip6[0], packet->local_ip6[1]);
+        key.words[1] = two_words(packet->local_ip6[2], packet->local_ip6[3]);
         slot = 1;
     }
-    port.family = packet->family;
-    worker = bpf_map_lookup_elem(&ports, &port);
+    key.words[2] = two_words(two_halves(packet->local_port, packet->family), 0);
+    worker = bpf_map_lookup_elem(&ports, &key);
     if (!worker)
         return SK_PASS;
-    slot += 2 * *worker;
-    socket = bpf_map_lookup_elem(&sockets, &slot);
+    index = two_words(2 * *worker + slot, 0);
+    socket = bpf_map_lookup_elem(&sockets, &index);
     if (!socket)
         return SK_PASS;
     bpf_sk_assign(packet, socket, 0);

@@ -152,6 +152,24 @@ def leaves_to_the_slow_path(net):
         slow.close()
 
 
+def a_vlan(net):
+    """From one VLAN to another one, in each family: what is tagged on the cable is forwarded by the VLAN's own interface."""
+    site = Site(net)
+    if not site.move_to_vlans():
+        print("        a_vlan: this kernel has no VLANs")
+        return
+    lab.require(site.table(attach=("lan0", "wan0", "lan0.5")) == "open", "no table")
+    for into, out in FAMILIES:
+        answer = site.ask(f"test {site.index('lan0.5')} {site.mac('lan0.5')} {out}")
+        lab.require(answer == "ok", f"the self-test of the VLAN's interface: {answer}")
+        peer, slow = site.ears(into, out)
+        slot, mouth = site.flow(into, out, interface="lan0.5"), site.mouth(into)
+        all_arrive(site, peer, slow, slot, out, mouth.send, f"IPv{into} to IPv{out} on VLANs")
+        site.ask(f"remove {site.key}")
+        for closing in (peer, slow, mouth):
+            closing.close()
+
+
 def marks_and_foreign_filters(net):
     site = Site(net)
     site.table()
@@ -362,6 +380,6 @@ def is_removed_whole(net):
 
 if __name__ == "__main__":
     flow_site.skip_without_root("e2e.flow_table")
-    lab.main(forwards_each_family, rtcp_and_both_on_one_port, counts_loss_and_jitter, leaves_to_the_slow_path,
+    lab.main(forwards_each_family, rtcp_and_both_on_one_port, counts_loss_and_jitter, leaves_to_the_slow_path, a_vlan,
              marks_and_foreign_filters, outlives_its_process, follows_changes, lapses, tests_itself, as_nobody,
              says_what_is_in_the_way, is_removed_whole)

@@ -150,6 +150,19 @@ class Site:
             self.host.sysctl(f"net.{key}", 0)
         self.wire = {}
 
+    def move_to_vlans(self):
+        """Each address of each host moves to a VLAN of its interface: 5 of the LAN, 6 of the WAN. False: this kernel has none."""
+        for host, interface, vlan in ((self.host, "lan0", 5), (self.host, "wan0", 6), (self.phone, "eth0", 5), (self.peer, "eth0", 6)):
+            shown = host.ip("-o", "addr", "show", "dev", interface, "scope", "global")
+            made = host.run("ip", "link", "add", "link", interface, "name", f"{interface}.{vlan}", "type", "vlan", "id", vlan)
+            if made.returncode != 0:
+                return False
+            host.ip("link", "set", f"{interface}.{vlan}", "up")
+            for address in re.findall(r"inet6? (\S+)", shown):
+                host.ip("addr", "del", address, "dev", interface)
+                host.ip("addr", "add", address, "dev", f"{interface}.{vlan}", *(["nodad"] if ":" in address else []))
+        return True
+
     # the table
 
     def table(self, lease=600, folder=PINS, attach=("lan0",), enter=()):

@@ -29,7 +29,7 @@ from taps import Tap, is_rtp, same_audio  # noqa: F401: the tests find them here
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev"))
 PROGRAMS = pathlib.Path(os.environ.get("NATKIT_PROGRAMS", BUILD / "bin"))
-PATIENCE = 30.0  # seconds that a wait may take when it says nothing else: it guards against hanging, and a machine may stand still for some
+PATIENCE = 30.0 * float(os.environ.get("NATKIT_PATIENCE", "1"))  # seconds that a wait may take when it says nothing else: it guards against hanging, and a machine may stand still for some
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _NEWNET = 0x40000000
