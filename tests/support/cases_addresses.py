@@ -192,22 +192,23 @@ async def srtp_in_answer(c):
 
 # --- ports
 
-@case("carol gate", "wrong-port rtp-from-elsewhere", "b->a", edge=None)
-async def rtp_to_rtcp_port(c):
-    a, b, ma, mb, uri = await direct(c, "carol", "gate")
-    out, inc = await call(a, b, ma, mb, uri=uri, speak=False)
-    mb.to = (mb.to[0], mb.to[1] + 1)
+async def one_port_too_high(out, ma, mb, of):
+    """One of the two, `of`, sends to the port for RTCP. The caller's end."""
+    of.to = (of.to[0], of.to[1] + 1)
     ma.start(), mb.start()
     return await talk_and_end(out)
+
+
+@case("carol gate", "wrong-port rtp-from-elsewhere", "b->a", edge=None)
+async def rtp_to_rtcp_port(c):
+    out, inc, ma, mb = await talking(c, "carol", "gate", proxied=False, speak=False)
+    return await one_port_too_high(out, ma, mb, of=mb)
 
 
 @case("sara sven", "wrong-port rtp-from-elsewhere", "a->b", edge=None)
 async def rtp_to_rtcp_port_v6(c):
-    a, b, ma, mb, uri = await direct(c, "sara", "sven")
-    out, inc = await call(a, b, ma, mb, uri=uri, speak=False)
-    ma.to = (ma.to[0], ma.to[1] + 1)
-    ma.start(), mb.start()
-    return await talk_and_end(out)
+    out, inc, ma, mb = await talking(c, "sara", "sven", proxied=False, speak=False)
+    return await one_port_too_high(out, ma, mb, of=ma)
 
 
 @case("alice gate", "wrong-port rtp-from-elsewhere", "b->a")

@@ -3,7 +3,7 @@ import asyncio
 
 from cases import healthy, register, sleep, with_direction
 from cases_healthy_setup import RELIABLE
-from odd_calls import odd, odd_within, with_lines
+from odd_calls import VIDEO, call_with_video, odd, odd_within, with_lines
 from scripted_media import EVENTS, PCMA, description
 
 
@@ -55,17 +55,11 @@ async def long_hold_with_keepalives(s):
 @odd("wire", "v6")
 async def video_switched_off(s):
     """From the re-INVITE on its line has port 0."""
-    va, vb = s.c.stream(s.first, 16500), s.c.stream(s.second, 17500)
-    for one, to in ((va, vb), (vb, va)):
-        one.payload_type, one.frame, one.size = 96, 0.033, 900
-        one.to, one.rtcp_to = (to.address, to.port), (to.address, to.rtcp_port)
-    lines = ["m=video {} RTP/AVP 96", "a=rtpmap:96 H264/90000"]
-    await s.call(offer=with_lines(s.offer(), lines[0].format(16500), lines[1]), answer=with_lines(s.answer(), lines[0].format(17500), lines[1]))
-    va.start(), vb.start()
+    va, vb = await call_with_video(s)
     await s.talk(1.2)
-    s.inc.answer_with = lambda offer: (200, with_lines(s.answer(), lines[0].format(0)))
+    s.inc.answer_with = lambda offer: (200, with_lines(s.answer(), VIDEO.format(0)))
     va.stop(), vb.stop()
-    await s.out.invite(with_lines(s.offer(), lines[0].format(0)))
+    await s.out.invite(with_lines(s.offer(), VIDEO.format(0)))
     await s.talk(1.4)
     await s.hang_up()
 

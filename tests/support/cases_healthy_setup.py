@@ -4,7 +4,7 @@ import contextlib
 import random
 
 from cases import sleep
-from odd_calls import KEY, changed, odd, with_lines
+from odd_calls import KEY, call_with_video, changed, odd, with_lines
 from scripted_media import G722, PCMA, PCMU
 
 # --- provisional responses
@@ -231,13 +231,7 @@ async def video_refused(s):
 @odd("wire", "v6", "lan", usual="v6")
 async def with_video(s):
     """Two streams; the picture has other times and sizes than the voice."""
-    va, vb = s.c.stream(s.first, 16500), s.c.stream(s.second, 17500)
-    for one, to in ((va, vb), (vb, va)):
-        one.payload_type, one.frame, one.size = 96, 0.033, 900
-        one.to, one.rtcp_to = (to.address, to.port), (to.address, to.rtcp_port)
-    lines = ["m=video {} RTP/AVP 96", "a=rtpmap:96 H264/90000"]
-    await s.call(offer=with_lines(s.offer(), lines[0].format(16500), lines[1]), answer=with_lines(s.answer(), lines[0].format(17500), lines[1]))
-    va.start(), vb.start()
+    await call_with_video(s)
     await s.talk(1.6)
     await s.hang_up()
 

@@ -82,11 +82,9 @@ async def relay_serves_the_old_port(c):
 
 @case("sven sara", "stale-endpoint relatched", "b->a")
 async def late_packet_relatch_v6(c):
-    a, b, ma, mb = await pair(c, "sven", "sara")
-    out, inc = await call(a, b, ma, mb)
-    await late_packets(c, a, b, c.stream("sven", 18000), ma, mb, out)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "sven", "sara")
+    await late_packets(c, c.stream("sven", 18000), ma, out)
+    return await talk_and_end(out)
 
 
 # --- endpoints that were given up

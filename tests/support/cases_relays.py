@@ -43,52 +43,40 @@ async def resume_answered_recvonly_by_update(c):
 
 # --- relays that follow the wrong packets
 
-async def late_packets(c, mover, other, m_new, m_old, m_other, dialog, *, silent=True):
-    """The mover's media goes to a new port; then late packets come from the old one."""
+async def late_packets(c, new, old, dialog):
+    """A party's media goes to a new port, and is silent for a moment; then late packets come from the old one."""
     await sleep(1)
-    old_to = m_old.to
-    m_old.speaking = False
-    await dialog.invite(description(m_new.address, m_new.port))
-    m_new.start(dialog.told)
+    old.speaking = False
+    await dialog.invite(description(new.address, new.port))
+    new.start(dialog.told)
     await sleep(0.8)
-    if silent:
-        m_new.speaking = False
-        await sleep(0.1)
+    new.speaking = False
+    await sleep(0.1)
     c.relay.relatches = True
     for _ in range(4):
-        m_old.say()
+        old.say()
         await sleep(0.02)
-    await sleep(0.05)
-    if not silent:
-        c.relay.relatches = False
-    await sleep(2)
 
 
 @case("carol kim", "stale-endpoint relatched", "a->b")
 async def late_packet_relatch(c):
-    a, b, ma, mb = await pair(c, "carol", "kim")
-    out, inc = await call(a, b, ma, mb)
-    await late_packets(c, b, a, c.stream("kim", 18000), mb, ma, inc)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "carol", "kim")
+    await late_packets(c, c.stream("kim", 18000), mb, inc)
+    return await talk_and_end(out)
 
 
 @case("alice bob", "stale-endpoint relatched", "b->a")
 async def late_packet_relatch_caller(c):
-    a, b, ma, mb = await pair(c, "alice", "bob")
-    out, inc = await call(a, b, ma, mb)
-    await late_packets(c, a, b, c.stream("alice", 18000), ma, mb, out)
-    await hang_up(out)
-    return out
+    out, inc, ma, mb = await talking(c, "alice", "bob")
+    await late_packets(c, c.stream("alice", 18000), ma, out)
+    return await talk_and_end(out)
 
 
 @case("bob anna", "stale-endpoint relatched", "b->a")
 async def late_packet_relatch_public(c):
-    a, b, ma, mb = await pair(c, "bob", "anna")
-    out, inc = await call(a, b, ma, mb)
-    await late_packets(c, a, b, c.stream("bob", 18000), ma, mb, out)
-    await hang_up(inc)
-    return out
+    out, inc, ma, mb = await talking(c, "bob", "anna")
+    await late_packets(c, c.stream("bob", 18000), ma, out)
+    return await talk_and_end(out, by=inc)
 
 
 @healthy("alice bob")

@@ -177,4 +177,18 @@ def changed(text, pattern, new):
     return re.sub(pattern, new, text, flags=re.M)
 
 
+VIDEO = "m=video {} RTP/AVP 96"
+
+
+async def call_with_video(s):
+    """A call with a second stream, which has other times and sizes than the voice. (video of the caller, of the callee)"""
+    va, vb = s.c.stream(s.first, 16500), s.c.stream(s.second, 17500)
+    for one, to in ((va, vb), (vb, va)):
+        one.payload_type, one.frame, one.size = 96, 0.033, 900
+        one.to, one.rtcp_to = (to.address, to.port), (to.address, to.rtcp_port)
+    codec = "a=rtpmap:96 H264/90000"
+    await s.call(offer=with_lines(s.offer(), VIDEO.format(16500), codec), answer=with_lines(s.answer(), VIDEO.format(17500), codec))
+    return va.start(), vb.start()
+
+
 KEY = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
