@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "natkit/base/text.hpp"
+#include "natkit/engine/log/log.hpp"
 #include "protocol.hpp"
 
 namespace natkit::control {
@@ -68,6 +69,7 @@ struct Server::Impl {
     void run(ConnectionId from, std::string_view line, const Request& request, std::vector<io::Fd> descriptors,
              const std::shared_ptr<Impl>& self);
     void start_watch(ConnectionId from, const Request& request);
+    void tell_log(ConnectionId from, const Request& request);
     void send(ConnectionId to, const std::string& line, const std::vector<io::Fd>& descriptors = {});
     void send_later(ConnectionId to, const std::string& line);
     void answer(const Reply::State& state, const std::string& line, std::vector<io::Fd> descriptors);
@@ -220,10 +222,8 @@ void Server::Impl::on_line(ConnectionId from, std::string_view line, const std::
 
 void Server::Impl::run(ConnectionId from, std::string_view line, const Request& request,
                        std::vector<io::Fd> descriptors, const std::shared_ptr<Impl>& self) {
-    if (request.command == "watch") {
-        start_watch(from, request);
-        return;
-    }
+    if (request.command == "watch") return start_watch(from, request);
+    if (request.command == "log") return tell_log(from, request);
     const auto command = commands.find(request.command);
     if (command == commands.end()) {
         send(from, error_reply(request.id,
@@ -266,6 +266,21 @@ void Server::Impl::start_watch(ConnectionId from, const Request& request) {
     }
     send(from, R"({"type":"snapshot-end"})");
     if (const auto found = connections.find(from); found != connections.end()) found->second.watching = true;
+}
+
+void Server::Impl::tell_log(ConnectionId from, const Request& request) {
+    const auto after = request.body.find("after");
+    Json lines = Json::array();
+    std::uint64_t last = 0;
+    for (const log::Line& line : log::recent(after ? after->number().value_or(0) : 0)) {
+        last = line.number;
+        lines.push_back({{"number", line.number},
+                         {"time", line.time},
+                         {"level", to_string(line.level)},
+                         {"tag", line.tag},
+                         {"text", line.text}});
+    }
+    send(from, ok_reply(request.id, dump({{"last", last}, {"lines", std::move(lines)}}), 0));
 }
 
 Result<std::unique_ptr<Server>> Server::listen(io::Loop& loop, const std::string& path) {

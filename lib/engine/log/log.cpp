@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
@@ -21,12 +22,15 @@ namespace natkit::log {
 namespace {
 
 constexpr std::size_t max_text = 4000;
+constexpr std::size_t most_kept = 500;
 
 /// Where the lines of this process go. One per process: a log is process-wide by nature.
 struct Sink {
     Settings settings;
     int fd = STDERR_FILENO;
     Repeats repeats;
+    std::deque<Line> kept;
+    std::uint64_t lines = 0;
     std::uint64_t lost = 0;  ///< lines since the file could not be written (a full disk)
 };
 
@@ -141,6 +145,9 @@ void to_file(const char* tag, Level level, const std::string& clean, Repeats::Ti
 
 void emit(const char* tag, Level level, std::string_view text, Repeats::Time now) {
     const std::string clean = escaped(text);
+    if (sink().kept.size() >= most_kept) sink().kept.pop_front();
+    sink().kept.push_back(
+        {.number = ++sink().lines, .time = timestamp(now), .level = level, .tag = tag, .text = clean});
     if (sink().settings.target == "journal") return to_journal(tag, level, clean);
     to_file(tag, level, clean, now);
 }
@@ -174,6 +181,16 @@ void Logger::write(Level level, std::string_view text) const {
 void tell_repeats(bool all) {
     const Repeats::Time now = wall_clock();
     for (const Repeats::Line& line : sink().repeats.owed(now, all)) emit(line.tag, line.level, line.text, now);
+}
+
+std::vector<Line> recent(std::uint64_t after) {
+    const Sink& from = sink();
+    const std::uint64_t known = after > from.lines ? 0 : after;
+    std::vector<Line> lines;
+    for (const Line& line : from.kept) {
+        if (line.number > known) lines.push_back(line);
+    }
+    return lines;
 }
 
 }  // namespace natkit::log

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "natkit/base/error.hpp"
 #include "natkit/base/log_level.hpp"
@@ -34,6 +35,19 @@ Result<void> reopen();
 /// Writes how often texts came that were held back as repeats: those whose ten seconds are over, or all (at the end of
 /// the program). To be called every few seconds.
 void tell_repeats(bool all = false);
+
+/// A line of the log of this process.
+struct Line {
+    std::uint64_t number = 0;  ///< from 1
+    std::string time;
+    Level level{};
+    const char* tag = "";
+    std::string text;
+};
+
+/// The last lines that were written, wherever they went: those after that number, of at most 500 that are kept. A
+/// number that was never given is none of this process, and all are told.
+[[nodiscard]] std::vector<Line> recent(std::uint64_t after);
 
 /// One tag ("SIPEDGE", "NATPING", …) with its level. A small value; copies are independent.
 class Logger {

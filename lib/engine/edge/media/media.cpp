@@ -135,6 +135,15 @@ std::vector<Media::Summary> Media::summaries() const {
     return list;
 }
 
+std::vector<record::Pass> Media::passes(std::string_view call_id) const {
+    std::vector<record::Pass> passes;
+    const auto [first, last] = by_call_id_.equal_range(call_id);
+    for (auto one = first; one != last; ++one) {
+        if (auto told = pass(one->second)) passes.push_back(std::move(*told));
+    }
+    return passes;
+}
+
 std::optional<record::Pass> Media::pass(SessionId id) const {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return std::nullopt;

@@ -170,6 +170,8 @@ class Media {
     [[nodiscard]] std::vector<Summary> summaries() const;
     /// What its neighbours have said and are shown, and which legs are joined; nothing: it has ended.
     [[nodiscard]] std::optional<record::Pass> pass(SessionId session) const;
+    /// The same of each session with that Call-ID.
+    [[nodiscard]] std::vector<record::Pass> passes(std::string_view call_id) const;
     [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
     /// The connections by which an end of a session is reached.
     void add_connections(std::unordered_set<std::uint64_t>& connections) const;

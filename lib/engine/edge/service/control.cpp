@@ -191,6 +191,16 @@ void Service::Impl::serve_state() {
         },
         Repeat::run);
     server->on(
+        "path",
+        [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+            Json list = Json::array();
+            for (const auto& pass : edge.media().passes(request.value("call_id", ""))) {
+                list.push_back(record::to_json(pass));
+            }
+            reply.ok({{"passes", std::move(list)}});
+        },
+        Repeat::run);
+    server->on(
         "clients",
         [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
             Json list = Json::array();

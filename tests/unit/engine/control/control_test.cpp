@@ -11,6 +11,7 @@
 #include "natkit/base/text.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
+#include "natkit/engine/log/log.hpp"
 #include "natkit/io/net/udp.hpp"
 #include "natkit/record/json_text.hpp"
 
@@ -151,6 +152,32 @@ TEST_CASE(
     CHECK(runs == std::vector{2});
     CHECK(say("{\"cmd\":\"echo\",\"text\":\"c\"}\n") == "{\"ok\":{\"text\":\"c\",\"run\":3}}\n");
     CHECK(runs == std::vector{2, 3});
+}
+
+TEST_CASE_FIXTURE(Fixture, "control::Server: every server tells the last lines of its program's log") {
+    REQUIRE(log::configure({.target = "/dev/null", .program = "test"}));
+    const log::Logger log("TEST", log::Level::major);
+    log.major("one\nline");
+    log.low_level("not logged");
+    const auto before = log::recent(0).back();
+    CHECK(before.text == "one\\x0aline");
+    log.failures("another");
+    Client client(loop, path, random_prefix());
+    Json told;
+    client.request("log", {{"after", before.number}},
+                   [&](const Result<Json>& reply) { told = reply.value_or(Json()); });
+    REQUIRE(run_until(loop, [&] { return !told.is_null(); }));
+    REQUIRE(told["lines"].size() == 1);
+    CHECK(told["lines"][0]["text"] == "another");
+    CHECK(told["lines"][0]["level"] == "failures");
+    CHECK(told["lines"][0]["tag"] == "TEST");
+    CHECK(told["last"] == before.number + 1);
+    // A number of a process before this one: all that there is.
+    CHECK(log::recent(before.number + 1000).size() == log::recent(0).size());
+    for (int i = 0; i < 600; ++i) log.major("line " + std::to_string(i));
+    CHECK(log::recent(0).size() == 500);
+    CHECK(log::recent(0).back().text == "line 599");
+    REQUIRE(log::configure({}));
 }
 
 TEST_CASE("control::Server: a missing parameter is an error reply, not a crash") {
