@@ -7,7 +7,8 @@ _natkit() {
         mediarelay) subcommands="serve run relay list show watch open reserve update join part free status" ;;
         natpinger) subcommands="serve" ;;
         sipedge) subcommands="serve" ;;
-        natkit) subcommands="run check status calls clients hangup reload settings top renew drain stop prepare-host clean-host" ;;
+        natkit-web) subcommands="serve" ;;
+        natkit) subcommands="run check status calls clients hangup reload settings top renew drain stop web prepare-host clean-host" ;;
     esac
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " $subcommands " in *" $word "*) subcommand=$word; break ;; esac
@@ -40,6 +41,8 @@ _natkit() {
         "looptrace") words="-h --help --version --config --format --log-level --loops --lan --nated --nat-servers --relay-same-nat" ;;
         "sipedge") words="-h --help --version --config --format --log-level" ;;
         "sipedge serve") words="-h --help --base-dir --runtime --adopt --config --format --log-level" ;;
+        "natkit-web") words="-h --help --version --config --format --log-level" ;;
+        "natkit-web serve") words="-h --help --base-dir --runtime --config --format --log-level" ;;
         "natkit") words="-h --help --version --config --format --log-level" ;;
         "natkit run") words="-h --help --daemon --config --format --log-level" ;;
         "natkit check") words="-h --help --kamailio --opensips --for-host --config --format --log-level" ;;
@@ -53,6 +56,7 @@ _natkit() {
         "natkit renew") words="-h --help --config --format --log-level" ;;
         "natkit drain") words="-h --help --config --format --log-level" ;;
         "natkit stop") words="-h --help --config --format --log-level" ;;
+        "natkit web") words="-h --help --config --format --log-level" ;;
         "natkit prepare-host") words="-h --help --user --config --format --log-level" ;;
         "natkit clean-host") words="-h --help --config --format --log-level" ;;
     esac
@@ -62,4 +66,4 @@ _natkit() {
         *) mapfile -t COMPREPLY < <([ -n "$subcommand" ] || compgen -W "$subcommands" -- "$current"; compgen -f -- "$current") ;;
     esac
 }
-complete -o filenames -F _natkit natclassify sdprewrite mediarelay natpinger looptrace sipedge natkit
+complete -o filenames -F _natkit natclassify sdprewrite mediarelay natpinger looptrace sipedge natkit-web natkit

@@ -153,6 +153,12 @@ bool wants_sip(const Config& written) noexcept {
     return !written.sip.listen_given || !written.sip.listen.empty();
 }
 
+bool encrypts(const Config& config) noexcept {
+    const bool certified = !config.tls.certificate.empty() && !config.tls.key.empty();
+    if (!config.web.listen || !certified || config.web.tls == WebTls::off) return false;
+    return config.web.tls == WebTls::on || !config.web.listen->address.is_loopback();
+}
+
 std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host) {
     const bool sip = wants_sip(config);
     if (!config.network.lan_given) add_connected_networks(config.network.lists.lan, host);

@@ -170,6 +170,12 @@ std::string to_toml(const Config& config) {
     out.text("tcp_interval", interval(config.pinger.tcp_interval));
     out.text("method", to_string(config.pinger.method));
     write_proxies(out, config);
+    out.section("web");
+    out.text("listen", config.web.listen ? to_string(*config.web.listen) : "");
+    out.text("users", config.web.users);
+    out.raw("names", list(config.web.names));
+    out.text("tls", word_of(web_tls, config.web.tls));
+    out.flag("read_only", config.web.read_only);
     out.section("log");
     out.text("format", word_of(log_formats, config.log.format));
     out.text("target", config.log.target);

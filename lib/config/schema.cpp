@@ -294,6 +294,25 @@ Log read_log(Section section, const Paths& paths) {
     return log;
 }
 
+/// "" or an address and a port.
+Result<std::optional<Endpoint>> parse_optional_endpoint(std::string_view text) {
+    if (text.empty()) return std::optional<Endpoint>();
+    const auto endpoint = Endpoint::parse(text);
+    if (!endpoint) return std::unexpected(endpoint.error());
+    return std::optional<Endpoint>(*endpoint);
+}
+
+Web read_web(Section section, const Paths& paths) {
+    Web web{.listen = {}, .users = paths.surroundings.state_dir + "/web.users", .names = {}};
+    section.value("listen", web.listen, parse_optional_endpoint, "write \"127.0.0.1:8080\", or \"\" for none");
+    section.value("users", web.users, filled_path_parser(paths), "write the path of a file for natkit web to write");
+    section.list("names", web.names, parse_domain, write_domain);
+    section.value("tls", web.tls, word_parser(web_tls, "choice"), choices(web_tls));
+    section.boolean("read_only", web.read_only);
+    section.done();
+    return web;
+}
+
 Control read_control(Section section, const Paths& paths) {
     Control control{.socket = paths.surroundings.runtime_dir + "/natkit.sock"};
     const auto socket = [&paths](std::string_view text) -> Result<std::string> {
@@ -303,14 +322,8 @@ Control read_control(Section section, const Paths& paths) {
         return path;
     };
     section.value("socket", control.socket, socket, "write a path such as \"/run/natkit/natkit.sock\"");
-    const auto metrics = [](std::string_view text) -> Result<std::optional<Endpoint>> {
-        if (text.empty()) return std::optional<Endpoint>();
-        const auto endpoint = Endpoint::parse(text);
-        if (!endpoint) return std::unexpected(endpoint.error());
-        return std::optional<Endpoint>(*endpoint);
-    };
     control.metrics_given = section.has("metrics");
-    section.value("metrics", control.metrics, metrics, "write \"127.0.0.1:9464\", or \"\" for none");
+    section.value("metrics", control.metrics, parse_optional_endpoint, "write \"127.0.0.1:9464\", or \"\" for none");
     section.done();
     return control;
 }
@@ -348,6 +361,21 @@ void check_tls(const Config& config, Section& root, Diagnostics& diagnostics) {
                       "tls without a certificate; write [tls] certificate and key");
 }
 
+/// Passwords are sent to the pages.
+void check_web(const Config& config, Section& root, Diagnostics& diagnostics) {
+    if (!config.web.listen) return;
+    const toml::table& web = *root.find("web")->as_table();
+    const bool certified = !config.tls.certificate.empty() && !config.tls.key.empty();
+    if (config.web.tls == WebTls::on && !certified) {
+        diagnostics.error(web.get("tls")->source().begin, "web", "tls",
+                          "\"on\" without a certificate; write [tls] certificate and key");
+    } else if (!config.web.listen->address.is_loopback() && !encrypts(config)) {
+        diagnostics.warning(web.get("listen")->source().begin, "web", "listen",
+                            "passwords come without encryption; write [tls] certificate and key, or an address of "
+                            "this host alone such as \"127.0.0.1:8080\"");
+    }
+}
+
 }  // namespace
 
 Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& diagnostics) {
@@ -361,12 +389,16 @@ Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& dia
     config.pinger = read_pinger(top.child("pinger", "pinger"));
     config.ng = read_ng(top.child("ng", "ng"));
     config.rtpproxy = read_rtpproxy(top.child("rtpproxy", "rtpproxy"));
+    config.web = read_web(top.child("web", "web"), paths);
     config.log = read_log(top.child("log", "log"), paths);
     config.control = read_control(top.child("control", "control"), paths);
     config.tls = read_tls(top.child("tls", "tls"), paths);
     config.daemon = read_daemon(top.child("daemon", "daemon"));
     top.done();
-    if (!diagnostics.has_errors()) check_tls(config, top, diagnostics);
+    if (!diagnostics.has_errors()) {
+        check_tls(config, top, diagnostics);
+        check_web(config, top, diagnostics);
+    }
     return config;
 }
 

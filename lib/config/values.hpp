@@ -46,6 +46,7 @@ inline constexpr Word<FastPathChoice> fast_paths[] = {{"auto", FastPathChoice::a
 inline constexpr Word<ReceiveChoice> receives[] = {
     {"auto", ReceiveChoice::automatic}, {"sockets", ReceiveChoice::sockets}, {"steered", ReceiveChoice::steered}};
 inline constexpr Word<PingMethod> ping_methods[] = {{"crlf", PingMethod::crlf}, {"options", PingMethod::options}};
+inline constexpr Word<WebTls> web_tls[] = {{"auto", WebTls::automatic}, {"on", WebTls::on}, {"off", WebTls::off}};
 inline constexpr Word<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 
 /// The parse function of a word table: "not one of these: 'x'".

@@ -106,11 +106,11 @@ Result<std::unique_ptr<LimitedRun>> LimitedRun::start(Loop& loop, const std::vec
     const auto given = memory("input", input);
     auto output = memory("output", {});
     auto errors = memory("errors", {});
-    for (const auto* one :
-         {&given, const_cast<const decltype(given)*>(&output), const_cast<const decltype(given)*>(&errors)}) {
-        if (!*one) return std::unexpected(one->error());
-    }
+    if (!given) return std::unexpected(given.error());
+    if (!output) return std::unexpected(output.error());
+    if (!errors) return std::unexpected(errors.error());
     std::vector<char*> arguments;
+    arguments.reserve(argv.size() + 1);
     for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     const Start start{.program = program.get(),

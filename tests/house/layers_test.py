@@ -29,6 +29,7 @@ PACKAGES = {
     "CLI11": r"CLI/.*",
     "libbpf": r"bpf/.*",
     "libsystemd": r"systemd/.*",
+    "libmicrohttpd": r"microhttpd\.h",
     "prometheus-cpp-core": r"prometheus/.*",
 }
 EVERYWHERE_ABOVE = {"nlohmann_json": re.compile(r"lib/engine/|tools/")}

@@ -1,10 +1,12 @@
 // natkit: the supervisor.
 #include "commands.hpp"
 #include "common/tool_main.hpp"
+#include "common/words.hpp"
 #include "host.hpp"
 #include "migrate.hpp"
 #include "run.hpp"
 #include "settings.hpp"
+#include "web.hpp"
 
 using namespace natkit;
 
@@ -76,6 +78,14 @@ int main(int argc, char** argv) {
         app.add_subcommand("renew", "Put the programs that are installed now in place of those that run; calls go on");
     CLI::App* drain = app.add_subcommand("drain", "Take no new calls, and end when the last one does");
     CLI::App* stop = app.add_subcommand("stop", "End all programs");
+    CLI::App* web = app.add_subcommand("web", "Who may log in to the pages of natkit-web: passwd, remove or list");
+    std::string web_action;
+    std::string web_user;
+    web->add_option("ACTION", web_action, "passwd (asks for a password), remove or list")
+        ->required()
+        ->type_name("")
+        ->check(tool::one_of({"passwd", "remove", "list"}));
+    web->add_option("USER", web_user, "Whom; not for list")->type_name("");
     CLI::App* prepare = app.add_subcommand("prepare-host", "As root, before run: what the relay's faster tiers need");
     std::string user;
     prepare->add_option("--user", user, "Whom natkit will run as (default: [daemon] user, else root)")
@@ -98,6 +108,7 @@ int main(int argc, char** argv) {
         if (settings_command->parsed()) return natkit_tool::settings(common, settings);
         if (top->parsed()) return natkit_tool::top(common, std::chrono::seconds(every_s));
         if (renew->parsed()) return natkit_tool::renew(common);
+        if (web->parsed()) return natkit_tool::web(common, web_action, web_user);
         if (prepare->parsed()) return natkit_tool::prepare_host(common, user);
         if (clean->parsed()) return natkit_tool::clean_host(natkit_tool::InUse::is_told);
         if (drain->parsed()) return natkit_tool::drain(common);

@@ -190,6 +190,23 @@ struct Rtpproxy {
     friend bool operator==(const Rtpproxy&, const Rtpproxy&) = default;
 };
 
+/// Whether the pages are served encrypted.
+enum class WebTls : std::uint8_t {
+    automatic,  ///< where [tls] has a certificate, and others than this host can come
+    on,
+    off,
+};
+
+/// [web]: the pages, which natkit-web serves.
+struct Web {
+    std::optional<Endpoint> listen;  ///< absent: ""
+    std::string users;               ///< path of the file that `natkit web` writes
+    std::vector<std::string> names;  ///< lower case: host names that browsers may ask for, besides addresses
+    WebTls tls = WebTls::automatic;
+    bool read_only = false;  ///< shows, and changes nothing
+    friend bool operator==(const Web&, const Web&) = default;
+};
+
 struct Config {
     Network network;
     Sip sip;
@@ -199,6 +216,7 @@ struct Config {
     Pinger pinger;
     Ng ng;
     Rtpproxy rtpproxy;
+    Web web;
     Log log;
     Control control;
     Tls tls;
@@ -271,6 +289,9 @@ void locate(std::span<Error> problems, const std::map<std::string, std::string>&
 /// Whether SIP is wanted at all: `listen = []` makes a relay for others, and nothing else. Of a configuration before
 /// apply_host(), which may find no address yet.
 [[nodiscard]] bool wants_sip(const Config& written) noexcept;
+
+/// Whether natkit-web speaks TLS.
+[[nodiscard]] bool encrypts(const Config& config) noexcept;
 
 /// The side of an address of this host: `lan` if it lies in `lan`, else `wan`.
 [[nodiscard]] nat::Place side_of(const IpAddress& address, const Config& config) noexcept;

@@ -221,7 +221,8 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
     }
     gathering->result["components"] = std::move(components);
     for (auto& worker : workers) {
-        if (worker->state() != Worker::State::running) continue;
+        // The pages' own state is of no use to others, who are not to wait for it.
+        if (worker->state() != Worker::State::running || worker->name() == pages_program) continue;
         ++gathering->waiting;
         worker->client().request("status", nullptr,
                                  [this, gathering, name = worker->name()](const Result<Json>& answer) {

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* programs[] = {"mediarelay", "sipedge", "natpinger"};
+constexpr const char* programs[] = {"mediarelay", "sipedge", "natpinger", pages_program};
 
 Result<void> make_folder(const std::string& path, bool& made) {
     std::error_code error;
@@ -153,6 +153,7 @@ std::optional<Error> Supervisor::Impl::drop_privileges() const {
         for (const char* suffix : {"", ".since"})
             paths.push_back(folder_of(config.registrar.state) + "/secret" + suffix);
     }
+    paths.push_back(config.web.users);
     for (const std::string& file : {config.log.target, config.log.calls}) {
         if (file.starts_with('/')) paths.push_back(file);
     }
@@ -163,8 +164,7 @@ std::optional<Error> Supervisor::Impl::drop_privileges() const {
 
 void Supervisor::Impl::make_workers() {
     for (const std::string name : programs) {
-        // Without SIP there is a relay for others, and nothing else.
-        if ((needs_sockets(name) && !config::wants_sip(written)) || find(name) != nullptr) continue;
+        if (!wanted(name) || find(name) != nullptr) continue;
         Worker::Spec spec{.name = name,
                           .argv = {options.program_dir + "/" + name, "serve"},
                           .socket = path(name + ".sock"),
@@ -188,8 +188,15 @@ void Supervisor::Impl::make_workers() {
     }
 }
 
-bool Supervisor::Impl::wanted(const Worker& worker) const {
-    return !needs_sockets(worker.name()) || config::wants_sip(written);
+bool Supervisor::Impl::wanted(const std::string& program) const {
+    if (program == pages_program) return config.web.listen.has_value();
+    return !needs_sockets(program) || config::wants_sip(written);  // without SIP there is a relay for others
+}
+
+bool Supervisor::Impl::complete() const {
+    return std::ranges::all_of(workers, [this](const auto& worker) {
+        return worker->state() == Worker::State::running || !wanted(*worker) || worker->name() == pages_program;
+    });
 }
 
 void Supervisor::Impl::start_and_stop_workers() {
@@ -254,9 +261,7 @@ void Supervisor::Impl::on_worker_running(Worker& worker) {
     log.low_level(worker.name() + " runs (process " + std::to_string(worker.pid()) + ")");
     if (server->watched()) server->publish(component(worker));
     if (draining && worker.name() == "sipedge") drain();  // it has forgotten
-    const bool all = std::ranges::all_of(
-        workers, [this](const auto& w) { return w->state() == Worker::State::running || !wanted(*w); });
-    if (!all) return tell_state();
+    if (!complete()) return tell_state();
     if (announced) {
         tell_state();
         return renew_next();
@@ -299,7 +304,7 @@ void Supervisor::Impl::tell_state() {
 /// At the start that is a mistake in the configuration, and natkit ends. One that fails later, at a reload say, is
 /// tried again: the others go on.
 bool Supervisor::Impl::on_worker_unusable(Worker& worker) {
-    if (announced) return false;
+    if (announced || worker.name() == pages_program) return false;
     log.crashes(worker.name() + " cannot run; its message is above");
     good = false;
     stop();
@@ -322,9 +327,7 @@ void Supervisor::Impl::drain() {
 void Supervisor::Impl::look_at_drain() {
     if (stopping) return;
     gather_status([this](const Json& status) {
-        const bool complete =
-            std::ranges::all_of(workers, [](const auto& w) { return w->state() == Worker::State::running; });
-        if (complete && status["calls"] == 0 && status["sessions"] == 0) {
+        if (complete() && status["calls"] == 0 && status["sessions"] == 0) {
             log.major("drained");
             return stop();
         }

@@ -25,9 +25,12 @@ constexpr const char* fresh_snapshot_name = "config.toml.new";
 /// The key of flow tokens where [registrar] state is in memory: sipedge makes it, and its successors read it.
 constexpr const char* token_key_name = "secret";
 
+/// Nothing waits for it, and nothing is lost without it.
+constexpr const char* pages_program = "natkit-web";
+
 /// Whether a program gets the SIP sockets.
 [[nodiscard]] inline bool needs_sockets(const std::string& program) {
-    return program != "mediarelay";
+    return program == "sipedge" || program == "natpinger";
 }
 
 /// The inside of a Supervisor: supervisor.cpp holds its life, reload.cpp its changes, commands.cpp what its control
@@ -81,7 +84,10 @@ struct Supervisor::Impl {
     [[nodiscard]] std::optional<Error> put_snapshot() const;
     /// A worker for each program that is wanted and has none.
     void make_workers();
-    [[nodiscard]] bool wanted(const Worker& worker) const;
+    [[nodiscard]] bool wanted(const std::string& program) const;
+    [[nodiscard]] bool wanted(const Worker& worker) const { return wanted(worker.name()); }
+    /// Whether all programs that calls need run.
+    [[nodiscard]] bool complete() const;
     /// After a reload between SIP and none: starts who is missing, ends who is not wanted.
     void start_and_stop_workers();
     void put_away_workers();

@@ -175,6 +175,16 @@ Result<SocketName> socket_name(const Fd& socket) {
     return SocketName{.stream = type == SOCK_STREAM, .local = from_sockaddr(&address.storage)};
 }
 
+Result<Endpoint> peer_of(int socket) {
+    SockAddr address;
+    if (::getpeername(socket, address.get(), &address.length) != 0) return fail_errno("getpeername", errno);
+    return from_sockaddr(&address.storage);
+}
+
+void shut_down(int socket) noexcept {
+    ::shutdown(socket, SHUT_RDWR);
+}
+
 Result<int> peer_pid(const Fd& socket) {
     ucred credentials{};
     socklen_t length = sizeof credentials;

@@ -62,6 +62,11 @@ struct SocketName {
 };
 [[nodiscard]] Result<SocketName> socket_name(const Fd& socket);
 
+/// Where the other end of a connected TCP socket is.
+[[nodiscard]] Result<Endpoint> peer_of(int socket);
+/// Ends a connection in both directions; the descriptor stays its owner's, who finds out by reading.
+void shut_down(int socket) noexcept;
+
 /// The process that listens at the other end of a connected Unix socket (SO_PEERCRED).
 [[nodiscard]] Result<int> peer_pid(const Fd& socket);
 

@@ -1,0 +1,220 @@
+#include "backend.hpp"
+
+#include <algorithm>
+
+#include "natkit/engine/log/log.hpp"
+#include "natkit/record/json_members.hpp"
+
+namespace natkit::web {
+namespace {
+
+constexpr std::size_t most_refused = 50;
+constexpr std::size_t most_causes = 32;
+constexpr const char* programs[] = {"mediarelay", "sipedge", "natpinger"};
+
+std::int64_t wall_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+std::uint64_t number_of(const Json& object, const char* key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return object.is_object() && found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+}  // namespace
+
+Backend::Backend(io::Loop& loop, const std::string& natkit_socket, const std::string& runtime_dir)
+    : loop_(loop), timer_(loop, [this] { look(); }) {
+    const auto connect = [&](const std::string& name, const std::string& path) {
+        auto made = std::make_unique<control::Client>(loop, path, control::random_prefix());
+        made->set_timeout(std::chrono::seconds(10));
+        clients_[name] = std::move(made);
+    };
+    connect("natkit", natkit_socket);
+    for (const std::string name : programs)
+        connect(name, std::string(runtime_dir).append("/").append(name).append(".sock"));
+    // Those of a snapshot were counted when they were news.
+    client("mediarelay").on_state([this](bool connected, const std::string&) {
+        if (!connected) in_snapshot_ = true;
+    });
+    client("mediarelay").watch([this](const Json& record) { on_record(record); }, {"session", "drop"});
+    look();
+}
+
+control::Client& Backend::client(const std::string& program) {
+    return *clients_.at(program);
+}
+
+void Backend::ask(const std::string& program, const std::string& command, const Json& params, OnReply on_reply) {
+    client(program).request(command, params,
+                            [on_reply = std::move(on_reply)](const Result<Json>& reply) { on_reply(reply); });
+}
+
+void Backend::ask_shared(const std::string& program, const std::string& command, OnReply on_reply) {
+    Shared& shared = shared_[program + " " + command];
+    if (loop_.now() < shared.good_until) return on_reply(shared.reply);
+    shared.waiting.push_back(std::move(on_reply));
+    if (shared.waiting.size() > 1) return;
+    ask(program, command, nullptr, [this, &shared](const Result<Json>& reply) {
+        if (reply) {
+            shared.reply = *reply;
+            shared.good_until = loop_.now() + look_every;
+        }
+        for (const OnReply& one : std::exchange(shared.waiting, {})) one(reply);
+    });
+}
+
+void Backend::log(const std::map<std::string, std::uint64_t>& after, std::function<void(Json)> on_log) {
+    struct Gathering {
+        std::vector<Json> lines;
+        Json next = Json::object();
+        unsigned waiting = 0;
+    };
+    auto gathering = std::make_shared<Gathering>();
+    const auto after_of = [&after](const std::string& program) {
+        const auto found = after.find(program);
+        return found == after.end() ? std::uint64_t{0} : found->second;
+    };
+    const auto done = [gathering, on_log = std::move(on_log)] {
+        std::ranges::stable_sort(gathering->lines, {}, [](const Json& line) { return record::text_of(line, "time"); });
+        on_log({{"lines", gathering->lines}, {"next", gathering->next}});
+    };
+    std::uint64_t own = after_of("natkit-web");
+    for (const log::Line& line : log::recent(own)) {
+        own = line.number;
+        gathering->lines.push_back({{"program", "natkit-web"},
+                                    {"time", line.time},
+                                    {"level", to_string(line.level)},
+                                    {"tag", line.tag},
+                                    {"text", line.text}});
+    }
+    gathering->next["natkit-web"] = own;
+    for (const auto& entry : clients_) {
+        const std::string name = entry.first;
+        gathering->next[name] = after_of(name);
+        if (!entry.second->connected()) continue;
+        ++gathering->waiting;
+        ask(name, "log", {{"after", after_of(name)}}, [gathering, done, name](const Result<Json>& reply) {
+            if (reply) {
+                for (Json line : record::list_of(*reply, "lines")) {
+                    gathering->next[name] = number_of(line, "number");
+                    line["program"] = name;
+                    line.erase("number");
+                    gathering->lines.push_back(std::move(line));
+                }
+            }
+            if (--gathering->waiting == 0) done();
+        });
+    }
+    if (gathering->waiting == 0) done();
+}
+
+void Backend::look() {
+    timer_.start_in(look_every);
+    if (std::exchange(looking_, true)) return;
+    ask("natkit", "status", nullptr, [this](const Result<Json>& status) {
+        looking_ = false;
+        on_status(status);
+    });
+}
+
+void Backend::on_status(const Result<Json>& status) {
+    trouble_ = status ? "" : to_string(status.error());
+    if (status) status_ = *status;
+    const bool for_history = looks_++ % history_every == 0;
+    if (for_history) note_history();
+    const bool looked_at = anybody_looks_ && anybody_looks_();
+    if (looked_at && looks_ % 2 == 1 && client("mediarelay").connected()) {
+        packets_by_leg_.clear();
+        count_packets(0);
+    }
+    if (!looked_at) packets_before_.clear();
+    if (on_news_) on_news_();
+}
+
+/// Page by page.
+void Backend::count_packets(std::uint64_t after) {
+    ask("mediarelay", "list", after == 0 ? Json(nullptr) : Json{{"after", after}}, [this](const Result<Json>& reply) {
+        if (reply) on_legs(*reply);
+    });
+}
+
+void Backend::on_legs(const Json& page) {
+    for (const Json& leg : record::list_of(page, "legs")) {
+        const auto statistics = leg.find("statistics");
+        if (statistics == leg.end() || !statistics->contains("received")) continue;
+        packets_by_leg_[record::text_of(leg, "leg") + record::text_of(leg, "id")] =
+            number_of((*statistics)["received"], "packets");
+    }
+    if (const std::uint64_t next = number_of(page, "next"); next != 0) return count_packets(next);
+    std::uint64_t more = 0;
+    for (const auto& [leg, packets] : packets_by_leg_) {
+        const auto before = packets_before_.find(leg);
+        if (before != packets_before_.end() && packets > before->second) more += packets - before->second;
+    }
+    const double seconds = std::chrono::duration<double>(loop_.now() - packets_at_).count();
+    packets_a_second_ =
+        packets_before_.empty() || seconds <= 0 ? 0 : static_cast<std::uint64_t>(static_cast<double>(more) / seconds);
+    packets_at_ = loop_.now();
+    packets_before_ = packets_by_leg_;
+}
+
+void Backend::on_record(const Json& record) {
+    const std::string type = record::text_of(record, "type");
+    if (type == "snapshot-end") {
+        in_snapshot_ = false;
+    } else if (in_snapshot_) {
+        return;
+    } else if (type == "session") {
+        const std::string cause = record::text_of(record, "cause");
+        if (!cause.empty() && (one_way_.contains(cause) || one_way_.size() < most_causes)) ++one_way_[cause];
+    } else if (type == "drop") {
+        Refused refused{.source = record::text_of(record, "source"),
+                        .reason = record::text_of(record, "reason"),
+                        .call_id = record::text_of(record, "call_id")};
+        if (refused.source.empty()) return;
+        const auto same = std::ranges::find_if(
+            refused_, [&](const Refused& one) { return one.source == refused.source && one.reason == refused.reason; });
+        if (same != refused_.end()) {
+            refused.count = same->count;
+            refused_.erase(same);
+        }
+        ++refused.count;
+        refused.last_ms = wall_ms();
+        refused_.push_front(std::move(refused));
+        if (refused_.size() > most_refused) refused_.pop_back();
+    }
+}
+
+void Backend::note_history() {
+    history_.push_back({.time_ms = wall_ms(),
+                        .calls = number_of(status_, "calls"),
+                        .clients = number_of(status_, "clients"),
+                        .sessions = number_of(status_, "sessions"),
+                        .packets = packets_a_second_});
+    if (history_.size() > longest_history) history_.pop_front();
+}
+
+Json Backend::overview() const {
+    Json one_way = Json::object();
+    for (const auto& [cause, count] : one_way_) one_way[cause] = count;
+    Json refused = Json::array();
+    for (const Refused& one : refused_) {
+        refused.push_back({{"source", one.source},
+                           {"reason", one.reason},
+                           {"call_id", one.call_id},
+                           {"count", one.count},
+                           {"last_ms", one.last_ms}});
+    }
+    Json history = Json::array();
+    for (const Point& one : history_) {
+        history.push_back(Json::array({one.time_ms, one.calls, one.clients, one.packets}));
+    }
+    return {{"time_ms", wall_ms()},          {"status", status_},
+            {"trouble", trouble_},           {"packets_a_second", packets_a_second_},
+            {"one_way", std::move(one_way)}, {"refused", std::move(refused)},
+            {"history", std::move(history)}};
+}
+
+}  // namespace natkit::web

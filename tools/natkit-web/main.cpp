@@ -1,0 +1,77 @@
+// natkit-web: the pages of natkit.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "common/tool_main.hpp"
+#include "natkit/engine/daemon/daemon.hpp"
+#include "natkit/engine/web/service.hpp"
+#include "natkit/io/fd.hpp"
+#include "natkit/io/privileges.hpp"
+
+using namespace natkit;
+
+namespace {
+
+constexpr const char* program = "natkit-web";
+constexpr const char* examples =
+    "Examples:\n"
+    "  natkit-web serve --config /etc/natkit/natkit.toml --runtime /run/natkit\n"
+    "  natkit run --config natkit.toml                (starts it where [web] listen says so)\n"
+    "  natkit web passwd alice                        (somebody who may log in)\n"
+    "\n"
+    "Exit status: 0 fine; 2 usage or configuration; 70 internal error.";
+
+struct Options {
+    tool::CommonOptions common;
+    std::string base_dir;
+    std::string runtime_dir;
+};
+
+std::string own_folder() {
+    std::string path(4096, '\0');
+    const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+    path.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+    return path.substr(0, path.rfind('/'));
+}
+
+tool::Exit serve(const Options& options) {
+    const daemon::Configuration source({.program = program,
+                                        .config_file = options.common.config,
+                                        .base_dir = options.base_dir,
+                                        .runtime_dir = options.runtime_dir,
+                                        .log_level = options.common.log_level});
+    auto loaded = source.apply();
+    if (!loaded) return tool::complain(program, loaded.error());
+    static_cast<void>(io::raise_descriptor_limit());
+    const std::string runtime = source.runtime_dir(loaded->config);
+    if (const auto own = io::check_private_folder(runtime); !own)
+        return tool::complain(program, config::Problems{own.error()});
+    io::Loop loop;
+    const daemon::Signals signals(loop, [&loop] { loop.stop(); });
+    const auto service = web::Service::start(
+        loop,
+        {.read_again = [&source] { return source.reload(); }, .runtime_dir = runtime, .program_dir = own_folder()},
+        std::move(loaded->config));
+    if (!service) {
+        static_cast<void>(tool::complain(program, config::Problems{service.error()}));
+        return tool::Exit::internal;
+    }
+    loop.run();
+    return tool::Exit::fine;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Shows natkit to a browser: state, calls, settings, the log, and the doctor.", program);
+    Options options;
+    tool::add_common_options(app, options.common);
+    CLI::App* command = app.add_subcommand("serve", "run in the foreground until SIGTERM (natkit starts it this way)");
+    command->fallthrough();
+    command->add_option("--base-dir", options.base_dir, "folder that relative paths in the configuration start from");
+    command->add_option("--runtime", options.runtime_dir, "folder of the control sockets");
+    app.require_subcommand(1);
+    app.footer(examples);  // of the program, not of its commands
+    return tool::run(app, argc, argv, [&] { return serve(options); });
+}
