@@ -10,7 +10,7 @@
 namespace natkit::config {
 namespace {
 
-constexpr std::size_t most_bytes = std::size_t{1} << 20;
+constexpr std::size_t most_bytes_of_users = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -56,7 +56,7 @@ Result<WebUsers> load_web_users(const std::string& path) {
     if (!file) return fail_errno(path, errno);
     std::ostringstream content;
     content << file.rdbuf();
-    if (file.bad() || content.view().size() > most_bytes) {
+    if (file.bad() || content.view().size() > most_bytes_of_users) {
         return fail(Errc::system, "cannot be read, or is above 1 MB", path);
     }
     return parse_web_users(content.view(), path);
