@@ -39,22 +39,32 @@ export const live = {
   },
 };
 
+// A browser has six connections to a host: pages that nobody sees hold none.
+let events = null;
+
 function listen() {
-  const events = new EventSource("/api/events");
-  events.onmessage = (event) => {
+  if (events) events.close();
+  events = null;
+  if (document.hidden) return;
+  const mine = new EventSource("/api/events");
+  events = mine;
+  mine.onmessage = (event) => {
     live.last = JSON.parse(event.data);
     const { status, trouble } = live.last;
     state.textContent = trouble ? "natkit does not answer" : status.state || "";
     state.className = trouble ? "bad" : status.state === "running" ? "good" : "warn";
     for (const handler of [...watchers]) handler(live.last);
   };
-  events.onerror = () => {
+  mine.onerror = () => {
+    if (events !== mine) return;
     state.textContent = "no connection";
     state.className = "bad";
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (mine.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
   };
-  addEventListener("pagehide", () => events.close());
 }
+
+addEventListener("pagehide", () => { if (events) events.close(); });
+document.addEventListener("visibilitychange", listen);
 
 function show() {
   const [name, ...rest] = location.hash.slice(1).split("/");
