@@ -131,7 +131,8 @@ def the_package(net):
         done = system.run(site.edge, "dpkg", "-i", f"/tmp/{package.name}")
         lab.require(done.returncode == 0, f"dpkg -i {package.name}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
-    install(old)
+    said = install(old)
+    lab.require(all(hint in said for hint in ("/etc/natkit/natkit.toml", "natkit check", "systemctl enable --now natkit")), said)
     lab.require(not site_of_phones.natkit_processes(), "installing started something")
     system.must(site.edge, "getent", "passwd", "natkit")
     # The operator's own configuration, in the place of the one that came.
@@ -151,7 +152,7 @@ def the_package(net):
         before = pids(site)
         edited = config.read_text()
         said = install(new)
-        lab.require("the new programs take over" in said and "still the old ones" not in said, said)
+        lab.require("the new programs take over" in said and "still the old ones" not in said and "What is next" not in said, said)
         lab.require(config.read_text() == edited, "the upgrade changed the configuration")
         after = pids(site)
         lab.require(after["natkit"] == before["natkit"] and all(after[n] != before[n] for n in site_of_phones.WORKERS),

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""cmake --install under /usr/local, into a folder of its own (DESTDIR): the programs run from there, the unit and the completions name
-them where they are, every page is there, and nothing lies outside."""
+"""cmake --install under /usr/local and under /usr (as the package has it), into a folder of its own (DESTDIR): the programs run from
+there, the unit and the completions name them where they are, every page is there and names what is installed where it lies, and
+nothing lies outside. The package's script says what to do next, in commands that there are."""
 import gzip
 import os
 import pathlib
@@ -49,6 +50,63 @@ with tempfile.TemporaryDirectory(prefix="natkit-install-") as name:
         problems.append("the unit names other programs")
     if not (local / "share/doc/natkit/examples/natkit.toml").is_file():
         problems.append("no example of a configuration")
+
+# What a page says to a reader who has the package alone: files of the source tree are none of it (natkit-internals(7) is about them), and
+# what the package brings lies where the page says.
+SOURCES = re.compile(r"(?<![\w/.-])(?:tools|tests|lib|man|include|completions)/[a-z][\w./-]*")
+BROUGHT = re.compile(r"/(?:etc/(?:natkit|logrotate\.d|fail2ban)|usr/share/doc/natkit|lib/systemd|usr/lib/systemd)/[\w./-]*\w")
+
+
+def check_page(path, root):
+    text = re.sub(r'(?m)^\.\\".*$', "", gzip.decompress(path.read_bytes()).decode())
+    if not path.name.startswith("natkit-internals"):
+        problems.extend(f"{path.name} names {found}, which is not installed" for found in set(SOURCES.findall(text)))
+    problems.extend(f"{path.name} names {found}, which the package does not bring" for found in set(BROUGHT.findall(text))
+                    if not (root / found[1:]).exists())
+
+
+def hints(root, *arguments):
+    """What the package's script prints, with nothing it could change: all it may call are programs that do nothing."""
+    stubs = root / "stubs"
+    stubs.mkdir(exist_ok=True)
+    for name in ("getent", "adduser", "chown", "chmod", "dpkg-statoverride", "deb-systemd-helper", "systemctl"):
+        (stubs / name).write_text("#!/bin/sh\n")
+    (stubs / "natkit").write_text("#!/bin/sh\nexit 1\n")  # it does not run
+    for stub in stubs.iterdir():
+        stub.chmod(0o755)
+    done = subprocess.run(["/bin/sh", TOP / "tools/packaging/postinst", *arguments], env={"PATH": str(stubs)}, capture_output=True, text=True)
+    if done.returncode != 0 or done.stderr:
+        problems.append(f"postinst {arguments}: {done}")
+    return done.stdout
+
+
+with tempfile.TemporaryDirectory(prefix="natkit-package-") as name:
+    root = pathlib.Path(name)
+    done = subprocess.run(["cmake", "--install", BUILD, "--prefix", "/usr"], env={**os.environ, "DESTDIR": name}, capture_output=True,
+                          text=True)
+    if done.returncode != 0:
+        sys.exit(f"cmake --install: {done.stdout}{done.stderr}")
+    pages = sorted((root / "usr/share/man").glob("man*/*.gz"))
+    for page in pages:
+        check_page(page, root)
+    if not pages:
+        problems.append("no pages")
+    said = hints(root, "configure", "")
+    lines = said.splitlines()
+    if not 3 <= len(lines) <= 5 or max(map(len, lines), default=0) > 110:
+        problems.append(f"after the installation it prints:\n{said}")
+    for path in re.findall(r"/(?:etc|usr)/[\w./-]*\w", said):
+        if not (root / path[1:]).exists():
+            problems.append(f"the package's script names {path}, which is not installed")
+    commands = re.findall(r"(?<!man )\bnatkit ([a-z]+)\b", said.replace("--now natkit", ""))
+    known = subprocess.run([root / "usr/bin/natkit", "--help"], capture_output=True, text=True).stdout
+    for command in sorted(set(commands)):
+        if not re.search(rf"(?m)^ +{command}\b", known):
+            problems.append(f"the package's script names natkit {command}, which there is not")
+    if {"check", "status"} - set(commands) or "systemctl enable --now natkit" not in said:
+        problems.append(f"the package's script does not say how to check and start: {said}")
+    if said := hints(root, "configure", "0.1-1"):
+        problems.append(f"an upgrade prints:\n{said}")
 
 print(*problems, sep="\n")
 print(f"{len(PROGRAMS)} programs, {len(problems)} problems")
