@@ -216,22 +216,29 @@ bool Authenticator::use(const std::string& nonce, std::int64_t made, std::uint32
     return true;
 }
 
+std::string digest_response(const Credentials& credentials, std::string_view method, const std::string& ha1,
+                            const Hash& hash) {
+    const std::string ha2 = hash(credentials.algorithm, std::string(method) + ':' + credentials.uri);
+    const std::string middle =
+        credentials.qop.empty() ? ":" : ':' + credentials.nc + ':' + credentials.cnonce + ':' + credentials.qop + ':';
+    return hash(credentials.algorithm, ha1 + ':' + credentials.nonce + middle + ha2);
+}
+
+/// Without a nonce that was sent to that site nothing is said of the password: whoever guesses receives our answers,
+/// and who is said to have guessed has.
 Authenticator::Verdict Authenticator::verify(const Credentials& credentials, std::string_view method,
                                              const Users& users, std::string_view site, WallTime now) {
+    const auto made = made_at(credentials.nonce, credentials.realm, site);
+    if (!made) return Verdict::stale;
     const std::string* ha1 = users.find(credentials.username, credentials.realm, credentials.algorithm);
     const bool counted = !credentials.qop.empty();
     if (counted && !text::iequals(credentials.qop, "auth")) return Verdict::wrong;
     const auto count = counted ? text::parse_hex(text::lower(credentials.nc)) : std::optional<std::uint64_t>(0);
     // The work is the same for somebody who does not exist.
     const std::string key = ha1 == nullptr ? std::string(32, '0') : *ha1;
-    const std::string ha2 = hash_(credentials.algorithm, std::string(method) + ':' + credentials.uri);
-    const std::string middle =
-        counted ? ':' + credentials.nc + ':' + credentials.cnonce + ':' + credentials.qop + ':' : std::string(":");
-    const std::string wanted = hash_(credentials.algorithm, key + ':' + credentials.nonce + middle + ha2);
-    if (!same(wanted, credentials.response) || ha1 == nullptr) return Verdict::wrong;
+    if (!same(digest_response(credentials, method, key, hash_), credentials.response) || ha1 == nullptr)
+        return Verdict::wrong;
     if (!count || *count > 0xffffffff) return Verdict::wrong;
-    const auto made = made_at(credentials.nonce, credentials.realm, site);
-    if (!made) return Verdict::stale;
     return use(credentials.nonce, *made, static_cast<std::uint32_t>(*count), now) ? Verdict::good : Verdict::stale;
 }
 

@@ -89,8 +89,8 @@ class Authenticator {
     };
     enum class Verdict : std::uint8_t {
         good,
-        stale,  ///< the password is right, the nonce too old, another site's, or the count used: a new challenge with
-                ///< stale=true
+        stale,  ///< the nonce is not ours or another site's, whatever the password; or the password is right, and the
+                ///< nonce too old or its count used: a new challenge with stale=true
         wrong,
     };
 
@@ -133,5 +133,9 @@ class Authenticator {
     std::map<std::string, Window> used_;  ///< by nonce; nonces sort by age
     std::int64_t forgotten_ = 0;          ///< nonces as old as this or older are stale: their windows may be gone
 };
+
+/// The response that credentials must have for a request of that method (RFC 7616 section 3.4.1).
+[[nodiscard]] std::string digest_response(const Credentials& credentials, std::string_view method,
+                                          const std::string& ha1, const Hash& hash);
 
 }  // namespace natkit::sip

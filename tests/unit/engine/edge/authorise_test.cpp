@@ -106,6 +106,22 @@ TEST_CASE("a password works once, for its user, and for a while") {
     }
 }
 
+TEST_CASE("a wrong password is logged of who was asked for it, and of nobody whose address is forged") {
+    World world(with_users());
+    world.receive(wan_phone, registering(wan_phone, "", 1));
+    const std::string guess = answer_to(world.to(wan_phone, "SIP/2.0 401"), "REGISTER", "sip:example.com", "nora", "x");
+    const auto logged = [&](const Phone& from, int cseq) {
+        Output out;
+        world.edge.on_packet({.flow = from.flow, .side = from.side}, registering(from, guess, cseq), world.now, out);
+        return std::ranges::any_of(out.events, [](const Event& event) {
+            const auto* line = std::get_if<LogEvent>(&event);
+            return line != nullptr && line->text.starts_with("wrong password for nora from ");
+        });
+    };
+    CHECK(logged(wan_phone, 2));
+    CHECK_FALSE(logged(nat_phone, 2));  // what wan_phone was sent, on packets of another source
+}
+
 TEST_CASE("who claims from outside to be a user proves it, except on the flow it registered on") {
     World world(with_users());
     REQUIRE(sign_in(world, nat_phone, "nora").starts_with("SIP/2.0 200"));
