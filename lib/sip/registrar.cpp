@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "natkit/base/hash.hpp"
+#include "natkit/base/keys_after.hpp"
 #include "natkit/base/text.hpp"
 
 namespace natkit::sip {
@@ -292,6 +293,15 @@ const Binding* Registrar::on_flow(const Flow& flow, std::string_view aor) const 
         if (found != user->second.end()) return &*found;
     }
     return nullptr;
+}
+
+std::vector<Binding> Registrar::page(const std::string& after, std::size_t most) const {
+    std::vector<Binding> list;
+    for (const std::string* aor : keys_after(users_, after, most)) {
+        const Bindings& bindings = users_.at(*aor);
+        list.insert(list.end(), bindings.begin(), bindings.end());
+    }
+    return list;
 }
 
 std::vector<Binding> Registrar::all() const {

@@ -96,6 +96,44 @@ def show_presence(talker):
     talker.sendto("\r\n".join(["SIP/2.0 200 OK", *fields, "Content-Length: 0", "", ""]).encode(), edge)
 
 
+def more_than_a_line_holds(net):
+    """Three thousand clients with long contacts: they come in pages, by natkit and by sipedge itself, and each of them once."""
+    count = 3000
+    site = site_of_phones.Site(net).start()
+    host = site.lan_host()
+    talker = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    talker.bind((host.address, 6000))
+    talker.settimeout(lab.PATIENCE)
+    padding = "x" * 300
+    waiting = []
+    for number in range(count):
+        user = f"user{number}"
+        talker.sendto((f"REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP {host.address}:6000;branch=z9hG4bK{user}\r\n"
+                       f"From: <sip:{user}@example.com>;tag=1\r\nTo: <sip:{user}@example.com>\r\nCall-ID: {user}\r\nCSeq: 1 REGISTER\r\n"
+                       f"Contact: <sip:{user}@{host.address}:6000;p={padding}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode(),
+                      (site_of_phones.LAN_EDGE, 5060))
+        waiting.append(user)
+        if len(waiting) == 50 or number + 1 == count:
+            while waiting:
+                got = talker.recv(4000)
+                if got.startswith(b"SIP/2.0 200"):
+                    waiting.pop()
+    pid = site.pid("sipedge")
+    done = site.edge.run(NATKIT, "clients", "--config", site.config, "--format", "json")
+    seen = [json.loads(line)["aor"] for line in done.stdout.splitlines()]
+    lab.require(len(seen) == count == len(set(seen)), f"{len(seen)} clients, {len(set(seen))} of them different; {done.stderr}")
+    page = site.ask("sipedge", "clients")
+    lab.require("next" in page and 0 < len(page["clients"]) < count, f"{len(page['clients'])} clients on a page")
+    rest = site.ask("sipedge", "clients", after=page["next"])["clients"]
+    lab.require(rest[0]["aor"] > page["clients"][-1]["aor"], f"{rest[0]['aor']} follows {page['next']}")
+    terminal = Terminal(site, "top")
+    terminal.read_frame(f"clients {count}")
+    os.write(terminal.master, b"q")
+    lab.require(terminal.process.wait(lab.PATIENCE) == 0, "top did not end")
+    lab.require(site.pid("sipedge") == pid and site.status()["state"] == "running", "somebody has suffered")
+    site.natkit.stop()
+
+
 class Terminal:
     """A program on a terminal of its own."""
 
@@ -139,7 +177,7 @@ def top_on_a_terminal(net):
     # It follows the terminal's size at once, and the state.
     terminal.resize(50, 120)
     os.kill(terminal.process.pid, signal.SIGWINCH)
-    frame = terminal.read_frame(r"(?s)clients 30.*user9")
+    frame = terminal.read_frame(r"(?s)clients 30.*user15")
     lab.require(24 < len(frame) <= 50, f"{len(frame)} rows after a resize to 50")
     register(net.hosts["wan0"], "late", 7000).close()
     terminal.read_frame("clients 31")
@@ -255,4 +293,4 @@ def one_way_calls_by_cause(net):
 
 
 if __name__ == "__main__":
-    lab.main(a_reload_tried_dry, top_on_a_terminal, why_each_is_treated_so, one_way_calls_by_cause)
+    lab.main(a_reload_tried_dry, top_on_a_terminal, more_than_a_line_holds, why_each_is_treated_so, one_way_calls_by_cause)

@@ -82,7 +82,7 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     const auto service = relay::Service::start(loop, std::move(engine), runtime + "/mediarelay.sock",
                                                {.reload = reload,
                                                 .stop = [&loop] { loop.stop(); },
-                                                .calls = [&ng] { return ng->records(); },
+                                                .calls = [&ng](const std::string& after) { return ng->records(after); },
                                                 .drain = [&ng] { ng->drain(); }});
     if (!service) {
         tool::complain("mediarelay", service.error());

@@ -3,14 +3,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <expected>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "ask.hpp"
 #include "host.hpp"
 #include "natkit/config/config.hpp"
-#include "natkit/engine/control/client.hpp"
+#include "natkit/engine/control/pages.hpp"
 #include "natkit/io/lines.hpp"
 #include "natkit/io/privileges.hpp"
 #include "show.hpp"
@@ -22,8 +24,11 @@ std::string dump(const Json& value) {
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::expected<Json, tool::Exit> ask(const tool::CommonOptions& common, const std::string& command, const Json& params,
-                                    Duration patience) {
+namespace {
+
+std::expected<Json, tool::Exit> ask_by(
+    const tool::CommonOptions& common, Duration patience,
+    const std::function<void(control::Client& client, control::Client::OnReply on_reply)>& request) {
     const auto path = control_socket(common);
     if (!path) return std::unexpected(tool::Exit::usage);
     if (const auto reachable = io::connect_unix(*path); !reachable) {
@@ -37,7 +42,7 @@ std::expected<Json, tool::Exit> ask(const tool::CommonOptions& common, const std
     control::Client client(loop, *path, control::random_prefix());
     client.set_timeout(patience);
     std::expected<Json, tool::Exit> result = std::unexpected(tool::Exit::bad_record);
-    client.request(command, params, [&](Result<Json> reply) {
+    request(client, [&](Result<Json> reply) {
         if (reply) {
             result = std::move(*reply);
         } else {
@@ -47,6 +52,15 @@ std::expected<Json, tool::Exit> ask(const tool::CommonOptions& common, const std
     });
     loop.run();
     return result;
+}
+
+}  // namespace
+
+std::expected<Json, tool::Exit> ask(const tool::CommonOptions& common, const std::string& command, const Json& params,
+                                    Duration patience) {
+    return ask_by(common, patience, [&](control::Client& client, control::Client::OnReply on_reply) {
+        client.request(command, params, std::move(on_reply));
+    });
 }
 
 void write_lines(const std::vector<std::string>& lines) {
@@ -75,7 +89,10 @@ tool::Exit status(const tool::CommonOptions& common) {
 }
 
 tool::Exit list(const tool::CommonOptions& common, const std::string& what, const Filter& filter) {
-    const auto reply = ask(common, what, nullptr, std::chrono::seconds(10));
+    const auto reply =
+        ask_by(common, std::chrono::seconds(10), [&](control::Client& client, control::Client::OnReply on_reply) {
+            control::request_pages(client, what, SIZE_MAX, std::move(on_reply));
+        });
     if (!reply) return reply.error();
     const auto all = reply->find(what);
     if (all == reply->end()) return tool::Exit::fine;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "commands.hpp"
-#include "natkit/engine/control/client.hpp"
+#include "natkit/engine/control/pages.hpp"
 #include "natkit/io/lines.hpp"
 #include "show.hpp"
 #include "top_view.hpp"
@@ -89,10 +89,12 @@ class Asker {
     }
 
   private:
+    static constexpr std::size_t most_shown = 20'000;  ///< calls, or clients
+
     void next(std::size_t step) {
         constexpr std::array names = {"status", "calls", "clients"};
         if (step == names.size()) return finish();
-        client_.request(names.at(step), nullptr, [this, step](Result<Json> reply) {
+        const auto take = [this, step](Result<Json> reply) {
             if (!reply && step == 0) {
                 view_.trouble = "natkit does not answer: " + to_string(reply.error());
                 return finish();
@@ -102,7 +104,9 @@ class Asker {
             if (step == 1) view_.calls = reply ? (*reply)["calls"] : Json::array();
             if (step == 2) view_.clients = reply ? (*reply)["clients"] : Json::array();
             next(step + 1);
-        });
+        };
+        if (step == 0) return client_.request(names.at(step), nullptr, take);
+        control::request_pages(client_, names.at(step), most_shown, take);
     }
     void finish() {
         waiting_ = false;

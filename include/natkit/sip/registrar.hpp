@@ -131,6 +131,8 @@ class Registrar {
     [[nodiscard]] const Binding* on_flow(const Flow& flow, std::string_view aor = {}) const;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::vector<Binding> all() const;
+    /// Those of `most` addresses of record at most, the next ones after that one in their order.
+    [[nodiscard]] std::vector<Binding> page(const std::string& after, std::size_t most) const;
 
   private:
     using Bindings = std::vector<Binding>;

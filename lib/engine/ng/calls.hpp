@@ -129,7 +129,7 @@ class Calls {
     void on_leg_lost(const std::string& leg);
     void on_ended(OnEnded tell) { on_ended_ = std::move(tell); }
     /// A `call` record for each.
-    [[nodiscard]] std::vector<relay::Json> records() const;
+    [[nodiscard]] relay::Json records(const std::string& after) const;
 
   private:
     using Reply = Result<Dictionary>;

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "calls.hpp"
+#include "natkit/base/keys_after.hpp"
+#include "natkit/engine/control/pages.hpp"
 #include "natkit/record/nat.hpp"
 #include "natkit/record/relay.hpp"
 
@@ -74,12 +76,15 @@ Json Calls::record_of(const std::string& call_id, const Branch& branch) const {
             {"streams", std::move(streams)}};
 }
 
-std::vector<Json> Calls::records() const {
-    std::vector<Json> records;
-    for (const auto& [call_id, call] : calls_) {
-        for (const auto& branch : call.branches) records.push_back(record_of(call_id, *branch));
+Json Calls::records(const std::string& after) const {
+    constexpr std::size_t most = 1000;
+    control::Page page("calls");
+    const auto ids = keys_after(calls_, after, most);
+    std::size_t told = 0;
+    for (; told < ids.size() && !page.full(); ++told) {
+        for (const auto& branch : calls_.at(*ids[told]).branches) page.add(record_of(*ids[told], *branch));
     }
-    return records;
+    return page.close(told < ids.size() || told == most ? *ids[told - 1] : "");
 }
 
 /// Before its legs are freed: the packet threads tell what they have counted first. Of branches that nobody has

@@ -198,8 +198,8 @@ void Service::on_ended(OnEnded tell) {
     impl_->calls.on_ended(std::move(tell));
 }
 
-std::vector<relay::Json> Service::records() const {
-    return impl_->calls.records();
+relay::Json Service::records(const std::string& after) const {
+    return impl_->calls.records(after);
 }
 
 }  // namespace natkit::ng

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "natkit/crypto/tls.hpp"
+#include "natkit/engine/control/pages.hpp"
 #include "natkit/engine/settings/put_back.hpp"
 #include "supervisor_impl.hpp"
 
@@ -82,8 +83,16 @@ void Supervisor::Impl::serve() {
         run);
     server->on(
         "clients",
-        [this](const Json&, const Fds&, const control::Reply& reply) { ask_edge("clients", nullptr, reply); }, run);
-    server->on("calls", [this](const Json&, const Fds&, const control::Reply& reply) { gather_calls(reply); }, run);
+        [this](const Json& request, const Fds&, const control::Reply& reply) {
+            ask_edge("clients", {{"after", request.value("after", "")}}, reply);
+        },
+        run);
+    server->on(
+        "calls",
+        [this](const Json& request, const Fds&, const control::Reply& reply) {
+            page_of_calls(request.value("after", ""), reply);
+        },
+        run);
     server->on("reload", [this](const Json& request, const Fds&, const control::Reply& reply) {
         if (!sockets_open) return reply.error(starting);
         if (request.value("dry_run", false)) {
@@ -235,31 +244,33 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
     if (gathering->waiting == 0) gathering->finish(troubles());
 }
 
-/// sipedge's, and those that other proxies have asked mediarelay for. One that does not run has none.
-void Supervisor::Impl::gather_calls(const control::Reply& reply) {
-    struct Calls {
-        Json all = Json::array();
-        unsigned waiting = 1;
-    };
-    auto calls = std::make_shared<Calls>();
-    const auto done = [calls, reply] {
-        if (--calls->waiting == 0) reply.ok({{"calls", std::move(calls->all)}});
-    };
-    unsigned asked = 0;
-    for (const char* name : {"sipedge", "mediarelay"}) {
+/// A page of sipedge's, or, after the last of them, of those that other proxies have asked mediarelay for. One that
+/// does not run has none. `after` is what a page gave as `next`: whose calls, and behind a space what it gave itself.
+void Supervisor::Impl::page_of_calls(const std::string& after, const control::Reply& reply) {
+    const auto runs = [this](const char* name) {
         Worker* worker = find(name);
-        if (worker == nullptr || worker->state() != Worker::State::running) continue;
-        ++asked;
-        ++calls->waiting;
-        worker->client().request("calls", nullptr, [calls, done](const Result<Json>& answer) {
-            if (answer && answer->contains("calls")) {
-                for (const Json& call : (*answer)["calls"]) calls->all.push_back(call);
-            }
-            done();
-        });
+        return worker != nullptr && worker->state() == Worker::State::running ? worker : nullptr;
+    };
+    if (runs("sipedge") == nullptr && runs("mediarelay") == nullptr) {
+        return reply.error({Errc::not_found, "", "neither sipedge nor mediarelay is running"});
     }
-    if (asked == 0) return reply.error({Errc::not_found, "", "neither sipedge nor mediarelay is running"});
-    done();
+    const bool of_proxies = after.starts_with("mediarelay ") || runs("sipedge") == nullptr;
+    const std::string then = of_proxies ? "" : "mediarelay ";
+    Worker* worker = runs(of_proxies ? "mediarelay" : "sipedge");
+    if (worker == nullptr) return reply.ok(control::Page("calls").close(""));
+    const std::size_t space = after.find(' ');
+    const std::string own = space == std::string::npos ? "" : after.substr(space + 1);
+    worker->client().request("calls", own.empty() ? Json() : Json{{"after", own}},
+                             [reply, then, name = worker->name()](const Result<Json>& answer) {
+                                 Json page =
+                                     answer && answer->contains("calls") ? *answer : control::Page("calls").close("");
+                                 if (const auto next = page.find("next"); next != page.end()) {
+                                     *next = name + " " + next->get<std::string>();
+                                 } else if (!then.empty()) {
+                                     page["next"] = then;
+                                 }
+                                 reply.ok(page);
+                             });
 }
 
 void Supervisor::Impl::ask_edge(const std::string& command, const Json& params, const control::Reply& reply) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "natkit/engine/control/pages.hpp"
 #include "natkit/engine/log/log.hpp"
 #include "natkit/record/json_members.hpp"
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::size_t most_refused = 50;
 constexpr std::size_t most_causes = 32;
+constexpr std::size_t most_shown = 5000;  ///< calls, or clients, in a table
 constexpr const char* programs[] = {"mediarelay", "sipedge", "natpinger"};
 
 std::int64_t wall_ms() {
@@ -56,7 +58,7 @@ void Backend::ask_shared(const std::string& program, const std::string& command,
     if (loop_.now() < shared.good_until) return on_reply(shared.reply);
     shared.waiting.push_back(std::move(on_reply));
     if (shared.waiting.size() > 1) return;
-    ask(program, command, nullptr, [this, &shared](const Result<Json>& reply) {
+    control::request_pages(client(program), command, most_shown, [this, &shared](const Result<Json>& reply) {
         if (reply) {
             shared.reply = *reply;
             shared.good_until = loop_.now() + look_every;

@@ -24,7 +24,8 @@ class Backend {
     using OnReply = std::function<void(const Result<Json>& reply)>;
     void ask(const std::string& program, const std::string& command, const Json& params, OnReply on_reply);
 
-    /// The same for a request that only reads: one answer serves all who ask within a second.
+    /// The list of that command, its first thousands (`next` tells of more): one answer serves all who ask within a
+    /// second.
     void ask_shared(const std::string& program, const std::string& command, OnReply on_reply);
 
     /// The lines of all programs' logs after those that `after` says (program → number), with what to ask for next.

@@ -46,7 +46,7 @@ class Service {
     /// Nobody: the records are not made.
     void on_ended(OnEnded tell);
     /// A `call` record for each (natkit-records(7)).
-    [[nodiscard]] std::vector<relay::Json> records() const;
+    [[nodiscard]] relay::Json records(const std::string& after) const;
 
   private:
     struct Impl;

@@ -16,9 +16,9 @@ class Service {
     struct Hooks {
         std::function<Result<Options>()> reload;  ///< reads the configuration again
         std::function<void()> stop;
-        /// Of proxies that are served beside the control socket: a `call` record for each call, and no new ones. Null:
-        /// there are none.
-        std::function<std::vector<Json>()> calls = nullptr;
+        /// Of proxies that are served beside the control socket: a page (control::Page) of `call` records of the calls
+        /// after that Call-ID, and no new ones. Null: there are none.
+        std::function<Json(const std::string& after)> calls = nullptr;
         std::function<void()> drain = nullptr;
     };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "natkit/base/keys_after.hpp"
+
 namespace natkit::edge {
 Media::Media(const Settings& settings, const Servers* servers)
     : settings_(settings),
@@ -116,14 +118,16 @@ nat::Decision Media::decision_of(const Session& session) const {
     return decide_between(neighbour(session, End::caller), neighbour(session, End::callee));
 }
 
-std::vector<Media::Summary> Media::summaries() const {
+std::vector<Media::Summary> Media::summaries(SessionId after, std::size_t most) const {
     std::vector<Summary> list;
-    for (const auto& [id, session] : sessions_) {
+    for (const SessionId* id : keys_after(sessions_, after, most)) {
+        const Session& session = sessions_.at(*id);
         const auto relayed = std::ranges::count_if(session.call.streams(), [&](const Stream& stream) {
             return stream.legs != 0 && (scheme_.mate(scheme_.slot_towards(stream.legs, End::caller)) != 0 ||
                                         scheme_.mate(scheme_.slot_towards(stream.legs, End::callee)) != 0);
         });
-        list.push_back({.call_id = session.call_id,
+        list.push_back({.id = *id,
+                        .call_id = session.call_id,
                         .caller = session.ends[0],
                         .callee = session.ends[1],
                         .established = session.established,

@@ -45,6 +45,7 @@ class Media {
     };
 
     struct Summary {  ///< for `calls`
+        SessionId id = 0;
         std::string call_id;
         EndInfo caller;
         EndInfo callee;
@@ -167,7 +168,8 @@ class Media {
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     /// The ids of all legs that are open or parted.
     [[nodiscard]] std::vector<std::string> legs() const;
-    [[nodiscard]] std::vector<Summary> summaries() const;
+    /// Of `most` sessions at most, the next ones after that one.
+    [[nodiscard]] std::vector<Summary> summaries(SessionId after = 0, std::size_t most = SIZE_MAX) const;
     /// What its neighbours have said and are shown, and which legs are joined; nothing: it has ended.
     [[nodiscard]] std::optional<record::Pass> pass(SessionId session) const;
     /// The same of each session with that Call-ID.

@@ -4,10 +4,13 @@
 #include <utility>
 
 #include "natkit/base/text.hpp"
+#include "natkit/engine/control/pages.hpp"
 #include "service_impl.hpp"
 
 namespace natkit::edge {
 namespace {
+
+constexpr std::size_t keys_of_a_page = 1000;  ///< calls, or users
 
 const char* event_word(sip::BindingChange::Kind kind) {
     switch (kind) {
@@ -184,10 +187,15 @@ void Service::Impl::serve_state() {
     using Repeat = control::Server::Repeat;
     server->on(
         "calls",
-        [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
-            Json list = Json::array();
-            for (const auto& call : edge.media().summaries()) list.push_back(call_record(call, now()));
-            reply.ok({{"calls", std::move(list)}});
+        [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+            const auto after = text::parse_number(request.value("after", "0"), UINT64_MAX);
+            if (!after) return reply.error({Errc::bad_input, "after", "must be the next of a page"});
+            control::Page page("calls");
+            const auto list = edge.media().summaries(*after, keys_of_a_page);
+            std::size_t told = 0;
+            for (; told < list.size() && !page.full(); ++told) page.add(call_record(list[told], now()));
+            const bool more = told < list.size() || told == keys_of_a_page;
+            reply.ok(page.close(more ? std::to_string(list[told - 1].id) : ""));
         },
         Repeat::run);
     server->on(
@@ -202,10 +210,18 @@ void Service::Impl::serve_state() {
         Repeat::run);
     server->on(
         "clients",
-        [this](const Json&, std::vector<io::Fd>, control::Reply reply) {
-            Json list = Json::array();
-            for (const auto& one : edge.registrar().all()) list.push_back(client_record(one, "present", wall()));
-            reply.ok({{"clients", std::move(list)}});
+        [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+            // Those of one address of record are on one page.
+            control::Page page("clients");
+            std::string last;
+            std::size_t users = 0;
+            for (const auto& one : edge.registrar().page(request.value("after", ""), keys_of_a_page)) {
+                if (one.aor != last && page.full()) return reply.ok(page.close(last));
+                users += one.aor != last ? 1 : 0;
+                last = one.aor;
+                page.add(client_record(one, "present", wall()));
+            }
+            reply.ok(page.close(users == keys_of_a_page ? last : ""));
         },
         Repeat::run);
     server->on(

@@ -237,10 +237,9 @@ Service::Answer Service::stop(const Json&) {
     return Json::object();
 }
 
-Service::Answer Service::calls(const Json&) {
-    Json reply = {{"calls", Json::array()}};
-    if (hooks_.calls) reply["calls"] = hooks_.calls();
-    return reply;
+Service::Answer Service::calls(const Json& request) {
+    if (hooks_.calls) return hooks_.calls(request.value("after", ""));
+    return Json{{"calls", Json::array()}};
 }
 
 Service::Answer Service::drain(const Json&) {

@@ -33,8 +33,15 @@ export class Calls {
         { name: "Why", value: (call) => call.why },
       ],
     });
-    this.element = element("div", {}, this.trouble, this.table.element);
-    this.refresher = new Refresher(async () => this.table.set((await get("/api/calls")).calls), (text) => complain(this.trouble, text));
+    this.more = element("p", { class: "hint", hidden: true }, "There are more than are shown here; natkit calls --user NAME finds the others.");
+    this.element = element("div", {}, this.trouble, this.more, this.table.element);
+    this.refresher = new Refresher(async () => this.look(), (text) => complain(this.trouble, text));
+  }
+
+  async look() {
+    const reply = await get("/api/calls");
+    this.table.set(reply.calls);
+    this.more.hidden = !reply.next;
   }
 
   enter() {

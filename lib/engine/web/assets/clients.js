@@ -22,13 +22,20 @@ export class Clients {
           "aria-label": `Remove ${client.aor}`, onclick: () => this.remove(client) }, "Remove") },
       ],
     });
-    this.element = element("div", {}, this.trouble, this.table.element);
-    this.refresher = new Refresher(async () => this.table.set((await get("/api/clients")).clients), (text) => this.complain(text));
+    this.more = element("p", { class: "hint", hidden: true }, "There are more than are shown here; natkit clients --user NAME finds the others.");
+    this.element = element("div", {}, this.trouble, this.more, this.table.element);
+    this.refresher = new Refresher(async () => this.look(), (text) => this.complain(text));
   }
 
   complain(text) {
     this.trouble.hidden = !text;
     this.trouble.textContent = text;
+  }
+
+  async look() {
+    const reply = await get("/api/clients");
+    this.table.set(reply.clients);
+    this.more.hidden = !reply.next;
   }
 
   enter() {
@@ -44,7 +51,7 @@ export class Clients {
     try {
       await post("/api/remove_client", { client: client.id });
       tell("The client is removed.");
-      this.table.set((await get("/api/clients")).clients);
+      await this.look();
     } catch (error) {
       this.complain(error.message);
     }
