@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """README, "On your own network", step by step and word by word, on a host with one address: the configuration, check, run, a phone that
-is told what README says, clients; then with a password made as README says. Each step is timed."""
+is told what README says, clients, a setting; then with a password made as README says, and the pages. Each step is timed."""
 import json
 import os
 import pathlib
@@ -21,7 +21,7 @@ def section():
 def follow(net):
     text, began, steps = section(), time.monotonic(), []
     # In the order of the steps; `as_written` takes them one after the other, so none is left out or altered.
-    commands = re.findall(r"`(natkit [^`]*)`", text.partition("1. ")[2].partition("With passwords")[0])
+    commands = re.findall(r"`(natkit [^`]*)`", text.partition("1. ")[2].partition("In a browser")[0])
 
     def step(name):
         steps.append(f"{name} {time.monotonic() - began:.1f} s")
@@ -57,6 +57,10 @@ def follow(net):
     lab.require(shown["aor"] == "sip:alice@example.com" and "192.168.1.30 is in lan" in shown["why"], shown)
     step("registered")
     lab.require("clients 1" in as_written("top"), "natkit top shows no client")
+    as_written("settings")
+    lab.require('"203.0.113.64-203.0.113.79"' in config.read_text(), f"the setting is not in the file: {config.read_text()}")
+    as_written("settings")  # confirms
+    step("a setting changed")
     lab.require(not commands, f"README's commands {commands} were not tried")
     alice.stop()
     natkit.stop()
@@ -64,6 +68,10 @@ def follow(net):
     line = re.search(r"^(printf 'alice.*)$", text, re.M)[1].replace("PASSWORD", "s3cret")
     subprocess.run(["bash", "-c", line], cwd=folder, check=True)
     config.write_text(re.sub(r"open  = true.*", 'users = "users.htdigest"', config.read_text()))
+    # And the pages.
+    line = re.search(r"`(natkit web [^`]*)`", text)[1]
+    subprocess.run([*edge.enter, "bash", "-c", line], cwd=folder, check=True, env={**os.environ, **environment}, input="correct horse\n", text=True)
+    config.write_text(config.read_text() + f"\n[web]\n{re.search(r'`(listen = [^`]*)` under `.web.`', text)[1]}\n")
     commands[:] = again[1:]
     natkit = as_written("run", start=True)
     natkit.wait_line("NATKIT running:")
@@ -71,6 +79,11 @@ def follow(net):
     phones.Baresip(other, "alice", "192.168.1.2:5060", domain="example.com", password="s3cret", name="alice-again")
     lab.require("sip:alice@example.com" in as_written("clients"), "not registered with a password")
     step("with a password")
+    natkit.wait_line("pages at http://127.0.0.1:8080/")
+    done = edge.run("python3", "-c", "import urllib.request as u; print(u.urlopen(u.Request('http://127.0.0.1:8080/login', "
+                    "b'user=NAME&password=correct+horse', {'Origin': 'http://127.0.0.1:8080'})).status)")
+    lab.require(done.stdout == "200\n", f"no entrance to the pages: {done}")
+    step("in the pages")
     natkit.stop()
     print(f"        {', '.join(steps)}")
 

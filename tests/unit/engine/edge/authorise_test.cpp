@@ -330,7 +330,7 @@ TEST_CASE("a control byte in a header section: 400 for requests, nothing for res
     ok.insert(ok.find("Contact:"), smuggled);
     world.receive(lan_phone, ok);
     CHECK(world.sent.empty());
-    const std::string body = "text\rwith\0bytes";
+    const std::string body{"text\rwith\0bytes", 15};
     world.receive(nat_phone, nat_phone.request("MESSAGE", "sip:alice@example.com", "<sip:alice@example.com>",
                                                "Subject:\ta\r\n\tfolded\r\n", body, ++cseq));
     CHECK(world.to(lan_phone, "MESSAGE").ends_with("\r\n\r\n" + body));
