@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 
 extern char** environ;
 
@@ -47,6 +48,11 @@ struct SpawnSetup {
 };
 
 }  // namespace
+
+std::string own_folder() {
+    std::error_code error;
+    return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
 
 Result<std::unique_ptr<Process>> Process::spawn(Loop& loop, const std::vector<std::string>& argv, OnExit on_exit) {
     std::vector<char*> arguments;

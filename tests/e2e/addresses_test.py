@@ -7,15 +7,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import phones
 import site_of_phones
-from site_of_phones import LAN_EDGE, WAN_EDGE
+from site_of_phones import LAN_EDGE, WAN_EDGE, natkit
 
 ALL = [f"{transport}:{address}:5060" for address in (LAN_EDGE, WAN_EDGE) for transport in ("udp", "tcp")]
-
-
-def natkit(site, *arguments, status=0):
-    done = site.edge.run(lab.PROGRAMS / "natkit", *arguments, "--config", site.config)
-    lab.require(done.returncode == status, f"natkit {' '.join(arguments)}: {done}")
-    return done
 
 
 def a_call(one, other):

@@ -13,6 +13,7 @@ import flow_site
 import lab
 from flow_site import ADDRESSES, PINS, STUN, THEIRS, Site, rtcp, rtp
 
+NO_VLANS = "skipped: this kernel has no VLANs"
 FAMILIES = [(4, 4), (6, 6), (4, 6), (6, 4)]
 
 
@@ -156,7 +157,7 @@ def a_vlan(net):
     """From one VLAN to another one, in each family: what is tagged on the cable is forwarded by the VLAN's own interface."""
     site = Site(net)
     if not site.move_to_vlans():
-        print("        a_vlan: this kernel has no VLANs")
+        print(f"        a_vlan: {NO_VLANS}")
         return
     lab.require(site.table(attach=("lan0", "wan0", "lan0.5")) == "open", "no table")
     for into, out in FAMILIES:

@@ -8,14 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import phones
 import site_of_phones
-
-NATKIT = lab.PROGRAMS / "natkit"
-
-
-def natkit(site, *arguments, status=0):
-    done = site.edge.run(NATKIT, *arguments, "--config", site.config)
-    lab.require(done.returncode == status, f"natkit {' '.join(arguments)}: {done}")
-    return done
+from site_of_phones import natkit
 
 
 def records(site, *arguments):

@@ -22,14 +22,9 @@ import lab
 import phones
 import raw_sip
 import site_of_phones
+from site_of_phones import natkit
 
 NATKIT = lab.PROGRAMS / "natkit"
-
-
-def natkit(site, *arguments, status=0):
-    done = site.edge.run(NATKIT, *arguments, "--config", site.config)
-    lab.require(done.returncode == status, f"natkit {' '.join(arguments)}: {done}")
-    return done
 
 
 def a_reload_tried_dry(net):

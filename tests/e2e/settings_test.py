@@ -13,6 +13,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import site_of_phones
+from site_of_phones import natkit
 
 NATKIT = lab.PROGRAMS / "natkit"
 numbers = itertools.count(1)
@@ -54,12 +55,6 @@ def ask(site, command, **parameters):
     reply = reply_to(site, command, **parameters)
     lab.require("ok" in reply, f"{command}: {reply}")
     return reply["ok"]
-
-
-def natkit(site, *arguments, status=0):
-    done = site.edge.run(NATKIT, *arguments, "--config", site.config)
-    lab.require(done.returncode == status, f"natkit {' '.join(arguments)}: {done}")
-    return done
 
 
 def setting(shown, section, key):

@@ -13,14 +13,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import crowd
 import lab
 import site_of_phones
-from site_of_phones import LAN_EDGE, WAN_EDGE
+from site_of_phones import LAN_EDGE, WAN_EDGE, natkit
 
 CALLS = 10
-
-
-def natkit(site, command):
-    done = site.edge.run(lab.PROGRAMS / "natkit", command, "--config", site.config)
-    lab.require(done.returncode == 0, f"natkit {command}: {done}")
 
 
 def end(site, people):

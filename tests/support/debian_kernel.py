@@ -17,13 +17,13 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 for module in $(cat /order); do insmod /early/$module; done
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,ro,cache=loose host /host
 mount -t tmpfs -o size=50% tmpfs /own; mkdir /own/new /own/work
-mount -t overlay -o lowerdir=/host,upperdir=/own/new,workdir=/own/work overlay /root
-rm -rf /root/lib/modules; ln -s {kernel}/lib/modules /root/lib/modules; ln -s /root{kernel}/lib /lib
-for kind in proc sysfs:sys devtmpfs:dev; do mount -t ${{kind%:*}} none /root/${{kind#*:}}; done
-mkdir -p /root/dev/pts /root/dev/shm
-mount -t devpts none /root/dev/pts; mount -t tmpfs none /root/dev/shm; mount -t tmpfs none /root/tmp; mount -t tmpfs none /root/run
+mount -t overlay -o lowerdir=/host,upperdir=/own/new,workdir=/own/work overlay /there
+rm -rf /there/lib/modules; ln -s {kernel}/lib/modules /there/lib/modules; ln -s /there{kernel}/lib /lib
+for kind in proc sysfs:sys devtmpfs:dev; do mount -t ${{kind%:*}} none /there/${{kind#*:}}; done
+mkdir -p /there/dev/pts /there/dev/shm
+mount -t devpts none /there/dev/pts; mount -t tmpfs none /there/dev/shm; mount -t tmpfs none /there/tmp; mount -t tmpfs none /there/run
 ip link set lo up
-chroot /root /bin/bash -c 'modprobe -a {modules}; . {script}'
+chroot /there /bin/bash -c 'modprobe -a {modules}; . {script}'
 echo "ended with $?"
 poweroff -f
 """
@@ -68,7 +68,7 @@ def boot(script, cache, folder, seconds):
     """Runs the lines of `script` as root under that kernel. What was printed; RuntimeError if it did not end well in that time."""
     kernel, version = unpack(cache)
     first = folder / "first"
-    for name in ("bin", "proc", "sys", "dev", "host", "own", "root", "early"):
+    for name in ("bin", "proc", "sys", "dev", "host", "own", "there", "early"):
         (first / name).mkdir(parents=True)
     shutil.copy(shutil.which("busybox"), first / "bin/busybox")
     modules = early_modules(kernel, version)

@@ -19,6 +19,13 @@ WORKERS = ("mediarelay", "sipedge", "natpinger")
 PRIVATE = re.compile(r"\b(192\.0\.0|169\.254|10\.\d+|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.\d+(\.\d+)?\b")
 
 
+def natkit(site, *arguments, status=0):
+    """A command of natkit for that site, which is to end with that status."""
+    done = site.edge.run(lab.PROGRAMS / "natkit", *arguments, "--config", site.config)
+    lab.require(done.returncode == status, f"natkit {' '.join(arguments)}: {done}")
+    return done
+
+
 class Watch:
     """Watches records of some types that a program tells over its control socket."""
 

@@ -18,7 +18,10 @@ def axe():
     """The source of axe-core where tests/run has installed it; else nothing."""
     top = pathlib.Path(__file__).resolve().parents[2]
     path = pathlib.Path(os.environ.get("NATKIT_AXE", top / "build/npm/node_modules/axe-core/axe.min.js"))
-    return path.read_text() if path.exists() else None
+    if not path.exists():
+        print("        without axe-core: tests/run installs it where npm is")
+        return None
+    return path.read_text()
 
 
 class WebSite(sites.Site):

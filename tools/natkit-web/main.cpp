@@ -1,6 +1,4 @@
 // natkit-web: the pages of natkit.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 
 #include "common/tool_main.hpp"
@@ -8,6 +6,7 @@
 #include "natkit/engine/web/service.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/privileges.hpp"
+#include "natkit/io/process.hpp"
 
 using namespace natkit;
 
@@ -28,13 +27,6 @@ struct Options {
     std::string runtime_dir;
 };
 
-std::string own_folder() {
-    std::string path(4096, '\0');
-    const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
-    path.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
-    return path.substr(0, path.rfind('/'));
-}
-
 tool::Exit serve(const Options& options) {
     const daemon::Configuration source({.program = program,
                                         .config_file = options.common.config,
@@ -51,7 +43,7 @@ tool::Exit serve(const Options& options) {
     const daemon::Signals signals(loop, [&loop] { loop.stop(); });
     const auto service = web::Service::start(
         loop,
-        {.read_again = [&source] { return source.reload(); }, .runtime_dir = runtime, .program_dir = own_folder()},
+        {.read_again = [&source] { return source.reload(); }, .runtime_dir = runtime, .program_dir = io::own_folder()},
         std::move(loaded->config));
     if (!service) {
         static_cast<void>(tool::complain(program, config::Problems{service.error()}));

@@ -19,6 +19,7 @@
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/privileges.hpp"
+#include "natkit/io/process.hpp"
 
 using namespace natkit;
 
@@ -41,12 +42,6 @@ daemon::Configuration source_of(const tool::CommonOptions& common) {
          .base_dir = file.empty() ? absolute(".") : std::filesystem::path(file).parent_path().string(),
          .runtime_dir = {},
          .log_level = common.log_level});
-}
-
-/// The folder of this program: the others lie beside it.
-std::string program_dir() {
-    std::error_code error;
-    return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
 
 /// The configuration, complete for this host; every problem and warning is told on standard error.
@@ -118,7 +113,7 @@ class Run {
     daemon::Configuration source_;
     std::string renewal_;
     std::optional<io::Detached> detached_;
-    std::string programs_ = program_dir();  ///< now: what is installed later lies under the same name
+    std::string programs_ = io::own_folder();  ///< now: what is installed later lies under the same name
     io::Loop loop_;
     std::unique_ptr<supervise::Supervisor> supervisor_;
     bool ended_ = false;

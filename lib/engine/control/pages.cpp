@@ -43,10 +43,14 @@ bool Page::full() const noexcept {
     return bytes_ > page_bytes;
 }
 
-Json Page::close(const std::string& last) {
-    Json page = {{name_, std::move(*records_)}};
-    if (!last.empty()) page["next"] = last;
+Json Page::close(const Json& last) {
+    Json page = close();
+    page["next"] = last;
     return page;
+}
+
+Json Page::close() {
+    return {{name_, std::move(*records_)}};
 }
 
 void request_pages(Client& client, const std::string& command, std::size_t most, Client::OnReply on_reply) {

@@ -84,7 +84,7 @@ Json Calls::records(const std::string& after) const {
     for (; told < ids.size() && !page.full(); ++told) {
         for (const auto& branch : calls_.at(*ids[told]).branches) page.add(record_of(*ids[told], *branch));
     }
-    return page.close(told < ids.size() || told == most ? *ids[told - 1] : "");
+    return told < ids.size() || told == most ? page.close(*ids[told - 1]) : page.close();
 }
 
 /// Before its legs are freed: the packet threads tell what they have counted first. Of branches that nobody has

@@ -257,13 +257,13 @@ void Supervisor::Impl::page_of_calls(const std::string& after, const control::Re
     const bool of_proxies = after.starts_with("mediarelay ") || runs("sipedge") == nullptr;
     const std::string then = of_proxies ? "" : "mediarelay ";
     Worker* worker = runs(of_proxies ? "mediarelay" : "sipedge");
-    if (worker == nullptr) return reply.ok(control::Page("calls").close(""));
+    if (worker == nullptr) return reply.ok(control::Page("calls").close());
     const std::size_t space = after.find(' ');
     const std::string own = space == std::string::npos ? "" : after.substr(space + 1);
     worker->client().request("calls", own.empty() ? Json() : Json{{"after", own}},
                              [reply, then, name = worker->name()](const Result<Json>& answer) {
                                  Json page =
-                                     answer && answer->contains("calls") ? *answer : control::Page("calls").close("");
+                                     answer && answer->contains("calls") ? *answer : control::Page("calls").close();
                                  if (const auto next = page.find("next"); next != page.end()) {
                                      *next = name + " " + next->get<std::string>();
                                  } else if (!then.empty()) {

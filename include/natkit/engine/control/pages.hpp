@@ -21,8 +21,9 @@ class Page {
     void add(Json record);
     /// What comes next belongs to another page. One record more always fits.
     [[nodiscard]] bool full() const noexcept;
-    /// `last`: the key of the last record in it; empty: there is no more.
-    [[nodiscard]] Json close(const std::string& last);
+    /// `last`: the key of the last record in it, where there is more.
+    [[nodiscard]] Json close(const Json& last);
+    [[nodiscard]] Json close();
 
   private:
     std::string name_;

@@ -195,7 +195,7 @@ void Service::Impl::serve_state() {
             std::size_t told = 0;
             for (; told < list.size() && !page.full(); ++told) page.add(call_record(list[told], now()));
             const bool more = told < list.size() || told == keys_of_a_page;
-            reply.ok(page.close(more ? std::to_string(list[told - 1].id) : ""));
+            reply.ok(more ? page.close(std::to_string(list[told - 1].id)) : page.close());
         },
         Repeat::run);
     server->on(
@@ -221,7 +221,7 @@ void Service::Impl::serve_state() {
                 last = one.aor;
                 page.add(client_record(one, "present", wall()));
             }
-            reply.ok(page.close(users == keys_of_a_page ? last : ""));
+            reply.ok(users == keys_of_a_page ? page.close(last) : page.close());
         },
         Repeat::run);
     server->on(

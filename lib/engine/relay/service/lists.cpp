@@ -2,14 +2,13 @@
 #include <nlohmann/json.hpp>
 
 #include "natkit/base/text.hpp"
+#include "natkit/engine/control/pages.hpp"
 #include "natkit/engine/relay/service.hpp"
 #include "requests.hpp"
 
 namespace natkit::relay {
 namespace {
 
-/// A reply is one line, and a line has a bound: `list` answers in pages.
-constexpr std::size_t page_bytes = 700'000;
 constexpr std::size_t most_told = 256;  ///< legs that are freed and told in one reply
 
 Json with_statistics(const record::LegRecord& leg, const record::StatisticsByLeg& all) {
@@ -42,21 +41,15 @@ void Service::list(const View& request, const control::Reply& reply) {
         after = *number;
     }
     const auto answer = [this, reply, after, call_id = *call_id, owner = *owner](const record::StatisticsByLeg& all) {
-        Json legs = Json::array();
-        std::size_t bytes = 0;
+        control::Page page("legs");
         std::uint64_t last = 0;
-        bool more = false;
         for (const auto& [order, leg] : call_id.empty() ? engine_->legs() : engine_->legs_of(call_id)) {
             if (order <= after || (!owner.empty() && leg->owner != owner)) continue;
-            more = bytes > page_bytes;
-            if (more) break;
-            legs.push_back(with_statistics(*leg, all));
-            bytes += legs.back().dump(-1, ' ', false, Json::error_handler_t::replace).size();
+            if (page.full()) return reply.ok(page.close(last));
+            page.add(with_statistics(*leg, all));
             last = order;
         }
-        Json page = {{"legs", std::move(legs)}};
-        if (more) page["next"] = last;
-        reply.ok(page);
+        reply.ok(page.close());
     };
     // The counters are with the packet threads; who does not want them is answered at once.
     if (!statistics->value_or(true)) return answer({});
