@@ -1,5 +1,6 @@
 #include "natkit/io/privileges.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
 
 namespace natkit::io {
 
@@ -43,6 +45,28 @@ bool wait_for_child(int ready, int said) {
     }
 }
 
+/// The folder and root's own files in it. The user may have written there before: neither the folder nor a file is
+/// taken by a link, nor a file that has another name elsewhere.
+Result<void> give_folder(const std::string& path, uid_t uid, gid_t gid) {
+    const int opened = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (opened < 0) return errno == ENOENT ? Result<void>() : fail_errno(path, errno);
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::fdopendir(opened), &::closedir);
+    if (!folder) {
+        const int error = errno;
+        ::close(opened);
+        return fail_errno(path, error);
+    }
+    if (::fchown(opened, uid, gid) != 0) return fail_errno("chown " + path, errno);
+    while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
+        struct stat file{};
+        if (::fstatat(opened, entry->d_name, &file, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone by now
+        if (!S_ISREG(file.st_mode) || file.st_uid != 0 || file.st_nlink != 1) continue;
+        if (::fchownat(opened, entry->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT)
+            return fail_errno("chown " + path + "/" + entry->d_name, errno);
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string user_name(unsigned uid) {
@@ -70,7 +94,7 @@ Result<void> check_private_folder(const std::string& path, const std::string& us
     return {};
 }
 
-Result<void> become(const std::string& user, std::span<const std::string> paths) {
+Result<void> become(const std::string& user, std::span<const std::string> paths, const std::string& folder) {
     errno = 0;
     const passwd* entry = ::getpwnam(user.c_str());  // before there are threads
     if (entry == nullptr) return fail(Errc::bad_config, "no such user: '" + user + "'");
@@ -81,6 +105,7 @@ Result<void> become(const std::string& user, std::span<const std::string> paths)
     for (const std::string& path : paths) {
         if (::lchown(path.c_str(), uid, gid) != 0 && errno != ENOENT) return fail_errno("chown " + path, errno);
     }
+    if (const auto given = give_folder(folder, uid, gid); !given) return given;
     if (::initgroups(user.c_str(), gid) != 0) return fail_errno("initgroups " + user, errno);
     if (::setresgid(gid, gid, gid) != 0) return fail_errno("setresgid " + user, errno);
     if (::setresuid(uid, uid, uid) != 0) return fail_errno("setresuid " + user, errno);

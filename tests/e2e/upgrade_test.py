@@ -124,6 +124,13 @@ def the_package(net):
     lab.require(done.returncode == 0 and not re.search(r"^[EW]:", done.stdout, re.M), f"lintian: {done.stdout}{done.stderr}")
     site = site_of_phones.Site(net)
     system = System()
+    for name in ("RUNTIME_DIRECTORY", "STATE_DIRECTORY"):  # by default means the system's own
+        os.environ.pop(name, None)
+    # Somebody tried natkit as root before, which kept a version of the settings.
+    state = system.root / "var/lib/natkit"
+    shutil.rmtree(state, ignore_errors=True)
+    (state / "settings").mkdir(parents=True, mode=0o700)
+    (state / "settings/000001.json").write_text("{}\n")
     for package in (old, new):
         shutil.copy(package, system.root / "tmp" / package.name)
 

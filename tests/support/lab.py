@@ -336,6 +336,8 @@ class Lab:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="natkit-"))
         self.hosts, self.programs, self._closers = {}, [], contextlib.ExitStack()
+        # What programs keep by default goes with the test; /run is this laboratory's own, /var/lib is the machine's.
+        os.environ.update(RUNTIME_DIRECTORY="/run/natkit", STATE_DIRECTORY=str(self.folder / "state"))
 
     def segment(self, name):
         return self._new(Segment(self, name))

@@ -16,9 +16,11 @@ namespace natkit::io {
 /// it whatever he likes. Refused with what to do about it.
 [[nodiscard]] Result<void> check_private_folder(const std::string& path, const std::string& user = {});
 
-/// Becomes another user for good, with its groups and without root's capabilities; `paths` are given to it first (those
-/// that exist). Nothing happens when the process is that user already. Errors: no such user, not root.
-[[nodiscard]] Result<void> become(const std::string& user, std::span<const std::string> paths);
+/// Becomes another user for good, with its groups and without root's capabilities; `paths`, and `folder` with the files
+/// in it, are given to it first (what exists of them; no link is followed). Nothing happens when the process is that
+/// user already. Errors: no such user, not root.
+[[nodiscard]] Result<void> become(const std::string& user, std::span<const std::string> paths,
+                                  const std::string& folder);
 
 /// Splits into a parent that waits and a child that goes on as a daemon: in a session of its own, standard input from
 /// /dev/null. Call it before there are threads, loops or sockets.

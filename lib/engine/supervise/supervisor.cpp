@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "natkit/engine/settings/put_back.hpp"
 #include "natkit/io/lines.hpp"
 #include "natkit/io/net/host.hpp"
 #include "natkit/io/privileges.hpp"
@@ -157,7 +158,7 @@ std::optional<Error> Supervisor::Impl::drop_privileges() const {
     for (const std::string& file : {config.log.target, config.log.calls}) {
         if (file.starts_with('/')) paths.push_back(file);
     }
-    const auto done = io::become(config.daemon.user, paths);
+    const auto done = io::become(config.daemon.user, paths, settings::folder_of(config));
     if (done) return std::nullopt;
     return Error{Errc::bad_config, "", "[daemon] user: " + done.error().message};
 }
