@@ -4,7 +4,7 @@
 
 #include "inflate.hpp"
 #include "link.hpp"
-#include "natkit/capture/hep.hpp"
+#include "natkit/hep/packet.hpp"
 #include "wire.hpp"
 
 namespace natkit::capture {
@@ -115,20 +115,20 @@ std::optional<Datagram> Decoder::udp(Bytes bytes, bool cut) {
                       .payload = bytes.subspan(8),
                       .cut = cut};
     if (length >= 8 && length - 8 < datagram.payload.size()) datagram.payload = datagram.payload.first(length - 8);
-    return is_hep(datagram.payload) ? hep(datagram.payload) : datagram;
+    return hep::is_hep(datagram.payload) ? hep(datagram.payload) : datagram;
 }
 
 /// RTCP comes as it was, or as an agent's account of it in JSON, which is passed over with all that is no packet.
 std::optional<Datagram> Decoder::hep(Bytes bytes) {
-    auto packet = read_hep(bytes);
-    if (!packet || packet->content == HepPacket::Content::other) return std::nullopt;
+    auto packet = hep::read(bytes);
+    if (!packet || packet->content == hep::Packet::Content::other) return std::nullopt;
     if (packet->compressed) {
         inflated_.resize(most_inflated);
         const auto whole = inflated(packet->payload, inflated_);
         if (!whole) return std::nullopt;
         packet->payload = *whole;
     }
-    const bool media = packet->content != HepPacket::Content::sip;
+    const bool media = packet->content != hep::Packet::Content::sip;
     if (media && (packet->payload.empty() || packet->payload[0] == '{')) return std::nullopt;
     Datagram datagram{.protocol = packet->protocol == ip_tcp ? Datagram::Protocol::tcp : Datagram::Protocol::udp,
                       .seen = seen_,

@@ -6,12 +6,12 @@
 #include <cstdlib>
 
 #include "natkit/capture/decoder.hpp"
-#include "natkit/capture/hep.hpp"
+#include "natkit/hep/packet.hpp"
 
 using namespace natkit;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto packet = capture::read_hep({data, size});
+    const auto packet = hep::read({data, size});
     if (packet && !packet->payload.empty()) {
         const std::uint8_t* begin = packet->payload.data();
         if (begin < data || begin + packet->payload.size() > data + size) std::abort();

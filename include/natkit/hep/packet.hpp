@@ -6,14 +6,15 @@
 
 #include "natkit/base/endpoint.hpp"
 
-namespace natkit::capture {
+/// HEP version 3 (EEP), by which capture agents tell collectors of packets. Pure.
+namespace natkit::hep {
 
 /// By the first bytes.
 [[nodiscard]] bool is_hep(std::span<const std::uint8_t> datagram) noexcept;
 
 /// A captured packet as an agent (Kamailio, OpenSIPS, FreeSWITCH, Asterisk, rtpengine, heplify) sends it on: HEP
 /// version 3 (EEP), a list of chunks of vendor, type, length and value.
-struct HepPacket {
+struct Packet {
     enum class Content : std::uint8_t { sip, rtp, rtcp, other };
 
     Endpoint source;  ///< of the packet that was captured
@@ -28,6 +29,6 @@ struct HepPacket {
 
 /// The packet in a datagram; nothing where it is no HEP 3, a chunk does not fit, or addresses, ports or payload are
 /// missing. Chunks that are not known are passed over. Pure.
-[[nodiscard]] std::optional<HepPacket> read_hep(std::span<const std::uint8_t> datagram);
+[[nodiscard]] std::optional<Packet> read(std::span<const std::uint8_t> datagram);
 
-}  // namespace natkit::capture
+}  // namespace natkit::hep

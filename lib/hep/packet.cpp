@@ -1,12 +1,27 @@
-#include "natkit/capture/hep.hpp"
+#include "natkit/hep/packet.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
-#include "wire.hpp"
-
-namespace natkit::capture {
+namespace natkit::hep {
 namespace {
+
+using Bytes = std::span<const std::uint8_t>;
+
+std::uint16_t get16(Bytes bytes, std::size_t at) noexcept {
+    return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
+}
+
+std::uint32_t get32(Bytes bytes, std::size_t at) noexcept {
+    return static_cast<std::uint32_t>(get16(bytes, at)) << 16 | get16(bytes, at + 2);
+}
+
+IpAddress address6(Bytes bytes) {
+    std::array<std::uint8_t, 16> raw{};
+    std::ranges::copy(bytes.first(raw.size()), raw.begin());
+    return IpAddress::v6(raw);
+}
 
 constexpr std::string_view magic = "HEP3";
 constexpr std::size_t packet_header = 6;  // magic and length
@@ -30,7 +45,7 @@ enum Chunk : std::uint16_t {
 
 /// What the chunks said so far.
 struct Chunks {
-    HepPacket packet;
+    Packet packet;
     std::optional<IpAddress> source, destination;
     std::optional<std::uint16_t> source_port, destination_port;
     std::optional<std::uint32_t> seconds;
@@ -38,12 +53,12 @@ struct Chunks {
     bool payload = false;
 };
 
-HepPacket::Content content_of(std::uint8_t type) {
+Packet::Content content_of(std::uint8_t type) {
     switch (type) {
-        case 1: return HepPacket::Content::sip;
-        case 4: return HepPacket::Content::rtp;
-        case 5: return HepPacket::Content::rtcp;
-        default: return HepPacket::Content::other;
+        case 1: return Packet::Content::sip;
+        case 4: return Packet::Content::rtp;
+        case 5: return Packet::Content::rtcp;
+        default: return Packet::Content::other;
     }
 }
 
@@ -71,10 +86,10 @@ void read_chunk(std::uint16_t type, Bytes value, Chunks& chunks) {
             if (value.size() == 4) chunks.destination = IpAddress::v4(get32(value, 0));
             break;
         case chunk_source6:
-            if (value.size() == 16) chunks.source = address6(value, 0);
+            if (value.size() == 16) chunks.source = address6(value);
             break;
         case chunk_destination6:
-            if (value.size() == 16) chunks.destination = address6(value, 0);
+            if (value.size() == 16) chunks.destination = address6(value);
             break;
         case chunk_payload:
         case chunk_compressed_payload:
@@ -92,7 +107,7 @@ bool is_hep(Bytes datagram) noexcept {
     return datagram.size() >= magic.size() && std::ranges::equal(datagram.first(magic.size()), magic);
 }
 
-std::optional<HepPacket> read_hep(Bytes datagram) {
+std::optional<Packet> read(Bytes datagram) {
     if (datagram.size() < packet_header || !is_hep(datagram)) return std::nullopt;
     const std::size_t total = get16(datagram, 4);
     if (total < packet_header || total > datagram.size()) return std::nullopt;
@@ -107,7 +122,7 @@ std::optional<HepPacket> read_hep(Bytes datagram) {
     }
     if (!chunks.source || !chunks.destination || !chunks.source_port || !chunks.destination_port || !chunks.payload)
         return std::nullopt;
-    HepPacket packet = chunks.packet;
+    Packet packet = chunks.packet;
     packet.source = {.address = *chunks.source, .port = *chunks.source_port};
     packet.destination = {.address = *chunks.destination, .port = *chunks.destination_port};
     if (chunks.seconds)
@@ -115,4 +130,4 @@ std::optional<HepPacket> read_hep(Bytes datagram) {
     return packet;
 }
 
-}  // namespace natkit::capture
+}  // namespace natkit::hep
