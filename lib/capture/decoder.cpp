@@ -121,14 +121,15 @@ std::optional<Datagram> Decoder::udp(Bytes bytes, bool cut) {
 /// RTCP comes as it was, or as an agent's account of it in JSON, which is passed over with all that is no packet.
 std::optional<Datagram> Decoder::hep(Bytes bytes) {
     auto packet = hep::read(bytes);
-    if (!packet || packet->content == hep::Packet::Content::other) return std::nullopt;
+    using enum hep::Packet::Content;
+    if (!packet || packet->content == other || packet->content == report) return std::nullopt;
     if (packet->compressed) {
         inflated_.resize(most_inflated);
         const auto whole = inflated(packet->payload, inflated_);
         if (!whole) return std::nullopt;
         packet->payload = *whole;
     }
-    const bool media = packet->content != hep::Packet::Content::sip;
+    const bool media = packet->content != sip;
     if (media && (packet->payload.empty() || packet->payload[0] == '{')) return std::nullopt;
     Datagram datagram{.protocol = packet->protocol == ip_tcp ? Datagram::Protocol::tcp : Datagram::Protocol::udp,
                       .seen = seen_,

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
+
+#include "chunks.hpp"
 
 namespace natkit::hep {
 namespace {
@@ -17,31 +18,15 @@ std::uint32_t get32(Bytes bytes, std::size_t at) noexcept {
     return static_cast<std::uint32_t>(get16(bytes, at)) << 16 | get16(bytes, at + 2);
 }
 
+std::string_view text_of(Bytes bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 IpAddress address6(Bytes bytes) {
     std::array<std::uint8_t, 16> raw{};
     std::ranges::copy(bytes.first(raw.size()), raw.begin());
     return IpAddress::v6(raw);
 }
-
-constexpr std::string_view magic = "HEP3";
-constexpr std::size_t packet_header = 6;  // magic and length
-constexpr std::size_t chunk_header = 6;   // vendor, type and length
-
-enum Chunk : std::uint16_t {
-    chunk_protocol = 2,
-    chunk_source4 = 3,
-    chunk_destination4 = 4,
-    chunk_source6 = 5,
-    chunk_destination6 = 6,
-    chunk_source_port = 7,
-    chunk_destination_port = 8,
-    chunk_seconds = 9,
-    chunk_microseconds = 10,
-    chunk_content = 11,
-    chunk_agent = 12,
-    chunk_payload = 15,
-    chunk_compressed_payload = 16,
-};
 
 /// What the chunks said so far.
 struct Chunks {
@@ -55,9 +40,10 @@ struct Chunks {
 
 Packet::Content content_of(std::uint8_t type) {
     switch (type) {
-        case 1: return Packet::Content::sip;
-        case 4: return Packet::Content::rtp;
-        case 5: return Packet::Content::rtcp;
+        case content_sip: return Packet::Content::sip;
+        case content_rtp: return Packet::Content::rtp;
+        case content_rtcp: return Packet::Content::rtcp;
+        case content_report: return Packet::Content::report;
         default: return Packet::Content::other;
     }
 }
@@ -97,6 +83,8 @@ void read_chunk(std::uint16_t type, Bytes value, Chunks& chunks) {
             chunks.packet.compressed = type == chunk_compressed_payload;
             chunks.payload = true;
             break;
+        case chunk_correlation: chunks.packet.correlation = text_of(value); break;
+        case chunk_node: chunks.packet.node = text_of(value); break;
         default: read_number(type, value, chunks); break;
     }
 }

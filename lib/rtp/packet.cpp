@@ -1,15 +1,9 @@
 #include "natkit/rtp/packet.hpp"
 
+#include "octets.hpp"
+
 namespace natkit::rtp {
 namespace {
-
-std::uint16_t read16(std::span<const std::uint8_t> bytes, std::size_t at) noexcept {
-    return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
-}
-
-std::uint32_t read32(std::span<const std::uint8_t> bytes, std::size_t at) noexcept {
-    return static_cast<std::uint32_t>(read16(bytes, at)) << 16 | read16(bytes, at + 2);
-}
 
 constexpr std::size_t rtp_fixed = 12;
 constexpr std::size_t rtcp_fixed = 8;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "natkit/base/endpoint.hpp"
 
@@ -15,7 +17,8 @@ namespace natkit::hep {
 /// A captured packet as an agent (Kamailio, OpenSIPS, FreeSWITCH, Asterisk, rtpengine, heplify) sends it on: HEP
 /// version 3 (EEP), a list of chunks of vendor, type, length and value.
 struct Packet {
-    enum class Content : std::uint8_t { sip, rtp, rtcp, other };
+    /// Of `report` (an agent's account of a media stream) and often of `rtcp` the payload is JSON.
+    enum class Content : std::uint8_t { sip, rtp, rtcp, report, other };
 
     Endpoint source;  ///< of the packet that was captured
     Endpoint destination;
@@ -25,10 +28,19 @@ struct Packet {
     Content content = Content::other;
     std::span<const std::uint8_t> payload;  ///< within the bytes that were read
     bool compressed = false;                ///< the payload is: by zlib
+    std::string_view correlation{};         ///< the Call-ID that it belongs to, by most agents; empty: not said
+    std::string_view node{};                ///< the agent's name; empty: not said
 };
 
 /// The packet in a datagram; nothing where it is no HEP 3, a chunk does not fit, or addresses, ports or payload are
 /// missing. Chunks that are not known are passed over. Pure.
 [[nodiscard]] std::optional<Packet> read(std::span<const std::uint8_t> datagram);
+
+/// What a UDP datagram over IPv4 holds at most.
+inline constexpr std::size_t largest_datagram = 65'507;
+/// What read() understands as that packet, its time in whole microseconds; the bytes written. A payload for which there
+/// is no room is cut at its end. Correlation and node are left out where they are longer than 512 bytes. `into` has
+/// room for 2,048 bytes at least. Pure, no allocation.
+[[nodiscard]] std::size_t write(const Packet& packet, std::span<std::uint8_t> into) noexcept;
 
 }  // namespace natkit::hep
