@@ -15,6 +15,7 @@ void LegTable::insert(std::unique_ptr<Leg> leg, Instant now) {
     if (next_sweep_ == Instant{}) next_sweep_ = now + sweep_every;
     auto [entry, fresh] = legs_.try_emplace(leg->key, nullptr);
     assert(fresh);
+    elsewhere_ -= traffic_of(*leg);
     entry->second = std::move(leg);
 }
 
@@ -27,6 +28,7 @@ std::unique_ptr<Leg> LegTable::extract(LegKey key) {
     auto node = legs_.extract(key);
     if (node.empty()) return nullptr;
     assert(node.mapped()->join == nullptr);
+    elsewhere_ += traffic_of(*node.mapped());
     return std::move(node.mapped());
 }
 
@@ -74,6 +76,12 @@ bool LegTable::tell(const Event& event) {
     if (events_.size() >= max_events) return false;
     events_.push_back(event);
     return true;
+}
+
+Traffic LegTable::traffic() const noexcept {
+    Traffic all = elsewhere_;
+    for (const auto& [key, leg] : legs_) all += traffic_of(*leg);
+    return all;
 }
 
 std::vector<Event> LegTable::take_events() {

@@ -78,6 +78,39 @@ def requests_of_strangers(net):
     lab.require(site.ask("natkit-web", "status")["pid"] == [c for c in site.status()["components"] if c["name"] == "natkit-web"][0]["pid"], "it did not die")
 
 
+def streams_of_sessions_that_are_over(net):
+    """Live events end with their session: who has logged out, or whose password is another one, sees nothing more."""
+    site = web_site.WebSite(net).start(users=("admin", "bob"))
+
+    def watching(session):
+        connection = site.connect()
+        connection.sendall(f"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {session['Cookie']}\r\n\r\n".encode())
+        return connection
+
+    def events_until(connection, done):
+        """Reads on until `done` of all that came; whether the stream goes on."""
+        came = b""
+        while not done(came):
+            chunk = connection.recv(1 << 16)
+            if not chunk or chunk.endswith(b"0\r\n\r\n"):
+                return False
+            came += chunk
+        return True
+
+    several = lambda came: came.count(b"data: ") >= 3
+    leaver, changed, stays = site.session(), site.session("bob"), site.session()
+    streams = [watching(one) for one in (leaver, changed, stays)]
+    lab.require(all(events_until(one, several) for one in streams), "all are told")
+    lab.require(site.request("POST", "/logout", **leaver).status == 303, "log out")
+    done = site.edge.run(lab.PROGRAMS / "natkit", "web", "passwd", "bob", "--config", site.config, stdin="another one\n")
+    lab.require(done.returncode == 0, done)
+    for one, why in ((streams[0], "logged out"), (streams[1], "another password")):
+        lab.require(not events_until(one, lambda came: came.count(b"data: ") > 5), f"{why}: the events go on")
+    lab.require(events_until(streams[2], several), "the others go on")
+    for one in streams:
+        one.close()
+
+
 def markup_of_phones(net):
     """What phones say of themselves is text: in the tables, the log, the picture."""
     if not browser.installed():
@@ -200,4 +233,4 @@ def rss(pid):
 
 if __name__ == "__main__":
     os.environ.setdefault("LC_ALL", "C.UTF-8")
-    lab.main(requests_of_strangers, markup_of_phones, crowds)
+    lab.main(requests_of_strangers, streams_of_sessions_that_are_over, markup_of_phones, crowds)

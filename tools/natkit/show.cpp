@@ -98,7 +98,8 @@ std::vector<std::string> status_lines(const Json& status) {
     for (const Json& name : absent) {
         if (!in(listen, name)) lines.push_back("  " + name.get<std::string>() + " (no address yet)");
     }
-    lines.push_back("sessions " + text_of(status, "sessions") + ", streams " + text_of(status, "streams") + ", calls " +
+    lines.push_back("sessions " + text_of(status, "sessions") + ", streams " + text_of(status, "streams") +
+                    ", packets a second " + text_of(status, "packets_a_second") + ", calls " +
                     text_of(status, "calls") + ", clients " + text_of(status, "clients") + ", pinged " +
                     text_of(status, "pinged"));
     for (const Json& one : member(status, "components")) {

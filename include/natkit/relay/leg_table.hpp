@@ -8,6 +8,7 @@
 
 #include "natkit/relay/event.hpp"
 #include "natkit/relay/leg.hpp"
+#include "natkit/relay/traffic.hpp"
 
 namespace natkit::relay {
 
@@ -63,6 +64,12 @@ class LegTable {
     /// What happened since it was last called.
     [[nodiscard]] std::vector<Event> take_events();
 
+    /// What has been relayed in this table by all legs that are or were in it: grows, whichever of them come and go.
+    /// Looks at each leg.
+    [[nodiscard]] Traffic traffic() const noexcept;
+    /// What its legs have counted so far is not of this process.
+    void count_from_now() noexcept { elsewhere_ -= traffic(); }
+
     [[nodiscard]] const std::unordered_map<LegKey, std::unique_ptr<Leg>>& legs() const noexcept { return legs_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Join>>& joins() const noexcept { return joins_; }
 
@@ -72,6 +79,7 @@ class LegTable {
     std::vector<std::unique_ptr<Join>> joins_;
     std::vector<Event> events_;
     Instant next_sweep_{};
+    Traffic elsewhere_;  ///< what legs have counted here that are gone, less what those that are here brought with them
 };
 
 }  // namespace natkit::relay

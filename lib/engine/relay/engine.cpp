@@ -313,6 +313,12 @@ void Engine::collect(const std::string& leg, OnStatistics on_statistics) {
 }
 
 Engine::Status Engine::status() const {
+    TrafficGauge::Reading traffic;
+    for (const auto& worker : workers_) {
+        const auto part = worker->traffic().read(loop_.now());
+        traffic.total += part.total;
+        traffic.packets_a_second += part.packets_a_second;
+    }
     return {.legs = legs_.size(),
             .sessions = joins_,
             .ports_in_use = ports_->in_use(),
@@ -325,7 +331,9 @@ Engine::Status Engine::status() const {
             .not_forwarded = fast_path_ ? fast_path_->left() : decltype(Status::not_forwarded){},
             .steered = steered_ != nullptr,
             .steered_ports = steered_ ? steered_->claimed() : 0,
-            .steering_error = steering_error_};
+            .steering_error = steering_error_,
+            .traffic = traffic.total,
+            .packets_a_second = traffic.packets_a_second};
 }
 
 }  // namespace natkit::relay

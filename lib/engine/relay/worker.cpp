@@ -8,7 +8,7 @@
 namespace natkit::relay {
 
 Worker::Worker(Timeouts timeouts, Plane::OnEvents on_events, SteeredPorts* steered, unsigned number) {
-    plane_ = std::make_unique<Plane>(loop_, timeouts, std::move(on_events), steered, number);
+    plane_ = std::make_unique<Plane>(loop_, timeouts, std::move(on_events), traffic_, steered, number);
     // Signals are the main thread's.
     sigset_t all;
     sigset_t before;

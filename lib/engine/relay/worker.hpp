@@ -22,6 +22,8 @@ class Worker {
     Worker& operator=(const Worker&) = delete;
 
     using Task = std::function<void(Plane&)>;
+    /// What its legs have relayed, as it has told last.
+    [[nodiscard]] const TrafficGauge& traffic() const noexcept { return traffic_; }
     /// Runs `task` on the worker's thread after the next flush(); tasks keep their order.
     void post(Task task) {
         posted_.push_back(std::move(task));
@@ -39,8 +41,9 @@ class Worker {
 
   private:
     io::Loop loop_;
-    std::vector<Task> posted_;      ///< the owner's
-    bool urgent_ = false;           ///< one of them was not posted for later
+    std::vector<Task> posted_;  ///< the owner's
+    bool urgent_ = false;       ///< one of them was not posted for later
+    TrafficGauge traffic_;
     std::unique_ptr<Plane> plane_;  ///< made and destroyed on the thread
     std::thread thread_;
 };

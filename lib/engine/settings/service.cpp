@@ -315,6 +315,12 @@ Service::Service(io::Loop& loop, const daemon::Configuration& source, std::strin
 
 Service::~Service() = default;
 
+std::optional<unsigned> Service::unconfirmed() const {
+    const auto& pending = impl_->confirmation.pending();
+    if (!pending) return std::nullopt;
+    return pending->version;
+}
+
 void Service::serve(control::Server& server) {
     constexpr auto run = control::Server::Repeat::run;
     Impl& impl = *impl_;

@@ -41,6 +41,7 @@ struct Gathering {
         const Json& relay = answers["mediarelay"];
         copy_number(relay, "sessions", result, "sessions");
         copy_number(relay, "streams", result, "streams");
+        copy_number(relay, "packets_a_second", result, "packets_a_second");
         copy_number(answers["sipedge"], "calls", result, "calls");
         copy_number(answers["sipedge"], "clients", result, "clients");
         copy_number(answers["natpinger"], "pinged", result, "pinged");
@@ -218,9 +219,12 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
                                               : "running"},
                          {"pid", ::getpid()},
                          {"uptime_s", seconds(loop.now() - started)}};
-    for (const char* key : {"sessions", "streams", "calls", "clients", "pinged"}) gathering->result[key] = 0;
+    for (const char* key : {"sessions", "streams", "packets_a_second", "calls", "clients", "pinged"})
+        gathering->result[key] = 0;
     gathering->result["listen"] = listeners.names();
     if (auto absent = without_address(); !absent.empty()) gathering->result["no_address"] = std::move(absent);
+    const auto unconfirmed = settings ? settings->unconfirmed() : std::nullopt;
+    if (unconfirmed) gathering->result["unconfirmed_settings"] = *unconfirmed;
     if (certificate_ends) gathering->result["certificate_expires_s"] = certificate_ends->time_since_epoch().count();
     Json components = Json::array();
     for (const auto& worker : workers) {

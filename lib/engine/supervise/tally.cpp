@@ -106,6 +106,29 @@ void add_tiers(const Json& components, std::vector<Family>& families) {
     families.push_back(std::move(left));
 }
 
+/// What the relay has forwarded, by direction.
+void add_media(const Json& components, std::vector<Family>& families) {
+    Family packets{.name = "natkit_media_packets_total",
+                   .help = "UDP media packets taken from parties and sent to them.",
+                   .counter = true,
+                   .samples = {}};
+    Family bytes{.name = "natkit_media_bytes_total",
+                 .help = "Bytes of media taken from parties and sent to them: UDP payload, and TCP.",
+                 .counter = true,
+                 .samples = {}};
+    for (const Json& component : components) {
+        if (record::text_of(component, "name") != "mediarelay") continue;
+        for (const char* direction : {"received", "sent"}) {
+            const auto counted = component.find(direction);
+            if (counted == component.end() || !counted->is_object()) continue;
+            packets.samples.push_back({{{"direction", direction}}, number_of(*counted, "packets")});
+            bytes.samples.push_back({{{"direction", direction}}, number_of(*counted, "bytes")});
+        }
+    }
+    families.push_back(std::move(packets));
+    families.push_back(std::move(bytes));
+}
+
 void add_pings(const Json& components, std::vector<Family>& families) {
     Family pings{.name = "natkit_pings_total", .help = "Pings by what became of them.", .counter = true, .samples = {}};
     for (const Json& component : components) {
@@ -164,6 +187,7 @@ std::vector<Family> Tally::families(const Json& status) const {
     if (const auto components = status.find("components"); components != status.end()) {
         add_components(*components, families);
         add_copied(*components, families);
+        add_media(*components, families);
         add_tiers(*components, families);
         add_pings(*components, families);
     }

@@ -60,14 +60,7 @@ void Service::Impl::answer(const Target& target, const Request& request, const S
                                           {"read_only", config.web.read_only},
                                           {"version", NATKIT_VERSION}}));
         case Route::overview: return respond(json_response(backend.overview()));
-        case Route::events: {
-            Response head = refusal(200, "");
-            head.content_type = "text/event-stream";
-            watchers.push_back(respond.stream(std::move(head)));
-            const std::string now = backend.overview().dump(-1, ' ', false, Json::error_handler_t::replace);
-            watchers.back()->send("retry: 2000\ndata: " + now + "\n\n");
-            return;
-        }
+        case Route::events: return watch(request, respond);
         case Route::clients: return pass_on("clients");
         case Route::calls: return pass_on("calls");
         case Route::call: return answer_call(field_of(fields, "id"), respond);

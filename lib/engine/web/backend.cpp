@@ -113,53 +113,29 @@ void Backend::log(const std::map<std::string, std::uint64_t>& after, std::functi
 }
 
 void Backend::look() {
-    timer_.start_in(look_every);
+    timer_.start_in(anybody_looks_ && anybody_looks_() ? look_every : history_every);
     if (std::exchange(looking_, true)) return;
+    looked_ = loop_.now();
     ask("natkit", "status", nullptr, [this](const Result<Json>& status) {
         looking_ = false;
         on_status(status);
     });
 }
 
+void Backend::look_now() {
+    if (loop_.now() - looked_ >= look_every) return look();
+    timer_.start_at(looked_ + look_every);
+}
+
 void Backend::on_status(const Result<Json>& status) {
     trouble_ = status ? "" : to_string(status.error());
     if (status) status_ = *status;
-    const bool for_history = looks_++ % history_every == 0;
-    if (for_history) note_history();
-    const bool looked_at = anybody_looks_ && anybody_looks_();
-    if (looked_at && looks_ % 2 == 1 && client("mediarelay").connected()) {
-        packets_by_leg_.clear();
-        count_packets(0);
+    // A look that comes a little early is not to leave a point out.
+    if (loop_.now() - noted_ >= history_every - look_every / 2) {
+        noted_ = loop_.now();
+        note_history();
     }
-    if (!looked_at) packets_before_.clear();
     if (on_news_) on_news_();
-}
-
-/// Page by page.
-void Backend::count_packets(std::uint64_t after) {
-    ask("mediarelay", "list", after == 0 ? Json(nullptr) : Json{{"after", after}}, [this](const Result<Json>& reply) {
-        if (reply) on_legs(*reply);
-    });
-}
-
-void Backend::on_legs(const Json& page) {
-    for (const Json& leg : record::list_of(page, "legs")) {
-        const auto statistics = leg.find("statistics");
-        if (statistics == leg.end() || !statistics->contains("received")) continue;
-        packets_by_leg_[record::text_of(leg, "leg") + record::text_of(leg, "id")] =
-            number_of((*statistics)["received"], "packets");
-    }
-    if (const std::uint64_t next = number_of(page, "next"); next != 0) return count_packets(next);
-    std::uint64_t more = 0;
-    for (const auto& [leg, packets] : packets_by_leg_) {
-        const auto before = packets_before_.find(leg);
-        if (before != packets_before_.end() && packets > before->second) more += packets - before->second;
-    }
-    const double seconds = std::chrono::duration<double>(loop_.now() - packets_at_).count();
-    packets_a_second_ =
-        packets_before_.empty() || seconds <= 0 ? 0 : static_cast<std::uint64_t>(static_cast<double>(more) / seconds);
-    packets_at_ = loop_.now();
-    packets_before_ = packets_by_leg_;
 }
 
 void Backend::on_record(const Json& record) {
@@ -194,7 +170,7 @@ void Backend::note_history() {
                         .calls = number_of(status_, "calls"),
                         .clients = number_of(status_, "clients"),
                         .sessions = number_of(status_, "sessions"),
-                        .packets = packets_a_second_});
+                        .packets = number_of(status_, "packets_a_second")});
     if (history_.size() > longest_history) history_.pop_front();
 }
 
@@ -214,9 +190,8 @@ Json Backend::overview() const {
         history.push_back(Json::array({one.time_ms, one.calls, one.clients, one.packets}));
     }
     return {{"time_ms", wall_ms()},          {"status", status_},
-            {"trouble", trouble_},           {"packets_a_second", packets_a_second_},
-            {"one_way", std::move(one_way)}, {"refused", std::move(refused)},
-            {"history", std::move(history)}};
+            {"trouble", trouble_},           {"one_way", std::move(one_way)},
+            {"refused", std::move(refused)}, {"history", std::move(history)}};
 }
 
 }  // namespace natkit::web

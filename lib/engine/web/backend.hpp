@@ -16,7 +16,7 @@ namespace natkit::web {
 using control::Json;
 
 /// What natkit-web knows of the others: it asks natkit and its programs over their control sockets. However many pages
-/// are open, each is asked at most once a second.
+/// are open, each is asked at most once a second; while none is, natkit alone, every five.
 class Backend {
   public:
     Backend(io::Loop& loop, const std::string& natkit_socket, const std::string& runtime_dir);
@@ -35,12 +35,14 @@ class Backend {
     [[nodiscard]] Json overview() const;
     /// Called each time the overview is new.
     void on_news(std::function<void()> handler) { on_news_ = std::move(handler); }
-    /// How many look at present: legs are counted only for them.
+    /// Whether anybody looks at present.
     void set_lookers(std::function<bool()> anybody_looks) { anybody_looks_ = std::move(anybody_looks); }
+    /// Somebody has begun to.
+    void look_now();
 
-    static constexpr Duration look_every = std::chrono::seconds(1);
-    static constexpr unsigned history_every = 5;         ///< looks
-    static constexpr std::size_t longest_history = 180;  ///< 15 minutes
+    static constexpr Duration look_every = std::chrono::seconds(1);     ///< while somebody looks
+    static constexpr Duration history_every = std::chrono::seconds(5);  ///< else too
+    static constexpr std::size_t longest_history = 180;                 ///< 15 minutes
 
   private:
     struct Shared {
@@ -63,8 +65,6 @@ class Backend {
     [[nodiscard]] control::Client& client(const std::string& program);
     void look();
     void on_status(const Result<Json>& status);
-    void count_packets(std::uint64_t after);
-    void on_legs(const Json& page);
     void on_record(const Json& record);
     void note_history();
 
@@ -76,13 +76,10 @@ class Backend {
     std::function<bool()> anybody_looks_;
     bool looking_ = false;
     bool in_snapshot_ = true;
-    unsigned looks_ = 0;
+    Instant looked_{};
+    Instant noted_{};  ///< in the history
     Json status_ = Json::object();
     std::string trouble_;  ///< why there is no status
-    std::map<std::string, std::uint64_t> packets_by_leg_;
-    std::map<std::string, std::uint64_t> packets_before_;
-    Instant packets_at_{};
-    std::uint64_t packets_a_second_ = 0;
     std::map<std::string, std::uint64_t> one_way_;
     std::deque<Refused> refused_;  ///< the newest first
     std::deque<Point> history_;

@@ -54,15 +54,18 @@ void Service::Impl::load_users() {
     }
 }
 
-std::string Service::Impl::token_of(const Request& request) const {
-    return std::string(cookie(request.header("cookie"), session_cookie));
+/// By its digest: how long a comparison takes tells nothing of a token. Empty: the request has none.
+std::string Service::Impl::key_of(const Request& request) const {
+    const std::string_view token = cookie(request.header("cookie"), session_cookie);
+    return token.empty() ? std::string() : crypto::sha256_hex(token);
 }
 
 const Service::Impl::Session* Service::Impl::session_of(const Request& request) {
-    const std::string token = token_of(request);
-    if (token.empty()) return nullptr;
-    // By its digest: how long a comparison takes tells nothing of a token.
-    const std::string key = crypto::sha256_hex(token);
+    const std::string key = key_of(request);
+    return key.empty() ? nullptr : session_of_key(key);
+}
+
+const Service::Impl::Session* Service::Impl::session_of_key(const std::string& key) {
     const Session* session = sessions.find(key, loop.now());
     if (session == nullptr) return nullptr;
     load_users();
@@ -174,7 +177,7 @@ void Service::Impl::log_out(const Request& request, const Responder& respond) {
     const Session* session = session_of(request);
     if (session != nullptr) {
         log.major(session->user + " has logged out");
-        sessions.close(crypto::sha256_hex(token_of(request)));
+        sessions.close(key_of(request));
     }
     Response response = refusal(303, "");
     response.headers.emplace_back("Location", "/login");

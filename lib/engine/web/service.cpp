@@ -226,14 +226,27 @@ void Service::Impl::on_request(Request request, const Responder& respond) {
     answer(*target, request, *session, respond);
 }
 
+/// Events, for as long as the session lasts, which is in use meanwhile.
+void Service::Impl::watch(const Request& request, const Responder& respond) {
+    Response head = refusal(200, "");
+    head.content_type = "text/event-stream";
+    watchers.push_back({.stream = respond.stream(std::move(head)), .session = key_of(request)});
+    const std::string now = backend.overview().dump(-1, ' ', false, Json::error_handler_t::replace);
+    watchers.back().stream->send("retry: 2000\ndata: " + now + "\n\n");
+    backend.look_now();
+}
+
 void Service::Impl::tell_watchers() {
-    std::erase_if(watchers, [](const auto& one) { return !one->open(); });
+    std::erase_if(watchers, [this](const Watcher& one) {
+        if (one.stream->open() && session_of_key(one.session) == nullptr) one.stream->close();
+        return !one.stream->open();
+    });
     if (watchers.empty()) return;
     const std::string event =
         "data: " + backend.overview().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n\n";
-    for (const auto& one : watchers) one->send(event);
+    for (const Watcher& one : watchers) one.stream->send(event);
     if (watchers.size() > most_watchers) {
-        watchers.front()->close();
+        watchers.front().stream->close();
         watchers.erase(watchers.begin());
     }
 }

@@ -43,7 +43,11 @@ struct Service::Impl {
     config::WebUsers users;
     std::optional<std::pair<std::int64_t, std::int64_t>> users_time;  ///< of the file that was read
     std::string degraded;                                             ///< why there are no pages
-    std::vector<std::shared_ptr<Responder::Stream>> watchers;
+    struct Watcher {
+        std::shared_ptr<Responder::Stream> stream;
+        std::string session;  ///< its key: the stream ends with it
+    };
+    std::vector<Watcher> watchers;
     std::map<unsigned, std::unique_ptr<io::LimitedRun>> runs;
     unsigned last_run = 0;
     unsigned explanations = 0;  ///< under way
@@ -59,12 +63,15 @@ struct Service::Impl {
     [[nodiscard]] Json status() const;
     [[nodiscard]] HttpServer::Admission admit(const Request& head);
     void on_request(Request request, const Responder& respond);
+    void watch(const Request& request, const Responder& respond);
     void tell_watchers();
 
     // entrance.cpp
     void load_users();
     [[nodiscard]] const Session* session_of(const Request& request);
-    [[nodiscard]] std::string token_of(const Request& request) const;
+    /// The same by its key; it is used now.
+    [[nodiscard]] const Session* session_of_key(const std::string& key);
+    [[nodiscard]] std::string key_of(const Request& request) const;
     [[nodiscard]] std::string cookie_text(const char* name, const std::string& value, std::int64_t seconds) const;
     [[nodiscard]] std::string known_browser(const Request& request, const std::string& user) const;
     [[nodiscard]] Response login_page(int status, const std::string& complaint, const std::string& user = {}) const;

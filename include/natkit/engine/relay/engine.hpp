@@ -20,6 +20,7 @@
 #include "natkit/relay/leg_table.hpp"
 #include "natkit/relay/ports.hpp"
 #include "natkit/relay/tiers.hpp"
+#include "natkit/relay/traffic.hpp"
 
 /// The engine of mediarelay(1): the pure relay of natkit::relay over sockets, threads, a journal and a control socket.
 namespace natkit::relay {
@@ -169,6 +170,8 @@ class Engine {
         bool steered = false;                                            ///< how packets are received; else by sockets
         std::size_t steered_ports = 0;
         std::string steering_error;  ///< why not, though it was wanted
+        Traffic traffic;             ///< since the start, of legs that are gone too; as of their last second
+        std::uint64_t packets_a_second = 0;
     };
     [[nodiscard]] Status status() const;
     [[nodiscard]] const Options& options() const noexcept { return options_; }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "natkit/config/config.hpp"
@@ -33,6 +34,8 @@ class Service {
     Service& operator=(const Service&) = delete;
 
     void serve(control::Server& server);
+    /// The version that waits to be confirmed.
+    [[nodiscard]] std::optional<unsigned> unconfirmed() const;
 
   private:
     struct Impl;

@@ -12,10 +12,12 @@ constexpr std::uint64_t expect_every = 100;
 
 }  // namespace
 
-Plane::Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events, SteeredPorts* steered, unsigned worker)
+Plane::Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events, TrafficGauge& traffic, SteeredPorts* steered,
+             unsigned worker)
     : loop_(loop),
       relay_(timeouts),
       on_events_(std::move(on_events)),
+      traffic_(traffic),
       steered_(steered != nullptr),
       timer_(loop, [this] { on_time(); }) {
     PacketPath::Callbacks callbacks{.on_packet = std::bind_front(&Plane::on_packet, this),
@@ -33,6 +35,7 @@ Plane::~Plane() {
 void Plane::on_time() {
     if (tcp_) tcp_->take_progress();
     if (promotion_) promotion_->catch_up();
+    traffic_.tell(relay_.legs.traffic(), loop_.now());
     relay_.on_time(loop_.now());
     if (promotion_) promotion_->review(loop_.now());
     if (tcp_) tcp_->carry_out_effects();
@@ -181,6 +184,7 @@ void Plane::remove(LegKey key) {
     close(key);
     if (promotion_) promotion_->forget(key);
     relay_.remove(key, loop_.now());
+    tell_traffic_of_the_last();
 }
 
 void Plane::signal(LegKey key, const Party& party, SourcePolicy policy, bool renew) {
@@ -235,6 +239,7 @@ Plane::Moving Plane::extract(LegKey key) {
     relay_.part(*leg, loop_.now());
     moving.ports = detach(*leg);
     moving.leg = relay_.legs.extract(key);
+    tell_traffic_of_the_last();
     return moving;
 }
 
@@ -260,7 +265,9 @@ std::vector<Endpoint> Plane::use_fast_path(FastPath& fast_path, std::uint8_t tos
                                            const std::vector<bpf::FlowTable::Kept>& kept) {
     promotion_ = std::make_unique<Promotion>(
         fast_path, tos, relay_, [this](const UdpLeg& leg, Component component) { return place_of(leg, component); });
-    return promotion_->take_up(kept, loop_.now());
+    auto taken = promotion_->take_up(kept, loop_.now());
+    relay_.legs.count_from_now();
+    return taken;
 }
 
 void Plane::demote(Leg* leg) {
@@ -286,6 +293,10 @@ void Plane::collect_one(Leg& leg, Instant now, Statistics& into) const {
     statistics.audio = leg.join->audio;
     statistics.cause = leg.join->cause;
     statistics.mute = leg.join->mute == nullptr ? 0 : leg.join->mute->key;
+}
+
+void Plane::tell_traffic_of_the_last() {
+    if (relay_.legs.legs().empty()) traffic_.tell(relay_.legs.traffic(), loop_.now());
 }
 
 void Plane::collect(LegKey key, Statistics& into) {

@@ -15,6 +15,7 @@
 #include "packet_path.hpp"
 #include "promotion.hpp"
 #include "tcp_plane.hpp"
+#include "traffic_gauge.hpp"
 
 namespace natkit::relay {
 
@@ -23,8 +24,10 @@ class Plane {
   public:
     using OnEvents = std::function<void(std::vector<Event> events)>;
 
-    /// With `steered` the ports come by it, to that worker's sockets; null: each port has a socket.
-    Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events, SteeredPorts* steered = nullptr, unsigned worker = 0);
+    /// With `steered` the ports come by it, to that worker's sockets; null: each port has a socket. `traffic` is told
+    /// of each second; it outlives the plane.
+    Plane(io::Loop& loop, Timeouts timeouts, OnEvents on_events, TrafficGauge& traffic, SteeredPorts* steered = nullptr,
+          unsigned worker = 0);
     ~Plane();
     Plane(const Plane&) = delete;
     Plane& operator=(const Plane&) = delete;
@@ -95,11 +98,14 @@ class Plane {
     void tell_events();
     void start_timer();
     void collect_one(Leg& leg, Instant now, Statistics& into) const;
+    /// When the last leg is gone, nobody looks each second any more.
+    void tell_traffic_of_the_last();
 
     io::Loop& loop_;
     Relay relay_;
     LanGuard guard_;
     OnEvents on_events_;
+    TrafficGauge& traffic_;
     bool steered_;
     std::unordered_map<LegKey, std::unique_ptr<Ports>> ports_;
     std::unique_ptr<PacketPath> path_;

@@ -197,6 +197,9 @@ Service::Answer Service::status(const Json&) {
     reply["legs"] = status.legs;
     reply["sessions"] = status.sessions;
     reply["streams"] = status.sessions;
+    reply["received"] = {{"packets", status.traffic.received_packets}, {"bytes", status.traffic.received_bytes}};
+    reply["sent"] = {{"packets", status.traffic.sent_packets}, {"bytes", status.traffic.sent_bytes}};
+    reply["packets_a_second"] = status.packets_a_second;
     reply["ports_in_use"] = status.ports_in_use;
     reply["ports_cooling"] = status.ports_cooling;
     reply["workers"] = status.workers;

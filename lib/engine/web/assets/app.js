@@ -59,8 +59,16 @@ function listen() {
     if (events !== mine) return;
     state.textContent = "no connection";
     state.className = "bad";
-    if (mine.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (mine.readyState === EventSource.CLOSED) setTimeout(listen_again, 2000);
   };
+}
+
+// What was refused may be refused because the session is over: then this leads to the login.
+async function listen_again() {
+  try {
+    await log_in();
+  } catch { /* it does not answer yet */ }
+  listen();
 }
 
 addEventListener("pagehide", () => { if (events) events.close(); });
@@ -93,6 +101,6 @@ await log_in();
 document.getElementById("who").textContent = session.user;
 addEventListener("hashchange", show);
 listen();
-watch_pending();
+watch_pending(live);
 show();
 document.body.dataset.ready = "yes";

@@ -46,16 +46,18 @@ export class Overview {
     this.live.unwatch(this.handler);
   }
 
-  show({ status, trouble, packets_a_second, one_way, refused, history }) {
+  show({ status, trouble, one_way, refused, history }) {
     const troubles = trouble ? [`natkit does not answer: ${trouble}`] : [...(status.degraded || [])];
     for (const listener of status.no_address || []) troubles.push(`${listener}: this host has no such address at present`);
     this.trouble.replaceChildren(...troubles.map((text) => element("p", { class: "complaint" }, text)));
     const refusals = refused.reduce((sum, one) => sum + one.count, 0);
     const one_ways = Object.values(one_way).reduce((sum, count) => sum + count, 0);
     this.tiles.replaceChildren(...[["Calls", status.calls], ["Clients", status.clients], ["Clients pinged", status.pinged],
-      ["Relayed sessions", status.sessions], ["Packets a second", packets_a_second], ["One-way calls", one_ways], ["Refused", refusals]]
+      ["Relayed sessions", status.sessions], ["Packets a second", status.packets_a_second], ["One-way calls", one_ways], ["Refused", refusals]]
       .map(([name, value]) => element("li", {}, name, element("b", {}, value ?? "–"))));
-    this.charts.replaceChildren(chart("Calls", "calls", history, 1), chart("Clients", "clients", history, 2), chart("Packets a second", "packets", history, 3));
+    // The history has a point every five seconds; the last one is of now.
+    const points = [...history.slice(0, -1), [0, status.calls || 0, status.clients || 0, status.packets_a_second || 0]];
+    this.charts.replaceChildren(chart("Calls", "calls", points, 1), chart("Clients", "clients", points, 2), chart("Packets a second", "packets", points, 3));
     this.components.replaceChildren(...(status.components || []).map((one) => element("tr", {},
       element("th", { scope: "row" }, one.name, " ", element("span", { class: "quiet" }, PLAIN[one.name] || "")),
       element("td", { class: one.state === "running" ? "good" : "bad" }, one.state),

@@ -5,6 +5,7 @@ import { input_of } from "./inputs.js";
 const bar = document.getElementById("pending");
 const listeners = new Set();  // those who want to know that the file is another one
 let countdown = 0;
+let waiting;  // the version that is to be confirmed, as natkit told last
 
 async function after_change(act) {
   try {
@@ -15,21 +16,22 @@ async function after_change(act) {
     return;
   }
   await look();
-  for (const handler of [...listeners]) handler();
 }
 
 // A change that waits to be confirmed is told on every page.
 async function look() {
-  clearTimeout(countdown);
+  clearInterval(countdown);
   let pending;
   try {
     ({ pending } = await get("/api/settings"));
   } catch {
-    pending = undefined;
+    waiting = null;  // asked again at the next event
+    return;
   }
   if (!pending) {
-    if (!bar.hidden) for (const handler of [...listeners]) handler();
+    if (bar.hidden) return;
     bar.hidden = true;
+    for (const handler of [...listeners]) handler();
     return;
   }
   const key = JSON.stringify([pending.version, pending.who, pending.yours]);
@@ -41,20 +43,20 @@ async function look() {
     bar.dataset.key = key;
     bar.hidden = false;
   }
-  let left = pending.seconds_left;
-  const tick = () => {
-    bar.querySelector("b").textContent = String(Math.max(0, left));
-    left -= 1;
-    countdown = setTimeout(left % 2 === 0 ? look : tick, 1000);  // others may undo it
-  };
+  const until = Date.now() + pending.seconds_left * 1000;
+  const tick = () => { bar.querySelector("b").textContent = String(Math.max(0, Math.ceil((until - Date.now()) / 1000))); };
+  clearInterval(countdown);
+  countdown = setInterval(tick, 1000);
   tick();
 }
 
-export function watch_pending() {
-  look();
-  setInterval(() => {
-    if (bar.hidden && !document.hidden) look();
-  }, 10000);
+// The server is asked when another version waits than before: what others change, confirm or undo is told by events.
+export function watch_pending(live) {
+  live.watch(({ status }) => {
+    if (status.unconfirmed_settings === waiting) return;
+    waiting = status.unconfirmed_settings;
+    look();
+  });
 }
 
 function difference(text) {

@@ -16,3 +16,18 @@ TEST_CASE("supervise::Tally: when the certificate expires is told where there is
     REQUIRE(at != std::string::npos);
     CHECK(std::stod(text.substr(text.find(' ', at))) == 1'800'000'000);
 }
+
+TEST_CASE("supervise::Tally: what the relay has forwarded is told by direction") {
+    const nlohmann::ordered_json relay = {{"name", "mediarelay"},
+                                          {"state", "running"},
+                                          {"received", {{"packets", 12}, {"bytes", 2064}}},
+                                          {"sent", {{"packets", 11}, {"bytes", 1892}}}};
+    const std::string text = metrics::to_text(supervise::Tally().families({{"components", {relay}}}));
+    for (const char* line : {"natkit_media_packets_total{direction=\"received\"} 12\n",
+                             "natkit_media_packets_total{direction=\"sent\"} 11\n",
+                             "natkit_media_bytes_total{direction=\"received\"} 2064\n",
+                             "natkit_media_bytes_total{direction=\"sent\"} 1892\n"}) {
+        CAPTURE(line);
+        CHECK(text.find(line) != std::string::npos);
+    }
+}
