@@ -228,6 +228,13 @@ bool is_right(const std::string& text, toml::table before, const Place& place, c
     return *after == before;
 }
 
+/// Whether a TOML comment may hold it.
+bool can_be_said(const ListEntry& entry) {
+    return std::ranges::none_of(entry.comment.value_or(""), [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+    });
+}
+
 std::unexpected<Error> not_to_be_changed(const Place& place) {
     std::string name;
     for (const std::string& part : place.whole) name += (name.empty() ? "" : ".") + part;
@@ -260,6 +267,42 @@ Result<std::string> set_value(std::string_view text, std::string_view section, s
     std::string result = place->spliced(statement->value, to_toml(value, old));
     if (is_right(result, *before, *place, &value)) return result;
     return not_to_be_changed(*place);
+}
+
+Result<std::string> set_list(std::string_view text, std::string_view section, std::string_view key,
+                             const std::vector<ListEntry>& entries) {
+    const auto before = parsed(text);
+    if (!before) return std::unexpected(before.error());
+    const auto place = place_of(text, section, key);
+    if (!place) return std::unexpected(place.error());
+    if (!std::ranges::all_of(entries, can_be_said)) {
+        return fail(Errc::bad_input,
+                    "[" + std::string(section) + "] " + std::string(key) + ": a comment has a control character");
+    }
+    const auto there = list_in(text, section, key);
+    if (there && *there == entries) return std::string(text);
+    const Value value = items_of(entries);
+    const Statement* statement = place->find(place->whole);
+    const std::string_view old = statement == nullptr ? "[]" : statement->value.of(text);
+    for (const std::string_view list : {old, std::string_view("[]")}) {
+        const auto edited = edit_entries(list, entries, place->line_break());
+        if (!edited) continue;
+        std::string result = statement == nullptr ? with_key(*place, std::string(key), *edited)
+                                                  : place->spliced(statement->value, *edited);
+        if (!is_right(result, *before, *place, &value)) continue;
+        if (const auto said = list_in(result, section, key); said && *said == entries) return result;
+    }
+    return not_to_be_changed(*place);
+}
+
+Result<std::vector<ListEntry>> list_in(std::string_view text, std::string_view section, std::string_view key) {
+    const auto place = place_of(text, section, key);
+    if (!place) return std::unexpected(place.error());
+    const Statement* statement = place->find(place->whole);
+    if (statement == nullptr) return fail(Errc::not_found, "no value");
+    auto entries = entries_of(statement->value.of(text));
+    if (!entries) return fail(Errc::bad_input, "not a list that can be shown");
+    return std::move(*entries);
 }
 
 Result<std::string> reset_value(std::string_view text, std::string_view section, std::string_view key) {

@@ -189,10 +189,10 @@ std::unexpected<Error> wrong(const Setting& setting, const char* expected) {
 Result<Value> fitted_list(const Setting& setting, const Value& given) {
     std::vector<std::string> items;
     if (const auto* text = std::get_if<std::string>(&given)) {
-        items = read_guide_list(*text);
+        items = items_of(read_guide_list(*text));
     } else if (const auto* list = std::get_if<std::vector<std::string>>(&given)) {
         for (const std::string& one : *list) {
-            for (std::string& item : read_guide_list(one)) items.push_back(std::move(item));
+            for (std::string& item : items_of(read_guide_list(one))) items.push_back(std::move(item));
         }
     } else {
         return wrong(setting, "not a list");

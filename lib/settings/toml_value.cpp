@@ -39,14 +39,4 @@ std::string to_toml(const Value& value, std::string_view before) {
     return list + "]";
 }
 
-std::vector<std::string> read_guide_list(std::string_view text) {
-    std::vector<std::string> entries;
-    for (const std::string_view line : text::split(text, '\n')) {
-        for (const std::string_view entry : text::split(line.substr(0, line.find(';')), ',')) {
-            if (const std::string_view trimmed = text::trim(entry); !trimmed.empty()) entries.emplace_back(trimmed);
-        }
-    }
-    return entries;
-}
-
 }  // namespace natkit::settings

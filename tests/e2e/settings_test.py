@@ -81,7 +81,7 @@ def a_change_and_its_end(net):
                {"section": "network", "key": "lan", "value": ["192.168.10.0/24", "192.168.77.0/24"]}]
     tried = ask(site, "settings-preview", hash=shown["hash"], changes=changes)
     lab.require("1 registered client of 1 would change place" in tried["effects_text"] and tried["problems"] == [], str(tried))
-    lab.require('\n+nat_servers = ["203.0.113.50-203.0.113.50"]\n' in tried["diff"] and '+  "192.168.77.0/24",\n' in tried["diff"], tried["diff"])
+    lab.require('\n+nat_servers = [\n+    "203.0.113.50-203.0.113.50",  # the far office\n+]\n' in tried["diff"] and '+  "192.168.77.0/24",\n' in tried["diff"], tried["diff"])
     lab.require(site.config.read_text() == before and place(site) == "wan", "a preview has changed something")
     wrong = ask(site, "settings-preview", hash=shown["hash"], changes=[{"section": "pinger", "key": "udp_interval", "value": "1w"}])
     lab.require(wrong["problems"][0]["key"] == "udp_interval" and "natkit.toml:" in wrong["problems"][0]["where"], str(wrong))
@@ -98,13 +98,15 @@ def a_change_and_its_end(net):
     applied = ask(site, "settings-apply", hash=shown["hash"], changes=changes, by="s1", who="anna", client="192.0.2.1")
     after = site.config.read_text()
     lab.require(applied["hash"] == hashlib.sha256(after.encode()).hexdigest() and place(site) == "far-end", f"{applied}: {place(site)}")
-    want = before.replace('# homes\n]   # end\n', '# homes\n  "192.168.77.0/24",\n]   # end\nnat_servers = ["203.0.113.50-203.0.113.50"]\n')
+    want = before.replace('# homes\n]   # end\n', '# homes\n  "192.168.77.0/24",\n]   # end\nnat_servers = [\n    "203.0.113.50-203.0.113.50",  # the far office\n]\n')
     want = want.replace('# the office\n  # homes\n  "192.168.77.0/24",\n', '# the office\n  "192.168.77.0/24",\n  # homes\n')
     lab.require(after == want, f"other bytes changed:\n{after}")
     lab.require(site.config.stat().st_mode == mode, "the mode has changed")
+    lab.require(setting(ask(site, "settings"), "network", "nat_servers")["text"] == "203.0.113.50-203.0.113.50  ; the far office", "its comment is not shown")
     pending = ask(site, "settings", by="s1")["pending"]
     lab.require(pending["who"] == "anna" and pending["yours"] and 0 < pending["seconds_left"] <= LIMIT, str(pending))
-    lab.require("s1" not in json.dumps(ask(site, "settings")), "the session's name is told to others")
+    lab.require(ask(site, "status")["unconfirmed_settings"] == pending["version"], "the status does not tell that it waits")
+    lab.require('"s1"' not in json.dumps(ask(site, "settings")), "the session's name is told to others")
     lab.require("another session" in error(site, "settings-confirm", by="s2")["message"], "another session confirmed")
     lab.require("waits to be confirmed" in error(site, "settings-apply", hash=applied["hash"], by="s2",
                                                  changes=[{"section": "pinger", "key": "method", "value": "options"}])["message"], "two at once")

@@ -1,6 +1,7 @@
 // natkit.toml with one setting changed: any text is edited or refused; what was edited reads back, and again it is not
 // edited.
 // links: text
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -30,15 +31,31 @@ std::string edit(const std::string& text, const char* section, const char* key, 
 
 }  // namespace
 
+/// The same with a list and its comments.
+std::string edit_list(const std::string& text, const std::vector<settings::ListEntry>& list) {
+    if (settings::read_guide_list(settings::guide_text(list)) != list) std::abort();
+    const auto edited = settings::set_list(text, "network", "lan", list);
+    if (!edited) return text;
+    const auto there = settings::list_in(*edited, "network", "lan");
+    if (!there || *there != list) std::abort();
+    const auto again = settings::set_list(*edited, "network", "lan", list);
+    if (!again || *again != *edited) std::abort();
+    return *edited;
+}
+
 /// The lines before an empty one are the list; the rest is the file.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view all(reinterpret_cast<const char*>(data), size);
     const std::size_t half = all.find("\n\n");
     std::string text(half == std::string_view::npos ? all : all.substr(half + 2));
-    const std::vector<std::string> list =
+    std::vector<settings::ListEntry> entries =
         settings::read_guide_list(half == std::string_view::npos ? std::string_view("a,b") : all.substr(0, half));
+    const std::vector<std::string> list = settings::items_of(entries);
     text = edit(text, "network", "lan", list);
     text = edit(text, "network", "lan", std::vector<std::string>(list.rbegin(), list.rend()));
+    text = edit_list(text, entries);
+    std::ranges::reverse(entries);
+    text = edit_list(text, entries);
     text = edit(text, "network", "lan", std::vector<std::string>());
     text = edit(text, "media_proxy.addresses", "lan", list);
     text = edit(text, "pinger", "method", "crlf");

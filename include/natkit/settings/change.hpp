@@ -16,6 +16,7 @@ struct Change {
     std::string section;
     std::string key;
     std::optional<Value> value;  ///< none: its default, the key goes
+    bool comments = false;       ///< of a list that is one text: its comments take the place of those in the file
     friend bool operator==(const Change&, const Change&) = default;
 };
 

@@ -15,6 +15,16 @@ namespace natkit::settings {
 [[nodiscard]] Result<std::string> set_value(std::string_view text, std::string_view section, std::string_view key,
                                             const Value& value);
 
+/// The same with a list and its comments. Those that it has already keep their bytes and lines; in the file a comment
+/// stands behind its item, or on a line of its own. `bad_input`: a comment that no TOML file can have.
+[[nodiscard]] Result<std::string> set_list(std::string_view text, std::string_view section, std::string_view key,
+                                           const std::vector<ListEntry>& entries);
+
+/// The list that stands there with its comments. `not_found`: none. `bad_input`: it is none of texts, or cannot be said
+/// as entries.
+[[nodiscard]] Result<std::vector<ListEntry>> list_in(std::string_view text, std::string_view section,
+                                                     std::string_view key);
+
 /// The same without the key: its line goes, or its part of an inline table.
 [[nodiscard]] Result<std::string> reset_value(std::string_view text, std::string_view section, std::string_view key);
 

@@ -1,5 +1,6 @@
 #include "show.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <ctime>
@@ -42,6 +43,8 @@ Json json_of(const Setting& setting, std::string_view text, std::string_view run
     } else if (by_default) {
         one["default"] = shown(setting, *by_default);
     }
+    if (const auto list = list_in(text, setting.section, setting.key); list && setting.kind == Kind::list)
+        one["text"] = guide_text(*list);
     one["set"] = written.has_value();
     one["help"] = setting.help;
     return one;
@@ -67,6 +70,17 @@ Result<Value> value_from(const Json& json) {
         items.push_back(item.get<std::string>());
     }
     return Value(std::move(items));
+}
+
+/// Entries of which one has a comment are the lines of one text.
+Value as_one_text(Value value) {
+    const auto* items = std::get_if<std::vector<std::string>>(&value);
+    if (items == nullptr ||
+        std::ranges::none_of(*items, [](const std::string& item) { return item.find(';') != std::string::npos; }))
+        return value;
+    std::string text;
+    for (const std::string& item : *items) text += item + "\n";
+    return text;
 }
 
 /// "[section] key: …"
@@ -109,7 +123,9 @@ Result<std::vector<Change>> changes_of(const Json& request) {
             if (!one.contains("value")) return fail(Errc::bad_input, "a change has a value, or reset: true");
             auto value = value_from(one["value"]);
             if (!value) return std::unexpected(value.error());
-            change.value = std::move(*value);
+            change.value = as_one_text(std::move(*value));
+            const auto* text = std::get_if<std::string>(&*change.value);
+            change.comments = one.value("comments", text != nullptr && text->find(';') != std::string::npos);
         }
         changes.push_back(std::move(change));
     }

@@ -146,6 +146,75 @@ TEST_CASE("settings::set_value: a list keeps its layout") {
     }
 }
 
+TEST_CASE("settings::set_list: comments are the list's, and what has not changed keeps its bytes") {
+    const struct {
+        const char* why;
+        const char* before;
+        const char* shown;   ///< as the guide's page has it
+        const char* wanted;  ///< what is written there
+        const char* after;
+    } cases[] = {
+        {"nothing changes", "[n]\nl = [\n  # offices\n\n  'a', \"b\",  #both\t\n # alone \n]\n",
+         "; offices\na\nb  ;both\n; alone", "; offices\na\nb  ;both\n; alone",
+         "[n]\nl = [\n  # offices\n\n  'a', \"b\",  #both\t\n # alone \n]\n"},
+        {"a list that is not there", "[n]\n", nullptr, "a-b ; the office\n; homes\nc, d",
+         "[n]\nl = [\n    \"a-b\",  # the office\n    # homes\n    \"c\",\n    \"d\",\n]\n"},
+        {"without comments it stays on its line", "[n]\nl = [ 'a', 'b' ] # c\n", "a\nb", "a\nc",
+         "[n]\nl = [ 'a', 'c' ] # c\n"},
+        {"a list on one line gets lines", "[n]\nl = [ 'a', \"b\" ] # c\n", "a\nb", "a ; one\nb\nc",
+         "[n]\nl = [\n    'a',  # one\n    \"b\",\n    'c',\n] # c\n"},
+        {"another comment behind an item", "[n]\nl = [\n\t\"a\",   # one\n\t\"b\", # two\n]\n", "a  ; one\nb  ; two",
+         "a ; uno\nb ; two", "[n]\nl = [\n\t\"a\",   # uno\n\t\"b\", # two\n]\n"},
+        {"one comment goes, another comes", "[n]\nl = [\n\t\"a\",   # one\n\t\"b\",\n]\n", "a  ; one\nb", "a\nb ; two",
+         "[n]\nl = [\n\t\"a\",\n\t\"b\",  # two\n]\n"},
+        {"the last has no comma", "[n]\nl = [\n  \"a\", # one\n  \"b\" # two\n]\n", "a  ; one\nb  ; two",
+         "a ; one\nb ; two\nc ; three", "[n]\nl = [\n  \"a\", # one\n  \"b\", # two\n  \"c\"  # three\n]\n"},
+        {"comments of their own come, go and change",
+         "[n]\nl = [\n  # one\n  \"a\",\n  # two\n  \"b\",\n  # three\n]\n", "; one\na\n; two\nb\n; three",
+         "; zero\n; one\na\nb\n; four", "[n]\nl = [\n  # zero\n  # one\n  \"a\",\n  \"b\",\n  # four\n]\n"},
+        {"all items go, their comments stay", "[n]\nl = [\n  # one\n  \"a\",\n]\n", "; one\na", "; one",
+         "[n]\nl = [\n  # one\n]\n"},
+        {"everything goes", "[n]\nl = [\n  # one\n  \"a\",\n]\n", "; one\na", "", "[n]\nl = []\n"},
+        {"an item before the first", "[n]\nl = [\n  # one\n  \"a\",\n]\n", "; one\na", "; zero\nz\n; one\na",
+         "[n]\nl = [\n  # zero\n  \"z\",\n  # one\n  \"a\",\n]\n"},
+        {"a comment between items of one line", "[n]\nl = [\n  \"a\", \"b\",\n]\n", "a\nb", "a ; one\nb",
+         "[n]\nl = [\n  \"a\",  # one\n  \"b\",\n]\n"},
+        {"marks in comments", "[n]\nl = [\n  \"a\", # x # y; z, \"w\"\n]\n", "a  ; x # y; z, \"w\"",
+         "a ; x # y; z, \"w\"\nb", "[n]\nl = [\n  \"a\", # x # y; z, \"w\"\n  \"b\",\n]\n"},
+        {"CR LF", "[n]\r\nl = []\r\n", "", "a ; one", "[n]\r\nl = [\r\n    \"a\",  # one\r\n]\r\n"},
+        {"no list", "[n]\nl = \"x\"\n", nullptr, "a ; one", "[n]\nl = [\n    \"a\",  # one\n]\n"},
+        {"in an inline table", "n = { l = [\"a\"], m = 1 }\n", "a", "a ; one",
+         "n = { l = [\n    \"a\",  # one\n], m = 1 }\n"},
+        {"an empty comment", "[n]\nl = [\n  #\n  \"a\", #\n]\n", ";\na  ;", ";\na ;\nb",
+         "[n]\nl = [\n  #\n  \"a\", #\n  \"b\",\n]\n"},
+    };
+    for (const auto& c : cases) {
+        CAPTURE(c.why);
+        const auto there = settings::list_in(c.before, "n", "l");
+        CHECK(there.has_value() == (c.shown != nullptr));
+        if (there && c.shown != nullptr) CHECK(settings::guide_text(*there) == c.shown);
+        const auto wanted = settings::read_guide_list(c.wanted);
+        const auto after = settings::set_list(c.before, "n", "l", wanted);
+        REQUIRE(after.has_value());
+        CHECK(*after == c.after);
+        // It is read back as it was written, and writing it again changes nothing.
+        CHECK(settings::list_in(*after, "n", "l").value() == wanted);
+        CHECK(settings::value_in(*after, "n", "l").value() == Value(settings::items_of(wanted)));
+        CHECK(settings::set_list(*after, "n", "l", wanted).value() == *after);
+    }
+}
+
+TEST_CASE("settings::list_in: what the guide's form cannot say is not shown as if it could") {
+    for (const char* text : {"[n]\nl = [\"a,b\"]\n", "[n]\nl = [\"a;b\"]\n", "[n]\nl = [\" a\"]\n", "[n]\nl = [\"\"]\n",
+                             "[n]\nl = [\"a\" # c\n, \"b\"]\n", "[n]\nl = [1]\n", "[n]\n"}) {
+        CAPTURE(text);
+        CHECK_FALSE(settings::list_in(text, "n", "l").has_value());
+    }
+    const auto bad = settings::set_list("[n]\n", "n", "l", {{.item = "a", .comment = "x\x01y"}});
+    REQUIRE_FALSE(bad.has_value());
+    CHECK(bad.error().code == Errc::bad_input);
+}
+
 TEST_CASE("settings::reset_value: the key goes, and nothing else") {
     struct {
         const char* why;

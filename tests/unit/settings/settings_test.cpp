@@ -102,6 +102,19 @@ TEST_CASE("settings::summary: names what differs") {
           "network.lan, pinger.method");
 }
 
+TEST_CASE("settings::with_changes: comments of a list take the place of those in the file where they are asked for") {
+    const char* const before = "[network]\nnat_servers = [\n  \"10.0.0.1\", # one\n]\n";
+    const auto with = [&](const char* list, bool comments) {
+        const settings::Change change{.section = "network", .key = "nat_servers", .value = list, .comments = comments};
+        return settings::with_changes(before, {&change, 1}).value();
+    };
+    CHECK(with("10.0.0.1\n10.0.0.2", false) ==
+          "[network]\nnat_servers = [\n  \"10.0.0.1\", # one\n  \"10.0.0.2\",\n]\n");
+    CHECK(with("10.0.0.1\n10.0.0.2 ; two", true) ==
+          "[network]\nnat_servers = [\n  \"10.0.0.1\",\n  \"10.0.0.2\",  # two\n]\n");
+    CHECK(settings::summary(before, with("10.0.0.1 ; uno", true)) == "network.nat_servers (comments)");
+}
+
 TEST_CASE("settings::line_diff: a unified difference") {
     struct {
         const char* why;

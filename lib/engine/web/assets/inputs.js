@@ -17,8 +17,9 @@ function field_of(setting, id, disabled) {
     return { field: select, read: () => select.value };
   }
   if (kind === "list") {
-    const area = element("textarea", { ...attributes, spellcheck: "false", rows: String(Math.max(3, (value || []).length + 1)) });
-    area.value = text_of(value);
+    const area = element("textarea", { ...attributes, spellcheck: "false" });
+    area.value = setting.text ?? text_of(value);
+    area.rows = Math.max(3, area.value.split("\n").length + 1);
     return { field: area, read: () => area.value };
   }
   const line = element("input", { ...attributes, type: "text", inputmode: kind === "number" ? "numeric" : undefined, spellcheck: "false" });
@@ -32,7 +33,7 @@ export function input_of(setting, id, disabled) {
   const default_text = setting.default_text || (setting.default !== undefined ? text_of(setting.default).replaceAll("\n", ", ") || "none" : "");
   const wrong = element("p", { id: `${id}-wrong`, class: "bad" });
   const reset = element("input", { type: "checkbox", id: `${id}-reset`, disabled, onchange: () => { field.disabled = reset.checked; } });
-  const hint = [setting.help, setting.kind === "list" ? "One a line; a-b is a range, and what follows a ; is a remark." : "",
+  const hint = [setting.help, setting.kind === "list" ? "One a line; a-b is a range, and what follows a ; is a comment, which the file keeps." : "",
     default_text ? `Default: ${default_text}.` : ""].filter(Boolean).join(" ");
   const row = element("div", { class: "setting" },
     element("div", {}, element("label", { for: id }, setting.guide || setting.name), element("br"), element("code", {}, `[${setting.section}] ${setting.key}`)),

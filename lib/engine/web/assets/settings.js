@@ -129,7 +129,7 @@ export class Settings {
 
   changes() {
     return this.inputs.filter((one) => one.reset() || one.changed()).map(({ setting, value, reset }) =>
-      (reset() ? { section: setting.section, key: setting.key, reset: true } : { section: setting.section, key: setting.key, value: value() }));
+      (reset() ? { section: setting.section, key: setting.key, reset: true } : { section: setting.section, key: setting.key, value: value(), comments: setting.text !== undefined || !setting.set }));
   }
 
   async preview() {
