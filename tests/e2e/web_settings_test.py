@@ -74,6 +74,7 @@ def a_range_is_added(net):
     other.click("Undo it now")
     lab.wait_until(lambda: site.config.read_bytes() == before and place_of_carol(site) == ["wan"], "the change to be taken back")
     page.wait("document.getElementById('pending').hidden", "nothing to wait any more")
+    page.see("it was not kept")
 
     # Applied and confirmed; then its comment alone is another one.
     for wanted, line in (("203.0.113.48-203.0.113.63 ; the office", b'"203.0.113.48-203.0.113.63",  # the office'),

@@ -3,6 +3,7 @@ import { get, post } from "./server.js";
 import { input_of } from "./inputs.js";
 
 const bar = document.getElementById("pending");
+const outcome = document.getElementById("outcome");
 const listeners = new Set();  // those who want to know that the file is another one
 let countdown = 0;
 let waiting;  // the version that is to be confirmed, as natkit told last
@@ -16,6 +17,16 @@ async function after_change(act) {
     return;
   }
   await look();
+}
+
+// What has become of the change that waited.
+async function tell_outcome(version) {
+  const { versions } = await get("/api/settings/versions");
+  const one = versions.find((each) => each.version === version);
+  if (!one || one.state !== "undone") return;
+  outcome.replaceChildren(element("span", {}, `${one.summary}, by ${one.who}: it was not kept. The file is as it was before, unless somebody has edited it since.`),
+    element("button", { type: "button", onclick: () => { outcome.hidden = true; } }, "Close"));
+  outcome.hidden = false;
 }
 
 // A change that waits to be confirmed is told on every page.
@@ -32,7 +43,7 @@ async function look() {
     if (bar.hidden) return;
     bar.hidden = true;
     for (const handler of [...listeners]) handler();
-    return;
+    return tell_outcome(Number(bar.dataset.version));
   }
   const key = JSON.stringify([pending.version, pending.who, pending.yours]);
   if (bar.hidden || bar.dataset.key !== key) {
@@ -41,6 +52,8 @@ async function look() {
     bar.replaceChildren(element("span", {}, `${pending.summary}, by ${pending.who}: it is undone in `, element("b", {}), " s unless it is confirmed."),
       pending.yours ? confirm : element("span", {}, "Only the session that applied it can confirm it."), undo);
     bar.dataset.key = key;
+    bar.dataset.version = pending.version;
+    outcome.hidden = true;
     bar.hidden = false;
   }
   const until = Date.now() + pending.seconds_left * 1000;
