@@ -31,6 +31,7 @@ class Phone:
         self.address, self.port = self.sip.getsockname()
         self.tag = f"{user}-{random.getrandbits(32):08x}"
         self.media_to, self.heard, self.sequence, self.ssrc = None, [], 0, random.getrandbits(32)
+        self.expected, self.lost = None, 0  # of its peer's packets: the next sequence number, and how many never came
         self.call_id = self.peer_tag = self.peer_uri = None
         self.routes, self.cseq, self.answers, self.arrived = [], 0, {}, threading.Condition()
         self.responses, self.ended, self.mute = [], False, False
@@ -176,6 +177,10 @@ class Phone:
         # What its own peer says, and nobody else.
         if len(packet) == 172 and packet[12:16] == struct.pack("!I", self.other.ssrc):
             self.heard.append(time.monotonic())
+            number = struct.unpack("!H", packet[2:4])[0]
+            if self.expected is not None:
+                self.lost += (number - self.expected) & 0xFFFF
+            self.expected = (number + 1) & 0xFFFF
         else:
             self.crowd.strays.append((self.user, packet[:16]))
 
@@ -258,6 +263,10 @@ class Crowd:
     def longest_silence(self):
         """In seconds, of any phone, since its call began."""
         return max(b - a for call in self.calls for p in call for a, b in zip(p.heard, p.heard[1:]))
+
+    def lost(self):
+        """Packets of the calls that never came, and what all have heard."""
+        return sum(p.lost for call in self.calls for p in call), sum(len(p.heard) for call in self.calls for p in call)
 
     def hang_up(self):
         for caller, callee in self.calls:
