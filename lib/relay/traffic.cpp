@@ -1,5 +1,7 @@
 #include "natkit/relay/traffic.hpp"
 
+#include <cmath>
+
 #include "natkit/relay/tcp.hpp"
 #include "natkit/relay/udp.hpp"
 
@@ -52,7 +54,7 @@ void TrafficMeter::tell(const Traffic& total, Instant now) noexcept {
     if (since < shortest) return;
     const double seconds = std::chrono::duration<double>(since).count();
     const auto more = static_cast<double>(total.received_packets - packets_before_);
-    rate_ = since > longest ? 0 : static_cast<std::uint64_t>(more / seconds + 0.5);
+    rate_ = since > longest ? 0 : static_cast<std::uint64_t>(std::llround(more / seconds));
     packets_before_ = total.received_packets;
     told_ = now;
 }

@@ -142,6 +142,8 @@ std::string spliced(const List& list, const std::string& tail, const std::vector
                     const std::vector<ListEntry>& wanted) {
     std::vector<std::string> old_keys;
     std::vector<std::string> new_keys;
+    old_keys.reserve(tokens.size());
+    new_keys.reserve(wanted.size());
     for (const Token& token : tokens) old_keys.push_back(key_of(token.says));
     for (const ListEntry& entry : wanted) new_keys.push_back(key_of(entry));
     const auto common = in_common({old_keys.begin(), old_keys.end()}, {new_keys.begin(), new_keys.end()});
