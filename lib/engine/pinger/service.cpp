@@ -8,6 +8,7 @@
 
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
+#include "natkit/engine/control/usage.hpp"
 #include "natkit/engine/daemon/adopt.hpp"
 #include "natkit/io/mark.hpp"
 #include "natkit/io/net/host.hpp"
@@ -220,21 +221,23 @@ Json Service::Impl::status() const {
     const ping::Counters& counters = pinger.counters();
     Json told = Json::array();
     if (!degraded.empty()) told.push_back(degraded);
-    return {{"name", "natpinger"},
-            {"pid", ::getpid()},
-            {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
-            {"edge_connected", edge->connected()},
-            {"sockets", runner->sockets().size()},
-            {"clients", pinger.clients()},
-            {"pinged", pinger.pinged()},
-            {"refused", counters.refused},
-            {"sent", counters.sent},
-            {"later", counters.later},
-            {"failed", counters.failed},
-            {"answers", counters.answers},
-            {"strangers", counters.strangers},
-            {"dead", counters.dead},
-            {"degraded", std::move(told)}};
+    Json status = {{"name", "natpinger"},
+                   {"pid", ::getpid()},
+                   {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
+                   {"edge_connected", edge->connected()},
+                   {"sockets", runner->sockets().size()},
+                   {"clients", pinger.clients()},
+                   {"pinged", pinger.pinged()},
+                   {"refused", counters.refused},
+                   {"sent", counters.sent},
+                   {"later", counters.later},
+                   {"failed", counters.failed},
+                   {"answers", counters.answers},
+                   {"strangers", counters.strangers},
+                   {"dead", counters.dead},
+                   {"degraded", std::move(told)}};
+    control::add_usage(status);
+    return status;
 }
 
 Json Service::Impl::listeners(std::vector<io::Fd>& descriptors) const {

@@ -7,6 +7,7 @@
 
 #include "natkit/crypto/tls.hpp"
 #include "natkit/engine/control/pages.hpp"
+#include "natkit/engine/control/usage.hpp"
 #include "natkit/engine/settings/put_back.hpp"
 #include "supervisor_impl.hpp"
 
@@ -219,6 +220,7 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
                                               : "running"},
                          {"pid", ::getpid()},
                          {"uptime_s", seconds(loop.now() - started)}};
+    control::add_usage(gathering->result);
     for (const char* key : {"sessions", "streams", "packets_a_second", "calls", "clients", "pinged"})
         gathering->result[key] = 0;
     gathering->result["listen"] = listeners.names();
@@ -230,6 +232,7 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
     for (const auto& worker : workers) {
         Json one = component(*worker);
         one.erase("type");
+        if (worker->name() == pages_program && worker->pid() != 0) control::add_usage(one, worker->pid());
         components.push_back(std::move(one));
     }
     gathering->result["components"] = std::move(components);

@@ -44,6 +44,26 @@ void add_components(const Json& components, std::vector<Family>& families) {
     families.push_back(std::move(uptime));
 }
 
+/// What each process takes of the machine, natkit's own too.
+void add_usage(const Json& status, const Json& components, std::vector<Family>& families) {
+    Family cpu{.name = "natkit_process_cpu_seconds_total",
+               .help = "CPU time that the program's process has taken.",
+               .counter = true,
+               .samples = {}};
+    Family memory{.name = "natkit_process_resident_memory_bytes",
+                  .help = "Memory that the program's process holds.",
+                  .samples = {}};
+    const auto add = [&](const Json& process, const std::string& name) {
+        if (!process.contains("cpu_s")) return;
+        cpu.samples.push_back({{{"component", name}}, number_of(process, "cpu_s")});
+        memory.samples.push_back({{{"component", name}}, number_of(process, "memory_bytes")});
+    };
+    add(status, "natkit");
+    for (const Json& one : components) add(one, record::text_of(one, "name"));
+    families.push_back(std::move(cpu));
+    families.push_back(std::move(memory));
+}
+
 /// A number of one component's status.
 struct Copied {
     const char* component;
@@ -186,6 +206,7 @@ std::vector<Family> Tally::families(const Json& status) const {
     }
     if (const auto components = status.find("components"); components != status.end()) {
         add_components(*components, families);
+        add_usage(status, *components, families);
         add_copied(*components, families);
         add_media(*components, families);
         add_tiers(*components, families);

@@ -9,6 +9,7 @@
 
 #include "natkit/crypto/crypto.hpp"
 #include "natkit/crypto/password.hpp"
+#include "natkit/engine/control/usage.hpp"
 #include "natkit/io/net/host.hpp"
 #include "service_impl.hpp"
 
@@ -175,12 +176,14 @@ void Service::Impl::reload(const control::Reply& reply) {
 Json Service::Impl::status() const {
     Json told = Json::array();
     if (!degraded.empty()) told.push_back(degraded);
-    return {{"name", "natkit-web"},
-            {"pid", ::getpid()},
-            {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
-            {"connections", http ? http->connections() : 0},
-            {"sessions_open", sessions.size()},
-            {"degraded", std::move(told)}};
+    Json status = {{"name", "natkit-web"},
+                   {"pid", ::getpid()},
+                   {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
+                   {"connections", http ? http->connections() : 0},
+                   {"sessions_open", sessions.size()},
+                   {"degraded", std::move(told)}};
+    control::add_usage(status);
+    return status;
 }
 
 /// What a head alone tells: nobody's body is read who may not send one.

@@ -5,6 +5,7 @@
 
 #include "natkit/base/text.hpp"
 #include "natkit/engine/control/pages.hpp"
+#include "natkit/engine/control/usage.hpp"
 #include "service_impl.hpp"
 
 namespace natkit::edge {
@@ -100,17 +101,19 @@ Json Service::Impl::status() const {
     if (state_failed) degraded.push_back("the state cannot be written: registrations will not survive a restart");
     if (const std::string& why = call_file.problem(); !why.empty())
         degraded.push_back("records of calls are lost: " + why);
-    return {{"name", "sipedge"},
-            {"pid", ::getpid()},
-            {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
-            {"clients", edge.registrar().size()},
-            {"calls", edge.media().size()},
-            {"transactions", edge.transactions()},
-            {"transaction_bytes", edge.transaction_bytes()},
-            {"connections", streams.size()},
-            {"flooded", edge.flooded()},
-            {"mediarelay", relay.connected() ? "connected" : "not connected"},
-            {"degraded", std::move(degraded)}};
+    Json told = {{"name", "sipedge"},
+                 {"pid", ::getpid()},
+                 {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
+                 {"clients", edge.registrar().size()},
+                 {"calls", edge.media().size()},
+                 {"transactions", edge.transactions()},
+                 {"transaction_bytes", edge.transaction_bytes()},
+                 {"connections", streams.size()},
+                 {"flooded", edge.flooded()},
+                 {"mediarelay", relay.connected() ? "connected" : "not connected"},
+                 {"degraded", std::move(degraded)}};
+    control::add_usage(told);
+    return told;
 }
 
 void Service::Impl::serve() {

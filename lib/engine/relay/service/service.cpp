@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "natkit/engine/control/usage.hpp"
 #include "natkit/record/json_text.hpp"
 #include "requests.hpp"
 
@@ -194,6 +195,7 @@ Service::Answer Service::status(const Json&) {
     const auto status = engine_->status();
     const auto up = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - started_).count();
     Json reply = {{"name", "mediarelay"}, {"pid", ::getpid()}, {"uptime_s", up}};
+    control::add_usage(reply);
     reply["legs"] = status.legs;
     reply["sessions"] = status.sessions;
     reply["streams"] = status.sessions;

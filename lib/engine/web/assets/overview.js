@@ -1,6 +1,6 @@
 import { element, drawing, duration } from "./dom.js";
 
-const PLAIN = { mediarelay: "relays media", sipedge: "the SIP side", natpinger: "keeps NAT bindings open", "natkit-web": "these pages" };
+const PLAIN = { natkit: "starts and watches the others", mediarelay: "relays media", sipedge: "the SIP side", natpinger: "keeps NAT bindings open", "natkit-web": "these pages" };
 
 function chart(title, unit, points, index) {
   const values = points.map((point) => point[index]);
@@ -19,7 +19,7 @@ export class Overview {
     this.tiles = element("ul", { class: "tiles" });
     this.charts = element("div", { class: "charts" });
     this.components = element("tbody");
-    this.one_way = element("ul");
+    this.one_way = element("ul", { class: "plain" });
     this.refused = element("tbody");
     this.refused_none = element("p", { class: "quiet" }, "None since these pages were started.");
     this.refused_table = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Refused sources" },
@@ -30,10 +30,13 @@ export class Overview {
       element("h2", {}, "Components"),
       element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Components" }, element("table", {},
         element("caption", {}, "The programs of this edge"),
-        element("thead", {}, element("tr", {}, ["Program", "State", "Running for", "Restarts", "Troubles"].map((name) => element("th", { scope: "col" }, name)))),
+        element("thead", {}, element("tr", {}, ["Program", "State", "Running for", "Restarts", "Processor", "Memory", "Troubles"].map((name) => element("th", { scope: "col" }, name)))),
         this.components)),
       element("h2", {}, "One-way calls"), this.one_way,
       element("h2", {}, "Refused sources"), this.refused_none, this.refused_table);
+    this.taken = new Map();
+    this.used = new Map();
+    this.measured_ms = 0;
     this.handler = (news) => this.show(news);
   }
 
@@ -46,7 +49,18 @@ export class Overview {
     this.live.unwatch(this.handler);
   }
 
-  show({ status, trouble, one_way, refused, history }) {
+  // The share of a processor between two looks, some seconds apart.
+  measure(processes, time_ms) {
+    const seconds = (time_ms - this.measured_ms) / 1000;
+    if (seconds > 0 && seconds < 4) return;
+    const before = this.taken;
+    this.taken = new Map(processes.filter((one) => one.cpu_s !== undefined).map((one) => [one.pid, one.cpu_s]));
+    this.measured_ms = time_ms;
+    this.used = new Map([...this.taken].filter(([pid]) => before.has(pid) && seconds > 0)
+      .map(([pid, taken]) => [pid, Math.max(0, taken - before.get(pid)) / seconds]));
+  }
+
+  show({ time_ms, status, trouble, one_way, refused, history }) {
     const troubles = trouble ? [`natkit does not answer: ${trouble}`] : [...(status.degraded || [])];
     for (const listener of status.no_address || []) troubles.push(`${listener}: this host has no such address at present`);
     this.trouble.replaceChildren(...troubles.map((text) => element("p", { class: "complaint" }, text)));
@@ -58,10 +72,15 @@ export class Overview {
     // The history has a point every five seconds; the last one is of now.
     const points = [...history.slice(0, -1), [0, status.calls || 0, status.clients || 0, status.packets_a_second || 0]];
     this.charts.replaceChildren(chart("Calls", "calls", points, 1), chart("Clients", "clients", points, 2), chart("Packets a second", "packets", points, 3));
-    this.components.replaceChildren(...(status.components || []).map((one) => element("tr", {},
+    const processes = [...(status.components || []), { name: "natkit", state: status.state, pid: status.pid, uptime_s: status.uptime_s,
+      cpu_s: status.cpu_s, memory_bytes: status.memory_bytes }];
+    this.measure(processes, time_ms);
+    this.components.replaceChildren(...processes.map((one) => element("tr", {},
       element("th", { scope: "row" }, one.name, " ", element("span", { class: "quiet" }, PLAIN[one.name] || "")),
       element("td", { class: one.state === "running" ? "good" : "bad" }, one.state),
-      element("td", {}, duration(one.uptime_s)), element("td", {}, one.restarts), element("td", {}, (one.degraded || []).join("; ")))));
+      element("td", {}, duration(one.uptime_s)), element("td", {}, one.restarts ?? ""),
+      element("td", {}, this.used.has(one.pid) ? `${(100 * this.used.get(one.pid)).toFixed(1)} %` : ""),
+      element("td", {}, one.memory_bytes ? `${Math.round(one.memory_bytes / 1048576)} MB` : ""), element("td", {}, (one.degraded || []).join("; ")))));
     const causes = Object.entries(one_way);
     this.one_way.replaceChildren(...(causes.length > 0 ? causes.map(([cause, count]) => element("li", {}, `${count} × ${cause}`))
       : [element("li", { class: "quiet" }, "None since these pages were started.")]));

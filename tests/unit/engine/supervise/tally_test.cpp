@@ -17,6 +17,22 @@ TEST_CASE("supervise::Tally: when the certificate expires is told where there is
     CHECK(std::stod(text.substr(text.find(' ', at))) == 1'800'000'000);
 }
 
+TEST_CASE("supervise::Tally: what each process takes of the machine is told, where it is known") {
+    const nlohmann::ordered_json known = {
+        {"name", "sipedge"}, {"state", "running"}, {"cpu_s", 1.25}, {"memory_bytes", 4096}};
+    const nlohmann::ordered_json hidden = {{"name", "natpinger"}, {"state", "running"}};
+    const std::string text = metrics::to_text(
+        supervise::Tally().families({{"cpu_s", 0.5}, {"memory_bytes", 8192}, {"components", {known, hidden}}}));
+    for (const char* line : {"natkit_process_cpu_seconds_total{component=\"natkit\"} 0.5\n",
+                             "natkit_process_cpu_seconds_total{component=\"sipedge\"} 1.25\n",
+                             "natkit_process_resident_memory_bytes{component=\"natkit\"} 8192\n",
+                             "natkit_process_resident_memory_bytes{component=\"sipedge\"} 4096\n"}) {
+        CAPTURE(line);
+        CHECK(text.find(line) != std::string::npos);
+    }
+    CHECK(text.find("memory_bytes{component=\"natpinger\"}") == std::string::npos);
+}
+
 TEST_CASE("supervise::Tally: what the relay has forwarded is told by direction") {
     const nlohmann::ordered_json relay = {{"name", "mediarelay"},
                                           {"state", "running"},
