@@ -22,9 +22,14 @@ export function drawing(name, attributes = {}, ...children) {
   return made;
 }
 
-// Says it to who listens to the page.
+// Says it at the edge of the page for some seconds, and to who listens to it.
+let said = 0;
+
 export function tell(text) {
-  document.getElementById("told").textContent = text;
+  const told = document.getElementById("told");
+  told.textContent = text;
+  clearTimeout(said);
+  said = setTimeout(() => told.replaceChildren(), 8000);
 }
 
 export function duration(seconds) {
