@@ -82,6 +82,8 @@ def ended_calls(net):
     began = time.time()
     shown = site.edge.run(lab.PROGRAMS / "natkit", "calls", "--config", site.config)
     lab.require('"from":"sip:alice@example.com","to":"sip:bob@example.com"' in shown.stdout, shown)
+    quality = json.loads(shown.stdout)["quality"]
+    lab.require(quality["packets"] >= 50 and quality["lost"] == 0 and quality["jitter_ms"] < 50 and quality["audio"] == "two-way", quality)
     phones.hang_up(a, b)
     said, heard = len(a.said()), len(a.heard())
     record = records(1)[0]

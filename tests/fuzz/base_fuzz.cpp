@@ -1,10 +1,12 @@
-// Addresses, endpoints and ranges: what is parsed prints as something that parses to the same.
+// Addresses, endpoints and ranges: what is parsed prints as something that parses to the same. Text for a terminal:
+// nothing in it steers one, and it is UTF-8.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "natkit/base/display.hpp"
 #include "natkit/base/endpoint.hpp"
 #include "natkit/base/ip.hpp"
 
@@ -25,5 +27,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     round_trip<natkit::IpAddress>(text);
     round_trip<natkit::IpRange>(text);
     round_trip<natkit::Endpoint>(text);
+    const std::string shown = natkit::text::displayable(text);
+    for (const char32_t character : natkit::text::decoded(shown)) {
+        if (natkit::text::steers_terminal(character)) std::abort();
+    }
+    if (natkit::text::encoded(natkit::text::decoded(shown)) != shown) std::abort();
     return 0;
 }

@@ -30,6 +30,7 @@ PACKAGES = {
     "libbpf": r"bpf/.*",
     "libsystemd": r"systemd/.*",
     "libmicrohttpd": r"microhttpd\.h",
+    "ncursesw": r"(curses|term)\.h",
     "prometheus-cpp-core": r"prometheus/.*",
 }
 EVERYWHERE_ABOVE = {"nlohmann_json": re.compile(r"lib/engine/|tools/")}

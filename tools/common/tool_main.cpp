@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "natkit/base/display.hpp"
+#include "natkit/base/text.hpp"
 #include "words.hpp"
 
 namespace natkit::tool {
@@ -46,6 +48,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, Drawings drawings
     if (drawings == Drawings::yes) formats.insert(formats.end(), {{"dot", Format::dot}, {"svg", Format::svg}});
     if (drawings == Drawings::page) formats.emplace_back("html", Format::html);
     std::vector<std::string> words;
+    words.reserve(formats.size());
     for (const auto& [word, format] : formats) words.push_back(word);
     app.add_option("--format", options.format,
                    "Output: " + listed(words) + " (auto: text on a terminal, else JSON lines)")
@@ -97,11 +100,15 @@ int run(CLI::App& app, int argc, char** argv, const std::function<Exit()>& body)
 }
 
 void complain(std::string_view program, const Error& error) {
-    complain(program, to_string(error));
+    complain(program, text::displayable(to_string(error)));  // one line
 }
 
 void complain(std::string_view program, std::string_view message) {
-    write_stderr(std::string(program) + ": " + std::string(message) + "\n");
+    // What others have sent may be quoted in it; a message may have lines.
+    std::string text;
+    for (const std::string_view line : text::split(message, '\n'))
+        text += (text.empty() ? "" : "\n") + text::displayable(line);
+    write_stderr(std::string(program) + ": " + text + "\n");
 }
 
 Exit complain(std::string_view program, const config::Problems& problems) {

@@ -11,19 +11,16 @@
 
 #include "ask.hpp"
 #include "host.hpp"
+#include "natkit/base/display.hpp"
 #include "natkit/config/config.hpp"
+#include "natkit/engine/console/show.hpp"
 #include "natkit/engine/control/pages.hpp"
 #include "natkit/io/lines.hpp"
 #include "natkit/io/privileges.hpp"
-#include "show.hpp"
 
 using namespace natkit;
 
 namespace natkit_tool {
-std::string dump(const Json& value) {
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 namespace {
 
 std::expected<Json, tool::Exit> ask_by(
@@ -65,7 +62,7 @@ std::expected<Json, tool::Exit> ask(const tool::CommonOptions& common, const std
 
 void write_lines(const std::vector<std::string>& lines) {
     tool::Output output(program);
-    for (const std::string& line : lines) output.write(line + "\n");
+    for (const std::string& line : lines) output.write(text::displayable(line) + "\n");
 }
 
 /// Warnings are for `check`; they would only be in the way here. So would mistakes elsewhere in the file be: a natkit
@@ -84,14 +81,14 @@ std::optional<std::string> control_socket(const tool::CommonOptions& common) {
 tool::Exit status(const tool::CommonOptions& common) {
     const auto status = ask(common, "status", nullptr, std::chrono::seconds(5));
     if (!status) return status.error();
-    write_lines(tool::wants_json(common.format) ? std::vector{dump(*status)} : status_lines(*status));
+    write_lines(tool::wants_json(common.format) ? std::vector{console::dump(*status)} : console::status_lines(*status));
     return tool::Exit::fine;
 }
 
 tool::Exit list(const tool::CommonOptions& common, const std::string& what, const Filter& filter) {
     const auto reply =
         ask_by(common, std::chrono::seconds(10), [&](control::Client& client, control::Client::OnReply on_reply) {
-            control::request_pages(client, what, SIZE_MAX, std::move(on_reply));
+            control::request_pages(client, what, SIZE_MAX, std::move(on_reply), {{"quality", true}});
         });
     if (!reply) return reply.error();
     const auto all = reply->find(what);
@@ -99,9 +96,9 @@ tool::Exit list(const tool::CommonOptions& common, const std::string& what, cons
     const Json records = chosen(*all, filter);
     std::vector<std::string> lines;
     if (!tool::wants_json(common.format)) {
-        lines = what == "calls" ? call_lines(records, Streams::told) : client_lines(records);
+        lines = what == "calls" ? console::call_lines(records, console::Streams::told) : console::client_lines(records);
     } else {
-        for (const Json& record : records) lines.push_back(dump(record));
+        for (const Json& record : records) lines.push_back(console::dump(record));
     }
     write_lines(lines);
     return tool::Exit::fine;
@@ -123,7 +120,9 @@ tool::Exit reload(const tool::CommonOptions& common, bool dry_run) {
     const Json params = dry_run ? Json{{"dry_run", true}} : Json();
     const auto done = ask(common, "reload", params, std::chrono::seconds(15));
     if (!done) return tool::Exit::usage;
-    if (dry_run) write_lines(tool::wants_json(common.format) ? std::vector{dump(*done)} : preview_lines(*done));
+    if (dry_run)
+        write_lines(tool::wants_json(common.format) ? std::vector{console::dump(*done)}
+                                                    : console::preview_lines(*done));
     return tool::Exit::fine;
 }
 

@@ -3,9 +3,11 @@
 #include <string>
 
 #include "common/tool_main.hpp"
-#include "show.hpp"
+#include "natkit/engine/console/show.hpp"
 
 namespace natkit_tool {
+
+using Json = natkit::console::Json;
 
 /// Of a list of calls or clients those that are asked for. Empty: all.
 struct Filter {

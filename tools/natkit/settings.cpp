@@ -15,6 +15,10 @@ using namespace natkit;
 namespace natkit_tool {
 namespace {
 
+using console::fitted;
+using console::preview_lines;
+using console::text_of;
+
 constexpr auto patience = std::chrono::seconds(15);
 
 /// Whose changes they are: a shell of this user may confirm what another one of it has made.
@@ -63,7 +67,7 @@ std::vector<std::string> lines_of_versions(const Json& versions) {
 tool::Exit write_preview(const Json& preview, bool json) {
     const Json& problems = preview["problems"];
     if (json) {
-        write_lines({dump(preview)});
+        write_lines({console::dump(preview)});
     } else {
         std::vector<std::string> lines;
         const std::string diff = preview.value("diff", "");
@@ -130,7 +134,7 @@ tool::Exit change(const tool::CommonOptions& common, const SettingsOptions& opti
         if (!kept) return kept.error();
     }
     if (json) {
-        write_lines({dump(*applied)});
+        write_lines({console::dump(*applied)});
     } else {
         write_lines({"version " + text_of(*applied, "version") + ": " + text_of(*applied, "summary") +
                      (options.keep ? "" : "; undone in 60 s unless you say: natkit settings confirm")});
@@ -165,7 +169,7 @@ tool::Exit settings(const tool::CommonOptions& common, const SettingsOptions& op
     const auto reply = ask(common, shows ? "settings" : "settings-" + action, params, patience);
     if (!reply) return reply.error();
     if (tool::wants_json(common.format)) {
-        write_lines({dump(*reply)});
+        write_lines({console::dump(*reply)});
     } else if (shows) {
         write_lines(lines_of(*reply));
     } else if (action == "versions") {

@@ -13,16 +13,20 @@ struct Gathering {
     std::string command;
     std::size_t most = 0;
     Client::OnReply on_reply;
+    Json params;
     Json all = Json::array();
 
-    void ask(const std::shared_ptr<Gathering>& self, const Json& params) {
+    void ask(const std::shared_ptr<Gathering>& self) {
         client.request(command, params, [self](Result<Json> reply) { self->take(self, std::move(reply)); });
     }
     void take(const std::shared_ptr<Gathering>& self, Result<Json> reply) {
         if (!reply) return on_reply(std::move(reply));
         for (Json& record : (*reply)[command]) all.push_back(std::move(record));
         const auto next = reply->find("next");
-        if (next != reply->end() && all.size() < most) return ask(self, {{"after", *next}});
+        if (next != reply->end() && all.size() < most) {
+            params["after"] = *next;
+            return ask(self);
+        }
         (*reply)[command] = std::move(all);
         on_reply(std::move(reply));
     }
@@ -53,9 +57,14 @@ Json Page::close() {
     return {{name_, std::move(*records_)}};
 }
 
+void request_pages(Client& client, const std::string& command, std::size_t most, Client::OnReply on_reply,
+                   const Json& params) {
+    const auto gathering = std::make_shared<Gathering>(client, command, most, std::move(on_reply), params);
+    gathering->ask(gathering);
+}
+
 void request_pages(Client& client, const std::string& command, std::size_t most, Client::OnReply on_reply) {
-    const auto gathering = std::make_shared<Gathering>(client, command, most, std::move(on_reply));
-    gathering->ask(gathering, nullptr);
+    request_pages(client, command, most, std::move(on_reply), nullptr);
 }
 
 }  // namespace natkit::control

@@ -92,7 +92,7 @@ void Supervisor::Impl::serve() {
     server->on(
         "calls",
         [this](const Json& request, const Fds&, const control::Reply& reply) {
-            page_of_calls(request.value("after", ""), reply);
+            page_of_calls(request.value("after", ""), request.value("quality", false), reply);
         },
         run);
     server->on("reload", [this](const Json& request, const Fds&, const control::Reply& reply) {
@@ -253,7 +253,7 @@ void Supervisor::Impl::gather_status(std::function<void(const Json&)> done) {
 
 /// A page of sipedge's, or, after the last of them, of those that other proxies have asked mediarelay for. One that
 /// does not run has none. `after` is what a page gave as `next`: whose calls, and behind a space what it gave itself.
-void Supervisor::Impl::page_of_calls(const std::string& after, const control::Reply& reply) {
+void Supervisor::Impl::page_of_calls(const std::string& after, bool quality, const control::Reply& reply) {
     const auto runs = [this](const char* name) {
         Worker* worker = find(name);
         return worker != nullptr && worker->state() == Worker::State::running ? worker : nullptr;
@@ -268,7 +268,7 @@ void Supervisor::Impl::page_of_calls(const std::string& after, const control::Re
     const std::size_t space = after.find(' ');
     const std::string own = space == std::string::npos ? "" : after.substr(space + 1);
     worker->client().request("calls", own.empty() ? Json() : Json{{"after", own}},
-                             [reply, then, name = worker->name()](const Result<Json>& answer) {
+                             [this, reply, then, quality, name = worker->name()](const Result<Json>& answer) {
                                  Json page =
                                      answer && answer->contains("calls") ? *answer : control::Page("calls").close();
                                  if (const auto next = page.find("next"); next != page.end()) {
@@ -276,8 +276,28 @@ void Supervisor::Impl::page_of_calls(const std::string& after, const control::Re
                                  } else if (!then.empty()) {
                                      page["next"] = then;
                                  }
-                                 reply.ok(page);
+                                 if (!quality) return reply.ok(page);
+                                 add_quality(std::move(page), reply);
                              });
+}
+
+/// To each call of the page what mediarelay counts; without it, they are told all the same.
+void Supervisor::Impl::add_quality(Json page, const control::Reply& reply) {
+    Json ids = Json::array();
+    for (const Json& call : page["calls"]) ids.push_back(call.value("call_id", ""));
+    Worker* relay = find("mediarelay");
+    if (ids.empty() || relay == nullptr || relay->state() != Worker::State::running) return reply.ok(page);
+    relay->client().request("quality", {{"calls", std::move(ids)}},
+                            [reply, page = std::move(page)](const Result<Json>& answer) mutable {
+                                if (answer && answer->contains("quality")) {
+                                    const Json& all = (*answer)["quality"];
+                                    for (Json& call : page["calls"]) {
+                                        const auto found = all.find(call.value("call_id", ""));
+                                        if (found != all.end()) call["quality"] = *found;
+                                    }
+                                }
+                                reply.ok(page);
+                            });
 }
 
 void Supervisor::Impl::ask_edge(const std::string& command, const Json& params, const control::Reply& reply) {

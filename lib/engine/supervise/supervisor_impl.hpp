@@ -144,7 +144,8 @@ struct Supervisor::Impl {
     /// Asks all workers that run; calls back with the object that `status` answers.
     void gather_status(std::function<void(const Json&)> done);
     void ask_edge(const std::string& command, const Json& params, const control::Reply& reply);
-    void page_of_calls(const std::string& after, const control::Reply& reply);
+    void page_of_calls(const std::string& after, bool quality, const control::Reply& reply);
+    void add_quality(Json page, const control::Reply& reply);
     void look_at_certificate();
     [[nodiscard]] Json component(const Worker& worker) const;
     [[nodiscard]] Worker* find(std::string_view name);

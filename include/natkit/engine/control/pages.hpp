@@ -32,7 +32,9 @@ class Page {
 };
 
 /// Asks for page after page, and gives one reply of all of them: with `next` left in it where there are more than
-/// `most` records. The client outlives it, or the callback is not called.
+/// `most` records. `params` are of each request. The client outlives it, or the callback is not called.
+void request_pages(Client& client, const std::string& command, std::size_t most, Client::OnReply on_reply,
+                   const Json& params);
 void request_pages(Client& client, const std::string& command, std::size_t most, Client::OnReply on_reply);
 
 }  // namespace natkit::control

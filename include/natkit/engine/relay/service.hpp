@@ -55,6 +55,7 @@ class Service {
     TextAnswer log_level(const View& request);
     void list(const View& request, const control::Reply& reply);
     void show(const View& request, const control::Reply& reply);
+    void quality(const View& request, const control::Reply& reply);
 
     [[nodiscard]] Result<OpenRequest> read_open(const View& request, const std::string& where) const;
     [[nodiscard]] Result<Party> read_party(const record::ValueView& value, Stream stream) const;

@@ -317,6 +317,9 @@ void Service::add_commands() {
     server_->on_view(
         "show", [this](const View& request, const control::Reply& reply) { show(request, reply); },
         Server::Repeat::run);
+    server_->on_view(
+        "quality", [this](const View& request, const control::Reply& reply) { quality(request, reply); },
+        Server::Repeat::run);
     server_->set_snapshot([this](const auto& send) {
         for (const auto& [order, leg] : engine_->legs()) send(record::to_json(*leg));
         for (const auto& [order, leg] : engine_->legs()) {

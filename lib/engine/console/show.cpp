@@ -1,20 +1,15 @@
-#include "show.hpp"
+#include "natkit/engine/console/show.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
 #include <utility>
 
-namespace natkit_tool {
+#include "natkit/base/display.hpp"
+
+namespace natkit::console {
 namespace {
-
-bool begins_character(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-}
-
-const Json& member(const Json& object, const char* key) {
-    static const Json none;
-    const auto found = object.is_object() ? object.find(key) : object.end();
-    return object.is_object() && found != object.end() ? *found : none;
-}
 
 std::string plural(const Json& count, const char* one, const char* many) {
     return count.dump() + " " + (count == 1 ? one : many);
@@ -48,6 +43,18 @@ std::string relay_words(const Json& call) {
     return wanted ? "no stream is relayed now, though " : "not relayed: ";
 }
 
+/// Names, reasons and user agents are what others have sent.
+std::vector<std::string> safe(std::vector<std::string> lines) {
+    for (std::string& line : lines) line = text::displayable(line);
+    return lines;
+}
+
+std::string with_unit(double value, const char* unit) {
+    std::array<char, 32> text{};
+    static_cast<void>(std::snprintf(text.data(), text.size(), "%.1f %s", value, unit));
+    return text.data();
+}
+
 /// What an end said of where its media goes, and what was learned.
 std::string media_words(const Json& media) {
     const std::string said = media.contains("said") ? "said " + text_of(media, "said") : "has said nothing";
@@ -57,31 +64,17 @@ std::string media_words(const Json& media) {
 
 }  // namespace
 
+const Json& member(const Json& object, const char* key) {
+    static const Json none;
+    if (!object.is_object()) return none;
+    const auto found = object.find(key);
+    return found != object.end() ? *found : none;
+}
+
 std::string text_of(const Json& object, const char* key) {
     const Json& value = member(object, key);
     if (value.is_null()) return "-";
     return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-std::string fitted(const std::string& text, std::size_t width) {
-    std::string result;
-    std::size_t columns = 0;
-    std::size_t last = 0;  // where the last whole character that leaves room for "…" ends
-    for (const char c : text) {
-        if (begins_character(c)) {
-            if (columns == width) {
-                if (width == 0) return {};
-                result.resize(last);
-                return result + "…";
-            }
-            if (columns + 1 == width) last = result.size();
-            ++columns;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        result += byte < 0x20 || byte == 0x7f ? '?' : c;
-    }
-    result.append(width - columns, ' ');
-    return result;
 }
 
 std::vector<std::string> status_lines(const Json& status) {
@@ -112,17 +105,50 @@ std::vector<std::string> status_lines(const Json& status) {
                         fitted(text_of(one, "pid"), 8) + " " + fitted(text_of(one, "restarts"), 9) + " " +
                         text_of(one, "uptime_s"));
     }
-    return lines;
+    return safe(std::move(lines));
 }
 
-/// "sip:alice@example.com calls sip:bob@example.com, talking for 12 s"
+std::string loss_of(const Json& call) {
+    const Json& quality = member(call, "quality");
+    const Json& packets = member(quality, "packets");
+    const Json& lost = member(quality, "lost");
+    if (!packets.is_number() || !lost.is_number()) return {};
+    const double due = packets.get<double>() + lost.get<double>();
+    return due > 0 ? with_unit(100 * lost.get<double>() / due, "%") : std::string();
+}
+
+std::string jitter_of(const Json& call) {
+    const Json& jitter = member(member(call, "quality"), "jitter_ms");
+    return jitter.is_number() ? with_unit(jitter.get<double>(), "ms") : std::string();
+}
+
+std::string clock_of(std::int64_t seconds) {
+    std::array<char, 48> text{};
+    const long long hours = seconds / 3600;
+    const long long minutes = seconds / 60 % 60;
+    const long long rest = seconds % 60;
+    if (hours > 0) {
+        static_cast<void>(std::snprintf(text.data(), text.size(), "%lld:%02lld:%02lld", hours, minutes, rest));
+    } else {
+        static_cast<void>(std::snprintf(text.data(), text.size(), "%lld:%02lld", minutes, rest));
+    }
+    return text.data();
+}
+
+std::string reasons_of(const Json& call) {
+    return relay_words(call) + text_of(call, "why") + "; caller: " + text_of(member(call, "a"), "why") +
+           "; callee: " + text_of(member(call, "b"), "why");
+}
+
+/// "sip:alice@example.com calls sip:bob@example.com, talking for 12 s, loss 0.1 %, jitter 2.5 ms"
 std::string who_words(const Json& call) {
     const Json& duration = member(call, "duration_s");
     std::string words;
-    if (call.contains("from") || call.contains("to")) words = text_of(call, "from") + " calls " + text_of(call, "to");
-    if (duration.is_number())
-        words +=
-            (words.empty() ? "talking for " : ", talking for ") + std::to_string(duration.get<std::int64_t>()) + " s";
+    const auto add = [&words](const std::string& more) { words += (words.empty() ? "" : ", ") + more; };
+    if (call.contains("from") || call.contains("to")) add(text_of(call, "from") + " calls " + text_of(call, "to"));
+    if (duration.is_number()) add("talking for " + std::to_string(duration.get<std::int64_t>()) + " s");
+    if (const std::string loss = loss_of(call); !loss.empty()) add("loss " + loss);
+    if (const std::string jitter = jitter_of(call); !jitter.empty()) add("jitter " + jitter);
     return words;
 }
 
@@ -137,15 +163,14 @@ std::vector<std::string> call_lines(const Json& calls, Streams streams) {
                         fitted(text_of(call, "state"), 12) + " " +
                         plural(member(call, "relayed_streams"), "stream", "streams"));
         if (const std::string who = who_words(call); !who.empty()) lines.push_back("  " + who);
-        lines.push_back("  " + relay_words(call) + text_of(call, "why") + "; caller: " + text_of(a, "why") +
-                        "; callee: " + text_of(b, "why"));
+        lines.push_back("  " + reasons_of(call));
         if (streams == Streams::left_out) continue;
         for (const Json& stream : member(call, "streams")) {
             lines.push_back("  " + text_of(stream, "stream") + ": caller " + media_words(member(stream, "a")) +
                             "; callee " + media_words(member(stream, "b")));
         }
     }
-    return lines;
+    return safe(std::move(lines));
 }
 
 std::vector<std::string> client_lines(const Json& clients) {
@@ -159,7 +184,7 @@ std::vector<std::string> client_lines(const Json& clients) {
                         " " + text_of(client, "user_agent"));
         lines.push_back("  " + text_of(client, "place") + ": " + text_of(client, "why"));
     }
-    return lines;
+    return safe(std::move(lines));
 }
 
 std::vector<std::string> preview_lines(const Json& preview) {
@@ -182,7 +207,7 @@ std::vector<std::string> preview_lines(const Json& preview) {
                         text_of(member(move, "before"), "place") + " → " + text_of(member(move, "after"), "place") +
                         " (rule " + text_of(member(move, "after"), "rule") + ")");
     }
-    return lines;
+    return safe(std::move(lines));
 }
 
-}  // namespace natkit_tool
+}  // namespace natkit::console
