@@ -57,6 +57,8 @@ def a_range_is_added(net):
     page.fill(field, "203.0.113.48-203.0.113.63  ; the office")
     page.click("Preview")
     page.see("Preview", "+nat_servers", "1 registered client of 1 would change place")
+    below = page.run("[...document.querySelectorAll('main button')].find((one) => one.textContent === 'Apply').getBoundingClientRect().bottom - innerHeight")
+    lab.require(below <= 0, f"what it would do is {below} pixels below what is seen")
     looked_at(net, page, "preview")
     lab.require(site.config.read_bytes() == before and place_of_carol(site) == ["wan"], "a preview changes nothing")
 
@@ -71,10 +73,15 @@ def a_range_is_added(net):
     well(page, "pending")
     other.wait("!document.getElementById('pending').hidden", "the other session to be told")
     other.see("Only the session that applied it can confirm it.")
+    # What the other session has begun to write stays when the file changes beneath it.
+    begun = field_of(other, "nated")
+    other.fill(begun, "10.0.0.0/8")
     other.click("Undo it now")
     lab.wait_until(lambda: site.config.read_bytes() == before and place_of_carol(site) == ["wan"], "the change to be taken back")
     page.wait("document.getElementById('pending').hidden", "nothing to wait any more")
     page.see("it was not kept")
+    other.wait("!document.getElementById('outcome').hidden", "the other session to be told")
+    lab.require(other.run(f"document.querySelector('{begun}').value") == "10.0.0.0/8", "what was being written is gone")
 
     # Applied and confirmed; then its comment alone is another one.
     for wanted, line in (("203.0.113.48-203.0.113.63 ; the office", b'"203.0.113.48-203.0.113.63",  # the office'),

@@ -50,7 +50,9 @@ void Service::Impl::answer(const Target& target, const Request& request, const S
                            const Responder& respond) {
     const Fields fields = parse_form(request.query).value_or(Fields());
     const auto pass_on = [&](const char* command) {
-        backend.ask_shared("natkit", command, [respond](const Result<Json>& reply) { give(reply, respond); });
+        backend.ask_shared("natkit", command, [respond](const Result<const Backend::Listed*>& list) {
+            respond(list ? json_text_response((*list)->text) : error_response(list.error()));
+        });
     };
     switch (target.route) {
         case Route::app: return respond(asset(request, "app.html"));
@@ -77,10 +79,10 @@ void Service::Impl::answer(const Target& target, const Request& request, const S
 
 /// A call as natkit tells it, and its legs with what they count.
 void Service::Impl::answer_call(const std::string& call_id, const Responder& respond) {
-    backend.ask_shared("natkit", "calls", [this, call_id, respond](const Result<Json>& calls) {
+    backend.ask_shared("natkit", "calls", [this, call_id, respond](const Result<const Backend::Listed*>& calls) {
         if (!calls) return respond(error_response(calls.error()));
         Json result = {{"passes", Json::array()}, {"legs", Json::array()}};
-        for (const Json& call : record::list_of(*calls, "calls")) {
+        for (const Json& call : record::list_of((*calls)->value, "calls")) {
             if (record::text_of(call, "call_id") == call_id) result["passes"].push_back(call);
         }
         if (result["passes"].empty()) return respond(error_response({Errc::not_found, "", "this call is over"}));

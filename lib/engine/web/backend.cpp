@@ -53,17 +53,18 @@ void Backend::ask(const std::string& program, const std::string& command, const 
                             [on_reply = std::move(on_reply)](const Result<Json>& reply) { on_reply(reply); });
 }
 
-void Backend::ask_shared(const std::string& program, const std::string& command, OnReply on_reply) {
+void Backend::ask_shared(const std::string& program, const std::string& command, OnList on_list) {
     Shared& shared = shared_[program + " " + command];
-    if (loop_.now() < shared.good_until) return on_reply(shared.reply);
-    shared.waiting.push_back(std::move(on_reply));
+    if (loop_.now() < shared.good_until) return on_list(&shared.list);
+    shared.waiting.push_back(std::move(on_list));
     if (shared.waiting.size() > 1) return;
     control::request_pages(client(program), command, most_shown, [this, &shared](const Result<Json>& reply) {
         if (reply) {
-            shared.reply = *reply;
+            shared.list = {.value = *reply, .text = reply->dump(-1, ' ', false, Json::error_handler_t::replace)};
             shared.good_until = loop_.now() + look_every;
         }
-        for (const OnReply& one : std::exchange(shared.waiting, {})) one(reply);
+        const Result<const Listed*> told = reply ? Result<const Listed*>(&shared.list) : std::unexpected(reply.error());
+        for (const OnList& one : std::exchange(shared.waiting, {})) one(told);
     });
 }
 

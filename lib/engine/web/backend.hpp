@@ -24,9 +24,15 @@ class Backend {
     using OnReply = std::function<void(const Result<Json>& reply)>;
     void ask(const std::string& program, const std::string& command, const Json& params, OnReply on_reply);
 
+    /// A list, and the same as text.
+    struct Listed {
+        Json value;
+        std::string text;
+    };
+    using OnList = std::function<void(const Result<const Listed*>& list)>;
     /// The list of that command, its first thousands (`next` tells of more): one answer serves all who ask within a
     /// second.
-    void ask_shared(const std::string& program, const std::string& command, OnReply on_reply);
+    void ask_shared(const std::string& program, const std::string& command, OnList on_list);
 
     /// The lines of all programs' logs after those that `after` says (program → number), with what to ask for next.
     void log(const std::map<std::string, std::uint64_t>& after, std::function<void(Json)> on_log);
@@ -46,9 +52,9 @@ class Backend {
 
   private:
     struct Shared {
-        Json reply;
+        Listed list;
         Instant good_until{};
-        std::vector<OnReply> waiting;
+        std::vector<OnList> waiting;
     };
     struct Refused {
         std::string source;

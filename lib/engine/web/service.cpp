@@ -54,9 +54,11 @@ Response with_policy(Response response) {
 }  // namespace
 
 Response json_response(const Json& value, int status) {
-    return with_policy({.status = status,
-                        .content_type = "application/json",
-                        .body = value.dump(-1, ' ', false, Json::error_handler_t::replace)});
+    return json_text_response(value.dump(-1, ' ', false, Json::error_handler_t::replace), status);
+}
+
+Response json_text_response(std::string text, int status) {
+    return with_policy({.status = status, .content_type = "application/json", .body = std::move(text)});
 }
 
 Response refusal(int status, const std::string& text) {

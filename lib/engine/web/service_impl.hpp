@@ -102,6 +102,7 @@ struct Service::Impl {
 
 /// JSON, whatever bytes are in its texts.
 [[nodiscard]] Response json_response(const Json& value, int status = 200);
+[[nodiscard]] Response json_text_response(std::string text, int status = 200);
 [[nodiscard]] Response error_response(const Error& error);
 /// "anybody who asks for too much": a text for people, and the status that goes with it.
 [[nodiscard]] Response refusal(int status, const std::string& text);

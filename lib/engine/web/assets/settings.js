@@ -90,7 +90,8 @@ export class Settings {
       element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Versions" }, element("table", {},
         element("caption", {}, "The configuration as it was, the newest first"),
         element("thead", {}, element("tr", {}, heads.map((name) => element("th", { scope: "col" }, name)))), this.versions)));
-    this.on_change = () => this.load();
+    this.inputs = [];
+    this.on_change = () => this.load(true);
   }
 
   enter() {
@@ -106,10 +107,14 @@ export class Settings {
     this.trouble.replaceChildren(...texts.map((text) => element("p", { class: "complaint" }, text)));
   }
 
-  async load() {
+  // What somebody is writing is not taken away from them when others change the file: the preview says that they did.
+  async load(by_others = false) {
     try {
-      this.settings = await get("/api/settings");
-      this.fill();
+      const settings = await get("/api/settings");
+      if (!by_others || this.changes().length === 0) {
+        this.settings = settings;
+        this.fill();
+      }
       await this.load_versions();
     } catch (error) {
       this.complain(error.message);
@@ -157,7 +162,6 @@ export class Settings {
     const { hash } = this.settings;
     this.complain();
     await this.show_preview({ hash, version }, () => post("/api/settings/restore", { hash, version }), `Bring back version ${version}`);
-    this.result.scrollIntoView({ block: "nearest" });
   }
 
   async show_preview(request, apply, words) {
@@ -181,6 +185,7 @@ export class Settings {
       effects.length > 0 ? element("ul", {}, effects.map((text) => element("li", {}, text))) : "",
       (told.needs_restart || []).length > 0 ? element("p", { class: "hint" }, `Takes effect when natkit is started anew: ${told.needs_restart.join(", ")}`) : "",
       good ? element("p", { class: "quiet" }, "It is undone after 60 s unless you confirm it.") : "", element("p", {}, button));
+    this.result.scrollIntoView({ block: "nearest" });
     tell(good ? "The preview is shown." : "The preview has problems.");
   }
 
