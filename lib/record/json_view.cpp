@@ -29,6 +29,54 @@ bool is_deep(std::string_view text, std::size_t most) noexcept {
     return depth > most;
 }
 
+/// Whether a character of good JSON, outside of strings, is one that ValueView::text() may write in another way: white
+/// space, or of a number that is not whole.
+bool may_be_changed(char c, char next) noexcept {
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') return true;
+    return c == '.' || c == 'E' || (c == '-' && next == '0') || (c >= '0' && c <= '9' && next == 'e');
+}
+
+struct Member {
+    std::size_t end = 0;   ///< of its value: the comma or the brace behind it
+    bool as_it_is = true;  ///< ValueView::text() would write the value the same
+};
+
+/// In an object of good JSON without escapes, from where a value begins.
+Member member_at(std::string_view text, std::size_t start) noexcept {
+    Member member;
+    std::size_t depth = 0;
+    for (std::size_t at = start;; ++at) {
+        const char c = text[at];
+        if (c == '"') {
+            at = text.find('"', at + 1);
+            continue;
+        }
+        if (depth == 0 && (c == ',' || c == '}')) {
+            member.end = at;
+            return member;
+        }
+        if (c == '{' || c == '[') ++depth;
+        if (c == '}' || c == ']') --depth;
+        member.as_it_is = member.as_it_is && !may_be_changed(c, text[at + 1]);
+    }
+}
+
+/// The text of the last member of that name in an object of good JSON without escapes; empty where there is none, or
+/// ValueView::text() may write it in another way.
+std::string_view text_in(std::string_view object, std::string_view key) noexcept {
+    std::string_view found;
+    for (std::size_t at = object.find('{') + 1;;) {
+        at = object.find_first_of("\"}", at);
+        if (object[at] == '}') return found;
+        const std::size_t end = object.find('"', at + 1);
+        const std::string_view name = object.substr(at + 1, end - at - 1);
+        const std::size_t value = object.find(':', end) + 1;
+        const Member member = member_at(object, value);
+        at = member.end;
+        if (name == key) found = member.as_it_is ? object.substr(value, at - value) : std::string_view();
+    }
+}
+
 }  // namespace
 
 template <class Value>
@@ -88,6 +136,14 @@ std::optional<std::string_view> ObjectView::string(std::string_view key) const n
     return value ? value->string() : std::nullopt;
 }
 
+std::string ObjectView::text_of(std::string_view key) const {
+    if (!source_.empty() && !source_.contains('\\')) {
+        if (const auto text = text_in(source_, key); !text.empty()) return std::string(text);
+    }
+    const auto value = find(key);
+    return value ? value->text() : std::string();
+}
+
 struct ObjectReader::Impl {
     std::size_t depth;
     dom::parser parser;
@@ -120,7 +176,7 @@ Result<ObjectView> ObjectReader::read(std::string_view text) {
     if (error != simdjson::SUCCESS && is_deep(text, impl_->depth)) return fail(Errc::bad_input, "nested too deep");
     if (error != simdjson::SUCCESS || !root.is_object())
         return fail(Errc::bad_input, "not a JSON object: '" + text::printable(text, 60) + "'");
-    return ObjectView(std::bit_cast<ValueView::Place>(root));
+    return ObjectView(std::bit_cast<ValueView::Place>(root), {padded.data(), text.size()});
 }
 
 }  // namespace natkit::record

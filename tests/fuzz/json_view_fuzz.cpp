@@ -93,6 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     assert(tree.is_object());
     compare_object(*read, tree);
+    for (const auto& [key, value] : tree.items()) assert(read->text_of(key) == read->find(key)->text());
     const std::string written = read->text();
     assert(Json::parse(written, nullptr, false) == tree);
     record::ObjectReader other;

@@ -52,11 +52,17 @@ class ObjectView : public ValueView {
     [[nodiscard]] bool contains(std::string_view key) const noexcept { return find(key).has_value(); }
     /// The string of that name; nothing when there is none, or another type.
     [[nodiscard]] std::optional<std::string_view> string(std::string_view key) const noexcept;
+    /// The ValueView::text() of the last member of that name; empty when there is none. Where it stands so in what
+    /// ObjectReader::read() was given, it is not written anew.
+    [[nodiscard]] std::string text_of(std::string_view key) const;
 
   private:
     friend class ObjectReader;
     friend class ValueView;
     using ValueView::ValueView;
+    ObjectView(Place place, std::string_view source) noexcept : ValueView(place), source_(source) {}
+
+    std::string_view source_;  ///< its text; empty: of an object within another
 };
 
 /// Reads the text of JSON objects, one after the other, without a tree of values: for what is read often; the

@@ -52,6 +52,42 @@ TEST_CASE("record::ValueView: its text is that of the value, without white space
     CHECK(object->find("v")->object()->find("a")->list()->at(3).text() == "\"\xc3\xa9\\\"\\\\\\n\"");
 }
 
+TEST_CASE("record::ObjectView: the text of a member, as it was written or anew") {
+    struct Case {
+        const char* why;
+        const char* object;
+        const char* text;
+    };
+    const Case cases[] = {
+        {"an object, braces and quotes in its strings", R"({"a":1,"v":{"x":"}\"],","y":[{},"{"]},"z":2})",
+         R"({"x":"}\"],","y":[{},"{"]})"},
+        {"white space around it", "{ \"v\" :\t{\"x\":1} }", R"({"x":1})"},
+        {"white space in it", R"({"v":{"x": 1}})", R"({"x":1})"},
+        {"white space in a string", R"({"v":{"x":"a b"}})", R"({"x":"a b"})"},
+        {"escapes in it", R"({"v":{"x":"\u0061"}})", R"({"x":"a"})"},
+        {"numbers", R"({"v":[0,-7,10]})", "[0,-7,10]"},
+        {"numbers that are written in several ways", R"({"v":[0.50,1e2,-0]})", "[0.5,100.0,0]"},
+        {"words", R"({"v":[true,false,null]})", "[true,false,null]"},
+        {"a string", R"({"v":"a,b}","w":0})", R"("a,b}")"},
+        {"the last of two", R"({"v":1,"v":[2]})", "[2]"},
+        {"not one within another", R"({"o":{"v":1}})", ""},
+        {"nor one that only begins so", R"({"vv":1,"w":"v"})", ""},
+        {"none", "{}", ""},
+        {"a name by escapes", R"({"\u0076":{"x": 1}})", R"({"x":1})"},
+        {"a name by escapes after another", R"({"v":1,"\u0076":2,"z":3})", "2"},
+    };
+    record::ObjectReader reader;
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        const auto object = reader.read(c.object);
+        REQUIRE(object.has_value());
+        CHECK(object->text_of("v") == c.text);
+    }
+    const auto object = reader.read(R"({"o":{"v":{"x": 1}}})");
+    REQUIRE(object.has_value());
+    CHECK(object->find("o")->object()->text_of("v") == R"({"x":1})");
+}
+
 TEST_CASE("record::ObjectReader: what is no object is an error that shows it") {
     struct Case {
         const char* why;

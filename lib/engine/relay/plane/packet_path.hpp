@@ -20,6 +20,7 @@ struct BoundPort {
     Endpoint local;
     io::Fd socket;
     std::uint8_t tos = 0;  ///< of a steered port; a socket has its own
+    unsigned worker = 0;   ///< of a steered port: whose socket gets its packets
 
     explicit operator bool() const noexcept { return local.port != 0; }
 };

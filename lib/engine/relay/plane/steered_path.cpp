@@ -132,7 +132,7 @@ class SteeredPath final : public PacketPath {
         } else {
             table_.add(*port);
             if (!check_timer_.active()) check_timer_.start_in(check_time);
-            steered_.hand_to(port->local, worker_);
+            if (bound.worker != worker_) steered_.hand_to(port->local, worker_);
             // What the owner says of the leg comes first.
             if (!strays_timer_.active()) strays_timer_.start_in({});
         }
@@ -144,7 +144,7 @@ class SteeredPath final : public PacketPath {
         if (port->plain != nullptr) return plain_->detach(port->plain);
         shared_.drain();
         table_.remove(*port);
-        return {.local = port->local, .tos = port->tos};
+        return {.local = port->local, .tos = port->tos, .worker = worker_};
     }
 
     void close(Handle handle) override {

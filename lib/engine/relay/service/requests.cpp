@@ -74,11 +74,6 @@ Result<std::optional<bool>> flag_of(const record::ObjectView& request, const cha
     return flag;
 }
 
-std::string owner_state_of(const record::ObjectView& request, const char* key) {
-    const auto found = request.find(key);
-    return found ? found->text() : std::string();
-}
-
 void add_default_setup(Json& open, bool offerer) {
     const auto name = open.find("stream");
     const auto stream =
@@ -170,7 +165,7 @@ Result<OpenRequest> Service::read_open(const record::ObjectView& request, const 
     open.tos = *tos;
     open.call_id = std::move(*call_id);
     open.owner = std::move(*owner);
-    open.owner_state = owner_state_of(request, "owner_state");
+    open.owner_state = request.text_of("owner_state");
     if (id && !id->empty()) open.request = *id + where;
     return open;
 }

@@ -14,8 +14,6 @@ namespace natkit::relay {
 /// A string of at most 512 bytes; empty when it is missing and need not be there.
 [[nodiscard]] Result<std::string> text_of(const record::ObjectView& request, const char* key, bool required = false);
 [[nodiscard]] Result<std::optional<bool>> flag_of(const record::ObjectView& request, const char* key);
-/// The owner's JSON as text; empty when there is none.
-[[nodiscard]] std::string owner_state_of(const record::ObjectView& request, const char* key);
 /// Of two parties `a` is the one that offers: by RFC 4145 section 4 it connects and the other listens; with T.120,
 /// which has no a=setup, it is the other way round.
 void add_default_setup(Json& open, bool offerer);

@@ -84,9 +84,8 @@ Service::TextAnswer Service::update(const View& request) {
     if (!mux) return std::unexpected(mux.error());
     update.hold = *hold;
     update.mux = *mux;
-    if (request.contains("owner_state")) update.owner_state = owner_state_of(request, "owner_state");
-    if (request.contains("owner_state_before"))
-        update.owner_state_before = owner_state_of(request, "owner_state_before");
+    if (request.contains("owner_state")) update.owner_state = request.text_of("owner_state");
+    if (request.contains("owner_state_before")) update.owner_state_before = request.text_of("owner_state_before");
     const auto updated = engine_->update(*leg, update);
     if (!updated) return std::unexpected(updated.error());
     return is_brief(request) ? std::string("{}") : shown(**updated);
