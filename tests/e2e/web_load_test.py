@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Ten pages are open while many calls speak: what that costs each program; natkit-web is killed meanwhile, and nobody on the phone notices:
 no packet is lost, no REGISTER is asked twice. natkit starts it again, and the pages come back. 50 calls, 500 with NATKIT_LONG=1."""
+# ctest: serial
 import os
 import pathlib
 import selectors
