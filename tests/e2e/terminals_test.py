@@ -8,6 +8,7 @@ import re
 import signal
 import socketserver
 import sys
+import termios
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -140,5 +141,17 @@ def whatever_ends_it(net):
     terminal.ended()
 
 
+def a_password_that_is_not_typed(net):
+    """Who gives up at a prompt for a password sees again what is typed."""
+    natkit = Natkit(net)
+    natkit.config.write_text(natkit.config.read_text() + f'[web]\nusers = "{net.folder}/users"\n')
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        terminal = terminal_of(natkit, "web", "passwd", "alice")
+        terminal.see("Password of alice:")
+        lab.wait_until(lambda: not termios.tcgetattr(terminal.slave)[3] & termios.ECHO, "no echo")
+        os.kill(terminal.process.pid, number)
+        terminal.ended(-number)
+
+
 if __name__ == "__main__":
-    lab.main(every_list, top_on_many_terminals, whatever_ends_it)
+    lab.main(every_list, top_on_many_terminals, whatever_ends_it, a_password_that_is_not_typed)

@@ -5,7 +5,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -29,23 +31,37 @@ tool::Exit failed(const std::string& text) {
     return tool::Exit::bad_record;
 }
 
-/// While it lives, what is typed on the terminal is not shown.
+termios terminal_before;  ///< what a signal that ends the process puts back
+
+extern "C" void show_typed_again(int number) {
+    static_cast<void>(::tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before));
+    static_cast<void>(::raise(number));  // it has its default again
+}
+
+/// While it lives, what is typed on the terminal is not shown; Ctrl-C and the like end that too.
 class Unseen {
   public:
     Unseen() {
-        if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-        termios unseen = before_;
+        if (::tcgetattr(STDIN_FILENO, &terminal_before) != 0) return;
+        struct sigaction action{};
+        action.sa_handler = show_typed_again;
+        action.sa_flags = static_cast<int>(SA_RESETHAND);
+        for (std::size_t i = 0; i < ends.size(); ++i) static_cast<void>(::sigaction(ends[i], &action, &watched_[i]));
+        termios unseen = terminal_before;
         unseen.c_lflag &= ~static_cast<tcflag_t>(ECHO);
         changed_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen) == 0;
     }
     ~Unseen() {
-        if (changed_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+        if (!changed_) return;
+        ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+        for (std::size_t i = 0; i < ends.size(); ++i) static_cast<void>(::sigaction(ends[i], &watched_[i], nullptr));
     }
     Unseen(const Unseen&) = delete;
     Unseen& operator=(const Unseen&) = delete;
 
   private:
-    termios before_{};
+    static constexpr std::array ends = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    std::array<struct sigaction, ends.size()> watched_{};
     bool changed_ = false;
 };
 
