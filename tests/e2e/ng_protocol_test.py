@@ -407,7 +407,8 @@ def many_streams_and_a_kill(net):
 
 
 def records_of_calls(net):
-    """[log] calls has a line for each call that is over, with what its legs have counted; also where mediarelay was killed in it."""
+    """[log] calls has a line for each call that is over, with what its legs have counted; also where mediarelay was killed in it. Those
+    that watch get the same."""
     place = Place(net, ng='[log]\ncalls = "calls.jsonl"')
     file = place.node.folder / "calls.jsonl"
     a, b = Peer(place.phone, PHONE, 4000), Peer(place.peer, PEER, 5000)
@@ -416,6 +417,13 @@ def records_of_calls(net):
     place.node.kill()
     place.node.start()
     meet(a, told(shown_a), b, told(shown_b))
+    watcher = socket.socket(socket.AF_UNIX)
+    watcher.settimeout(lab.PATIENCE)
+    watcher.connect(str(place.node.folder / "mediarelay.sock"))
+    watcher.sendall(b'{"id":"w","cmd":"watch","types":["call"]}\n')
+    watched = watcher.makefile()
+    while "snapshot-end" not in watched.readline():
+        pass
     place.delete("one", from_tag="a")
     place.offer("two", direction=["lan", "wan"])
     place.delete("two", from_tag="a")
@@ -423,7 +431,10 @@ def records_of_calls(net):
     one, two = map(json.loads, file.read_text().splitlines())
     lab.require((one["type"], one["event"], one["call_id"], one["asked_by"], one["why"]) == ("call", "ended", "one", "ng", "delete"), one)
     lab.require(one["duration_s"] > 0 and one["began_ms"] > 1.6e12 and one["a"]["place"] == "lan", one)
+    lab.require([json.loads(watched.readline()) for _ in range(2)] == [one, two], "those that watch are told something else")
+    watcher.close()
     (stream,) = one["streams"]
+    lab.require(stream["codec"] == "PCMU" and "codec" not in two["streams"][0], f"{one}, {two}")
     for end in ("a", "b"):
         lab.require(stream[end]["statistics"]["received"]["packets"] > 0 and stream[end]["statistics"]["sent"]["packets"] > 0, one)
     lab.require(stream["audio"]["state"] in ("waiting", "two-way"), one)

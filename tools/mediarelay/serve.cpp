@@ -14,16 +14,22 @@
 namespace natkit::mediarelay {
 namespace {
 
-/// [log] calls: the records of calls that proxies have asked for, where they are wanted.
+/// The records of calls that proxies have asked for, where they are wanted: in the file of [log] calls, and by those
+/// that watch.
 class CallFile {
   public:
     explicit CallFile(const log::Logger& log) : log_(log) {}
 
-    void open(const config::Log& wanted, ng::Service& proxies) {
+    void open(const config::Log& wanted, ng::Service& proxies, relay::Service& service) {
         target_ = wanted.calls;
         if (const auto opened = file_.open(target_); !opened)
             log_.failures("[log] calls: " + to_string(opened.error()) + "; records of calls are lost");
-        proxies.on_ended(file_.is_open() ? ng::OnEnded([this](const Json& record) { write(record); }) : nullptr);
+        proxies.on_ended(
+            [this, &service](const Json& record) {
+                if (file_.is_open()) write(record);
+                service.publish(record);
+            },
+            [this, &service] { return file_.is_open() || service.watched("call"); });
     }
     /// The file anew, after a rotation.
     void open_again() { static_cast<void>(file_.open(target_)); }
@@ -72,11 +78,12 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         log.problems(told + ", which is too much near 1,000 calls (ethtool -L, smp_affinity, rps_cpus)");
     }
     std::unique_ptr<ng::Service> ng;
+    relay::Service* running = nullptr;
     const auto reload = [&]() -> Result<relay::Options> {
         const auto fresh = source.reload();
         if (!fresh) return std::unexpected(fresh.error());
         if (auto done = ng->reconfigure(ng_options_from(*fresh)); !done) return std::unexpected(done.error());
-        call_file.open(fresh->log, *ng);
+        call_file.open(fresh->log, *ng, *running);
         return options_from(*fresh);
     };
     const auto service = relay::Service::start(loop, std::move(engine), runtime + "/mediarelay.sock",
@@ -94,7 +101,8 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         return tool::Exit::usage;
     }
     ng = std::move(*proxies);
-    call_file.open(config.log, *ng);
+    running = service->get();
+    call_file.open(config.log, *ng, *running);
     // Steered ports need none.
     const std::size_t most_ports = config.media_proxy.ports.last - config.media_proxy.ports.first + std::size_t{1};
     if (limit && !(*service)->engine().status().steered && *limit < most_ports + 64) {

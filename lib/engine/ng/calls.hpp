@@ -45,6 +45,7 @@ struct Pair {
     std::array<std::optional<Endpoint>, 2> named;
     std::array<bool, 2> mux{};  ///< whether the end was offered, or has agreed, to mux
     std::string media;          ///< that of m=: "audio", "video", …
+    std::string codec;          ///< that the last answer began with
 };
 
 /// What an open offer says of a stream; it takes effect with the answer.
@@ -127,7 +128,11 @@ class Calls {
     void set_overloaded(bool overloaded) noexcept { overloaded_ = overloaded; }
     /// The relay has freed a leg by itself.
     void on_leg_lost(const std::string& leg);
-    void on_ended(OnEnded tell) { on_ended_ = std::move(tell); }
+    /// `wanted`: whether anybody wants to know at present; the records are not made otherwise.
+    void on_ended(OnEnded tell, std::function<bool()> wanted) {
+        on_ended_ = std::move(tell);
+        wanted_ = std::move(wanted);
+    }
     /// A `call` record for each.
     [[nodiscard]] relay::Json records(const std::string& after) const;
 
@@ -229,6 +234,7 @@ class Calls {
     std::unordered_map<std::string, Endpoint> local_of_;             ///< by leg
     Deadlines<std::string> deadlines_;                               ///< Call-IDs, for half a minute at most
     OnEnded on_ended_;
+    std::function<bool()> wanted_;
     std::vector<Asked> asked_;  ///< in this round of the loop
     io::Timer round_;
     io::Timer timer_;

@@ -3,6 +3,7 @@
 
 #include "calls.hpp"
 #include "natkit/base/text.hpp"
+#include "natkit/sdp/payload_types.hpp"
 
 namespace natkit::ng {
 namespace {
@@ -285,6 +286,7 @@ Result<void> Calls::answer_stream(const Speaker& speaker, const Request& request
     const dialog::Described said = dialog::describe(sdp, sdp.media()[line], false);
     const Described from = describe_party(said, request, engine_.options().networks);
     stream.answer(own, said);
+    pair.codec = sdp::first_codec(sdp, sdp.media()[line]);
     pair.named[index(own)].reset();
     if (const LegPlace* ours = own_leg(said.rtp)) {
         if (!may_name(*ours, speaker, request))

@@ -58,6 +58,7 @@ Json Calls::record_of(const std::string& call_id, const Branch& branch) const {
             const auto* leg = engine_.find(pair.legs[index(end)]);
             if (leg == nullptr) continue;
             stream["stream"] = relay::to_string(leg->stream);
+            if (!pair.codec.empty()) stream["codec"] = pair.codec;
             stream[end == End::caller ? "a" : "b"] = media_record(*leg);
         }
         streams.push_back(std::move(stream));
@@ -90,7 +91,7 @@ Json Calls::records(const std::string& after) const {
 /// Before its legs are freed: the packet threads tell what they have counted first. Of branches that nobody has
 /// answered, the last one stands for its call.
 void Calls::tell_ended(const Call& call, const Branch& branch, const char* why) {
-    if (!on_ended_ || why == nullptr || (!branch.names.answered && call.branches.size() > 1)) return;
+    if (!on_ended_ || !wanted_() || why == nullptr || (!branch.names.answered && call.branches.size() > 1)) return;
     Json record = {{"type", "call"}, {"event", "ended"}, {"call_id", call.call_id}, {"asked_by", "ng"}, {"why", why}};
     record["began_ms"] = call.created * 1000;
     const std::int64_t hundredths = (now_ms() - branch.answered_ms) / 10;

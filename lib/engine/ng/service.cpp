@@ -194,8 +194,8 @@ void Service::drain() {
     impl_->sessions.drain();
 }
 
-void Service::on_ended(OnEnded tell) {
-    impl_->calls.on_ended(std::move(tell));
+void Service::on_ended(OnEnded tell, std::function<bool()> wanted) {
+    impl_->calls.on_ended(std::move(tell), std::move(wanted));
 }
 
 relay::Json Service::records(const std::string& after) const {

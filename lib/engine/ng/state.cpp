@@ -72,6 +72,7 @@ void add_end(ObjectText& one, const Branch& branch, End end) {
 void add_pair(ObjectText& one, const Pair& pair) {
     one.raw("legs", plain_list(pair.legs, record::json_string));
     one.text("media", pair.media);
+    if (!pair.codec.empty()) one.text("codec", pair.codec);
     one.raw("mux", plain_list(pair.mux, [](bool mux) { return mux ? "true" : "false"; }));
     if (!pair.named[0] && !pair.named[1]) return;
     one.enter("named");
@@ -280,6 +281,7 @@ void Calls::restore_stream(const Json& kept, const std::string& call_id, Branch&
     if (legs.size() != 2 || !legs[0].is_string() || !legs[1].is_string()) return;
     Pair pair;
     pair.media = record::text_of(kept, "media");
+    pair.codec = record::text_of(kept, "codec");
     const auto mux = record::list_of(kept, "mux");
     for (const End end : {End::caller, End::callee}) {
         const std::size_t i = index(end);

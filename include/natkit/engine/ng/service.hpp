@@ -43,8 +43,8 @@ class Service {
     [[nodiscard]] Result<void> reconfigure(ServiceOptions options);
     /// No call begins any more; those that there are go on.
     void drain();
-    /// Nobody: the records are not made.
-    void on_ended(OnEnded tell);
+    /// Tells of each call that has ended; where nobody wants to know (`wanted`), the records are not made.
+    void on_ended(OnEnded tell, std::function<bool()> wanted);
     /// A `call` record for each (natkit-records(7)).
     [[nodiscard]] relay::Json records(const std::string& after) const;
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/relay/engine.hpp"
@@ -27,6 +28,9 @@ class Service {
                                                                 const std::string& socket, Hooks hooks);
 
     [[nodiscard]] Engine& engine() noexcept { return *engine_; }
+    /// To those that watch; nobody: it need not be made.
+    void publish(const Json& record) { server_->publish(record); }
+    [[nodiscard]] bool watched(std::string_view type) const noexcept { return server_->watched(type); }
 
   private:
     using View = record::ObjectView;
