@@ -176,6 +176,10 @@ std::string to_toml(const Config& config) {
     out.raw("names", list(config.web.names));
     out.text("tls", word_of(web_tls, config.web.tls));
     out.flag("read_only", config.web.read_only);
+    out.section("hep");
+    out.text("target", config.hep.target ? to_string(*config.hep.target) : "");
+    out.raw("id", std::to_string(config.hep.id));
+    out.text("node", config.hep.node);
     out.section("log");
     out.text("format", word_of(log_formats, config.log.format));
     out.text("target", config.log.target);

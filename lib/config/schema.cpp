@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "hep.hpp"
 #include "natkit/base/time.hpp"
 #include "proxies.hpp"
 #include "values.hpp"
@@ -390,6 +391,7 @@ Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& dia
     config.ng = read_ng(top.child("ng", "ng"));
     config.rtpproxy = read_rtpproxy(top.child("rtpproxy", "rtpproxy"));
     config.web = read_web(top.child("web", "web"), paths);
+    config.hep = read_hep(top.child("hep", "hep"));
     config.log = read_log(top.child("log", "log"), paths);
     config.control = read_control(top.child("control", "control"), paths);
     config.tls = read_tls(top.child("tls", "tls"), paths);

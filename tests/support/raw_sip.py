@@ -167,8 +167,11 @@ class StreamParty(Party):
 
 
 def endpoint(text):
-    """What a socket is told: "203.0.113.10", "203.0.113.10:5070" and "2001:db8::10" are addresses; 5060 is the port that goes without
-    saying."""
+    """What a socket is told: "203.0.113.10", "203.0.113.10:5070", "2001:db8::10" and "[2001:db8::10]:5070" are addresses; 5060 is the port
+    that goes without saying."""
+    if text.startswith("["):
+        address, _, port = text[1:].partition("]:")
+        return address, int(port)
     if text.count(":") > 1:
         return text, 5060
     address, _, port = text.partition(":")

@@ -38,6 +38,7 @@ relay::Options options_from(const config::Config& config) {
     options.host = io::host_addresses().value_or(std::vector<HostAddress>{});
     options.workers = media.workers;
     options.tiers = media.tiers;
+    options.hep = config.hep;
     options.log_level = media.log_level;
     return options;
 }

@@ -207,6 +207,25 @@ struct Web {
     friend bool operator==(const Web&, const Web&) = default;
 };
 
+/// Where copies of messages and reports are sent: "udp:homer.example.com:9060".
+struct HepTarget {
+    std::string host;  ///< lower case: a name, or an address as to_string() writes it
+    std::uint16_t port = 9060;
+
+    /// The port may be missing: 9060.
+    [[nodiscard]] static Result<HepTarget> parse(std::string_view text);
+    friend bool operator==(const HepTarget&, const HepTarget&) = default;
+};
+[[nodiscard]] std::string to_string(const HepTarget& target);
+
+/// [hep]
+struct Hep {
+    std::optional<HepTarget> target;  ///< absent: ""
+    unsigned id = 2001;               ///< of the capture agent that natkit is
+    std::string node;                 ///< its name; empty: the host's
+    friend bool operator==(const Hep&, const Hep&) = default;
+};
+
 struct Config {
     Network network;
     Sip sip;
@@ -217,6 +236,7 @@ struct Config {
     Ng ng;
     Rtpproxy rtpproxy;
     Web web;
+    Hep hep;
     Log log;
     Control control;
     Tls tls;

@@ -14,6 +14,10 @@ namespace natkit::hep {
 /// By the first bytes.
 [[nodiscard]] bool is_hep(std::span<const std::uint8_t> datagram) noexcept;
 
+/// Packet::protocol, as IP numbers them.
+inline constexpr std::uint8_t over_tcp = 6;
+inline constexpr std::uint8_t over_udp = 17;
+
 /// A captured packet as an agent (Kamailio, OpenSIPS, FreeSWITCH, Asterisk, rtpengine, heplify) sends it on: HEP
 /// version 3 (EEP), a list of chunks of vendor, type, length and value.
 struct Packet {
@@ -22,7 +26,7 @@ struct Packet {
 
     Endpoint source;  ///< of the packet that was captured
     Endpoint destination;
-    std::uint8_t protocol = 0;  ///< IP's number of what carried it: 17 is UDP, 6 is TCP (one message, not a segment)
+    std::uint8_t protocol = 0;  ///< IP's number of what carried it; over TCP one message, not a segment
     std::int64_t time_ns = 0;   ///< when the agent captured it; 0: it does not say
     std::uint32_t agent = 0;    ///< the capture agent's id
     Content content = Content::other;

@@ -62,6 +62,14 @@ std::string media_words(const Json& media) {
     return said + ", heard from " + text_of(media, "learned") + " (" + text_of(media, "rule") + ")";
 }
 
+/// "hep: sipedge has sent 1200 packets to udp:homer:9060, and dropped 3"
+std::string hep_line(const Json& component) {
+    const Json& hep = member(component, "hep");
+    return "hep: " + text_of(component, "name") + " has sent " + text_of(hep, "sent") + " packets to " +
+           text_of(hep, "target") + ", and dropped " + text_of(hep, "dropped") +
+           (hep.contains("address") ? "" : " (no address of that name is known)");
+}
+
 }  // namespace
 
 const Json& member(const Json& object, const char* key) {
@@ -97,6 +105,9 @@ std::vector<std::string> status_lines(const Json& status) {
                     text_of(status, "pinged"));
     for (const Json& one : member(status, "components")) {
         if (one.contains("fast_path")) lines.push_back(tier_line(one));
+    }
+    for (const Json& one : member(status, "components")) {
+        if (one.contains("hep")) lines.push_back(hep_line(one));
     }
     lines.emplace_back();
     lines.emplace_back("component   state     pid      restarts  uptime_s");

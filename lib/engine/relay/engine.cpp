@@ -57,12 +57,21 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
                    }),
       save_timer_(loop, [this] { write_unsaved(); }),
       retry_timer_(loop, [this] { retry_journal(); }),
+      outlet_(loop, [this](const auto& destination) { tell_workers(destination); }),
       alive_(std::make_shared<bool>(true)),
       udp_workers_(std::max(1U, options_.workers)) {
     ports_->set_addresses(options_.lan, options_.wan, options_.host);
     ports_->set_tos(options_.tos);
     start_steering();
     for (unsigned i = 0; i < udp_workers_; ++i) add_worker();
+    outlet_.configure(options_.hep);
+}
+
+/// Those of UDP: the others have nothing to tell.
+void Engine::tell_workers(const std::optional<hep::Destination>& collector) {
+    for (unsigned i = 0; i < udp_workers_; ++i) {
+        post(i, [counters = outlet_.counters(), collector](Plane& plane) { plane.set_collector(counters, collector); });
+    }
 }
 
 void Engine::start_steering() {
@@ -195,6 +204,8 @@ void Engine::reconfigure(const Options& options) {
     options_.tos = options.tos;
     options_.timeouts = options.timeouts;
     options_.dial_for = options.dial_for;
+    options_.hep = options.hep;
+    outlet_.configure(options_.hep);
     options_.advertise = options.advertise;
     options_.lan = options.lan;
     options_.wan = options.wan;

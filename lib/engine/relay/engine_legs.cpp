@@ -107,8 +107,13 @@ void Engine::hand_over(Entry& entry, BoundPorts ports) {
     }
     post(
         entry.worker,
-        [key = key_of(leg.id), stream = leg.stream, mux = leg.mux, tos = leg.tos, shared](Plane& plane) {
-            plane.open(key, stream, mux, tos, std::move(*shared));
+        [shared, opening = Plane::Opening{.key = key_of(leg.id),
+                                          .stream = leg.stream,
+                                          .mux = leg.mux,
+                                          .tos = leg.tos,
+                                          .call_id = leg.call_id,
+                                          .opened = leg.opened}](Plane& plane) {
+            plane.open(opening, std::move(*shared));
         },
         Wake::later);
     if (!std::exchange(entry.in_plane, true)) signal(entry, false, Wake::later);

@@ -149,6 +149,21 @@ void add_media(const Json& components, std::vector<Family>& families) {
     families.push_back(std::move(bytes));
 }
 
+/// Of the programs that send to a collector.
+void add_hep(const Json& components, std::vector<Family>& families) {
+    const auto add = [&](const char* key, const char* name, const char* help) {
+        Family family{.name = name, .help = help, .counter = true, .samples = {}};
+        for (const Json& component : components) {
+            const auto hep = component.find("hep");
+            if (hep == component.end() || !hep->is_object()) continue;
+            family.samples.push_back({{{"component", record::text_of(component, "name")}}, number_of(*hep, key)});
+        }
+        families.push_back(std::move(family));
+    };
+    add("sent", "natkit_hep_sent_total", "Packets of HEP given to the network.");
+    add("dropped", "natkit_hep_dropped_total", "Packets of HEP that could not be sent at once, or were refused.");
+}
+
 void add_pings(const Json& components, std::vector<Family>& families) {
     Family pings{.name = "natkit_pings_total", .help = "Pings by what became of them.", .counter = true, .samples = {}};
     for (const Json& component : components) {
@@ -211,6 +226,7 @@ std::vector<Family> Tally::families(const Json& status) const {
         add_media(*components, families);
         add_tiers(*components, families);
         add_pings(*components, families);
+        add_hep(*components, families);
     }
     families.push_back(
         of_counts("natkit_decisions_total", "Decisions whether a call gets a media proxy.", "relay", decisions_));

@@ -163,6 +163,10 @@ void TcpStream::close() {
     impl_->shut();
 }
 
+Result<Endpoint> TcpStream::local() const {
+    return local_endpoint(impl_->socket);
+}
+
 std::size_t TcpStream::queued() const noexcept {
     return impl_->output.size() - impl_->sent;
 }

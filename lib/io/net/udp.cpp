@@ -80,6 +80,14 @@ Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options) {
     return socket;
 }
 
+Result<Fd> open_udp_to(const Endpoint& remote) {
+    Fd socket(::socket(remote.address.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const SockAddr address = to_sockaddr(remote);
+    if (!socket || ::connect(socket.get(), address.get(), address.length) != 0)
+        return open_failure("udp to " + to_string(remote), errno);
+    return socket;
+}
+
 Result<Fd> open_connected_twin(const Fd& bound, const Endpoint& remote, const UdpOptions& options) {
     const auto local = local_endpoint(bound);
     if (!local) return std::unexpected(local.error());

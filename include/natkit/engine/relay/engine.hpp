@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "natkit/base/host.hpp"
+#include "natkit/config/config.hpp"
+#include "natkit/engine/hep/outlet.hpp"
 #include "natkit/engine/log/log.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
@@ -50,6 +52,7 @@ struct Options {
     std::vector<HostAddress> host;  ///< what must not be relayed to
     unsigned workers = 1;
     TierChoice tiers{.fast_path = FastPathChoice::off};
+    config::Hep hep;      ///< the collector that is told of streams
     std::string journal;  ///< path; empty: none
     LogLevel log_level = LogLevel::major;
 };
@@ -182,6 +185,9 @@ class Engine {
     [[nodiscard]] static LegKey key_of(const std::string& leg) noexcept;
     [[nodiscard]] static std::string id_of(LegKey key);
 
+    /// What the collector of HEP is sent by.
+    [[nodiscard]] const hep::Outlet& outlet() const noexcept { return outlet_; }
+
     /// Called for each leg of that owner that is freed, whoever frees it.
     void on_freed(const std::string& owner, std::function<void(const std::string& leg)> callback) {
         freed_[owner] = std::move(callback);
@@ -210,6 +216,7 @@ class Engine {
     /// The thread for a new leg. TCP legs have one of their own, so that bulk does not delay audio.
     [[nodiscard]] unsigned choose_worker(const record::LegRecord& leg);
     void add_worker();
+    void tell_workers(const std::optional<hep::Destination>& collector);
     /// Gives the ports of a leg to its worker, which adds the leg when it is new.
     void hand_over(Entry& entry, std::array<BoundPort, 2> ports);
     [[nodiscard]] bool opens_latch(const record::LegRecord& leg, const Party& party) const;
@@ -279,9 +286,10 @@ class Engine {
     std::vector<LegKey> unsaved_;  ///< changed or freed since the last commit()
     unsigned batches_ = 0;         ///< how many live
     io::Timer claim_timer_;
-    io::Timer flush_timer_;        ///< until the workers learn of what they were not woken for
-    io::Timer save_timer_;         ///< until what save_later() was given is journalled
-    io::Timer retry_timer_;        ///< until retry_journal()
+    io::Timer flush_timer_;  ///< until the workers learn of what they were not woken for
+    io::Timer save_timer_;   ///< until what save_later() was given is journalled
+    io::Timer retry_timer_;  ///< until retry_journal()
+    hep::Outlet outlet_;
     std::shared_ptr<bool> alive_;  ///< false once destroyed: for tasks on their way from the workers
     unsigned udp_workers_;
     std::unique_ptr<SteeredPorts> steered_;         ///< null: a socket a port

@@ -60,6 +60,8 @@ class TcpStream {
     /// taken, and the connection had better be closed.
     bool send(std::string_view bytes);
     [[nodiscard]] std::size_t queued() const noexcept;
+    /// Where it begins on this host; Errc::system once it is closed.
+    [[nodiscard]] Result<Endpoint> local() const;
     /// Closes without on_close; what waits is lost.
     void close();
 

@@ -24,6 +24,10 @@ struct UdpOptions {
 /// use by somebody else), not_found (not an address of this host), exhausted (no descriptor left), system.
 [[nodiscard]] Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options = {});
 
+/// A socket from any address and port of this host to `remote`: it learns, by a later send, that nobody listens there.
+/// Errors as open_udp(); system, also where no route leads there.
+[[nodiscard]] Result<Fd> open_udp_to(const Endpoint& remote);
+
 /// A second socket on the port of `bound`, connected to `remote`: the system then finds it and its route at once, which
 /// saves a third of the cost of a packet. Everybody else's datagrams still arrive at `bound`. The port is shareable
 /// (SO_REUSEPORT) only during this call, and only for the same user.

@@ -65,6 +65,7 @@ Result<Media::Shown> Media::take_offer(SessionId id, End from, const sdp::Docume
         if (!offered) return std::unexpected(offered.error());
         const auto said = incoming(session, id, from, dialog::said_in(*offered), offered->renew);
         if (!said) return std::unexpected(said.error());
+        note_same_call(session, said->slot);
         Stream& stream = session.call.streams()[i];
         if (!session.call.offer(i, *offered) || !on_its_side(session, stream))
             stream.legs = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
@@ -155,6 +156,7 @@ Result<Media::Shown> Media::take_answer(SessionId id, End from, const sdp::Docum
         if (!answered) return std::unexpected(answered.error());
         const auto said = incoming(session, id, from, dialog::said_in(*answered), answered->renew);
         if (!said) return std::unexpected(said.error());
+        note_same_call(session, said->slot);
         carrier.answer(from, *answered);
         if (session.codecs.size() < lines.size()) session.codecs.resize(lines.size());
         session.codecs[lines[i].carrier] = sdp::first_codec(sdp, media);

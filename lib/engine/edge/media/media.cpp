@@ -1,6 +1,7 @@
 #include "media.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "natkit/base/keys_after.hpp"
 
@@ -96,6 +97,25 @@ Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End
     incoming.slot = ours->second;
     incoming.endpoint = incoming.rtcp = {};
     return incoming;
+}
+
+void Media::note_same_call(Session& session, loop::SlotId named) {
+    const LiveLeg* leg = live(named);
+    const auto owner = leg == nullptr ? sessions_.end() : sessions_.find(leg->session);
+    if (owner == sessions_.end() || owner->second.call_id == session.call_id) return;
+    Session& other = owner->second;
+    const auto& [first, later] = other.began <= session.began ? std::tie(other, session) : std::tie(session, other);
+    const std::string& id = first.first_call_id.empty() ? first.call_id : first.first_call_id;
+    if (later.first_call_id.empty() && id != later.call_id) later.first_call_id = id;
+}
+
+std::string_view Media::first_call_id(std::string_view call_id) const {
+    const auto [first, last] = by_call_id_.equal_range(call_id);
+    for (auto at = first; at != last; ++at) {
+        const std::string& id = sessions_.at(at->second).first_call_id;
+        if (!id.empty()) return id;
+    }
+    return call_id;
 }
 
 void Media::on_time(Instant now, Output& out) {

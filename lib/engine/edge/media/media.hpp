@@ -77,6 +77,10 @@ class Media {
     void set_routes(SessionId session, End end, std::string routes) {
         sessions_.at(session).ends[static_cast<std::size_t>(end)].routes = std::move(routes);
     }
+    /// The first Call-ID of the call that this one belongs to: another one where the call came through the edge before,
+    /// and whoever sent it back gave it a Call-ID of its own, but handed a media port of the edge on. As long as both
+    /// last; else the same.
+    [[nodiscard]] std::string_view first_call_id(std::string_view call_id) const;
     /// All sessions of a Call-ID.
     [[nodiscard]] std::vector<SessionId> of_call(std::string_view call_id) const;
     [[nodiscard]] const std::string& callee_tag(SessionId session) const { return sessions_.at(session).ends[1].tag; }
@@ -191,6 +195,7 @@ class Media {
     };
     struct Session {
         std::string call_id;
+        std::string first_call_id;  ///< where it is another one
         std::array<EndInfo, 2> ends;
         dialog::Call call;
         std::array<Numbered, 2> told;  ///< what the caller and the callee were sent last
@@ -308,6 +313,8 @@ class Media {
 
     // legs.cpp: the scheme's legs and mediarelay's
     [[nodiscard]] bool may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const;
+    /// A neighbour of the session has named that slot.
+    void note_same_call(Session& session, loop::SlotId named);
     void note_shown(loop::SlotId slot, const Session& session, End to);
     [[nodiscard]] std::size_t open_legs(SessionId id, std::uint64_t waiting, Output& out);
     [[nodiscard]] std::optional<Need> need_of(const Session& session, const Stream& stream, End end) const;

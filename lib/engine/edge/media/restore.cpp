@@ -50,6 +50,7 @@ void Media::replay_offer(SessionId id, const SessionState& state) {
         if (!relayed && (!stream.said[0].rtp || !stream.said[1].rtp)) continue;
         const auto said = incoming(session, id, End::caller, stream.said[0]);
         if (!said) continue;
+        note_same_call(session, said->slot);
         stream.legs = scheme_.open(neighbour(session, End::caller), neighbour(session, End::callee));
         (void)scheme_.offer(stream.legs, End::caller, *said);
         (void)scheme_.prepare(stream.legs);
@@ -76,11 +77,13 @@ void Media::take_up(SessionId id, std::size_t number, End end, const SessionStat
 }
 
 void Media::replay_answer(SessionId id) {
-    const Session& session = sessions_.at(id);
+    Session& session = sessions_.at(id);
     for (const Stream& stream : session.call.streams()) {
         if (stream.legs == 0) continue;
         const auto said = incoming(session, id, End::callee, stream.said[1]);
-        if (said) note_shown(scheme_.answer(stream.legs, *said).slot, session, End::caller);
+        if (!said) continue;
+        note_same_call(session, said->slot);
+        note_shown(scheme_.answer(stream.legs, *said).slot, session, End::caller);
     }
 }
 

@@ -113,6 +113,7 @@ Json Service::Impl::status() const {
                  {"mediarelay", relay.connected() ? "connected" : "not connected"},
                  {"degraded", std::move(degraded)}};
     control::add_usage(told);
+    if (outlet.destination()) told["hep"] = outlet.status();
     return told;
 }
 

@@ -39,9 +39,8 @@ Streams::Handlers Service::Impl::stream_handlers() {
                     const bool lan = edge.settings().networks.lan.contains(flow.remote.address);
                     const Listener* listener = edge.settings().find(flow.transport, flow.local);
                     const Side side = lan ? Side::lan : listener == nullptr ? Side::wan : listener->side;
-                    Output out;
-                    edge.on_packet({.flow = flow, .side = side}, std::move(message), now(), out);
-                    carry_out(out);
+                    const std::string copy = collector.on() ? message : std::string();
+                    take({.flow = flow, .side = side}, std::move(message), copy);
                 },
             .on_closed =
                 [this](const sip::Flow& flow, const std::string& why) {
@@ -132,14 +131,22 @@ void Service::Impl::on_datagram(const Endpoint& local, const io::Datagram& datag
     const Arrival arrival{
         .flow = {.transport = sip::Transport::udp, .local = local, .remote = datagram.source, .connection = 0},
         .side = side == sides.end() ? Side::wan : side->second};
+    take(arrival, std::string(text), text);
+}
+
+void Service::Impl::take(const Arrival& arrival, std::string message, std::string_view copy) {
+    const std::uint64_t flooded = edge.flooded();
     Output out;
-    edge.on_packet(arrival, std::string(text), now(), out);
+    edge.on_packet(arrival, std::move(message), now(), out);
+    // A flood is not doubled.
+    if (collector.on() && edge.flooded() == flooded) copy_received(arrival.flow, copy);
     carry_out(out);
 }
 
 void Service::Impl::send(const sip::Packet& packet) {
     if (packet.flow.transport != sip::Transport::udp) {
-        if (!streams.send(packet.flow, *packet.bytes) && log.on(LogLevel::low_level)) {
+        if (streams.send(packet.flow, *packet.bytes)) return copy_sent(packet);
+        if (log.on(LogLevel::low_level)) {
             log.low_level("not sent: no connection " + to_string(packet.flow) + " any more");
         }
         return;
@@ -150,7 +157,8 @@ void Service::Impl::send(const sip::Packet& packet) {
         return;
     }
     const auto sent = socket->second->send(packet.flow.remote, *packet.bytes);
-    if (sent.status == io::SendStatus::failed) tell_unsent(packet.flow.remote, sent.error_number);
+    if (sent.status == io::SendStatus::failed) return tell_unsent(packet.flow.remote, sent.error_number);
+    if (sent.status == io::SendStatus::sent) copy_sent(packet);
 }
 
 /// A line a second: answers to a flood from made-up addresses may all fail.

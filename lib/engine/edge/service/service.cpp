@@ -189,6 +189,7 @@ Result<void> Service::Impl::reload() {
     if (auto loaded = load_tls(*config); !loaded) return loaded;
     streams.set_limits(stream_limits(config->limits));
     open_call_file(config->log.calls);
+    outlet.configure(config->hep);
     log.set_level(config->sip.log_level);
     loop_log.set_level(config->sip.log_level);
     Output out;
@@ -285,6 +286,7 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config c
                                        std::move(*secrets), std::move(*server));
     if (auto loaded = impl->load_tls(config); !loaded) return std::unexpected(loaded.error());
     impl->open_call_file(config.log.calls);
+    impl->outlet.configure(config.hep);
     impl->learn_interfaces();
     impl->restore();
     if (!impl->options.adopt) {

@@ -12,6 +12,7 @@
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/edge/service.hpp"
+#include "natkit/engine/hep/outlet.hpp"
 #include "natkit/engine/log/log.hpp"
 #include "natkit/engine/log/record_file.hpp"
 #include "natkit/io/net/udp.hpp"
@@ -22,7 +23,7 @@
 #include "streams.hpp"
 
 /// What edge::Service is made of: service.cpp has its time and life; net.cpp its sockets and connections;
-/// relay.cpp its talk with mediarelay; control.cpp what it serves and tells.
+/// relay.cpp its talk with mediarelay; control.cpp what it serves and tells; copies.cpp what a collector is sent.
 namespace natkit::edge {
 
 [[nodiscard]] inline WallTime wall_now() {
@@ -54,7 +55,9 @@ struct Service::Impl {
           call_records(loop, [this](Json record, bool whole) { tell_ended(std::move(record), whole); }),
           patience(loop, [this] { begin_reading(); }),
           streams(loop, stream_limits(config.limits), first_connection(), stream_handlers()),
-          resolver(loop) {}
+          resolver(loop),
+          outlet(loop, [this](const auto& destination) { collector.set(destination); }),
+          collector(outlet.counters()) {}
 
     [[nodiscard]] Now now() const { return {.steady = loop.now(), .wall = wall()}; }
     /// The time of day as it was at the start and has gone on since: a clock that is set ends no registration.
@@ -89,6 +92,11 @@ struct Service::Impl {
     /// `at` is what the configuration calls the socket.
     [[nodiscard]] Result<void> add_socket(const config::Listen& at, io::Fd fd);
     [[nodiscard]] Streams::Handlers stream_handlers();
+    /// A message has come; `copy` is its text, empty where no copy is wanted.
+    void take(const Arrival& arrival, std::string message, std::string_view copy);
+    void copy_received(const sip::Flow& flow, std::string_view message);
+    void copy_sent(const sip::Packet& packet);
+    void copy(const sip::Flow& flow, const Endpoint& source, const Endpoint& destination, std::string_view message);
     void send(const sip::Packet& packet);
     void tell_unsent(const Endpoint& remote, int error_number);
     void look_up(const Lookup& lookup);
@@ -139,6 +147,8 @@ struct Service::Impl {
     std::map<Endpoint, std::unique_ptr<io::UdpSocket>> sockets;
     Streams streams;
     Resolver resolver;
+    hep::Outlet outlet;
+    hep::Sender collector;                ///< of copies of messages
     const std::string owner = "sipedge";  ///< of our legs, from one start to the next
     std::map<std::uint32_t, Side> sides;  ///< by interface index
     Instant sides_learned{};

@@ -90,6 +90,7 @@ Streams::Connection& Streams::add(const sip::Flow& flow, bool ours) {
     connection.flow = flow;
     connection.flow.connection = id;
     connection.ours = ours;
+    connection.local = flow.local;
     connection.connected = !ours;
     connection.opened = connection.heard = connection.began = loop_.now();
     if (ours) return connection;
@@ -179,6 +180,7 @@ Result<Streams::Connection*> Streams::connect(const sip::Flow& flow) {
     if (!stream) return std::unexpected(stream.error());
     Connection& connection = add(flow, true);
     connection.stream = std::move(*stream);
+    connection.local = connection.stream->local().value_or(flow.local);
     if (tls) {
         connection.tls = std::move(tls);
         (void)connection.stream->send(connection.tls->outgoing());
@@ -208,6 +210,16 @@ bool Streams::send(const sip::Flow& flow, std::string_view bytes) {
     if (write(found->second, bytes)) return true;
     end(id, "it does not read what it is sent");
     return false;
+}
+
+Endpoint Streams::local_of(const sip::Flow& flow) const {
+    std::uint64_t id = flow.connection;
+    if (id == 0) {
+        const auto made = made_.find(target_of(flow));
+        if (made != made_.end()) id = made->second;
+    }
+    const auto found = connections_.find(id);
+    return found == connections_.end() ? flow.local : found->second.local;
 }
 
 void Streams::on_bytes(std::uint64_t id, std::string_view bytes) {

@@ -82,6 +82,9 @@ class Streams {
     /// Sends on a flow. With connection 0 one is made when there is none yet; what cannot be sent is told by
     /// on_unreachable. False when the flow's connection is gone.
     bool send(const sip::Flow& flow, std::string_view bytes);
+    /// Our end of the flow's connection: the port of a connection of ours is none that is listened on. The flow's own
+    /// where there is no such connection.
+    [[nodiscard]] Endpoint local_of(const sip::Flow& flow) const;
     /// CRLFCRLF on a client's connection; false when it is gone.
     bool ping(const sip::Flow& flow) { return send(flow, "\r\n\r\n"); }
     /// Ends a connection; on_closed follows.
@@ -96,6 +99,7 @@ class Streams {
     struct Connection {
         sip::Flow flow;
         bool ours = false;  ///< made by us
+        Endpoint local;     ///< where it begins on this host
         bool connected = true;
         std::optional<Instant> spoke;  ///< when the last whole message came
         Instant opened{};

@@ -80,6 +80,7 @@ void Plane::on_packet(void* at, const io::Datagram& packet) {
         if (part.counters.received_packets % expect_every == expect_every / 2 && part.latch.source() == packet.source) {
             path_->expect(port.handle, packet.source);
         }
+        if (reports_.on()) reports_.on_packet(leg, port.component, packet.source, packet.bytes);
     }
     if (forwarded) promotion_->after_packet(leg, packet.came);
     if (relay_.legs.has_events()) tell_events();
@@ -143,14 +144,22 @@ void Plane::change(LegKey key, const Change& what) {
     tell_events();
 }
 
-void Plane::open(LegKey key, Stream stream, bool mux, std::optional<std::uint8_t> tos, BoundPorts bound) {
-    Leg* leg = relay_.legs.find(key);
-    if (leg == nullptr) leg = &relay_.udp.add(key, stream, mux, loop_.now());
+void Plane::open(const Opening& opening, BoundPorts bound) {
+    Leg* leg = relay_.legs.find(opening.key);
+    if (leg == nullptr) leg = &relay_.udp.add(opening.key, opening.stream, opening.mux, loop_.now());
     if (UdpLeg* udp = as_udp(leg)) {
-        udp->tos = tos;
+        udp->tos = opening.tos;
+        reports_.add(opening.key, {.call_id = opening.call_id,
+                                   .local = {bound[0].local, bound[bound[1] ? 1 : 0].local},
+                                   .opened = opening.opened});
         attach(*udp, std::move(bound));
     }
     start_timer();
+}
+
+void Plane::set_collector(std::shared_ptr<hep::Counters> counters, std::optional<hep::Destination> destination) {
+    reports_.set(std::move(counters), std::move(destination));
+    if (promotion_) promotion_->set_keeps_rtcp(reports_.on());
 }
 
 void Plane::open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local) {
@@ -183,6 +192,8 @@ void Plane::close(LegKey key) {
 void Plane::remove(LegKey key) {
     close(key);
     if (promotion_) promotion_->forget(key);
+    if (const UdpLeg* leg = as_udp(relay_.legs.find(key))) reports_.on_end(*leg, loop_.now());
+    reports_.forget(key);
     relay_.remove(key, loop_.now());
     tell_traffic_of_the_last();
 }
@@ -238,6 +249,7 @@ Plane::Moving Plane::extract(LegKey key) {
     demote(leg);
     relay_.part(*leg, loop_.now());
     moving.ports = detach(*leg);
+    moving.about = reports_.take(key);
     moving.leg = relay_.legs.extract(key);
     tell_traffic_of_the_last();
     return moving;
@@ -246,6 +258,7 @@ Plane::Moving Plane::extract(LegKey key) {
 void Plane::insert(Moving moving) {
     UdpLeg* leg = as_udp(moving.leg.get());
     if (leg == nullptr) return;
+    reports_.add(leg->key, std::move(moving.about));
     relay_.legs.insert(std::move(moving.leg), loop_.now());
     attach(*leg, std::move(moving.ports));
     start_timer();
@@ -265,6 +278,7 @@ std::vector<Endpoint> Plane::use_fast_path(FastPath& fast_path, std::uint8_t tos
                                            const std::vector<bpf::FlowTable::Kept>& kept) {
     promotion_ = std::make_unique<Promotion>(
         fast_path, tos, relay_, [this](const UdpLeg& leg, Component component) { return place_of(leg, component); });
+    promotion_->set_keeps_rtcp(reports_.on());
     auto taken = promotion_->take_up(kept, loop_.now());
     relay_.legs.count_from_now();
     return taken;

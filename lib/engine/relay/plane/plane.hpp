@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "natkit/relay/relay.hpp"
 #include "packet_path.hpp"
 #include "promotion.hpp"
+#include "reports.hpp"
 #include "tcp_plane.hpp"
 #include "traffic_gauge.hpp"
 
@@ -32,8 +34,17 @@ class Plane {
     Plane(const Plane&) = delete;
     Plane& operator=(const Plane&) = delete;
 
+    /// A leg of UDP, as it is opened.
+    struct Opening {
+        LegKey key = 0;
+        Stream stream{};
+        bool mux = false;
+        std::optional<std::uint8_t> tos;
+        std::string call_id;
+        WallTime opened{};
+    };
     /// Adds the leg when it is new, and takes its ports.
-    void open(LegKey key, Stream stream, bool mux, std::optional<std::uint8_t> tos, BoundPorts bound);
+    void open(const Opening& leg, BoundPorts bound);
     /// The same for a TCP leg. What follows is for both kinds, and does nothing where there is no such leg.
     void open_tcp(LegKey key, unsigned connections, io::Fd listener, const IpAddress& local);
     /// Parts the leg and closes its ports; what it has learned and counted stays.
@@ -46,6 +57,8 @@ class Plane {
     void join(LegKey a, LegKey b);
     void part(LegKey key);
     void set_timeouts(Timeouts timeouts) { relay_.legs.set_timeouts(timeouts); }
+    /// Where a collector of HEP is told of the legs; nothing: it is not. While it is, RTCP is not left to the kernel.
+    void set_collector(std::shared_ptr<hep::Counters> counters, std::optional<hep::Destination> destination);
     void set_guard(LanGuard guard) { guard_ = std::move(guard); }
     void set_dial_for(const RangeSet& ranges) { relay_.tcp.set_dial_for(ranges); }
 
@@ -57,6 +70,7 @@ class Plane {
     struct Moving {
         std::unique_ptr<Leg> leg;
         BoundPorts ports;
+        Reports::About about;
     };
     [[nodiscard]] Moving extract(LegKey key);
     void insert(Moving moving);
@@ -111,6 +125,7 @@ class Plane {
     std::unique_ptr<PacketPath> path_;
     std::unique_ptr<TcpPlane> tcp_;         ///< once there are TCP legs
     std::unique_ptr<Promotion> promotion_;  ///< where there is a fast path
+    Reports reports_;
     io::Timer timer_;
 };
 

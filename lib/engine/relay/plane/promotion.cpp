@@ -48,12 +48,21 @@ std::optional<bpf::FlowRule> Promotion::rule_of(const UdpLeg& leg, Component com
                          .clock_rate = component == Component::rtp ? leg.statistics.clock_rate() : 0};
 }
 
+std::expected<Forwarding, NotForwarded> Promotion::may_go(const UdpLeg& leg, Component component, Instant now,
+                                                          bool tried) const {
+    auto what = may_forward(leg, component, now, tried);
+    if (!what || !keeps_rtcp_ || what->kind == Forwarding::Kind::rtp) return what;
+    if (what->kind == Forwarding::Kind::rtcp) return std::unexpected(NotForwarded::not_rtp);
+    what->kind = Forwarding::Kind::rtp;
+    return what;
+}
+
 std::expected<Promotion::Wanted, NotForwarded> Promotion::wanted(const UdpLeg& leg, Component component,
                                                                  Instant now) const {
     if (const auto barred = barred_.find(leg.key); barred != barred_.end() && now < barred->second.until) {
         return std::unexpected(barred->second.why);
     }
-    const auto what = may_forward(leg, component, now);
+    const auto what = may_go(leg, component, now);
     if (!what) return std::unexpected(what.error());
     const auto arrival = place_of_(leg, component);
     const auto rule = rule_of(leg, component, *what);
@@ -182,7 +191,7 @@ Promotion::State Promotion::state_of(UdpLeg& leg, Instant now) const {
     for (const Component component : both_components) {
         const auto& flow = found->second[place(component)];
         if (!flow) continue;
-        if (may_forward(leg, component, now, true) != flow->forwarding) return State::changed;
+        if (may_go(leg, component, now, true) != flow->forwarding) return State::changed;
         const auto at = place_of_(leg, component);
         if (!at || (at->interface != 0 && at->interface != flow->key.interface)) state = State::elsewhere;
     }
@@ -243,11 +252,16 @@ void Promotion::set_tos(std::uint8_t tos) {
     }
 }
 
+void Promotion::set_keeps_rtcp(bool keeps) {
+    if (std::exchange(keeps_rtcp_, keeps) == keeps) return;
+    while (!flows_.empty()) demote(*flows_.begin()->first);  // the next review promotes what may be
+}
+
 bool Promotion::take_up(UdpLeg& leg, Component component, const bpf::FlowTable::Kept& kept, Instant now) {
     const bpf::FlowCount count = fast_path_.table().read(kept.slot);
     Latch& latch = leg.part(component).latch;
     if (latch.source() == kept.key.source) latch.carried({.ssrc = kept.rule.ssrc, .sequence = {}}, count.last);
-    const auto what = may_forward(leg, component, now, true);
+    const auto what = may_go(leg, component, now, true);
     if (!what || what->source != kept.key.source) return false;
     const auto wanted = rule_of(leg, component, *what);
     if (!wanted || wanted->source != kept.rule.source || wanted->destination != kept.rule.destination ||

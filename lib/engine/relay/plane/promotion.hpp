@@ -32,6 +32,8 @@ class Promotion {
     [[nodiscard]] std::vector<Endpoint> take_up(const std::vector<bpf::FlowTable::Kept>& kept, Instant now);
     /// What is forwarded leaves by that from now on.
     void set_tos(std::uint8_t tos);
+    /// RTCP comes to the relay, which is to look at it, whatever becomes of RTP.
+    void set_keeps_rtcp(bool keeps);
     /// Why what the leg's party sends is not forwarded; nothing: its RTP is.
     [[nodiscard]] std::optional<NotForwarded> why_not(UdpLeg& leg, Instant now) const;
 
@@ -60,6 +62,9 @@ class Promotion {
     };
     using Flows = std::array<std::optional<Flow>, 2>;  ///< of a leg, by component
 
+    /// As may_forward(); RTCP may be kept.
+    [[nodiscard]] std::expected<Forwarding, NotForwarded> may_go(const UdpLeg& leg, Component component, Instant now,
+                                                                 bool tried = false) const;
     /// A direction that may be forwarded, and how.
     struct Wanted {
         Forwarding forwarding;
@@ -88,6 +93,7 @@ class Promotion {
 
     FastPath& fast_path_;
     std::uint8_t tos_;
+    bool keeps_rtcp_ = false;
     Relay& relay_;
     PlaceOf place_of_;
     std::unordered_map<UdpLeg*, Flows> flows_;

@@ -215,6 +215,7 @@ Service::Answer Service::status(const Json&) {
     reply["receive"] = {{"steered", status.steered}};
     if (status.steered) reply["receive"]["ports"] = status.steered_ports;
     if (!status.steering_error.empty()) reply["receive"]["why"] = status.steering_error;
+    if (engine_->outlet().destination()) reply["hep"] = engine_->outlet().status();
     reply["degraded"] = Json::array();
     if (!status.steering_error.empty() && engine_->options().tiers.receive == ReceiveChoice::steered) {
         reply["degraded"].push_back("media ports are not steered: " + status.steering_error);

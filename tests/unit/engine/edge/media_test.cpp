@@ -181,6 +181,24 @@ TEST_CASE("Media: a call that comes back parts what it needs no longer, and says
     CHECK_FALSE(pass->streams.at(0).ends[0].joined);
 }
 
+TEST_CASE("Media: a call that comes back under another Call-ID is known by its first one, as long as that lasts") {
+    Stage stage;
+    const SessionId out_pass = stage.session(lan_phone, wan_phone, "first");
+    stage.now += 10ms;
+    const Phone other_phone{"bert", "192.168.10.21:5060", flow("udp:192.168.10.1:5060-192.168.10.21:5060"), Side::lan};
+    const SessionId in_pass = stage.session(wan_phone, other_phone, "second");
+    const auto first = stage.offer(out_pass, End::caller, described(a_host, {"audio 4000 RTP/AVP 0"}));
+    CHECK(stage.media.first_call_id("second") == "second");
+    (void)stage.offer(in_pass, End::caller, first);
+    CHECK(stage.media.first_call_id("second") == "first");
+    CHECK(stage.media.first_call_id("first") == "first");
+    CHECK(stage.media.first_call_id("another") == "another");
+    Output out;
+    stage.media.end(in_pass, "BYE", stage.now, out);
+    stage.take(out);
+    CHECK(stage.media.first_call_id("second") == "second");
+}
+
 TEST_CASE("Media: one relay of two passes is a join across them, told under LOOP") {
     Stage stage;
     const SessionId out_pass = stage.session(lan_phone, wan_phone);

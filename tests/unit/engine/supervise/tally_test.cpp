@@ -47,3 +47,15 @@ TEST_CASE("supervise::Tally: what the relay has forwarded is told by direction")
         CHECK(text.find(line) != std::string::npos);
     }
 }
+
+TEST_CASE("supervise::Tally: what a collector is sent is told of each program that sends") {
+    const supervise::Tally tally;
+    const nlohmann::ordered_json status = {
+        {"components",
+         {{{"name", "mediarelay"}, {"hep", {{"target", "udp:homer:9060"}, {"sent", 7}, {"dropped", 2}}}},
+          {{"name", "sipedge"}}}}};
+    const std::string text = metrics::to_text(tally.families(status));
+    CHECK(text.find("\nnatkit_hep_sent_total{component=\"mediarelay\"} 7\n") != std::string::npos);
+    CHECK(text.find("\nnatkit_hep_dropped_total{component=\"mediarelay\"} 2\n") != std::string::npos);
+    CHECK(text.find("component=\"sipedge\"} 7") == std::string::npos);
+}
