@@ -9,6 +9,7 @@
 #include "../../lib/sip/message/sofia.hpp"
 #include "natkit/sip/message/controls.hpp"
 #include "natkit/sip/message/message.hpp"
+#include "natkit/sip/message/peek.hpp"
 #include "natkit/sip/message/serialize.hpp"
 
 using namespace natkit;
@@ -41,10 +42,18 @@ void refuse(const std::string& bytes) {
     if (blanked->is_request() && sip::find_control(sip::make_response(*blanked, 400, "no", "tag"))) std::abort();
 }
 
+/// A look at anything tells what lies in it.
+void peek(std::string_view bytes) {
+    (void)sip::looks_like_message(bytes);
+    const std::string_view id = sip::peek_call_id(bytes);
+    if (!id.empty() && (id.data() < bytes.data() || id.data() + id.size() > bytes.data() + bytes.size())) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string bytes(reinterpret_cast<const char*>(data), size);
+    peek(bytes);
     const auto message = sip::Message::parse(bytes);
     if (!message) {
         refuse(bytes);
