@@ -125,7 +125,7 @@ class Foreground {
         engine_->collect({}, [this, event, then = std::move(then)](const record::StatisticsByLeg& all) {
             Json record = {{"type", "session"}, {"event", event}};
             for (const auto& [name, id] : {std::pair("a", a_), std::pair("b", b_)}) {
-                const auto found = all.find(relay::Engine::key_of(id));
+                const auto found = all.find(relay::key_of(id));
                 if (found == all.end()) continue;
                 record[name] = record::to_json(found->second);
                 // It has one way for all, which is no news.

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "natkit/base/time.hpp"
 #include "natkit/relay/audio.hpp"
@@ -11,6 +13,11 @@
 namespace natkit::relay {
 
 using LegKey = std::uint64_t;  ///< chosen by the caller, unique
+
+/// The name of a leg in records: ten hexadecimal digits.
+[[nodiscard]] std::string id_of(LegKey key);
+/// 0 where that is no such name.
+[[nodiscard]] LegKey key_of(std::string_view id) noexcept;
 
 /// What one component of one leg has seen.
 struct Counters {

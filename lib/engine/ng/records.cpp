@@ -107,7 +107,7 @@ void Calls::tell_ended(const Call& call, const Branch& branch, const char* why) 
     for (const auto& [legs, pair] : branch.pairs) {
         for (const End end : {End::caller, End::callee}) {
             const std::string& leg = pair.legs[index(end)];
-            engine_.collect(leg, [told, number, end, own = relay::Engine::key_of(leg)](const auto& statistics) {
+            engine_.collect(leg, [told, number, end, own = relay::key_of(leg)](const auto& statistics) {
                 const auto counted = statistics.find(own);
                 if (counted == statistics.end()) return;
                 Json& stream = (*told)["streams"][number];

@@ -249,7 +249,7 @@ void Sessions::query(const Command& command, const Respond& respond) {
     const auto pair = session->second.pairs.find(command.from.stream.value_or(1));
     if (pair == session->second.pairs.end()) return respond(error_reply(unknown_session));
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(engine_.options().timeouts.silence).count();
-    const std::array keys = {relay::Engine::key_of(pair->second.legs[0]), relay::Engine::key_of(pair->second.legs[1])};
+    const std::array keys = {relay::key_of(pair->second.legs[0]), relay::key_of(pair->second.legs[1])};
     engine_.collect(pair->second.legs[0], [respond, keys, left](const record::StatisticsByLeg& statistics) {
         std::array<std::uint64_t, 2> received{};
         std::uint64_t relayed = 0;

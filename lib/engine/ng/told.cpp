@@ -99,8 +99,8 @@ void Calls::tell(const Call& call, Dictionary reply, const Respond& respond) {
             for (const std::string& leg : pair.legs) {
                 if (together && leg != pair.legs[0]) continue;
                 ++gathered->missing;
-                const auto own = relay::Engine::key_of(leg);
-                const auto other = together ? relay::Engine::key_of(pair.legs[1]) : own;
+                const auto own = relay::key_of(leg);
+                const auto other = together ? relay::key_of(pair.legs[1]) : own;
                 engine_.collect(leg, [gathered, own, other](const auto& statistics) {
                     for (const auto& [key, counted] : statistics) {
                         if (key != own && key != other) continue;

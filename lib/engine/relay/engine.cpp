@@ -17,7 +17,6 @@ using namespace std::chrono_literals;
 constexpr Duration claim_time = 30s;
 /// A leg that was just opened hears nobody but early packets, which wait in its sockets until then.
 constexpr Duration flush_delay = 10ms;
-constexpr std::size_t id_digits = 10;
 
 }  // namespace
 
@@ -26,14 +25,6 @@ std::optional<IpAddress> broadcast_of(const HostAddress& address) noexcept {
     std::uint32_t value = 0;
     for (const std::uint8_t byte : address.address.bytes()) value = value << 8 | byte;
     return IpAddress::v4(value | (0xffffffffU >> address.prefix));
-}
-
-LegKey Engine::key_of(const std::string& leg) noexcept {
-    return leg.size() == id_digits ? text::parse_hex(leg).value_or(0) : 0;
-}
-
-std::string Engine::id_of(LegKey key) {
-    return text::hex(key, id_digits);
 }
 
 LegKey Engine::new_key() {

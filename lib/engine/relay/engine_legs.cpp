@@ -6,6 +6,7 @@
 #include "local_ports.hpp"
 #include "natkit/base/text.hpp"
 #include "natkit/engine/relay/engine.hpp"
+#include "natkit/io/wall_clock.hpp"
 #include "worker.hpp"
 
 namespace natkit::relay {
@@ -23,10 +24,6 @@ Transport transport_of(Stream stream) {
 
 Ports::Kind kind_of(const OpenRequest& request) {
     return request.stream == Stream::rtp ? Ports::Kind::pair : Ports::Kind::single;
-}
-
-WallTime wall_now() {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
 }  // namespace
@@ -68,7 +65,7 @@ Engine::Entry& Engine::add(const OpenRequest& request, const Endpoint& local, Le
     leg.owner = request.owner;
     leg.owner_state = request.owner_state;
     leg.request = request.request;
-    leg.opened = wall_now();
+    leg.opened = io::wall_now();
     entry.worker = choose_worker(leg);
     by_call_.emplace(leg.call_id, key);
     return entry;

@@ -1,7 +1,6 @@
 #include "natkit/engine/settings/put_back.hpp"
 
-#include <chrono>
-
+#include "natkit/io/wall_clock.hpp"
 #include "undo.hpp"
 
 namespace natkit::settings {
@@ -19,7 +18,7 @@ std::string put_back(const daemon::Configuration& source, When when) {
     const auto change = store.unconfirmed();
     if (!change || change->file != source.options().config_file) return {};
     Confirmation confirmation(change->pending);
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto now = io::wall_now();
     if (when == When::overdue && !confirmation.on_time(now)) return {};
     const auto undone = undo(store, *change);
     const std::string whose = "the change of the settings by " + change->pending.who + ", which nobody confirmed, ";

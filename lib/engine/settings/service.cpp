@@ -5,6 +5,7 @@
 
 #include "file.hpp"
 #include "natkit/crypto/crypto.hpp"
+#include "natkit/io/wall_clock.hpp"
 #include "natkit/settings/line_diff.hpp"
 #include "show.hpp"
 #include "undo.hpp"
@@ -18,10 +19,6 @@ using control::Reply;
 
 constexpr std::size_t longest_name = 80;
 constexpr auto try_again = 5s;
-
-WallTime wall_now() {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 Error one_error(const config::Problems& problems) {
     std::string text;
@@ -73,7 +70,7 @@ struct Service::Impl {
         const auto left = store.unconfirmed();
         if (!left || left->file != file()) return;
         confirmation = Confirmation(left->pending);
-        timer.start_in(confirmation.left(wall_now()));
+        timer.start_in(confirmation.left(io::wall_now()));
     }
 
     [[nodiscard]] const std::string& file() const { return source.options().config_file; }
@@ -124,7 +121,7 @@ void Service::Impl::show(const Json& request, const Reply& reply) {
     if (!why.empty()) result["why_not"] = why;
     result["sections"] = pages_of(text, host.running());
     if (const auto& pending = confirmation.pending()) {
-        const auto left = std::chrono::ceil<std::chrono::seconds>(confirmation.left(wall_now()));
+        const auto left = std::chrono::ceil<std::chrono::seconds>(confirmation.left(io::wall_now()));
         result["pending"] = {{"who", pending->who}, {"seconds_left", left.count()}, {"version", pending->version}};
         if (const auto version = store.version(pending->version)) result["pending"]["summary"] = version->summary;
         if (request.value("by", "") == pending->by) result["pending"]["yours"] = true;
@@ -196,7 +193,7 @@ void Service::Impl::apply(const Json& request, const Reply& reply) {
 
 /// Both texts are kept before the file is touched: whatever happens then, the next natkit can undo it.
 Result<Unconfirmed> Service::Impl::keep_both(const Edit& edit) {
-    const WallTime now = wall_now();
+    const WallTime now = io::wall_now();
     const std::string hash = crypto::sha256_hex(edit.before);
     unsigned before = 0;
     for (const Version& version : store.versions()) {
@@ -264,7 +261,7 @@ void Service::Impl::write(const Edit& edit, const Reply& reply) {
 void Service::Impl::confirm(const Json& request, const Reply& reply) {
     const auto session = session_of(request);
     if (!session) return reply.error(session.error());
-    const auto confirmed = confirmation.confirm(session->by, wall_now());
+    const auto confirmed = confirmation.confirm(session->by, io::wall_now());
     if (!confirmed) return reply.error(confirmed.error());
     timer.stop();
     store.set_state(confirmed->version, State::confirmed);
@@ -287,7 +284,7 @@ void Service::Impl::undo_for(const Json& request, const Reply& reply) {
 
 void Service::Impl::look_at_time() {
     if (!confirmation.pending()) return;
-    const auto left = confirmation.left(wall_now());
+    const auto left = confirmation.left(io::wall_now());
     if (left > 0ms) return timer.start_in(left);
     if (busy || !take_back("nobody confirmed it")) timer.start_in(try_again);
 }

@@ -182,9 +182,6 @@ class Engine {
     /// The record of a join, as told when it changes.
     [[nodiscard]] static Json session_record(const record::LegRecord& a, const record::LegRecord& b);
 
-    [[nodiscard]] static LegKey key_of(const std::string& leg) noexcept;
-    [[nodiscard]] static std::string id_of(LegKey key);
-
     /// What the collector of HEP is sent by.
     [[nodiscard]] const hep::Outlet& outlet() const noexcept { return outlet_; }
 

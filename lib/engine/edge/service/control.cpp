@@ -45,7 +45,7 @@ void Service::Impl::save_all() {
 }
 
 void Service::Impl::look_at_clock() {
-    const auto drift = std::chrono::duration_cast<std::chrono::milliseconds>(wall_now() - wall());
+    const auto drift = std::chrono::duration_cast<std::chrono::milliseconds>(io::wall_now() - wall());
     if (std::chrono::abs(drift - clock_drift) < std::chrono::seconds(2)) return;
     log.major("the clock was set by " + std::to_string((drift - clock_drift).count() / 1000) +
               " s: registrations keep the time they have left");

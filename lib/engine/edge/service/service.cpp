@@ -278,7 +278,7 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config c
     auto server = control::Server::listen(loop, options.runtime_dir + "/sipedge.sock");
     if (!server) return std::unexpected(server.error());
     auto bindings = store::Bindings::open_or_wait(config.registrar.state);
-    auto secrets = load_secrets(config.registrar.state, options.runtime_dir, wall_now());
+    auto secrets = load_secrets(config.registrar.state, options.runtime_dir, io::wall_now());
     if (!secrets) return std::unexpected(secrets.error());
     auto settings = complete_settings(config);
     if (!settings) return std::unexpected(settings.error().front());

@@ -16,6 +16,7 @@
 #include "natkit/engine/log/log.hpp"
 #include "natkit/engine/log/record_file.hpp"
 #include "natkit/io/net/udp.hpp"
+#include "natkit/io/wall_clock.hpp"
 #include "natkit/store/bindings.hpp"
 #include "natkit/store/secret.hpp"
 #include "records.hpp"
@@ -25,10 +26,6 @@
 /// What edge::Service is made of: service.cpp has its time and life; net.cpp its sockets and connections;
 /// relay.cpp its talk with mediarelay; control.cpp what it serves and tells; copies.cpp what a collector is sent.
 namespace natkit::edge {
-
-[[nodiscard]] inline WallTime wall_now() {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 /// What the core needs besides time, with this key for its tokens.
 [[nodiscard]] Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_since);
@@ -136,7 +133,7 @@ struct Service::Impl {
     Instant timer_at{};
     Edge edge;
     Instant started;
-    const WallTime wall_base = wall_now();
+    const WallTime wall_base = io::wall_now();
     std::chrono::milliseconds clock_drift{};  ///< of the host's clock from wall()
     bool state_failed = false;
     bool reading = false;

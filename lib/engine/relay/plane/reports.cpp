@@ -4,19 +4,13 @@
 #include <chrono>
 #include <utility>
 
-#include "natkit/base/text.hpp"
+#include "natkit/io/wall_clock.hpp"
 #include "natkit/record/homer.hpp"
 #include "natkit/rtp/packet.hpp"
 #include "natkit/rtp/report.hpp"
 
 namespace natkit::relay {
 namespace {
-
-constexpr std::size_t id_digits = 10;
-
-WallTime wall_now() {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 /// Whom the leg has heard, or would have: where its packets go.
 std::optional<Endpoint> party_of(const UdpLeg& leg) {
@@ -65,9 +59,9 @@ void Reports::on_end(const UdpLeg& leg, Instant now) {
     const auto party = party_of(leg);
     if (!party || (counters.received_packets == 0 && counters.sent_packets == 0)) return;
     const Duration since_last = counters.received_packets == 0 ? Duration{} : now - counters.last_received;
-    const WallTime time = wall_now();
+    const WallTime time = io::wall_now();
     const record::StreamReport report{.call_id = about.call_id,
-                                      .leg = text::hex(leg.key, id_digits),
+                                      .leg = id_of(leg.key),
                                       .source = *party,
                                       .destination = about.local[0],
                                       .packets = counters.received_packets,

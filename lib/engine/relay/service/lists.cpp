@@ -13,13 +13,13 @@ constexpr std::size_t most_told = 256;  ///< legs that are freed and told in one
 
 Json with_statistics(const record::LegRecord& leg, const record::StatisticsByLeg& all) {
     Json record = record::to_json(leg);
-    const auto found = all.find(Engine::key_of(leg.id));
+    const auto found = all.find(key_of(leg.id));
     if (found == all.end()) return record;
     record["statistics"] = record::to_json(found->second);
     if (leg.joined.empty() || is_tcp(leg.stream)) return record;
     Json& audio = record["audio"] = {{"state", to_string(found->second.audio)}};
     if (found->second.mute != 0) {
-        audio["mute"] = Engine::id_of(found->second.mute);
+        audio["mute"] = id_of(found->second.mute);
         audio["cause"] = to_string(found->second.cause);
     }
     return record;

@@ -60,7 +60,7 @@ void Service::quality(const View& request, const control::Reply& reply) {
         for (const std::string& call : calls) {
             std::optional<Quality> quality;
             for (const auto& [order, leg] : engine_->legs_of(call)) {
-                const auto found = all.find(Engine::key_of(leg->id));
+                const auto found = all.find(key_of(leg->id));
                 if (found == all.end() || leg->stream != Stream::rtp) continue;
                 if (!quality) quality.emplace();
                 quality->add(*leg, found->second);
