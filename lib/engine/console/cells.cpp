@@ -11,7 +11,7 @@ namespace natkit::console {
 namespace {
 
 /// wcwidth(3) by C.UTF-8, which every Debian has, whatever locale the process is in.
-std::size_t width_of(char32_t character) {
+std::size_t columns_of(char32_t character) {
     if (character < 0x80) return 1;
     static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
     if (utf8 == nullptr) return 1;
@@ -25,7 +25,7 @@ std::size_t width_of(char32_t character) {
 
 std::size_t width_of(std::string_view utf8) {
     std::size_t width = 0;
-    for (const char32_t character : text::decoded(utf8)) width += width_of(character);
+    for (const char32_t character : text::decoded(utf8)) width += columns_of(character);
     return width;
 }
 
@@ -36,7 +36,7 @@ std::string fitted(std::string_view text, std::size_t width, Align align) {
     std::size_t kept_columns = 0;
     bool whole = true;
     for (const char32_t character : text::decoded(text::displayable(text))) {
-        const std::size_t more = width_of(character);
+        const std::size_t more = columns_of(character);
         if (columns + more > width) {
             whole = false;
             break;
