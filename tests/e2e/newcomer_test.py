@@ -33,7 +33,7 @@ def follow(net):
     config = folder / "natkit.toml"
     config.write_text(re.search(r"```toml\n(.*?)```", text, re.S)[1])
     environment = {"PATH": f"{lab.PROGRAMS}:{os.environ['PATH']}"}
-    for name in ("NATKIT_CONFIG", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "RUNTIME_DIRECTORY", "STATE_DIRECTORY"):
+    for name in ("NATKIT_CONFIG", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
         os.environ.pop(name, None)
 
     def as_written(word, start=False):
