@@ -1,14 +1,11 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <span>
 
-#include "natkit/base/ip.hpp"
+#include "natkit/base/octets.hpp"
 
-/// Numbers as they lie in packets. Who asks for them has looked that they are there.
+/// What lies in captured packets.
 namespace natkit::capture {
 
 using Bytes = std::span<const std::uint8_t>;
@@ -29,19 +26,5 @@ enum IpProtocol : std::uint8_t {
     ip_icmp6 = 58,
     ip_destination_options = 60,
 };
-
-[[nodiscard]] inline std::uint16_t get16(Bytes bytes, std::size_t at) {
-    return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
-}
-
-[[nodiscard]] inline std::uint32_t get32(Bytes bytes, std::size_t at) {
-    return static_cast<std::uint32_t>(get16(bytes, at)) << 16 | get16(bytes, at + 2);
-}
-
-[[nodiscard]] inline IpAddress address6(Bytes bytes, std::size_t at) {
-    std::array<std::uint8_t, 16> raw{};
-    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), raw.size(), raw.begin());
-    return IpAddress::v6(raw);
-}
 
 }  // namespace natkit::capture

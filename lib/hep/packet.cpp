@@ -1,31 +1,17 @@
 #include "natkit/hep/packet.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "chunks.hpp"
+#include "natkit/base/octets.hpp"
 
 namespace natkit::hep {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-std::uint16_t get16(Bytes bytes, std::size_t at) noexcept {
-    return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
-}
-
-std::uint32_t get32(Bytes bytes, std::size_t at) noexcept {
-    return static_cast<std::uint32_t>(get16(bytes, at)) << 16 | get16(bytes, at + 2);
-}
-
 std::string_view text_of(Bytes bytes) noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-IpAddress address6(Bytes bytes) {
-    std::array<std::uint8_t, 16> raw{};
-    std::ranges::copy(bytes.first(raw.size()), raw.begin());
-    return IpAddress::v6(raw);
 }
 
 /// What the chunks said so far.
@@ -72,10 +58,10 @@ void read_chunk(std::uint16_t type, Bytes value, Chunks& chunks) {
             if (value.size() == 4) chunks.destination = IpAddress::v4(get32(value, 0));
             break;
         case chunk_source6:
-            if (value.size() == 16) chunks.source = address6(value);
+            if (value.size() == 16) chunks.source = address6(value, 0);
             break;
         case chunk_destination6:
-            if (value.size() == 16) chunks.destination = address6(value);
+            if (value.size() == 16) chunks.destination = address6(value, 0);
             break;
         case chunk_payload:
         case chunk_compressed_payload:

@@ -1,6 +1,6 @@
 #include "natkit/rtp/packet.hpp"
 
-#include "octets.hpp"
+#include "natkit/base/octets.hpp"
 
 namespace natkit::rtp {
 namespace {
@@ -16,7 +16,7 @@ bool is_rtcp_type(std::uint8_t second) noexcept {
 }  // namespace
 
 bool is_stun(std::span<const std::uint8_t> bytes) noexcept {
-    return bytes.size() >= 20 && bytes[0] < 4 && read32(bytes, 4) == 0x2112a442;
+    return bytes.size() >= 20 && bytes[0] < 4 && get32(bytes, 4) == 0x2112a442;
 }
 
 Kind kind_of(std::span<const std::uint8_t> bytes) noexcept {
@@ -34,7 +34,7 @@ std::optional<RtpHeader> read_rtp(std::span<const std::uint8_t> bytes) noexcept 
     std::size_t offset = rtp_fixed + 4 * std::size_t{bytes[0] & 0x0fU};
     if ((bytes[0] & 0x10) != 0) {
         if (offset + 4 > bytes.size()) return std::nullopt;
-        offset += 4 + 4 * std::size_t{read16(bytes, offset + 2)};
+        offset += 4 + 4 * std::size_t{get16(bytes, offset + 2)};
     }
     if (offset > bytes.size()) return std::nullopt;
     std::size_t size = bytes.size() - offset;
@@ -45,16 +45,16 @@ std::optional<RtpHeader> read_rtp(std::span<const std::uint8_t> bytes) noexcept 
     }
     return RtpHeader{.payload_type = static_cast<std::uint8_t>(bytes[1] & 0x7f),
                      .marker = (bytes[1] & 0x80) != 0,
-                     .sequence = read16(bytes, 2),
-                     .timestamp = read32(bytes, 4),
-                     .ssrc = read32(bytes, 8),
+                     .sequence = get16(bytes, 2),
+                     .timestamp = get32(bytes, 4),
+                     .ssrc = get32(bytes, 8),
                      .payload_offset = offset,
                      .payload_size = size};
 }
 
 std::optional<RtcpHeader> read_rtcp(std::span<const std::uint8_t> bytes) noexcept {
     if (kind_of(bytes) != Kind::rtcp) return std::nullopt;
-    return RtcpHeader{.packet_type = bytes[1], .ssrc = read32(bytes, 4)};
+    return RtcpHeader{.packet_type = bytes[1], .ssrc = get32(bytes, 4)};
 }
 
 }  // namespace natkit::rtp

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "natkit/base/octets.hpp"
 #include "natkit/rtp/statistics.hpp"
 
 namespace natkit::explain {
@@ -22,11 +23,6 @@ constexpr int longest_gap = 3000;   ///< RFC 3550 appendix A.1: more is another 
 constexpr std::size_t least_cells = 64;
 
 using Bytes = std::span<const std::uint8_t>;
-
-std::uint32_t get32(Bytes bytes, std::size_t at) {
-    return static_cast<std::uint32_t>(bytes[at]) << 24 | static_cast<std::uint32_t>(bytes[at + 1]) << 16 |
-           static_cast<std::uint32_t>(bytes[at + 2]) << 8 | bytes[at + 3];
-}
 
 void read_report(Bytes block, RtpStream& stream) {
     stream.reported_of = get32(block, 0);
@@ -142,7 +138,7 @@ void RtpStreams::on_packet(std::uint64_t frame, const Endpoint& source, const En
 }
 
 void RtpStreams::read_rtp(Bytes bytes, Counted& stream, std::uint64_t frame, std::int64_t time_ns) {
-    const auto sequence = static_cast<std::uint16_t>(bytes[2] << 8 | bytes[3]);
+    const auto sequence = get16(bytes, 2);
     const std::uint8_t number = bytes[1] & 0x7fU;
     stream.ssrc = get32(bytes, 8);
     stream.sender = stream.ssrc;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "natkit/base/octets.hpp"
 #include "natkit/rtp/packet.hpp"
 
 namespace natkit::explain {
@@ -18,10 +19,6 @@ constexpr unsigned channel_bind = 0x0009, send_indication = 0x0016, data_indicat
 constexpr unsigned channel_number = 0x000c, xor_peer_address = 0x0012, data = 0x0013, xor_relayed_address = 0x0016;
 
 using Bytes = std::span<const std::uint8_t>;
-
-unsigned get16(Bytes bytes, std::size_t at) {
-    return static_cast<unsigned>(bytes[at]) << 8U | bytes[at + 1];
-}
 
 /// The value of the first attribute of that type.
 std::optional<Bytes> attribute(Bytes message, unsigned type) {
@@ -41,8 +38,7 @@ std::optional<Endpoint> address_in(Bytes message, unsigned type) {
     const auto port = static_cast<std::uint16_t>(get16(*value, 2) ^ (magic_cookie >> 16U));
     const unsigned family = (*value)[1];
     if (family == 1) {
-        const std::uint32_t number = get16(*value, 4) << 16U | get16(*value, 6);
-        return Endpoint{.address = IpAddress::v4(number ^ magic_cookie), .port = port};
+        return Endpoint{.address = IpAddress::v4(get32(*value, 4) ^ magic_cookie), .port = port};
     }
     if (family != 2 || value->size() < 20) return std::nullopt;
     std::array<std::uint8_t, 16> bytes{};
@@ -82,7 +78,7 @@ std::optional<TurnTunnels::Inner> TurnTunnels::read_stun(const Endpoint& source,
     if (type == channel_bind) {
         const auto number = attribute(payload, channel_number);
         if (number && number->size() >= 2 && tunnel.channels.size() < most_channels)
-            tunnel.channels[static_cast<std::uint16_t>(get16(*number, 0))] = *peer;
+            tunnel.channels[get16(*number, 0)] = *peer;
         return std::nullopt;
     }
     const auto inner = attribute(payload, data);
@@ -93,7 +89,7 @@ std::optional<TurnTunnels::Inner> TurnTunnels::read_stun(const Endpoint& source,
 
 std::optional<TurnTunnels::Inner> TurnTunnels::read_channel(const Endpoint& source, const Endpoint& destination,
                                                             Bytes payload) const {
-    const auto number = static_cast<std::uint16_t>(get16(payload, 0));
+    const std::uint16_t number = get16(payload, 0);
     const std::size_t length = get16(payload, 2);
     if (channel_header + length > payload.size()) return std::nullopt;
     for (const bool from_client : {true, false}) {
