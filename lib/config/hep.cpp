@@ -1,33 +1,21 @@
 #include "hep.hpp"
 
-#include <algorithm>
 #include <cstdint>
 
-#include "values.hpp"
+#include "parsers.hpp"
 
 namespace natkit::config {
 
 Result<HepTarget> HepTarget::parse(std::string_view text) {
     constexpr std::string_view scheme = "udp:";
     if (!text.starts_with(scheme)) return fail(Errc::bad_config, "not by udp: " + in_quotes(text));
-    const std::string_view rest = text.substr(scheme.size());
-    HepTarget target;
-    if (const auto endpoint = Endpoint::parse(rest, target.port); endpoint && endpoint->port != 0) {
-        return HepTarget{.host = to_string(endpoint->address), .port = endpoint->port};
-    }
-    const std::size_t colon = rest.find(':');
-    const auto port = colon == std::string_view::npos ? target.port : text::parse_number(rest.substr(colon + 1), 65535);
-    const auto name = parse_domain(rest.substr(0, colon));
-    // An address with a slip ("10.0.0.300") is a well-formed name; nobody means it as one.
-    const bool numeric = name && name->find_first_not_of("0123456789.") == std::string::npos;
-    if (!name || numeric || port.value_or(0) == 0)
-        return fail(Errc::bad_config, "not a host and port: " + in_quotes(text));
-    return HepTarget{.host = *name, .port = static_cast<std::uint16_t>(*port)};
+    auto place = parse_host_and_port(text.substr(scheme.size()), HepTarget().port);
+    if (!place) return std::unexpected(place.error());
+    return HepTarget{.host = std::move(place->host), .port = place->port};
 }
 
 std::string to_string(const HepTarget& target) {
-    const bool six = target.host.find(':') != std::string::npos;
-    return "udp:" + (six ? "[" + target.host + "]" : target.host) + ":" + std::to_string(target.port);
+    return "udp:" + host_and_port(target.host, target.port);
 }
 
 Hep read_hep(Section section) {
@@ -40,14 +28,7 @@ Hep read_hep(Section section) {
     };
     section.value("target", hep.target, target, "write \"udp:HOST:PORT\", or \"\" for none");
     section.number("id", hep.id, 1, UINT32_MAX);
-    const auto node = [](std::string_view text) -> Result<std::string> {
-        const bool visible = std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
-        if (!visible || text.size() > 64 || text.find_first_of("\"\\") != std::string_view::npos)
-            return fail(Errc::bad_config, "not a name: " + in_quotes(text));
-        return std::string(text);
-    };
-    section.value("node", hep.node, node,
-                  "write up to 64 letters, digits, \"-\" and the like, or \"\" for the host's name");
+    section.value("node", hep.node, parse_node_name, write_node_name);
     section.done();
     return hep;
 }

@@ -180,6 +180,14 @@ std::string to_toml(const Config& config) {
     out.text("target", config.hep.target ? to_string(*config.hep.target) : "");
     out.raw("id", std::to_string(config.hep.id));
     out.text("node", config.hep.node);
+    out.section("cluster");
+    out.text("state", config.cluster.state ? to_string(*config.cluster.state) : "");
+    out.text("node", config.cluster.node);
+    out.text("group", config.cluster.group);
+    out.text("key", config.cluster.key);
+    out.text("user", config.cluster.user);
+    out.text("password_file", config.cluster.password_file);
+    out.time("timeout", config.cluster.timeout);
     out.section("log");
     out.text("format", word_of(log_formats, config.log.format));
     out.text("target", config.log.target);

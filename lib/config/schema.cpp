@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "cluster.hpp"
 #include "hep.hpp"
 #include "natkit/base/time.hpp"
+#include "parsers.hpp"
 #include "proxies.hpp"
 #include "values.hpp"
 
@@ -14,23 +16,9 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::string_view write_ranges = "write addresses, networks such as \"10.0.0.0/8\" or first-last ranges";
-constexpr std::string_view write_duration = "write a number and a unit, such as \"25s\", \"10m\" or \"2h\"";
 constexpr std::string_view write_level =
     "write \"crashes\", \"failures\", \"major\", \"problems\", \"low-level\" or \"all\"";
 constexpr std::string_view write_domain = "write a name such as \"example.com\"";
-
-/// A duration between two limits.
-auto duration_parser(Milliseconds min, Milliseconds max) {
-    return [min, max](std::string_view text) -> Result<Milliseconds> {
-        const auto duration = parse_duration(text);
-        if (!duration) return fail(Errc::bad_config, "not a time: " + in_quotes(text));
-        if (*duration < min || *duration > max) {
-            return fail(Errc::bad_config,
-                        "out of range (" + to_string(min) + " to " + to_string(max) + "): " + in_quotes(text));
-        }
-        return *duration;
-    };
-}
 
 /// An interval between one second and a day, or "off".
 Result<std::optional<Milliseconds>> ping_interval(std::string_view text) {
@@ -39,23 +27,6 @@ Result<std::optional<Milliseconds>> ping_interval(std::string_view text) {
         return fail(Errc::bad_config, "out of range (1s to 24h): " + in_quotes(text));
     }
     return interval;
-}
-
-/// A path, made absolute.
-auto path_parser(const Paths& paths) {
-    return [&paths](std::string_view text) -> Result<std::string> {
-        if (text.find('\0') != std::string_view::npos) return fail(Errc::bad_config, "not a path: " + in_quotes(text));
-        if (text.empty() || text.front() == '/' || paths.base_dir.empty()) return std::string(text);
-        return paths.base_dir + (paths.base_dir.back() == '/' ? "" : "/") + std::string(text);
-    };
-}
-
-/// As above, but there must be one.
-auto filled_path_parser(const Paths& paths) {
-    return [&paths](std::string_view text) -> Result<std::string> {
-        if (text.empty()) return fail(Errc::bad_config, "no path in ''");
-        return path_parser(paths)(text);
-    };
 }
 
 void read_ranges(Section& section, std::string_view key, RangeSet& target, bool* given = nullptr) {
@@ -392,6 +363,7 @@ Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& dia
     config.rtpproxy = read_rtpproxy(top.child("rtpproxy", "rtpproxy"));
     config.web = read_web(top.child("web", "web"), paths);
     config.hep = read_hep(top.child("hep", "hep"));
+    config.cluster = read_cluster(top.child("cluster", "cluster"), paths);
     config.log = read_log(top.child("log", "log"), paths);
     config.control = read_control(top.child("control", "control"), paths);
     config.tls = read_tls(top.child("tls", "tls"), paths);

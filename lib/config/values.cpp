@@ -59,6 +59,26 @@ Result<std::string> parse_domain(std::string_view text) {
     return name;
 }
 
+Result<HostAndPort> parse_host_and_port(std::string_view text, std::uint16_t default_port) {
+    if (const auto endpoint = Endpoint::parse(text, default_port); endpoint && endpoint->port != 0) {
+        return HostAndPort{.host = to_string(endpoint->address), .port = endpoint->port};
+    }
+    const std::size_t colon = text.find(':');
+    const auto port =
+        colon == std::string_view::npos ? default_port : text::parse_number(text.substr(colon + 1), 65535);
+    const auto name = parse_domain(text.substr(0, colon));
+    // An address with a slip ("10.0.0.300") is a well-formed name; nobody means it as one.
+    const bool numeric = name && name->find_first_not_of("0123456789.") == std::string::npos;
+    if (!name || numeric || port.value_or(0) == 0)
+        return fail(Errc::bad_config, "not a host and port: " + quoted(text));
+    return HostAndPort{.host = *name, .port = static_cast<std::uint16_t>(*port)};
+}
+
+std::string host_and_port(const std::string& host, std::uint16_t port) {
+    const bool six = host.find(':') != std::string::npos;
+    return (six ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
 Result<PortRange> parse_ports(std::string_view text) {
     const std::size_t dash = text.find('-');
     if (dash != std::string_view::npos) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -14,6 +15,14 @@ using natkit::to_string;  // of durations and addresses, beside this namespace's
 
 /// A DNS name of letters, digits, "-", "_" and dots, at most 253 bytes; given back in lower case.
 [[nodiscard]] Result<std::string> parse_domain(std::string_view text);
+
+/// "homer.example.com:9060", "10.0.0.5", "[2001:db8::5]:6379": a server that others run.
+struct HostAndPort {
+    std::string host;  ///< lower case: a name, or an address as to_string() writes it
+    std::uint16_t port = 0;
+};
+[[nodiscard]] Result<HostAndPort> parse_host_and_port(std::string_view text, std::uint16_t default_port);
+[[nodiscard]] std::string host_and_port(const std::string& host, std::uint16_t port);
 
 /// "16384-32767": an even first port, at least one pair.
 [[nodiscard]] Result<PortRange> parse_ports(std::string_view text);

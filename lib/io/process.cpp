@@ -6,10 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+
+#include "natkit/base/text.hpp"
 
 extern char** environ;
 
@@ -52,6 +55,13 @@ struct SpawnSetup {
 std::string own_folder() {
     std::error_code error;
     return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+std::string boot_id() {
+    const Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+    std::array<char, 64> bytes{};
+    const ssize_t got = file ? ::read(file.get(), bytes.data(), bytes.size()) : 0;
+    return std::string(text::trim(std::string_view(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0)));
 }
 
 Result<std::unique_ptr<Process>> Process::spawn(Loop& loop, const std::vector<std::string>& argv, OnExit on_exit) {

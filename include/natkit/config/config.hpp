@@ -226,6 +226,30 @@ struct Hep {
     friend bool operator==(const Hep&, const Hep&) = default;
 };
 
+/// A Redis server that several nodes share: "redis://10.0.0.5:6379/0".
+struct RedisTarget {
+    std::string host;  ///< lower case: a name, or an address as to_string() writes it
+    std::uint16_t port = 6379;
+    unsigned database = 0;
+
+    /// Port and database may be missing: 6379 and 0. Credentials have keys of their own and are refused here.
+    [[nodiscard]] static Result<RedisTarget> parse(std::string_view text);
+    friend bool operator==(const RedisTarget&, const RedisTarget&) = default;
+};
+[[nodiscard]] std::string to_string(const RedisTarget& target);
+
+/// [cluster]: nodes that take each other's calls and registrations over.
+struct Cluster {
+    std::optional<RedisTarget> state;  ///< absent: "", this node is alone
+    std::string node;                  ///< its name; empty: the host's
+    std::string group = "natkit";      ///< the nodes that belong together, of all that use the same server
+    std::string key;                   ///< path of the key that all nodes have
+    std::string user;                  ///< whom Redis knows this node as; empty: its default user
+    std::string password_file;         ///< path; empty: none
+    Milliseconds timeout = std::chrono::seconds(3);  ///< of a connection to Redis and of an answer
+    friend bool operator==(const Cluster&, const Cluster&) = default;
+};
+
 struct Config {
     Network network;
     Sip sip;
@@ -237,6 +261,7 @@ struct Config {
     Rtpproxy rtpproxy;
     Web web;
     Hep hep;
+    Cluster cluster;
     Log log;
     Control control;
     Tls tls;

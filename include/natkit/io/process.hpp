@@ -15,6 +15,9 @@ namespace natkit::io {
 /// The folder that this program lies in; empty where /proc cannot be read.
 [[nodiscard]] std::string own_folder();
 
+/// The kernel's boot id, which changes with each start of the host; empty when there is none.
+[[nodiscard]] std::string boot_id();
+
 /// Another process, held by a pidfd: its number cannot come to mean some other process meanwhile. A process that this
 /// one started is reaped; one that was adopted belongs to somebody else (init), and its exit status stays unknown.
 class Process {

@@ -22,6 +22,8 @@ constexpr Duration remember_for = 60s;
 constexpr std::size_t max_remembered = 65536;
 constexpr std::size_t max_remembered_bytes = std::size_t{64} << 20;
 constexpr std::size_t max_connections = 1024;
+/// What another node would need, which costs its making: told to who names it.
+constexpr std::string_view by_name_only = "replica";
 
 using ConnectionId = std::uint64_t;
 
@@ -31,6 +33,7 @@ struct Connection {
     std::vector<std::string> types;  ///< of the records it wants; empty: all
 
     [[nodiscard]] bool wants(std::string_view type) const {
+        if (type == by_name_only && types.empty()) return false;
         return types.empty() || type.empty() || std::find(types.begin(), types.end(), type) != types.end();
     }
 };

@@ -6,6 +6,7 @@
 #include "local_ports.hpp"
 #include "natkit/base/text.hpp"
 #include "natkit/engine/relay/engine.hpp"
+#include "natkit/io/process.hpp"
 #include "worker.hpp"
 
 namespace natkit::relay {
@@ -77,7 +78,7 @@ void Engine::on_journal_state(const std::optional<Error>& why) {
 
 /// Calls are worth more than what a restart would need: without a journal mediarelay serves all the same.
 Result<void> Engine::open_journal() {
-    auto opened = Journal::open(options_.journal, read_boot_id());
+    auto opened = Journal::open(options_.journal, io::boot_id());
     if (!opened) {
         if (opened.error().code == Errc::refused) return std::unexpected(opened.error());
         on_journal_state(opened.error());
@@ -92,7 +93,7 @@ Result<void> Engine::open_journal() {
 
 void Engine::retry_journal() {
     if (!journal_) {
-        auto opened = Journal::open(options_.journal, read_boot_id());
+        auto opened = Journal::open(options_.journal, io::boot_id());
         if (!opened) return on_journal_state(opened.error());
         journal_ = std::move(opened->journal);
         // Its legs are from before the journal failed; those that live are here.

@@ -277,11 +277,4 @@ Result<void> Journal::append(const std::string& text) {
     return written;
 }
 
-std::string read_boot_id() {
-    const io::Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-    std::array<char, 64> bytes{};
-    const ssize_t got = file ? ::read(file.get(), bytes.data(), bytes.size()) : 0;
-    return std::string(text::trim(std::string_view(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0)));
-}
-
 }  // namespace natkit::relay

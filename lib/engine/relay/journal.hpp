@@ -60,7 +60,4 @@ struct Journal::Opened {
     std::vector<std::string> messages;  ///< what an operator should know
 };
 
-/// The kernel's boot id, which changes with each start of the host; empty when there is none.
-[[nodiscard]] std::string read_boot_id();
-
 }  // namespace natkit::relay

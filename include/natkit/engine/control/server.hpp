@@ -68,7 +68,8 @@ class Server {
     /// then what publish() is given.
     void set_snapshot(Snapshot snapshot);
 
-    /// A record to all watchers. A watcher that does not read is cut off; it may come back for a new snapshot.
+    /// A record to all watchers; one of type "replica" to those only that name that type. A watcher that does not read
+    /// is cut off; it may come back for a new snapshot.
     void publish(const Json& record);
     /// Whether anybody watches; with a type, whether anybody wants records of that type.
     [[nodiscard]] bool watched(std::string_view type = {}) const noexcept;

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <functional>
@@ -257,6 +258,29 @@ TEST_CASE("control: a watcher gets the types it names, a brief request a plain o
                    [&](Result<Json> reply) { seen.push_back(reply->dump()); });
     REQUIRE(run_until(f.loop, [&] { return seen.size() == 3; }));
     CHECK(seen[2] == "{}");
+}
+
+TEST_CASE("control: replicas are told to those only that name them") {
+    Fixture f;
+    Client all(f.loop, f.path, "all");
+    Client by_name(f.loop, f.path, "by-name");
+    std::vector<std::string> seen;
+    bool watching = false;
+    all.watch([&](const Json& record) {
+        watching = watching || record["type"] == "snapshot-end";
+        if (watching) seen.push_back("all: " + record["type"].get<std::string>());
+    });
+    REQUIRE(run_until(f.loop, [&] { return watching; }));
+    CHECK_FALSE(f.server->watched("replica"));
+    by_name.watch([&](const Json& record) { seen.push_back("by name: " + record["type"].get<std::string>()); },
+                  {"replica"});
+    REQUIRE(run_until(f.loop, [&] { return f.server->watched("replica"); }));
+    f.server->publish({{"type", "replica"}, {"key", "leg:1"}});
+    f.server->publish({{"type", "call"}});
+    REQUIRE(run_until(f.loop, [&] { return seen.size() == 4; }));
+    std::ranges::sort(seen);
+    CHECK(seen ==
+          std::vector<std::string>{"all: call", "all: snapshot-end", "by name: replica", "by name: snapshot-end"});
 }
 
 TEST_CASE("control::Server: a watcher that does not read is cut off") {

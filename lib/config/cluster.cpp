@@ -1,0 +1,76 @@
+#include "cluster.hpp"
+
+#include <algorithm>
+
+#include "parsers.hpp"
+
+namespace natkit::config {
+namespace {
+
+constexpr unsigned most_databases = 65535;
+
+Result<std::optional<RedisTarget>> parse_state(std::string_view text) {
+    if (text.empty()) return std::optional<RedisTarget>();
+    auto parsed = RedisTarget::parse(text);
+    if (!parsed) return std::unexpected(parsed.error());
+    return std::optional<RedisTarget>(std::move(*parsed));
+}
+
+/// A part of the names that things have in Redis.
+Result<std::string> parse_group(std::string_view text) {
+    const auto good = [](char c) { return (text::lower(c) >= 'a' && text::lower(c) <= 'z') || (c >= '0' && c <= '9'); };
+    const bool all = std::ranges::all_of(text, [good](char c) { return good(c) || c == '-' || c == '_' || c == '.'; });
+    if (text.empty() || text.size() > 64 || !all) return fail(Errc::bad_config, "not a name: " + in_quotes(text));
+    return std::string(text);
+}
+
+}  // namespace
+
+Result<RedisTarget> RedisTarget::parse(std::string_view text) {
+    constexpr std::string_view scheme = "redis://";
+    if (!text.starts_with(scheme)) return fail(Errc::bad_config, "not redis:// " + in_quotes(text));
+    std::string_view rest = text.substr(scheme.size());
+    // What stands before an @ is not quoted: it may be a password.
+    if (rest.find('@') != std::string_view::npos)
+        return fail(Errc::bad_config, "no place for a user and a password, which have keys of their own");
+    RedisTarget target;
+    if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
+        const std::string_view database = rest.substr(slash + 1);
+        const auto number = text::parse_number(database, most_databases);
+        if (!database.empty() && !number) return fail(Errc::bad_config, "not a database: " + in_quotes(database));
+        target.database = static_cast<unsigned>(number.value_or(0));
+        rest = rest.substr(0, slash);
+    }
+    auto place = parse_host_and_port(rest, target.port);
+    if (!place) return std::unexpected(place.error());
+    target.host = std::move(place->host);
+    target.port = place->port;
+    return target;
+}
+
+std::string to_string(const RedisTarget& target) {
+    return "redis://" + host_and_port(target.host, target.port) + "/" + std::to_string(target.database);
+}
+
+Cluster read_cluster(Section section, const Paths& paths) {
+    Cluster cluster;
+    section.value("state", cluster.state, parse_state, "write \"redis://HOST:PORT/DATABASE\", or \"\" for none");
+    section.value("node", cluster.node, parse_node_name, write_node_name);
+    section.value("group", cluster.group, parse_group, "write up to 64 letters, digits, \"-\", \"_\" and \".\"");
+    section.value("key", cluster.key, path_parser(paths), "write the path of the key that all nodes have");
+    section.value("user", cluster.user, parse_node_name,
+                  "write the name of a user of Redis, or \"\" for the default one");
+    section.value("password_file", cluster.password_file, path_parser(paths),
+                  "write the path of a file with the password");
+    section.value("timeout", cluster.timeout, duration_parser(Milliseconds(100), std::chrono::minutes(1)),
+                  write_duration);
+    if (const toml::node* state = section.find("state"); state != nullptr && cluster.state && cluster.key.empty()) {
+        section.error(*state, "state",
+                      "a key is needed with it; write key = the path of a file that each node has a copy of "
+                      "(natkit-cluster(7))");
+    }
+    section.done();
+    return cluster;
+}
+
+}  // namespace natkit::config
