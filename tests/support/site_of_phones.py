@@ -51,21 +51,13 @@ class Watch:
         return [line for line in self._ask({"id": "told", "cmd": "status"}) if json.loads(line)["type"] != "snapshot-end"]
 
 
-class Site:
+class Ground:
+    """A LAN and a WAN, and hosts on both and behind NATs."""
+
     def __init__(self, net):
         self.net = net
         self.lan, self.wan = net.segment("lan"), net.segment("wan")
-        self.edge = net.host("edge").attach("lan0", self.lan, f"{LAN_EDGE}/24").attach("wan0", self.wan, f"{WAN_EDGE}/24")
-        self.edge.sysctl("net.ipv4.ip_forward", 0)  # whoever gets through got through natkit
-        self.on_wan, self.on_lan = net.tap(self.wan), net.tap(self.lan)
-        self.folder = net.folder / "site"
-        self.runtime = self.folder / "run"
-        self.runtime.mkdir(parents=True)
-        self.config = self.folder / "natkit.toml"
-        self.natkit = None
         self._made = {"lan": 0, "wan": 0, "home": 0}
-
-    # --- hosts and phones
 
     def _number(self, kind):
         self._made[kind] += 1
@@ -90,10 +82,17 @@ class Site:
         host.nat = nat
         return host
 
-    def phone(self, host, user, **options):
-        """A baresip registered at the edge, on the side of the edge that it can reach."""
-        proxy = LAN_EDGE if host.address.startswith("192.168.10.") else WAN_EDGE
-        return phones.Baresip(host, user, f"{proxy}:5060", **options)
+
+class Node:
+    """A host that natkit runs on, with its configuration and what asks it."""
+
+    def __init__(self, net, edge, folder):
+        self.net, self.edge, self.folder = net, edge, folder
+        self.edge.sysctl("net.ipv4.ip_forward", 0)  # whoever gets through got through natkit
+        self.runtime = self.folder / "run"
+        self.runtime.mkdir(parents=True)
+        self.config = self.folder / "natkit.toml"
+        self.natkit = None
 
     # --- natkit
 
@@ -200,6 +199,19 @@ class Site:
         """No leg, no open port."""
         lab.wait_until(lambda: not self.legs() and not self.media_ports(),
                        lambda: f"nothing to be left: legs {self.legs()}, {self.media_ports()} media ports", seconds)
+
+
+class Site(Ground, Node):
+    def __init__(self, net):
+        Ground.__init__(self, net)
+        edge = net.host("edge").attach("lan0", self.lan, f"{LAN_EDGE}/24").attach("wan0", self.wan, f"{WAN_EDGE}/24")
+        self.on_wan, self.on_lan = net.tap(self.wan), net.tap(self.lan)
+        Node.__init__(self, net, edge, net.folder / "site")
+
+    def phone(self, host, user, **options):
+        """A baresip registered at the edge, on the side of the edge that it can reach."""
+        proxy = LAN_EDGE if host.address.startswith("192.168.10.") else WAN_EDGE
+        return phones.Baresip(host, user, f"{proxy}:5060", **options)
 
     def check_wan(self, same_nat=None):
         """No SDP that the edge sent to the WAN names a private address; and there was such SDP. But what is behind a NAT may be told
