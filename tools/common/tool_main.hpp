@@ -15,9 +15,10 @@ namespace natkit::tool {
 /// Exit status, the same for all programs.
 enum class Exit : int {
     fine = 0,
-    bad_record = 1,  ///< some record was bad, the rest is done
-    usage = 2,       ///< usage or configuration
-    internal = 70,   ///< an error of ours
+    bad_record = 1,    ///< some record was bad, the rest is done
+    usage = 2,         ///< usage or configuration
+    internal = 70,     ///< an error of ours
+    start_again = 75,  ///< of a worker of a cluster: it became a standby, and is to begin anew as one
 };
 
 enum class Format : unsigned char { automatic, json, text, dot, svg, html };

@@ -81,7 +81,7 @@ Result<std::vector<Interface>> interfaces() {
     return result;
 }
 
-Result<Fd> open_tcp_listener(const Endpoint& local) {
+Result<Fd> open_tcp_listener(const Endpoint& local, Presence presence) {
     const std::string name = "tcp " + to_string(local);
     Fd socket(::socket(local.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return fail_errno(name + ": socket", errno);
@@ -91,6 +91,10 @@ Result<Fd> open_tcp_listener(const Endpoint& local) {
     }
     if (!local.address.is_v4() && ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) {
         return fail_errno(name + ": set IPV6_V6ONLY", errno);
+    }
+    if (presence == Presence::awaited) {
+        if (auto done = set_presence(socket, local.address.family(), presence); !done)
+            return std::unexpected(done.error());
     }
     const SockAddr address = to_sockaddr(local);
     if (::bind(socket.get(), address.get(), address.length) != 0) return fail_errno(name + ": bind", errno);

@@ -171,8 +171,9 @@ void HttpServer::Impl::write(std::uint64_t id, Connection& connection) {
     }
 }
 
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, const Endpoint& local, Handler handler) {
-    auto socket = open_tcp_listener(local);
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, const Endpoint& local, Handler handler,
+                                                       Presence address) {
+    auto socket = open_tcp_listener(local, address);
     if (!socket) return std::unexpected(socket.error());
     std::unique_ptr<HttpServer> server(new HttpServer);
     server->impl_ = std::make_shared<Impl>(loop, std::move(handler), std::move(*socket));

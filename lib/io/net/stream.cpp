@@ -41,13 +41,17 @@ Fd open_socket(const IpAddress& address) {
 
 }  // namespace
 
-Result<Fd> open_stream_listener(const Endpoint& local, int backlog) {
+Result<Fd> open_stream_listener(const Endpoint& local, Presence presence, int backlog) {
     const std::string name = "tcp " + to_string(local);
     Fd socket = open_socket(local.address);
     if (!socket) return failure(name + ": socket", errno);
     set(socket, SOL_SOCKET, SO_REUSEADDR, 1);
     set(socket, SOL_SOCKET, SO_OOBINLINE, 1);  // what connects has it before its first byte comes
     if (!local.address.is_v4()) set(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (presence == Presence::awaited) {
+        if (auto done = set_presence(socket, local.address.family(), presence); !done)
+            return std::unexpected(done.error());
+    }
     const SockAddr address = to_sockaddr(local);
     if (::bind(socket.get(), address.get(), address.length) != 0) return failure(name + ": bind", errno);
     if (::listen(socket.get(), backlog) != 0) return failure(name + ": listen", errno);

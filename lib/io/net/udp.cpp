@@ -73,6 +73,10 @@ Result<Fd> open_udp(const Endpoint& local, const UdpOptions& options) {
     }
     if (auto done = set_udp_options(socket, local.address.family(), options); !done)
         return std::unexpected(done.error());
+    if (options.address == Presence::awaited) {
+        if (auto done = set_presence(socket, local.address.family(), options.address); !done)
+            return std::unexpected(done.error());
+    }
     const SockAddr address = to_sockaddr(local);
     if (::bind(socket.get(), address.get(), address.length) != 0) {
         return open_failure(name + ": bind", errno);
@@ -102,6 +106,10 @@ Result<Fd> open_connected_twin(const Fd& bound, const Endpoint& remote, const Ud
     }
     if (auto done = set_udp_options(twin, local->address.family(), options); !done)
         return std::unexpected(done.error());
+    if (presence_of(bound, local->address.family()) == Presence::awaited) {
+        if (auto done = set_presence(twin, local->address.family(), Presence::awaited); !done)
+            return std::unexpected(done.error());
+    }
     const auto share = [&](int on) {
         const bool first = set_option(bound, SOL_SOCKET, SO_REUSEPORT, on, "set SO_REUSEPORT").has_value();
         const bool second = set_option(twin, SOL_SOCKET, SO_REUSEPORT, on, "set SO_REUSEPORT").has_value();

@@ -10,6 +10,7 @@
 #include "natkit/base/endpoint.hpp"
 #include "natkit/base/host.hpp"
 #include "natkit/io/fd.hpp"
+#include "natkit/io/net/awaited.hpp"
 
 namespace natkit::io {
 
@@ -29,7 +30,7 @@ struct Interface {
 
 /// A listening TCP socket: non-blocking, close-on-exec, IPv6 alone on IPv6 addresses. SO_REUSEADDR is set, which for
 /// TCP allows binding beside old connections in TIME_WAIT and never beside another listener.
-[[nodiscard]] Result<Fd> open_tcp_listener(const Endpoint& local);
+[[nodiscard]] Result<Fd> open_tcp_listener(const Endpoint& local, Presence address = Presence::needed);
 
 enum class SharedSend : unsigned char {
     sent,

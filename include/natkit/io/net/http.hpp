@@ -6,6 +6,7 @@
 
 #include "natkit/base/endpoint.hpp"
 #include "natkit/io/loop.hpp"
+#include "natkit/io/net/awaited.hpp"
 
 namespace natkit::io {
 
@@ -27,7 +28,8 @@ class HttpServer {
     /// Answers now or later, once; an answer that comes too late goes nowhere.
     using Handler = std::function<void(const Request& request, Respond respond)>;
 
-    [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(Loop& loop, const Endpoint& local, Handler handler);
+    [[nodiscard]] static Result<std::unique_ptr<HttpServer>> listen(Loop& loop, const Endpoint& local, Handler handler,
+                                                                    Presence address = Presence::needed);
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;

@@ -10,6 +10,7 @@
 #include "natkit/base/endpoint.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
+#include "natkit/io/net/awaited.hpp"
 #include "natkit/io/net/stream_loss.hpp"
 
 /// TCP connections whose bytes pass through without being looked at: listened for, dialled, coupled by splice().
@@ -17,7 +18,8 @@ namespace natkit::io {
 
 /// Listens. SO_REUSEADDR, so that connections of a process that died do not keep the port from the next one; the system
 /// still gives it to one listener only. Errors as open_udp().
-[[nodiscard]] Result<Fd> open_stream_listener(const Endpoint& local, int backlog = 32);
+[[nodiscard]] Result<Fd> open_stream_listener(const Endpoint& local, Presence address = Presence::needed,
+                                              int backlog = 32);
 
 /// What a relayed connection needs: keepalive (after 60 s without data, four probes 15 s apart; while data is on its
 /// way unacknowledged the system retransmits instead, for about 15 minutes), no delay of small writes, urgent data kept

@@ -10,6 +10,7 @@
 #include "natkit/base/time.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
+#include "natkit/io/net/awaited.hpp"
 
 namespace natkit::io {
 
@@ -17,6 +18,7 @@ struct UdpOptions {
     std::optional<std::uint8_t> tos;  ///< the TOS or traffic class byte of everything sent; absent: the host's default
     int receive_buffer = 0;           ///< bytes asked for (SO_RCVBUF); 0: the host's default
     bool packet_info = true;          ///< tell each datagram's destination address and interface
+    Presence address = Presence::needed;  ///< of what open_udp() binds to
 };
 
 /// A bound UDP socket: non-blocking, close-on-exec, IPv6 alone on IPv6 addresses. Never with SO_REUSEADDR or
@@ -29,8 +31,8 @@ struct UdpOptions {
 [[nodiscard]] Result<Fd> open_udp_to(const Endpoint& remote);
 
 /// A second socket on the port of `bound`, connected to `remote`: the system then finds it and its route at once, which
-/// saves a third of the cost of a packet. Everybody else's datagrams still arrive at `bound`. The port is shareable
-/// (SO_REUSEPORT) only during this call, and only for the same user.
+/// saves a third of the cost of a packet. It is as present as that one (io::Presence). Everybody else's datagrams still
+/// arrive at `bound`. The port is shareable (SO_REUSEPORT) only during this call, and only for the same user.
 [[nodiscard]] Result<Fd> open_connected_twin(const Fd& bound, const Endpoint& remote, const UdpOptions& options = {});
 
 /// Applies options to a socket that somebody else opened.

@@ -49,10 +49,7 @@ class PortTable {
     /// A raw socket sends from addresses that are no longer this host's, another host's perhaps by now; a bound one
     /// does not.
     void check_addresses() {
-        for (Row& row : rows_) {
-            const auto bound = io::open_udp({row.address, 0}, {.packet_info = false});
-            row.own = bound || bound.error().code != Errc::not_found;
-        }
+        for (Row& row : rows_) row.own = io::is_here(row.address);
     }
 
   private:
