@@ -8,7 +8,7 @@ _natkit() {
         natpinger) subcommands="serve" ;;
         sipedge) subcommands="serve" ;;
         natkit-web) subcommands="serve" ;;
-        natkit) subcommands="run check status calls clients hangup reload settings top renew drain stop web prepare-host clean-host" ;;
+        natkit) subcommands="run check status calls clients hangup reload settings top renew cluster promote demote drain stop web prepare-host clean-host" ;;
     esac
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " $subcommands " in *" $word "*) subcommand=$word; break ;; esac
@@ -54,6 +54,9 @@ _natkit() {
         "natkit settings") words="-h --help --dry-run --keep --config --format --log-level" ;;
         "natkit top") words="-h --help --every --config --format --log-level" ;;
         "natkit renew") words="-h --help --config --format --log-level" ;;
+        "natkit cluster") words="-h --help --ready --config --format --log-level" ;;
+        "natkit promote") words="-h --help --config --format --log-level" ;;
+        "natkit demote") words="-h --help --config --format --log-level" ;;
         "natkit drain") words="-h --help --config --format --log-level" ;;
         "natkit stop") words="-h --help --config --format --log-level" ;;
         "natkit web") words="-h --help --config --format --log-level" ;;

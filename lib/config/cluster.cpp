@@ -64,13 +64,26 @@ Cluster read_cluster(Section section, const Paths& paths) {
                   "write the path of a file with the password");
     section.value("timeout", cluster.timeout, duration_parser(Milliseconds(100), std::chrono::minutes(1)),
                   write_duration);
-    if (const toml::node* state = section.find("state"); state != nullptr && cluster.state && cluster.key.empty()) {
-        section.error(*state, "state",
-                      "a key is needed with it; write key = the path of a file that each node has a copy of "
-                      "(natkit-cluster(7))");
-    }
     section.done();
     return cluster;
+}
+
+void check_cluster(const Config& config, Section& root, Diagnostics& diagnostics) {
+    if (!config.cluster.state) return;
+    const auto at = root.find("cluster")->as_table()->get("state")->source().begin;
+    if (config.cluster.key.empty()) {
+        diagnostics.error(at, "cluster", "state",
+                          "a key is needed with it; write key = the path of a file that each node has a copy of "
+                          "(natkit-cluster(7))");
+    }
+    const bool named = config.sip.listen_given && std::ranges::none_of(config.sip.listen, [](const Listen& one) {
+                           return one.endpoint.address.is_unspecified();
+                       });
+    if (!named) {
+        diagnostics.error(at, "cluster", "state",
+                          "a standby does not have the addresses that move, and cannot find them out; write them in "
+                          "[sip] listen, each by itself");
+    }
 }
 
 }  // namespace natkit::config

@@ -7,5 +7,7 @@
 namespace natkit::config {
 
 [[nodiscard]] Cluster read_cluster(Section section, const Paths& paths);
+/// What [cluster] wants of the other sections.
+void check_cluster(const Config& config, Section& root, Diagnostics& diagnostics);
 
 }  // namespace natkit::config

@@ -110,7 +110,8 @@ std::vector<Error> host_warnings(const Config& config, std::span<const HostAddre
     for (const auto& [key, addresses] :
          {std::pair("lan", &media.lan_addresses), std::pair("wan", &media.wan_addresses)}) {
         for (const IpAddress& address : *addresses) {
-            if (std::ranges::find(host, address, &HostAddress::address) == host.end() && !address.is_loopback()) {
+            if (std::ranges::find(host, address, &HostAddress::address) == host.end() && !address.is_loopback() &&
+                !config.cluster.state) {
                 warn("[media_proxy.addresses] " + std::string(key) + ": " + to_string(address) +
                      " is not an address of this host");
             }

@@ -372,6 +372,7 @@ Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& dia
     if (!diagnostics.has_errors()) {
         check_tls(config, top, diagnostics);
         check_web(config, top, diagnostics);
+        check_cluster(config, top, diagnostics);
     }
     return config;
 }

@@ -36,7 +36,7 @@ def usage(*words, says):
 
 
 def unknown_words():
-    usage("natkit", "chek", says=["no such command: 'chek'", "did you mean 'check'?", "run, check, status, calls, clients, hangup, reload, settings, top, renew, drain, stop, web, prepare-host or clean-host"])
+    usage("natkit", "chek", says=["no such command: 'chek'", "did you mean 'check'?", "run, check, status, calls, clients, hangup, reload, settings, top, renew, cluster, promote, demote, drain, stop, web, prepare-host or clean-host"])
     usage("natkit", "frobnicate", says=["no such command: 'frobnicate'", "run, check, status"])
     usage("natkit", "stauts", "--format", "json", says=["did you mean 'status'?"])
     usage("mediarelay", "lst", says=["no such command: 'lst'", "did you mean 'list'?", "open, reserve"])

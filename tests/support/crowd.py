@@ -114,6 +114,11 @@ class Phone:
         self._take_media(response)
         self._acknowledge(sent)
 
+    def hold(self):
+        status, response, sent = self.request("INVITE", self.peer_uri, self._to(), "", self.sdp() + "a=sendonly\r\n")
+        lab.require(status == 200, f"{self.user}: hold: {response}")
+        self._acknowledge(sent)
+
     def bye(self):
         status, response, _ = self.request("BYE", self.peer_uri, self._to())
         lab.require(status in (200, 481), f"{self.user}: BYE: {response}")

@@ -28,6 +28,11 @@ inline constexpr const char* program = "natkit";
 [[nodiscard]] natkit::tool::Exit top(const natkit::tool::CommonOptions& common, std::chrono::milliseconds every);
 [[nodiscard]] natkit::tool::Exit renew(const natkit::tool::CommonOptions& common);
 [[nodiscard]] natkit::tool::Exit drain(const natkit::tool::CommonOptions& common);
+/// `natkit cluster`: what this node is among others. `ready`: nothing is written where it is active, or a standby that
+/// may take over; else why not, and the exit status is 1.
+[[nodiscard]] natkit::tool::Exit cluster(const natkit::tool::CommonOptions& common, bool ready);
+/// `what` is "promote" or "demote".
+[[nodiscard]] natkit::tool::Exit change_role(const natkit::tool::CommonOptions& common, const std::string& what);
 [[nodiscard]] natkit::tool::Exit stop(const natkit::tool::CommonOptions& common);
 
 }  // namespace natkit_tool

@@ -76,6 +76,12 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1U, 3600U).description(""));
     CLI::App* renew =
         app.add_subcommand("renew", "Put the programs that are installed now in place of those that run; calls go on");
+    CLI::App* cluster = app.add_subcommand("cluster", "What this node is among those that take over from each other");
+    bool ready = false;
+    cluster->add_flag("--ready", ready, "Only say, by the exit status, whether this node may serve (for keepalived)");
+    CLI::App* promote =
+        app.add_subcommand("promote", "This node serves from now on: the addresses are here (keepalived)");
+    CLI::App* demote = app.add_subcommand("demote", "This node serves no longer; another one does (keepalived)");
     CLI::App* drain = app.add_subcommand("drain", "Take no new calls, and end when the last one does");
     CLI::App* stop = app.add_subcommand("stop", "End all programs");
     CLI::App* web = app.add_subcommand("web", "Who may log in to the pages of natkit-web: passwd, remove or list");
@@ -111,6 +117,9 @@ int main(int argc, char** argv) {
         if (web->parsed()) return natkit_tool::web(common, web_action, web_user);
         if (prepare->parsed()) return natkit_tool::prepare_host(common, user);
         if (clean->parsed()) return natkit_tool::clean_host(natkit_tool::InUse::is_told);
+        if (cluster->parsed()) return natkit_tool::cluster(common, ready);
+        if (promote->parsed()) return natkit_tool::change_role(common, "promote");
+        if (demote->parsed()) return natkit_tool::change_role(common, "demote");
         if (drain->parsed()) return natkit_tool::drain(common);
         static_cast<void>(stop);  // one of them is there
         return natkit_tool::stop(common);

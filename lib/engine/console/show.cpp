@@ -85,6 +85,30 @@ std::string text_of(const Json& object, const char* key) {
     return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+std::vector<std::string> cluster_lines(const Json& cluster) {
+    if (!cluster.is_object() || cluster.empty()) return {};
+    const bool active = text_of(cluster, "role") == "active";
+    const Json& owner = member(cluster, "owner");
+    std::string first = "cluster " + text_of(cluster, "group") + ": " + text_of(cluster, "node") + " is " +
+                        (active ? "active" : "a standby") + ", epoch " + text_of(cluster, "epoch");
+    if (!active) first += owner.is_object() ? ", active is " + text_of(owner, "node") : ", no node is active";
+    std::vector<std::string> lines = {first};
+    const Json& records = member(cluster, "records");
+    lines.push_back("  registrations " + text_of(records, "bindings") + ", legs " + text_of(records, "legs") +
+                    ", Redis " + text_of(cluster, "redis"));
+    if (active) {
+        for (const Json& one : member(cluster, "standbys"))
+            lines.push_back("  standby " + text_of(one, "node") + ": " + text_of(one, "lag_ms") + " ms behind");
+        if (const Json& time = member(cluster, "unprotected_s"); time.is_number() && time > 0)
+            lines.push_back("  unprotected for " + text_of(cluster, "unprotected_s") +
+                            " s: what was established since would be lost with this node");
+    } else {
+        const bool ready = member(cluster, "ready") == true;
+        lines.push_back(ready ? "  ready to take over" : "  not ready to take over: " + text_of(cluster, "ready_why"));
+    }
+    return safe(std::move(lines));
+}
+
 std::vector<std::string> status_lines(const Json& status) {
     std::vector<std::string> lines = {"natkit " + text_of(status, "state") + ", process " + text_of(status, "pid") +
                                       ", up " + text_of(status, "uptime_s") + " s"};
@@ -99,6 +123,7 @@ std::vector<std::string> status_lines(const Json& status) {
     for (const Json& name : absent) {
         if (!in(listen, name)) lines.push_back("  " + name.get<std::string>() + " (no address yet)");
     }
+    for (std::string& line : cluster_lines(member(status, "cluster"))) lines.push_back(std::move(line));
     lines.push_back("sessions " + text_of(status, "sessions") + ", streams " + text_of(status, "streams") +
                     ", packets a second " + text_of(status, "packets_a_second") + ", calls " +
                     text_of(status, "calls") + ", clients " + text_of(status, "clients") + ", pinged " +

@@ -92,7 +92,9 @@ config::Problems missing_files(const config::Loaded& loaded) {
     const Named named[] = {{"[registrar] users", config.registrar.users},
                            {"[tls] certificate", config.tls.certificate},
                            {"[tls] key", config.tls.key},
-                           {"[tls] ca", config.tls.ca}};
+                           {"[tls] ca", config.tls.ca},
+                           {"[cluster] key", config.cluster.key},
+                           {"[cluster] password_file", config.cluster.password_file}};
     config::Problems problems;
     for (const Named& one : named) {
         if (one.path.empty() || ::access(one.path.c_str(), R_OK) == 0) continue;

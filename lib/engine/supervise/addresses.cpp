@@ -42,7 +42,9 @@ void Supervisor::Impl::note_presence(const std::vector<HostAddress>& host) {
     using Change = Presence::Change;
     for (const Presence::Event& event : presence.look(config.sip.listen, host)) {
         const std::string address = natkit::to_string(event.address);
-        if (event.what == Change::back) {
+        if (config.cluster.state) {  // they move
+            log.major(address + (event.what == Change::back ? " has come to this host" : " is not this host's now"));
+        } else if (event.what == Change::back) {
             log.major(address + " is an address of this host again");
         } else if (event.what == Change::left) {
             log.failures(address +

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "natkit/crypto/tls.hpp"
@@ -14,6 +15,11 @@
 namespace natkit::supervise {
 namespace {
 
+const std::set<std::string, std::less<>> cluster_members = {
+    "node",          "group",   "role",      "epoch",   "owner",
+    "redis",         "ready",   "ready_why", "lag_ms",  "lag_ms_p99",
+    "unprotected_s", "records", "standbys",  "pending", "missing_addresses"};
+
 std::int64_t seconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
@@ -22,6 +28,15 @@ std::int64_t seconds(Duration duration) {
 void copy_number(const Json& from, const char* key, Json& to, const char* name) {
     const auto found = from.find(key);
     if (found != from.end() && found->is_number()) to[name] = *found;
+}
+
+/// What natkit-cluster says of this node and the others, without what is of its process.
+Json standing_of(const Json& status) {
+    Json standing = Json::object();
+    for (const auto& [key, value] : status.items()) {
+        if (cluster_members.contains(key)) standing[key] = value;
+    }
+    return standing;
 }
 
 const Error starting{Errc::refused, "", "natkit is starting; try again in a moment"};
@@ -53,6 +68,8 @@ struct Gathering {
                 if (!component.contains(key)) component[key] = value;
             }
         }
+        if (const auto cluster = answers.find(cluster_program); cluster != answers.end())
+            result["cluster"] = standing_of(cluster->second);
         done(result);
     }
 };
@@ -130,6 +147,7 @@ void Supervisor::Impl::serve() {
         waiting_for_stop.push_back(reply);
         stop();
     });
+    serve_cluster();
     server->set_snapshot([this](const std::function<void(const Json&)>& send) {
         for (const auto& worker : workers) send(component(*worker));
     });

@@ -31,11 +31,11 @@ bool is_absent(const Error& error) {
 /// What a SIP socket may hold while its process waits for a processor: a burst of some thousand messages.
 constexpr int receive_buffer = 4 << 20;
 
-Result<io::Fd> open_one(const config::Listen& listen) {
+Result<io::Fd> open_one(const config::Listen& listen, io::Presence address) {
     if (listen.transport == config::Transport::udp) {
-        return io::open_udp(listen.endpoint, {.tos = {}, .receive_buffer = receive_buffer});
+        return io::open_udp(listen.endpoint, {.tos = {}, .receive_buffer = receive_buffer, .address = address});
     }
-    return io::open_tcp_listener(listen.endpoint);
+    return io::open_tcp_listener(listen.endpoint, address);
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ Listeners::Change Listeners::prepare_what_can_be(std::span<const config::Listen>
     for (const config::Listen& listen : wanted) {
         const std::string name = to_string(listen);
         if (!sockets_.contains(name) && !offered_.contains(name)) {
-            auto socket = open_one(listen);
+            auto socket = open_one(listen, presence_);
             if (!socket) {
                 if (!is_absent(socket.error())) problems.push_back(explain(listen, socket.error()));
                 change.waiting.push_back(name);

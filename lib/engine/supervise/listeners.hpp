@@ -9,6 +9,7 @@
 #include "natkit/base/error.hpp"
 #include "natkit/config/config.hpp"
 #include "natkit/io/fd.hpp"
+#include "natkit/io/net/awaited.hpp"
 
 namespace natkit::supervise {
 
@@ -16,6 +17,9 @@ namespace natkit::supervise {
 /// port and no datagram that already came.
 class Listeners {
   public:
+    /// `address`: whether this host must have the addresses of what it opens.
+    explicit Listeners(io::Presence address = io::Presence::needed) : presence_(address) {}
+
     /// Sockets that are open already (of a worker that outlived the last natkit, or from systemd). What is not wanted
     /// later is closed.
     void offer(std::string name, io::Fd socket);
@@ -49,6 +53,7 @@ class Listeners {
     [[nodiscard]] Result<std::vector<io::Fd>> duplicates() const;
 
   private:
+    io::Presence presence_;
     std::vector<std::string> names_;
     std::vector<std::string> waiting_;
     std::map<std::string, io::Fd> sockets_;

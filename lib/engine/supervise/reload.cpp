@@ -21,6 +21,9 @@ config::Problems Supervisor::Impl::fixed_changes(const config::Config& fresh) co
     fixed(fresh.control.socket != config.control.socket, "[control] socket");
     fixed(fresh.registrar.state != config.registrar.state, "[registrar] state");
     fixed(fresh.daemon.user != config.daemon.user, "[daemon] user");
+    fixed(fresh.cluster.state != config.cluster.state, "[cluster] state");
+    fixed(fresh.cluster.group != config.cluster.group, "[cluster] group");
+    fixed(fresh.cluster.node != config.cluster.node, "[cluster] node");
     const config::MediaProxy& wanted = fresh.media_proxy;
     const config::MediaProxy& running = config.media_proxy;
     fixed(wanted.workers != running.workers, "[media_proxy] workers");

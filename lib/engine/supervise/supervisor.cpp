@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "natkit/engine/role/role.hpp"
 #include "natkit/engine/settings/put_back.hpp"
 #include "natkit/io/lines.hpp"
 #include "natkit/io/net/host.hpp"
@@ -20,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* programs[] = {"mediarelay", "sipedge", "natpinger", pages_program};
+constexpr const char* programs[] = {"mediarelay", "sipedge", "natpinger", cluster_program, pages_program};
 
 Result<void> make_folder(const std::string& path, bool& made) {
     std::error_code error;
@@ -47,6 +48,7 @@ Supervisor::Impl::Impl(io::Loop& on, Options with, config::Loaded from)
       log("NATKIT", config.sip.log_level),
       runtime_dir(folder_of(config.control.socket)),
       started(on.now()),
+      listeners(config.cluster.state ? io::Presence::awaited : io::Presence::needed),
       notifier(on),
       drain_timer(on, [this] { look_at_drain(); }),
       address_timer(on, [this] { look_at_addresses(); }),
@@ -191,12 +193,13 @@ void Supervisor::Impl::make_workers() {
 
 bool Supervisor::Impl::wanted(const std::string& program) const {
     if (program == pages_program) return config.web.listen.has_value();
+    if (program == cluster_program) return config.cluster.state.has_value();
     return !needs_sockets(program) || config::wants_sip(written);  // without SIP there is a relay for others
 }
 
 bool Supervisor::Impl::complete() const {
     return std::ranges::all_of(workers, [this](const auto& worker) {
-        return worker->state() == Worker::State::running || !wanted(*worker) || worker->name() == pages_program;
+        return worker->state() == Worker::State::running || !wanted(*worker) || !needed_for_calls(worker->name());
     });
 }
 
@@ -305,7 +308,7 @@ void Supervisor::Impl::tell_state() {
 /// At the start that is a mistake in the configuration, and natkit ends. One that fails later, at a reload say, is
 /// tried again: the others go on.
 bool Supervisor::Impl::on_worker_unusable(Worker& worker) {
-    if (announced || worker.name() == pages_program) return false;
+    if (announced || !needed_for_calls(worker.name())) return false;
     log.crashes(worker.name() + " cannot run; its message is above");
     good = false;
     stop();
@@ -361,8 +364,9 @@ void Supervisor::Impl::clean_up() {
     const bool alone = std::ranges::all_of(workers, [](const auto& worker) { return worker->over(); });
     workers.clear();
     if (alone && server) {
-        std::vector<std::string> names = {snapshot_name, token_key_name, std::string(token_key_name) + ".since",
-                                          "natpinger.mark", "mediarelay.journal"};
+        std::vector<std::string> names = {
+            snapshot_name,    token_key_name,       std::string(token_key_name) + ".since",
+            "natpinger.mark", "mediarelay.journal", cluster::standing_file};
         for (const std::string name : programs) names.push_back(name + ".sock.lock");
         for (const std::string& name : names) ::unlink(path(name).c_str());
         ::unlink((config.control.socket + ".lock").c_str());

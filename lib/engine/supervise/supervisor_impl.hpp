@@ -27,6 +27,8 @@ constexpr const char* token_key_name = "secret";
 
 /// Nothing waits for it, and nothing is lost without it.
 constexpr const char* pages_program = "natkit-web";
+/// No call waits for it; without it this node cannot take over, nor be taken over from.
+constexpr const char* cluster_program = "natkit-cluster";
 
 /// Whether a program gets the SIP sockets.
 [[nodiscard]] inline bool needs_sockets(const std::string& program) {
@@ -86,6 +88,9 @@ struct Supervisor::Impl {
     void make_workers();
     [[nodiscard]] bool wanted(const std::string& program) const;
     [[nodiscard]] bool wanted(const Worker& worker) const { return wanted(worker.name()); }
+    [[nodiscard]] static bool needed_for_calls(const std::string& program) {
+        return program != pages_program && program != cluster_program;
+    }
     /// Whether all programs that calls need run.
     [[nodiscard]] bool complete() const;
     /// After a reload between SIP and none: starts who is missing, ends who is not wanted.
@@ -146,6 +151,9 @@ struct Supervisor::Impl {
     void ask_edge(const std::string& command, const Json& params, const control::Reply& reply);
     void page_of_calls(const std::string& after, bool quality, const control::Reply& reply);
     void add_quality(Json page, const control::Reply& reply);
+    /// `promote`, `demote`, `cluster`: what natkit-cluster answers.
+    void serve_cluster();
+    void ask_cluster(const std::string& command, const control::Reply& reply);
     void look_at_certificate();
     [[nodiscard]] Json component(const Worker& worker) const;
     [[nodiscard]] Worker* find(std::string_view name);

@@ -164,6 +164,36 @@ void add_hep(const Json& components, std::vector<Family>& families) {
     add("dropped", "natkit_hep_dropped_total", "Packets of HEP that could not be sent at once, or were refused.");
 }
 
+/// Of a node of a cluster.
+void add_cluster(const Json& cluster, std::vector<Family>& families) {
+    const auto add = [&](const char* name, const char* help, double value) {
+        families.push_back({.name = name, .help = help, .samples = {{.labels = {}, .value = value}}});
+    };
+    add("natkit_cluster_active", "1 while this node serves, 0 while it is a standby.",
+        record::text_of(cluster, "role") == "active" ? 1 : 0);
+    add("natkit_cluster_epoch", "Grows with each promotion of any node.", number_of(cluster, "epoch"));
+    add("natkit_cluster_ready", "1 while this node serves or could take over at once.",
+        cluster.value("ready", Json()) == Json(true) ? 1 : 0);
+    add("natkit_cluster_redis_up", "1 while Redis is connected and answers.",
+        record::text_of(cluster, "redis") == "connected" ? 1 : 0);
+    add("natkit_cluster_lag_seconds", "Until a standby last acknowledged what had changed here.",
+        number_of(cluster, "lag_ms") / 1000);
+    add("natkit_cluster_lag_p99_seconds", "The same, longer than which one in a hundred took.",
+        number_of(cluster, "lag_ms_p99") / 1000);
+    add("natkit_cluster_unprotected_seconds", "Since when changes are on this node alone; 0: they are not.",
+        number_of(cluster, "unprotected_s"));
+    const auto standbys = cluster.find("standbys");
+    add("natkit_cluster_standbys", "Nodes that hold what this one would lose.",
+        standbys != cluster.end() && standbys->is_array() ? static_cast<double>(standbys->size()) : 0);
+    Family records{.name = "natkit_cluster_records", .help = "What this node shares or holds, by kind.", .samples = {}};
+    if (const auto held = cluster.find("records"); held != cluster.end() && held->is_object()) {
+        for (const auto& [kind, count] : held->items()) {
+            if (count.is_number()) records.samples.push_back({{{"kind", kind}}, count.get<double>()});
+        }
+    }
+    families.push_back(std::move(records));
+}
+
 void add_pings(const Json& components, std::vector<Family>& families) {
     Family pings{.name = "natkit_pings_total", .help = "Pings by what became of them.", .counter = true, .samples = {}};
     for (const Json& component : components) {
@@ -227,6 +257,9 @@ std::vector<Family> Tally::families(const Json& status) const {
         add_tiers(*components, families);
         add_pings(*components, families);
         add_hep(*components, families);
+    }
+    if (const auto cluster = status.find("cluster"); cluster != status.end() && cluster->is_object()) {
+        add_cluster(*cluster, families);
     }
     families.push_back(
         of_counts("natkit_decisions_total", "Decisions whether a call gets a media proxy.", "relay", decisions_));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "natkit/engine/role/role.hpp"
 #include "natkit/io/lines.hpp"
 #include "natkit/io/net/host.hpp"
 #include "natkit/io/rights.hpp"
@@ -155,6 +156,10 @@ void Worker::on_exit(io::Process::Exit exit) {
     }
     if (std::exchange(replacing_, false)) {
         log_.major(spec_.name + " (process " + std::to_string(ended->pid()) + ") gives way to the installed program");
+        return start();
+    }
+    if (exit.known && exit.signal == 0 && exit.status == cluster::start_again) {
+        log_.major(spec_.name + " (process " + std::to_string(ended->pid()) + ") begins anew as a standby");
         return start();
     }
     wait_to_start(spec_.name + " (process " + std::to_string(ended->pid()) + ") " + to_string(exit));

@@ -29,6 +29,8 @@ enum class Align : std::uint8_t { left, right };
 
 /// Each as lines without their newlines, text::displayable().
 [[nodiscard]] std::vector<std::string> status_lines(const Json& status);
+/// What a node of a cluster is and how far others are with it; nothing of one that is alone.
+[[nodiscard]] std::vector<std::string> cluster_lines(const Json& cluster);
 /// Whether the streams of calls that tell them have a line each.
 enum class Streams : std::uint8_t { left_out, told };
 /// A head, then two lines each: what it is, and why it is treated so.

@@ -188,3 +188,14 @@ TEST_CASE("supervise::Listeners: what the host has no address for waits, and is 
     CHECK(problems.size() == 1);
     CHECK(listeners.names() == std::vector{to_string(mine), to_string(taken)});
 }
+
+TEST_CASE("supervise::Listeners: a node of a cluster listens before it has the address") {
+    const std::vector<config::Listen> wanted = {{config::Transport::udp, *Endpoint::parse("192.0.2.77:5060")},
+                                                {config::Transport::tcp, *Endpoint::parse("[2001:db8::77]:5060")}};
+    Listeners alone;
+    REQUIRE(alone.open(wanted).empty());
+    CHECK(alone.names().empty());
+    Listeners of_a_cluster(io::Presence::awaited);
+    REQUIRE(of_a_cluster.open(wanted).empty());
+    CHECK(of_a_cluster.names() == std::vector<std::string>{"udp:192.0.2.77:5060", "tcp:[2001:db8::77]:5060"});
+}

@@ -1,0 +1,180 @@
+"""Two natkit nodes, of which one serves: the addresses that phones know move by a real keepalived, what they share is in a real Redis.
+
+    lan 192.168.10.0/24   .2 edge-a, .3 edge-b, .1 moves
+    wan 203.0.113.0/24    .2 edge-a, .3 edge-b, .10 moves
+    spine 10.9.0.0/24     .2 edge-a, .3 edge-b, .5 Redis: VRRP (unicast, version 3) and the state
+"""
+import json
+import os
+import re
+import secrets
+import signal
+import time
+
+import lab
+import site_of_phones
+from site_of_phones import LAN_EDGE, WAN_EDGE
+
+EXAMPLE = lab.SOURCE / "tools/natkit/examples/cluster/keepalived.conf"
+REDIS = "10.9.0.5"
+LINKS = ("lan0", "wan0", "spine0")
+WORKERS = (*site_of_phones.WORKERS, "natkit-cluster")
+
+
+class Edge(site_of_phones.Node):
+    """One of the two nodes, with its keepalived."""
+
+    def __init__(self, pair, letter, number):
+        host = pair.net.host(f"edge-{letter}")
+        host.attach("lan0", pair.lan, f"192.168.10.{number}/24").attach("wan0", pair.wan, f"203.0.113.{number}/24")
+        host.attach("spine0", pair.spine, f"10.9.0.{number}/24")
+        super().__init__(pair.net, host, pair.net.folder / f"edge-{letter}")
+        self.pair, self.name, self.number, self.keepalived = pair, f"edge-{letter}", number, None
+        # A switch learns where an address is now by its gratuitous ARP; the bridge of the test, and the hosts, do too.
+        for link in LINKS:
+            host.sysctl(f"net.ipv4.conf.{link}.arp_notify", 1)
+
+    # --- natkit
+
+    def start(self, **changes):
+        key = self.folder / "cluster.key"
+        key.write_text(self.pair.key + "\n")
+        key.chmod(0o600)
+        cluster = {"state": f'"redis://{REDIS}:6379/0"', "node": f'"{self.name}"', "key": '"cluster.key"', **changes.pop("cluster", {})}
+        self.write_config(cluster=cluster, **changes)
+        return self.run()
+
+    def run(self):
+        self.natkit = self.edge.start(f"natkit of {self.name}", lab.PROGRAMS / "natkit", "run", "--config", self.config)
+        self.wait_up()
+        return self
+
+    def processes(self):
+        """The numbers of all processes of this node, natkit's first."""
+        return [self.natkit.pid] + [c["pid"] for c in self.status()["components"] if "pid" in c]
+
+    def kill_all(self, pids):
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        self.natkit.process.wait()
+
+    def cluster(self):
+        """What `natkit cluster` prints."""
+        return json.loads(self.command("cluster", "--format", "json").stdout)
+
+    def command(self, *arguments):
+        done = self.edge.run(lab.PROGRAMS / "natkit", *arguments, "--config", self.config)
+        lab.require(done.returncode == 0, f"natkit {' '.join(arguments)}: {done}")
+        return done
+
+    def is_ready(self):
+        return self.edge.run(lab.PROGRAMS / "natkit", "cluster", "--ready", "--config", self.config).returncode == 0
+
+    # --- its links and addresses
+
+    def cut(self):
+        for link in LINKS:
+            self.edge.ip("link", "set", link, "down")
+
+    def flush_and_connect(self):
+        """As a host that comes back: without the addresses that move, then with its links."""
+        for link, address in (("lan0", f"{LAN_EDGE}/24"), ("wan0", f"{WAN_EDGE}/24")):
+            self.edge.run("ip", "addr", "del", address, "dev", link)
+        for link in LINKS:
+            self.edge.ip("link", "set", link, "up")
+
+    def has_addresses(self):
+        have = self.edge.ip("-br", "addr")
+        return f"{LAN_EDGE}/" in have and f"{WAN_EDGE}/" in have
+
+    def start_keepalived(self, priority):
+        """By the configuration of the examples, with this laboratory's names."""
+        text = EXAMPLE.read_text()
+        other = 5 - self.number
+        natkit = f"{lab.PROGRAMS / 'natkit'} "
+        for old, new in (("/usr/bin/natkit ", natkit), ("interface eth0", "interface spine0"), ("dev eth1", "dev wan0"), ("dev eth2", "dev lan0"),
+                         ("priority 200", f"priority {priority}"), ("unicast_src_ip 10.9.0.2", f"unicast_src_ip 10.9.0.{self.number}"),
+                         ("        10.9.0.3\n", f"        10.9.0.{other}\n")):
+            lab.require(old in text, f"{EXAMPLE.name} has no {old}")
+            text = text.replace(old, new)
+        text = re.sub(r'(natkit (?:promote|demote|cluster --ready))"', rf'\1 --config {self.config}"', text)
+        # Secure are scripts in folders that only root can write to, which a checkout may not be.
+        text = text.replace("    enable_script_security\n", "")
+        conf = self.folder / "keepalived.conf"
+        conf.write_text(text)
+        self.keepalived = self.edge.start(f"keepalived of {self.name}", "keepalived", "-n", "-l", "-P", "-p", self.folder / "keepalived.pid",
+                                          "-r", self.folder / "vrrp.pid", "-f", conf)
+        return self
+
+    def kill_keepalived(self):
+        """All of it, and nothing that it would do at its end."""
+        children = lab.sh("ps", "-o", "pid=", "--ppid", self.keepalived.pid).split()
+        for pid in (self.keepalived.pid, *map(int, children)):
+            os.kill(pid, signal.SIGKILL)
+        self.keepalived.process.wait()
+
+
+class Pair(site_of_phones.Ground):
+    def __init__(self, net):
+        super().__init__(net)
+        self.spine = net.segment("spine")
+        self.on_wan, self.on_lan = net.tap(self.wan), net.tap(self.lan)
+        self.key = secrets.token_hex(32)
+        self.redis_host = net.host("redis").attach("eth0", self.spine, f"{REDIS}/24")
+        self.redis = None
+        self.a, self.b = Edge(self, "a", 2), Edge(self, "b", 3)
+
+    def start_redis(self, *options):
+        folder = self.net.folder / "redis"
+        folder.mkdir(exist_ok=True)
+        self.redis = self.redis_host.start("redis", "redis-server", "--bind", REDIS, "--port", 6379, "--save", "", "--protected-mode", "no",
+                                           "--dir", folder, *options)
+        self.redis.wait_line("Ready to accept connections")
+        return self
+
+    def redis_cli(self, *words):
+        done = self.redis_host.run("redis-cli", "-h", REDIS, *words)
+        lab.require(done.returncode == 0, f"redis-cli {words}: {done}")
+        return done.stdout.strip()
+
+    def start(self, keepalived=True, **changes):
+        """Both nodes, edge-a serving."""
+        self.start_redis()
+        for node in (self.a, self.b):
+            node.start(**json.loads(json.dumps(changes)))
+        if keepalived:
+            self.a.start_keepalived(200)
+            self.wait_active(self.a)
+            self.b.start_keepalived(150)
+        self.wait_in_step(self.b)
+        return self
+
+    def wait_active(self, node, seconds=lab.PATIENCE):
+        return lab.within(seconds, lambda: node.has_addresses() and node.cluster()["role"] == "active", f"{node.name} to be active")
+
+    def wait_in_step(self, node, seconds=lab.PATIENCE):
+        """`node` could take over, and has all that the active one has."""
+        lab.wait_until(lambda: node.is_ready() and node.cluster()["role"] == "standby", lambda: f"{node.name} to be in step: {node.cluster()}",
+                       seconds)
+
+    def wait_acknowledged(self, active, standby, **records):
+        """The standby has so many records, and the active one knows that."""
+        def done():
+            told = active.cluster()
+            return standby.cluster()["records"] == records == told["records"] and told["pending"] == 0 and told["standbys"]
+        lab.wait_until(done, lambda: f"{records} to be acknowledged: {active.cluster()}, {standby.cluster()}")
+
+    # --- as crowd.Crowd wants a site
+
+    def wan_edge(self):
+        return WAN_EDGE
+
+    def pings(self, since):
+        """Small datagrams that natpinger sends, by the hardware address that sent them."""
+        return [d for d in self.on_wan.since(since) if d.source == f"{WAN_EDGE}:5060"]
+
+
+def seconds_of(program, pattern):
+    """When a keepalived said so, by the clock of this test: now."""
+    program.wait_line(pattern)
+    return time.monotonic()
