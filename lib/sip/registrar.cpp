@@ -97,12 +97,16 @@ void Registrar::put(Bindings& bindings, Binding binding, std::vector<BindingChan
         bindings.erase(bindings.begin() + static_cast<std::ptrdiff_t>(i));
         --size_;
     }
+    insert(bindings, binding);
+    changes.push_back({kind, std::move(binding)});
+}
+
+void Registrar::insert(Bindings& bindings, Binding binding) {
     aors_of_flow_.emplace(binding.flow, binding.aor);
     aor_of_id_[binding.id] = binding.aor;
     deadlines_.add(binding.expires, binding.aor);
     ++size_;
-    bindings.insert(bindings.begin(), binding);
-    changes.push_back({kind, std::move(binding)});
+    bindings.insert(bindings.begin(), std::move(binding));
 }
 
 /// Takes one entry of this binding's out of the index; the same user may have another on the same flow.
@@ -198,6 +202,14 @@ void Registrar::restore(Binding binding, WallTime now) {
     std::vector<BindingChange> ignored;
     Bindings& present = users_[binding.aor];
     put(present, std::move(binding), ignored);
+}
+
+bool Registrar::replace(Binding binding, WallTime now) {
+    (void)remove(binding.id);
+    if (binding.expires <= now) return false;
+    Bindings& present = users_[binding.aor];
+    insert(present, std::move(binding));
+    return true;
 }
 
 std::vector<BindingChange> Registrar::remove(std::string_view id) {
@@ -302,6 +314,16 @@ std::vector<Binding> Registrar::page(const std::string& after, std::size_t most)
         list.insert(list.end(), bindings.begin(), bindings.end());
     }
     return list;
+}
+
+std::vector<std::string> Registrar::ids_if(const std::function<bool(const Binding&)>& holds) const {
+    std::vector<std::string> ids;
+    for (const auto& [aor, bindings] : users_) {
+        for (const Binding& binding : bindings) {
+            if (holds(binding)) ids.push_back(binding.id);
+        }
+    }
+    return ids;
 }
 
 std::vector<Binding> Registrar::all() const {

@@ -124,6 +124,9 @@ struct Bindings::Impl {
     /// Whether there is a file to write to, perhaps since now.
     [[nodiscard]] Result<void> need();
     [[nodiscard]] Result<void> done(Statement& statement);
+    [[nodiscard]] Result<void> write(const BindingRow& row);
+    [[nodiscard]] Result<void> erase_row(const std::string& id);
+    [[nodiscard]] Result<void> run(const char* text);
     [[nodiscard]] std::vector<BindingRow> read_only() const;
 };
 
@@ -229,30 +232,59 @@ bool Bindings::writable() const noexcept {
     return impl_ == nullptr || impl_->database != nullptr;
 }
 
-Result<void> Bindings::save(const BindingRow& row) {
-    if (impl_ == nullptr) return {};
-    if (auto open = impl_->need(); !open) return open;
-    Statement& insert = *impl_->insert;
+Result<void> Bindings::Impl::write(const BindingRow& row) {
     const std::string* texts[] = {&row.id,   &row.aor,   &row.contact, &row.instance,
                                   &row.flow, &row.place, &row.rule,    &row.site};
     int index = 1;
-    for (const std::string* text : texts) insert.bind(index++, *text);
-    insert.bind(index++, row.expires_ms);
-    insert.bind(index++, row.call_id);
-    insert.bind(index++, std::int64_t{row.cseq});
-    insert.bind(index++, std::int64_t{row.q});
-    insert.bind(index++, row.user_agent);
-    insert.bind(index++, std::int64_t{row.authenticated});
-    insert.bind(index++, row.server);
-    insert.bind(index++, std::int64_t{row.reached});
-    return impl_->done(insert);
+    for (const std::string* text : texts) insert->bind(index++, *text);
+    insert->bind(index++, row.expires_ms);
+    insert->bind(index++, row.call_id);
+    insert->bind(index++, std::int64_t{row.cseq});
+    insert->bind(index++, std::int64_t{row.q});
+    insert->bind(index++, row.user_agent);
+    insert->bind(index++, std::int64_t{row.authenticated});
+    insert->bind(index++, row.server);
+    insert->bind(index++, std::int64_t{row.reached});
+    return done(*insert);
+}
+
+Result<void> Bindings::Impl::erase_row(const std::string& id) {
+    erase->bind(1, id);
+    return done(*erase);
+}
+
+Result<void> Bindings::Impl::run(const char* text) {
+    if (sqlite3_exec(database.get(), text, nullptr, nullptr, nullptr) != SQLITE_OK)
+        return failure(database.get(), path);
+    return {};
+}
+
+Result<void> Bindings::save(const BindingRow& row) {
+    if (impl_ == nullptr) return {};
+    if (auto open = impl_->need(); !open) return open;
+    return impl_->write(row);
 }
 
 Result<void> Bindings::remove(const std::string& id) {
     if (impl_ == nullptr) return {};
     if (!impl_->database) return {};  // when the file can be written, it begins with what the caller has then
-    impl_->erase->bind(1, id);
-    return impl_->done(*impl_->erase);
+    return impl_->erase_row(id);
+}
+
+Result<void> Bindings::apply(std::span<const BindingRow> saved, std::span<const std::string> removed) {
+    if (impl_ == nullptr || (saved.empty() && !impl_->database)) return {};
+    if (auto open = impl_->need(); !open) return open;
+    if (auto begun = impl_->run("BEGIN IMMEDIATE"); !begun) return begun;
+    Result<void> done;
+    for (const BindingRow& row : saved) {
+        if (done) done = impl_->write(row);
+    }
+    for (const std::string& id : removed) {
+        if (done) done = impl_->erase_row(id);
+    }
+    if (done) done = impl_->run("COMMIT");
+    if (!done) sqlite3_exec(impl_->database.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    return done;
 }
 
 Result<std::vector<BindingRow>> Bindings::load() const {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -105,6 +106,9 @@ class Registrar {
                                                     const std::optional<ClientName>& client = std::nullopt);
     /// Takes up a binding from before a restart, unless it has expired.
     void restore(Binding binding, WallTime now);
+    /// Takes over a binding of another node, in place of the one with its id: whatever the limits are here, for they
+    /// held there. False when it has expired: then there is none of that id.
+    bool replace(Binding binding, WallTime now);
     /// Removes one binding by its id (a dead client).
     [[nodiscard]] std::vector<BindingChange> remove(std::string_view id);
     /// Removes every binding on a flow (a connection that is over).
@@ -131,6 +135,8 @@ class Registrar {
     [[nodiscard]] const Binding* on_flow(const Flow& flow, std::string_view aor = {}) const;
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::vector<Binding> all() const;
+    /// The ids of those that this holds for.
+    [[nodiscard]] std::vector<std::string> ids_if(const std::function<bool(const Binding&)>& holds) const;
     /// Those of `most` addresses of record at most, the next ones after that one in their order.
     [[nodiscard]] std::vector<Binding> page(const std::string& after, std::size_t most) const;
 
@@ -140,6 +146,7 @@ class Registrar {
     [[nodiscard]] std::chrono::seconds granted(const ContactRequest& contact) const;
     [[nodiscard]] Outcome check(const Registration& request, const Bindings& present) const;
     void put(Bindings& bindings, Binding binding, std::vector<BindingChange>& changes);
+    void insert(Bindings& bindings, Binding binding);
     void drop(const std::string& aor, std::size_t index, std::vector<BindingChange>& changes);
     void forget_flow(const Binding& binding);
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,8 @@ class Bindings {
 
     [[nodiscard]] Result<void> save(const BindingRow& row);
     [[nodiscard]] Result<void> remove(const std::string& id);
+    /// All of it or nothing, which costs much less than one after the other.
+    [[nodiscard]] Result<void> apply(std::span<const BindingRow> saved, std::span<const std::string> removed);
     [[nodiscard]] Result<std::vector<BindingRow>> load() const;
 
   private:

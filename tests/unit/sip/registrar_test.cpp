@@ -195,6 +195,32 @@ TEST_CASE("Registrar: restored bindings, dead ones left out; removal by id") {
     CHECK(second.size() == 0);
 }
 
+TEST_CASE("Registrar: what another node has takes the place of its id alone, beyond limits; an expired one is gone") {
+    Registrar registrar({.contacts_per_aor = 1, .bindings = 1}, mac);
+    const auto outcome = registrar.register_contacts(request(1, {contact("sip:a@h")}), start);
+    const Binding first = outcome.changes.at(0).binding;
+    Binding other = first;  // the same client, as a moment between two changes may show it
+    other.id = "0123456789abcdef";
+    other.flow.remote.port = 40002;
+    CHECK(registrar.replace(other, start));
+    CHECK(registrar.size() == 2);
+    CHECK(registrar.on_flow(first.flow) != nullptr);
+    CHECK(registrar.lookup("bob@example.com", start).at(0).id == other.id);
+    Binding moved = other;
+    moved.aor = "bert@example.com";
+    moved.expires = start + 700s;
+    CHECK(registrar.replace(moved, start));
+    CHECK(registrar.size() == 2);
+    CHECK(registrar.lookup("bob@example.com", start).size() == 1);
+    CHECK(registrar.by_id(other.id)->aor == "bert@example.com");
+    CHECK(registrar.ids_if([](const Binding& one) { return one.flow.remote.port == 40002; }) == std::vector{other.id});
+    CHECK(registrar.expire(start + 650s).size() == 1);
+    moved.expires = start;
+    CHECK_FALSE(registrar.replace(moved, start));
+    CHECK(registrar.size() == 0);
+    CHECK_FALSE(registrar.knows("bert@example.com"));
+}
+
 TEST_CASE("Registrar: an id depends on the key, and is never two users'") {
     const auto other = [](std::span<const std::uint8_t> data) { return sum(data, 2); };
     CHECK(binding_id("a@h", "sip:a@h", "", mac) == binding_id("a@h", "sip:a@h", "", mac));

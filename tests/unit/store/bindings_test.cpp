@@ -60,6 +60,21 @@ TEST_CASE("store::Bindings: what was saved is there after a restart, byte for by
     CHECK((status.st_mode & 0777) == 0600);
 }
 
+TEST_CASE("store::Bindings: many changes are made at once") {
+    const TemporaryFolder folder;
+    const std::string path = (folder.path / "state.db").string();
+    {
+        auto bindings = store::Bindings::open(path).value();
+        REQUIRE(bindings.save(row("a", 1)));
+        REQUIRE(bindings.save(row("b", 1)));
+        REQUIRE(bindings.apply(std::vector{row("b", 2), row("c", 3)}, std::vector<std::string>{"a", "none"}));
+        REQUIRE(bindings.apply({}, {}));
+    }
+    const auto rows = store::Bindings::open(path)->load().value();
+    CHECK(rows == std::vector{row("b", 2), row("c", 3)});
+    CHECK(store::Bindings::open("")->apply(std::vector{row("a", 1)}, {}));
+}
+
 TEST_CASE("store::Bindings: what cannot be opened says why") {
     const TemporaryFolder folder;
     CHECK(store::Bindings::open((folder.path / "no" / "x.db").string()).error().code == Errc::system);
