@@ -261,7 +261,9 @@ void Server::Impl::start_watch(ConnectionId from, const Request& request) {
     }
     if (const auto found = connections.find(from); found != connections.end()) found->second.types = types;
     send(from, ok_reply(request.id, "{}", 0));
-    if (snapshot) {
+    // Who wants nothing but replicas has commands for all that there are.
+    const bool by_name = types == std::vector<std::string>{std::string(by_name_only)};
+    if (snapshot && !by_name) {
         snapshot([&](const Json& record) {
             const auto found = connections.find(from);
             if (found != connections.end() && found->second.wants(type_of(record))) send(from, dump(record));

@@ -118,12 +118,19 @@ SharedSendResult send_shared(const Fd& socket, const Endpoint& to, std::string_v
         case ENOBUFS:
         case ECONNREFUSED:
         case EINTR: return {SharedSend::later, error};
+        default: return {is_of_this_host(error) ? SharedSend::unable : SharedSend::failed, error};
+    }
+}
+
+bool is_of_this_host(int error) noexcept {
+    switch (error) {
         case ENETUNREACH:
+        case EHOSTUNREACH:
         case ENETDOWN:
         case EADDRNOTAVAIL:
-        case EPERM:                                       // what nft says to a packet it drops
-        case EINVAL: return {SharedSend::unable, error};  // the socket's own address has gone with its interface
-        default: return {SharedSend::failed, error};
+        case EPERM:                // what nft says to a packet it drops
+        case EINVAL: return true;  // the socket's own address has gone with its interface, or to another node
+        default: return false;
     }
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <vector>
@@ -66,6 +67,17 @@ TEST_CASE("io::send_shared: a refusal for somebody else is no failure of this da
     CHECK(io::send_shared(socket, closed, "x").status == io::SharedSend::sent);
     CHECK(io::send_shared(socket, io::local_endpoint(open).value(), "x").status == io::SharedSend::sent);
     CHECK(io::send_shared(socket, Endpoint::parse("[::1]:9").value(), "x").status == io::SharedSend::failed);
+}
+
+TEST_CASE("io::is_of_this_host: what sending from an address that is not here gives says nothing of who it was for") {
+    for (const int error : {ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EINVAL, ENETDOWN, EPERM}) {
+        CAPTURE(error);
+        CHECK(io::is_of_this_host(error));
+    }
+    for (const int error : {0, ECONNREFUSED, EMSGSIZE, EACCES}) {
+        CAPTURE(error);
+        CHECK_FALSE(io::is_of_this_host(error));
+    }
 }
 
 TEST_CASE("io::host_addresses: loopback is there") {

@@ -43,6 +43,9 @@ struct SharedSendResult {
     int error_number = 0;
 };
 
+/// Whether an error of sending says that this host cannot send at present, and nothing of whoever it was for.
+[[nodiscard]] bool is_of_this_host(int error_number) noexcept;
+
 /// Sends one datagram on a UDP socket that another process owns: never blocks, changes nothing on the socket, which is
 /// shared through its open file (so not even O_NONBLOCK is touched), and reads nothing from it.
 [[nodiscard]] SharedSendResult send_shared(const Fd& socket, const Endpoint& to, std::string_view bytes) noexcept;

@@ -272,6 +272,7 @@ TEST_CASE("control: replicas are told to those only that name them") {
     });
     REQUIRE(run_until(f.loop, [&] { return watching; }));
     CHECK_FALSE(f.server->watched("replica"));
+    f.server->set_snapshot([&](const auto&) { seen.emplace_back("nobody asked for it"); });
     by_name.watch([&](const Json& record) { seen.push_back("by name: " + record["type"].get<std::string>()); },
                   {"replica"});
     REQUIRE(run_until(f.loop, [&] { return f.server->watched("replica"); }));
