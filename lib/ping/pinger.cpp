@@ -78,6 +78,10 @@ void Pinger::admit(State& state, Instant now, std::vector<Event>& events) {
     const auto interval = interval_of(state.client);
     if (!interval) return;
     const ClientId id = state.client.id;
+    if (make_up_until_ && now >= *make_up_until_) {
+        make_up_until_.reset();
+        missed_since_.reset();
+    }
     if (schedule_.add(id, Grid(*interval), now, missed_since_) == Schedule::Added::refused)
         return refuse(state, events);
     if (options_.method == Method::options) by_hash_.insert_or_assign(stable_hash(id), id);
@@ -133,7 +137,7 @@ void Pinger::end_snapshot(Instant now) {
     for (const ClientId& id : gone) forget(id);
     std::vector<Event> none;
     admit_waiting(now, none);
-    missed_since_.reset();
+    if (!make_up_until_) missed_since_.reset();
 }
 
 std::vector<Event> Pinger::on_time(Instant now) {

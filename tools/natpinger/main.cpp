@@ -19,7 +19,9 @@ constexpr const char* examples =
     "  natpinger --from 203.0.113.10:5060 --method options --interval 20s clients.jsonl\n"
     "  grep far-end clients.jsonl | natpinger --from 203.0.113.10:5060 | jq -c 'select(.result == \"failed\")'\n"
     "\n"
-    "Exit status: 0 fine; 1 some record was bad, the rest is done; 2 usage or configuration; 70 internal error.";
+    "Exit status: 0 fine; 1 some record was bad, the rest is done; 2 usage or configuration; 70 internal error; 75 to "
+    "be\n"
+    "started again, as a standby.";
 
 struct ServeOptions {
     std::string base_dir;
@@ -53,7 +55,7 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         return options.adopt && service.error().code != Errc::bad_config ? tool::Exit::internal : wrong;
     }
     loop.run();
-    return tool::Exit::fine;
+    return (*service)->starts_again() ? tool::Exit::start_again : tool::Exit::fine;
 }
 
 tool::Exit run_as_filter(const tool::CommonOptions& common, const natpinger::FilterOptions& options) {

@@ -90,6 +90,10 @@ class Pinger {
     /// All clients that are not named again by on_client() until end_snapshot() are gone.
     void begin_snapshot();
     void end_snapshot(Instant now);
+    /// Clients that come before then are pinged at once if they were due since `missed_since`, as otherwise those of
+    /// the first snapshot are only: another node has pinged them until now, and they come when its successor knows
+    /// them.
+    void make_up_until(Instant then) { make_up_until_ = then; }
 
     [[nodiscard]] std::vector<Event> on_time(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const { return schedule_.next_deadline(); }
@@ -151,6 +155,7 @@ class Pinger {
     Options options_;
     std::uint64_t secret_;
     std::optional<Instant> missed_since_;
+    std::optional<Instant> make_up_until_;
     Schedule schedule_;
     std::unordered_map<ClientId, State> states_;           ///< bounded: the limit and max_waiting
     std::unordered_map<std::uint64_t, ClientId> by_hash_;  ///< for answers; filled while the method is OPTIONS

@@ -110,7 +110,13 @@ void Runner::on_time() {
     restart_timer();
 }
 
+void Runner::stop() {
+    stopped_ = true;
+    timer_.stop();
+}
+
 void Runner::restart_timer() {
+    if (stopped_) return;
     if (const auto next = pinger_.next_deadline()) {
         timer_.start_at(*next);
     } else {
@@ -119,6 +125,7 @@ void Runner::restart_timer() {
 }
 
 void Runner::handle(const std::vector<Event>& events) {
+    if (stopped_) return;
     for (const Event& event : events) {
         if (event.kind == Event::Kind::send) {
             send(event);

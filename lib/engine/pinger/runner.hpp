@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "natkit/engine/log/log.hpp"
@@ -47,6 +48,9 @@ class Runner {
     /// Replaces all sockets. Names are listen strings: "udp:203.0.113.10:5060".
     void set_sockets(std::map<std::string, io::Fd> sockets);
     void add_socket(const std::string& name, io::Fd socket);
+    [[nodiscard]] std::map<std::string, io::Fd> take_sockets() { return std::exchange(sockets_, {}); }
+    /// From now on nothing is sent.
+    void stop();
     [[nodiscard]] const std::map<std::string, io::Fd>& sockets() const noexcept { return sockets_; }
 
   private:
@@ -64,6 +68,7 @@ class Runner {
     ping::Pinger pinger_;
     io::Timer timer_;
     std::map<std::string, io::Fd> sockets_;
+    bool stopped_ = false;
     std::set<std::string> unable_;  ///< sockets that cannot send at present, each told once
 };
 

@@ -10,6 +10,7 @@
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/control/usage.hpp"
 #include "natkit/engine/daemon/adopt.hpp"
+#include "natkit/engine/role/role.hpp"
 #include "natkit/io/mark.hpp"
 #include "natkit/io/net/host.hpp"
 #include "natkit/record/client.hpp"
@@ -38,6 +39,9 @@ ping::Options options_of(const config::Pinger& config) {
 struct Service::Impl {
     io::Loop& loop;
     Options options;
+    std::optional<cluster::Standing> standing;  ///< absent: without [cluster]
+    bool standby = false;                       ///< it pings nobody
+    bool demoted = false;
     Instant started;
     std::unique_ptr<io::Mark> mark;
     std::string degraded;  ///< what it goes without; empty: all is well
@@ -48,13 +52,22 @@ struct Service::Impl {
     std::set<ping::ClientId> asked;   ///< to be confirmed or forgiven, once sipedge has answered
     io::Timer read_time_over;
 
-    Impl(io::Loop& on, Options with)
-        : loop(on), options(std::move(with)), started(on.now()), read_time_over(on, [this] {
+    Impl(io::Loop& on, Options with, const config::Config& config)
+        : loop(on),
+          options(std::move(with)),
+          standing(cluster::standing_at_start(config.cluster, options.runtime_dir)),
+          standby(standing && standing->role == cluster::Role::standby),
+          started(on.now()),
+          read_time_over(on, [this] {
               edge->request("status", nullptr, [this](const Result<Json>& reply) { end_silence(reply.has_value()); });
           }) {}
 
     void make_runner(const config::Config& config);
+    void make_runner(const ping::Options& wanted, std::optional<Instant> missed_since, LogLevel level);
     void serve();
+    void serve_role();
+    void promote();
+    void demote();
     void watch_edge();
     void on_edge_record(const Json& record);
     void on_event(const ping::Event& event, const std::string& result, const std::string& reason);
@@ -68,7 +81,7 @@ struct Service::Impl {
 
 Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, const Options& options, const config::Config& config) {
     std::unique_ptr<Service> service(new Service);
-    service->impl_ = std::make_unique<Impl>(loop, options);
+    service->impl_ = std::make_unique<Impl>(loop, options, config);
     Impl& impl = *service->impl_;
     auto server = control::Server::listen(loop, options.runtime_dir + "/natpinger.sock");
     if (!server) return std::unexpected(server.error());
@@ -81,15 +94,24 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, const Options& o
         impl.runner->log().failures(impl.degraded);
     }
     impl.serve();
-    impl.watch_edge();
+    impl.serve_role();
+    if (!impl.standby) impl.watch_edge();
     return service;
 }
 
 Service::~Service() = default;
 
+bool Service::starts_again() const {
+    return impl_->demoted;
+}
+
 void Service::Impl::make_runner(const config::Config& config) {
+    make_runner(options_of(config.pinger), mark->before(), config.pinger.log_level);
+}
+
+void Service::Impl::make_runner(const ping::Options& wanted, std::optional<Instant> missed_since, LogLevel level) {
     runner = std::make_unique<Runner>(
-        loop, options_of(config.pinger), mark->before(), config.pinger.log_level,
+        loop, wanted, missed_since, level,
         Runner::Handlers{.on_event = [this](const ping::Event& event, const std::string& result,
                                             const std::string& reason) { on_event(event, result, reason); },
                          .on_silent = [this](const ping::ClientId& id) { on_silent(id); },
@@ -128,6 +150,43 @@ void Service::Impl::serve() {
         reply.ok(Json::object());
         loop.stop();
     });
+}
+
+void Service::Impl::serve_role() {
+    server->on("role", [this](const Json& request, const std::vector<io::Fd>&, const control::Reply& reply) {
+        const auto wanted = cluster::parse_standing(request);
+        if (!wanted) return reply.error(wanted.error());
+        if (!standing) return reply.error({Errc::refused, "", "there is no [cluster] state: this node is alone"});
+        const bool same = standing->role == wanted->role;
+        standing = *wanted;
+        if (!same && wanted->role == cluster::Role::active) promote();
+        if (!same && wanted->role == cluster::Role::standby) demote();
+        reply.ok(Json::object());
+    });
+}
+
+/// Nobody knows whom the other node has pinged last: all are pinged within the next seconds, a few at a time.
+void Service::Impl::promote() {
+    standby = false;
+    const ping::Options wanted = runner->pinger().options();
+    const Duration interval =
+        std::max(wanted.udp_interval.value_or(Duration{}), wanted.tcp_interval.value_or(Duration{}));
+    const LogLevel level = runner->log().level();
+    runner->log().major("active from now on, epoch " + std::to_string(standing->epoch));
+    auto sockets = runner->take_sockets();
+    make_runner(wanted, loop.now() - interval, level);
+    runner->set_sockets(std::move(sockets));
+    runner->pinger().make_up_until(loop.now() + interval);
+    watch_edge();
+}
+
+void Service::Impl::demote() {
+    runner->log().major("a standby from now on: starting again");
+    standby = demoted = true;
+    runner->stop();
+    read_time_over.stop();
+    edge.reset();
+    (void)loop.post([this] { loop.stop(); });
 }
 
 void Service::Impl::watch_edge() {
@@ -224,7 +283,7 @@ Json Service::Impl::status() const {
     Json status = {{"name", "natpinger"},
                    {"pid", ::getpid()},
                    {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
-                   {"edge_connected", edge->connected()},
+                   {"edge_connected", edge != nullptr && edge->connected()},
                    {"sockets", runner->sockets().size()},
                    {"clients", pinger.clients()},
                    {"pinged", pinger.pinged()},
@@ -237,6 +296,7 @@ Json Service::Impl::status() const {
                    {"dead", counters.dead},
                    {"degraded", std::move(told)}};
     control::add_usage(status);
+    if (standing) cluster::add_standing(status, *standing);
     return status;
 }
 

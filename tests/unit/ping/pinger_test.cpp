@@ -131,6 +131,23 @@ TEST_CASE("ping::Pinger: OPTIONS unanswered by a client that answered before mea
     }
 }
 
+TEST_CASE("ping::Pinger: the successor of another node pings at once whom it gets to know late") {
+    const auto first_ping = [](bool successor) {
+        Pinger pinger(every(10s), 1, start - 10s);
+        if (successor) pinger.make_up_until(start + 10s);
+        pinger.begin_snapshot();  // of an owner that does not know its clients yet
+        pinger.end_snapshot(start);
+        static_cast<void>(pinger.on_client(client("bob"), start + 1s));
+        return pinger.next_deadline().value();
+    };
+    CHECK(first_ping(true) <= start + 1s);
+    CHECK(first_ping(false) > start + 1s);
+    Pinger later(every(10s), 1, start - 10s);
+    later.make_up_until(start + 10s);
+    static_cast<void>(later.on_client(client("bob"), start + 10s));
+    CHECK(later.next_deadline().value() > start + 10s);
+}
+
 TEST_CASE("ping::Pinger: answers of strangers do nothing") {
     Pinger pinger(every(25s, ping::Method::options), 7);
     static_cast<void>(pinger.on_client(client("bob"), start));

@@ -12,7 +12,8 @@
 namespace natkit::pinger {
 
 /// `natpinger serve`: pings the far-end clients that sipedge knows, from the very sockets they registered to. The
-/// sockets come by `adopt` (control protocol); they are sent on, never read and never changed.
+/// sockets come by `adopt` (control protocol); they are sent on, never read and never changed. In a cluster
+/// (natkit-cluster(7)) a standby pings nobody.
 class Service {
   public:
     struct Options {
@@ -24,6 +25,8 @@ class Service {
     [[nodiscard]] static Result<std::unique_ptr<Service>> start(io::Loop& loop, const Options& options,
                                                                 const config::Config& config);
     ~Service();
+    /// Whether it has stopped the loop because its node is a standby now: cluster::start_again.
+    [[nodiscard]] bool starts_again() const;
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
