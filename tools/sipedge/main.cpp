@@ -17,7 +17,7 @@ constexpr const char* examples =
     "  natkit run --config natkit.toml                (starts sipedge with all it needs)\n"
     "  sipedge serve --config /etc/natkit/natkit.toml --runtime /run/natkit\n"
     "\n"
-    "Exit status: 0 fine; 2 usage or configuration; 70 internal error.";
+    "Exit status: 0 fine; 2 usage or configuration; 70 internal error; 75 to be started again, as a standby.";
 
 struct Options {
     tool::CommonOptions common;
@@ -55,7 +55,7 @@ tool::Exit serve(const Options& options) {
     }
     running = service->get();
     loop.run();
-    return tool::Exit::fine;
+    return (*service)->starts_again() ? tool::Exit::start_again : tool::Exit::fine;
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ class Service {
 
     /// Opens the file of records of calls again, after a rotation.
     void rotate();
+    /// Whether it has stopped the loop because its node is a standby now: cluster::start_again.
+    [[nodiscard]] bool starts_again() const;
 
   private:
     struct Impl;

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "../output.hpp"
+#include "../records/records.hpp"
 #include "natkit/base/deadlines.hpp"
 #include "natkit/io/loop.hpp"
-#include "records.hpp"
 
 namespace natkit::edge {
 

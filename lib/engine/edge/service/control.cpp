@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t keys_of_a_page = 1000;  ///< calls, or users
 
+const Error not_now{Errc::refused, "", "this node is a standby: ask the active one"};
+
 const char* event_word(sip::BindingChange::Kind kind) {
     switch (kind) {
         case sip::BindingChange::Kind::added: return "added";
@@ -25,9 +27,11 @@ const char* event_word(sip::BindingChange::Kind kind) {
 }  // namespace
 
 void Service::Impl::save(const sip::Binding& binding) {
-    store::BindingRow row = to_row(binding);
-    row.expires_ms += clock_drift.count();  // a successor reads it by the host's clock
-    const auto saved = bindings.save(row);
+    publish_replica(binding, false);
+    on_saved(bindings.save(row_of(binding)));
+}
+
+void Service::Impl::on_saved(const Result<void>& saved) {
     if (!saved) {
         if (!state_failed) log.failures(to_string(saved.error()) + "; registrations will not survive a restart");
         state_failed = true;
@@ -56,9 +60,12 @@ void Service::Impl::look_at_clock() {
 void Service::Impl::keep(const sip::BindingChange& change) {
     if (change.kind != sip::BindingChange::Kind::removed) {
         save(change.binding);
-    } else if (const auto removed = bindings.remove(change.binding.id); !removed) {
-        log.failures(to_string(removed.error()) + "; a registration that ended may come back by a restart");
+    } else {
+        publish_replica(change.binding, true);
+        if (const auto removed = bindings.remove(change.binding.id); !removed)
+            log.failures(to_string(removed.error()) + "; a registration that ended may come back by a restart");
     }
+    if (standby) return;  // all are told of once it is active
     server->publish(client_record(change.binding, event_word(change.kind), wall()));
 }
 
@@ -114,6 +121,7 @@ Json Service::Impl::status() const {
                  {"degraded", std::move(degraded)}};
     control::add_usage(told);
     if (outlet.destination()) told["hep"] = outlet.status();
+    if (standing) cluster::add_standing(told, *standing);
     return told;
 }
 
@@ -141,6 +149,7 @@ void Service::Impl::serve() {
         reply.ok(Json::object());
     });
     server->on("client-dead", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        if (standby) return reply.error(not_now);
         Output out;
         edge.on_client_dead(request.value("client", ""), request.value("reason", ""), now(), out);
         carry_out(out);
@@ -156,6 +165,7 @@ void Service::Impl::serve() {
         reply.ok({{"ended", ended}});
     });
     server->on("remove-client", [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
+        if (standby) return reply.error(not_now);
         Output out;
         const std::string name = request.value("client", "");
         const std::size_t removed = edge.remove_clients(name, request.value("who", ""), now(), out);
@@ -185,6 +195,7 @@ void Service::Impl::serve() {
     server->on(
         "status", [this](const Json&, std::vector<io::Fd>, control::Reply reply) { reply.ok(status()); }, Repeat::run);
     serve_state();
+    serve_role();
 }
 
 void Service::Impl::serve_state() {
@@ -243,6 +254,7 @@ void Service::Impl::serve_state() {
         },
         Repeat::run);
     server->set_snapshot([this](const std::function<void(const Json&)>& send) {
+        if (standby) return;
         for (const sip::Binding& binding : edge.registrar().all()) send(client_record(binding, "added", wall()));
     });
 }

@@ -68,7 +68,7 @@ Result<void> Service::Impl::add_socket(const config::Listen& at, io::Fd fd) {
     if (!local) return std::unexpected(local.error());
     sockets[*local] =
         std::make_unique<io::UdpSocket>(loop, std::move(fd), std::bind_front(&Impl::on_datagram, this, *local));
-    sockets[*local]->read(reading);
+    sockets[*local]->read(reading || standby);
     return {};
 }
 
@@ -114,7 +114,7 @@ Json Service::Impl::listeners(std::vector<io::Fd>& copies) const {
 }
 
 void Service::Impl::on_datagram(const Endpoint& local, const io::Datagram& datagram) {
-    if (!sockets.contains(local)) return;
+    if (!sockets.contains(local) || standby) return;
     const std::string_view text(reinterpret_cast<const char*>(datagram.bytes.data()), datagram.bytes.size());
     if (const auto branch = ping_branch(text)) {
         if (server->watched()) {
@@ -135,6 +135,7 @@ void Service::Impl::on_datagram(const Endpoint& local, const io::Datagram& datag
 }
 
 void Service::Impl::take(const Arrival& arrival, std::string message, std::string_view copy) {
+    if (standby) return;
     const std::uint64_t flooded = edge.flooded();
     Output out;
     edge.on_packet(arrival, std::move(message), now(), out);
@@ -144,6 +145,7 @@ void Service::Impl::take(const Arrival& arrival, std::string message, std::strin
 }
 
 void Service::Impl::send(const sip::Packet& packet) {
+    if (standby) return;
     if (packet.flow.transport != sip::Transport::udp) {
         if (streams.send(packet.flow, *packet.bytes)) return copy_sent(packet);
         if (log.on(LogLevel::low_level)) {
@@ -169,8 +171,9 @@ void Service::Impl::tell_unsent(const Endpoint& remote, int error_number) {
         return;
     }
     const std::string others = unsent_since == 0 ? "" : "; and " + std::to_string(unsent_since) + " others before";
+    const char* meaning = io::is_of_this_host(error_number) ? " (its address or route is not on this host now)" : "";
     log.problems("send to " + to_string(remote) + " failed: " + fail_errno("sendto", error_number).error().message +
-                 others);
+                 meaning + others);
     unsent_told = loop.now();
     unsent_since = 0;
 }

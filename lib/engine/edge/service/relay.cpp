@@ -1,13 +1,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "../records/state.hpp"
 #include "service_impl.hpp"
-#include "state.hpp"
 
 namespace natkit::edge {
 namespace {
 
 constexpr const char* nothing = "{}";
+constexpr std::chrono::milliseconds again_soon{20};
 
 std::string list_text(const std::vector<std::string>& legs) {
     std::string text = "[";
@@ -26,7 +27,7 @@ bool Service::Impl::can_wait(const MediaRequest& request) {
 /// A call that cannot be kept is told of, and nothing of it is kept: mediarelay would refuse what comes with it.
 std::string Service::Impl::kept_text(const KeepState& keep) const {
     if (!keep.state) return nothing;
-    auto text = state_text(*keep.state);
+    auto text = state_text(*keep.state, host_clock());
     if (text) return std::move(*text);
     log.problems(text.error().message);
     return nothing;
@@ -131,9 +132,11 @@ void Service::Impl::ask_relay(const MediaRequest& request) {
 /// After a start: the calls whose state mediarelay kept go on; their legs are claimed, all others of ours are freed by
 /// mediarelay 30 s later.
 void Service::Impl::take_up_calls() {
-    if (!reading) patience.start_in(std::chrono::seconds(3));
+    if (!reading && !patience.active()) patience.start_in(std::chrono::seconds(3));
     relay.request("claim", {{"owner", owner}}, [this](Result<Json> reply) {
         if (reply) return take_up_page(0);
+        // It becomes active as this node does.
+        if (!promoting.empty() && reply.error().code == Errc::refused) return claim_again.start_in(again_soon);
         log.problems("mediarelay: claim: " + to_string(reply.error()));
         if (reply.error().code == Errc::timed_out) take_up_calls();
     });
@@ -143,6 +146,10 @@ void Service::Impl::begin_reading() {
     if (std::exchange(reading, true)) return;
     patience.stop();
     for (const auto& [local, socket] : sockets) socket->read(true);
+    if (promoting.empty()) return;
+    for (const control::Reply& reply : std::exchange(promoting, {})) reply.ok(Json::object());
+    tell_clients();
+    on_timer();  // what is due by now
 }
 
 void Service::Impl::take_up_page(std::uint64_t after) {
@@ -154,7 +161,7 @@ void Service::Impl::take_up_page(std::uint64_t after) {
         }
         for (const Json& leg : (*reply)["legs"]) {
             if (!leg.contains("owner_state") || leg["owner_state"].empty()) continue;
-            auto state = read_state(leg["owner_state"]);
+            auto state = read_state(leg["owner_state"], host_clock());
             if (!state) {
                 log.problems("mediarelay: a call was kept, but: " + to_string(state.error()));
                 continue;

@@ -1,52 +1,17 @@
 #include "natkit/engine/edge/service.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "natkit/config/users.hpp"
-#include "natkit/crypto/crypto.hpp"
-#include "natkit/crypto/sealed_memory.hpp"
 #include "natkit/io/net/host.hpp"
 #include "service_impl.hpp"
 
 namespace natkit::edge {
 namespace {
 
-/// The key of flow tokens. It must outlive this process whatever the configuration, for calls do: they hold tokens, and
-/// end by them. It lies beside the state; with a state in memory, among what natkit keeps as long as it runs.
-Result<Secrets> load_secrets(const std::string& state_path, const std::string& runtime_dir, WallTime now) {
-    const auto folder =
-        state_path.empty() ? std::filesystem::path(runtime_dir) : std::filesystem::path(state_path).parent_path();
-    const std::string path = (folder / "secret").string();
-    const auto since = store::used_since(path, now);
-    const auto key = store::load_or_make_secret(path, crypto::random_bytes);
-    if (!key) return std::unexpected(key.error());
-    return secrets_with(*key, since);
-}
-
 /// So many a second, and as many as come in two seconds at once.
 proxy::Rate rate(unsigned per_second) {
     return {.per_second = static_cast<double>(per_second), .burst = 2.0 * per_second};
-}
-
-constexpr std::size_t remembered_tokens = 256;  ///< some 300 bytes each
-
-sip::Cipher cipher_with(std::span<const std::uint8_t, 32> key) {
-    const crypto::Siv siv(key);
-    const auto memory = std::make_shared<crypto::SealedMemory>(remembered_tokens);
-    return {.seal =
-                [siv, memory](auto plain, auto context) {
-                    auto sealed = siv.seal(plain, context);
-                    memory->note(sealed, context, plain);
-                    return sealed;
-                },
-            .open =
-                [siv, memory](auto sealed, auto context) {
-                    if (auto known = memory->find(sealed, context)) return known;
-                    auto plain = siv.open(sealed, context);
-                    if (plain) memory->note(sealed, context, *plain);
-                    return plain;
-                }};
 }
 
 }  // namespace
@@ -56,21 +21,6 @@ StreamLimits stream_limits(const config::Limits& limits) {
     result.connections = limits.connections;
     result.per_source = limits.source_connections;
     return result;
-}
-
-Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_since) {
-    const crypto::Hmac mac(key);
-    constexpr std::string_view purpose = "AES-SIV of flow tokens";
-    const auto cipher_key =
-        mac(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(purpose.data()), purpose.size()));
-    return {.random_hex = [] { return crypto::random_hex(8); },
-            .mac = mac,
-            .cipher = cipher_with(cipher_key),
-            .hash =
-                [](sip::DigestAlgorithm algorithm, std::string_view text) {
-                    return algorithm == sip::DigestAlgorithm::md5 ? crypto::md5_hex(text) : crypto::sha256_hex(text);
-                },
-            .encrypts_since = encrypts_since};
 }
 
 std::expected<Settings, config::Problems> complete_settings(const config::Config& config) {
@@ -153,8 +103,9 @@ void Service::Impl::restore() {
             continue;
         }
         if (binding->flow.connection != 0) {  // it ended with the last run, and is never made again
-            log.major("client " + binding->aor + " at " + to_string(binding->flow.remote) +
-                      ": its connection ended with the restart; it must register again");
+            if (!standby)
+                log.major("client " + binding->aor + " at " + to_string(binding->flow.remote) +
+                          ": its connection ended with the restart; it must register again");
             if (const auto gone = bindings.remove(binding->id); !gone) log.failures(to_string(gone.error()));
             continue;
         }
@@ -187,6 +138,7 @@ Result<void> Service::Impl::reload() {
     auto settings = complete_settings(*config);
     if (!settings) return std::unexpected(settings.error().front());
     if (auto loaded = load_tls(*config); !loaded) return loaded;
+    if (auto loaded = keys.load_again(*config); !loaded) return loaded;
     streams.set_limits(stream_limits(config->limits));
     open_call_file(config->log.calls);
     outlet.configure(config->hep);
@@ -239,17 +191,22 @@ Result<void> Service::Impl::load_tls(const config::Config& config) {
 void Service::Impl::on_timer() {
     look_at_clock();
     Output out;
-    edge.on_time(now(), out);
+    if (!standby) {
+        edge.on_time(now(), out);
+    } else if (const auto gone = edge.on_standby_time(now(), out); !gone.empty()) {
+        on_saved(bindings.apply({}, gone));
+    }
     carry_out(out);
 }
 
 void Service::Impl::carry_out(Output& out) {
+    if (demoted) return;
     // First what mediarelay must know: it may then hold when the first packet arrives.
-    ask_relay(out.media);
+    if (!standby) ask_relay(out.media);
     for (const sip::Packet& packet : out.packets) send(packet);
     for (const Event& event : out.events) tell(event);
     for (const Lookup& lookup : out.lookups) look_up(lookup);
-    std::optional<Instant> next = edge.next_deadline();
+    std::optional<Instant> next = standby ? edge.next_standby_deadline() : edge.next_deadline();
     if (const auto expiry = edge.next_expiry()) {
         const Instant at = loop.now() + std::max<Duration>(*expiry - wall(), std::chrono::milliseconds(1));
         if (!next || at < *next) next = at;
@@ -273,17 +230,21 @@ void Service::rotate() {
     impl_->open_call_file(impl_->configured.log.calls);
 }
 
+bool Service::starts_again() const {
+    return impl_->demoted;
+}
+
 Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config config, ServiceOptions options) {
     // The socket first: its lock says that no other process has this state.
     auto server = control::Server::listen(loop, options.runtime_dir + "/sipedge.sock");
     if (!server) return std::unexpected(server.error());
     auto bindings = store::Bindings::open_or_wait(config.registrar.state);
-    auto secrets = load_secrets(config.registrar.state, options.runtime_dir, io::wall_now());
-    if (!secrets) return std::unexpected(secrets.error());
+    auto keys = Keys::load(config, options.runtime_dir, io::wall_now());
+    if (!keys) return std::unexpected(keys.error());
     auto settings = complete_settings(config);
     if (!settings) return std::unexpected(settings.error().front());
     auto impl = std::make_unique<Impl>(loop, config, std::move(*settings), std::move(options), std::move(bindings),
-                                       std::move(*secrets), std::move(*server));
+                                       std::move(*keys), std::move(*server));
     if (auto loaded = impl->load_tls(config); !loaded) return std::unexpected(loaded.error());
     impl->open_call_file(config.log.calls);
     impl->outlet.configure(config.hep);
@@ -293,7 +254,8 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config c
         if (auto opened = impl->open_sockets(config); !opened) return std::unexpected(opened.error());
     }
     impl->serve();
-    impl->watch_relay();
+    impl->streams.set_accepting(!impl->standby);
+    if (!impl->standby) impl->watch_relay();
     impl->on_timer();  // what is due from the start
     if (config.registrar.open) {
         impl->log.major("[registrar] open = true: anybody may register and call; for a laboratory only");

@@ -7,6 +7,10 @@
 #include <unordered_set>
 #include <vector>
 
+#include "../pair/keys.hpp"
+#include "../pair/replicas.hpp"
+#include "../records/host_clock.hpp"
+#include "../records/records.hpp"
 #include "../signalling/edge.hpp"
 #include "call_records.hpp"
 #include "natkit/engine/control/client.hpp"
@@ -15,20 +19,17 @@
 #include "natkit/engine/hep/outlet.hpp"
 #include "natkit/engine/log/log.hpp"
 #include "natkit/engine/log/record_file.hpp"
+#include "natkit/engine/role/role.hpp"
 #include "natkit/io/net/udp.hpp"
 #include "natkit/io/wall_clock.hpp"
 #include "natkit/store/bindings.hpp"
-#include "natkit/store/secret.hpp"
-#include "records.hpp"
 #include "resolver.hpp"
 #include "streams.hpp"
 
 /// What edge::Service is made of: service.cpp has its time and life; net.cpp its sockets and connections;
-/// relay.cpp its talk with mediarelay; control.cpp what it serves and tells; copies.cpp what a collector is sent.
+/// relay.cpp its talk with mediarelay; role.cpp what it is in a cluster; control.cpp what it serves and tells;
+/// copies.cpp what a collector is sent.
 namespace natkit::edge {
-
-/// What the core needs besides time, with this key for its tokens.
-[[nodiscard]] Secrets secrets_with(const store::Secret& key, std::optional<WallTime> encrypts_since);
 
 /// A number that no earlier run has numbered its connections from, small enough for a number in JSON.
 [[nodiscard]] std::uint64_t first_connection();
@@ -37,24 +38,29 @@ namespace natkit::edge {
 
 struct Service::Impl {
     Impl(io::Loop& event_loop, const config::Config& config, Settings settings, ServiceOptions wanted,
-         store::Bindings kept, Secrets secrets, std::unique_ptr<control::Server> listening)
+         store::Bindings kept, Keys with_keys, std::unique_ptr<control::Server> listening)
         : loop(event_loop),
           options(std::move(wanted)),
           configured(config),
           log("SIPEDGE", config.sip.log_level),
           loop_log("LOOP", config.sip.log_level),
+          standing(cluster::standing_at_start(config.cluster, options.runtime_dir)),
+          standby(standing && standing->role == cluster::Role::standby),
           bindings(std::move(kept)),
+          keys(std::move(with_keys)),
           server(std::move(listening)),
           relay(loop, options.runtime_dir + "/mediarelay.sock", control::random_prefix()),
           timer(loop, [this] { on_timer(); }),
-          edge(std::move(settings), std::move(secrets)),
+          edge(std::move(settings), keys.secrets()),
           started(loop.now()),
           call_records(loop, [this](Json record, bool whole) { tell_ended(std::move(record), whole); }),
           patience(loop, [this] { begin_reading(); }),
+          claim_again(loop, [this] { take_up_calls(); }),
           streams(loop, stream_limits(config.limits), first_connection(), stream_handlers()),
           resolver(loop),
           outlet(loop, [this](const auto& destination) { collector.set(destination); }),
-          collector(outlet.counters()) {}
+          collector(outlet.counters()),
+          replicas(loop, replica_handlers()) {}
 
     [[nodiscard]] Now now() const { return {.steady = loop.now(), .wall = wall()}; }
     /// The time of day as it was at the start and has gone on since: a clock that is set ends no registration.
@@ -69,6 +75,20 @@ struct Service::Impl {
     void restore();
     void serve();
     void serve_state();
+    void serve_role();
+    void on_role(const cluster::Standing& wanted, const control::Reply& reply);
+    void promote();
+    /// From now on nothing is sent or read, and nobody told: the process is about to end.
+    void demote();
+    void drop_connections_of_others();
+    void follow_host();
+    /// Watchers get the clients that were told to nobody while this node was a standby, some at a time.
+    void tell_clients(const std::string& after = "");
+    [[nodiscard]] Replicas::Handlers replica_handlers();
+    [[nodiscard]] store::BindingRow row_of(const sip::Binding& binding) const;
+    void publish_replica(const sip::Binding& binding, bool gone);
+    void on_saved(const Result<void>& saved);
+    [[nodiscard]] HostClock host_clock() const;
     void watch_relay();
     /// After mediarelay was away: the calls whose legs it does not have any more lose them. `known`: those it had
     /// before it was asked; a leg that is opened meanwhile is no business of this. Given up when mediarelay goes away
@@ -125,8 +145,14 @@ struct Service::Impl {
     config::Config configured;                                ///< as read last
     std::optional<std::vector<config::Listen>> adopted = {};  ///< the sockets that natkit gave, whatever is configured
     log::Logger log;
-    log::Logger loop_log;  ///< of calls that come through again
+    log::Logger loop_log;                       ///< of calls that come through again
+    std::optional<cluster::Standing> standing;  ///< absent: without [cluster]
+    bool standby = false;
+    bool demoted = false;
+    std::vector<control::Reply> promoting;  ///< to be answered once this node serves
+    std::chrono::milliseconds ahead{};      ///< the active node's time of day, before ours
     store::Bindings bindings;
+    Keys keys;
     std::unique_ptr<control::Server> server;
     control::Client relay;
     io::Timer timer;
@@ -141,11 +167,13 @@ struct Service::Impl {
     CallRecords call_records;
     log::RecordFile call_file;  ///< [log] calls
     io::Timer patience;         ///< with mediarelay at the start
+    io::Timer claim_again;      ///< which may not be active yet
     std::map<Endpoint, std::unique_ptr<io::UdpSocket>> sockets;
     Streams streams;
     Resolver resolver;
     hep::Outlet outlet;
-    hep::Sender collector;                ///< of copies of messages
+    hep::Sender collector;  ///< of copies of messages
+    Replicas replicas;
     const std::string owner = "sipedge";  ///< of our legs, from one start to the next
     std::map<std::uint32_t, Side> sides;  ///< by interface index
     Instant sides_learned{};

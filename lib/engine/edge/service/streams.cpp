@@ -146,6 +146,7 @@ bool Streams::has_room(const IpAddress& address) {
 }
 
 void Streams::on_accept(sip::Transport transport, const Endpoint& local, io::Fd socket, const Endpoint& remote) {
+    if (!accepting_) return;
     if (!has_room(remote.address)) {
         ++counters_.refused;
         return handlers_.on_problem("a connection from " + to_string(remote.address) + " refused: there are " +

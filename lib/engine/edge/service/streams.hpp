@@ -90,6 +90,9 @@ class Streams {
     /// Ends a connection; on_closed follows.
     void close(std::uint64_t connection, const std::string& why) { end(connection, why); }
 
+    /// Whether what others connect stays open; else it ends at once, and nothing is told of it.
+    void set_accepting(bool accepting) noexcept { accepting_ = accepting; }
+
     [[nodiscard]] std::size_t size() const noexcept { return connections_.size(); }
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
@@ -146,6 +149,7 @@ class Streams {
     Deadlines<std::uint64_t> deadlines_;
     io::Timer timer_;
     Counters counters_;
+    bool accepting_ = true;
     std::shared_ptr<const crypto::TlsContext> tls_;
 };
 

@@ -51,6 +51,16 @@ class Edge {
     [[nodiscard]] std::optional<WallTime> next_expiry() const { return registrar_.next_expiry(); }
 
     void restore(sip::Binding binding, WallTime now) { registrar_.restore(std::move(binding), now); }
+    /// What the active node has, while this one is a standby: in place of the binding with its id, and told to nobody.
+    void replace(sip::Binding binding, WallTime now) { (void)registrar_.replace(std::move(binding), now); }
+    /// The same of what it has no more.
+    void forget(std::string_view id) { (void)registrar_.remove(id); }
+    /// In place of on_time() while this node is a standby: the ids of what has expired. Servers are looked up: they are
+    /// to be known at once when it is active.
+    [[nodiscard]] std::vector<std::string> on_standby_time(Now now, Output& out);
+    [[nodiscard]] std::optional<Instant> next_standby_deadline() const { return servers_.due(); }
+    /// The host's addresses have changed, and nothing else.
+    void set_listeners(std::vector<Listener> listeners) { settings_.listeners = std::move(listeners); }
     /// New lists, policies and limits; calls and registrations go on. Registered clients are judged anew.
     void set_settings(Settings settings, Now now, Output& out);
     /// The registered clients that other lists would put elsewhere.

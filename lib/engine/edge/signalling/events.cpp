@@ -102,6 +102,13 @@ void Edge::on_time(Now now, Output& out) {
     look_up_servers(now, out);
 }
 
+std::vector<std::string> Edge::on_standby_time(Now now, Output& out) {
+    std::vector<std::string> gone;
+    for (const sip::BindingChange& change : registrar_.expire(now.wall)) gone.push_back(change.binding.id);
+    look_up_servers(now, out);
+    return gone;
+}
+
 std::optional<Instant> Edge::next_deadline() const {
     std::optional<Instant> next = layer_.next_deadline();
     for (const auto& other :

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "media/media.hpp"
-#include "service/state.hpp"
+#include "records/state.hpp"
 #include "world.hpp"
 
 using namespace natkit;

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "call.hpp"
-#include "service/state.hpp"
+#include "records/state.hpp"
 
 using namespace natkit;
 using namespace natkit::edge;

@@ -129,14 +129,34 @@ Numbered read_number(const Json& json) {
     return {.version = version, .print = *print};
 }
 
-/// By the monotonic clock: what is kept does not outlive the run of the host.
-std::optional<Instant> moment_of(const Json& json, const char* key) {
-    const auto found = json.find(key);
-    if (found == json.end() || !found->is_number_integer()) return std::nullopt;
-    return Instant(Duration(found->get<std::int64_t>()));
+/// By the monotonic clock, and by that of the day for another node.
+void add_moment(record::ObjectText& object, const char* key, Instant moment, const HostClock& clock) {
+    object.number(key, moment.time_since_epoch().count());
+    if (clock.boot.empty()) return;
+    const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(clock.steady - moment);
+    object.number(std::string(key) + "_ms", (clock.wall - ago).time_since_epoch().count());
 }
 
-std::string whole_text(const SessionState& state, Announced ssrcs) {
+std::optional<std::int64_t> whole_number_of(const Json& json, const std::string& key) {
+    const auto found = json.find(key);
+    const bool good = found != json.end() && found->is_number_integer();
+    return good ? std::optional(found->get<std::int64_t>()) : std::nullopt;
+}
+
+std::optional<Instant> moment_of(const Json& json, const char* key, const HostClock& clock) {
+    const std::string boot = record::text_of(json, "boot");
+    if (boot.empty() || boot == clock.boot) {
+        const auto moment = whole_number_of(json, key);
+        return moment ? std::optional(Instant(Duration(*moment))) : std::nullopt;
+    }
+    const auto then = whole_number_of(json, std::string(key) + "_ms");
+    constexpr std::int64_t year = 366LL * 24 * 3600 * 1000;
+    const std::int64_t here = clock.wall.time_since_epoch().count() + clock.ahead.count();
+    if (!then || *then > here || *then < here - year) return std::nullopt;
+    return clock.steady - std::chrono::milliseconds(here - *then);
+}
+
+std::string whole_text(const SessionState& state, Announced ssrcs, const HostClock& clock) {
     std::string streams = "[";
     for (const SessionState::Stream& stream : state.streams) {
         if (streams.size() > 1) streams += ',';
@@ -144,8 +164,9 @@ std::string whole_text(const SessionState& state, Announced ssrcs) {
     }
     record::ObjectText object;
     object.text("call_id", state.call_id);
-    if (state.began) object.number("began", state.began->time_since_epoch().count());
-    if (state.answered) object.number("answered", state.answered->time_since_epoch().count());
+    if (!clock.boot.empty()) object.text("boot", clock.boot);
+    if (state.began) add_moment(object, "began", *state.began, clock);
+    if (state.answered) add_moment(object, "answered", *state.answered, clock);
     if (state.payer.sender != proxy::Sender::lan) object.text("payer", proxy::to_string(state.payer));
     object.raw("ends", "[" + end_text(state.ends[0], state.token.caller, state.told[0], ssrcs) + "," +
                            end_text(state.ends[1], state.token.callee, state.told[1], ssrcs) + "]");
@@ -159,9 +180,9 @@ std::string whole_text(const SessionState& state, Announced ssrcs) {
 
 }  // namespace
 
-Result<std::string> state_text(const SessionState& state) {
+Result<std::string> state_text(const SessionState& state, const HostClock& clock) {
     for (const Announced ssrcs : {Announced::kept, Announced::left_out}) {
-        std::string text = whole_text(state, ssrcs);
+        std::string text = whole_text(state, ssrcs, clock);
         if (text.size() <= largest_state) return text;
     }
     return fail(Errc::exhausted, "call " + text::printable(state.call_id, 80) + ": " +
@@ -169,7 +190,7 @@ Result<std::string> state_text(const SessionState& state) {
                                      " streams are too many to be kept: it will not survive a restart of sipedge");
 }
 
-Result<SessionState> read_state(const Json& json) {
+Result<SessionState> read_state(const Json& json, const HostClock& clock) {
     const auto ends = json.find("ends");
     const auto streams = json.find("streams");
     const bool whole = json.is_object() && ends != json.end() && ends->is_array() && ends->size() == 2 &&
@@ -177,8 +198,8 @@ Result<SessionState> read_state(const Json& json) {
     if (!whole) return fail(Errc::bad_input, "not the state of a call");
     SessionState state;
     state.call_id = record::text_of(json, "call_id");
-    state.began = moment_of(json, "began");
-    state.answered = moment_of(json, "answered");
+    state.began = moment_of(json, "began", clock);
+    state.answered = moment_of(json, "answered", clock);
     state.payer = proxy::parse_payer(record::text_of(json, "payer"));
     for (std::size_t i = 0; i < 2; ++i) {
         auto end = read_end((*ends)[i]);

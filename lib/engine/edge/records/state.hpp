@@ -4,6 +4,7 @@
 #include <string>
 
 #include "../output.hpp"
+#include "host_clock.hpp"
 #include "natkit/base/error.hpp"
 
 /// The state of an established call as mediarelay keeps it for the edge: the `owner_state` of one of its legs.
@@ -13,8 +14,8 @@ inline constexpr std::size_t largest_state = 8192;  ///< bytes of text, which is
 
 /// The text of an object. Announced SSRCs are left out where it would be too large with them; `exhausted`: it is too
 /// large without, too.
-[[nodiscard]] Result<std::string> state_text(const SessionState& state);
+[[nodiscard]] Result<std::string> state_text(const SessionState& state, const HostClock& clock = {});
 /// What a version before has not kept yet is as in a description that says nothing of it.
-[[nodiscard]] Result<SessionState> read_state(const nlohmann::ordered_json& json);
+[[nodiscard]] Result<SessionState> read_state(const nlohmann::ordered_json& json, const HostClock& clock = {});
 
 }  // namespace natkit::edge
