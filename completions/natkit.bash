@@ -8,6 +8,7 @@ _natkit() {
         natpinger) subcommands="serve" ;;
         sipedge) subcommands="serve" ;;
         natkit-web) subcommands="serve" ;;
+        natkit-cluster) subcommands="serve" ;;
         natkit) subcommands="run check status calls clients hangup reload settings top renew cluster promote demote drain stop web prepare-host clean-host" ;;
     esac
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -43,6 +44,8 @@ _natkit() {
         "sipedge serve") words="-h --help --base-dir --runtime --adopt --config --format --log-level" ;;
         "natkit-web") words="-h --help --version --config --format --log-level" ;;
         "natkit-web serve") words="-h --help --base-dir --runtime --config --format --log-level" ;;
+        "natkit-cluster") words="-h --help --version --config --format --log-level" ;;
+        "natkit-cluster serve") words="-h --help --base-dir --runtime --config --format --log-level" ;;
         "natkit") words="-h --help --version --config --format --log-level" ;;
         "natkit run") words="-h --help --daemon --config --format --log-level" ;;
         "natkit check") words="-h --help --kamailio --opensips --for-host --config --format --log-level" ;;
@@ -69,4 +72,4 @@ _natkit() {
         *) mapfile -t COMPREPLY < <([ -n "$subcommand" ] || compgen -W "$subcommands" -- "$current"; compgen -f -- "$current") ;;
     esac
 }
-complete -o filenames -F _natkit natclassify sdprewrite mediarelay natpinger looptrace sipedge natkit-web natkit
+complete -o filenames -F _natkit natclassify sdprewrite mediarelay natpinger looptrace sipedge natkit-web natkit-cluster natkit

@@ -14,7 +14,7 @@ BIN = pathlib.Path(os.environ.get("NATKIT_BUILD", SOURCE / "build/dev")) / "bin"
 sys.path.insert(0, str(SOURCE / "tests/support"))
 from captures import Capture, message, sdp  # noqa: E402
 
-PROGRAMS = ("natclassify", "sdprewrite", "mediarelay", "natpinger", "looptrace", "sipedge", "natkit-web", "natkit")
+PROGRAMS = ("natclassify", "sdprewrite", "mediarelay", "natpinger", "looptrace", "sipedge", "natkit-web", "natkit-cluster", "natkit")
 failures = []
 
 

@@ -12,7 +12,7 @@ import tempfile
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("NATKIT_BUILD", TOP / "build/dev"))
-PROGRAMS = ("natclassify", "sdprewrite", "mediarelay", "natpinger", "looptrace", "sipedge", "natkit-web", "natkit")
+PROGRAMS = ("natclassify", "sdprewrite", "mediarelay", "natpinger", "looptrace", "sipedge", "natkit-web", "natkit-cluster", "natkit")
 problems = []
 
 with tempfile.TemporaryDirectory(prefix="natkit-install-") as name:

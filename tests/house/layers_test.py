@@ -30,6 +30,7 @@ PACKAGES = {
     "libbpf": r"bpf/.*",
     "libsystemd": r"systemd/.*",
     "libmicrohttpd": r"microhttpd\.h",
+    "hiredis": r"hiredis/.*",
     "ncursesw": r"(curses|term)\.h",
     "prometheus-cpp-core": r"prometheus/.*",
 }

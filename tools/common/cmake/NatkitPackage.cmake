@@ -41,7 +41,7 @@ install(DIRECTORY "${CMAKE_SOURCE_DIR}/tools/natkit/examples" DESTINATION "${CMA
 install(FILES "${CMAKE_SOURCE_DIR}/tools/natkit/natkit.socket" DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/natkit/examples")
 
 # Shells look for a completion under the name of the command.
-set(programs mediarelay natclassify natkit-web natpinger sdprewrite sipedge looptrace)
+set(programs mediarelay natclassify natkit-cluster natkit-web natpinger sdprewrite sipedge looptrace)
 set(completions "${CMAKE_SOURCE_DIR}/completions")
 install(FILES "${completions}/natkit.bash" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME natkit)
 install(FILES "${completions}/natkit.fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")

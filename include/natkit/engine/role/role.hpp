@@ -7,15 +7,12 @@
 #include <string_view>
 
 #include "natkit/base/error.hpp"
+#include "natkit/cluster/role.hpp"
 #include "natkit/config/config.hpp"
 
 /// Whether a node of a cluster serves, and since which change of the one that does: natkit-cluster(7).
 namespace natkit::cluster {
 
-enum class Role : std::uint8_t {
-    standby,  ///< holds what the active node would lose, and sends nothing
-    active,
-};
 [[nodiscard]] const char* to_string(Role role) noexcept;  ///< "standby", "active"
 
 struct Standing {

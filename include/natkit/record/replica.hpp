@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "natkit/cluster/replica_table.hpp"
+#include "natkit/record/json_view.hpp"
+
+/// Replicas as natkit-cluster writes them into Redis, and reads what another node's has written.
+namespace natkit::record {
+
+/// {"v":[EPOCH,SEQ],"c":CLOCK_MS,"key":"binding:…","record":{…}}
+struct Envelope {
+    std::string key;
+    bool gone = false;  ///< "record":null
+    cluster::Replica replica;
+};
+
+[[nodiscard]] std::string envelope_text(std::string_view key, const cluster::Replica& replica);
+[[nodiscard]] std::string gone_text(std::string_view key, cluster::Version version);
+
+/// Total; the error's `where` names the key. Members that are not known are left alone.
+[[nodiscard]] Result<Envelope> parse_envelope(std::string_view text, ObjectReader& reader);
+
+/// The members of a record whose names are not in this list (sorted), as texts that can stand in an object:
+/// `"a":1,"b":{}`. Empty where there is none, or it is no object.
+[[nodiscard]] std::string other_members(std::string_view record, const std::vector<std::string>& known);
+/// The record with these members at its end.
+[[nodiscard]] std::string with_members(std::string record, std::string_view members);
+
+}  // namespace natkit::record

@@ -1,0 +1,87 @@
+#include "natkit/cluster/ownership.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace natkit::cluster {
+
+using Kind = Ownership::Effect::Kind;
+
+Ownership::Ownership(std::string node, Role role, std::uint64_t epoch)
+    : node_(std::move(node)),
+      role_(role),
+      epoch_(epoch),
+      claim_(role == Role::active ? Claim::settle : Claim::none),
+      had_address_(role == Role::active) {}
+
+Ownership::Effects Ownership::promote(bool redis_connected) {
+    if (role_ == Role::active) return {};
+    role_ = Role::active;
+    ++epoch_;
+    claim_ = redis_connected ? Claim::raise : Claim::settle;
+    had_address_ = false;
+    return {{.kind = Kind::begin, .why = Why::order, .other = {}}};
+}
+
+Ownership::Effects Ownership::demote(Why why) {
+    return step_down(why, {});
+}
+
+Ownership::Effects Ownership::addresses(std::size_t here, std::size_t all) {
+    if (role_ != Role::active || all == 0) return {};
+    if (here > 0) {
+        had_address_ = true;
+        return {};
+    }
+    // A promotion may come a moment before its addresses.
+    return had_address_ ? step_down(Why::address_gone, {}) : Effects{};
+}
+
+void Ownership::redis_lost() {
+    // An order that Redis has not heard of is as one that was given without it.
+    if (claim_ == Claim::raise) claim_ = Claim::settle;
+}
+
+Ownership::Effects Ownership::owner_seen(const std::optional<Owner>& owner) {
+    if (!owner) {
+        unclaim();
+        return {};
+    }
+    if (role_ == Role::standby) {
+        epoch_ = std::max(epoch_, owner->epoch);
+        return {};
+    }
+    // While a claim is open its answer decides.
+    if (claim_ != Claim::none) return {};
+    if (owner->node != node_ && owner->epoch >= epoch_) return refused(owner->epoch, owner->node);
+    if (owner->node != node_ || owner->epoch != epoch_) unclaim();
+    return {};
+}
+
+Ownership::Effects Ownership::claimed(std::uint64_t epoch) {
+    if (role_ != Role::active) return {};
+    claim_ = Claim::none;
+    Effects effects;
+    if (epoch != epoch_) effects.push_back({.kind = Kind::rename, .why = Why::order, .other = {}});
+    epoch_ = std::max(epoch_, epoch);
+    effects.push_back({.kind = Kind::write, .why = Why::order, .other = {}});
+    return effects;
+}
+
+Ownership::Effects Ownership::refused(std::uint64_t epoch, const std::string& node) {
+    epoch_ = std::max(epoch_, epoch);
+    return step_down(Why::another_owner, node);
+}
+
+void Ownership::unclaim() {
+    if (role_ == Role::active && claim_ == Claim::none) claim_ = Claim::settle;
+}
+
+Ownership::Effects Ownership::step_down(Why why, const std::string& other) {
+    if (role_ == Role::standby) return {};
+    role_ = Role::standby;
+    claim_ = Claim::none;
+    return {{.kind = Kind::end, .why = why, .other = other}};
+}
+
+}  // namespace natkit::cluster

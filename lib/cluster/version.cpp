@@ -1,0 +1,20 @@
+#include "natkit/cluster/version.hpp"
+
+#include "natkit/base/text.hpp"
+
+namespace natkit::cluster {
+
+std::optional<StreamId> StreamId::parse(std::string_view text) noexcept {
+    const std::size_t dash = text.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto ms = text::parse_number(text.substr(0, dash), UINT64_MAX);
+    const auto number = text::parse_number(text.substr(dash + 1), UINT64_MAX);
+    if (!ms || !number) return std::nullopt;
+    return StreamId{.ms = *ms, .number = *number};
+}
+
+std::string to_string(const StreamId& id) {
+    return std::to_string(id.ms) + "-" + std::to_string(id.number);
+}
+
+}  // namespace natkit::cluster

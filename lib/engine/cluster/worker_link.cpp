@@ -1,0 +1,230 @@
+#include "worker_link.hpp"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "natkit/record/json_members.hpp"
+#include "natkit/record/json_text.hpp"
+
+namespace natkit::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+using control::Json;
+
+constexpr Duration try_again = 500ms;
+constexpr std::size_t piece_bytes = std::size_t{192} << 10;
+
+}  // namespace
+
+WorkerLink::WorkerLink(State& state, std::string name, const std::string& runtime_dir, std::optional<Kind> kind,
+                       Handlers handlers)
+    : state_(state),
+      name_(std::move(name)),
+      kind_(kind),
+      handlers_(std::move(handlers)),
+      client_(
+          std::make_unique<control::Client>(state.loop, runtime_dir + "/" + name_ + ".sock", control::random_prefix())),
+      again_(state.loop, [this] { tell_standing(); }) {
+    client_->on_state([this](bool connected, const std::string& why) { on_state(connected, why); });
+    if (kind_) client_->watch([this](const Json& record) { on_record(record); }, {"replica"});
+}
+
+void WorkerLink::on_state(bool connected, const std::string& why) {
+    ++round_;
+    held_ = false;
+    reading_ = Reading::no;
+    feed_.stop();
+    if (connected) {
+        ask_members();
+        tell_standing();
+    } else if (state_.log.on(log::Level::low_level)) {
+        state_.log.low_level(name_ + ": " + why);
+    }
+    handlers_.on_change();
+}
+
+void WorkerLink::set_standing(const Standing& standing) {
+    if (standing_ == standing) return;
+    // Another epoch of one who goes on changes nothing of what was read.
+    if (!standing_ || standing_->role != standing.role) {
+        ++round_;
+        reading_ = Reading::no;
+        feed_.stop();
+        fed_ = fed_ && standing.role == Role::standby;
+    }
+    held_ = false;
+    standing_ = standing;
+    if (connected()) tell_standing();
+}
+
+void WorkerLink::tell_standing() {
+    if (!standing_ || !connected()) return;
+    Json request = Json::object();
+    add_standing(request, *standing_);
+    client_->request("role", request, [this, told = *standing_, round = round_](const Result<Json>& reply) {
+        if (told != standing_ || round != round_) return;
+        if (!reply) {
+            state_.troubles.set(name_, name_ + " is not " + to_string(told.role) + ": " + to_string(reply.error()));
+            if (!again_.active()) again_.start_in(try_again);
+            return handlers_.on_change();
+        }
+        state_.troubles.clear(name_);
+        held_ = true;
+        begin_work();
+        handlers_.on_change();
+    });
+}
+
+void WorkerLink::begin_work() {
+    if (!kind_) return;
+    if (standing_->role == Role::standby) {
+        if (fed_ && !feed_.running()) feed_all();
+    } else if (reading_ == Reading::no) {
+        reading_ = Reading::running;
+        handlers_.on_reading();
+        read_page({});
+    }
+}
+
+void WorkerLink::ask_members() {
+    if (!kind_) return;
+    client_->request("replica-members", nullptr, [this](const Result<Json>& reply) {
+        if (!reply) return;
+        members_.clear();
+        for (const Json& name : record::list_of(*reply, *kind_ == Kind::leg ? "leg" : "binding")) {
+            if (name.is_string()) members_.push_back(name.get<std::string>());
+        }
+        std::ranges::sort(members_);
+    });
+}
+
+void WorkerLink::on_record(const Json& record) {
+    if (record::text_of(record, "type") != "replica" || !standing_ || standing_->role != Role::active) return;
+    const auto content = record.find("record");
+    if (content == record.end()) return;
+    std::optional<std::string> text;
+    if (content->is_object()) text = content->dump(-1, ' ', false, Json::error_handler_t::replace);
+    handlers_.on_replica(record::text_of(record, "key"), std::move(text));
+}
+
+void WorkerLink::read_page(const std::string& after) {
+    client_->request_view("replicas", after.empty() ? "{}" : R"({"after":)" + after + "}",
+                          [this, round = round_](const Result<record::ObjectView>& page) {
+                              if (round == round_) on_page(page);
+                          });
+}
+
+void WorkerLink::on_page(const Result<record::ObjectView>& page) {
+    if (!page) {
+        reading_ = Reading::no;
+        state_.troubles.set(name_, name_ + ": its records cannot be read: " + to_string(page.error()));
+        if (!again_.active()) again_.start_in(try_again);
+        return;
+    }
+    const auto list = page->find("replicas");
+    for (const auto& one :
+         list ? list->list().value_or(std::vector<record::ValueView>{}) : std::vector<record::ValueView>{}) {
+        const auto replica = one.object();
+        if (!replica) continue;
+        const auto record = replica->find("record");
+        if (record && record->object()) handlers_.on_replica(replica->string("key").value_or(""), record->text());
+    }
+    if (const std::string next = page->text_of("next"); !next.empty()) return read_page(next);
+    reading_ = Reading::done;
+    handlers_.on_read();
+}
+
+void WorkerLink::feed_all() {
+    fed_ = true;
+    if (!held_ || standing_->role != Role::standby) return;  // once it is
+    std::vector<std::string> keys;
+    keys.reserve(state_.table.count(*kind_));
+    state_.table.for_each([&](const std::string& key, const Replica&) {
+        if (kind_of(key) == kind_) keys.push_back(key);
+    });
+    ++round_;
+    feed_.restart(keys, state_.loop.now());
+    pump();
+}
+
+void WorkerLink::feed(std::string_view key) {
+    feed_.add(key, state_.loop.now());
+    pump();
+}
+
+void WorkerLink::pump() {
+    while (auto piece = feed_.take(piece_bytes, [this](const std::string& key) {
+        const Replica* replica = state_.table.find(key);
+        return key.size() + 32 + (replica != nullptr ? replica->record.size() : 0);
+    })) {
+        send(*piece);
+    }
+}
+
+/// A request has one difference of clocks; records of writers, or times, that differ in it go in several.
+void WorkerLink::send(const Feed::Piece& piece) {
+    std::map<std::int64_t, std::vector<std::string>> groups;
+    for (const std::string& key : piece.keys) {
+        const Replica* replica = state_.table.find(key);
+        groups[replica != nullptr ? replica->clock_ms : state_.clock_ms].push_back(key);
+    }
+    using Whole = Feed::Whole;
+    const bool begins = piece.whole == Whole::begin || piece.whole == Whole::begin_and_end;
+    const bool ends = piece.whole == Whole::end || piece.whole == Whole::begin_and_end;
+    if (groups.empty() && begins) groups[state_.clock_ms] = {};
+    const auto left = std::make_shared<int>(static_cast<int>(groups.size()) + (ends ? 1 : 0));
+    bool first = begins;
+    for (const auto& [clock, keys] : groups) {
+        send_group(keys, clock, first ? Whole::begin : Whole::no, left);
+        first = false;
+    }
+    if (ends) send_group({}, state_.clock_ms, Whole::end, left);
+}
+
+void WorkerLink::send_group(const std::vector<std::string>& keys, std::int64_t clock_ms, Feed::Whole whole,
+                            const std::shared_ptr<int>& left) {
+    std::string records = "[";
+    for (const std::string& key : keys) {
+        const Replica* replica = state_.table.find(key);
+        if (records.size() > 1) records += ',';
+        records += R"({"key":)" + record::json_string(key) + R"(,"record":)";
+        records += replica != nullptr ? replica->record : "null";
+        records += '}';
+    }
+    records += ']';
+    record::ObjectText request;
+    if (whole != Feed::Whole::no) request.text("whole", whole == Feed::Whole::begin ? "begin" : "end");
+    request.number("ahead_ms", clock_ms - state_.clock_ms);
+    request.raw("records", records);
+    client_->request_view(
+        "replica", request.close(),
+        [this, left, round = round_](const Result<record::ObjectView>& reply) { on_fed(reply, left, round); });
+}
+
+void WorkerLink::on_fed(const Result<record::ObjectView>& reply, const std::shared_ptr<int>& left,
+                        std::uint64_t round) {
+    if (round != round_) return;
+    if (!reply) {
+        state_.troubles.set(name_, name_ + " does not take the other node's records: " + to_string(reply.error()));
+        ++round_;
+        feed_.stop();
+        if (!again_.active()) again_.start_in(try_again);
+        return;
+    }
+    if (const auto refused = reply->find("refused"); refused && refused->list() && !refused->list()->empty()) {
+        const auto first = refused->list()->front().object();
+        state_.log.problems(name_ + " refuses " + std::to_string(refused->list()->size()) +
+                            " records of another node: " +
+                            (first ? std::string(first->string("key").value_or("")) + ": " +
+                                         std::string(first->string("why").value_or(""))
+                                   : ""));
+    }
+    if (--*left > 0) return;
+    feed_.accepted();
+    pump();
+    handlers_.on_change();
+}
+
+}  // namespace natkit::cluster

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "natkit/cluster/feed.hpp"
+#include "natkit/engine/control/client.hpp"
+#include "natkit/engine/role/role.hpp"
+#include "state.hpp"
+
+namespace natkit::cluster {
+
+/// A worker of this node: it is told its role, read while it is active, and fed while it is a standby.
+class WorkerLink {
+  public:
+    struct Handlers {
+        /// A record changed, or is gone: of an active worker.
+        std::function<void(std::string_view key, std::optional<std::string> record)> on_replica;
+        std::function<void()> on_reading;  ///< all there is follows
+        std::function<void()> on_read;     ///< and is through
+        std::function<void()> on_change;   ///< holds(), connected(), or how far the feed is
+    };
+
+    /// `kind`: what it holds; nothing where it holds nothing that another node would need.
+    WorkerLink(State& state, std::string name, const std::string& runtime_dir, std::optional<Kind> kind,
+               Handlers handlers);
+    ~WorkerLink() = default;
+    WorkerLink(const WorkerLink&) = delete;
+    WorkerLink& operator=(const WorkerLink&) = delete;
+
+    void set_standing(const Standing& standing);
+    /// Has it confirmed the standing that it was told last?
+    [[nodiscard]] bool holds() const noexcept { return held_; }
+    [[nodiscard]] bool connected() const noexcept { return client_->connected(); }
+    /// Active: all that it has was read since it began to be.
+    [[nodiscard]] bool read() const noexcept { return reading_ == Reading::done; }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] std::optional<Kind> kind() const noexcept { return kind_; }
+    /// Names of the members of its records; empty where it has not told them.
+    [[nodiscard]] const std::vector<std::string>& members() const noexcept { return members_; }
+
+    /// Standby: all there is in the table, in place of what it has; then what add() names.
+    void feed_all();
+    void feed(std::string_view key);
+    [[nodiscard]] const Feed& feeding() const noexcept { return feed_; }
+
+  private:
+    void on_state(bool connected, const std::string& why);
+    void tell_standing();
+    void ask_members();
+    void on_record(const control::Json& record);
+    void read_page(const std::string& after);
+    void on_page(const Result<record::ObjectView>& page);
+    void pump();
+    void send(const Feed::Piece& piece);
+    void send_group(const std::vector<std::string>& keys, std::int64_t clock_ms, Feed::Whole whole,
+                    const std::shared_ptr<int>& left);
+    void on_fed(const Result<record::ObjectView>& reply, const std::shared_ptr<int>& left, std::uint64_t round);
+    void begin_work();
+
+    State& state_;
+    std::string name_;
+    std::optional<Kind> kind_;
+    Handlers handlers_;
+    std::unique_ptr<control::Client> client_;
+    std::optional<Standing> standing_;
+    std::vector<std::string> members_;
+    Feed feed_;
+    bool fed_ = false;  ///< feed_all() was called: what a new connection begins with
+    bool held_ = false;
+    enum class Reading : std::uint8_t { no, running, done } reading_ = Reading::no;
+    std::uint64_t round_ = 0;  ///< of the connection and standing that answers belong to
+    io::Timer again_;
+};
+
+}  // namespace natkit::cluster

@@ -1,0 +1,122 @@
+#include "natkit/cluster/ownership.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace natkit::cluster;
+using Claim = Ownership::Claim;
+using Kind = Ownership::Effect::Kind;
+using Why = Ownership::Why;
+
+namespace {
+
+Owner owner(const char* node, std::uint64_t epoch) {
+    return {.version = 1, .epoch = epoch, .node = node, .state = "s", .stream = "t", .after = {}};
+}
+
+std::vector<Kind> kinds(const Ownership::Effects& effects) {
+    std::vector<Kind> all;
+    for (const auto& effect : effects) all.push_back(effect.kind);
+    return all;
+}
+
+using Kinds = std::vector<Kind>;
+
+}  // namespace
+
+TEST_CASE("cluster::Ownership: an order with Redis there raises the epoch above what Redis has") {
+    Ownership ours("a", Role::standby, 0);
+    CHECK(ours.owner_seen(owner("b", 4)).empty());
+    CHECK(kinds(ours.promote(true)) == Kinds{Kind::begin});
+    CHECK(ours.role() == Role::active);
+    CHECK(ours.epoch() == 5);
+    CHECK(ours.claim() == Claim::raise);
+    CHECK(ours.promote(true).empty());
+    CHECK(kinds(ours.claimed(5)) == Kinds{Kind::write});
+    CHECK(ours.claim() == Claim::none);
+    CHECK(kinds(ours.demote(Why::order)) == Kinds{Kind::end});
+    CHECK(ours.claim() == Claim::none);
+    CHECK(ours.demote(Why::order).empty());
+}
+
+TEST_CASE("cluster::Ownership: Redis knows of a later promotion than we did") {
+    Ownership ours("a", Role::standby, 3);
+    CHECK(kinds(ours.promote(true)) == Kinds{Kind::begin});
+    CHECK(kinds(ours.claimed(9)) == Kinds{Kind::rename, Kind::write});
+    CHECK(ours.epoch() == 9);
+}
+
+TEST_CASE("cluster::Ownership: without Redis the order holds, and is settled afterwards") {
+    Ownership ours("a", Role::standby, 3);
+    CHECK(kinds(ours.promote(false)) == Kinds{Kind::begin});
+    CHECK(ours.epoch() == 4);
+    CHECK(ours.claim() == Claim::settle);
+    // An order that was on its way when Redis was lost is one that was given without it.
+    Ownership other("a", Role::standby, 3);
+    (void)other.promote(true);
+    other.redis_lost();
+    CHECK(other.claim() == Claim::settle);
+}
+
+TEST_CASE("cluster::Ownership: another owner, as late or later, makes us step down") {
+    struct Case {
+        const char* why;
+        Owner seen;
+        bool down;
+        Claim claim;
+    };
+    const Case cases[] = {
+        {"ourselves", owner("a", 4), false, Claim::none},
+        {"of an earlier promotion", owner("b", 3), false, Claim::settle},
+        {"of the same number", owner("b", 4), true, Claim::none},
+        {"of a later promotion", owner("b", 5), true, Claim::none},
+        {"ourselves, by another number", owner("a", 3), false, Claim::settle},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        Ownership ours("a", Role::standby, 3);
+        (void)ours.promote(true);
+        (void)ours.claimed(4);
+        const auto effects = ours.owner_seen(c.seen);
+        CHECK(effects.empty() != c.down);
+        if (c.down)
+            CHECK(effects.front() == Ownership::Effect{.kind = Kind::end, .why = Why::another_owner, .other = "b"});
+        CHECK(ours.role() == (c.down ? Role::standby : Role::active));
+        CHECK(ours.claim() == c.claim);
+    }
+}
+
+TEST_CASE("cluster::Ownership: while a claim is open its answer decides, not what Redis had before") {
+    Ownership ours("a", Role::standby, 3);
+    (void)ours.promote(true);
+    CHECK(ours.owner_seen(owner("b", 9)).empty());
+    CHECK(ours.role() == Role::active);
+    CHECK(kinds(ours.refused(9, "b")) == Kinds{Kind::end});
+    CHECK(ours.epoch() == 9);
+}
+
+TEST_CASE("cluster::Ownership: Redis that has lost its owner is told again") {
+    Ownership ours("a", Role::active, 4);  // started again, as its file says
+    CHECK(ours.claim() == Claim::settle);
+    CHECK(kinds(ours.claimed(4)) == Kinds{Kind::write});
+    CHECK(ours.owner_seen(std::nullopt).empty());
+    CHECK(ours.claim() == Claim::settle);
+    CHECK(ours.epoch() == 4);
+}
+
+TEST_CASE("cluster::Ownership: who has lost all shared addresses is active no more") {
+    Ownership ours("a", Role::standby, 0);
+    (void)ours.promote(false);
+    CHECK(ours.addresses(0, 2).empty());  // they may come a moment after the order
+    CHECK(ours.addresses(1, 2).empty());
+    const auto effects = ours.addresses(0, 2);
+    CHECK(kinds(effects) == Kinds{Kind::end});
+    CHECK(effects.front().why == Why::address_gone);
+    CHECK(ours.addresses(0, 2).empty());
+    // With nothing to share there is nothing to follow.
+    (void)ours.promote(false);
+    CHECK(ours.addresses(0, 0).empty());
+    CHECK(ours.role() == Role::active);
+    // Who was active before it started has had them.
+    Ownership again("a", Role::active, 1);
+    CHECK(kinds(again.addresses(0, 2)) == Kinds{Kind::end});
+}
