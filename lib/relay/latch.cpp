@@ -124,12 +124,13 @@ void Latch::reopen() noexcept {
     probation_.clear();
 }
 
-void Latch::restore(const Known& holder, Instant now) noexcept {
+void Latch::restore(const Known& holder, Instant now, Duration handover) noexcept {
     if (!signalled_ || signal_.policy == SourcePolicy::exact || refuse_address(holder.source)) return;
     take(holder.source, holder.rule, holder.confirmed || !rtp_);
     sent_rtp_ = holder.ssrc.has_value();
     if (holder.ssrc) mark_ = StreamMark{.ssrc = *holder.ssrc, .sequence = {}};
     last_accepted_ = now;
+    handover_end_ = now + handover;
 }
 
 void Latch::take(const Endpoint& source, SourceRule rule, bool confirmed) noexcept {
@@ -196,6 +197,13 @@ bool Latch::silent(Instant now) const noexcept {
     return may_send_ && now - last_accepted_ >= rebind_silence;
 }
 
+/// The source may have changed after the host before has last told of it. A takeover is no reason to wait for silence
+/// then: nothing was heard from the one that is known.
+bool Latch::is_handed_over(const std::optional<StreamMark>& mark, Instant now) const noexcept {
+    return now < handover_end_ && confirmed_ && is_rtp(mark) && mark_ && mark_->ssrc == mark->ssrc &&
+           signal_.policy != SourcePolicy::one_port;
+}
+
 bool Latch::follows(const IpAddress& address, const std::optional<StreamMark>& mark) const noexcept {
     return sibling_address_ && mark && !mark->sequence && address == *sibling_address_ && mark->ssrc == sibling_ssrc_;
 }
@@ -237,6 +245,7 @@ bool Latch::passes_probation(const Endpoint& source, const StreamMark& mark, boo
 Latch::Verdict Latch::from_holder(const std::optional<StreamMark>& mark, Instant now) noexcept {
     note(mark, now);
     reopened_ = false;
+    handover_end_ = {};
     if (confirmed_ && !sibling_address_) return {.accepted = true};
     const bool followed = follows(source_->address, mark);
     if (followed) sibling_address_.reset();
@@ -277,6 +286,10 @@ std::optional<Latch::Claim> Latch::claim(const Endpoint& source, const std::opti
         const auto other = own ? std::nullopt : source_;
         forget_former();
         refused_ = other;
+        return Claim{.rule = SourceRule::rebind, .confirmed = true};
+    }
+    if (is_handed_over(mark, now)) {
+        remember_holder();
         return Claim{.rule = SourceRule::rebind, .confirmed = true};
     }
     if (reopened_) return Claim{.rule = first, .confirmed = !rtp_};

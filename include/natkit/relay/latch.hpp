@@ -57,6 +57,8 @@ inline constexpr std::size_t drop_count = 14;
 inline constexpr Duration quarantine_time = std::chrono::seconds(3);
 /// How long a source must have been silent before another may carry on its stream.
 inline constexpr Duration rebind_silence = std::chrono::seconds(2);
+/// How long after a takeover the stream of a source that was learned by another host may come from elsewhere at once.
+inline constexpr Duration handover_time = std::chrono::seconds(5);
 /// How far its sequence may have run on meanwhile (RFC 3550 appendix A.1, MAX_DROPOUT).
 inline constexpr std::uint16_t rebind_gap = 3000;
 
@@ -108,8 +110,9 @@ class Latch {
     /// Signalling says that the party starts anew at the same endpoint (resumes from hold): its present source stays
     /// good, and all go through probation again.
     void reopen() noexcept;
-    /// Takes a holder up again after a restart, from when its silence counts at the earliest.
-    void restore(const Known& holder, Instant now) noexcept;
+    /// Takes a holder up again after a restart, from when its silence counts at the earliest. `handover`: for so long,
+    /// and until it sends itself, its stream may come from another source, which then takes its place at once.
+    void restore(const Known& holder, Instant now, Duration handover = {}) noexcept;
 
     [[nodiscard]] Verdict on_packet(const Endpoint& source, const std::optional<StreamMark>& mark,
                                     Instant now) noexcept;
@@ -157,6 +160,7 @@ class Latch {
                                     const std::optional<StreamMark>& mark) const noexcept;
     [[nodiscard]] SourceRule first_rule(const Endpoint& source) const noexcept;
     [[nodiscard]] bool silent(Instant now) const noexcept;
+    [[nodiscard]] bool is_handed_over(const std::optional<StreamMark>& mark, Instant now) const noexcept;
     [[nodiscard]] bool is_rtp(const std::optional<StreamMark>& mark) const noexcept {
         return rtp_ && mark && mark->sequence;
     }
@@ -182,6 +186,7 @@ class Latch {
     bool reopened_ = false;  ///< the party has resumed and nothing has come since
     Instant last_accepted_{};
     std::optional<StreamMark> mark_;
+    Instant handover_end_{};  ///< until then its stream may come from elsewhere: it was learned by another host
     // the others
     Probation probation_;
     std::optional<Endpoint> quarantined_;

@@ -79,19 +79,24 @@ inline Step may_not_send(Duration when) {
 inline Step resume(Duration when) {
     return act(when, [](Latch& latch, Instant) { latch.reopen(); });
 }
+inline void begin_anew(Latch& latch, Instant now, Duration handover) {
+    const Latch before = latch;
+    const std::optional<std::uint32_t> ssrc =
+        before.confirmed() && before.mark() ? std::optional(before.mark()->ssrc) : std::nullopt;
+    latch = Latch();
+    latch.signal(before.last_signal(), now);
+    if (before.source())
+        latch.restore(
+            {.source = *before.source(), .rule = before.rule(), .confirmed = before.confirmed(), .ssrc = ssrc}, now,
+            handover);
+}
 /// The process is killed, and the next one takes up what the journal says.
 inline Step restart(Duration when) {
-    return act(when, [](Latch& latch, Instant now) {
-        const Latch before = latch;
-        const std::optional<std::uint32_t> ssrc =
-            before.confirmed() && before.mark() ? std::optional(before.mark()->ssrc) : std::nullopt;
-        latch = Latch();
-        latch.signal(before.last_signal(), now);
-        if (before.source())
-            latch.restore(
-                {.source = *before.source(), .rule = before.rule(), .confirmed = before.confirmed(), .ssrc = ssrc},
-                now);
-    });
+    return act(when, [](Latch& latch, Instant now) { begin_anew(latch, now, {}); });
+}
+/// The host is gone, and another one goes on with what it was told.
+inline Step takeover(Duration when) {
+    return act(when, [](Latch& latch, Instant now) { begin_anew(latch, now, handover_time); });
 }
 
 struct Case {

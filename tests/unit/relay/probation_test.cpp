@@ -227,3 +227,41 @@ TEST_CASE("relay::Probation: places") {
     CHECK_FALSE(probation.outranked(Standing::signalled_rtp, now + 2s));
     CHECK_FALSE(probation.outranked(Standing::rtp, now + 4s));
 }
+
+TEST_CASE("relay::Latch: after a takeover the known stream may come from elsewhere at once, for a while") {
+    const Case cases[] = {
+        {"the known source goes on",
+         confirmed({takeover(10s), rtp(10s, phone, 7, 600, "ok"), rtp(10s, other, 8, 1, "wrong-port")})},
+        {"its stream comes from another port: at once, whatever its sequence",
+         confirmed({takeover(10s), rtp(10001ms, other, 7, 40000, "ok rebind"), packet(10002ms, other, "ok", other),
+                    rtp(10003ms, phone, 8, 1, "wrong-port")})},
+        {"until the last moment", confirmed({takeover(10s), rtp(14999ms, other, 7, 40000, "ok rebind")})},
+        {"not later: then by silence and probation",
+         confirmed(joined({{takeover(10s)}, in_sequence(15s, other, 7, 700, 4, "wrong-port", "ok rebind")}))},
+        {"another stream waits for silence", confirmed({takeover(10s), rtp(10001ms, other, 8, 5, "wrong-port")})},
+        {"nor does what is no RTP say anything",
+         confirmed({takeover(10s), packet(10001ms, other, "wrong-port"), rtp(10001ms, other, 7, -1, "wrong-port")})},
+        {"the address rule holds",
+         confirmed({takeover(10s), rtp(10001ms, "198.51.100.8:61000", 7, 5, "wrong-address")})},
+        {"a known source that is heard keeps its place",
+         confirmed({takeover(10s), rtp(10001ms, phone, 7, 5, "ok"), rtp(10002ms, other, 7, 6, "wrong-port")})},
+        {"one that is ousted and still sends has it back for good",
+         confirmed({takeover(10s), rtp(10001ms, other, 7, 6, "ok rebind"), rtp(10002ms, phone, 7, 7, "ok rebind"),
+                    rtp(10003ms, other, 7, 8, "wrong-port"), packet(10004ms, phone, "ok", phone)})},
+        {"who held it provisionally has no stream that is known: whoever sends RTP first",
+         {open_far_end(), rtp(0s, phone, 7, 1, "ok latch"), takeover(1s), rtp(1s, other, 7, 2, "ok latch")}},
+        {"a LAN phone whose signalled port had sent",
+         joined({{signal(0s, learn("192.168.10.5:4000")), rtp(0s, "192.168.10.5:4000", 7, 1, "ok exact")},
+                 in_sequence(20ms, "192.168.10.5:4000", 7, 2, 3, "ok", "ok confirmed"),
+                 {takeover(10s), rtp(10001ms, "192.168.10.5:4002", 7, 9, "ok rebind"),
+                  packet(10002ms, "192.168.10.5:4002", "ok", "192.168.10.5:4002")}})},
+        {"one-port: nobody, as ever", joined({{signal(0s, ruled("203.0.113.9:4000", SourcePolicy::one_port)),
+                                               rtp(0s, "203.0.113.9:4000", 7, 1, "ok exact")},
+                                              in_sequence(20ms, "203.0.113.9:4000", 7, 2, 3, "ok", "ok confirmed"),
+                                              {takeover(10s), rtp(10001ms, "203.0.113.9:5000", 7, 9, "wrong-port")}})},
+        {"exact: nobody, as ever",
+         {signal(0s, exact("203.0.113.9:4000")), rtp(0s, "203.0.113.9:4000", 7, 1, "ok"), takeover(10s),
+          rtp(10001ms, "203.0.113.9:5000", 7, 9, "wrong-port")}},
+    };
+    for (const Case& c : cases) run(c);
+}
