@@ -73,8 +73,8 @@ void UdpRelay::on_hold(UdpLeg& leg, bool resumes, Instant now) {
     }
 }
 
-void UdpRelay::restore(UdpLeg& leg, Component component, const Latch::Known& holder, Instant now) {
-    leg.part(component).latch.restore(holder, now);
+void UdpRelay::restore(UdpLeg& leg, Component component, const Latch::Known& holder, Instant now, Duration handover) {
+    leg.part(component).latch.restore(holder, now, handover);
 }
 
 void UdpRelay::refuse(UdpLeg& leg, Component component, Drop reason, const Endpoint& source) {

@@ -14,6 +14,8 @@
 namespace natkit::mediarelay {
 namespace {
 
+static_assert(static_cast<int>(tool::Exit::start_again) == cluster::start_again);
+
 /// The records of calls that proxies have asked for, where they are wanted: in the file of [log] calls, and by those
 /// that watch.
 class CallFile {
@@ -69,6 +71,8 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
     }
     relay::Options engine = options_from(config);
     engine.journal = runtime + "/mediarelay.journal";
+    engine.standing = cluster::standing_at_start(config.cluster, runtime);
+    const bool standby = engine.standing && engine.standing->role == cluster::Role::standby;
     const auto reserved = io::reserve_ports(config.media_proxy.ports);
     if (!reserved && io::ports_given_to_others(config.media_proxy.ports)) {
         log.problems("other programs may be given media ports by the system, and calls pass those over: " +
@@ -86,11 +90,18 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
         call_file.open(fresh->log, *ng, *running);
         return options_from(*fresh);
     };
+    auto exit = tool::Exit::fine;
     const auto service = relay::Service::start(loop, std::move(engine), runtime + "/mediarelay.sock",
                                                {.reload = reload,
                                                 .stop = [&loop] { loop.stop(); },
                                                 .calls = [&ng](const std::string& after) { return ng->records(after); },
-                                                .drain = [&ng] { ng->drain(); }});
+                                                .drain = [&ng] { ng->drain(); },
+                                                .activated = [&ng] { ng->activated(); },
+                                                .stepped_down =
+                                                    [&loop, &exit] {
+                                                        exit = tool::Exit::start_again;
+                                                        loop.stop();
+                                                    }});
     if (!service) {
         tool::complain("mediarelay", service.error());
         return tool::Exit::usage;
@@ -110,9 +121,9 @@ tool::Exit serve(const tool::CommonOptions& common, const ServeOptions& options)
                      std::to_string(most_ports) + " ports of the range: calls will be refused when they are used up");
     }
     log.major("serving on " + runtime + "/mediarelay.sock, ports " + std::to_string(config.media_proxy.ports.first) +
-              "-" + std::to_string(config.media_proxy.ports.last));
+              "-" + std::to_string(config.media_proxy.ports.last) + (standby ? ", as a standby" : ""));
     loop.run();
-    return tool::Exit::fine;
+    return exit;
 }
 
 }  // namespace natkit::mediarelay

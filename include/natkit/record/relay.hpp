@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -68,6 +70,11 @@ struct LegRecord {
 /// The same and the `request`, as the text that the journal keeps: a leg is written several times in a call's life,
 /// which a tree of JSON values would make dear.
 [[nodiscard]] std::string journal_text(const LegRecord& leg);
+/// The members of what journal_text() writes, present or not: others are those of another version.
+inline constexpr std::array<std::string_view, 21> leg_members = {
+    "type",  "leg",    "call_id", "state", "stream",      "side",      "family",
+    "local", "rtcp",   "bound",   "mux",   "connections", "tos",       "hold",
+    "party", "joined", "latched", "owner", "owner_state", "opened_ms", "request"};
 /// Reads what to_json() wrote. Total; the error's `where` names the key.
 [[nodiscard]] Result<LegRecord> parse_leg(const ObjectView& record);
 

@@ -65,8 +65,8 @@ class UdpRelay {
     void reopen(UdpLeg& leg) noexcept;
     /// The hold of a leg is set; whether its party resumes.
     void on_hold(UdpLeg& leg, bool resumes, Instant now);
-    /// What a journal says of a leg's component. After signal().
-    void restore(UdpLeg& leg, Component component, const Latch::Known& holder, Instant now);
+    /// What a journal says of a leg's component, as in Latch::restore(). After signal().
+    void restore(UdpLeg& leg, Component component, const Latch::Known& holder, Instant now, Duration handover = {});
 
     /// The one call per packet: no allocation except for an event, no lock. A forwarded packet is counted as sent;
     /// when the system refuses it, call not_sent().

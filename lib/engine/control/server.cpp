@@ -324,14 +324,16 @@ void Server::set_snapshot(Snapshot snapshot) {
 }
 
 void Server::publish(const Json& record) {
-    std::vector<ConnectionId> watchers;
     const std::string_view type = type_of(record);
+    if (watched(type)) publish_text(type, dump(record));
+}
+
+void Server::publish_text(std::string_view type, const std::string& record) {
+    std::vector<ConnectionId> watchers;
     for (const auto& [id, connection] : impl_->connections) {
         if (connection.watching && connection.wants(type)) watchers.push_back(id);
     }
-    if (watchers.empty()) return;
-    const std::string line = dump(record);
-    for (const ConnectionId id : watchers) impl_->send(id, line);
+    for (const ConnectionId id : watchers) impl_->send(id, record);
 }
 
 bool Server::watched(std::string_view type) const noexcept {

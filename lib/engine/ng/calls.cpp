@@ -23,7 +23,7 @@ Calls::Calls(io::Loop& loop, relay::Engine& engine, Settings settings)
       round_(loop, [this] { do_asked(); }),
       timer_(loop, [this] { on_time(); }),
       started_(loop.now()) {
-    restore();
+    if (!engine_.standby()) restore();
     engine_.on_freed("ng", [this](const std::string& leg) { on_leg_lost(leg); });
     plan();
 }

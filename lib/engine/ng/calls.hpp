@@ -118,6 +118,13 @@ class Calls {
     /// nothing.
     void handle(Request request, Respond respond);
 
+    /// Calls that are kept with legs of the relay, and begun elsewhere.
+    void take_up() {
+        restore();
+        plan();
+    }
+    /// What a proxy is told that asks a standby.
+    [[nodiscard]] static Dictionary refused_by_standby(const Request& request);
     void reconfigure(Settings settings) {
         settings_ = std::move(settings);
         log_.set_level(settings_.log_level);

@@ -46,6 +46,14 @@ Result<Dictionary> Calls::load_limit(const Request& request) const {
     return Dictionary{{"result", "load limit"}, {"message", why}};
 }
 
+/// It is there, so that a proxy finds it at once when it serves, and takes nothing.
+Dictionary Calls::refused_by_standby(const Request& request) {
+    if (request.command == Command::ping) return {{"result", "pong"}};
+    if (request.command == Command::offer && request.load_limit)
+        return {{"result", "load limit"}, {"message", "this node is the standby"}};
+    return {{"result", "error"}, {"error-reason", "Parallel session limit reached"}};
+}
+
 /// A new branch, of a new call where need be.
 Calls::Speaker Calls::begin(const Request& request) {
     Call& call = calls_[request.call_id];

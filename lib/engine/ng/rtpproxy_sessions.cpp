@@ -32,8 +32,7 @@ Side side_of(Interface named) {
 
 Sessions::Sessions(io::Loop& loop, relay::Engine& engine, LogLevel log_level)
     : loop_(loop), engine_(engine), log_("MEDIAPROXY", log_level), timer_(loop, [this] { on_time(); }) {
-    restore();
-    if (const auto next = deadlines_.next()) timer_.start_at(*next);
+    if (!engine_.standby()) take_up();
     engine_.on_freed(owner, [this](const std::string& leg) { on_leg_freed(leg); });
 }
 
@@ -49,6 +48,8 @@ void Sessions::handle(std::string_view line, const Respond& respond) {
         (command->to && command->to->text.size() > most_name)) {
         return refuse({bad_name, "a Call-ID or tag is longer than 512 bytes"});
     }
+    const bool asks_version = command->verb == Verb::version || command->verb == Verb::feature;
+    if (engine_.standby() && !asks_version) return refuse({shutting_down, "this node is the standby"});
     Answer answer;
     switch (command->verb) {
         case Verb::version: answer = "20040107\n"; break;
@@ -327,7 +328,7 @@ void Sessions::keep(const Session& session, unsigned stream) {
     (void)engine_.update(pair.legs[0], update);
 }
 
-void Sessions::restore() {
+void Sessions::take_up() {
     for (const auto& [order, leg] : engine_.legs()) {
         if (leg->owner != owner || leg->owner_state.empty()) continue;
         const Json state = Json::parse(leg->owner_state, nullptr, false);
@@ -350,6 +351,7 @@ void Sessions::restore() {
             deadlines_.add(loop_.now() + ng::looking_time, leg->call_id);
         }
     }
+    if (const auto next = deadlines_.next()) timer_.start_at(*next);
 }
 
 }  // namespace natkit::rtpproxy

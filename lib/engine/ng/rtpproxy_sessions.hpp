@@ -31,6 +31,8 @@ class Sessions {
     /// Answers one command line, without cookie, now or a little later.
     void handle(std::string_view line, const Respond& respond);
     void drain() noexcept { draining_ = true; }
+    /// The sessions that are kept with legs of the relay, and were begun elsewhere.
+    void take_up();
     void set_log_level(LogLevel level) noexcept { log_.set_level(level); }
 
   private:
@@ -63,7 +65,6 @@ class Sessions {
     void keep(const Session& session, unsigned stream);
     void end(Known::iterator session);
     void on_leg_freed(const std::string& leg);
-    void restore();
     void on_time();
 
     io::Loop& loop_;

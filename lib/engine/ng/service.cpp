@@ -38,6 +38,7 @@ Dictionary error_reply(std::string reason) {
 
 struct Service::Impl {
     io::Loop& loop;
+    relay::Engine& engine;
     ServiceOptions options;
     log::Logger log;
     Calls calls;
@@ -50,8 +51,9 @@ struct Service::Impl {
     Overload overload;
     io::Timer second;
 
-    Impl(io::Loop& on, relay::Engine& engine, ServiceOptions with)
+    Impl(io::Loop& on, relay::Engine& legs, ServiceOptions with)
         : loop(on),
+          engine(legs),
           options(std::move(with)),
           log("MEDIAPROXY", options.log_level),
           calls(on, engine, settings_of(options)),
@@ -90,7 +92,8 @@ Result<void> Service::Impl::listen(const char* what, const std::vector<Listen>& 
     std::map<Listen, std::unique_ptr<Listener>> wanted;
     for (const Listen& one : where) {
         if (open.contains(one)) continue;
-        auto opened = Listener::open(loop, one, handlers);
+        const auto address = engine.options().standing ? io::Presence::awaited : io::Presence::needed;
+        auto opened = Listener::open(loop, one, handlers, address);
         if (!opened) {
             return fail(opened.error().code,
                         "[" + std::string(what) + "] listen: " + natkit::to_string(opened.error()));
@@ -113,11 +116,15 @@ void Service::Impl::on_line(std::string_view line, const Listener::Sender& sende
     const std::size_t space = line.find(' ');
     if (space == std::string_view::npos) return;
     const std::string cookie = "rtpproxy " + sender.name + " " + std::string(line.substr(0, space));
+    const std::string prefix(line.substr(0, space + 1));
+    // What a standby says is forgotten: it may serve the next moment.
+    if (engine.standby()) {
+        return sessions.handle(line.substr(space + 1),
+                               [respond, prefix](const std::string& reply) { respond(prefix + reply); });
+    }
     if (!cookies.begin(cookie, respond, loop.now())) return;
     sessions.handle(line.substr(space + 1),
-                    [this, cookie, prefix = std::string(line.substr(0, space + 1))](const std::string& reply) {
-                        cookies.answered(cookie, prefix + reply);
-                    });
+                    [this, cookie, prefix](const std::string& reply) { cookies.answered(cookie, prefix + reply); });
 }
 
 /// A message that is none gets no answer: its sender is no proxy.
@@ -133,10 +140,11 @@ void Service::Impl::on_message(std::string_view message, const Listener::Sender&
     }
     if (framed.cookie.empty()) return serve(framed, respond);
     const std::string cookie = sender.name + " " + std::string(framed.cookie);
+    const std::string prefix = std::string(framed.cookie) + " ";
+    if (engine.standby())
+        return serve(framed, [respond, prefix](const std::string& reply) { respond(prefix + reply); });
     if (!cookies.begin(cookie, respond, loop.now())) return;
-    serve(framed, [this, cookie, prefix = std::string(framed.cookie) + " "](const std::string& reply) {
-        cookies.answered(cookie, prefix + reply);
-    });
+    serve(framed, [this, cookie, prefix](const std::string& reply) { cookies.answered(cookie, prefix + reply); });
 }
 
 void Service::Impl::serve(const Framed& framed, const Listener::Respond& respond) {
@@ -149,6 +157,7 @@ void Service::Impl::serve(const Framed& framed, const Listener::Respond& respond
     }
     auto request = read_request(*message->dictionary());
     if (!request) return answer(error_reply(request.error().message));
+    if (engine.standby()) return answer(Calls::refused_by_standby(*request));
     warn(*request);
     const bool describes = request->command == Command::offer || request->command == Command::answer;
     if (describes && !request->refusal.empty()) return answer(error_reply(request->refusal));
@@ -187,6 +196,11 @@ Result<void> Service::reconfigure(ServiceOptions options) {
     impl_->log.set_level(impl_->options.log_level);
     impl_->sessions.set_log_level(impl_->options.log_level);
     return impl_->listen();
+}
+
+void Service::activated() {
+    impl_->calls.take_up();
+    impl_->sessions.take_up();
 }
 
 void Service::drain() {

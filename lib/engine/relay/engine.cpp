@@ -7,6 +7,7 @@
 #include "local_ports.hpp"
 #include "natkit/base/text.hpp"
 #include "plane/fast_path.hpp"
+#include "standby.hpp"
 #include "worker.hpp"
 
 namespace natkit::relay {
@@ -40,7 +41,10 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
       surroundings_(surroundings()),
       on_record_(std::move(on_record)),
       log_("MEDIAPROXY", options_.log_level),
-      ports_(std::make_unique<LocalPorts>(options_.ports)),
+      ports_(std::make_unique<LocalPorts>(options_.ports,
+                                          options_.standing ? io::Presence::awaited : io::Presence::needed)),
+      standby_(options_.standing && options_.standing->role == cluster::Role::standby ? std::make_unique<Standby>()
+                                                                                      : nullptr),
       claim_timer_(loop, [this] { close_unclaimed(); }),
       flush_timer_(loop,
                    [this] {
@@ -54,6 +58,7 @@ Engine::Engine(io::Loop& loop, Options options, OnRecord on_record)
     ports_->set_addresses(options_.lan, options_.wan, options_.host);
     ports_->set_tos(options_.tos);
     start_steering();
+    if (standby_ && steered_) steered_->set_deaf(true);
     for (unsigned i = 0; i < udp_workers_; ++i) add_worker();
     outlet_.configure(options_.hep);
 }
@@ -135,6 +140,11 @@ Engine::~Engine() {
 
 Result<std::unique_ptr<Engine>> Engine::start(io::Loop& loop, Options options, OnRecord on_record) {
     std::unique_ptr<Engine> engine(new Engine(loop, std::move(options), std::move(on_record)));
+    if (engine->options_.standing) {
+        auto watch = io::AddressWatch::open(loop, [raw = engine.get()] { raw->look_at_addresses(); });
+        if (!watch) return std::unexpected(watch.error());
+        engine->addresses_ = std::move(*watch);
+    }
     if (!engine->options_.journal.empty()) {
         if (auto opened = engine->open_journal(); !opened) return std::unexpected(opened.error());
     }
@@ -200,19 +210,24 @@ void Engine::reconfigure(const Options& options) {
     options_.advertise = options.advertise;
     options_.lan = options.lan;
     options_.wan = options.wan;
+    ports_->set_tos(options.tos);
+    use_addresses();
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+        post(i,
+             [timeouts = options.timeouts, dial_for = options.dial_for, tos = options.tos.value_or(0)](Plane& plane) {
+                 plane.set_timeouts(timeouts);
+                 plane.set_dial_for(dial_for);
+                 plane.set_tos(tos);
+             });
+    }
+}
+
+/// Those of the options.
+void Engine::use_addresses() {
     ports_->set_addresses(options_.lan, options_.wan, options_.host);
     surroundings_ = surroundings();
-    ports_->set_tos(options.tos);
     const LanGuard guard(options_.networks.lan, options_.host);
-    for (unsigned i = 0; i < workers_.size(); ++i) {
-        post(i, [timeouts = options.timeouts, dial_for = options.dial_for, tos = options.tos.value_or(0),
-                 guard](Plane& plane) {
-            plane.set_timeouts(timeouts);
-            plane.set_dial_for(dial_for);
-            plane.set_guard(guard);
-            plane.set_tos(tos);
-        });
-    }
+    for (unsigned i = 0; i < workers_.size(); ++i) post(i, [guard](Plane& plane) { plane.set_guard(guard); });
 }
 
 Result<Engine::Entry*> Engine::get(const std::string& leg) {
@@ -322,7 +337,7 @@ Engine::Status Engine::status() const {
         traffic.packets_a_second += part.packets_a_second;
     }
     return {.legs = legs_.size(),
-            .sessions = joins_,
+            .sessions = standby_ ? named_joins() : joins_,
             .ports_in_use = ports_->in_use(),
             .ports_cooling = ports_->cooling(),
             .workers = udp_workers_,

@@ -73,6 +73,7 @@ void Engine::publish_session(const record::LegRecord& a, const record::LegRecord
 }
 
 void Engine::on_events(const std::vector<Event>& events) {
+    if (standby_) return;  // it has just become one
     const Batch one(*this);
     for (const Event& event : events) {
         switch (event.kind) {

@@ -7,6 +7,7 @@
 #include "natkit/base/text.hpp"
 #include "natkit/engine/relay/engine.hpp"
 #include "natkit/io/process.hpp"
+#include "standby.hpp"
 #include "worker.hpp"
 
 namespace natkit::relay {
@@ -18,11 +19,14 @@ using record::LegState;
 /// What a restart would find out again by itself is written with other changes, or this long after it changed.
 constexpr Duration save_later_time = 1s;
 constexpr Duration retry_time = 5s;
+/// How long the process before may take to give its ports back, and how often that is looked at.
+constexpr Duration giving_back_time = 200ms;
+constexpr Duration look_again = 10ms;
 
 }  // namespace
 
 void Engine::save(std::initializer_list<Entry*> entries) {
-    if (!journal_) return;
+    if (!keeps_changes()) return;
     const Batch one(*this);
     for (Entry* entry : entries) {
         if (!std::exchange(entry->unsaved, true)) unsaved_.push_back(key_of(entry->leg.id));
@@ -30,13 +34,15 @@ void Engine::save(std::initializer_list<Entry*> entries) {
 }
 
 void Engine::save_freed(LegKey key) {
-    if (!journal_) return;
+    if (!keeps_changes()) return;
     const Batch one(*this);
+    const auto leaving = legs_.find(key);
+    if (leaving != legs_.end() && std::exchange(leaving->second.unsaved, true)) return;
     unsaved_.push_back(key);
 }
 
 void Engine::save_later(Entry& entry) {
-    if (!journal_ || std::exchange(entry.unsaved, true)) return;
+    if (!keeps_changes() || std::exchange(entry.unsaved, true)) return;
     unsaved_.push_back(key_of(entry.leg.id));
     if (!save_timer_.active()) save_timer_.start_in(save_later_time);
 }
@@ -58,6 +64,8 @@ void Engine::write_unsaved() {
     }
     unsaved_.clear();
     journal(changes);
+    if (!tells_changes()) return;
+    for (const Journal::Change& change : changes) on_saved_(change.id, change.record);
 }
 
 void Engine::journal(const std::vector<Journal::Change>& changes) {
@@ -134,66 +142,84 @@ void Engine::restore(const std::vector<std::string>& records) {
     std::ranges::sort(legs, {}, &record::LegRecord::opened);
     for (record::LegRecord& leg : legs) {
         const std::string id = leg.id;
-        if (auto done = restore_leg(std::move(leg)); !done) lose(id, done.error());
+        if (auto done = restore_leg(std::move(leg), giving_back_time); !done) lose(id, done.error());
     }
+    if (!standby_) take_up_joins();
+    if (!legs_.empty()) {
+        log_.major((standby_ ? "holds " : "took up ") + std::to_string(legs_.size()) + " legs and " +
+                   std::to_string(standby_ ? named_joins() : joins_) + " sessions of the process before");
+    }
+}
+
+Result<Engine::BoundPorts> Engine::admit(const record::LegRecord& leg, Duration patience) {
+    const auto kind = leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
+    if (!ports_->restore(leg.bound, kind)) {
+        return fail(Errc::refused, to_string(leg.bound) + " is no longer among the media ports");
+    }
+    if (leg.state != LegState::open && leg.state != LegState::joined) return BoundPorts();
+    const Transport transport = is_tcp(leg.stream) ? Transport::tcp : Transport::udp;
+    auto bound = ports_->bind(leg.bound, kind, transport, leg.tos);
+    for (Duration waited{}; waited < patience && !bound && bound.error().code == Errc::refused; waited += look_again) {
+        std::this_thread::sleep_for(look_again);
+        bound = ports_->bind(leg.bound, kind, transport, leg.tos);
+    }
+    if (!bound) ports_->give_back(leg.bound, kind, loop_.now());
+    return bound;
+}
+
+void Engine::take_up(Entry& entry, BoundPorts ports, Duration handover) {
+    const record::LegRecord& leg = entry.leg;
+    if (leg.state != LegState::open && leg.state != LegState::joined) return;
+    const LegKey key = key_of(leg.id);
+    hand_over(entry, std::move(ports));
+    for (const Component component : {Component::rtp, Component::rtcp}) {
+        if (const auto& latched = leg.latched[static_cast<std::size_t>(component)]) {
+            const Latch::Known holder{.source = latched->endpoint,
+                                      .rule = latched->rule,
+                                      .confirmed = !latched->provisional,
+                                      .ssrc = latched->ssrc};
+            post(entry.worker,
+                 [key, component, holder, handover](Plane& plane) { plane.restore(key, component, holder, handover); });
+        }
+    }
+    if (leg.hold) post(entry.worker, [key](Plane& plane) { plane.set_hold(key, true); });
+}
+
+void Engine::take_up_joins() {
     for (auto& [key, entry] : legs_) {
         record::LegRecord& leg = entry.leg;
         const auto peer = legs_.find(key_of(leg.joined));
         const bool both =
             peer != legs_.end() && peer->second.leg.joined == leg.id && peer->second.in_plane && entry.in_plane;
         if (!both) {
+            if (leg.joined.empty() && leg.state != LegState::joined) continue;
             leg.joined.clear();
             if (leg.state == LegState::joined) leg.state = LegState::open;
+            save({&entry});
         } else if (key < peer->first) {
             move_to_worker_of(entry, peer->second);
             post(entry.worker, [x = key, y = peer->first](Plane& plane) { plane.join(x, y); });
             ++joins_;
         }
     }
-    if (!legs_.empty()) {
-        log_.major("took up " + std::to_string(legs_.size()) + " legs and " + std::to_string(joins_) +
-                   " sessions of the process before");
-    }
 }
 
-Result<void> Engine::restore_leg(record::LegRecord leg) {
+Result<void> Engine::restore_leg(record::LegRecord leg, Duration patience) {
     const LegKey key = key_of(leg.id);
     if (key == 0 || legs_.contains(key)) return fail(Errc::bad_input, "not an id", "leg");
-    const auto kind = leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
-    if (!ports_->restore(leg.bound, kind)) {
-        return fail(Errc::refused, to_string(leg.bound) + " is no longer among the media ports");
-    }
-    Entry entry;
+    auto ports = admit(leg, patience);
+    if (!ports) return std::unexpected(ports.error());
+    Entry& entry = legs_[key];
     entry.leg = std::move(leg);
     entry.order = ++last_order_;
     entry.worker = choose_worker(entry.leg);
-    const Transport transport = is_tcp(entry.leg.stream) ? Transport::tcp : Transport::udp;
-    if (entry.leg.state == LegState::open || entry.leg.state == LegState::joined) {
-        auto bound = ports_->bind(entry.leg.bound, kind, transport, entry.leg.tos);
-        // The process before may still be on its way out.
-        for (int i = 0; i < 20 && !bound && bound.error().code == Errc::refused; ++i) {
-            std::this_thread::sleep_for(10ms);
-            bound = ports_->bind(entry.leg.bound, kind, transport, entry.leg.tos);
-        }
-        if (!bound) {
-            ports_->give_back(entry.leg.bound, kind, loop_.now());
-            return std::unexpected(bound.error());
-        }
-        hand_over(entry, std::move(*bound));
-        for (const Component component : {Component::rtp, Component::rtcp}) {
-            if (const auto& latched = entry.leg.latched[static_cast<std::size_t>(component)]) {
-                const Latch::Known holder{.source = latched->endpoint,
-                                          .rule = latched->rule,
-                                          .confirmed = !latched->provisional,
-                                          .ssrc = latched->ssrc};
-                post(entry.worker, [key, component, holder](Plane& plane) { plane.restore(key, component, holder); });
-            }
-        }
-        if (entry.leg.hold) post(entry.worker, [key](Plane& plane) { plane.set_hold(key, true); });
-    }
     if (!entry.leg.request.empty()) restored_requests_[entry.leg.request] = key;
     by_call_.emplace(entry.leg.call_id, key);
-    legs_[key] = std::move(entry);
+    if (standby_) {
+        hold(key, std::move(*ports));
+    } else {
+        take_up(entry, std::move(*ports), {});
+    }
     return {};
 }
 

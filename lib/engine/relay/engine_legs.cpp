@@ -294,13 +294,18 @@ Result<void> Engine::free(const std::string& id, const char* why, Wake wake) {
     if (peer != legs_.end()) save({&peer->second});
     save_freed(key_of(id));
     publish_leg(one, why);
-    if (!one.leg.request.empty()) restored_requests_.erase(one.leg.request);
-    const auto [first, last] = by_call_.equal_range(one.leg.call_id);
-    by_call_.erase(std::find_if(first, last, [&](const auto& each) { return each.second == key_of(id); }));
     const std::string owner = one.leg.owner;
-    legs_.erase(key_of(id));
+    forget(key_of(id));
     if (const auto told = freed_.find(owner); told != freed_.end()) told->second(id);
     return {};
+}
+
+void Engine::forget(LegKey key) {
+    const record::LegRecord& leg = legs_.at(key).leg;
+    if (!leg.request.empty()) restored_requests_.erase(leg.request);
+    const auto [first, last] = by_call_.equal_range(leg.call_id);
+    by_call_.erase(std::find_if(first, last, [&](const auto& each) { return each.second == key; }));
+    legs_.erase(key);
 }
 
 std::size_t Engine::free_call(const std::string& call_id) {

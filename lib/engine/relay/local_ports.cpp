@@ -14,7 +14,7 @@ constexpr int most_attempts = 64;
 
 }  // namespace
 
-LocalPorts::LocalPorts(PortRange range) : range_(range) {
+LocalPorts::LocalPorts(PortRange range, io::Presence address) : range_(range), address_(address) {
     // Ports must not be guessed from earlier ones.
     random_ = [source = std::make_shared<io::Random>()](std::uint32_t below) {
         return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(*source);
@@ -29,6 +29,7 @@ void LocalPorts::set_addresses(std::vector<IpAddress> lan, std::vector<IpAddress
     for (const HostAddress& own : host) {
         if (own.up) host_.push_back(own.address);
     }
+    if (address_ == io::Presence::awaited) return;
     for (std::vector<IpAddress>* side : {&lan_, &wan_}) {
         std::ranges::stable_partition(*side, [&](const IpAddress& address) {
             return std::ranges::any_of(host, [&](const HostAddress& own) { return own.up && own.address == address; });
@@ -70,7 +71,8 @@ Result<void> LocalPorts::check_free(const Endpoint& local, std::size_t count) {
     }
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
-        if (auto socket = io::open_udp(each, {.packet_info = false}); !socket) return std::unexpected(socket.error());
+        if (auto socket = io::open_udp(each, {.packet_info = false, .address = address_}); !socket)
+            return std::unexpected(socket.error());
     }
     return {};
 }
@@ -85,7 +87,7 @@ Result<BoundPorts> LocalPorts::steer(const Endpoint& local, std::size_t count, s
             if (i > 0) steered_->release(local);
             return std::unexpected(claimed.error());
         }
-        bound[i] = {.local = each, .tos = tos.value_or(0)};
+        bound[i] = {.local = each, .tos = tos.value_or(0), .address = address_};
     }
     return bound;
 }
@@ -95,9 +97,9 @@ Result<BoundPorts> LocalPorts::bind_udp(const Endpoint& local, std::size_t count
     BoundPorts bound;
     for (std::size_t i = 0; i < count; ++i) {
         const Endpoint each{local.address, static_cast<std::uint16_t>(local.port + i)};
-        auto socket = io::open_udp(each, {.tos = tos});
+        auto socket = io::open_udp(each, {.tos = tos, .address = address_});
         if (!socket) return std::unexpected(socket.error());
-        bound[i] = {.local = each, .socket = std::move(*socket)};
+        bound[i] = {.local = each, .socket = std::move(*socket), .address = address_};
     }
     return bound;
 }
@@ -105,10 +107,10 @@ Result<BoundPorts> LocalPorts::bind_udp(const Endpoint& local, std::size_t count
 Result<BoundPorts> LocalPorts::bind(const Endpoint& local, Ports::Kind kind, Transport transport,
                                     std::optional<std::uint8_t> tos) {
     if (transport == Transport::tcp) {
-        auto listener = io::open_stream_listener(local);
+        auto listener = io::open_stream_listener(local, address_);
         if (!listener) return std::unexpected(listener.error());
         BoundPorts bound;
-        bound[0] = {.local = local, .socket = std::move(*listener)};
+        bound[0] = {.local = local, .socket = std::move(*listener), .address = address_};
         return bound;
     }
     const std::size_t count = kind == Ports::Kind::pair ? 2 : 1;
@@ -134,6 +136,12 @@ Result<LocalPorts::Bound> LocalPorts::open(Side side, Family family, Ports::Kind
 
 bool LocalPorts::restore(const Endpoint& local, Ports::Kind kind) {
     return ports_of(local.address).take_exactly(kind, local.port);
+}
+
+void LocalPorts::close(BoundPorts ports) {
+    for (const BoundPort& each : ports) {
+        if (each && !each.socket) steered_->release(each.local);
+    }
 }
 
 void LocalPorts::give_back(const Endpoint& local, Ports::Kind kind, Instant now) {

@@ -18,9 +18,10 @@ enum class Transport : std::uint8_t { udp, tcp };
 /// The media ports of every local address: chosen, bound, given back.
 class LocalPorts {
   public:
-    explicit LocalPorts(PortRange range);
+    /// With addresses that are awaited, ports are bound wherever these are.
+    explicit LocalPorts(PortRange range, io::Presence address = io::Presence::needed);
     /// From now on ports are taken on these addresses; what was taken stays. Of a side and family the first one that
-    /// `host` has, else the first.
+    /// `host` has, else the first; of those that are awaited the first.
     void set_addresses(std::vector<IpAddress> lan, std::vector<IpAddress> wan, std::span<const HostAddress> host);
 
     /// Sets a port (pair) aside on the first address of that side and family. not_found when there is no such address.
@@ -38,6 +39,8 @@ class LocalPorts {
                                           std::optional<std::uint8_t> tos = {});
     /// Takes up a certain port again; false when that cannot be.
     [[nodiscard]] bool restore(const Endpoint& local, Ports::Kind kind);
+    /// Closes what bind() has given, and nobody has got from there.
+    void close(BoundPorts ports);
     void give_back(const Endpoint& local, Ports::Kind kind, Instant now);
 
     /// From now on UDP ports are steered, but for those of a family that it does not serve. `ports` must outlive this
@@ -59,6 +62,7 @@ class LocalPorts {
     [[nodiscard]] Ports& ports_of(const IpAddress& address);
 
     PortRange range_;
+    io::Presence address_;
     std::vector<IpAddress> lan_;
     std::vector<IpAddress> wan_;
     std::optional<std::uint8_t> tos_;

@@ -71,6 +71,8 @@ class Server {
     /// A record to all watchers; one of type "replica" to those only that name that type. A watcher that does not read
     /// is cut off; it may come back for a new snapshot.
     void publish(const Json& record);
+    /// The same for one that is written already: the text of an object of that type.
+    void publish_text(std::string_view type, const std::string& record);
     /// Whether anybody watches; with a type, whether anybody wants records of that type.
     [[nodiscard]] bool watched(std::string_view type = {}) const noexcept;
 

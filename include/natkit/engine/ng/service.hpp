@@ -31,8 +31,9 @@ using OnEnded = std::function<void(const relay::Json& record)>;
 
 class Service {
   public:
-    /// Takes up the calls that a process before this one has left with its legs. The engine outlives it. Errors: those
-    /// of the sockets.
+    /// Takes up the calls that a process before this one has left with its legs; where the engine is a standby's,
+    /// requests are refused in the words on which a proxy takes another node. The engine outlives it. Errors: those of
+    /// the sockets.
     [[nodiscard]] static Result<std::unique_ptr<Service>> start(io::Loop& loop, relay::Engine& engine,
                                                                 ServiceOptions options);
     ~Service();
@@ -41,6 +42,8 @@ class Service {
 
     /// Listens where the options say from now on.
     [[nodiscard]] Result<void> reconfigure(ServiceOptions options);
+    /// The engine is no standby's any more: takes up the calls of the other node.
+    void activated();
     /// No call begins any more; those that there are go on.
     void drain();
     /// Tells of each call that has ended; where nobody wants to know (`wanted`), the records are not made.

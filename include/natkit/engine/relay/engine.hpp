@@ -15,8 +15,10 @@
 #include "natkit/config/config.hpp"
 #include "natkit/engine/hep/outlet.hpp"
 #include "natkit/engine/log/log.hpp"
+#include "natkit/engine/role/role.hpp"
 #include "natkit/io/fd.hpp"
 #include "natkit/io/loop.hpp"
+#include "natkit/io/net/address_watch.hpp"
 #include "natkit/io/random.hpp"
 #include "natkit/record/relay.hpp"
 #include "natkit/relay/leg_table.hpp"
@@ -35,6 +37,7 @@ class SteeredPorts;
 class Worker;
 struct BoundPort;
 struct JournalChange;
+struct Standby;
 
 using Json = nlohmann::ordered_json;
 
@@ -54,6 +57,8 @@ struct Options {
     TierChoice tiers{.fast_path = FastPathChoice::off};
     config::Hep hep;      ///< the collector that is told of streams
     std::string journal;  ///< path; empty: none
+    std::optional<cluster::Standing>
+        standing;  ///< of a node of a cluster at its start; nothing: it is alone, and active
     LogLevel log_level = LogLevel::major;
 };
 
@@ -148,6 +153,31 @@ class Engine {
     /// Those of one call, oldest first, without a look at the others.
     [[nodiscard]] std::vector<Listed> legs_of(const std::string& call_id) const;
 
+    // Of a node of a cluster, whose addresses may come later or go.
+
+    /// Whether another node serves: nothing is sent or told, and no leg ends by itself. The legs are the other node's.
+    [[nodiscard]] bool standby() const noexcept { return standby_ != nullptr; }
+    /// This node serves from now on, with all the legs that it holds. Returns when the packet threads have them.
+    void activate();
+    /// It does so no longer: nothing of it stays in the kernel, nothing is sent. For the end of the process.
+    void fall_silent();
+    /// Of a standby: the leg is as the active node has written it, whatever was known of it. `ahead`: how far that
+    /// node's time of day is ahead of ours. Errors: bad_input, refused (not a media port of ours, or somebody else's);
+    /// what was known of the leg then stays, unless its ports have changed.
+    [[nodiscard]] Result<void> put_replica(const std::string& leg, const record::ObjectView& record, Duration ahead);
+    /// The active node has it no more.
+    void drop_replica(const std::string& leg);
+    /// All legs of the active node follow; those that were not put until the end are dropped. usage: it has not begun.
+    void begin_whole();
+    [[nodiscard]] Result<void> end_whole();
+    /// `tell` is called, while `wanted`, for each leg that has changed (its text as journalled) or is gone (null), when
+    /// it is journalled or would be.
+    using OnSaved = std::function<void(const std::string& leg, const std::string* text)>;
+    void on_saved(std::function<bool()> wanted, OnSaved tell) {
+        saved_wanted_ = std::move(wanted);
+        on_saved_ = std::move(tell);
+    }
+
     using OnStatistics = std::function<void(record::StatisticsByLeg statistics)>;
     /// Counters of a leg and what it is joined to, or of all legs (empty id), gathered from the workers without
     /// waiting.
@@ -193,6 +223,7 @@ class Engine {
     void set_wanted(std::function<bool(std::string_view type)> wanted) { wanted_ = std::move(wanted); }
 
   private:
+    using BoundPorts = std::array<BoundPort, 2>;
     struct Entry {
         record::LegRecord leg;
         std::uint64_t order = 0;
@@ -215,7 +246,7 @@ class Engine {
     void add_worker();
     void tell_workers(const std::optional<hep::Destination>& collector);
     /// Gives the ports of a leg to its worker, which adds the leg when it is new.
-    void hand_over(Entry& entry, std::array<BoundPort, 2> ports);
+    void hand_over(Entry& entry, BoundPorts ports);
     [[nodiscard]] bool opens_latch(const record::LegRecord& leg, const Party& party) const;
     /// Tells its worker of the leg's party.
     void signal(Entry& entry, bool renew = false, Wake wake = Wake::at_once);
@@ -224,7 +255,23 @@ class Engine {
     void move_to_worker_of(Entry& a, Entry& b);
     void unjoin(Entry& entry, Wake wake = Wake::at_once);
     void restore(const std::vector<std::string>& records);
-    [[nodiscard]] Result<void> restore_leg(record::LegRecord leg);
+    [[nodiscard]] Result<void> restore_leg(record::LegRecord leg, Duration patience);
+    /// Sets the ports of a leg aside and binds them, where its state needs them. `patience`: for the process before,
+    /// which may still be on its way out.
+    [[nodiscard]] Result<BoundPorts> admit(const record::LegRecord& leg, Duration patience);
+    /// The packet threads get the leg, with what it had learned.
+    void take_up(Entry& entry, BoundPorts ports, Duration handover);
+    /// Or the standby.
+    void hold(LegKey key, BoundPorts ports);
+    /// Those whose legs name each other.
+    void take_up_joins();
+    [[nodiscard]] std::size_t named_joins() const;
+    void forget(LegKey key);
+    [[nodiscard]] std::string holder_of(const record::LegRecord& leg) const;
+    void look_at_addresses();
+    void use_addresses();
+    [[nodiscard]] bool keeps_changes() const { return journal_ != nullptr || tells_changes(); }
+    [[nodiscard]] bool tells_changes() const { return saved_wanted_ && standby_ == nullptr && saved_wanted_(); }
     void on_events(const std::vector<Event>& events);
     void on_latched(const Event& event);
     void on_confirmed(const Event& event);
@@ -240,6 +287,7 @@ class Engine {
     void publish_session(const record::LegRecord& a, const record::LegRecord& b, const char* event);
     /// Journals the legs as they are at the end of the Batch.
     void save(std::initializer_list<Entry*> entries);
+    /// Of a leg that is about to be forgotten, in the same Batch.
     void save_freed(LegKey key);
     /// The same with whatever is written next, or a second later: for what would be found out again.
     void save_later(Entry& entry);
@@ -263,10 +311,14 @@ class Engine {
     Surroundings surroundings_;
     OnRecord on_record_;
     std::function<bool(std::string_view)> wanted_;
+    std::function<bool()> saved_wanted_;
+    OnSaved on_saved_;
     log::Logger log_;
     std::unique_ptr<LocalPorts> ports_;
-    std::unique_ptr<FastPath> fast_path_;  ///< the workers' too: ends after them
-    io::Random random_;                    ///< of ids
+    std::unique_ptr<Standby> standby_;             ///< null: this node is the active one
+    std::unique_ptr<io::AddressWatch> addresses_;  ///< of a node of a cluster
+    std::unique_ptr<FastPath> fast_path_;          ///< the workers' too: ends after them
+    io::Random random_;                            ///< of ids
     Legs legs_;
     std::unordered_multimap<std::string, LegKey> by_call_;
     std::uint64_t last_order_ = 0;

@@ -21,6 +21,9 @@ class Service {
         /// after that Call-ID, and no new ones. Null: there are none.
         std::function<Json(const std::string& after)> calls = nullptr;
         std::function<void()> drain = nullptr;
+        /// Of a node of a cluster: it serves now; it has become a standby, for which the process is to begin anew.
+        std::function<void()> activated = nullptr;
+        std::function<void()> stepped_down = nullptr;
     };
 
     /// `socket` is the path of the control socket. Refused when another process serves it.
@@ -57,6 +60,11 @@ class Service {
     Answer calls(const Json& request);
     Answer drain(const Json& request);
     TextAnswer log_level(const View& request);
+    // cluster.cpp
+    void add_cluster_commands();
+    Answer role(const Json& request);
+    Answer replicas(const Json& request);
+    void replica(const View& request, const control::Reply& reply);
     void list(const View& request, const control::Reply& reply);
     void show(const View& request, const control::Reply& reply);
     void quality(const View& request, const control::Reply& reply);
@@ -68,6 +76,7 @@ class Service {
     io::Loop& loop_;
     Hooks hooks_;
     Instant started_;
+    std::optional<cluster::Standing> standing_;  ///< where there is a cluster
     std::unique_ptr<control::Server> server_;
     std::unique_ptr<Engine> engine_;
     std::optional<Engine::Batch> batch_;  ///< of the commands read in one turn: journalled before they are answered

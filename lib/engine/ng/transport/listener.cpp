@@ -148,7 +148,7 @@ class UnixListener : public Listener {
 /// POST /ng and /ng-plain: a message for a message.
 class HttpListener : public Listener {
   public:
-    Result<void> listen(io::Loop& loop, const Endpoint& local, Handlers handlers) {
+    Result<void> listen(io::Loop& loop, const Endpoint& local, Handlers handlers, io::Presence address) {
         auto server = io::HttpServer::listen(
             loop, local,
             [handlers = std::move(handlers)](const io::HttpServer::Request& request, io::HttpServer::Respond respond) {
@@ -162,7 +162,8 @@ class HttpListener : public Listener {
                         respond(Response{.content_type = json ? "application/json" : "application/x-rtpengine-ng",
                                          .body = reply});
                     });
-            });
+            },
+            address);
         if (!server) return std::unexpected(server.error());
         server_ = std::move(*server);
         return {};
@@ -174,21 +175,23 @@ class HttpListener : public Listener {
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::open(io::Loop& loop, const Listen& listen, Handlers handlers) {
+Result<std::unique_ptr<Listener>> Listener::open(io::Loop& loop, const Listen& listen, Handlers handlers,
+                                                 io::Presence address) {
     using Kind = Listen::Kind;
     if (listen.kind == Kind::udp) {
-        auto socket = io::open_udp(listen.endpoint, {.receive_buffer = receive_buffer, .packet_info = false});
+        auto socket =
+            io::open_udp(listen.endpoint, {.receive_buffer = receive_buffer, .packet_info = false, .address = address});
         if (!socket) return std::unexpected(socket.error());
         return std::make_unique<UdpListener>(loop, std::move(*socket), std::move(handlers));
     }
     if (listen.kind == Kind::tcp) {
-        auto socket = io::open_tcp_listener(listen.endpoint);
+        auto socket = io::open_tcp_listener(listen.endpoint, address);
         if (!socket) return std::unexpected(socket.error());
         return std::make_unique<TcpListener>(loop, std::move(*socket), std::move(handlers));
     }
     if (listen.kind == Kind::http) {
         auto made = std::make_unique<HttpListener>();
-        if (auto done = made->listen(loop, listen.endpoint, std::move(handlers)); !done)
+        if (auto done = made->listen(loop, listen.endpoint, std::move(handlers), address); !done)
             return std::unexpected(done.error());
         return made;
     }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "natkit/io/loop.hpp"
+#include "natkit/io/net/awaited.hpp"
 #include "natkit/ng/framing.hpp"
 #include "natkit/ng/listen.hpp"
 
@@ -27,8 +28,8 @@ class Listener {
         FrameLength (*frame)(std::string_view stream) noexcept = frame_length;
     };
 
-    [[nodiscard]] static Result<std::unique_ptr<Listener>> open(io::Loop& loop, const Listen& listen,
-                                                                Handlers handlers);
+    [[nodiscard]] static Result<std::unique_ptr<Listener>> open(io::Loop& loop, const Listen& listen, Handlers handlers,
+                                                                io::Presence address = io::Presence::needed);
     virtual ~Listener() = default;
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;

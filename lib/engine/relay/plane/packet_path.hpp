@@ -21,6 +21,7 @@ struct BoundPort {
     io::Fd socket;
     std::uint8_t tos = 0;  ///< of a steered port; a socket has its own
     unsigned worker = 0;   ///< of a steered port: whose socket gets its packets
+    io::Presence address = io::Presence::needed;
 
     explicit operator bool() const noexcept { return local.port != 0; }
 };
@@ -61,6 +62,9 @@ class PacketPath {
     virtual void expect(Handle handle, const Endpoint& remote) = 0;
     /// Of what is sent from this port from now on.
     virtual void set_tos(Handle handle, std::uint8_t tos) = 0;
+    /// This host may have got or lost addresses: nothing is sent from one that it does not have. Of ports whose address
+    /// it must have, and that are not steered, nothing is looked at.
+    virtual void check_addresses() = 0;
     /// Only during OnPacket, of the packet that came to the slot `arrival`: `bytes` are those of its datagram.
     virtual void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) = 0;
 };

@@ -44,12 +44,12 @@ void Plane::on_time() {
 }
 
 void Plane::start_timer() {
-    if (timer_.active()) return;
+    if (silent_ || timer_.active()) return;
     if (const auto deadline = relay_.next_deadline()) timer_.start_at(*deadline);
 }
 
 void Plane::tell_events() {
-    if (relay_.legs.has_events()) on_events_(relay_.legs.take_events());
+    if (!silent_ && relay_.legs.has_events()) on_events_(relay_.legs.take_events());
 }
 
 // --- packets -------------------------------------------------------------------------------------------------------
@@ -219,8 +219,17 @@ void Plane::part(LegKey key) {
     change(key, [&](Leg& leg) { relay_.part(leg, loop_.now()); });
 }
 
-void Plane::restore(LegKey key, Component component, const Latch::Known& holder) {
-    if (UdpLeg* leg = as_udp(relay_.legs.find(key))) relay_.udp.restore(*leg, component, holder, loop_.now());
+void Plane::restore(LegKey key, Component component, const Latch::Known& holder, Duration handover) {
+    if (UdpLeg* leg = as_udp(relay_.legs.find(key))) relay_.udp.restore(*leg, component, holder, loop_.now(), handover);
+}
+
+void Plane::fall_silent() {
+    silent_ = true;
+    timer_.stop();
+    for (const auto& [key, leg] : relay_.legs.legs()) {
+        if (UdpLeg* udp = as_udp(leg.get())) close_ports(*udp);
+    }
+    if (tcp_) tcp_ = std::make_unique<TcpPlane>(loop_, relay_, [] {});
 }
 
 void Plane::set_mux(LegKey key, bool mux) {

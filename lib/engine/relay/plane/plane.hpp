@@ -63,7 +63,7 @@ class Plane {
     void set_dial_for(const RangeSet& ranges) { relay_.tcp.set_dial_for(ranges); }
 
     /// Of UDP legs alone.
-    void restore(LegKey key, Component component, const Latch::Known& holder);
+    void restore(LegKey key, Component component, const Latch::Known& holder, Duration handover = {});
     void set_mux(LegKey key, bool mux);
     void set_tos(LegKey key, std::uint8_t tos);
     /// A UDP leg on its way to another thread.
@@ -79,6 +79,9 @@ class Plane {
     /// ports of these. `fast_path` outlives the plane.
     [[nodiscard]] std::vector<Endpoint> use_fast_path(FastPath& fast_path, std::uint8_t tos,
                                                       const std::vector<bpf::FlowTable::Kept>& kept);
+    void check_addresses() { path_->check_addresses(); }
+    /// For the end of the process: nothing is sent or told any more, and the ports close.
+    void fall_silent();
     /// Of all legs that have none of their own, open ports and what the kernel forwards included.
     void set_tos(std::uint8_t tos);
 
@@ -121,6 +124,7 @@ class Plane {
     OnEvents on_events_;
     TrafficGauge& traffic_;
     bool steered_;
+    bool silent_ = false;
     std::unordered_map<LegKey, std::unique_ptr<Ports>> ports_;
     std::unique_ptr<PacketPath> path_;
     std::unique_ptr<TcpPlane> tcp_;         ///< once there are TCP legs

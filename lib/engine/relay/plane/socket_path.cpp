@@ -1,3 +1,4 @@
+#include <map>
 #include <optional>
 
 #include "natkit/io/net/udp_ports.hpp"
@@ -6,6 +7,8 @@
 namespace natkit::relay {
 namespace {
 
+constexpr bool always = true;
+
 /// A port: the socket that hears everybody, and one connected to the expected remote.
 struct Port {
     void* slot;
@@ -13,9 +16,15 @@ struct Port {
     io::UdpPorts::Socket everybody;
     std::optional<io::UdpPorts::Socket> connected;
     Endpoint remote;
+    io::Presence address;
+    const bool* here;  ///< whether this host has its address
 
-    Port(io::UdpPorts& ports, BoundPort bound, void* at)
-        : slot(at), local(bound.local), everybody(ports, std::move(bound.socket), at) {}
+    Port(io::UdpPorts& ports, BoundPort bound, void* at, const bool& present)
+        : slot(at),
+          local(bound.local),
+          everybody(ports, std::move(bound.socket), at),
+          address(bound.address),
+          here(&present) {}
 };
 
 class SocketPath final : public PacketPath {
@@ -27,12 +36,13 @@ class SocketPath final : public PacketPath {
           on_unsent_(std::move(callbacks.on_unsent)) {}
 
     Handle attach(BoundPort port, void* slot) override {
-        return std::make_unique<Port>(ports_, std::move(port), slot).release();
+        const bool& here = port.address == io::Presence::awaited ? presence_of(port.local.address) : always;
+        return std::make_unique<Port>(ports_, std::move(port), slot, here).release();
     }
 
     BoundPort detach(Handle handle) override {
         const std::unique_ptr<Port> port(static_cast<Port*>(handle));
-        return {.local = port->local, .socket = port->everybody.release()};
+        return {.local = port->local, .socket = port->everybody.release(), .address = port->address};
     }
 
     void close(Handle handle) override { delete static_cast<Port*>(handle); }
@@ -60,8 +70,13 @@ class SocketPath final : public PacketPath {
         if (port.connected) (void)io::set_udp_options(port.connected->fd(), family, options);
     }
 
+    void check_addresses() override {
+        for (auto& [address, here] : here_) here = io::is_here(address);
+    }
+
     void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {
         const Port& port = *static_cast<Port*>(from);
+        if (!*port.here) return on_unsent_({arrival, port.slot, to, bytes.size()});
         const bool connected = port.connected && port.remote == to;
         const io::SendResult result =
             connected ? io::send_udp(port.connected->fd(), bytes) : io::send_udp(port.everybody.fd(), to, bytes);
@@ -69,9 +84,15 @@ class SocketPath final : public PacketPath {
     }
 
   private:
+    [[nodiscard]] const bool& presence_of(const IpAddress& address) {
+        const auto known = here_.find(address);
+        return known != here_.end() ? known->second : here_.emplace(address, io::is_here(address)).first->second;
+    }
+
     unsigned long most_descriptors_;
     io::UdpPorts ports_;
     OnUnsent on_unsent_;
+    std::map<IpAddress, bool> here_;  ///< addresses that are awaited
 };
 
 }  // namespace

@@ -62,7 +62,9 @@ class PortTable {
         for (Row& row : rows_) {
             if (row.address == address) return row;
         }
-        return rows_.emplace_back(Row{address, std::vector<SteeredPort*>(range_.last - range_.first + std::size_t{1})});
+        return rows_.emplace_back(Row{.address = address,
+                                      .ports = std::vector<SteeredPort*>(range_.last - range_.first + std::size_t{1}),
+                                      .own = io::is_here(address)});
     }
 
     PortRange range_;
@@ -160,6 +162,11 @@ class SteeredPath final : public PacketPath {
         SteeredPort& port = *static_cast<SteeredPort*>(handle);
         port.tos = tos;
         if (port.plain != nullptr) plain_->set_tos(port.plain, tos);
+    }
+
+    void check_addresses() override {
+        table_.check_addresses();
+        plain_->check_addresses();
     }
 
     void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {

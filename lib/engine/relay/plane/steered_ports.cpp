@@ -35,6 +35,7 @@ Result<std::unique_ptr<SteeredPorts>> SteeredPorts::start(PortRange range, unsig
             const auto added = steered->steering_->add_worker(worker, families[i], sockets->receiving[i].get());
             if (!added) return std::unexpected(added.error());
             steered->served_[i] = true;
+            steered->receiving_.push_back(sockets->receiving[i].get());
         }
         steered->sockets_.push_back(std::move(*sockets));
     }
@@ -75,6 +76,10 @@ Result<void> SteeredPorts::prove(Family family) {
     if (error != 0) return fail_errno("a packet to itself by a raw socket", error);
     if (!came) return fail(Errc::system, "a packet to a steered port of loopback did not arrive");
     return {};
+}
+
+void SteeredPorts::set_deaf(bool deaf) noexcept {
+    for (const int socket : receiving_) static_cast<void>(io::set_deaf(socket, deaf));
 }
 
 Result<void> SteeredPorts::claim(const Endpoint& local) {

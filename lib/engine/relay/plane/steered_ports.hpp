@@ -27,6 +27,8 @@ class SteeredPorts {
     [[nodiscard]] PortRange range() const noexcept { return range_; }
     /// Whether ports of that family can be steered: not where the host does not have it.
     [[nodiscard]] bool serves(Family family) const noexcept { return served_[family == Family::ipv4 ? 0 : 1]; }
+    /// What comes is dropped, as no leg of ours is to hear it (io::set_deaf()), until it is set again.
+    void set_deaf(bool deaf) noexcept;
     /// The sockets of a worker, once.
     [[nodiscard]] io::SharedUdp::Sockets take_sockets(unsigned worker) { return std::move(sockets_[worker]); }
 
@@ -60,6 +62,7 @@ class SteeredPorts {
     std::unique_ptr<bpf::Steering> steering_;
     std::array<bool, 2> served_{};
     std::vector<io::SharedUdp::Sockets> sockets_;  ///< by worker
+    std::vector<int> receiving_;                   ///< those that receive, whoever has them
     std::atomic<std::size_t> claimed_ = 0;
     std::mutex mutex_;                             ///< of what follows
     std::vector<std::function<void()>> on_stray_;  ///< by worker

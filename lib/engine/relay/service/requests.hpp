@@ -18,4 +18,7 @@ namespace natkit::relay {
 /// which has no a=setup, it is the other way round.
 void add_default_setup(Json& open, bool offerer);
 
+/// The record of a leg's change for another node: `text` is what the journal keeps; null: the leg is gone.
+[[nodiscard]] std::string replica_line(const std::string& leg, const std::string* text);
+
 }  // namespace natkit::relay

@@ -35,6 +35,13 @@ bool is_brief(const record::ObjectView& request) {
     return brief && brief->flag() == true;
 }
 
+/// Whose command it is: an owner's legs are those of the node that serves.
+enum class By : std::uint8_t { owner, administrator };
+
+Error standby_refusal() {
+    return {Errc::refused, {}, "this node is the standby"};
+}
+
 }  // namespace
 
 Service::TextAnswer Service::open(const View& request) {
@@ -138,6 +145,7 @@ Service::TextAnswer Service::free(const View& request) {
 }
 
 Service::Answer Service::relay(const Json& request) {
+    if (engine_->standby()) return std::unexpected(standby_refusal());
     Json reply = Json::object();
     std::vector<std::string> made;
     const auto undo = [&](Error error, const std::string& where) {
@@ -195,6 +203,7 @@ Service::Answer Service::status(const Json&) {
     const auto up = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - started_).count();
     Json reply = {{"name", "mediarelay"}, {"pid", ::getpid()}, {"uptime_s", up}};
     control::add_usage(reply);
+    if (standing_) cluster::add_standing(reply, *standing_);
     reply["legs"] = status.legs;
     reply["sessions"] = status.sessions;
     reply["streams"] = status.sessions;
@@ -279,8 +288,9 @@ void Service::add_commands() {
             },
             repeat);
     };
-    const auto add_quick = [this](const char* name, QuickCommand command) {
-        server_->on_view(name, [this, command](const View& request, const control::Reply& reply) {
+    const auto add_quick = [this](const char* name, QuickCommand command, By by = By::owner) {
+        server_->on_view(name, [this, command, by](const View& request, const control::Reply& reply) {
+            if (by == By::owner && engine_->standby()) return reply.error(standby_refusal());
             if (!batch_) batch_.emplace(*engine_);
             const TextAnswer answer = (this->*command)(request);
             if (answer) {
@@ -297,6 +307,7 @@ void Service::add_commands() {
     add_quick("join", &Service::join);
     add_quick("part", &Service::part);
     server_->on_view("free", [this](const View& request, const control::Reply& reply) {
+        if (engine_->standby()) return reply.error(standby_refusal());
         if (!batch_) batch_.emplace(*engine_);
         const auto statistics = flag_of(request, "statistics");
         if (statistics && statistics->value_or(false)) return free_and_tell(request, reply);
@@ -304,7 +315,7 @@ void Service::add_commands() {
         answer ? reply.ok_text(*answer) : reply.error(answer.error());
     });
     add_quick("claim", &Service::claim);
-    add_quick("log-level", &Service::log_level);
+    add_quick("log-level", &Service::log_level, By::administrator);
     add("relay", &Service::relay);
     add("reload", &Service::reload);
     add("stop", &Service::stop);
@@ -320,6 +331,7 @@ void Service::add_commands() {
     server_->on_view(
         "quality", [this](const View& request, const control::Reply& reply) { quality(request, reply); },
         Server::Repeat::run);
+    add_cluster_commands();
     server_->set_snapshot([this](const auto& send) {
         for (const auto& [order, leg] : engine_->legs()) send(record::to_json(*leg));
         for (const auto& [order, leg] : engine_->legs()) {
@@ -340,12 +352,17 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, Options options,
     auto server = control::Server::listen(loop, socket);
     if (!server) return std::unexpected(server.error());
     service->server_ = std::move(*server);
+    service->standing_ = options.standing;
     auto engine = Engine::start(loop, std::move(options), [raw = service.get()](const Json& record) {
         if (raw->server_->watched()) raw->server_->publish(record);
     });
     if (!engine) return std::unexpected(engine.error());
     service->engine_ = std::move(*engine);
     service->engine_->set_wanted([raw = service.get()](std::string_view type) { return raw->server_->watched(type); });
+    service->engine_->on_saved([raw = service.get()] { return raw->server_->watched("replica"); },
+                               [raw = service.get()](const std::string& leg, const std::string* text) {
+                                   raw->server_->publish_text("replica", replica_line(leg, text));
+                               });
     service->add_commands();
     return service;
 }
