@@ -92,9 +92,9 @@ def a_node_dies_and_returns(net):
         pids = a.processes()
 
         def die():
-            a.cut()
             a.kill_keepalived()
             a.kill_all(pids)
+            a.cut()
         take_over(site, people, a, b, die)
         lab.require(b.cluster()["epoch"] > 1, f"{b.cluster()}")
         everything_works(site, people, b, a, "without the first node")

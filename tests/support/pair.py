@@ -4,6 +4,7 @@
     wan 203.0.113.0/24    .2 edge-a, .3 edge-b, .10 moves
     spine 10.9.0.0/24     .2 edge-a, .3 edge-b, .5 Redis: VRRP (unicast, version 3) and the state
 """
+import contextlib
 import json
 import os
 import re
@@ -55,7 +56,8 @@ class Edge(site_of_phones.Node):
 
     def kill_all(self, pids):
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.natkit.process.wait()
 
     def cluster(self):
