@@ -4,12 +4,13 @@
 both families. What natkit-cluster does between them, this test does by itself."""
 import os
 import pathlib
-import re
+import select
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
-from media import PROGRAM, Control, Peer, rtp, talk
+from media import PROGRAM, Control, Peer, endpoint, rtp, talk
 from ng_client import Client, sdp, streams
 
 FAST = os.environ.get("NATKIT_TIER") == "fast"
@@ -275,6 +276,60 @@ def a_standby_that_begins(net):
     lab.require({"leg", "local", "latched", "owner_state"} <= members, members)
 
 
+def an_address_that_goes(net):
+    """From an address that this host does not have any more nothing is sent, another one has it by now; no leg ends by that."""
+    site = Site(net)
+    calls = site.calls()
+    if FAST:
+        site.fast(site.a, calls, 6)
+    for address in SHARED["wan0"]:
+        site.a.host.ip("addr", "del", address, "dev", "wan0")
+
+    def unheard():
+        for a, to_a, b, _ in calls:
+            b.drain_now()
+            a.speak(to_a, 1)
+        return all(b.hear(0.1) is None for _, _, b, _ in calls)
+    lab.within(2, unheard, "nothing to be sent from an address that is gone")
+    lab.require(site.a.talk.ask("status")["fast_flows"] == 0, "the kernel sends from there")
+    for leg in site.a.legs().values():
+        if leg["side"] == "lan":
+            lab.require(leg["statistics"]["drops"].get("not-sent"), leg)
+    for address in SHARED["wan0"]:
+        site.a.host.ip("addr", "add", address, "dev", "wan0")
+    site.peer.ip("neigh", "flush", "all")
+    for call in calls:
+        site.speak(call, lambda call=call: call[2].hear(0.02) and call[0].hear(0.02), "audio again")
+        talk_on(call, 5)
+    if FAST:
+        site.fast(site.a, calls, 6)
+
+
+def connections(net):
+    """TCP media: connections end with their node, and parties that connect again meet at the other one. Who comes too early is not refused."""
+    site = Site(net)
+    legs = site.a.talk.ask("relay", stream="tcp", a={"party": {"endpoint": "192.168.10.5:9", "setup": "active"}},
+                           b={"party": {"endpoint": "203.0.113.50:9", "setup": "active"}})
+    site.copier.copy()
+    site.fail_over()
+    ends = []
+    for host, name in ((site.phone, "a"), (site.peer, "b")):
+        end = host.socket(socket.AF_INET, socket.SOCK_STREAM)
+        end.setblocking(False)
+        end.connect_ex(endpoint(legs[name]["local"]))
+        net.close_at_end(end)
+        ends.append(end)
+    lab.require(select.select([], ends, [], 0.3)[1] == [], "a standby accepts or refuses connections")
+    site.b.become("active", 2)
+    for end in ends:
+        end.settimeout(lab.PATIENCE)
+        lab.require(select.select([], [end], [], lab.PATIENCE)[1] and end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0, "not connected")
+    ends[0].sendall(b"from a")
+    lab.require(ends[1].recv(100) == b"from a", "other bytes")
+    ends[1].sendall(b"from b")
+    lab.require(ends[0].recv(100) == b"from b", "other bytes")
+
+
 def calls_of_a_proxy(net):
     """What a proxy set up by the ng protocol with one node it goes on with at the other."""
     site = Site(net)
@@ -310,4 +365,4 @@ def calls_of_a_proxy(net):
 if __name__ == "__main__":
     if FAST:
         lab.skip_without_true_root("e2e.relay_pair")
-    lab.main(calls_go_on, a_stream_that_moved_meanwhile, a_standby_that_begins, calls_of_a_proxy)
+    lab.main(calls_go_on, a_stream_that_moved_meanwhile, a_standby_that_begins, an_address_that_goes, connections, calls_of_a_proxy)

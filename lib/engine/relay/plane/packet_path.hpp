@@ -65,6 +65,8 @@ class PacketPath {
     /// This host may have got or lost addresses: nothing is sent from one that it does not have. Of ports whose address
     /// it must have, and that are not steered, nothing is looked at.
     virtual void check_addresses() = 0;
+    /// Whether this host had the port's address when that was looked at last.
+    [[nodiscard]] virtual bool is_here(Handle handle) const = 0;
     /// Only during OnPacket, of the packet that came to the slot `arrival`: `bytes` are those of its datagram.
     virtual void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) = 0;
 };

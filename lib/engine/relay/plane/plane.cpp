@@ -279,7 +279,7 @@ std::optional<Promotion::Place> Plane::place_of(const UdpLeg& leg, Component com
     const auto* ports = static_cast<const Ports*>(leg.attachment);
     if (ports == nullptr) return std::nullopt;
     const Port& port = (*ports)[static_cast<std::size_t>(component)];
-    if (port.handle == nullptr) return std::nullopt;
+    if (port.handle == nullptr || !path_->is_here(port.handle)) return std::nullopt;
     return Promotion::Place{.local = port.local, .interface = port.interface};
 }
 
@@ -291,6 +291,11 @@ std::vector<Endpoint> Plane::use_fast_path(FastPath& fast_path, std::uint8_t tos
     auto taken = promotion_->take_up(kept, loop_.now());
     relay_.legs.count_from_now();
     return taken;
+}
+
+void Plane::check_addresses() {
+    path_->check_addresses();
+    if (promotion_) promotion_->demote_misplaced();
 }
 
 void Plane::demote(Leg* leg) {

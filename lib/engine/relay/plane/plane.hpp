@@ -79,7 +79,8 @@ class Plane {
     /// ports of these. `fast_path` outlives the plane.
     [[nodiscard]] std::vector<Endpoint> use_fast_path(FastPath& fast_path, std::uint8_t tos,
                                                       const std::vector<bpf::FlowTable::Kept>& kept);
-    void check_addresses() { path_->check_addresses(); }
+    /// This host may have got or lost addresses.
+    void check_addresses();
     /// For the end of the process: nothing is sent or told any more, and the ports close.
     void fall_silent();
     /// Of all legs that have none of their own, open ports and what the kernel forwards included.

@@ -152,6 +152,21 @@ void Promotion::demote(UdpLeg& leg) {
     if (peer != nullptr) remove(*peer);
 }
 
+void Promotion::demote_misplaced() {
+    const auto misplaced = [this](const auto& flows) {
+        return std::ranges::any_of(both_components, [&](Component component) {
+            const auto& flow = flows.second[place(component)];
+            return flow &&
+                   (!place_of_(*flows.first, component) || !place_of_(*flow->forwarding.to, flow->forwarding.out));
+        });
+    };
+    for (;;) {
+        const auto found = std::ranges::find_if(flows_, misplaced);
+        if (found == flows_.end()) return;
+        demote(*found->first);
+    }
+}
+
 void Promotion::catch_up(UdpLeg& leg) {
     for (UdpLeg* each : {&leg, leg.peer()}) {
         if (each == nullptr) continue;

@@ -18,7 +18,7 @@ namespace natkit::relay {
 /// has gone by.
 class Promotion {
   public:
-    /// Where a component of a leg is, which the caller knows.
+    /// Where a component of a leg is, which the caller knows; nothing where nothing is sent from it.
     struct Place {
         Endpoint local;
         unsigned interface = 0;  ///< by which its party's packets come; 0: not known
@@ -39,6 +39,8 @@ class Promotion {
 
     /// The leg and the one it is joined with are the relay's again, from now on.
     void demote(UdpLeg& leg);
+    /// And those of which a port is where nothing is sent from at present.
+    void demote_misplaced();
     /// Tells the relay what has gone by of this leg's join, or of all.
     void catch_up(UdpLeg& leg);
     void catch_up();

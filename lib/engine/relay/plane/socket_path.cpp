@@ -74,6 +74,8 @@ class SocketPath final : public PacketPath {
         for (auto& [address, here] : here_) here = io::is_here(address);
     }
 
+    [[nodiscard]] bool is_here(Handle handle) const override { return *static_cast<const Port*>(handle)->here; }
+
     void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {
         const Port& port = *static_cast<Port*>(from);
         if (!*port.here) return on_unsent_({arrival, port.slot, to, bytes.size()});

@@ -169,6 +169,11 @@ class SteeredPath final : public PacketPath {
         plain_->check_addresses();
     }
 
+    [[nodiscard]] bool is_here(Handle handle) const override {
+        const SteeredPort& port = *static_cast<const SteeredPort*>(handle);
+        return port.plain != nullptr ? plain_->is_here(port.plain) : *port.own_address;
+    }
+
     void send(Handle from, const Endpoint& to, std::span<const std::uint8_t> bytes, void* arrival) override {
         const SteeredPort& port = *static_cast<SteeredPort*>(from);
         if (port.plain != nullptr) return plain_->send(port.plain, to, bytes, arrival);
