@@ -4,14 +4,18 @@
 
 namespace natkit::cluster {
 
-void Protection::acknowledged(const std::string& node, std::span<const Instant> arrivals, Instant now) {
+void Protection::heard(const std::string& node, Instant now) {
     if (!standbys_.contains(node) && standbys_.size() >= most_standbys) return;
-    const auto [at, fresh] = standbys_.try_emplace(node, Standby{.lag = {}, .heard = now, .since = now});
+    standbys_.try_emplace(node, Standby{.lag = {}, .heard = now, .since = now}).first->second.heard = now;
+}
+
+void Protection::acknowledged(const std::string& node, std::span<const Instant> arrivals, Instant now) {
+    const auto at = standbys_.find(node);
+    if (at == standbys_.end()) return;
     Standby& standby = at->second;
-    standby.heard = now;
     for (const Instant arrival : arrivals) {
         // What came before there was anybody to acknowledge it says nothing of how fast that is.
-        if (fresh || arrival < standby.since) continue;
+        if (arrival < standby.since) continue;
         standby.lag = last_ = now - arrival;
         if (samples_.size() >= most_samples) samples_.pop_front();
         samples_.push_back({.at = now, .lag = *last_});

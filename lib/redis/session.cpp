@@ -125,10 +125,11 @@ void Session::Impl::log_in() {
         const std::string number = std::to_string(options.database);
         step({"SELECT", number}, [identify](const Reply&) { identify(); });
     };
-    if (options.password.empty()) return choose();
+    const std::string password = options.password ? options.password() : std::string();
+    if (password.empty()) return choose();
     std::vector<std::string_view> words = {"AUTH"};
     if (!options.user.empty()) words.emplace_back(options.user);
-    words.emplace_back(options.password);
+    words.emplace_back(password);
     step(std::move(words), [choose](const Reply&) { choose(); });
 }
 

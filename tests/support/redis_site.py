@@ -1,4 +1,5 @@
 """A Redis of the test's own, something to stand between it and its clients, and workers that natkit-cluster takes for real ones."""
+import bisect
 import contextlib
 import json
 import os
@@ -72,11 +73,11 @@ def _answer(stream):
     return rest.decode()
 
 
-class Slow:
-    """Stands before a Redis: what either side sends comes `delay` seconds later."""
+class Way:
+    """A port that leads to a Redis: slow by `delay` seconds, and cut for as long as is wanted."""
 
-    def __init__(self, host, port, to, delay):
-        self.host, self.to, self.delay = host, to, delay
+    def __init__(self, host, port, to=PORT, delay=0.0):
+        self.host, self.to, self.delay, self.is_cut, self.open = host, to, delay, False, []
         self.listener = host.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(("127.0.0.1", port))
@@ -84,12 +85,31 @@ class Slow:
         host.lab.on_close(self.listener.close)
         threading.Thread(target=self._serve, daemon=True).start()
 
+    def cut(self):
+        """Those who talk hear nothing more, and nobody gets through."""
+        self.is_cut = True
+        for connection in self.open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.open.clear()
+
+    def mend(self):
+        self.is_cut = False
+
     def _serve(self):
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
+                if self.is_cut:
+                    client.close()
+                    continue
                 server = self.host.socket(socket.AF_INET, socket.SOCK_STREAM)
-                server.connect(("127.0.0.1", self.to))
+                try:
+                    server.connect(("127.0.0.1", self.to))
+                except OSError:
+                    client.close()
+                    continue
+                self.open += [client, server]
                 threading.Thread(target=self._pass, args=(client, server, 0), daemon=True).start()
                 threading.Thread(target=self._pass, args=(server, client, self.delay), daemon=True).start()
 
@@ -138,8 +158,8 @@ class Worker:
         self.listener.listen(8)
         threading.Thread(target=self._serve, args=(self.listener,), daemon=True).start()
 
-    def die(self):
-        """As a process that is killed: what it had in memory is gone."""
+    def die(self, forget=True):
+        """As a process that is killed: what it had in memory is gone, or what it has on its disk is not."""
         with self.lock:
             with contextlib.suppress(OSError):
                 self.listener.shutdown(socket.SHUT_RDWR)
@@ -148,7 +168,8 @@ class Worker:
             for connection in self.connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-            self.connections, self.watchers, self.records, self.role = [], [], {}, None
+            self.connections, self.watchers, self.role = [], [], None
+            self.records = {} if forget else self.records
 
     def _serve(self, listener):
         with contextlib.suppress(OSError):
@@ -194,9 +215,11 @@ class Worker:
         return {self.kind: self.members}
 
     def _on_replicas(self, request):
-        keys = sorted(key for key in self.records if key > request.get("after", ""))
+        if "after" not in request:
+            self.sorted = sorted(self.records)
+        keys = self.sorted[bisect.bisect(self.sorted, request.get("after", "")):]
         page = keys[:1000]
-        answer = {"replicas": [{"key": key, "record": self.records[key]} for key in page]}
+        answer = {"replicas": [{"key": key, "record": self.records[key]} for key in page if key in self.records]}
         if len(keys) > len(page):
             answer["next"] = page[-1]
         return answer
@@ -279,7 +302,11 @@ class Node:
         return answer["ok"]
 
     def wait(self, condition, what, seconds=lab.PATIENCE):
-        return lab.wait_until(lambda: condition(self.status()), lambda: f"{self.name}: {what}: {self.status()}", seconds)
+        """The first status that fits."""
+        def fits():
+            status = self.status()
+            return status if condition(status) else None
+        return lab.wait_until(fits, lambda: f"{self.name}: {what}: {self.status()}", seconds)
 
     def wait_ready(self, seconds=lab.PATIENCE):
         return self.wait(lambda status: status["ready"], "to be ready", seconds)

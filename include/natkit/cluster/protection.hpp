@@ -30,7 +30,9 @@ class Protection {
 
     explicit Protection(Instant now) : since_(now) {}
 
-    /// A standby acknowledged: `arrivals` are the oldest moments of each batch that nobody had acknowledged before it.
+    /// A standby says something.
+    void heard(const std::string& node, Instant now);
+    /// It has acknowledged: `arrivals` are the oldest moments of each batch that nobody had acknowledged before it.
     void acknowledged(const std::string& node, std::span<const Instant> arrivals, Instant now);
     /// To be called now and then; `oldest` arrived first of all that no standby has, `connected`: Redis is there.
     void update(std::optional<Instant> oldest, bool connected, Instant now);

@@ -17,8 +17,9 @@ class Session {
         std::string host;  ///< a name or an address
         std::uint16_t port = 6379;
         unsigned database = 0;
-        std::string user;      ///< empty: the default one
-        std::string password;  ///< empty: none
+        std::string user;  ///< empty: the default one
+        /// Asked at each login, so that another one is taken; empty: none.
+        std::function<std::string()> password;
         Duration timeout{};
     };
     struct Handlers {

@@ -17,20 +17,25 @@ constexpr std::size_t longest_password = 4096;
 
 redis::Session::Options Service::Impl::redis_options() {
     const config::Cluster& from = config.cluster;
-    redis::Session::Options with{.host = from.state->host,
-                                 .port = from.state->port,
-                                 .database = from.state->database,
-                                 .user = from.user,
-                                 .password = {},
-                                 .timeout = from.timeout};
-    if (from.password_file.empty()) return with;
-    std::ifstream file(from.password_file, std::ios::binary);
-    if (!std::getline(file, with.password) || with.password.size() > longest_password) {
-        state.troubles.set("password", "[cluster] password_file: no password in " + from.password_file);
-        return with;
+    return {.host = from.state->host,
+            .port = from.state->port,
+            .database = from.state->database,
+            .user = from.user,
+            .password = [this] { return password(); },
+            .timeout = from.timeout};
+}
+
+std::string Service::Impl::password() {
+    const std::string& path = config.cluster.password_file;
+    if (path.empty()) return {};
+    std::ifstream file(path, std::ios::binary);
+    std::string line;
+    if (!std::getline(file, line) || line.size() > longest_password) {
+        state.troubles.set("password", "[cluster] password_file: no password in " + path);
+        return {};
     }
-    with.password = std::string(text::trim(with.password));
-    return with;
+    state.troubles.clear("password");
+    return std::string(text::trim(line));
 }
 
 void Service::Impl::connect_redis() {
@@ -53,21 +58,27 @@ void Service::Impl::connect_redis() {
                                  ownership.unclaim();
                                  claim();
                              },
+                         // A standby may have been faster than Redis' answer to us.
                          .on_written = [this](StreamId) { on_acknowledged(heard_from, {}); },
                          .on_nodes =
                              [this] {
                                  if (ownership.role() == Role::active) reader->listen(writer->nodes());
                              }});
-    reader = std::make_unique<Reader>(
-        state, dns, with,
-        Reader::Handlers{.on_joined = [this] { on_joined(); },
-                         .on_replica =
-                             [this](std::string_view key) {
-                                 if (WorkerLink* worker = worker_of(*kind_of(key))) worker->feed(key);
-                             },
-                         .on_entry = [this](StreamId id) { on_entry(id); },
-                         .on_acknowledged = [this](const std::string& node, StreamId id) { on_acknowledged(node, id); },
-                         .on_change = [this] { tell_news(); }});
+    reader = std::make_unique<Reader>(state, dns, with,
+                                      Reader::Handlers{.on_joined = [this] { on_joined(); },
+                                                       .on_replica =
+                                                           [this](std::string_view key) {
+                                                               if (WorkerLink* worker = worker_of(*kind_of(key)))
+                                                                   worker->feed(key);
+                                                           },
+                                                       .on_entry = [this](StreamId id) { on_entry(id); },
+                                                       .on_acknowledged =
+                                                           [this](const std::string& node, StreamId id) {
+                                                               heard_from = node;
+                                                               protection.heard(node, loop.now());
+                                                               on_acknowledged(node, id);
+                                                           },
+                                                       .on_change = [this] { tell_news(); }});
     if (ownership.role() == Role::active) {
         reading = true;
         reader->listen({});
@@ -215,7 +226,6 @@ void Service::Impl::acknowledge_passed() {
 
 void Service::Impl::on_acknowledged(const std::string& node, StreamId id) {
     if (node.empty() || ownership.role() != Role::active) return;
-    heard_from = node;
     protection.acknowledged(node, writer->outbox().acknowledged(id), loop.now());
 }
 

@@ -75,8 +75,7 @@ void Reader::follow(const std::optional<Owner>& owner) {
     if (!readable) {
         // What was read stays; but it is followed no more, unless the owner is still writing a new state.
         if (task_ == Task::none) return;
-        owner_.reset();
-        return restart(Task::none);
+        return follow_nobody();
     }
     owner_ = owner;
     restart(Task::join);
@@ -116,6 +115,16 @@ void Reader::begin() {
         case Task::tail: tail(); break;
         case Task::listen: hear(); break;
     }
+}
+
+void Reader::newer(const std::string& name) {
+    state_.troubles.set("format", name + " in Redis is of a newer natkit: it is not read");
+}
+
+/// Until the next word on who the owner is.
+void Reader::follow_nobody() {
+    owner_.reset();
+    restart(Task::none);
 }
 
 void Reader::pause() {
@@ -164,20 +173,20 @@ void Reader::scan(const std::string& cursor) {
 }
 
 void Reader::on_scan(const redis::Reply& reply) {
-    for (const auto& [key, value] : fields_of(reply[1])) {
-        if (key == "format") {
-            scanned_format_ = true;
-            if (is_newer(value)) {
-                state_.troubles.set("format", owner_->state + " in Redis is of a newer natkit: it is not read");
-                return pause();
-            }
-            continue;
-        }
-        take_envelope(value, *joining_, false);
-    }
+    // Redis looks for the next ones meanwhile.
     const std::string cursor(reply[0].text().value_or("0"));
-    if (cursor != "0") return scan(cursor);
-    end_join();
+    if (cursor != "0") scan(cursor);
+    for (const auto& [key, value] : fields_of(reply[1])) {
+        if (key != "format") {
+            take_envelope(value, *joining_, false);
+        } else if (is_newer(value)) {
+            newer(owner_->state);
+            return follow_nobody();
+        } else {
+            scanned_format_ = true;
+        }
+    }
+    if (cursor == "0") end_join();
 }
 
 /// A state without its mark is gone, or was replaced meanwhile; who the owner is will be asked again soon.
@@ -211,8 +220,9 @@ void Reader::on_tail(const redis::Reply& reply) {
     const std::uint64_t round = round_;
     bool news = false;
     for (std::size_t i = 0; i < entries.size(); ++i) {
-        if (!on_entry(entries[i])) return restart(Task::join);
+        const bool understood = on_entry(entries[i]);
         if (round != round_) return;
+        if (!understood) return restart(Task::join);
         news = true;
     }
     if (news) {
@@ -230,8 +240,9 @@ bool Reader::on_entry(const redis::Reply& entry) {
     const Fields fields = fields_of(entry[1]);
     const std::string_view version = find(fields, "v");
     if (is_newer(version)) {
-        state_.troubles.set("format", owner_->stream + " in Redis is of a newer natkit: it is not read");
-        return false;
+        newer(owner_->stream);
+        follow_nobody();
+        return true;
     }
     const auto sequence = text::parse_number(find(fields, "s"), UINT64_MAX);
     const auto epoch = text::parse_number(find(fields, "e"), UINT64_MAX);

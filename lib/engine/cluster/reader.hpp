@@ -68,6 +68,8 @@ class Reader {
     void hear();
     void on_heard(const redis::Reply& reply);
     [[nodiscard]] bool took(const redis::Reply& reply);
+    void newer(const std::string& name);
+    void follow_nobody();
     void pause();
 
     State& state_;

@@ -8,17 +8,17 @@ namespace natkit::cluster::scripts {
 /// their number, milliseconds after which a silent owner counts as dead.
 /// Gives 1, epoch, the state's number; 0, epoch, node: another is and stays the owner; -1, format: a newer one.
 inline constexpr const char* claim = R"(
-local o = redis.call('HMGET', KEYS[1], 'version', 'epoch', 'node', 'stream', 'state')
+local o = redis.call('HMGET', KEYS[1], 'version', 'epoch', 'node', 'stream', 'state', 'at')
 if o[1] and (tonumber(o[1]) or 0) > tonumber(ARGV[3]) then return {-1, o[1]} end
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local epoch, theirs = tonumber(ARGV[1]), tonumber(o[2] or '0') or 0
 if o[3] and o[3] ~= ARGV[2] and theirs >= epoch then
   if ARGV[4] == 'settle' then
+    local heard = tonumber(o[6] or '0') or 0
     local last = redis.pcall('XREVRANGE', o[4] or '', '+', '-', 'COUNT', 1)
-    if last[1] then
-      local t = redis.call('TIME')
-      local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-      if now - tonumber(string.match(last[1][1], '^%d+')) < tonumber(ARGV[7]) then return {0, o[2], o[3]} end
-    end
+    if last[1] then heard = math.max(heard, tonumber(string.match(last[1][1], '^%d+'))) end
+    if now - heard < tonumber(ARGV[7]) then return {0, o[2], o[3]} end
   end
   epoch = theirs + 1
 elseif theirs > epoch then
@@ -38,7 +38,7 @@ redis.call('UNLINK', state)
 redis.call('HSET', state, 'format', ARGV[3])
 redis.call('EXPIRE', state, 3600)
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'epoch', string.format('%d', epoch), 'node', ARGV[2], 'state', '',
-           'stream', ARGV[5], 'after', after)
+           'stream', ARGV[5], 'after', after, 'at', string.format('%d', now))
 return {1, string.format('%d', epoch), string.format('%d', number)}
 )";
 

@@ -78,6 +78,7 @@ struct Service::Impl {
     void connect_redis();
     void connect_workers();
     [[nodiscard]] redis::Session::Options redis_options();
+    [[nodiscard]] std::string password();
     void tell_workers();
     void claim();
     void on_owner(const std::optional<Owner>& told, bool silent);

@@ -19,6 +19,9 @@ TEST_CASE("cluster::Protection: the lag, from the arrival until a standby has it
     // What came before there was a standby has no lag.
     const std::vector<Instant> old = {at(0s)};
     protection.acknowledged("b", old, at(100s));
+    CHECK(protection.standbys().empty());
+    protection.heard("b", at(100s));
+    protection.acknowledged("b", old, at(100s));
     CHECK_FALSE(protection.last_lag());
     for (int i = 0; i < 99; ++i) {
         const std::vector<Instant> one = {at(100s)};
@@ -38,13 +41,13 @@ TEST_CASE("cluster::Protection: how long something has been without protection")
     Protection protection(at(0s));
     protection.update({}, true, at(5s));
     CHECK(protection.unprotected(at(5s)) == Duration(5s));
-    protection.acknowledged("b", {}, at(6s));
+    protection.heard("b", at(6s));
     protection.update({}, true, at(6s));
     CHECK(protection.unprotected(at(6s)) == Duration::zero());
     // What is on its way is no fault, until it is late.
     protection.update(at(6s), true, at(7s));
     CHECK(protection.unprotected(at(7s)) == Duration::zero());
-    protection.acknowledged("b", {}, at(7s));
+    protection.heard("b", at(7s));
     protection.update(at(6s), true, at(8s));
     CHECK(protection.unprotected(at(8s)) == Duration(2s));
     protection.update({}, true, at(9s));
@@ -55,6 +58,7 @@ TEST_CASE("cluster::Protection: how long something has been without protection")
     protection.update({}, true, at(12s));
     CHECK(protection.unprotected(at(12s)) == Duration::zero());
     // The standby falls silent.
+    protection.acknowledged("b", {}, at(12s));  // which is no word of it
     protection.update({}, true, at(12s + 1ms));
     CHECK(protection.standbys().empty());
     CHECK(protection.unprotected(at(13s)) > Duration::zero());

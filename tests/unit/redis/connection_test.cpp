@@ -169,7 +169,7 @@ TEST_CASE("redis::Session: logs in, and comes again after a loss") {
          .port = server.listener->local().port,
          .database = 3,
          .user = "natkit",
-         .password = "secret",
+         .password = [] { return std::string("secret"); },
          .timeout = 5s},
         {.on_ready = [&](const std::string& id) { run = id; }, .on_lost = [&](const std::string&) { ++lost; }});
     run_until(loop, [&] { return !run.empty(); });
