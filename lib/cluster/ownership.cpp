@@ -20,14 +20,19 @@ Ownership::Effects Ownership::promote(bool redis_connected) {
     ++epoch_;
     claim_ = redis_connected ? Claim::raise : Claim::settle;
     had_address_ = false;
+    told_off_ = false;
+    vacant_since_.reset();
     return {{.kind = Kind::begin, .why = Why::order, .other = {}}};
 }
 
 Ownership::Effects Ownership::demote(Why why) {
+    told_off_ = has_all_;
     return step_down(why, {});
 }
 
 Ownership::Effects Ownership::addresses(std::size_t here, std::size_t all) {
+    has_all_ = all > 0 && here == all;
+    told_off_ = told_off_ && has_all_;
     if (role_ != Role::active || all == 0) return {};
     if (here > 0) {
         had_address_ = true;
@@ -35,6 +40,18 @@ Ownership::Effects Ownership::addresses(std::size_t here, std::size_t all) {
     }
     // A promotion may come a moment before its addresses.
     return had_address_ ? step_down(Why::address_gone, {}) : Effects{};
+}
+
+Ownership::Effects Ownership::look_around(const Others& others, Instant now) {
+    if (role_ == Role::active || !has_all_ || told_off_ || others.active) {
+        vacant_since_.reset();
+        return {};
+    }
+    if (!vacant_since_) vacant_since_ = now;
+    if (now - *vacant_since_ < (others.known && others.ready ? grace : long_grace)) return {};
+    Effects effects = promote(others.known);
+    for (Effect& effect : effects) effect.why = Why::address_here;
+    return effects;
 }
 
 void Ownership::redis_lost() {

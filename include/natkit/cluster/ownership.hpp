@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "natkit/base/time.hpp"
 #include "natkit/cluster/owner.hpp"
 #include "natkit/cluster/role.hpp"
 
@@ -18,7 +20,7 @@ class Ownership {
         raise,   ///< an order came while Redis is there: our epoch shall be above whatever Redis has
         settle,  ///< decided without Redis, or Redis has lost it: another's that is as high, and alive, stands
     };
-    enum class Why : std::uint8_t { order, address_gone, another_owner };
+    enum class Why : std::uint8_t { order, address_gone, another_owner, address_here };
     struct Effect {
         enum class Kind : std::uint8_t {
             begin,   ///< be active, with epoch()
@@ -39,6 +41,17 @@ class Ownership {
     [[nodiscard]] Effects demote(Why why);
     /// How many of the shared addresses this host has. Who had one while it was active, and has none now, is none.
     [[nodiscard]] Effects addresses(std::size_t here, std::size_t all);
+    /// What is known of others, now and then. A node that has all shared addresses while nobody is active becomes it:
+    /// whoever moves the addresses has spoken already, and was not heard, or not understood as it is now. Not one that
+    /// was told to be a standby while it had them.
+    struct Others {
+        bool active = false;  ///< another node is, as far as is known
+        bool known = false;   ///< Redis says so; else nobody can tell
+        bool ready = false;   ///< this node is in step with the last that was active
+    };
+    [[nodiscard]] Effects look_around(const Others& others, Instant now);
+    static constexpr Duration grace = std::chrono::seconds(1);       ///< for an order that is on its way
+    static constexpr Duration long_grace = std::chrono::seconds(5);  ///< where nobody can tell, or it is not in step
     void redis_lost();
     /// What Redis says.
     [[nodiscard]] Effects owner_seen(const std::optional<Owner>& owner);
@@ -63,6 +76,9 @@ class Ownership {
     std::uint64_t epoch_;  ///< the highest that is known
     Claim claim_;
     bool had_address_;
+    bool has_all_ = false;                 ///< of the shared addresses
+    bool told_off_ = false;                ///< ordered to be a standby since it has them
+    std::optional<Instant> vacant_since_;  ///< it has them, and nobody is active
 };
 
 }  // namespace natkit::cluster

@@ -247,8 +247,9 @@ bool Reader::on_entry(const redis::Reply& entry) {
     const auto sequence = text::parse_number(find(fields, "s"), UINT64_MAX);
     const auto epoch = text::parse_number(find(fields, "e"), UINT64_MAX);
     if (!sequence || !epoch) {
-        // Nobody of ours wrote that.
-        if (++bad_ == 1) state_.log.problems(owner_->stream + " in Redis: an entry that is none: " + to_string(*id));
+        // The owner is a standby now, or nobody of ours wrote that.
+        if (version.empty() && ++bad_ == 1)
+            state_.log.problems(owner_->stream + " in Redis: an entry that is none: " + to_string(*id));
         at_ = *id;
         return true;
     }

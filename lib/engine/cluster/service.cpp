@@ -21,6 +21,7 @@ std::string why_text(const Ownership::Effect& effect) {
     switch (effect.why) {
         case Ownership::Why::order: return "by order";
         case Ownership::Why::address_gone: return "address gone: this host has none of the shared addresses any more";
+        case Ownership::Why::address_here: return "the shared addresses are here, and nobody is active";
         case Ownership::Why::another_owner: return "another owner: " + effect.other + " was promoted later";
     }
     return {};
@@ -152,7 +153,9 @@ void Service::Impl::apply(const Ownership::Effects& effects) {
             in_step = false;
             marks.clear();
         } else {
-            log.major(state.node + (effect.kind == What::begin ? " is active now" : " goes on as active") + epoch);
+            const bool by_itself = effect.why == Ownership::Why::address_here;
+            log.major(state.node + (effect.kind == What::begin ? " is active now" : " goes on as active") +
+                      (by_itself ? ": " + why_text(effect) : std::string()) + epoch);
         }
         if (effect.kind == What::begin) {
             protection.restart(loop.now());
@@ -170,9 +173,16 @@ void Service::Impl::on_tick() {
     tick.start_in(tick_time);
     const Instant now = loop.now();
     if (ownership.role() == Role::active) protection.update(writer->outbox().oldest(), writer->connected(), now);
+    if (const auto effects = ownership.look_around(others(), now); !effects.empty()) apply(effects);
     claim();
     answer_orders();
     tell_news();
+}
+
+/// Where Redis cannot be asked, what it said last stands: an owner that was alive then may be so still.
+Ownership::Others Service::Impl::others() const {
+    const bool another = owner && owner->node != state.node && !owner_silent;
+    return {.active = another, .known = writer->connected() && looked, .ready = readiness().ready};
 }
 
 }  // namespace natkit::cluster

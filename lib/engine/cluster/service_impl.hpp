@@ -55,7 +55,7 @@ struct Service::Impl {
     std::vector<IpAddress> shared;  ///< that move with the role
     std::vector<std::string> missing;
     std::optional<Owner> owner;  ///< that Redis knows
-    bool owner_silent = false;   ///< and it has written nothing for some seconds
+    bool owner_silent = false;   ///< and it is active no more: it has written nothing for some seconds, or as a standby
     std::deque<Mark> marks;
     std::string heard_from;  ///< who acknowledged last
     std::vector<Order> orders;
@@ -73,6 +73,7 @@ struct Service::Impl {
     void answer_orders();
     void apply(const Ownership::Effects& effects);
     void on_tick();
+    [[nodiscard]] Ownership::Others others() const;
 
     // links.cpp
     void connect_redis();

@@ -128,8 +128,14 @@ void Writer::ask_silence(const Owner& owner) {
     ask({"XREVRANGE", owner.stream, "+", "-", "COUNT", "1"}, [this, owner](const redis::Reply& reply) {
         if (!took(reply, looked)) return;
         const auto last = StreamId::parse(reply[0][0].text().value_or(""));
+        // What a standby writes has no epoch.
+        const redis::Reply fields = reply[0][1];
+        bool as_owner = false;
+        for (std::size_t i = 0; i + 1 < fields.size(); i += 2)
+            as_owner = as_owner || fields[i].text().value_or("") == "e";
         const std::int64_t now = io::wall_now().time_since_epoch().count() - state_.clock_ms;
-        handlers_.on_owner(owner, !last || now - static_cast<std::int64_t>(last->ms) > silence_ms);
+        const bool old = !last || now - static_cast<std::int64_t>(last->ms) > silence_ms;
+        handlers_.on_owner(owner, old || !as_owner);
     });
 }
 

@@ -21,7 +21,7 @@ class Writer {
   public:
     struct Handlers {
         std::function<void()> on_ready;  ///< or lost: connected() tells
-        /// `silent`: it has written nothing for some seconds.
+        /// `silent`: it has written nothing as the owner for some seconds, or is a standby now.
         std::function<void(const std::optional<Owner>& owner, bool silent)> on_owner;
         std::function<void(std::uint64_t epoch)> on_claimed;
         std::function<void(std::uint64_t epoch, const std::string& node)> on_refused;

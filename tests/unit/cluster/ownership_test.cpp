@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+using namespace natkit;
 using namespace natkit::cluster;
 using Claim = Ownership::Claim;
 using Kind = Ownership::Effect::Kind;
@@ -119,4 +120,52 @@ TEST_CASE("cluster::Ownership: who has lost all shared addresses is active no mo
     // Who was active before it started has had them.
     Ownership again("a", Role::active, 1);
     CHECK(kinds(again.addresses(0, 2)) == Kinds{Kind::end});
+}
+
+TEST_CASE("cluster::Ownership: who has all shared addresses while nobody is active becomes it") {
+    struct Case {
+        const char* why;
+        std::size_t here;
+        bool told_off;
+        Ownership::Others others;
+        std::optional<Duration> after;
+    };
+    const Case cases[] = {
+        {"nobody is active", 2, false, {.active = false, .known = true, .ready = true}, Ownership::grace},
+        {"another is", 2, false, {.active = true, .known = true, .ready = true}, std::nullopt},
+        {"an address is missing", 1, false, {.active = false, .known = true, .ready = true}, std::nullopt},
+        {"it was told off", 2, true, {.active = false, .known = true, .ready = true}, std::nullopt},
+        {"nobody can tell", 2, false, {.active = false, .known = false, .ready = true}, Ownership::long_grace},
+        {"it is not in step", 2, false, {.active = false, .known = true, .ready = false}, Ownership::long_grace},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        Ownership ours("a", Role::standby, 3);
+        (void)ours.addresses(c.here, 2);
+        if (c.told_off) (void)ours.demote(Why::order);
+        const Instant start{};
+        CHECK(ours.look_around(c.others, start).empty());
+        if (!c.after) {
+            CHECK(ours.look_around(c.others, start + std::chrono::hours(1)).empty());
+            continue;
+        }
+        CHECK(ours.look_around(c.others, start + *c.after - std::chrono::milliseconds(1)).empty());
+        const auto effects = ours.look_around(c.others, start + *c.after);
+        CHECK(effects == Ownership::Effects{{.kind = Kind::begin, .why = Why::address_here, .other = {}}});
+        CHECK(ours.epoch() == 4);
+        CHECK(ours.claim() == (c.others.known ? Claim::raise : Claim::settle));
+    }
+}
+
+TEST_CASE("cluster::Ownership: a node that was told off may serve again when the addresses have gone and come") {
+    Ownership ours("a", Role::active, 3);
+    (void)ours.addresses(2, 2);
+    CHECK(kinds(ours.demote(Why::order)) == Kinds{Kind::end});
+    const Ownership::Others nobody{.active = false, .known = true, .ready = true};
+    CHECK(ours.look_around(nobody, Instant{}).empty());
+    CHECK(ours.look_around(nobody, Instant{} + std::chrono::hours(1)).empty());
+    (void)ours.addresses(0, 2);
+    (void)ours.addresses(2, 2);
+    CHECK(ours.look_around(nobody, Instant{} + std::chrono::hours(2)).empty());
+    CHECK(kinds(ours.look_around(nobody, Instant{} + std::chrono::hours(2) + Ownership::grace)) == Kinds{Kind::begin});
 }
