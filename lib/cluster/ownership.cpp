@@ -5,7 +5,7 @@
 
 namespace natkit::cluster {
 
-using Kind = Ownership::Effect::Kind;
+using What = Ownership::Effect::Kind;
 
 Ownership::Ownership(std::string node, Role role, std::uint64_t epoch)
     : node_(std::move(node)),
@@ -22,7 +22,7 @@ Ownership::Effects Ownership::promote(bool redis_connected) {
     had_address_ = false;
     told_off_ = false;
     vacant_since_.reset();
-    return {{.kind = Kind::begin, .why = Why::order, .other = {}}};
+    return {{.kind = What::begin, .why = Why::order, .other = {}}};
 }
 
 Ownership::Effects Ownership::demote(Why why) {
@@ -79,9 +79,9 @@ Ownership::Effects Ownership::claimed(std::uint64_t epoch) {
     if (role_ != Role::active) return {};
     claim_ = Claim::none;
     Effects effects;
-    if (epoch != epoch_) effects.push_back({.kind = Kind::rename, .why = Why::order, .other = {}});
+    if (epoch != epoch_) effects.push_back({.kind = What::rename, .why = Why::order, .other = {}});
     epoch_ = std::max(epoch_, epoch);
-    effects.push_back({.kind = Kind::write, .why = Why::order, .other = {}});
+    effects.push_back({.kind = What::write, .why = Why::order, .other = {}});
     return effects;
 }
 
@@ -98,7 +98,7 @@ Ownership::Effects Ownership::step_down(Why why, const std::string& other) {
     if (role_ == Role::standby) return {};
     role_ = Role::standby;
     claim_ = Claim::none;
-    return {{.kind = Kind::end, .why = why, .other = other}};
+    return {{.kind = What::end, .why = why, .other = other}};
 }
 
 }  // namespace natkit::cluster
