@@ -12,16 +12,16 @@
 namespace natkit::config {
 namespace {
 
-constexpr std::string_view instead = "write 64 hexadecimal digits, as `openssl rand -hex 32` gives them";
+constexpr std::string_view write_key = "write 64 hexadecimal digits, as `openssl rand -hex 32` gives them";
 constexpr std::size_t digits = 64;
 
 Result<ClusterKeys::Key> parse_key(std::string_view line) {
     const std::string key_text = text::lower(line);
     if (key_text.find_first_not_of(text::hex_digits) != std::string::npos)
-        return fail(Errc::bad_config, "not a key; " + std::string(instead));
+        return fail(Errc::bad_config, "not a key; " + std::string(write_key));
     if (key_text.size() != digits) {
         return fail(Errc::bad_config,
-                    "a key of " + std::to_string(key_text.size()) + " hexadecimal digits; " + std::string(instead));
+                    "a key of " + std::to_string(key_text.size()) + " hexadecimal digits; " + std::string(write_key));
     }
     ClusterKeys::Key key{};
     for (std::size_t i = 0; i < key.size(); ++i) {
@@ -47,7 +47,7 @@ Result<std::string> read_private(const std::string& path) {
     if ((status.st_mode & 077) != 0)
         return fail(Errc::bad_config, "readable for others; set its mode to 0600 (chmod 600)");
     if (static_cast<std::size_t>(size) == bytes.size())
-        return fail(Errc::bad_config, "not a file of one or two keys; " + std::string(instead));
+        return fail(Errc::bad_config, "not a file of one or two keys; " + std::string(write_key));
     return std::string(bytes.data(), static_cast<std::size_t>(size));
 }
 
@@ -81,7 +81,7 @@ std::expected<ClusterKeys, Problems> parse_cluster_keys(std::string_view text, s
     if (found == 0 && problems.empty()) {
         problems.push_back({.code = Errc::bad_config,
                             .where = std::string(name),
-                            .message = "[cluster] key: no key in it; " + std::string(instead)});
+                            .message = "[cluster] key: no key in it; " + std::string(write_key)});
     }
     if (!problems.empty()) return std::unexpected(std::move(problems));
     return keys;

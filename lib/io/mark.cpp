@@ -19,7 +19,7 @@ struct Mark::Page {
 
 namespace {
 
-std::array<char, 40> boot_id() {
+std::array<char, 40> this_boot() {
     std::array<char, 40> id{};
     const Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
     if (file && ::read(file.get(), id.data(), id.size() - 1) < 0) id = {};
@@ -38,7 +38,7 @@ Result<std::unique_ptr<Mark>> Mark::open(const std::string& path) {
     if (memory == MAP_FAILED) return fail_errno("map " + path, errno);
     std::unique_ptr<Mark> mark(new Mark);
     mark->page_ = static_cast<Page*>(memory);
-    const auto boot = boot_id();
+    const auto boot = this_boot();
     const std::int64_t value = mark->page_->value.load(std::memory_order_relaxed);
     if (mark->page_->boot_id == boot && value > 0) {
         mark->before_ = Instant(Duration(value));
