@@ -370,7 +370,10 @@ def usage(program):
 
 
 def a_hundred_thousand_contacts(net):
-    redis, a, b = pair(net)
+    """In step within five seconds is what the optimised program promises; the sanitizers' one has more."""
+    release = lab.BUILD.parent / "release/bin"
+    optimised = (release / "natkit-cluster").exists()
+    redis, a, b = pair(net, programs=release if optimised else lab.PROGRAMS)
     row = {"aor": "sip:alice@example.com", "instance": "<urn:uuid:00000000-0000-1000-8000-000a95a0e128>", "flow": "udp:198.51.100.7:5060;192.0.2.1:5060",
            "place": "far-end", "rule": "nated", "site": "198.51.100.7", "call_id": "a84b4c76e66710@198.51.100.7", "cseq": 17, "q": 1000,
            "user_agent": "Phone 1.2.3 (build 4567)", "authenticated": True, "server": "", "reached": True}
@@ -384,7 +387,7 @@ def a_hundred_thousand_contacts(net):
     memory = (usage(a.program)[1] - empty) / CONTACTS
     b.edge.records, b.edge.whole = {}, 0
     b.start()
-    took = lab.within(5 * lab.PATIENCE / 30, lambda: b.status()["ready_why"] == "in step with edge-a", lambda: f"to be in step: {b.status()}")
+    took = lab.within(5 if optimised else lab.PATIENCE, lambda: b.status()["ready_why"] == "in step with edge-a", lambda: f"to be in step: {b.status()}")
     lab.require(b.edge.records.keys() == a.edge.records.keys(), f"{len(b.edge.records)}")
     cpu = usage(b.program)[0] / CONTACTS
     print(f"        {CONTACTS} contacts: in step in {took:.1f} s; joining costs {cpu * 1e6:.0f} us of CPU a contact, and they "

@@ -256,8 +256,8 @@ class Worker:
 class Node:
     """A natkit-cluster with its workers, in a runtime folder of its own."""
 
-    def __init__(self, host, name, redis_port=PORT, addresses=(), members=("contact", "expires_ms"), **cluster):
-        self.host, self.name = host, name
+    def __init__(self, host, name, redis_port=PORT, addresses=(), members=("contact", "expires_ms"), programs=lab.PROGRAMS, **cluster):
+        self.host, self.name, self.programs = host, name, programs
         self.runtime = host.lab.folder / name
         self.runtime.mkdir(mode=0o700, exist_ok=True)
         self.config = host.lab.folder / f"{name}.toml"
@@ -276,7 +276,7 @@ class Node:
         self.program = None
 
     def start(self):
-        self.program = self.host.start(f"natkit-cluster-{self.name}", lab.PROGRAMS / "natkit-cluster", "serve", "--config", self.config, "--runtime",
+        self.program = self.host.start(f"natkit-cluster-{self.name}", self.programs / "natkit-cluster", "serve", "--config", self.config, "--runtime",
                                        self.runtime)
         lab.wait_until(lambda: (self.runtime / "natkit-cluster.sock").exists() and self.asks("status"), "natkit-cluster to serve")
         return self
