@@ -166,6 +166,25 @@ class Pair(site_of_phones.Ground):
             return standby.cluster()["records"] == records == told["records"] and told["pending"] == 0 and told["standbys"]
         lab.wait_until(done, lambda: f"{records} to be acknowledged: {active.cluster()}, {standby.cluster()}")
 
+    def wait_settled(self, seconds=lab.PATIENCE, **records):
+        """One node serves with the addresses, the other one has everything and could take over: both told in one look."""
+        def settled():
+            try:
+                told = {node: node.cluster() for node in (self.a, self.b)}
+            except lab.Failure:
+                return None
+            active = [node for node in told if told[node]["role"] == "active"]
+            if len(active) != 1 or [n for n in told if n.has_addresses()] != active:
+                return None
+            standby = self.b if active[0] is self.a else self.a
+            whole = all(one["records"] == records and one["redis"] == "connected" for one in told.values())
+            protected = told[active[0]]["pending"] == 0 and told[active[0]]["unprotected_s"] == 0 and told[active[0]]["standbys"]
+            return active[0] if whole and protected and told[standby]["ready"] else None
+
+        def why():
+            return f"the pair to be whole: {self.a.edge.run(lab.PROGRAMS / 'natkit', 'cluster', '--config', self.a.config)}, {self.b.edge.run(lab.PROGRAMS / 'natkit', 'cluster', '--config', self.b.config)}"
+        return lab.wait_until(settled, why, seconds)
+
     # --- as crowd.Crowd wants a site
 
     def wan_edge(self):
