@@ -26,9 +26,10 @@ struct Fixture {
         folder = ::mkdtemp(name.data());
         start();
     }
-    void start() {
+    void start(std::optional<cluster::Standing> standing = {}) {
         engine.reset();
         relay::Options options;
+        options.standing = std::move(standing);
         options.ports = relay::PortRange{.first = 42000, .last = 42999};
         options.lan = options.wan = {own_loopback()};
         options.journal = (folder / "j").string();
@@ -170,4 +171,45 @@ TEST_CASE("ng: an overloaded node refuses offers that make a call, and no others
     CHECK(text(ask(again), "result") == "ok");
     calls.set_overloaded(false);
     CHECK(text(ask(fresh), "result") == "ok");
+}
+
+TEST_CASE(
+    "rtpproxy: a standby refuses as a node that shuts down does, and knows the other node's sessions when it serves") {
+    Fixture here;
+    std::string said;
+    const auto respond = [&](const std::string& reply) { said = reply; };
+    std::map<std::string, std::string> saved;
+    here.engine->on_saved(
+        [] { return true; },
+        [&](const std::string& leg, const std::string* text) { saved[leg] = text == nullptr ? "" : *text; });
+    std::optional<rtpproxy::Sessions> sessions;
+    sessions.emplace(here.loop, *here.engine, LogLevel::crashes);
+    sessions->handle("U two 203.0.113.9 4000 a;1", respond);
+    CHECK(said.find("E") == std::string::npos);
+    REQUIRE(saved.size() == 2);
+
+    sessions.reset();
+    here.engine.reset();
+    std::filesystem::remove(here.folder / "j");
+    here.start(cluster::Standing{.role = cluster::Role::standby, .epoch = 1, .node = "b"});
+    record::ObjectReader reader;
+    for (const auto& [leg, text] : saved)
+        REQUIRE(here.engine->put_replica(leg, reader.read(text).value(), {}).has_value());
+    sessions.emplace(here.loop, *here.engine, LogLevel::crashes);
+    for (const char* command : {"U two 203.0.113.9 4000 a;1", "L two 203.0.113.8 5000 a;1 b;1", "D two a b", "I"}) {
+        CAPTURE(command);
+        sessions->handle(command, respond);
+        CHECK(said == "E99\n");
+    }
+    sessions->handle("V", respond);
+    CHECK(said == "20040107\n");
+
+    here.engine->activate();
+    sessions->take_up();
+    sessions->handle("L two 203.0.113.8 5000 a;1 b;1", respond);
+    CHECK(said.find("E") == std::string::npos);
+    CHECK(here.engine->status().sessions == 1);
+    sessions->handle("D two a b", respond);
+    CHECK(said == "0\n");
+    CHECK(here.engine->status().legs == 0);
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "../../io/own_loopback.hpp"
@@ -265,4 +266,28 @@ TEST_CASE("relay::Engine: changes of legs are told while somebody wants them, wi
         REQUIRE(f.engine->free(a));
     }
     CHECK(saved == std::vector<std::string>{a, a, before, a + " gone"});
+}
+
+TEST_CASE("record: the members of a leg are those that are written of one") {
+    Json full = leg("00000000a1", 43000,
+                    {{"mux", false},
+                     {"bound", to_string(here(43100))},
+                     {"connections", 2},
+                     {"tos", 184},
+                     {"hold", true},
+                     {"party", party(42000)},
+                     {"joined", "00000000a2"},
+                     {"owner_state", {{"n", 1}}},
+                     {"latched", {{"rtp", {{"endpoint", to_string(here(42000))}, {"rule", "exact"}}}}}});
+    std::set<std::string> written;
+    for (const bool mux : {false, true}) {
+        full["mux"] = mux;
+        record::ObjectReader reader;
+        auto known = record::parse_leg(reader.read(full.dump()).value());
+        REQUIRE(known.has_value());
+        known->advertised = IpAddress::v4(1);
+        const Json text = Json::parse(record::journal_text(*known));
+        for (const auto& [name, value] : text.items()) written.insert(name);
+    }
+    CHECK(written == std::set<std::string>(record::leg_members.begin(), record::leg_members.end()));
 }
