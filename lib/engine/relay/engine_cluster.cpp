@@ -13,10 +13,6 @@ namespace {
 
 using record::LegState;
 
-Ports::Kind kind_of(const record::LegRecord& leg) {
-    return leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
-}
-
 bool has_sockets(const record::LegRecord& leg) {
     return leg.state == LegState::open || leg.state == LegState::joined;
 }

@@ -152,7 +152,7 @@ void Engine::restore(const std::vector<std::string>& records) {
 }
 
 Result<Engine::BoundPorts> Engine::admit(const record::LegRecord& leg, Duration patience) {
-    const auto kind = leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
+    const Ports::Kind kind = kind_of(leg);
     if (!ports_->restore(leg.bound, kind)) {
         return fail(Errc::refused, to_string(leg.bound) + " is no longer among the media ports");
     }

@@ -14,10 +14,6 @@ namespace {
 
 using record::LegState;
 
-Ports::Kind kind_of(const record::LegRecord& leg) {
-    return leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
-}
-
 Transport transport_of(Stream stream) {
     return is_tcp(stream) ? Transport::tcp : Transport::udp;
 }

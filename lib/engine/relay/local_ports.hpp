@@ -6,11 +6,17 @@
 
 #include "natkit/base/host.hpp"
 #include "natkit/io/net/udp_lookup.hpp"
+#include "natkit/record/relay.hpp"
 #include "natkit/relay/ports.hpp"
 #include "plane/plane.hpp"
 #include "plane/steered_ports.hpp"
 
 namespace natkit::relay {
+
+/// How many ports are set aside for a leg.
+[[nodiscard]] inline Ports::Kind kind_of(const record::LegRecord& leg) {
+    return leg.has_pair() ? Ports::Kind::pair : Ports::Kind::single;
+}
 
 /// What a leg's port is bound for. A port number serves one of them at a time.
 enum class Transport : std::uint8_t { udp, tcp };
