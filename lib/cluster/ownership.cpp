@@ -70,7 +70,7 @@ Ownership::Effects Ownership::owner_seen(const std::optional<Owner>& owner) {
     }
     // While a claim is open its answer decides.
     if (claim_ != Claim::none) return {};
-    if (owner->node != node_ && owner->epoch >= epoch_) return refused(owner->epoch, owner->node);
+    // Another owner may be dead, or a standby by now; what the claim is answered decides it at once for all.
     if (owner->node != node_ || owner->epoch != epoch_) unclaim();
     return {};
 }

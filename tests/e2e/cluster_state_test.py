@@ -326,6 +326,18 @@ def one_that_was_cut_off_steps_down(net):
     a.wait(lambda s: s["ready_why"] == "in step with edge-b", "to be in step")
     same(a.edge, b.edge, "registrations")
     lab.require("binding:2" not in b.edge.records, f"{b.edge.records}")
+    # The other one gives it back while we are cut off again: then nobody else is active, and we go on.
+    b.order("demote")
+    a.order("promote")
+    a.wait(lambda s: s.get("owner", {}).get("node") == "edge-a", "to be the owner")
+    b.wait(lambda s: s["ready_why"] == "in step with edge-a", "to be in step")
+    way.cut()
+    a.wait(lambda s: s["redis"] != "connected", "to be cut off")
+    b.order("promote")
+    b.order("demote")
+    way.mend()
+    a.wait(lambda s: s["owner"] == {"node": "edge-a", "epoch": 5}, "to be the owner")
+    lab.require(actives(a, b) == ["edge-a"] and "edge-a is standby now" not in "".join(a.program.lines[-3:]), f"{a.program.lines[-3:]}")
 
 
 def who_loses_its_addresses_is_active_no_more(net):

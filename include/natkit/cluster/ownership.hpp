@@ -53,7 +53,7 @@ class Ownership {
     static constexpr Duration grace = std::chrono::seconds(1);       ///< for an order that is on its way
     static constexpr Duration long_grace = std::chrono::seconds(5);  ///< where nobody can tell, or it is not in step
     void redis_lost();
-    /// What Redis says.
+    /// What Redis says. Where that is another owner, or an earlier epoch, there is a claim() to settle it.
     [[nodiscard]] Effects owner_seen(const std::optional<Owner>& owner);
     /// The answer to a claim(): it is ours, with that epoch.
     [[nodiscard]] Effects claimed(std::uint64_t epoch);

@@ -5,25 +5,30 @@
 namespace natkit::cluster::scripts {
 
 /// Becomes the owner. KEYS: owner. ARGV: epoch, node, format, "raise" or "settle", own stream, names of states without
-/// their number, milliseconds after which a silent owner counts as dead.
+/// their number, milliseconds after which a silent owner counts as dead; one whose last entry is a standby's is none.
 /// Gives 1, epoch, the state's number; 0, epoch, node: another is and stays the owner; -1, format: a newer one.
 inline constexpr const char* claim = R"(
 local o = redis.call('HMGET', KEYS[1], 'version', 'epoch', 'node', 'stream', 'state', 'at')
-if o[1] and (tonumber(o[1]) or 0) > tonumber(ARGV[3]) then return {-1, o[1]} end
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local epoch, theirs = tonumber(ARGV[1]), tonumber(o[2] or '0') or 0
+local newer = o[1] and (tonumber(o[1]) or 0) > tonumber(ARGV[3])
 if o[3] and o[3] ~= ARGV[2] and theirs >= epoch then
   if ARGV[4] == 'settle' then
     local heard = tonumber(o[6] or '0') or 0
     local last = redis.pcall('XREVRANGE', o[4] or '', '+', '-', 'COUNT', 1)
-    if last[1] then heard = math.max(heard, tonumber(string.match(last[1][1], '^%d+'))) end
+    if last[1] then
+      local at, owns = tonumber(string.match(last[1][1], '^%d+')), false
+      for i = 1, #last[1][2], 2 do owns = owns or last[1][2][i] == 'e' end
+      if owns then heard = math.max(heard, at) elseif at > heard then heard = 0 end
+    end
     if now - heard < tonumber(ARGV[7]) then return {0, o[2], o[3]} end
   end
   epoch = theirs + 1
 elseif theirs > epoch then
   epoch = theirs
 end
+if newer then return {-1, o[1]} end
 if ARGV[4] == 'raise' and theirs >= epoch then epoch = theirs + 1 end
 local number = redis.call('HINCRBY', KEYS[1], 'number', 1)
 local state = ARGV[6] .. string.format('%d', number)

@@ -199,6 +199,7 @@ void Writer::stop() {
     outbox_ = Outbox(Outbox::Limits{});
     gone_.clear();
     fill_.clear();
+    send_standby_entry();  // by which others know at once
 }
 
 void Writer::add(std::string_view key, std::optional<Version> gone) {
@@ -266,7 +267,7 @@ void Writer::write(const Outbox::Batch& batch) {
 void Writer::on_write(const redis::Reply& reply, std::uint64_t number,
                       const std::vector<std::pair<std::string, Version>>& gone) {
     if (!took(reply, wrote)) return;
-    if (reply[0].number() != 1) return not_ours(reply, 1);
+    if (reply[0].number() != 1) return not_ours();
     const auto id = StreamId::parse(reply[1].text().value_or(""));
     if (!id) return;
     for (const auto& [key, version] : gone) {
@@ -309,20 +310,17 @@ void Writer::show() {
         [this, round = round_](const redis::Reply& reply) {
             if (round != round_) return;
             if (!took(reply, wrote)) return;
-            if (reply[0].number() != 1) return not_ours(reply, 1);
+            if (reply[0].number() != 1) return not_ours();
             showing_ = false;
             stage_ = Stage::shown;
             kick();
         });
 }
 
-void Writer::not_ours(const redis::Reply& reply, std::size_t at) {
-    const auto epoch = text::parse_number(reply[at].text().value_or(""), UINT64_MAX);
-    const std::string node = text_of(reply[at + 1]);
+/// Whether it is another's now, a claim will tell.
+void Writer::not_ours() {
     stage_ = Stage::claimed;
     start_over();
-    if (epoch && !node.empty() && node != state_.node && *epoch >= state_.epoch)
-        return handlers_.on_refused(*epoch, node);
     handlers_.on_unclaimed();
 }
 

@@ -79,7 +79,7 @@ class Writer {
                   const std::vector<std::pair<std::string, Version>>& gone);
     void fill();
     void show();
-    void not_ours(const redis::Reply& reply, std::size_t at);
+    void not_ours();
     /// Whether Redis took it; else it says why, and writing rests.
     bool took(const redis::Reply& reply, const char* kind);
     void start_over();
