@@ -98,6 +98,44 @@ def who_is_promoted_takes_over_and_gives_back(net):
     same(b.edge, a.edge, "registrations")
 
 
+def who_missed_entries_reads_all_again(net):
+    host = net.host("nodes")
+    redis = Redis(host).start()
+    way = Way(host, 6381)
+    a, b = Node(host, "edge-a").start(), Node(host, "edge-b", 6381).start()
+    news = b.watch()
+    lab.require(next(news)["role"] == "standby", "what it is comes first")
+    take_over(a, b)
+    lab.require(any(record["ready"] and record.get("owner", {}).get("node") == "edge-a" for record in news), "its readiness is told")
+    a.edge.put("binding:1", binding(1))
+    same(b.edge, a.edge, "registrations")
+    way.cut()
+    b.wait(lambda s: s["redis"] != "connected", "to be cut off")
+    a.edge.put("binding:2", binding(2))
+    a.edge.put("binding:1", None)
+    lab.wait_until(lambda: set(redis.state()) == {"binding:2"}, "Redis to have it")
+    redis.ask("XTRIM", redis.owner()["stream"], "MAXLEN", "0")
+    a.edge.put("binding:3", binding(3))
+    way.mend()
+    b.program.wait_line("entries are missing before .*: the state is read again")
+    same(b.edge, a.edge, "registrations, after entries were missed")
+
+
+def a_worker_that_is_away_keeps_nobody_from_copying_the_rest(net):
+    redis, a, b = pair(net)
+    a.edge.put("binding:1", binding(1))
+    same(b.edge, a.edge, "registrations")
+    b.edge.die()
+    a.order("demote")
+    lab.require("sipedge does not answer" in b.ask("promote")["error"]["message"], "who is missing is told")
+    b.relay.put("leg:1", {"id": "1", "call_id": "x"})
+    lab.wait_until(lambda: a.relay.records == b.relay.records, "the leg to be copied")
+    lab.require(set(redis.state()) == {"binding:1", "leg:1"}, f"{redis.state()}")
+    b.edge.records = {"binding:2": binding(2)}
+    b.edge.open()
+    lab.wait_until(lambda: set(redis.state()) == {"binding:2", "leg:1"}, "what it has when it is back")
+
+
 def natkit_cluster_dies_and_its_node_goes_on(net):
     redis, a, b = pair(net)
     a.edge.put("binding:1", binding(1))
@@ -168,7 +206,7 @@ def a_wrong_password_is_told_and_its_correction_taken(net):
     redis = Redis(host).start("--requirepass", "secret")
     secret = net.folder / "password"
     secret.write_text("wrong\n")
-    a = Node(host, "edge-a", password_file=f'"{secret}"').start()
+    a = Node(host, "edge-a", password_file=f'"{secret}"', state='"redis://localhost:6379/3"').start()
     a.wait(lambda s: any("wrong user or password" in text for text in s["degraded"]), "to tell that the password is wrong")
     lab.require(not a.status()["ready"] and "secret" not in a.program.output, f"{a.status()}")
     lab.require(a.order("promote")["role"] == "active", "it does not wait for Redis")
@@ -417,7 +455,8 @@ def a_hundred_thousand_contacts(net):
 
 
 if __name__ == "__main__":
-    lab.main(replicas_arrive_and_are_acknowledged, who_is_promoted_takes_over_and_gives_back, natkit_cluster_dies_and_its_node_goes_on,
+    lab.main(replicas_arrive_and_are_acknowledged, who_is_promoted_takes_over_and_gives_back, who_missed_entries_reads_all_again,
+             a_worker_that_is_away_keeps_nobody_from_copying_the_rest, natkit_cluster_dies_and_its_node_goes_on,
              redis_is_killed_and_comes_back_empty, redis_comes_back_with_what_it_had, a_wrong_password_is_told_and_its_correction_taken,
              redis_refuses_to_write, a_slow_redis_is_waited_for_by_nobody, what_others_wrote_is_left_out_and_counted,
              data_of_a_newer_natkit_is_left_alone, promoted_without_redis, both_active_without_redis_and_one_afterwards,

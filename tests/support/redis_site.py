@@ -296,6 +296,15 @@ class Node:
     def status(self):
         return self.ask("status")["ok"]
 
+    def watch(self):
+        """The records that natkit-cluster tells, as they come."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.host.lab.on_close(connection.close)
+        connection.settimeout(lab.PATIENCE)
+        connection.connect(str(self.runtime / "natkit-cluster.sock"))
+        connection.sendall(b'{"id":"w","cmd":"watch","types":["cluster"]}\n')
+        return (record for record in map(json.loads, connection.makefile()) if record.get("type") == "cluster")
+
     def order(self, command):
         answer = self.ask(command)
         lab.require("ok" in answer, f"{self.name}: {command}: {answer}")

@@ -80,7 +80,7 @@ void Service::Impl::connect_redis() {
                                                            },
                                                        .on_change = [this] { tell_news(); }});
     if (ownership.role() == Role::active) {
-        reading = true;
+        begin_reading();
         reader->listen({});
     }
 }
@@ -163,16 +163,21 @@ void Service::Impl::keep_members(std::string_view key, const std::string& record
     if (!members.empty()) state.extras.insert_or_assign(std::string(key), std::move(members));
 }
 
-/// What the worker has not named is no more. Once all workers are read, the state is whole.
+void Service::Impl::begin_reading() {
+    reading = true;
+    reading_since = loop.now();
+}
+
+/// What a worker has not named is no more. Once all workers are read, the state is whole.
 void Service::Impl::on_all_read() {
     bool all = true;
-    for (const auto& worker : workers) all = all && (!worker->kind() || worker->read());
-    if (!all) return;
     for (const auto& worker : workers) {
         if (!worker->kind()) continue;
+        all = all && worker->read();
+        if (!worker->read()) continue;
         for (const std::string& key : state.table.left_over(*worker->kind())) on_replica(key, std::nullopt);
     }
-    if (std::exchange(reading, false)) writer->begin_state();
+    if (all && std::exchange(reading, false)) writer->begin_state();
     tell_news();
 }
 

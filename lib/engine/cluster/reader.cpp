@@ -249,14 +249,14 @@ bool Reader::on_entry(const redis::Reply& entry) {
     if (!sequence || !epoch) {
         // The owner is a standby now, or nobody of ours wrote that.
         if (version.empty() && ++bad_ == 1)
-            state_.log.problems(owner_->stream + " in Redis: an entry that is none: " + to_string(*id));
+            state_.log.major(owner_->stream + " in Redis: an entry that is none: " + to_string(*id));
         at_ = *id;
         return true;
     }
     if (*epoch != owner_->epoch || find(fields, "k") != owner_->state) return false;
     if (sequence_ && *sequence != *sequence_ + 1) {
-        state_.log.problems(owner_->stream + " in Redis: entries are missing before " + to_string(*id) +
-                            ": the state is read again");
+        state_.log.major(owner_->stream + " in Redis: entries are missing before " + to_string(*id) +
+                         ": the state is read again");
         return false;
     }
     state_.troubles.clear("format");
@@ -278,8 +278,8 @@ void Reader::take_envelope(std::string_view text, ReplicaTable& table, bool tell
     auto envelope = record::parse_envelope(text, reader_);
     if (!envelope) {
         if (++bad_ == 1) {
-            state_.log.problems("a record of " + owner_->node +
-                                " in Redis cannot be read: " + to_string(envelope.error()));
+            state_.log.major("a record of " + owner_->node +
+                             " in Redis cannot be read: " + to_string(envelope.error()));
         }
         return;
     }

@@ -160,7 +160,7 @@ void Service::Impl::apply(const Ownership::Effects& effects) {
         if (effect.kind == What::begin) {
             protection.restart(loop.now());
             marks.clear();
-            reading = true;
+            begin_reading();
             reader->listen(writer->nodes());
         }
         tell_workers();
@@ -174,6 +174,11 @@ void Service::Impl::on_tick() {
     const Instant now = loop.now();
     if (ownership.role() == Role::active) protection.update(writer->outbox().oldest(), writer->connected(), now);
     if (const auto effects = ownership.look_around(others(), now); !effects.empty()) apply(effects);
+    // A worker that is not there keeps nobody from copying what the others have.
+    if (reading && now - reading_since > patience) {
+        reading = false;
+        writer->begin_state();
+    }
     claim();
     answer_orders();
     tell_news();

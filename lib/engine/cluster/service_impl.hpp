@@ -60,7 +60,8 @@ struct Service::Impl {
     std::string heard_from;  ///< who acknowledged last
     std::vector<Order> orders;
     bool in_step = false;
-    bool looked = false;   ///< Redis has told who the owner is, if there is one
+    bool looked = false;  ///< Redis has told who the owner is, if there is one
+    Instant reading_since{};
     bool reading = false;  ///< all that our workers have is being read
     std::string last_news;
     io::Timer tick;
@@ -85,6 +86,7 @@ struct Service::Impl {
     void on_owner(const std::optional<Owner>& told, bool silent);
     void on_replica(std::string_view key, std::optional<std::string> record);
     void keep_members(std::string_view key, const std::string& record);
+    void begin_reading();
     void on_all_read();
     void on_joined();
     void on_entry(StreamId id);

@@ -215,11 +215,10 @@ void WorkerLink::on_fed(const Result<record::ObjectView>& reply, const std::shar
     }
     if (const auto refused = reply->find("refused"); refused && refused->list() && !refused->list()->empty()) {
         const auto first = refused->list()->front().object();
-        state_.log.problems(name_ + " refuses " + std::to_string(refused->list()->size()) +
-                            " records of another node: " +
-                            (first ? std::string(first->string("key").value_or("")) + ": " +
-                                         std::string(first->string("why").value_or(""))
-                                   : ""));
+        state_.log.major(name_ + " refuses " + std::to_string(refused->list()->size()) + " records of another node: " +
+                         (first ? std::string(first->string("key").value_or("")) + ": " +
+                                      std::string(first->string("why").value_or(""))
+                                : ""));
     }
     if (--*left > 0) return;
     feed_.accepted();

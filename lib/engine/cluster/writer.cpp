@@ -16,7 +16,6 @@ using namespace std::chrono_literals;
 constexpr Duration gather = 5ms;  ///< what comes together is written together
 constexpr Duration heartbeat = 1s;
 constexpr Duration rest = 1s;  ///< after Redis refused to write
-constexpr unsigned ticks_a_time = 10;
 constexpr const char* most_entries = "20000";
 constexpr const char* most_entries_of_standby = "1000";
 constexpr std::int64_t silence_ms = 4000;
@@ -83,7 +82,7 @@ void Writer::on_lost(const std::string& why) {
 void Writer::tick() {
     tick_.start_in(heartbeat);
     if (!connected()) return;
-    if (++ticks_ % ticks_a_time == 0 || !state_.clock_known) ask_time();
+    ask_time();  // first: by it the age of what follows is judged, should the host's time of day have jumped
     ask_owner();
     ask_nodes();
     if (!acts_) {

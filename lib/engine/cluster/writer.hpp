@@ -104,7 +104,6 @@ class Writer {
     std::string acknowledged_of_;
     Instant written_at_{};
     Instant rest_until_{};
-    unsigned ticks_ = 0;
     std::uint64_t round_ = 0;  ///< of the connection and the claim
     io::Timer soon_;
     io::Timer tick_;
