@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""100,000 registered contacts on a pair: a node that joins is in step in 5 s; renewed once a minute they do not delay calls. What a contact takes
+of memory and CPU on each node is said."""
+# ctest: serial timeout 1500
+import contextlib
+import os
+import pathlib
+import select
+import socket
+import statistics
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import crowd
+import lab
+import pair
+
+CONTACTS = int(os.environ.get("NATKIT_CONTACTS") or 100_000)
+RENEWED_IN = int(os.environ.get("NATKIT_RENEWED_IN") or 60)  # seconds, all of them
+LIMITS = {key: str(1_000_000) for key in ("flow_requests", "source_requests", "stranger_requests", "server_requests")}
+CONFIG = {"sip": {"log_level": '"failures"'}, "media_proxy": {"log_level": '"failures"'}, "limits": LIMITS,
+          "pinger": {"log_level": '"failures"', "udp_interval": '"off"'}, "registrar": {"max_expires": '"2h"'}}
+
+
+class Horde:
+    """Contacts, a hundred to a socket, that register at an even pace."""
+
+    def __init__(self, host):
+        self.host, self.round, self.answered, self.going, self.refused = host, 0, set(), True, None
+        self.sockets, self.poll = [], select.epoll()
+        for number in range((CONTACTS + 99) // 100):
+            made = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made.bind((host.address, 10000 + number))
+            made.setblocking(False)
+            self.sockets.append(made)
+            self.poll.register(made.fileno(), select.EPOLLIN)
+        self.by_fd = {made.fileno(): made for made in self.sockets}
+        threading.Thread(target=self._hear, daemon=True).start()
+
+    def _hear(self):
+        while self.going:
+            for fd, _ in self.poll.poll(0.2):
+                with contextlib.suppress(OSError):
+                    while True:
+                        self._take(self.by_fd[fd].recv(4096))
+
+    def _take(self, text):
+        if text.startswith(b"SIP/2.0 200"):
+            at = text.index(b"branch=z9hG4bK-") + 15
+            self.answered.add(text[at:text.index(b"-", at)])
+        else:
+            self.refused = text.split(b"\r\n")[0]
+
+    def send(self, number):
+        name, here = f"u{number}", f"{self.host.address}:{10000 + number // 100}"
+        self.sockets[number // 100].sendto(
+            (f"REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK-{number}-{self.round};rport\r\n"
+             f"Max-Forwards: 70\r\nFrom: <sip:{name}@example.com>;tag=t{number}\r\nTo: <sip:{name}@example.com>\r\nCall-ID: horde-{number}\r\n"
+             f"CSeq: {self.round} REGISTER\r\nContact: <sip:{name}@{here}>\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n").encode(),
+            (pair.WAN_EDGE, 5060))
+
+    def _pace(self, numbers, rate):
+        began = time.monotonic()
+        for sent, number in enumerate(numbers, 1):
+            self.send(number)
+            ahead = began + sent / rate - time.monotonic()
+            if ahead > 0.005:
+                time.sleep(ahead)
+
+    def register_all(self, seconds):
+        """Each once, evenly; those without an answer again. How many a second it came to."""
+        self.round += 1
+        self.answered = set()
+        began = time.monotonic()
+        self._pace(range(CONTACTS), CONTACTS / seconds)
+        paced = time.monotonic() - began
+        for _ in range(20):
+            missing = [n for n in range(CONTACTS) if str(n).encode() not in self.answered]
+            if not missing:
+                return CONTACTS / paced
+            self._pace(missing, 1000)
+            time.sleep(0.5)
+        raise lab.Failure(f"{len(missing)} contacts of {CONTACTS} did not get an answer; {self.refused}")
+
+
+class Calls(threading.Thread):
+    """Two phones that call and hang up; how long each answer takes."""
+
+    def __init__(self, people, site):
+        super().__init__(daemon=True)
+        self.caller, self.callee = people.phone(site.lan_host(), "busy-a", pair.LAN_EDGE), people.phone(site.wan_host(), "busy-b", pair.WAN_EDGE)
+        for phone in (self.caller, self.callee):
+            phone.register()
+        self.took, self.failure, self.going = [], None, True
+
+    def run(self):
+        try:
+            while self.going:
+                for what in (lambda: self.caller.call(self.callee), self.caller.bye):
+                    began = time.monotonic()
+                    what()
+                    self.took.append(time.monotonic() - began)
+                lab.wait_until(lambda: self.callee.ended, "the callee to be hung up on")
+                self.callee.ended = False
+                time.sleep(0.05)
+        except Exception as error:  # told by the test
+            self.failure = error
+
+    def take(self):
+        taken, self.took = self.took, []
+        lab.require(self.failure is None, f"{self.failure}")
+        return sorted(taken)
+
+
+def usage(node):
+    """CPU seconds and MB of each program."""
+    return {c["name"]: (c["cpu_s"], c["memory_bytes"] / 1e6) for c in node.status()["components"] if "cpu_s" in c}
+
+
+def told(what, before, after):
+    print("        " + what + ": " + "; ".join(
+        f"{name} {1e6 * (after[name][0] - before[name][0]) / CONTACTS:.0f} us, {1e6 * (after[name][1] - before[name][1]) / CONTACTS:.0f} bytes"
+        for name in after if name in before and name != "mediarelay"))
+
+
+def a_hundred_thousand_contacts(net):
+    site = pair.Pair(net).start(**CONFIG)
+    a, b = site.a, site.b
+    horde = Horde(site.wan_host())
+    with crowd.Crowd() as people:
+        calls = Calls(people, site)
+        before = usage(a), usage(b)
+        rate = horde.register_all(CONTACTS / 2000)
+        site.wait_acknowledged(a, b, bindings=CONTACTS + 2, legs=0)
+        after = usage(a), usage(b)
+        print(f"        registered at {rate:.0f} a second")
+        told("a contact at the active node", before[0], after[0])
+        told("and at the standby", before[1], after[1])
+        # A node that joins.
+        b.command("stop")
+        b.natkit.wait_exit()
+        began = time.monotonic()
+        b.run()
+        up = time.monotonic()
+        site.wait_in_step(b, 60)
+        joined = time.monotonic() - up
+        print(f"        joining: in step {joined:.1f} s after all programs ran ({up - began:.1f} s after the start)")
+        lab.require(joined < 5, f"in step after {joined:.1f} s")
+        lab.require(b.cluster()["records"]["bindings"] == CONTACTS + 2, f"{b.cluster()}")
+        # Calls, without and with renewals.
+        calls.start()
+        time.sleep(10)
+        quiet = calls.take()
+        before = usage(a), usage(b)
+        rate = horde.register_all(RENEWED_IN)
+        busy = calls.take()
+        calls.going = False
+        calls.join(lab.PATIENCE)
+        site.wait_acknowledged(a, b, bindings=CONTACTS + 2, legs=0)
+        after = usage(a), usage(b)
+        told(f"a renewal, {rate:.0f} a second, at the active node", before[0], after[0])
+        told("and at the standby", before[1], after[1])
+        lab.require(quiet and busy, f"{len(quiet)} and {len(busy)} answers")
+        at = lambda times, share: 1000 * times[int(share * (len(times) - 1))]  # noqa: E731
+        print(f"        answers of calls: median {at(quiet, 0.5):.1f} ms, one in twenty above {at(quiet, 0.95):.1f} ms; during renewals "
+              f"{at(busy, 0.5):.1f} ms, {at(busy, 0.95):.1f} ms; lag {a.cluster().get('lag_ms')} ms, p99 {a.cluster().get('lag_ms_p99')} ms")
+        lab.require(statistics.median(busy) <= 2 * statistics.median(quiet) + 0.02, "renewals delay calls")
+    horde.going = False
+
+
+if __name__ == "__main__":
+    lab.main(a_hundred_thousand_contacts)
