@@ -71,7 +71,7 @@ std::expected<ClusterKeys, Problems> parse_cluster_keys(std::string_view text, s
         if (!key) {
             problem(key.error().message);
         } else if (++found > 2) {
-            problem("a third key; write two at most, the new one first");
+            problem("a third key; write two at most: the one to be used, and another that is accepted");
         } else if (found == 1) {
             keys.first = *key;
         } else {

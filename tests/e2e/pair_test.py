@@ -11,6 +11,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import pair_site
+import phones
 import raw_sip
 import site_of_phones as sites
 
@@ -194,15 +195,53 @@ def a_call_without_a_relay_goes_on(net):
     wendy.wait(r"SIP/2\.0 200")
 
 
+def more_audio(a, b, packets=40):
+    """Both ways, counted from now on."""
+    before = {(ear.name, mouth.name): lab.same_audio(mouth.said(), ear.heard()) for ear, mouth in ((a, b), (b, a))}
+    for ear, mouth in ((a, b), (b, a)):
+        lab.wait_until(lambda ear=ear, mouth=mouth: lab.same_audio(mouth.said(), ear.heard()) >= before[ear.name, mouth.name] + packets,
+                       f"{packets} more packets from {mouth.name} at {ear.name}")
+
+
+def a_relayed_call_goes_on(net):
+    pair = pair_site.Pair(net).start()
+    a = pair.phone(pair.lan_host(), "alice", tone=440)
+    b = pair.phone(pair.home_host(), "bob", tone=600)
+    phones.call(a, b)
+    more_audio(a, b)
+    copiers = pair.copy()
+    lab.require(len(pair.legs()) == 2 and pair.b.counted("media_out") == 0, f"{pair.legs()}")
+    for copier in copiers:
+        copier.sync()
+    pair.move()
+    lab.require(pair.b.status("sipedge")["calls"] == 1, f"{pair.b.status('sipedge')}")
+    more_audio(a, b)
+    before = len(pair.on_wan.sip())
+    a.command("hold")
+    lab.wait_until(lambda: any("a=sendonly" in text for _, text in pair.on_wan.sip()[before:]), "the hold to reach the WAN")
+    a.command("resume")
+    more_audio(a, b)
+    call = pair.b.ask("sipedge", "calls")["calls"][0]
+    lab.require(0 < call["duration_s"] < 600, f"{call}")
+    phones.hang_up(b, a)
+    lab.wait_until(lambda: not pair.legs(), lambda: f"legs to be freed: {pair.legs()}")
+    phones.call(b, a)
+    more_audio(a, b)
+    phones.hang_up(a, b)
+    lab.wait_until(lambda: not pair.legs(), lambda: f"legs to be freed: {pair.legs()}")
+    pair.check_wan()
+
+
 def the_key_is_replaced_while_a_call_goes_on(net):
     pair = pair_site.Pair(net).start()
     old, new = pair.a.key.read_text().strip(), "0123456789abcdef" * 4
     carl, wendy = (registered(pair.wan_host(), user) for user in ("carl", "wendy"))
     target, headers, to, _ = established(carl, wendy, "one")
     pair_site.Copier(pair.a, pair.b)
-    for node in (pair.a, pair.b):
-        node.write_key(new, old)
-        node.ask("sipedge", "reload")
+    for keys in ((old, new), (new, old)):
+        for node in (pair.a, pair.b):
+            node.write_key(*keys)
+            node.ask("sipedge", "reload")
     second = established(carl, wendy, "two")
     pair.move()
 
@@ -241,10 +280,11 @@ def what_a_whole_set_does_not_name_is_gone(net):
     left = next(one for one in clients(pair.b).values() if one["id"] == record["key"].partition(":")[2])["expires_ms"]
     lab.require(left <= 600_000, f"{left} ms are left")
     refused = copier.to_standby.ask("replica", records=[{"key": "leg:1", "record": None}, {"key": "binding:x", "record": {"id": "x"}}, 7])["refused"]
+    lab.require(copier.to_standby.refused("replica", records=[], whole="all")["where"] == "whole", "any word")
     lab.require([one["key"] for one in refused] == ["leg:1", "binding:x", ""], f"{refused}")
     lab.require(parties and pair.b.counted("sip_out") == 0, "a standby has sent something")
 
 
 if __name__ == "__main__":
     lab.main(registrations_with_a_file, registrations_in_memory, a_standby_says_nothing_and_is_told_to_become_one,
-             a_call_without_a_relay_goes_on, the_key_is_replaced_while_a_call_goes_on, what_a_whole_set_does_not_name_is_gone)
+             a_call_without_a_relay_goes_on, a_relayed_call_goes_on, the_key_is_replaced_while_a_call_goes_on, what_a_whole_set_does_not_name_is_gone)

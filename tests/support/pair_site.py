@@ -256,9 +256,15 @@ class Pair(sites.Site):
         self.b.start(*workers)
         return self
 
+    def copy(self, *workers):
+        return [Copier(self.a, self.b, worker) for worker in workers or ("mediarelay", "sipedge")]
+
     def move(self, epoch=2):
         """`a` is gone with its addresses, `b` has them and serves."""
         self.a.kill()
         self.a.drop_addresses()
         self.b.take_addresses()
         self.b.tell("active", epoch)
+
+    def legs(self):
+        return self.b.ask("mediarelay", "list").get("legs", [])

@@ -16,7 +16,7 @@ const std::string ones = "0123456789ABCDEFabcdef" + std::string(42, '1');
 
 }  // namespace
 
-TEST_CASE("config::ClusterKeys: one key, or two of which the first is the new one") {
+TEST_CASE("config::ClusterKeys: one key, or two of which the first is used") {
     const auto one = config::parse_cluster_keys(ones + "\n", "key");
     REQUIRE(one);
     CHECK(one->first[0] == 0x01);
@@ -45,7 +45,7 @@ TEST_CASE("config::ClusterKeys: what is wrong is told with its line and what to 
         {"a sign", "-" + std::string(63, 'a'), "key:1", "not a key"},
         {"too short", "\nabc\n", "key:2", "a key of 3 hexadecimal digits; write 64"},
         {"two in a line", zeros + zeros, "key:1", "a key of 128 hexadecimal digits"},
-        {"three", zeros + "\n" + ones + "\n" + zeros, "key:3", "a third key; write two at most, the new one first"},
+        {"three", zeros + "\n" + ones + "\n" + zeros, "key:3", "a third key; write two at most: the one to be used"},
     };
     for (const Case& c : cases) {
         CAPTURE(c.why);

@@ -46,8 +46,8 @@ Result<void> Replicas::take(const record::ObjectView& one, Changes& changes) {
 void Replicas::on_request(const record::ObjectView& request, const control::Reply& reply) {
     const auto records = request.find("records");
     const auto list = records ? records->list() : std::nullopt;
+    if (records && !list) return reply.error({Errc::usage, "records", "must be a list"});
     const auto whole = request.string("whole").value_or("");
-    if (!list) return reply.error({Errc::usage, "records", "must be a list"});
     const bool begins = whole == "begin" || whole == "both";
     const bool ends = whole == "end" || whole == "both";
     if (!begins && !ends && request.contains("whole"))
@@ -55,7 +55,7 @@ void Replicas::on_request(const record::ObjectView& request, const control::Repl
     if (begins) named_.emplace();
     Changes changes;
     std::string refused;
-    for (const record::ValueView each : *list) {
+    for (const record::ValueView each : list.value_or(std::vector<record::ValueView>())) {
         const auto one = each.object();
         const auto taken = one ? take(*one, changes) : fail(Errc::bad_input, "not an object");
         if (taken) continue;

@@ -16,21 +16,21 @@ struct TextMember {
     const char* name;
     std::string BindingRow::* member;
 };
-constexpr std::array texts = {
+constexpr std::array text_members = {
     TextMember{"id", &BindingRow::id},           TextMember{"aor", &BindingRow::aor},
     TextMember{"contact", &BindingRow::contact}, TextMember{"instance", &BindingRow::instance},
     TextMember{"flow", &BindingRow::flow},       TextMember{"place", &BindingRow::place},
     TextMember{"rule", &BindingRow::rule},       TextMember{"site", &BindingRow::site},
     TextMember{"call_id", &BindingRow::call_id}, TextMember{"user_agent", &BindingRow::user_agent},
     TextMember{"server", &BindingRow::server}};
-constexpr std::array members = {"id",   "aor",  "contact",       "instance",   "flow",   "place",
-                                "rule", "site", "call_id",       "user_agent", "server", "expires_ms",
-                                "cseq", "q",    "authenticated", "reached"};
-constexpr std::size_t id_size = 16;
+constexpr std::array all_members = {"id",   "aor",  "contact",       "instance",   "flow",   "place",
+                                    "rule", "site", "call_id",       "user_agent", "server", "expires_ms",
+                                    "cseq", "q",    "authenticated", "reached"};
+constexpr std::size_t id_digits = 16;
 constexpr std::size_t longest_text = 4096;
 
 bool is_id(std::string_view id) {
-    return id.size() == id_size && id.find_first_not_of(text::hex_digits) == std::string_view::npos;
+    return id.size() == id_digits && id.find_first_not_of(text::hex_digits) == std::string_view::npos;
 }
 
 /// Line ends, and other bytes that nobody types.
@@ -41,12 +41,12 @@ bool has_controls(std::string_view text) {
 }  // namespace
 
 std::span<const char* const> binding_members() noexcept {
-    return members;
+    return all_members;
 }
 
 nlohmann::ordered_json binding_replica(const BindingRow& row) {
     nlohmann::ordered_json record = nlohmann::ordered_json::object();
-    for (const TextMember& each : texts) record[each.name] = row.*each.member;
+    for (const TextMember& each : text_members) record[each.name] = row.*each.member;
     record["expires_ms"] = row.expires_ms;
     record["cseq"] = row.cseq;
     record["q"] = row.q;
@@ -57,7 +57,7 @@ nlohmann::ordered_json binding_replica(const BindingRow& row) {
 
 Result<BindingRow> read_binding_replica(std::string_view id, const record::ObjectView& record) {
     BindingRow row;
-    for (const TextMember& each : texts) {
+    for (const TextMember& each : text_members) {
         const auto text = record.string(each.name).value_or("");
         if (text.size() > longest_text || has_controls(text))
             return fail(Errc::bad_input, "too long, or control characters in it", each.name);

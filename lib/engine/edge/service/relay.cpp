@@ -148,7 +148,7 @@ void Service::Impl::begin_reading() {
     for (const auto& [local, socket] : sockets) socket->read(true);
     if (promoting.empty()) return;
     for (const control::Reply& reply : std::exchange(promoting, {})) reply.ok(Json::object());
-    tell_clients();
+    if (server->watched("client")) tell_clients(edge.registrar().ids_if([](const sip::Binding&) { return true; }));
     on_timer();  // what is due by now
 }
 

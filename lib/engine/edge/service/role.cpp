@@ -11,7 +11,7 @@
 namespace natkit::edge {
 namespace {
 
-constexpr std::size_t users_at_once = 500;
+constexpr std::size_t clients_at_once = 200;
 constexpr std::size_t users_of_a_page = 1000;
 
 }  // namespace
@@ -120,11 +120,13 @@ void Service::Impl::follow_host() {
     carry_out(out);
 }
 
-void Service::Impl::tell_clients(const std::string& after) {
-    const auto some = edge.registrar().page(after, users_at_once);
-    for (const sip::Binding& one : some) server->publish(client_record(one, "added", wall()));
-    if (some.empty()) return;
-    (void)loop.post([this, last = some.back().aor] { tell_clients(last); });
+void Service::Impl::tell_clients(std::vector<std::string> ids) {
+    for (std::size_t told = 0; told < clients_at_once && !ids.empty(); ++told, ids.pop_back()) {
+        if (const sip::Binding* one = edge.registrar().by_id(ids.back()))
+            server->publish(client_record(*one, "added", wall()));
+    }
+    if (ids.empty()) return;
+    (void)loop.post([this, left = std::move(ids)]() mutable { tell_clients(std::move(left)); });
 }
 
 Replicas::Handlers Service::Impl::replica_handlers() {

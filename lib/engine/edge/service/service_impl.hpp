@@ -83,7 +83,7 @@ struct Service::Impl {
     void drop_connections_of_others();
     void follow_host();
     /// Watchers get the clients that were told to nobody while this node was a standby, some at a time.
-    void tell_clients(const std::string& after = "");
+    void tell_clients(std::vector<std::string> ids);
     [[nodiscard]] Replicas::Handlers replica_handlers();
     [[nodiscard]] store::BindingRow row_of(const sip::Binding& binding) const;
     void publish_replica(const sip::Binding& binding, bool gone);
