@@ -97,7 +97,8 @@ class Node:
             counter sip_out {}
             counter media_out {}
             chain in { type filter hook input priority 0; udp dport 5060 counter name sip_in; }
-            chain out { type filter hook output priority 0; udp sport 5060 counter name sip_out; udp sport 16384-32767 counter name media_out; }
+            chain out { type filter hook output priority 0; oifname != "lo" udp sport 5060 counter name sip_out;
+                oifname != "lo" udp sport 16384-32767 counter name media_out; }
         }""")
 
     def write_key(self, *keys):
