@@ -5,14 +5,14 @@
 #include <set>
 #include <vector>
 
-#include "listeners.hpp"
 #include "natkit/engine/control/server.hpp"
 #include "natkit/engine/settings/service.hpp"
 #include "natkit/engine/supervise/supervisor.hpp"
 #include "natkit/io/net/address_watch.hpp"
 #include "natkit/io/net/http.hpp"
 #include "notify.hpp"
-#include "presence.hpp"
+#include "sockets/listeners.hpp"
+#include "sockets/presence.hpp"
 #include "tally.hpp"
 #include "worker.hpp"
 

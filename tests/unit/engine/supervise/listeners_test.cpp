@@ -1,4 +1,4 @@
-#include "listeners.hpp"
+#include "sockets/listeners.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

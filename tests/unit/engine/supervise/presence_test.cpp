@@ -1,4 +1,4 @@
-#include "presence.hpp"
+#include "sockets/presence.hpp"
 
 #include <doctest/doctest.h>
 
