@@ -11,12 +11,12 @@ namespace natkit_tool {
 namespace {
 
 /// A worker that is just being started again has that long to come back.
-constexpr Duration patience = std::chrono::seconds(15);
+constexpr Duration until_it_is_back = std::chrono::seconds(15);
 
 }  // namespace
 
 tool::Exit cluster(const tool::CommonOptions& common, bool ready) {
-    const auto status = ask(common, "cluster", nullptr, patience);
+    const auto status = ask(common, "cluster", nullptr, until_it_is_back);
     if (!status) return status.error();
     if (!ready) {
         write_lines(tool::wants_json(common.format) ? std::vector{console::dump(*status)}
@@ -28,7 +28,7 @@ tool::Exit cluster(const tool::CommonOptions& common, bool ready) {
 }
 
 tool::Exit change_role(const tool::CommonOptions& common, const std::string& what) {
-    const auto done = ask(common, what, nullptr, patience);
+    const auto done = ask(common, what, nullptr, until_it_is_back);
     if (!done) return done.error();
     write_lines({console::text_of(*done, "role") + ", epoch " + console::text_of(*done, "epoch")});
     return tool::Exit::fine;
