@@ -37,6 +37,12 @@ def pair(net, redis_options=(), **cluster):
     return redis, a, b
 
 
+def optimised():
+    """The folder of the optimised programs, where they are: what is promised in milliseconds is promised of them; the sanitizers' have more."""
+    release = lab.BUILD.parent / "release/bin"
+    return release if (release / "natkit-cluster").exists() else None
+
+
 def same(one, other, what):
     lab.wait_until(lambda: one.records == other.records, lambda: f"{what}: {len(one.records)} and {len(other.records)} records, which differ")
 
@@ -46,7 +52,7 @@ def actives(*nodes):
 
 
 def replicas_arrive_and_are_acknowledged(net):
-    redis, a, b = pair(net)
+    redis, a, b = pair(net, programs=optimised() or lab.PROGRAMS)
     lab.require(a.edge.role == "active" and b.edge.role == "standby" and a.edge.epoch == 1, f"{a.edge.role} {b.edge.role} {a.edge.epoch}")
     for number in range(200):
         a.edge.put(f"binding:{number}", binding(number))
@@ -64,7 +70,7 @@ def replicas_arrive_and_are_acknowledged(net):
         lab.wait_until(lambda n=number: b.edge.records["binding:1"].get("n") == n, "the change to arrive")
     status = a.status()
     print(f"        lag: {status['lag_ms']} ms, p99 {status['lag_ms_p99']} ms")
-    lab.require(status["lag_ms_p99"] <= 100, f"{status}")
+    lab.require(status["lag_ms_p99"] <= (100 if optimised() else 1000), f"{status}")
     # A worker of the standby that starts anew gets all.
     b.edge.start_again()
     same(b.edge, a.edge, "registrations, after sipedge started anew")
@@ -420,10 +426,7 @@ def usage(program):
 
 
 def a_hundred_thousand_contacts(net):
-    """In step within five seconds is what the optimised program promises; the sanitizers' one has more."""
-    release = lab.BUILD.parent / "release/bin"
-    optimised = (release / "natkit-cluster").exists()
-    redis, a, b = pair(net, programs=release if optimised else lab.PROGRAMS)
+    redis, a, b = pair(net, programs=optimised() or lab.PROGRAMS)
     row = {"aor": "sip:alice@example.com", "instance": "<urn:uuid:00000000-0000-1000-8000-000a95a0e128>", "flow": "udp:198.51.100.7:5060;192.0.2.1:5060",
            "place": "far-end", "rule": "nated", "site": "198.51.100.7", "call_id": "a84b4c76e66710@198.51.100.7", "cseq": 17, "q": 1000,
            "user_agent": "Phone 1.2.3 (build 4567)", "authenticated": True, "server": "", "reached": True}
@@ -437,7 +440,7 @@ def a_hundred_thousand_contacts(net):
     memory = (usage(a.program)[1] - empty) / CONTACTS
     b.edge.records, b.edge.whole = {}, 0
     b.start()
-    took = lab.within(5 if optimised else lab.PATIENCE, lambda: b.status()["ready_why"] == "in step with edge-a", lambda: f"to be in step: {b.status()}")
+    took = lab.within(5 if optimised() else lab.PATIENCE, lambda: b.status()["ready_why"] == "in step with edge-a", lambda: f"to be in step: {b.status()}")
     lab.require(b.edge.records.keys() == a.edge.records.keys(), f"{len(b.edge.records)}")
     cpu = usage(b.program)[0] / CONTACTS
     print(f"        {CONTACTS} contacts: in step in {took:.1f} s; joining costs {cpu * 1e6:.0f} us of CPU a contact, and they "
