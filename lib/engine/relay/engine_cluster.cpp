@@ -55,6 +55,11 @@ Result<void> Engine::put_replica(const std::string& id, const record::ObjectView
     if (!leg) return std::unexpected(leg.error());
     if (key == 0 || leg->id != id) return fail(Errc::bad_input, "not the leg of that key", "leg");
     if (leg->owner_state.size() > max_owner_state) return fail(Errc::bad_input, "larger than 8 kB", "owner_state");
+    const auto serves = [&](const std::vector<IpAddress>& side) {
+        return std::ranges::find(side, leg->bound.address) != side.end();
+    };
+    if (!serves(options_.lan) && !serves(options_.wan))
+        return fail(Errc::refused, to_string(leg->bound.address) + " is none of this node's media addresses", "local");
     leg->opened -= std::chrono::duration_cast<std::chrono::milliseconds>(ahead);
     if (const auto known = legs_.find(key); known != legs_.end()) {
         if (same_place(known->second.leg, *leg)) {

@@ -24,6 +24,8 @@ config::Problems Supervisor::Impl::fixed_changes(const config::Config& fresh) co
     fixed(fresh.cluster.state != config.cluster.state, "[cluster] state");
     fixed(fresh.cluster.group != config.cluster.group, "[cluster] group");
     fixed(fresh.cluster.node != config.cluster.node, "[cluster] node");
+    fixed(fresh.cluster.user != config.cluster.user, "[cluster] user");
+    fixed(fresh.cluster.timeout != config.cluster.timeout, "[cluster] timeout");
     const config::MediaProxy& wanted = fresh.media_proxy;
     const config::MediaProxy& running = config.media_proxy;
     fixed(wanted.workers != running.workers, "[media_proxy] workers");

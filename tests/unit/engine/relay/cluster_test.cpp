@@ -115,6 +115,8 @@ TEST_CASE("relay::Engine: what a standby is given is taken, or refused with the 
         {"no state", "00000000a4", leg("00000000a4", 43004, {{"state", 7}}), "state: "},
         {"no endpoint", "00000000a4", leg("00000000a4", 43004, {{"local", "nowhere"}}), "local: "},
         {"a party that is none", "00000000a4", leg("00000000a4", 43004, {{"party", 1}}), "party: "},
+        {"on an address that media is not on", "00000000a4", leg("00000000a4", 43004, {{"local", "0.0.0.0:43004"}}),
+         "local: 0.0.0.0 is none"},
         {"a port of no range", "00000000a4", leg("00000000a4", 44000), ": "},
         {"somebody else's port", "00000000a4", leg("00000000a4", 43100), ": "},
         {"too much of an owner's", "00000000a4",
