@@ -141,6 +141,26 @@ def whatever_ends_it(net):
     terminal.ended()
 
 
+def a_job_of_a_shell(net):
+    """Ctrl-Z gives the shell its terminal; in the foreground again it draws anew."""
+    natkit = Natkit(net)
+    shell = Terminal(natkit, "bash", "--norc", "-i", rows=40, columns=120, environment={"PS1": "READY> "})
+    shell.see("READY>")
+    for _ in range(3):
+        shell.type(f"{lab.PROGRAMS / 'natkit'} top --config {natkit.config}\n")
+        shell.see("(?s)natkit evil.*q quits")
+        shell.type("\x1a")
+        shell.see("Stopped")
+        shell.screen.reset()
+        shell.type("fg\n")
+        shell.see("(?s)natkit evil.*q quits")
+        shell.type("q")
+        shell.see("READY>")
+        shell.screen.reset()
+        shell.type("\n")
+        shell.see("READY>")
+
+
 def a_password_that_is_not_typed(net):
     """Who gives up at a prompt for a password sees again what is typed."""
     natkit = Natkit(net)
@@ -154,4 +174,4 @@ def a_password_that_is_not_typed(net):
 
 
 if __name__ == "__main__":
-    lab.main(every_list, top_on_many_terminals, whatever_ends_it, a_password_that_is_not_typed)
+    lab.main(every_list, top_on_many_terminals, whatever_ends_it, a_job_of_a_shell, a_password_that_is_not_typed)

@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -82,7 +83,8 @@ tool::Exit snapshot(io::Loop& loop, Asker& asker, bool json) {
 }
 
 /// Until q, or a signal that ends it.
-tool::Exit live(io::Loop& loop, Asker& asker, console::Screen& screen, std::chrono::milliseconds every) {
+tool::Exit live(io::Loop& loop, Asker& asker, console::Screen& screen, std::chrono::milliseconds every,
+                std::function<void()>& on_suspend) {
     console::Window window;
     bool answered = false;
     const auto draw = [&] {
@@ -103,6 +105,10 @@ tool::Exit live(io::Loop& loop, Asker& asker, console::Screen& screen, std::chro
         screen.fit();
         draw();
     });
+    on_suspend = [&] {
+        screen.step_aside();
+        draw();
+    };
     io::Poll keys(loop, STDIN_FILENO, [&](bool, bool) {
         for (const console::Key& key : screen.keys()) {
             if (window.on_key(key) == console::Window::Wish::end) return loop.stop();
@@ -113,6 +119,7 @@ tool::Exit live(io::Loop& loop, Asker& asker, console::Screen& screen, std::chro
     look();
     again.start_in(every);
     loop.run();
+    on_suspend = nullptr;
     return tool::Exit::fine;
 }
 
@@ -134,8 +141,13 @@ tool::Exit top(const tool::CommonOptions& common, std::chrono::milliseconds ever
     const io::SignalWatch interrupted(loop, SIGINT, [&](int) { loop.stop(); });
     const io::SignalWatch terminated(loop, SIGTERM, [&](int) { loop.stop(); });
     const io::SignalWatch gone(loop, SIGHUP, [&](int) { loop.stop(); });
+    std::function<void()> on_suspend;
+    auto suspended = std::make_unique<io::SignalWatch>(loop, SIGTSTP, [&](int) {
+        if (on_suspend) on_suspend();
+    });
     const auto screen = console::Screen::open();
-    if (screen) return live(loop, asker, **screen, every);
+    if (screen) return live(loop, asker, **screen, every, on_suspend);
+    suspended.reset();
     tool::complain(program, to_string(screen.error()) + "; this is one look, and no live view:");
     return snapshot(loop, asker, false);
 }

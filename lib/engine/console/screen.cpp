@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <cwchar>
 #include <string_view>
@@ -183,6 +184,19 @@ void Screen::fit() {
     const int kind = ::get_wch(&got);
     if (kind == OK) ::unget_wch(static_cast<wchar_t>(got));
     if (kind == KEY_CODE_YES && got != KEY_RESIZE) ::ungetch(static_cast<int>(got));
+}
+
+void Screen::step_aside() {
+    ::endwin();
+    struct sigaction usual{};
+    usual.sa_handler = SIG_DFL;
+    struct sigaction ours{};
+    if (::sigaction(SIGTSTP, &usual, &ours) == 0) {
+        static_cast<void>(::raise(SIGTSTP));
+        static_cast<void>(::sigaction(SIGTSTP, &ours, nullptr));
+    }
+    fit();
+    ::clearok(curscr, true);
 }
 
 }  // namespace natkit::console

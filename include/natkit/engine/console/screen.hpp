@@ -11,8 +11,8 @@ namespace natkit::console {
 
 /// The terminal of standard output and input, by ncurses: its other screen, without echo and line editing. As it was
 /// when this goes, and when the process dies of a fault of its own; who wants that at SIGINT, SIGTERM and SIGHUP
-/// watches these before, and ends. One at a time. Characters are sent by the user's locale, or in UTF-8 where there is
-/// none.
+/// watches these before, and ends; and SIGTSTP, for step_aside(). One at a time. Characters are sent by the user's
+/// locale, or in UTF-8 where there is none.
 class Screen {
   public:
     /// Errc::refused: $TERM is nothing that can be drawn on; the message says what to do.
@@ -28,6 +28,9 @@ class Screen {
     [[nodiscard]] std::vector<Key> keys();
     /// After SIGWINCH.
     void fit();
+    /// After SIGTSTP: the terminal is as it was, and the process stops until it is told to go on. What is shown then is
+    /// drawn anew. Left to ncurses, all that would happen within the signal's handler, in the middle of whatever else.
+    void step_aside();
 
   private:
     Screen() = default;
