@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ten minutes: on a pair under 50 calls every process is killed at random, Redis and links too, and whole nodes when the other
 one is in step. Whatever had been acknowledged goes on; what is lost is counted. The seed is printed; NATKIT_SEED repeats it."""
-# ctest: serial timeout 1500
+# ctest: long serial timeout 1500
 import os
 import pathlib
 import random

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """100,000 registered contacts on a pair: a node that joins is in step in 5 s; renewed once a minute they do not delay calls. What a contact takes
 of memory and CPU on each node is said."""
-# ctest: serial timeout 1500
+# ctest: long serial timeout 1500
 import contextlib
 import os
 import pathlib
