@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A pair of nodes with a real keepalived and a real Redis: the active one dies under calls and registrations, the other goes on with all
 of them, and the first takes back when it returns."""
-# ctest: serial timeout 600
+# ctest: serial timeout 600 tiers sockets,fast
 import pathlib
 import re
 import sys
