@@ -6,10 +6,8 @@ namespace natkit::cluster {
 
 std::optional<Kind> kind_of(std::string_view key) noexcept {
     if (key.size() > longest_key) return std::nullopt;
-    constexpr std::string_view leg = "leg:";
-    constexpr std::string_view binding = "binding:";
-    if (key.starts_with(leg) && key.size() > leg.size()) return Kind::leg;
-    if (key.starts_with(binding) && key.size() > binding.size()) return Kind::binding;
+    if (key.starts_with(leg_key) && key.size() > leg_key.size()) return Kind::leg;
+    if (key.starts_with(binding_key) && key.size() > binding_key.size()) return Kind::binding;
     return std::nullopt;
 }
 

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "natkit/io/process.hpp"
+
 namespace natkit::io {
 
 struct Mark::Page {
@@ -21,8 +23,7 @@ namespace {
 
 std::array<char, 40> this_boot() {
     std::array<char, 40> id{};
-    const Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-    if (file && ::read(file.get(), id.data(), id.size() - 1) < 0) id = {};
+    boot_id().copy(id.data(), id.size() - 1);
     return id;
 }
 

@@ -61,8 +61,34 @@ Result<Envelope> parse_envelope(std::string_view text, ObjectReader& reader) {
     } else {
         return fail(Errc::bad_input, "neither an object nor null", "record");
     }
-    if (const auto clock = object->find("c")) envelope.replica.clock_ms = clock->whole_number().value_or(0);
+    if (const auto clock = object->find("c")) {
+        const std::int64_t ms = clock->whole_number().value_or(0);
+        if (ms > cluster::most_clock_ms || ms < -cluster::most_clock_ms)
+            return fail(Errc::bad_input, "no difference of clocks", "c");
+        envelope.replica.clock_ms = ms;
+    }
     return envelope;
+}
+
+Result<ReplicaRequest> parse_replica_request(const ObjectView& request) {
+    ReplicaRequest read;
+    const auto word = request.string("whole").value_or("");
+    read.begins = word == "begin" || word == "both";
+    read.ends = word == "end" || word == "both";
+    if (!read.begins && !read.ends && request.contains("whole"))
+        return fail(Errc::bad_input, "must be 'begin', 'end' or 'both'", "whole");
+    const auto records = request.find("records");
+    auto list = records ? records->list() : std::nullopt;
+    if (records && !list) return fail(Errc::bad_input, "must be a list", "records");
+    if (list) read.records = std::move(*list);
+    if (const auto found = request.find("ahead_ms")) {
+        const auto ahead = found->whole_number();
+        // A difference of two that each may be so large.
+        if (!ahead || *ahead > 2 * cluster::most_clock_ms || *ahead < -2 * cluster::most_clock_ms)
+            return fail(Errc::bad_input, "must be a number of milliseconds", "ahead_ms");
+        read.ahead = std::chrono::milliseconds(*ahead);
+    }
+    return read;
 }
 
 std::string other_members(std::string_view record, const std::vector<std::string>& known) {

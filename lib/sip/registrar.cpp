@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "natkit/base/hash.hpp"
-#include "natkit/base/keys_after.hpp"
 #include "natkit/base/text.hpp"
 
 namespace natkit::sip {
@@ -32,7 +31,7 @@ std::string binding_id(std::string_view aor, std::string_view contact, std::stri
 }
 
 std::string Registrar::id_for(std::string_view aor, const ClientName& client) const {
-    const auto user = users_.find(std::string(aor));
+    const auto user = users_.find(aor);
     if (user != users_.end()) {
         const auto known = std::ranges::find_if(user->second, [&](const Binding& b) { return client.names(b); });
         if (known != user->second.end()) return known->id;
@@ -287,7 +286,7 @@ std::vector<BindingChange> Registrar::expire(WallTime now) {
 }
 
 std::vector<Binding> Registrar::lookup(std::string_view aor, WallTime now) const {
-    const auto user = users_.find(std::string(aor));
+    const auto user = users_.find(aor);
     if (user == users_.end()) return {};
     std::vector<Binding> live;
     std::ranges::copy_if(user->second, std::back_inserter(live), [&](const Binding& b) { return b.expires > now; });
@@ -309,10 +308,8 @@ const Binding* Registrar::on_flow(const Flow& flow, std::string_view aor) const 
 
 std::vector<Binding> Registrar::page(const std::string& after, std::size_t most) const {
     std::vector<Binding> list;
-    for (const std::string* aor : keys_after(users_, after, most)) {
-        const Bindings& bindings = users_.at(*aor);
-        list.insert(list.end(), bindings.begin(), bindings.end());
-    }
+    for (auto user = users_.upper_bound(after); user != users_.end() && most > 0; ++user, --most)
+        list.insert(list.end(), user->second.begin(), user->second.end());
     return list;
 }
 

@@ -18,6 +18,11 @@ enum class Kind : std::uint8_t { leg, binding };
 inline constexpr std::size_t kinds = 2;
 inline constexpr std::size_t longest_key = 512;         ///< bytes
 inline constexpr std::size_t longest_record = 1 << 17;  ///< bytes of its JSON text
+/// Two nodes' times of day differ by less than a hundred years.
+inline constexpr std::int64_t most_clock_ms = std::int64_t{100} * 366 * 86'400'000;
+
+inline constexpr std::string_view leg_key = "leg:";          ///< before the id
+inline constexpr std::string_view binding_key = "binding:";  ///< the same
 
 /// "leg:ID", "binding:ID", of at most longest_key bytes; nothing for any other key.
 [[nodiscard]] std::optional<Kind> kind_of(std::string_view key) noexcept;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,16 @@ struct Envelope {
 
 /// Total; the error's `where` names the key. Members that are not known are left alone.
 [[nodiscard]] Result<Envelope> parse_envelope(std::string_view text, ObjectReader& reader);
+
+/// What a worker of a standby is asked by `replica` (natkit-records(7)). Good as long as the request is.
+struct ReplicaRequest {
+    bool begins = false;                ///< a whole set
+    bool ends = false;                  ///< it: what was not named is gone
+    std::chrono::milliseconds ahead{};  ///< the writer's time of day, of ours
+    std::vector<ValueView> records;
+};
+/// Total; the error's `where` names the key.
+[[nodiscard]] Result<ReplicaRequest> parse_replica_request(const ObjectView& request);
 
 /// The members of a record whose names are not in this list (sorted), as texts that can stand in an object:
 /// `"a":1,"b":{}`. Empty where there is none, or it is no object.

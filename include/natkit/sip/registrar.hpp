@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -126,7 +127,7 @@ class Registrar {
     /// The live bindings of an address of record, highest q first, newest first among equals.
     [[nodiscard]] std::vector<Binding> lookup(std::string_view aor, WallTime now) const;
     /// Whether anybody is registered under that address of record.
-    [[nodiscard]] bool knows(std::string_view aor) const { return users_.contains(std::string(aor)); }
+    [[nodiscard]] bool knows(std::string_view aor) const { return users_.contains(aor); }
     /// The id that a client's binding has, or will have. It keeps it while it is registered, wherever its NAT shows it.
     [[nodiscard]] std::string id_for(std::string_view aor, const ClientName& client) const;
     /// The binding of that id, or null.
@@ -154,7 +155,7 @@ class Registrar {
 
     Limits limits_;
     Mac mac_;
-    std::unordered_map<std::string, Bindings> users_;
+    std::map<std::string, Bindings, std::less<>> users_;  ///< in order, so that a page costs what is on it
     /// Who is registered by a flow: a PBX may register many users by one. An entry for each binding.
     std::unordered_multimap<Flow, std::string, FlowHash> aors_of_flow_;
     std::unordered_map<std::string, std::string> aor_of_id_;

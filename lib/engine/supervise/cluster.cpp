@@ -9,7 +9,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration patience = 10s;
-constexpr Duration usual_patience = 2s;
 
 }  // namespace
 
@@ -30,15 +29,13 @@ void Supervisor::Impl::ask_cluster(const std::string& command, const control::Re
     Worker* worker = find(cluster_program);
     if (worker == nullptr)
         return reply.error({Errc::usage, "", "this node is alone; write [cluster] state, see natkit-cluster(7)"});
-    worker->client().set_timeout(patience);
-    worker->client().request(command, nullptr, [reply](const Result<Json>& answer) {
+    worker->ask(command, patience, [reply](const Result<Json>& answer) {
         if (answer) {
             reply.ok(*answer);
         } else {
             reply.error(answer.error());
         }
     });
-    worker->client().set_timeout(usual_patience);
 }
 
 }  // namespace natkit::supervise

@@ -124,13 +124,19 @@ void Worker::look_at_life() {
 
 void Worker::ask_status() {
     ++unanswered_;
-    client_->set_timeout(look_every * most_unanswered);  // a late answer is a sign of life too
-    client_->request("status", nullptr, [this, generation = generation_](const Result<control::Json>& reply) {
+    // A late answer is a sign of life too.
+    ask("status", look_every * most_unanswered, [this, generation = generation_](const Result<control::Json>& reply) {
         const bool alive = reply || reply.error().code != Errc::timed_out;
         if (generation != generation_) return;
         if (alive) unanswered_ = 0;
         if (reply) learn_troubles(*reply);
     });
+}
+
+void Worker::ask(const std::string& command, Duration timeout,
+                 std::function<void(const Result<control::Json>&)> on_reply) {
+    client_->set_timeout(timeout);
+    client_->request(command, nullptr, std::move(on_reply));
     client_->set_timeout(request_timeout);
 }
 

@@ -78,6 +78,8 @@ class Worker {
     /// Told whenever its control socket is lost.
     void on_lost(std::function<void()> handler) { on_lost_ = std::move(handler); }
     [[nodiscard]] control::Client& client() noexcept { return *client_; }
+    /// Asks with another time-out than the usual one: for what may wait for a process that is being started.
+    void ask(const std::string& command, Duration timeout, std::function<void(const Result<control::Json>&)> on_reply);
 
   private:
     void connect();

@@ -70,7 +70,8 @@ TEST_CASE("cluster::StreamId: the ids of Redis") {
     CHECK(StreamId::parse("1700000000000-2") == StreamId{.ms = 1700000000000, .number = 2});
     CHECK(to_string(StreamId{.ms = 5, .number = 6}) == "5-6");
     CHECK(StreamId{.ms = 5, .number = 6} < StreamId{.ms = 5, .number = 7});
-    for (const char* bad : {"", "5", "-", "5-", "-5", "5-6-7", "5-x"}) CHECK_FALSE(StreamId::parse(bad));
+    for (const char* bad : {"", "5", "-", "5-", "-5", "5-6-7", "5-x", "18446744073709551615-0"})
+        CHECK_FALSE(StreamId::parse(bad));
 }
 
 TEST_CASE("cluster::Names: of the group, so that several can use one Redis") {

@@ -38,6 +38,8 @@ TEST_CASE("record::Envelope: anything else is an error that names the member") {
         {"no version", R"({"key":"leg:1","record":{}})", "v"},
         {"half a version", R"({"v":[1],"key":"leg:1","record":{}})", "v"},
         {"a version below zero", R"({"v":[1,-2],"key":"leg:1","record":{}})", "v"},
+        {"clocks that cannot be so far apart", R"({"v":[1,2],"c":-9223372036854775807,"key":"leg:1","record":{}})",
+         "c"},
         {"no record", R"({"v":[1,2],"key":"leg:1"})", "record"},
         {"a record that is no object", R"({"v":[1,2],"key":"leg:1","record":"x"})", "record"},
         {"a record that is too long",
@@ -61,4 +63,42 @@ TEST_CASE("record::other_members: what another version has written is kept") {
     CHECK(record::with_members(R"({"a":1})", R"("z":2)") == R"({"a":1,"z":2})");
     CHECK(record::with_members("{}", R"("z":2)") == R"({"z":2})");
     CHECK(record::with_members(R"({"a":1})", "") == R"({"a":1})");
+}
+
+TEST_CASE("record::ReplicaRequest: where its part of a whole set stands, and how far the writer's clock is ahead") {
+    struct Case {
+        const char* text;
+        const char* where;  ///< of the error; null: it is read
+        bool begins = false;
+        bool ends = false;
+        std::int64_t ahead = 0;
+        std::size_t records = 0;
+    };
+    const Case cases[] = {
+        {R"({"records":[]})", nullptr},
+        {R"({"records":[{},{}],"whole":"begin","ahead_ms":-5})", nullptr, true, false, -5, 2},
+        {R"({"records":[{}],"whole":"end"})", nullptr, false, true, 0, 1},
+        {R"({"records":[],"whole":"both"})", nullptr, true, true},
+        {R"({"records":[],"whole":"all"})", "whole"},
+        {R"({"records":[],"whole":1})", "whole"},
+        {R"({"records":{}})", "records"},
+        {R"({})", nullptr},
+        {R"({"records":[],"ahead_ms":"1"})", "ahead_ms"},
+        {R"({"records":[],"ahead_ms":9223372036854775807})", "ahead_ms"},
+    };
+    record::ObjectReader reader;
+    for (const Case& c : cases) {
+        CAPTURE(c.text);
+        const auto object = reader.read(c.text);
+        const auto read = record::parse_replica_request(*object);
+        REQUIRE(read.has_value() == (c.where == nullptr));
+        if (c.where != nullptr) {
+            CHECK(read.error().where == c.where);
+            continue;
+        }
+        CHECK(read->begins == c.begins);
+        CHECK(read->ends == c.ends);
+        CHECK(read->ahead.count() == c.ahead);
+        CHECK(read->records.size() == c.records);
+    }
 }

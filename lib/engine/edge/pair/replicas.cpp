@@ -22,8 +22,8 @@ std::string refusal_text(std::string_view key, const Error& why) {
 
 Result<void> Replicas::take(const record::ObjectView& one, Changes& changes) {
     const auto key = one.string("key").value_or("");
-    if (!key.starts_with(binding_key)) return fail(Errc::bad_input, "not a key of a registration");
-    const std::string id(key.substr(binding_key.size()));
+    if (!key.starts_with(cluster::binding_key)) return fail(Errc::bad_input, "not a key of a registration");
+    const std::string id(key.substr(cluster::binding_key.size()));
     if (named_) named_->insert(id);
     const auto record = one.find("record");
     if (!record) return fail(Errc::bad_input, "missing", "record");
@@ -43,19 +43,11 @@ Result<void> Replicas::take(const record::ObjectView& one, Changes& changes) {
     return {};
 }
 
-void Replicas::on_request(const record::ObjectView& request, const control::Reply& reply) {
-    const auto records = request.find("records");
-    const auto list = records ? records->list() : std::nullopt;
-    if (records && !list) return reply.error({Errc::usage, "records", "must be a list"});
-    const auto whole = request.string("whole").value_or("");
-    const bool begins = whole == "begin" || whole == "both";
-    const bool ends = whole == "end" || whole == "both";
-    if (!begins && !ends && request.contains("whole"))
-        return reply.error({Errc::usage, "whole", "must be \"begin\", \"end\" or \"both\""});
-    if (begins) named_.emplace();
+void Replicas::on_request(const record::ReplicaRequest& request, const control::Reply& reply) {
+    if (request.begins) named_.emplace();
     Changes changes;
     std::string refused;
-    for (const record::ValueView each : list.value_or(std::vector<record::ValueView>())) {
+    for (const record::ValueView& each : request.records) {
         const auto one = each.object();
         const auto taken = one ? take(*one, changes) : fail(Errc::bad_input, "not an object");
         if (taken) continue;
@@ -64,7 +56,7 @@ void Replicas::on_request(const record::ObjectView& request, const control::Repl
     }
     handlers_.keep(changes.saved, changes.removed);
     std::string answer = "{\"refused\":[" + refused + "]}";
-    if (!ends || !named_) return reply.ok_text(answer);
+    if (!request.ends || !named_) return reply.ok_text(answer);
     const Named named = *std::exchange(named_, std::nullopt);
     drop_some(handlers_.ids_if([&](const sip::Binding& binding) { return !named.contains(binding.id); }),
               std::move(answer), reply, ++run_);

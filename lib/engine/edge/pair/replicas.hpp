@@ -9,6 +9,7 @@
 
 #include "natkit/engine/control/server.hpp"
 #include "natkit/io/loop.hpp"
+#include "natkit/record/replica.hpp"
 #include "natkit/sip/registrar.hpp"
 #include "natkit/store/bindings.hpp"
 
@@ -30,8 +31,7 @@ class Replicas {
     Replicas(const Replicas&) = delete;
     Replicas& operator=(const Replicas&) = delete;
 
-    /// A `replica` request: {records: [{key, record | null}…], whole?: "begin" | "end" | "both"}.
-    void on_request(const record::ObjectView& request, const control::Reply& reply);
+    void on_request(const record::ReplicaRequest& request, const control::Reply& reply);
     /// The node has become active: a whole set that has not come to its end drops nothing.
     void stop();
 

@@ -5,13 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "natkit/cluster/replica_table.hpp"
 #include "natkit/record/json_view.hpp"
 #include "natkit/store/bindings.hpp"
 
 /// A registration as another node gets it: the row of the store as an object (natkit-records(7)).
 namespace natkit::edge {
-
-inline constexpr std::string_view binding_key = "binding:";  ///< before the id
 
 /// The members that binding_replica() writes.
 [[nodiscard]] std::span<const char* const> binding_members() noexcept;

@@ -26,9 +26,10 @@ void Service::Impl::serve_role() {
     });
     server->on_view("replica", [this](const record::ObjectView& request, const control::Reply& reply) {
         if (!standby) return reply.error({Errc::refused, "", "this node is active"});
-        const auto given = request.find("ahead_ms");
-        ahead = std::chrono::milliseconds(given ? given->whole_number().value_or(0) : 0);
-        replicas.on_request(request, reply);
+        const auto asked = record::parse_replica_request(request);
+        if (!asked) return reply.error(asked.error());
+        ahead = asked->ahead;
+        replicas.on_request(*asked, reply);
     });
     server->on(
         "replicas",
@@ -41,7 +42,8 @@ void Service::Impl::serve_role() {
                 if (one.aor != last && page.full()) return reply.ok(page.close(last));
                 users += one.aor != last ? 1 : 0;
                 last = one.aor;
-                page.add({{"key", std::string(binding_key) + one.id}, {"record", binding_replica(row_of(one))}});
+                page.add(
+                    {{"key", std::string(cluster::binding_key) + one.id}, {"record", binding_replica(row_of(one))}});
             }
             reply.ok(users == users_of_a_page ? page.close(last) : page.close());
         },
@@ -157,7 +159,7 @@ store::BindingRow Service::Impl::row_of(const sip::Binding& binding) const {
 void Service::Impl::publish_replica(const sip::Binding& binding, bool gone) {
     if (!server->watched("replica")) return;
     server->publish({{"type", "replica"},
-                     {"key", std::string(binding_key) + binding.id},
+                     {"key", std::string(cluster::binding_key) + binding.id},
                      {"record", gone ? Json() : binding_replica(row_of(binding))}});
 }
 

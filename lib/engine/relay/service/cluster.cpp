@@ -5,40 +5,17 @@
 #include "natkit/engine/control/pages.hpp"
 #include "natkit/engine/relay/service.hpp"
 #include "natkit/record/json_text.hpp"
+#include "natkit/record/replica.hpp"
 #include "requests.hpp"
 
 namespace natkit::relay {
 namespace {
 
-constexpr std::string_view key_prefix = "leg:";
-
-/// Where this part of a whole set stands.
-struct Whole {
-    bool begins = false;
-    bool ends = false;
-};
-Result<Whole> whole_of(const record::ObjectView& request) {
-    const auto word = request.string("whole").value_or("");
-    const Whole whole{.begins = word == "begin" || word == "both", .ends = word == "end" || word == "both"};
-    if (!whole.begins && !whole.ends && request.contains("whole"))
-        return must("whole", "must be 'begin', 'end' or 'both'");
-    return whole;
-}
-
-Result<Duration> ahead_of(const record::ObjectView& request) {
-    const auto found = request.find("ahead_ms");
-    if (!found) return Duration{};
-    const auto ahead = found->whole_number();
-    constexpr std::int64_t most = std::int64_t{100} * 366 * 86'400'000;
-    if (!ahead || *ahead > most || *ahead < -most) return must("ahead_ms", "must be a number of milliseconds");
-    return Duration(std::chrono::milliseconds(*ahead));
-}
-
 /// One member of `records`.
 Result<void> put_one(Engine& engine, const record::ObjectView& replica, Duration ahead) {
     const std::string key(replica.string("key").value_or(""));
-    if (!key.starts_with(key_prefix)) return fail(Errc::bad_input, "not the key of a leg", "key");
-    const std::string leg = key.substr(key_prefix.size());
+    if (!key.starts_with(cluster::leg_key)) return fail(Errc::bad_input, "not the key of a leg", "key");
+    const std::string leg = key.substr(cluster::leg_key.size());
     const auto record = replica.find("record");
     const auto object = record ? record->object() : std::nullopt;
     if (object) return engine.put_replica(leg, *object, ahead);
@@ -52,7 +29,7 @@ Result<void> put_one(Engine& engine, const record::ObjectView& replica, Duration
 std::string replica_line(const std::string& leg, const std::string* text) {
     record::ObjectText line;
     line.text("type", "replica");
-    line.text("key", std::string(key_prefix) + leg);
+    line.text("key", std::string(cluster::leg_key) + leg);
     line.raw("record", text == nullptr ? "null" : *text);
     return line.close();
 }
@@ -83,7 +60,7 @@ Service::Answer Service::replicas(const Json& request) {
     for (const auto& [order, leg] : engine_->legs()) {
         if (order <= after) continue;
         if (page.full()) return page.close(last);
-        page.add({{"key", std::string(key_prefix) + leg->id},
+        page.add({{"key", std::string(cluster::leg_key) + leg->id},
                   {"record", Json::parse(record::journal_text(*leg), nullptr, false)}});
         last = order;
     }
@@ -92,25 +69,20 @@ Service::Answer Service::replicas(const Json& request) {
 
 void Service::replica(const View& request, const control::Reply& reply) {
     if (!engine_->standby()) return reply.error({Errc::refused, {}, "this node is the active one"});
-    const auto whole = whole_of(request);
-    const auto ahead = ahead_of(request);
-    const auto value = request.find("records");
-    const auto records = value ? value->list() : std::nullopt;
-    if (!whole) return reply.error(whole.error());
-    if (!ahead) return reply.error(ahead.error());
-    if (value && !records) return reply.error({Errc::bad_input, "records", "must be a list"});
+    const auto asked = record::parse_replica_request(request);
+    if (!asked) return reply.error(asked.error());
     if (!batch_) batch_.emplace(*engine_);
-    if (whole->begins) engine_->begin_whole();
+    if (asked->begins) engine_->begin_whole();
     Json refused = Json::array();
-    for (const record::ValueView& each : records.value_or(std::vector<record::ValueView>())) {
+    for (const record::ValueView& each : asked->records) {
         const auto replica = each.object();
-        const auto put = replica ? put_one(*engine_, *replica, *ahead)
+        const auto put = replica ? put_one(*engine_, *replica, asked->ahead)
                                  : Result<void>(fail(Errc::bad_input, "must be an object", "records"));
         if (put) continue;
         const std::string_view key = replica ? replica->string("key").value_or("") : std::string_view();
         refused.push_back({{"key", text::printable(key, 80)}, {"why", to_string(put.error())}});
     }
-    if (whole->ends) {
+    if (asked->ends) {
         if (const auto ended = engine_->end_whole(); !ended) return reply.error(ended.error());
     }
     reply.ok({{"refused", std::move(refused)}});
