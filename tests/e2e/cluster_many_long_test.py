@@ -85,35 +85,6 @@ class Horde:
         raise lab.Failure(f"{len(missing)} contacts of {CONTACTS} did not get an answer; {self.refused}")
 
 
-class Calls(threading.Thread):
-    """Two phones that call and hang up; how long each answer takes."""
-
-    def __init__(self, people, site):
-        super().__init__(daemon=True)
-        self.caller, self.callee = people.phone(site.lan_host(), "busy-a", pair.LAN_EDGE), people.phone(site.wan_host(), "busy-b", pair.WAN_EDGE)
-        for phone in (self.caller, self.callee):
-            phone.register()
-        self.took, self.failure, self.going = [], None, True
-
-    def run(self):
-        try:
-            while self.going:
-                for what in (lambda: self.caller.call(self.callee), self.caller.bye):
-                    began = time.monotonic()
-                    what()
-                    self.took.append(time.monotonic() - began)
-                lab.wait_until(lambda: self.callee.ended, "the callee to be hung up on")
-                self.callee.ended = False
-                time.sleep(0.05)
-        except Exception as error:  # told by the test
-            self.failure = error
-
-    def take(self):
-        taken, self.took = self.took, []
-        lab.require(self.failure is None, f"{self.failure}")
-        return sorted(taken)
-
-
 def usage(node):
     """CPU seconds and MB of each program."""
     return {c["name"]: (c["cpu_s"], c["memory_bytes"] / 1e6) for c in node.status()["components"] if "cpu_s" in c}
@@ -130,7 +101,7 @@ def a_hundred_thousand_contacts(net):
     a, b = site.a, site.b
     horde = Horde(site.wan_host())
     with crowd.Crowd() as people:
-        calls = Calls(people, site)
+        calls = pair.BusyPhones(people, site, site.wan_host(), rest=0.05)
         before = usage(a), usage(b)
         rate = horde.register_all(CONTACTS / 2000)
         site.wait_acknowledged(a, b, bindings=CONTACTS + 2, legs=0)
@@ -151,21 +122,23 @@ def a_hundred_thousand_contacts(net):
         lab.require(b.cluster()["records"]["bindings"] == CONTACTS + 2, f"{b.cluster()}")
         # Calls, without and with renewals.
         calls.start()
+        began = time.monotonic()
         time.sleep(10)
-        quiet = calls.take()
+        renewing = time.monotonic()
         before = usage(a), usage(b)
         rate = horde.register_all(RENEWED_IN)
-        busy = calls.take()
-        calls.going = False
-        calls.join(lab.PATIENCE)
+        renewed = time.monotonic()
+        calls.stop()
+        quiet, busy = calls.times(began, renewing), calls.times(renewing, renewed)
         site.wait_acknowledged(a, b, bindings=CONTACTS + 2, legs=0)
         after = usage(a), usage(b)
         told(f"a renewal, {rate:.0f} a second, at the active node", before[0], after[0])
         told("and at the standby", before[1], after[1])
         lab.require(quiet and busy, f"{len(quiet)} and {len(busy)} answers")
-        at = lambda times, share: 1000 * times[int(share * (len(times) - 1))]  # noqa: E731
-        print(f"        answers of calls: median {at(quiet, 0.5):.1f} ms, one in twenty above {at(quiet, 0.95):.1f} ms; during renewals "
-              f"{at(busy, 0.5):.1f} ms, {at(busy, 0.95):.1f} ms; lag {a.cluster().get('lag_ms')} ms, p99 {a.cluster().get('lag_ms_p99')} ms")
+        lag = a.cluster()
+        print(f"        answers of calls: median {1000 * statistics.median(quiet):.1f} ms, one in twenty above {1000 * pair.of_twenty(quiet):.1f} ms; "
+              f"during renewals {1000 * statistics.median(busy):.1f} ms, {1000 * pair.of_twenty(busy):.1f} ms; lag {lag.get('lag_ms')} ms, "
+              f"p99 {lag.get('lag_ms_p99')} ms")
         lab.require(statistics.median(busy) <= 2 * statistics.median(quiet) + 0.02, "renewals delay calls")
     horde.going = False
 

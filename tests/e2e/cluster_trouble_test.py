@@ -6,7 +6,6 @@ import os
 import pathlib
 import statistics
 import sys
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -18,42 +17,6 @@ QUIET = {"sip": {"log_level": '"problems"'}, "media_proxy": {"log_level": '"prob
          "pinger": {"log_level": '"problems"', "udp_interval": '"2s"'}}
 CALLS = 20
 AWAY = 60 if os.environ.get("NATKIT_LONG") == "1" else 8  # seconds that Redis is gone under load
-
-
-class Load(threading.Thread):
-    """A pair of phones that calls and hangs up again and again; how long each answer took."""
-
-    def __init__(self, people, site):
-        super().__init__(daemon=True)
-        self.caller, self.callee = people.phone(site.lan_host(), "busy-a", pair.LAN_EDGE), people.phone(site.home_host(), "busy-b", pair.WAN_EDGE)
-        self.caller.register()
-        self.callee.register()
-        self.took, self.failure, self.going, self.made = [], None, True, 0
-
-    def run(self):
-        try:
-            while self.going:
-                for what in (self.callee.register, lambda: self.caller.call(self.callee), self.caller.bye):
-                    began = time.monotonic()
-                    what()
-                    self.took.append((began, time.monotonic() - began))
-                lab.wait_until(lambda: self.callee.ended, "the callee to be hung up on")
-                self.callee.ended = False
-                self.made += 1
-        except Exception as error:  # told by the test
-            self.failure = error
-
-    def stop(self):
-        self.going = False
-        self.join(lab.PATIENCE)
-        lab.require(self.failure is None, f"after {self.made} calls: {self.failure}")
-
-    def times(self, since, until):
-        return sorted(took for began, took in self.took if since <= began < until)
-
-
-def slowest_twentieth(times):
-    return times[len(times) * 19 // 20]
 
 
 def run_for(seconds, people):
@@ -75,7 +38,7 @@ def redis_is_killed(net):
     a, b = site.a, site.b
     with crowd.Crowd() as people:
         people.make_calls(site, CALLS)
-        load = Load(people, site)
+        load = pair.BusyPhones(people, site, site.home_host(), renews=True)
         site.wait_acknowledged(a, b, bindings=2 * CALLS + 2, legs=2 * CALLS)
         load.start()
         began = time.monotonic()
@@ -96,8 +59,8 @@ def redis_is_killed(net):
         before, during = load.times(began, died), load.times(died, back)
         lab.require(len(before) > 20 and len(during) > 20, f"{len(before)} and {len(during)} answers")
         ordinary, without = statistics.median(before), statistics.median(during)
-        print(f"        answers with Redis: median {1000 * ordinary:.1f} ms, one in twenty above {1000 * slowest_twentieth(before):.1f} ms; without: "
-              f"{1000 * without:.1f}, {1000 * slowest_twentieth(during):.1f} ms; {load.made} calls")
+        print(f"        answers with Redis: median {1000 * ordinary:.1f} ms, one in twenty above {1000 * pair.of_twenty(before):.1f} ms; without: "
+              f"{1000 * without:.1f}, {1000 * pair.of_twenty(during):.1f} ms; {load.made} calls")
         lab.require(without <= 2 * ordinary + 0.02, "answers are slower without Redis")
         # Redis is gone at the moment of the takeover too.
         site.redis.kill()
@@ -141,12 +104,7 @@ def one_is_cut_off(net):
         site.wait_acknowledged(a, b, bindings=2 * CALLS, legs=2 * CALLS)
         people.check_calls("mended")
         serving, other = a, b
-        since = time.time()
-
-        def pings(node):
-            return [d for d in taps[node.name].all() if d.time >= since and d.source == f"{pair.WAN_EDGE}:5060" and not d.payload.strip(b"\r\n")]
-        lab.wait_until(lambda: len({d.destination for d in pings(serving)}) >= CALLS // 2, f"all to be pinged by {serving.name}")
-        lab.require(not pings(other), f"{other.name} pings too")
+        pair.check_pings(taps, CALLS // 2, serving, other, "mended")
         people.hang_up()
 
 

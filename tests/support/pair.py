@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import signal
+import threading
 import time
 
 import lab
@@ -185,14 +186,58 @@ class Pair(site_of_phones.Ground):
             return f"the pair to be whole: {self.a.edge.run(lab.PROGRAMS / 'natkit', 'cluster', '--config', self.a.config)}, {self.b.edge.run(lab.PROGRAMS / 'natkit', 'cluster', '--config', self.b.config)}"
         return lab.wait_until(settled, why, seconds)
 
-    # --- as crowd.Crowd wants a site
 
-    def wan_edge(self):
-        return WAN_EDGE
+def pings_from(tap, since):
+    """The small datagrams that this node sent from the address that moves, by a tap of the node."""
+    return [d for d in tap.all() if d.time >= since and d.source == f"{WAN_EDGE}:5060" and not d.payload.strip(b"\r\n")]
 
-    def pings(self, since):
-        """Small datagrams that natpinger sends, by the hardware address that sent them."""
-        return [d for d in self.on_wan.since(since) if d.source == f"{WAN_EDGE}:5060"]
+
+def check_pings(taps, clients, serving, silent, what):
+    """So many clients behind NATs are pinged again, from the address as before, and by one node alone."""
+    since = time.time()
+    lab.wait_until(lambda: len({d.destination for d in pings_from(taps[serving.name], since)}) >= clients,
+                   f"{what}: pings of {serving.name} to {clients} clients")
+    lab.require(not pings_from(taps[silent.name], since), f"{what}: {silent.name} pings too")
+
+
+class BusyPhones(threading.Thread):
+    """Two phones, the one on the LAN, that call and hang up again and again: when each request was made, and how long its answer took."""
+
+    def __init__(self, people, site, host, rest=0.0, renews=False):
+        super().__init__(daemon=True)
+        self.caller, self.callee = people.phone(site.lan_host(), "busy-a", LAN_EDGE), people.phone(host, "busy-b", WAN_EDGE)
+        for phone in (self.caller, self.callee):
+            phone.register()
+        self.rest, self.renews, self.took, self.made, self.failure, self.going = rest, renews, [], 0, None, True
+
+    def run(self):
+        try:
+            while self.going:
+                requests = [lambda: self.caller.call(self.callee), self.caller.bye]
+                for request in [self.callee.register, *requests] if self.renews else requests:
+                    began = time.monotonic()
+                    request()
+                    self.took.append((began, time.monotonic() - began))
+                lab.wait_until(lambda: self.callee.ended, "the callee to be hung up on")
+                self.callee.ended = False
+                self.made += 1
+                time.sleep(self.rest)
+        except Exception as error:  # told by stop()
+            self.failure = error
+
+    def stop(self):
+        self.going = False
+        self.join(lab.PATIENCE)
+        lab.require(self.failure is None, f"after {self.made} calls: {self.failure}")
+
+    def times(self, since, until):
+        """How long the answers to what was asked between these moments took, the quickest first."""
+        return sorted(took for began, took in list(self.took) if since <= began < until)
+
+
+def of_twenty(times):
+    """What the slowest twentieth is above."""
+    return times[len(times) * 19 // 20]
 
 
 def seconds_of(program, pattern):
