@@ -60,6 +60,17 @@ void add_common_options(CLI::App& app, CommonOptions& options, Drawings drawings
         ->check(one_of({"crashes", "failures", "major", "problems", "low-level", "all"}));
 }
 
+CLI::App& add_serve(CLI::App& app, ServeOptions& options, const std::string& footer) {
+    add_common_options(app, options.common);
+    CLI::App& command = *app.add_subcommand("serve", "run in the foreground until SIGTERM (natkit starts it this way)");
+    command.fallthrough();
+    command.add_option("--base-dir", options.base_dir, "folder that relative paths in the configuration start from");
+    command.add_option("--runtime", options.runtime_dir, "folder of the control sockets");
+    app.require_subcommand(1);
+    app.footer(footer);  // of the program, not of its commands
+    return command;
+}
+
 std::optional<config::Config> load_config(std::string_view program, const CommonOptions& options) {
     auto loaded = config::load_or_default(options.config.empty() ? config::default_file() : options.config);
     if (!loaded) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "natkit/base/error.hpp"
+#include "natkit/cluster/role.hpp"
 #include "natkit/config/config.hpp"
 
 /// What every program of natkit does the same way: options, exit status, diagnostics.
@@ -15,10 +16,10 @@ namespace natkit::tool {
 /// Exit status, the same for all programs.
 enum class Exit : int {
     fine = 0,
-    bad_record = 1,    ///< some record was bad, the rest is done
-    usage = 2,         ///< usage or configuration
-    internal = 70,     ///< an error of ours
-    start_again = 75,  ///< of a worker of a cluster: it became a standby, and is to begin anew as one
+    bad_record = 1,                      ///< some record was bad, the rest is done
+    usage = 2,                           ///< usage or configuration
+    internal = 70,                       ///< an error of ours
+    start_again = cluster::start_again,  ///< of a worker of a cluster: it became a standby, and is to begin anew as one
 };
 
 enum class Format : unsigned char { automatic, json, text, dot, svg, html };
@@ -34,6 +35,16 @@ enum class Drawings : unsigned char { no, yes, page };
 /// Adds --config, --format, --log-level and --version to a program (or a subcommand of it). Formats dot and svg are for
 /// programs that draw, html for one that writes a page.
 void add_common_options(CLI::App& app, CommonOptions& options, Drawings drawings = Drawings::no);
+
+/// Of a program that natkit runs: `serve`.
+struct ServeOptions {
+    CommonOptions common;
+    std::string base_dir;     ///< --base-dir; empty: the configuration's folder
+    std::string runtime_dir;  ///< --runtime; empty: that of [control] socket
+};
+
+/// Adds the common options, and `serve` with its own, as the one command of the program. The footer is the program's.
+CLI::App& add_serve(CLI::App& app, ServeOptions& options, const std::string& footer);
 
 /// Reads the configuration a program is to use: --config, else config::default_file(), else the built-in defaults.
 /// Problems and warnings are told on standard error; nothing means Exit::usage.

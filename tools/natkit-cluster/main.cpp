@@ -19,13 +19,7 @@ constexpr const char* examples =
     "\n"
     "Exit status: 0 fine; 2 usage or configuration; 70 internal error.";
 
-struct Options {
-    tool::CommonOptions common;
-    std::string base_dir;
-    std::string runtime_dir;
-};
-
-tool::Exit serve(const Options& options) {
+tool::Exit serve(const tool::ServeOptions& options) {
     const daemon::Configuration source({.program = program,
                                         .config_file = options.common.config,
                                         .base_dir = options.base_dir,
@@ -61,13 +55,7 @@ tool::Exit serve(const Options& options) {
 
 int main(int argc, char** argv) {
     CLI::App app("Keeps what another node would need in Redis, and decides which node is active.", program);
-    Options options;
-    tool::add_common_options(app, options.common);
-    CLI::App* command = app.add_subcommand("serve", "run in the foreground until SIGTERM (natkit starts it this way)");
-    command->fallthrough();
-    command->add_option("--base-dir", options.base_dir, "folder that relative paths in the configuration start from");
-    command->add_option("--runtime", options.runtime_dir, "folder of the control sockets");
-    app.require_subcommand(1);
-    app.footer(examples);  // of the program, not of its commands
+    tool::ServeOptions options;
+    tool::add_serve(app, options, examples);
     return tool::run(app, argc, argv, [&] { return serve(options); });
 }

@@ -19,10 +19,7 @@ constexpr const char* examples =
     "\n"
     "Exit status: 0 fine; 2 usage or configuration; 70 internal error; 75 to be started again, as a standby.";
 
-struct Options {
-    tool::CommonOptions common;
-    std::string base_dir;
-    std::string runtime_dir;
+struct Options : tool::ServeOptions {
     bool adopt = false;
 };
 
@@ -64,13 +61,7 @@ int main(int argc, char** argv) {
     CLI::App app("The SIP side of natkit: registers phones, finds out where each is, and points their media at relays.",
                  program);
     Options options;
-    tool::add_common_options(app, options.common);
-    CLI::App* command = app.add_subcommand("serve", "run in the foreground until SIGTERM (natkit starts it this way)");
-    command->fallthrough();
-    command->add_option("--base-dir", options.base_dir, "folder that relative paths in the configuration start from");
-    command->add_option("--runtime", options.runtime_dir, "folder of the control sockets");
-    command->add_flag("--adopt", options.adopt, "open no SIP socket: they come by the control socket");
-    app.require_subcommand(1);
-    app.footer(examples);  // of the program, not of its commands
+    CLI::App& command = tool::add_serve(app, options, examples);
+    command.add_flag("--adopt", options.adopt, "open no SIP socket: they come by the control socket");
     return tool::run(app, argc, argv, [&] { return serve(options); });
 }

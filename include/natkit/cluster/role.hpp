@@ -9,4 +9,7 @@ enum class Role : std::uint8_t {
     active,
 };
 
+/// The exit status of a worker that became a standby: it is to be started again at once, with nothing of before.
+inline constexpr int start_again = 75;
+
 }  // namespace natkit::cluster

@@ -41,7 +41,4 @@ inline constexpr const char* standing_file = "cluster.json";
 /// [cluster] node, or the host's name.
 [[nodiscard]] std::string node_name(const config::Cluster& cluster);
 
-/// The exit status of a worker that became a standby: it is to be started again at once, with nothing of before.
-inline constexpr int start_again = 75;
-
 }  // namespace natkit::cluster
