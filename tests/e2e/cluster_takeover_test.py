@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import crowd
 import lab
 import pair
+import phones
 
 CALLS = 100
 REGISTERED = 1000  # in all: two phones a call, the others only registered
@@ -112,5 +113,33 @@ def keepalived_alone_dies(net):
         pair.check_pings(site.taps, site.behind_nats, b, a, "both with the addresses")
 
 
+def real_phones(net):
+    """A call of two baresips, the one behind a NAT, with registrations in memory: it goes on, is held and resumed, and ends from either end;
+    and the other one can be called."""
+    memory = {"registrar": {"state": '"memory"'}}
+    site = pair.Pair(net).start(**QUIET, **PINGED, **memory)
+    alice = phones.Baresip(site.lan_host(), "alice", f"{pair.LAN_EDGE}:5060", tone=440)
+    bob = phones.Baresip(site.home_host(), "bob", f"{pair.WAN_EDGE}:5060", tone=600)
+    phones.call(alice, bob)
+    phones.more_audio(alice, bob)
+    site.wait_acknowledged(site.a, site.b, bindings=2, legs=2)
+    pids = site.a.processes()
+    site.a.kill_keepalived()
+    site.a.kill_all(pids)
+    site.a.cut()
+    site.wait_active(site.b)
+    phones.more_audio(alice, bob)
+    before = len(site.on_wan.sip())
+    alice.command("hold")
+    lab.wait_until(lambda: any("a=sendonly" in text for _, text in site.on_wan.sip()[before:]), "the hold to reach the WAN")
+    alice.command("resume")
+    phones.more_audio(alice, bob)
+    phones.hang_up(bob, alice)
+    phones.call(alice, bob)
+    phones.more_audio(alice, bob)
+    phones.hang_up(alice, bob)
+    lab.wait_until(lambda: not site.b.legs(), "no leg to be left")
+
+
 if __name__ == "__main__":
-    lab.main(a_node_dies_and_returns, keepalived_alone_dies)
+    lab.main(a_node_dies_and_returns, real_phones, keepalived_alone_dies)

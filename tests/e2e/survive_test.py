@@ -21,33 +21,21 @@ import raw_sip
 import site_of_phones as sites
 
 
-def heard(ear, mouth):
-    return lab.same_audio(mouth.said(), ear.heard())
-
-
-def more_audio(a, b, packets=40):
-    """Both ways, counted from now on."""
-    before = {(ear.name, mouth.name): heard(ear, mouth) for ear, mouth in ((a, b), (b, a))}
-    for ear, mouth in ((a, b), (b, a)):
-        lab.wait_until(lambda ear=ear, mouth=mouth: heard(ear, mouth) >= before[ear.name, mouth.name] + packets,
-                       f"{packets} more packets from {mouth.name} at {ear.name}")
-
-
 def the_call_goes_on_without(net, worker):
     site = sites.Site(net).start()
     a = site.phone(site.lan_host(), "alice", tone=440)
     b = site.phone(site.home_host(), "bob", tone=600)
     for hangs_up, other in ((a, b), (b, a)):
         phones.call(a, b)
-        more_audio(a, b)
+        phones.more_audio(a, b)
         site.kill_worker(worker)
         site.wait_up()
-        more_audio(a, b)
+        phones.more_audio(a, b)
         before = len(site.on_wan.sip())
         a.command("hold")
         lab.wait_until(lambda: any("a=sendonly" in text for _, text in site.on_wan.sip()[before:]), "the hold to reach the WAN")
         a.command("resume")
-        more_audio(a, b)
+        phones.more_audio(a, b)
         phones.hang_up(hangs_up, other)
         site.wait_nothing_left()
     site.check_wan()
@@ -67,10 +55,10 @@ def the_promise_holds_with(net, state):
     a = site.phone(site.lan_host(), "alice", tone=440)
     b = site.phone(site.home_host(), "bob", tone=600)
     phones.call(a, b)
-    more_audio(a, b)
+    phones.more_audio(a, b)
     site.kill_worker("sipedge")
     site.wait_up()
-    more_audio(a, b)
+    phones.more_audio(a, b)
     done = site.edge.run(lab.PROGRAMS / "natkit", "renew", "--config", site.config)
     lab.require(done.returncode == 0, f"renew: {done}")
     site.wait_up()
@@ -78,7 +66,7 @@ def the_promise_holds_with(net, state):
     a.command("hold")
     lab.wait_until(lambda: any("a=sendonly" in text for _, text in site.on_wan.sip()[before:]), "the hold to reach the WAN")
     a.command("resume")
-    more_audio(a, b)
+    phones.more_audio(a, b)
     phones.hang_up(b, a)
     site.wait_nothing_left()
     said = site.natkit.output
@@ -102,7 +90,7 @@ def every_leg_lost(net):
     a = site.phone(site.lan_host(), "alice", tone=440)
     b = site.phone(site.home_host(), "bob", tone=600)
     phones.call(a, b)
-    more_audio(a, b)
+    phones.more_audio(a, b)
     lost = {leg["leg"] for leg in site.legs()}
     (site.runtime / "mediarelay.journal").unlink()
     site.kill_worker("mediarelay")

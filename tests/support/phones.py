@@ -262,3 +262,15 @@ def sipp(host, scenario, *options, name=None, remote=None, port=5060, media_port
         lab.wait_until(lambda: any(e.endswith(f":{port}") for e, _ in host.sockets(protocol)) or started.process.poll() is not None,
                        f"{started.name} to listen")
     return started
+
+
+def heard_of(ear, mouth):
+    return lab.same_audio(mouth.said(), ear.heard())
+
+
+def more_audio(a, b, packets=40):
+    """Both ways, counted from now on."""
+    before = {(ear.name, mouth.name): heard_of(ear, mouth) for ear, mouth in ((a, b), (b, a))}
+    for ear, mouth in ((a, b), (b, a)):
+        lab.wait_until(lambda ear=ear, mouth=mouth: heard_of(ear, mouth) >= before[ear.name, mouth.name] + packets,
+                       f"{packets} more packets from {mouth.name} at {ear.name}")
