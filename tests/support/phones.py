@@ -274,3 +274,12 @@ def more_audio(a, b, packets=40):
     for ear, mouth in ((a, b), (b, a)):
         lab.wait_until(lambda ear=ear, mouth=mouth: heard_of(ear, mouth) >= before[ear.name, mouth.name] + packets,
                        f"{packets} more packets from {mouth.name} at {ear.name}")
+
+
+def hold_and_resume(a, b, wan):
+    """By `a`, until both hear each other again; `wan` is a tap where the hold must be seen."""
+    before = len(wan.sip())
+    a.command("hold")
+    lab.wait_until(lambda: any("a=sendonly" in text for _, text in wan.sip()[before:]), "the hold to reach the WAN")
+    a.command("resume")
+    more_audio(a, b)
