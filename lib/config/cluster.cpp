@@ -16,12 +16,56 @@ Result<std::optional<RedisTarget>> parse_state(std::string_view text) {
     return std::optional<RedisTarget>(std::move(*parsed));
 }
 
+Result<Endpoint> parse_peer(std::string_view text) {
+    const auto endpoint = Endpoint::parse(text);
+    const bool good = endpoint && endpoint->port != 0 && !endpoint->address.is_unspecified() &&
+                      !endpoint->address.is_multicast();
+    if (!good) return fail(Errc::bad_config, "not an address with port: " + in_quotes(text));
+    return *endpoint;
+}
+
 /// A part of the names that things have in Redis.
 Result<std::string> parse_group(std::string_view text) {
     const auto good = [](char c) { return (text::lower(c) >= 'a' && text::lower(c) <= 'z') || (c >= '0' && c <= '9'); };
     const bool all = std::ranges::all_of(text, [good](char c) { return good(c) || c == '-' || c == '_' || c == '.'; });
     if (text.empty() || text.size() > 64 || !all) return fail(Errc::bad_config, "not a name: " + in_quotes(text));
     return std::string(text);
+}
+
+constexpr std::size_t most_peers = 16;
+
+void read_peers(const toml::node& node, Cluster& cluster, Section& section, Diagnostics& diagnostics) {
+    constexpr std::string_view instead = "write node = \"ADDRESS:PORT\" for each node";
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return section.wrong_type(node, "peers", "a table", "write a section [cluster.peers]");
+    Section peers(table, "cluster.peers", diagnostics);
+    if (table->size() > most_peers)
+        peers.error(node, "", "more than " + std::to_string(most_peers) + " nodes; write fewer");
+    for (const auto& [key, value] : *table) {
+        const std::string name(key.str());
+        const auto known = parse_node_name(name);
+        if (!known || known->empty()) {
+            peers.error(value, name, "not a name: " + in_quotes(name) + "; " + std::string(write_node_name));
+            continue;
+        }
+        ClusterPeer peer{.node = *known, .listen = {}};
+        peers.value(name, peer.listen, [](std::string_view text) { return parse_peer(text); }, instead);
+        if (peer.listen.port == 0) continue;  // told already
+        if (std::ranges::find(cluster.peers, peer.listen, &ClusterPeer::listen) != cluster.peers.end())
+            peers.error(value, name, "another node has " + to_string(peer.listen) + " too; give each its own");
+        cluster.peers.push_back(std::move(peer));
+    }
+}
+
+void check_peers(const Cluster& cluster, const toml::node& peers, Diagnostics& diagnostics) {
+    const auto error = [&](std::string why) {
+        diagnostics.error(peers.source().begin, "cluster", "peers", std::move(why));
+    };
+    if (!cluster.state) return error("the nodes have nothing to share; write [cluster] state = \"redis://HOST\"");
+    if (cluster.peers.size() < 2) return error("only one node; write one line for each of them, this one too");
+    if (cluster.node.empty()) return error("which of them this one is, is not known; write [cluster] node");
+    if (std::ranges::find(cluster.peers, cluster.node, &ClusterPeer::node) == cluster.peers.end())
+        error("this node is not among them: " + in_quotes(cluster.node) + "; write a line for it too");
 }
 
 }  // namespace
@@ -52,7 +96,7 @@ std::string to_string(const RedisTarget& target) {
     return "redis://" + host_and_port(target.host, target.port) + "/" + std::to_string(target.database);
 }
 
-Cluster read_cluster(Section section, const Paths& paths) {
+Cluster read_cluster(Section section, const Paths& paths, Diagnostics& diagnostics) {
     Cluster cluster;
     section.value("state", cluster.state, parse_state, "write \"redis://HOST:PORT/DATABASE\", or \"\" for none");
     section.value("node", cluster.node, parse_node_name, write_node_name);
@@ -64,6 +108,10 @@ Cluster read_cluster(Section section, const Paths& paths) {
                   "write the path of a file with the password");
     section.value("timeout", cluster.timeout, duration_parser(Milliseconds(100), std::chrono::minutes(1)),
                   write_duration);
+    if (const toml::node* peers = section.find("peers")) {
+        read_peers(*peers, cluster, section, diagnostics);
+        check_peers(cluster, *peers, diagnostics);
+    }
     section.done();
     return cluster;
 }
@@ -76,6 +124,7 @@ void check_cluster(const Config& config, Section& root, Diagnostics& diagnostics
                           "a key is needed with it; write key = the path of a file that each node has a copy of "
                           "(natkit-cluster(7))");
     }
+    if (!config.cluster.peers.empty()) return;
     const bool named = config.sip.listen_given && std::ranges::none_of(config.sip.listen, [](const Listen& one) {
                            return one.endpoint.address.is_unspecified();
                        });

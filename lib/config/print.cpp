@@ -188,6 +188,8 @@ std::string to_toml(const Config& config) {
     out.text("user", config.cluster.user);
     out.text("password_file", config.cluster.password_file);
     out.time("timeout", config.cluster.timeout);
+    if (!config.cluster.peers.empty()) out.section("cluster.peers");
+    for (const ClusterPeer& peer : config.cluster.peers) out.text(quote(peer.node), to_string(peer.listen));
     out.section("log");
     out.text("format", word_of(log_formats, config.log.format));
     out.text("target", config.log.target);

@@ -363,7 +363,7 @@ Config read_schema(const toml::table& root, const Paths& paths, Diagnostics& dia
     config.rtpproxy = read_rtpproxy(top.child("rtpproxy", "rtpproxy"));
     config.web = read_web(top.child("web", "web"), paths);
     config.hep = read_hep(top.child("hep", "hep"));
-    config.cluster = read_cluster(top.child("cluster", "cluster"), paths);
+    config.cluster = read_cluster(top.child("cluster", "cluster"), paths, diagnostics);
     config.log = read_log(top.child("log", "log"), paths);
     config.control = read_control(top.child("control", "control"), paths);
     config.tls = read_tls(top.child("tls", "tls"), paths);

@@ -238,7 +238,14 @@ struct RedisTarget {
 };
 [[nodiscard]] std::string to_string(const RedisTarget& target);
 
-/// [cluster]: nodes that take each other's calls and registrations over.
+/// An edge of several that are active at once: where it listens for the others, by UDP.
+struct ClusterPeer {
+    std::string node;
+    Endpoint listen;
+    friend bool operator==(const ClusterPeer&, const ClusterPeer&) = default;
+};
+
+/// [cluster]: nodes that take each other's calls and registrations over, or reach each other's clients.
 struct Cluster {
     std::optional<RedisTarget> state;  ///< absent: "", this node is alone
     std::string node;                  ///< its name; empty: the host's
@@ -247,6 +254,8 @@ struct Cluster {
     std::string user;                  ///< whom Redis knows this node as; empty: its default user
     std::string password_file;         ///< path; empty: none
     Milliseconds timeout = std::chrono::seconds(3);  ///< of a connection to Redis and of an answer
+    /// Of all nodes, this one too, where several are active at once; empty: one is, and the others stand by.
+    std::vector<ClusterPeer> peers;
     friend bool operator==(const Cluster&, const Cluster&) = default;
 };
 

@@ -48,12 +48,22 @@ struct Cipher {
         open;
 };
 
+/// Which of several active edges made a token ([cluster.peers]).
+struct EdgeMark {
+    std::uint64_t node = 0;   ///< node_number() of its name
+    std::uint64_t epoch = 0;  ///< of the node, then
+    bool passes = false;      ///< another edge sees to the media of the dialog: this one passes descriptions as they are
+
+    friend bool operator==(const EdgeMark&, const EdgeMark&) = default;
+};
+
 /// The two flows of a dialog: carried in the user part of our Record-Route URIs, so that requests inside the dialog
 /// reach the very flow they came from, also after a restart (RFC 5626 section 5.3).
 struct DialogToken {
     Flow caller;
     Flow callee;
     WallTime start{};  ///< of the dialog, in whole seconds; the epoch in tokens of the version before, which had none
+    std::optional<EdgeMark> edge{};  ///< where there are several
 
     /// Tokens of the same flows lead the same ways.
     friend bool operator==(const DialogToken& a, const DialogToken& b) {

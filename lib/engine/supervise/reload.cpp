@@ -26,6 +26,7 @@ config::Problems Supervisor::Impl::fixed_changes(const config::Config& fresh) co
     fixed(fresh.cluster.node != config.cluster.node, "[cluster] node");
     fixed(fresh.cluster.user != config.cluster.user, "[cluster] user");
     fixed(fresh.cluster.timeout != config.cluster.timeout, "[cluster] timeout");
+    fixed(fresh.cluster.peers != config.cluster.peers, "[cluster] peers");
     const config::MediaProxy& wanted = fresh.media_proxy;
     const config::MediaProxy& running = config.media_proxy;
     fixed(wanted.workers != running.workers, "[media_proxy] workers");
