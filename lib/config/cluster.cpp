@@ -18,8 +18,8 @@ Result<std::optional<RedisTarget>> parse_state(std::string_view text) {
 
 Result<Endpoint> parse_peer(std::string_view text) {
     const auto endpoint = Endpoint::parse(text);
-    const bool good = endpoint && endpoint->port != 0 && !endpoint->address.is_unspecified() &&
-                      !endpoint->address.is_multicast();
+    const bool good =
+        endpoint && endpoint->port != 0 && !endpoint->address.is_unspecified() && !endpoint->address.is_multicast();
     if (!good) return fail(Errc::bad_config, "not an address with port: " + in_quotes(text));
     return *endpoint;
 }

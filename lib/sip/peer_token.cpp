@@ -60,7 +60,8 @@ std::uint64_t node_number(std::string_view node) noexcept {
 std::string encode(const PeerToken& token, const PeerContext& of, const Cipher& cipher) {
     Bytes content;
     put_number(content, format, 1);
-    for (const std::uint64_t number : {token.from, token.to, token.epoch, token.binding}) put_number(content, number, 8);
+    for (const std::uint64_t number : {token.from, token.to, token.epoch, token.binding})
+        put_number(content, number, 8);
     put(content, token.source);
     put_number(content, static_cast<std::uint64_t>(token.sender), 1);
     put_number(content, static_cast<std::uint64_t>(token.place), 1);

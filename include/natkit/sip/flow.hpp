@@ -52,7 +52,7 @@ struct Cipher {
 struct EdgeMark {
     std::uint64_t node = 0;   ///< node_number() of its name
     std::uint64_t epoch = 0;  ///< of the node, then
-    bool passes = false;      ///< another edge sees to the media of the dialog: this one passes descriptions as they are
+    bool passes = false;  ///< another edge sees to the media of the dialog: this one passes descriptions as they are
 
     friend bool operator==(const EdgeMark&, const EdgeMark&) = default;
 };

@@ -146,6 +146,7 @@ TEST_CASE("config: what is printed is what was read") {
         "limits]\nstreams=3\nflow_requests=4\nsource_requests=5\nstranger_requests=6\nserver_requests=7\ntransactions="
         "800\n"
         "transaction_memory=90\nconnections=100\nsource_connections=11\n",
+        "[cluster]\nstate=\"redis://h\"\nkey=\"k\"\nnode=\"a.b\"\npeers={\"a.b\"=\"10.0.0.1:1\",b=\"[::1]:2\"}\n",
     };
     for (const char* text : texts) {
         CAPTURE(text);

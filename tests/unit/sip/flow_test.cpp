@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "natkit/sip/peer_token.hpp"
+
 using namespace natkit;
 using namespace natkit::sip;
 
@@ -95,6 +97,53 @@ TEST_CASE("DialogToken: only what we made, for this Call-ID, with this key") {
         forged[i] = forged[i] == 'A' ? 'B' : 'A';
         CHECK_FALSE(decode_dialog_token(forged, "call-1", fake_cipher(1)).has_value());
     }
+}
+
+TEST_CASE("DialogToken: of several active edges it names the one that made it") {
+    DialogToken token{.caller = flow("tcp:[2001:db8::10]:5060-[2001:db8::9]:4000#4711"),
+                      .callee = flow("tls:[2001:db8::10]:5061-[2001:db8::8]:4000#18446744073709551615"),
+                      .start = WallTime(std::chrono::seconds(1'700'000'000)),
+                      .edge = EdgeMark{.node = node_number("edge-a"), .epoch = ~std::uint64_t{0}, .passes = true}};
+    const std::string text = encode(token, "call-1", fake_cipher(1));
+    const auto read = decode_dialog_token(text, "call-1", fake_cipher(1));
+    REQUIRE(read.has_value());
+    CHECK(*read == token);
+    CHECK(read->edge == token.edge);
+    token.edge->passes = false;
+    CHECK(decode_dialog_token(encode(token, "call-1", fake_cipher(1)), "call-1", fake_cipher(1))->edge == token.edge);
+    token.edge.reset();
+    CHECK_FALSE(decode_dialog_token(encode(token, "call-1", fake_cipher(1)), "call-1", fake_cipher(1))->edge);
+    CHECK(node_number("edge-a") != node_number("edge-b"));
+}
+
+TEST_CASE("PeerToken: for one request between two nodes") {
+    PeerToken token{.from = node_number("edge-a"),
+                    .to = node_number("edge-b"),
+                    .epoch = 7,
+                    .binding = 0x0123456789abcdef,
+                    .source = Endpoint::parse("[2001:db8::9]:40001").value(),
+                    .sender = proxy::Sender::user,
+                    .place = nat::Place::far_end,
+                    .rule = nat::Rule::nated,
+                    .claimed = IpAddress::parse("192.168.1.10").value()};
+    const PeerContext invite{.call_id = "call-1", .cseq = 1, .method = "INVITE"};
+    const std::string text = encode(token, invite, fake_cipher(1));
+    CHECK(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == text.npos);
+    CHECK(decode_peer_token(text, invite, fake_cipher(1)).value() == token);
+    for (const PeerContext& other : {PeerContext{.call_id = "call-2", .cseq = 1, .method = "INVITE"},
+                                     PeerContext{.call_id = "call-1", .cseq = 2, .method = "INVITE"},
+                                     PeerContext{.call_id = "call-1", .cseq = 1, .method = "BYE"}})
+        CHECK_FALSE(decode_peer_token(text, other, fake_cipher(1)).has_value());
+    CHECK_FALSE(decode_peer_token(text, invite, fake_cipher(2)).has_value());
+    CHECK_FALSE(decode_peer_token("", invite, fake_cipher(1)).has_value());
+    CHECK_FALSE(decode_dialog_token(text, "call-1", fake_cipher(1)).has_value());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        std::string forged = text;
+        forged[i] = forged[i] == 'A' ? 'B' : 'A';
+        CHECK_FALSE(decode_peer_token(forged, invite, fake_cipher(1)).has_value());
+    }
+    token.claimed.reset();
+    CHECK(decode_peer_token(encode(token, invite, fake_cipher(1)), invite, fake_cipher(1)).value() == token);
 }
 
 TEST_CASE("ClientToken: the same text each time, and no dialog's token") {
