@@ -34,10 +34,14 @@ Result<std::string> parse_group(std::string_view text) {
 
 constexpr std::size_t most_peers = 16;
 
-void read_peers(const toml::node& node, Cluster& cluster, Section& section, Diagnostics& diagnostics) {
+/// True: all lines are good.
+bool read_peers(const toml::node& node, Cluster& cluster, Section& section, Diagnostics& diagnostics) {
     constexpr std::string_view instead = "write node = \"ADDRESS:PORT\" for each node";
     const toml::table* table = node.as_table();
-    if (table == nullptr) return section.wrong_type(node, "peers", "a table", "write a section [cluster.peers]");
+    if (table == nullptr) {
+        section.wrong_type(node, "peers", "a table", "write a section [cluster.peers]");
+        return false;
+    }
     Section peers(table, "cluster.peers", diagnostics);
     if (table->size() > most_peers)
         peers.error(node, "", "more than " + std::to_string(most_peers) + " nodes; write fewer");
@@ -55,6 +59,7 @@ void read_peers(const toml::node& node, Cluster& cluster, Section& section, Diag
             peers.error(value, name, "another node has " + to_string(peer.listen) + " too; give each its own");
         cluster.peers.push_back(std::move(peer));
     }
+    return cluster.peers.size() == table->size();
 }
 
 void check_peers(const Cluster& cluster, const toml::node& peers, Diagnostics& diagnostics) {
@@ -109,8 +114,7 @@ Cluster read_cluster(Section section, const Paths& paths, Diagnostics& diagnosti
     section.value("timeout", cluster.timeout, duration_parser(Milliseconds(100), std::chrono::minutes(1)),
                   write_duration);
     if (const toml::node* peers = section.find("peers")) {
-        read_peers(*peers, cluster, section, diagnostics);
-        check_peers(cluster, *peers, diagnostics);
+        if (read_peers(*peers, cluster, section, diagnostics)) check_peers(cluster, *peers, diagnostics);
     }
     section.done();
     return cluster;

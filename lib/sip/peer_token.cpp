@@ -12,7 +12,7 @@ constexpr std::string_view peer_kind = "peer token";
 constexpr std::uint64_t format = 1;
 
 /// A line break is in no Call-ID, and in no method.
-Bytes context_of(const PeerContext& of) {
+Bytes sealed_for(const PeerContext& of) {
     Bytes context = context_of(peer_kind, of.call_id);
     const std::string rest = "\n" + std::to_string(of.cseq) + " " + std::string(of.method);
     context.insert(context.end(), rest.begin(), rest.end());
@@ -67,12 +67,12 @@ std::string encode(const PeerToken& token, const PeerContext& of, const Cipher& 
     put_number(content, static_cast<std::uint64_t>(token.place), 1);
     put_number(content, static_cast<std::uint64_t>(token.rule), 1);
     if (token.claimed) put(content, Endpoint{.address = *token.claimed, .port = 0});
-    return to_base64url(cipher.seal(content, context_of(of)));
+    return to_base64url(cipher.seal(content, sealed_for(of)));
 }
 
 Result<PeerToken> decode_peer_token(std::string_view text, const PeerContext& of, const Cipher& cipher) {
     const auto bytes = token_bytes(text);
-    const auto content = bytes ? cipher.open(*bytes, context_of(of)) : std::nullopt;
+    const auto content = bytes ? cipher.open(*bytes, sealed_for(of)) : std::nullopt;
     return or_refused(content ? read(*content) : std::nullopt);
 }
 
