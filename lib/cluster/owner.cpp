@@ -76,12 +76,22 @@ Names::Names(std::string_view group, std::string_view node)
     stream = stream_of(node);
 }
 
+Names Names::of_several(std::string_view group, std::string_view node) {
+    Names names(group, node);
+    names.owner += ":" + names.node_;
+    return names;
+}
+
 std::string Names::state(std::uint64_t number) const {
     return prefix_ + "state:" + node_ + ":" + std::to_string(number);
 }
 
 std::string Names::stream_of(std::string_view node) const {
     return prefix_ + "stream:" + std::string(node);
+}
+
+std::string Names::lease() const {
+    return prefix_ + "lease:" + node_;
 }
 
 }  // namespace natkit::cluster

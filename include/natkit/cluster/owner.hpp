@@ -40,8 +40,11 @@ struct Names {
     std::string stream;  ///< of this node
 
     Names(std::string_view group, std::string_view node);
+    /// Of several active nodes each is the owner of its own.
+    [[nodiscard]] static Names of_several(std::string_view group, std::string_view node);
     [[nodiscard]] std::string state(std::uint64_t number) const;
     [[nodiscard]] std::string stream_of(std::string_view node) const;
+    [[nodiscard]] std::string lease() const;
 
   private:
     std::string prefix_;

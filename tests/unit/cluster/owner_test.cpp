@@ -79,4 +79,8 @@ TEST_CASE("cluster::Names: of the group, so that several can use one Redis") {
     CHECK(names.owner == "natkit:g:owner");
     CHECK(names.stream == "natkit:g:stream:edge-a");
     CHECK(names.state(3) == "natkit:g:state:edge-a:3");
+    const Names several = Names::of_several("g", "edge-a");
+    CHECK(several.owner == "natkit:g:owner:edge-a");
+    CHECK(several.lease() == "natkit:g:lease:edge-a");
+    CHECK(several.stream == names.stream);
 }
