@@ -82,8 +82,8 @@ void Pinger::admit(State& state, Instant now, std::vector<Event>& events) {
         make_up_until_.reset();
         missed_since_.reset();
     }
-    if (schedule_.add(id, Grid(*interval), now, missed_since_) == Schedule::Added::refused)
-        return refuse(state, events);
+    const auto missed_since = state.client.taken ? std::optional(now - *interval) : missed_since_;
+    if (schedule_.add(id, Grid(*interval), now, missed_since) == Schedule::Added::refused) return refuse(state, events);
     if (options_.method == Method::options) by_hash_.insert_or_assign(stable_hash(id), id);
 }
 

@@ -78,6 +78,10 @@ Result<ClientChange> parse_client(const Json& record, Instant now) {
         if (!reached->is_boolean()) return fail(Errc::bad_input, "reached: not true or false");
         client.reached = reached->get<bool>();
     }
+    if (const auto taken = record.find("taken"); taken != record.end()) {
+        if (!taken->is_boolean()) return fail(Errc::bad_input, "taken: not true or false");
+        client.taken = taken->get<bool>();
+    }
     if (client.id.empty()) {
         client.id =
             std::string(to_string(client.transport)) + ":" + to_string(client.local) + "-" + to_string(client.remote);

@@ -31,6 +31,7 @@ struct Client {
     std::uint64_t connection = 0;  ///< over TCP and TLS: which one, as its owner numbers them
     nat::Place place = nat::Place::far_end;
     bool reached = true;             ///< false: nobody has shown yet that it receives what is sent to it
+    bool taken = false;              ///< from another node, which has pinged it until now: it is pinged at once
     std::optional<Instant> expires;  ///< not pinged from then on
 };
 

@@ -30,7 +30,8 @@ Filter::Filter(io::Loop& loop, const ping::Options& options, LogLevel level, Han
                                    handlers_.on_record(record.dump(-1, ' ', false, Json::error_handler_t::replace));
                                },
                            .on_silent = {},
-                           .on_served = {}})) {}
+                           .on_served = {},
+                           .may_ping = {}})) {}
 
 Filter::~Filter() = default;
 

@@ -104,6 +104,7 @@ void Runner::add_socket(const std::string& name, io::Fd socket) {
 }
 
 void Runner::on_time() {
+    if (!may_ping()) return;
     const Instant now = loop_.now();
     handle(pinger_.on_time(now));
     if (handlers_.on_served) handlers_.on_served(pinger_.served_until(now));
@@ -127,7 +128,10 @@ void Runner::restart_timer() {
 void Runner::handle(const std::vector<Event>& events) {
     if (stopped_) return;
     for (const Event& event : events) {
-        if (event.kind == Event::Kind::send) {
+        const bool is_ping = event.kind == Event::Kind::send || event.kind == Event::Kind::connection;
+        if (is_ping && !may_ping()) {
+            handle(pinger_.on_sent(event.client.id, SendOutcome::later, {}, loop_.now()));
+        } else if (event.kind == Event::Kind::send) {
             send(event);
         } else if (event.kind == Event::Kind::silent) {
             if (handlers_.on_silent) handlers_.on_silent(event.client.id);

@@ -26,6 +26,8 @@ class Runner {
         std::function<void(const ping::ClientId& id)> on_silent;
         /// All moments up to this one have been served.
         std::function<void(Instant)> on_served;
+        /// Asked before each ping; what is due waits while it says no, until resume(). None: always.
+        std::function<bool()> may_ping;
     };
 
     Runner(io::Loop& loop, const ping::Options& options, std::optional<Instant> missed_since, log::Level level,
@@ -49,6 +51,8 @@ class Runner {
     void set_sockets(std::map<std::string, io::Fd> sockets);
     void add_socket(const std::string& name, io::Fd socket);
     [[nodiscard]] std::map<std::string, io::Fd> take_sockets() { return std::exchange(sockets_, {}); }
+    /// May ping again: what was due is sent, a few at a time.
+    void resume() { restart_timer(); }
     /// From now on nothing is sent.
     void stop();
     [[nodiscard]] const std::map<std::string, io::Fd>& sockets() const noexcept { return sockets_; }
@@ -57,6 +61,7 @@ class Runner {
     void on_time();
     void handle(const std::vector<ping::Event>& events);
     void send(const ping::Event& event);
+    [[nodiscard]] bool may_ping() const { return !handlers_.may_ping || handlers_.may_ping(); }
     /// Says when a socket cannot send, and when it can again.
     void report_socket_state(const std::string& socket, const io::SharedSendResult& result, const std::string& reason);
     void report_event(const ping::Event& event, const std::string& result, const std::string& reason);

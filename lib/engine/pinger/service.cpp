@@ -11,8 +11,10 @@
 #include "natkit/engine/control/usage.hpp"
 #include "natkit/engine/daemon/adopt.hpp"
 #include "natkit/engine/role/role.hpp"
+#include "natkit/io/boot_clock.hpp"
 #include "natkit/io/mark.hpp"
 #include "natkit/io/net/host.hpp"
+#include "natkit/ping/lease.hpp"
 #include "natkit/record/client.hpp"
 #include "natkit/record/json_members.hpp"
 #include "runner.hpp"
@@ -24,6 +26,8 @@ using control::Json;
 
 /// Within it sipedge reads what its sockets hold, were it 10,000 answers.
 constexpr Duration time_to_read = std::chrono::seconds(1);
+constexpr Duration look_at_lease = std::chrono::seconds(1);
+constexpr std::uint64_t latest_ms = 1'000'000'000'000;  ///< some thirty years
 
 }  // namespace
 
@@ -42,6 +46,8 @@ struct Service::Impl {
     std::optional<cluster::Standing> standing;  ///< absent: without [cluster]
     bool standby = false;                       ///< it pings nobody
     bool demoted = false;
+    std::optional<ping::Lease> lease;  ///< absent: this node's clients are nobody else's while it is active
+    bool waits = false;                ///< for a lease
     Instant started;
     std::unique_ptr<io::Mark> mark;
     std::string degraded;  ///< what it goes without; empty: all is well
@@ -51,6 +57,7 @@ struct Service::Impl {
     std::set<ping::ClientId> silent;  ///< to be asked about
     std::set<ping::ClientId> asked;   ///< to be confirmed or forgiven, once sipedge has answered
     io::Timer read_time_over;
+    io::Timer lease_tick;
 
     Impl(io::Loop& on, Options with, const config::Config& config)
         : loop(on),
@@ -58,14 +65,20 @@ struct Service::Impl {
           standing(cluster::standing_at_start(config.cluster, options.runtime_dir)),
           standby(standing && standing->role == cluster::Role::standby),
           started(on.now()),
-          read_time_over(on, [this] {
-              edge->request("status", nullptr, [this](const Result<Json>& reply) { end_silence(reply.has_value()); });
-          }) {}
+          read_time_over(on,
+                         [this] {
+                             edge->request("status", nullptr,
+                                           [this](const Result<Json>& reply) { end_silence(reply.has_value()); });
+                         }),
+          lease_tick(on, [this] { on_lease_tick(); }) {}
 
     void make_runner(const config::Config& config);
     void make_runner(const ping::Options& wanted, std::optional<Instant> missed_since, LogLevel level);
     void serve();
     void serve_role();
+    void serve_lease();
+    void on_lease_tick();
+    [[nodiscard]] bool may_ping();
     void promote();
     void demote();
     void watch_edge();
@@ -95,6 +108,7 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, const Options& o
     }
     impl.serve();
     impl.serve_role();
+    if (!config.cluster.peers.empty()) impl.serve_lease();
     if (!impl.standby) impl.watch_edge();
     return service;
 }
@@ -115,7 +129,8 @@ void Service::Impl::make_runner(const ping::Options& wanted, std::optional<Insta
         Runner::Handlers{.on_event = [this](const ping::Event& event, const std::string& result,
                                             const std::string& reason) { on_event(event, result, reason); },
                          .on_silent = [this](const ping::ClientId& id) { on_silent(id); },
-                         .on_served = [this](Instant until) { mark->set(until); }});
+                         .on_served = [this](Instant until) { mark->set(until); },
+                         .may_ping = [this] { return may_ping(); }});
 }
 
 void Service::Impl::serve() {
@@ -163,6 +178,37 @@ void Service::Impl::serve_role() {
         if (!same && wanted->role == cluster::Role::standby) demote();
         reply.ok(Json::object());
     });
+}
+
+/// Among several active edges another one has this node's clients once its lease is over.
+void Service::Impl::serve_lease() {
+    lease.emplace(io::boot_now());
+    waits = true;
+    lease_tick.start_in(look_at_lease);
+    server->on("lease", [this](const Json& request, const std::vector<io::Fd>&, const control::Reply& reply) {
+        const auto until = request.find("until_ms");
+        if (until == request.end() || !until->is_number_unsigned() || until->get<std::uint64_t>() > latest_ms)
+            return reply.error({Errc::bad_input, "until_ms", "must be a time since the host's boot"});
+        lease->extend(Instant(std::chrono::milliseconds(until->get<std::uint64_t>())));
+        on_lease_tick();
+        reply.ok(Json::object());
+    });
+}
+
+void Service::Impl::on_lease_tick() {
+    lease_tick.start_in(look_at_lease);
+    const bool waited = waits;
+    if (may_ping() && waited) runner->resume();
+}
+
+bool Service::Impl::may_ping() {
+    if (!lease) return true;
+    const bool may = lease->may_ping(io::boot_now());
+    if (waits == !may) return may;
+    waits = !may;
+    runner->log().major(may ? "pinging: this node's lease holds, or nobody speaks of it"
+                            : "pinging nobody: this node's lease is over, and others may have its clients");
+    return may;
 }
 
 /// Nobody knows whom the other node has pinged last: all are pinged within the next seconds, a few at a time.
@@ -296,6 +342,7 @@ Json Service::Impl::status() const {
                    {"dead", counters.dead},
                    {"degraded", std::move(told)}};
     control::add_usage(status);
+    if (lease) status["waits_for_lease"] = waits;
     if (standing) cluster::add_standing(status, *standing);
     return status;
 }

@@ -349,3 +349,13 @@ TEST_CASE("ping::Pinger: a reload to OPTIONS finds the answers of those known be
     CHECK(pinger.counters().answers >= 2);
     CHECK(pinger.counters().strangers == 0);
 }
+
+TEST_CASE("ping::Pinger: a client that another node has pinged until now is pinged at once") {
+    Pinger pinger(every(25s), 1);
+    Client taken = client("bob");
+    taken.taken = true;
+    static_cast<void>(pinger.on_client(taken, start));
+    CHECK(count(run(pinger, start, start + 1s, no_answer), Event::Kind::send) == 1);
+    static_cast<void>(pinger.on_client(taken, start + 1s));
+    CHECK(count(run(pinger, start + 1s, start + 20s, no_answer), Event::Kind::send) <= 1);
+}

@@ -56,6 +56,8 @@ TEST_CASE("record: what a client record may leave out, and what it may not") {
         {"an odd place", R"({"type":"client","place":"moon","flow":{"remote":"198.51.100.7:1"}})", "place: 'moon'"},
         {"an odd time", R"({"type":"client","flow":{"remote":"198.51.100.7:1"},"expires_ms":"1"})",
          "expires_ms: not a whole number"},
+        {"taken, or half so", R"({"type":"client","flow":{"remote":"198.51.100.7:1"},"taken":1})",
+         "taken: not true or false"},
         {"keys of other types", R"({"type":"client","id":7,"flow":{"transport":1,"remote":2}})", "flow.remote: ''"},
     };
     for (const Case& c : cases) {
