@@ -70,6 +70,28 @@ std::string hep_line(const Json& component) {
            (hep.contains("address") ? "" : " (no address of that name is known)");
 }
 
+/// One of several active edges.
+std::vector<std::string> active_edge_lines(const Json& cluster) {
+    std::vector<std::string> lines = {"cluster " + text_of(cluster, "group") + ": " + text_of(cluster, "node") +
+                                      " is one of several active edges, epoch " + text_of(cluster, "epoch")};
+    const std::string lease = text_of(cluster, "lease");
+    lines.push_back("  lease " + (lease == "held" ? lease : "not held: " + lease) + ", Redis " +
+                    text_of(cluster, "redis"));
+    const Json& clients = member(cluster, "clients");
+    lines.push_back("  registrations: own " + text_of(clients, "own") + ", just being taken from another node " +
+                    text_of(clients, "taken") + ", of other nodes " + text_of(clients, "foreign") + ", of nobody " +
+                    text_of(clients, "nobody"));
+    for (const Json& one : member(cluster, "nodes")) {
+        const bool live = member(one, "live") == true;
+        const bool unread = live && member(one, "read") != true;
+        lines.push_back("  " + text_of(one, "node") + (live ? ": live" : ": not live") + ", epoch " +
+                        text_of(one, "epoch") + ", registrations " + text_of(one, "clients") +
+                        (unread ? ", not read yet" : ""));
+    }
+    if (member(cluster, "ready") != true) lines.push_back("  not ready: " + text_of(cluster, "ready_why"));
+    return safe(std::move(lines));
+}
+
 }  // namespace
 
 const Json& member(const Json& object, const char* key) {
@@ -87,6 +109,7 @@ std::string text_of(const Json& object, const char* key) {
 
 std::vector<std::string> cluster_lines(const Json& cluster) {
     if (!cluster.is_object() || cluster.empty()) return {};
+    if (text_of(cluster, "shape") == "several") return active_edge_lines(cluster);
     const bool active = text_of(cluster, "role") == "active";
     const Json& owner = member(cluster, "owner");
     std::string first = "cluster " + text_of(cluster, "group") + ": " + text_of(cluster, "node") + " is " +

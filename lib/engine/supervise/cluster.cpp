@@ -9,12 +9,14 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration patience = 10s;
+const Error nothing_to_order{Errc::refused, "", "several active edges: nothing moves by order; see natkit-cluster(7)"};
 
 }  // namespace
 
 void Supervisor::Impl::serve_cluster() {
     for (const char* command : {"promote", "demote"}) {
         server->on(command, [this, command](const Json&, const std::vector<io::Fd>&, const control::Reply& reply) {
+            if (!config.cluster.peers.empty()) return reply.error(nothing_to_order);
             ask_cluster(command, reply);
         });
     }

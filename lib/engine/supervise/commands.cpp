@@ -18,7 +18,8 @@ namespace {
 const std::set<std::string, std::less<>> cluster_members = {
     "node",          "group",   "role",      "epoch",   "owner",
     "redis",         "ready",   "ready_why", "lag_ms",  "lag_ms_p99",
-    "unprotected_s", "records", "standbys",  "pending", "addresses_missing"};
+    "unprotected_s", "records", "standbys",  "pending", "addresses_missing",
+    "shape",         "lease",   "nodes",     "clients"};
 
 std::int64_t seconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::seconds>(duration).count();

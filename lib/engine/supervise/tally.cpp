@@ -164,6 +164,48 @@ void add_hep(const Json& components, std::vector<Family>& families) {
     add("dropped", "natkit_hep_dropped_total", "Packets of HEP that could not be sent at once, or were refused.");
 }
 
+/// Of one of several active edges: whose clients are whose.
+void add_active_edges(const Json& cluster, std::vector<Family>& families) {
+    families.push_back({.name = "natkit_cluster_lease",
+                        .help = "1 while this node's lease holds.",
+                        .samples = {{.labels = {}, .value = record::text_of(cluster, "lease") == "held" ? 1.0 : 0.0}}});
+    Family live{.name = "natkit_cluster_node_live",
+                .help = "1 while the lease of that other node holds, as far as this one knows.",
+                .samples = {}};
+    if (const auto nodes = cluster.find("nodes"); nodes != cluster.end() && nodes->is_array()) {
+        for (const Json& one : *nodes) {
+            live.samples.push_back(
+                {{{"node", record::text_of(one, "node")}}, one.value("live", Json()) == Json(true) ? 1.0 : 0.0});
+        }
+    }
+    families.push_back(std::move(live));
+    Family clients{.name = "natkit_cluster_clients",
+                   .help = "Registered contacts of all nodes, by whose they are as this node sees it.",
+                   .samples = {}};
+    if (const auto known = cluster.find("clients"); known != cluster.end() && known->is_object()) {
+        for (const auto& [whose, count] : known->items()) {
+            if (count.is_number()) clients.samples.push_back({{{"whose", whose}}, count.get<double>()});
+        }
+    }
+    families.push_back(std::move(clients));
+}
+
+/// Of one of two nodes, of which one serves: how far the other one is behind.
+void add_pair(const Json& cluster, std::vector<Family>& families) {
+    const auto add = [&](const char* name, const char* help, double value) {
+        families.push_back({.name = name, .help = help, .samples = {{.labels = {}, .value = value}}});
+    };
+    add("natkit_cluster_lag_seconds", "Until a standby last acknowledged what had changed here.",
+        number_of(cluster, "lag_ms") / 1000);
+    add("natkit_cluster_lag_p99_seconds", "The same, longer than which one in a hundred took.",
+        number_of(cluster, "lag_ms_p99") / 1000);
+    add("natkit_cluster_unprotected_seconds", "Since when changes are on this node alone; 0: they are not.",
+        number_of(cluster, "unprotected_s"));
+    const auto standbys = cluster.find("standbys");
+    add("natkit_cluster_standbys", "Nodes that hold what this one would lose.",
+        standbys != cluster.end() && standbys->is_array() ? static_cast<double>(standbys->size()) : 0);
+}
+
 /// Of a node of a cluster.
 void add_cluster(const Json& cluster, std::vector<Family>& families) {
     const auto add = [&](const char* name, const char* help, double value) {
@@ -176,15 +218,11 @@ void add_cluster(const Json& cluster, std::vector<Family>& families) {
         cluster.value("ready", Json()) == Json(true) ? 1 : 0);
     add("natkit_cluster_redis_up", "1 while Redis is connected and answers.",
         record::text_of(cluster, "redis") == "connected" ? 1 : 0);
-    add("natkit_cluster_lag_seconds", "Until a standby last acknowledged what had changed here.",
-        number_of(cluster, "lag_ms") / 1000);
-    add("natkit_cluster_lag_p99_seconds", "The same, longer than which one in a hundred took.",
-        number_of(cluster, "lag_ms_p99") / 1000);
-    add("natkit_cluster_unprotected_seconds", "Since when changes are on this node alone; 0: they are not.",
-        number_of(cluster, "unprotected_s"));
-    const auto standbys = cluster.find("standbys");
-    add("natkit_cluster_standbys", "Nodes that hold what this one would lose.",
-        standbys != cluster.end() && standbys->is_array() ? static_cast<double>(standbys->size()) : 0);
+    if (record::text_of(cluster, "shape") == "several") {
+        add_active_edges(cluster, families);
+    } else {
+        add_pair(cluster, families);
+    }
     Family records{.name = "natkit_cluster_records", .help = "What this node shares or holds, by kind.", .samples = {}};
     if (const auto held = cluster.find("records"); held != cluster.end() && held->is_object()) {
         for (const auto& [kind, count] : held->items()) {

@@ -59,3 +59,28 @@ TEST_CASE("supervise::Tally: what a collector is sent is told of each program th
     CHECK(text.find("\nnatkit_hep_dropped_total{component=\"mediarelay\"} 2\n") != std::string::npos);
     CHECK(text.find("component=\"sipedge\"} 7") == std::string::npos);
 }
+
+TEST_CASE("supervise::Tally: one of several active edges tells of its lease and whose the clients are") {
+    nlohmann::ordered_json cluster = {
+        {"shape", "several"},
+        {"role", "active"},
+        {"epoch", 4},
+        {"lease", "held"},
+        {"nodes", {{{"node", "edge-b"}, {"live", true}}, {{"node", "edge-c"}, {"live", false}}}},
+        {"clients", {{"own", 9}, {"foreign", 5}, {"taken", 2}, {"nobody", 1}}}};
+    const auto told = [&] { return metrics::to_text(supervise::Tally().families({{"cluster", cluster}})); };
+    const std::string text = told();
+    for (const char* line :
+         {"natkit_cluster_lease 1\n", "natkit_cluster_node_live{node=\"edge-b\"} 1\n",
+          "natkit_cluster_node_live{node=\"edge-c\"} 0\n", "natkit_cluster_clients{whose=\"own\"} 9\n",
+          "natkit_cluster_clients{whose=\"nobody\"} 1\n", "natkit_cluster_active 1\n"}) {
+        CAPTURE(line);
+        CHECK(text.find(line) != std::string::npos);
+    }
+    // No standby is behind where there is none.
+    CHECK(text.find("natkit_cluster_standbys") == std::string::npos);
+    cluster["lease"] = "Redis does not answer";
+    CHECK(told().find("natkit_cluster_lease 0\n") != std::string::npos);
+    cluster["shape"] = "pair";
+    CHECK(told().find("natkit_cluster_standbys 0\n") != std::string::npos);
+}
