@@ -91,9 +91,10 @@ void Registrar::put(Bindings& bindings, Binding binding, std::vector<BindingChan
         if (bindings[i].flow == binding.flow && bindings[i].reached) binding.reached = true;
         // The same device under a new Contact (its NAT or address changed): the old one is gone.
         if (bindings[i].id != binding.id) changes.push_back({BindingChange::Kind::removed, bindings[i]});
-        forget_flow(bindings[i]);
+        const Flow flow = bindings[i].flow;
         aor_of_id_.erase(bindings[i].id);
         bindings.erase(bindings.begin() + static_cast<std::ptrdiff_t>(i));
+        forget_flow(bindings, flow, binding.aor);
         --size_;
     }
     insert(bindings, binding);
@@ -101,27 +102,36 @@ void Registrar::put(Bindings& bindings, Binding binding, std::vector<BindingChan
 }
 
 void Registrar::insert(Bindings& bindings, Binding binding) {
-    aors_of_flow_.emplace(binding.flow, binding.aor);
+    aors_of_flow_[binding.flow].insert(binding.aor);
     aor_of_id_[binding.id] = binding.aor;
     deadlines_.add(binding.expires, binding.aor);
     ++size_;
     bindings.insert(bindings.begin(), std::move(binding));
 }
 
-/// Takes one entry of this binding's out of the index; the same user may have another on the same flow.
-void Registrar::forget_flow(const Binding& binding) {
-    const auto [first, last] = aors_of_flow_.equal_range(binding.flow);
-    const auto mine = std::find_if(first, last, [&](const auto& entry) { return entry.second == binding.aor; });
-    if (mine != last) aors_of_flow_.erase(mine);
+/// One binding of this user on that flow is gone; `rest` are those that he has left.
+void Registrar::forget_flow(const Bindings& rest, const Flow& flow, const std::string& aor) {
+    if (std::ranges::find(rest, flow, &Binding::flow) != rest.end()) return;
+    const auto known = aors_of_flow_.find(flow);
+    if (known == aors_of_flow_.end()) return;
+    known->second.erase(aor);
+    if (known->second.empty()) aors_of_flow_.erase(known);
+}
+
+std::vector<std::string> Registrar::aors_of(const Flow& flow) const {
+    const auto known = aors_of_flow_.find(flow);
+    if (known == aors_of_flow_.end()) return {};
+    return {known->second.begin(), known->second.end()};
 }
 
 void Registrar::drop(const std::string& aor, std::size_t index, std::vector<BindingChange>& changes) {
     const auto user = users_.find(aor);
     Bindings& bindings = user->second;
-    forget_flow(bindings[index]);
+    const Flow flow = bindings[index].flow;
     aor_of_id_.erase(bindings[index].id);
     changes.push_back({BindingChange::Kind::removed, std::move(bindings[index])});
     bindings.erase(bindings.begin() + static_cast<std::ptrdiff_t>(index));
+    forget_flow(bindings, flow, aor);
     --size_;
     if (bindings.empty()) users_.erase(user);
 }
@@ -221,32 +231,27 @@ std::vector<BindingChange> Registrar::remove(std::string_view id) {
 }
 
 std::vector<BindingChange> Registrar::remove_flow(const Flow& flow) {
-    std::vector<std::string> aors;
-    const auto [first, last] = aors_of_flow_.equal_range(flow);
-    for (auto entry = first; entry != last; ++entry) aors.push_back(entry->second);
     std::vector<BindingChange> changes;
-    for (const std::string& aor : aors) {
-        const auto user = users_.find(aor);
-        if (user == users_.end()) continue;
-        const auto found = std::ranges::find(user->second, flow, &Binding::flow);
-        if (found == user->second.end()) continue;
-        drop(aor, static_cast<std::size_t>(found - user->second.begin()), changes);
+    for (const std::string& aor : aors_of(flow)) {
+        for (auto user = users_.find(aor); user != users_.end(); user = users_.find(aor)) {
+            const auto found = std::ranges::find(user->second, flow, &Binding::flow);
+            if (found == user->second.end()) break;
+            drop(aor, static_cast<std::size_t>(found - user->second.begin()), changes);
+        }
     }
     return changes;
 }
 
 std::vector<BindingChange> Registrar::move(const Flow& from, const Flow& to, std::string_view call_id,
                                            std::uint32_t cseq) {
-    std::vector<std::string> aors;
-    const auto [first, last] = aors_of_flow_.equal_range(from);
-    for (auto entry = first; entry != last; ++entry) aors.push_back(entry->second);
     std::vector<BindingChange> changes;
-    for (const std::string& aor : aors) {
-        for (Binding& binding : users_.at(aor)) {
+    for (const std::string& aor : aors_of(from)) {
+        Bindings& bindings = users_.at(aor);
+        for (Binding& binding : bindings) {
             if (binding.flow != from || binding.call_id != call_id || binding.cseq != cseq) continue;
-            forget_flow(binding);
             binding.flow = to;
-            aors_of_flow_.emplace(to, aor);
+            forget_flow(bindings, from, aor);
+            aors_of_flow_[to].insert(aor);
             changes.push_back({BindingChange::Kind::updated, binding});
         }
     }
@@ -295,15 +300,13 @@ std::vector<Binding> Registrar::lookup(std::string_view aor, WallTime now) const
 }
 
 const Binding* Registrar::on_flow(const Flow& flow, std::string_view aor) const {
-    const auto [first, last] = aors_of_flow_.equal_range(flow);
-    for (auto at = first; at != last; ++at) {
-        if (!aor.empty() && at->second != aor) continue;
-        const auto user = users_.find(at->second);
-        if (user == users_.end()) continue;
-        const auto found = std::ranges::find(user->second, flow, &Binding::flow);
-        if (found != user->second.end()) return &*found;
-    }
-    return nullptr;
+    const auto known = aors_of_flow_.find(flow);
+    if (known == aors_of_flow_.end()) return nullptr;
+    const auto name = aor.empty() ? known->second.begin() : known->second.find(aor);
+    const auto user = name == known->second.end() ? users_.end() : users_.find(*name);
+    if (user == users_.end()) return nullptr;
+    const auto found = std::ranges::find(user->second, flow, &Binding::flow);
+    return found == user->second.end() ? nullptr : &*found;
 }
 
 std::vector<Binding> Registrar::page(const std::string& after, std::size_t most) const {

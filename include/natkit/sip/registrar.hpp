@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -149,15 +150,16 @@ class Registrar {
     void put(Bindings& bindings, Binding binding, std::vector<BindingChange>& changes);
     void insert(Bindings& bindings, Binding binding);
     void drop(const std::string& aor, std::size_t index, std::vector<BindingChange>& changes);
-    void forget_flow(const Binding& binding);
+    void forget_flow(const Bindings& rest, const Flow& flow, const std::string& aor);
+    [[nodiscard]] std::vector<std::string> aors_of(const Flow& flow) const;
 
     [[nodiscard]] bool is_foreign(const std::string& id, const std::string& aor) const;
 
     Limits limits_;
     Mac mac_;
     std::map<std::string, Bindings, std::less<>> users_;  ///< in order, so that a page costs what is on it
-    /// Who is registered by a flow: a PBX may register many users by one. An entry for each binding.
-    std::unordered_multimap<Flow, std::string, FlowHash> aors_of_flow_;
+    /// Who is registered by a flow. A PBX may register thousands of users by one: none of them costs a walk over all.
+    std::unordered_map<Flow, std::set<std::string, std::less<>>, FlowHash> aors_of_flow_;
     std::unordered_map<std::string, std::string> aor_of_id_;
     Deadlines<std::string, WallTime> deadlines_;  ///< keyed by address of record
     std::size_t size_ = 0;

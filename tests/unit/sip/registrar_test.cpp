@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <ctime>
+
 using namespace natkit;
 using namespace natkit::sip;
 using namespace std::chrono_literals;
@@ -243,4 +245,57 @@ TEST_CASE("Registrar: an id depends on the key, and is never two users'") {
     CHECK(registrar.size() == 1);
     CHECK(registrar.set_verdict(bob.id, bob.verdict).size() == 1);
     CHECK(registrar.remove(bob.id).size() == 1);
+}
+
+namespace {
+
+/// CPU time of registering so many users and renewing them, on one flow or each on one of his own.
+double time_of(int users, bool one_flow) {
+    Registrar registrar({}, mac);
+    const auto began = std::clock();
+    for (std::uint32_t cseq = 1; cseq <= 2; ++cseq) {
+        for (int user = 0; user < users; ++user) {
+            auto renewal = request(cseq, {contact("sip:line@198.51.100.7")});
+            renewal.aor = "user" + std::to_string(user) + "@example.com";
+            if (!one_flow) renewal.flow.remote.port = static_cast<std::uint16_t>(1024 + user);
+            REQUIRE(registrar.register_contacts(renewal, start).status == 200);
+            REQUIRE(registrar.on_flow(renewal.flow, renewal.aor)->aor == renewal.aor);
+        }
+    }
+    CHECK(registrar.size() == static_cast<std::size_t>(users));
+    return static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
+}
+
+}  // namespace
+
+TEST_CASE("Registrar: a user costs no more where thousands are registered by his flow") {
+    constexpr int users = 5000;
+    const double apart = time_of(users, false);
+    const double together = time_of(users, true);
+    MESSAGE(users << " users, registered and renewed: " << 1000 * together << " ms by one flow, " << 1000 * apart
+                  << " ms by one each");
+    CHECK(together < 5 * apart);
+}
+
+TEST_CASE("Registrar: who is registered by a flow, with several users and several bindings of one") {
+    Registrar registrar({}, mac);
+    const auto first = request(1, {contact("sip:a@h"), contact("sip:b@h")});
+    auto other = request(1, {contact("sip:c@h")});
+    other.aor = "carol@example.com";
+    REQUIRE(registrar.register_contacts(first, start).status == 200);
+    REQUIRE(registrar.register_contacts(other, start).status == 200);
+    CHECK(registrar.on_flow(first.flow, "carol@example.com")->contact == "sip:c@h");
+    CHECK(registrar.on_flow(first.flow, "dora@example.com") == nullptr);
+    // One of bob's two goes: he is there still by the other one.
+    CHECK(registrar.register_contacts(request(2, {contact("sip:a@h", 0s)}), start).changes.size() == 1);
+    REQUIRE(registrar.on_flow(first.flow, "bob@example.com") != nullptr);
+    CHECK(registrar.on_flow(first.flow, "bob@example.com")->contact == "sip:b@h");
+    const auto to = request(1, {}, "40009").flow;
+    CHECK(registrar.move(first.flow, to, "c1", 1).size() == 2);
+    CHECK(registrar.on_flow(first.flow) == nullptr);
+    CHECK(registrar.on_flow(to, "bob@example.com") != nullptr);
+    REQUIRE(registrar.register_contacts(request(3, {contact("sip:a@h")}, "40009"), start).status == 200);
+    CHECK(registrar.remove_flow(to).size() == 3);
+    CHECK(registrar.size() == 0);
+    CHECK(registrar.on_flow(to) == nullptr);
 }
