@@ -244,6 +244,67 @@ def redis_refuses_to_write(net):
     lab.require(actives(a, b) == ["edge-a"], f"{actives(a, b)}")
 
 
+def redis_cannot_save(net):
+    """Its disk takes no snapshot: then it takes no writes, and says MISCONF."""
+    redis, a, b = pair(net, ("--save", "3600 1"))
+    a.edge.put("binding:1", binding(1))
+    same(b.edge, a.edge, "registrations")
+
+    def snapshot(outcome):
+        redis.ask("BGSAVE")
+        lab.wait_until(lambda: f"rdb_last_bgsave_status:{outcome}" in redis.ask("INFO", "persistence"), f"the snapshot to be {outcome}")
+
+    occupied = redis.folder / "dump.rdb"
+    occupied.mkdir()  # a file cannot be given this name now
+    snapshot("err")
+    a.edge.put("binding:2", binding(2))
+    for node in (a, b):
+        node.wait(lambda s: any("cannot save to its disk" in text and "MISCONF" in text for text in s["degraded"]), "to tell that Redis cannot save")
+    lab.require(a.status()["redis"] == "connected", f"{a.status()}")
+    a.wait(lambda s: s["unprotected_s"] >= 1 and s["pending"] > 0, "to tell that nothing is protected")
+    lab.require(b.status()["ready"] is False or "binding:2" not in b.edge.records, f"{b.status()}")
+    # Who connects anew meanwhile says so too, and what it decides needs no Redis.
+    b.program.kill()
+    b.start().wait(lambda s: any("cannot save to its disk" in text for text in s["degraded"]), "to tell that Redis cannot save")
+    a.edge.put("binding:1", None)
+    occupied.rmdir()
+    snapshot("ok")
+    same(b.edge, a.edge, "registrations, after Redis could save again")
+    for node in (a, b):
+        node.wait(lambda s: not s["degraded"], "to be well")
+    a.wait(lambda s: s["unprotected_s"] == 0 and s["pending"] == 0, "to be protected")
+    lab.require(actives(a, b) == ["edge-a"] and set(redis.state()) == {"binding:2"}, f"{actives(a, b)} {redis.state()}")
+    said = [line for line in a.program.lines if "cannot save" in line and "no longer" not in line]
+    lab.require(len(said) == 1, f"said {len(said)} times: {said}")
+
+
+def redis_is_loading(net):
+    """It has begun again, and reads what it had: seconds in which it answers LOADING."""
+    redis, a, b = pair(net)
+    a.edge.put("binding:1", binding(1))
+    same(b.edge, a.edge, "registrations")
+    for number in range(100):
+        redis.ask("SET", f"filling:{number}", "x" * 4096)
+    redis.ask("CONFIG", "SET", "rdbcompression", "no")
+    redis.ask("SAVE")
+    redis.kill()
+    for node in (a, b):
+        node.wait(lambda s: s["redis"] != "connected", "to lose Redis")
+    a.edge.put("binding:1", None)
+    a.edge.put("binding:2", binding(2))
+    redis.run("--key-load-delay", "50000", "--loading-process-events-interval-bytes", "1024")
+    for node in (a, b):
+        node.wait(lambda s: "LOADING" in s["redis"] and any("it is loading its data" in text for text in s["degraded"]), "to tell that Redis is loading")
+    lab.require(actives(a, b) == ["edge-a"] and b.status()["ready"], f"{a.status()} {b.status()}")
+    lab.require(a.order("promote")["role"] == "active" and "Ready to accept" not in redis.program.output, "nobody waits for it")
+    redis.program.wait_line("Ready to accept connections")
+    same(b.edge, a.edge, "registrations, after Redis had loaded")
+    for node in (a, b):
+        node.wait(lambda s: not s["degraded"] and s["redis"] == "connected", "to be well")
+    a.wait(lambda s: s["unprotected_s"] == 0 and s["pending"] == 0, "to be protected")
+    lab.require(set(redis.state()) == {"binding:2"} and actives(a, b) == ["edge-a"] and a.status()["epoch"] == 1, f"{redis.state()} {a.status()}")
+
+
 def a_slow_redis_is_waited_for_by_nobody(net):
     host = net.host("nodes")
     Redis(host).start()
@@ -401,6 +462,51 @@ def who_loses_its_addresses_is_active_no_more(net):
     a.wait(lambda s: s["ready_why"] == "in step with edge-b", "to be in step")
 
 
+def who_is_demoted_gives_all_it_has(net):
+    """The answer to `demote` comes when the other one has everything, to the last word of the workers; it waits for nobody who cannot have it."""
+    host = net.host("nodes")
+    redis = Redis(host).start()
+    host.attach("wan0", net.segment("wan"), "192.0.2.1/32")
+    a, b = Node(host, "edge-a", addresses=("192.0.2.1",)).start(), Node(host, "edge-b").start()
+    take_over(a, b)
+
+    def demote():
+        """With changes that nobody has yet; how long it took."""
+        a.edge.last = {"binding:last": binding(1, contact="sip:last@198.51.100.7")}
+        a.relay.last = {"leg:last": {"id": "last", "call_id": "x"}}
+        for number in range(50):
+            a.edge.put(f"binding:{number}", binding(number))
+        began = time.monotonic()
+        a.order("demote")
+        return time.monotonic() - began
+
+    took = demote()
+    lab.require(len(b.edge.records) == 51 and set(b.relay.records) == {"leg:last"}, f"{len(b.edge.records)} of 51 registrations, {len(b.relay.records)} legs")
+    print(f"        with a standby: {1000 * took:.0f} ms")
+    lab.require(actives(a, b) == [] and set(redis.state()) == set(b.edge.records) | set(b.relay.records), "what is in Redis is something else")
+    b.order("promote")
+    a.wait(lambda s: s["ready_why"] == "in step with edge-b", "to be in step")
+    lab.require(len(b.edge.records) == 51, f"{len(b.edge.records)}")
+    b.order("demote")
+    # The standby has just died, and is waited for a moment; then it is gone for long.
+    take_over(a, b)
+    b.program.kill()
+    took = demote()
+    lab.require(took < 2, f"demote took {took:.1f} s, with a standby that has just died")
+    b.start()
+    take_over(a, b)
+    redis.kill()
+    a.wait(lambda s: s["redis"] != "connected", "to lose Redis")
+    took = demote()
+    lab.require(took < 0.5, f"demote took {took:.1f} s, without Redis")
+    redis.start()
+    take_over(a, b)
+    b.program.kill()
+    host.ip("addr", "del", "192.0.2.1/32", "dev", "wan0")
+    took = demote()
+    lab.require(took < 0.5, f"demote took {took:.1f} s, without an address")
+
+
 def members_that_we_do_not_know_are_kept(net):
     """Of two versions, the newer one writes a member more; the older one takes over, and it is still there when it goes back."""
     host = net.host("nodes")
@@ -461,6 +567,7 @@ if __name__ == "__main__":
     lab.main(replicas_arrive_and_are_acknowledged, who_is_promoted_takes_over_and_gives_back, who_missed_entries_reads_all_again,
              a_worker_that_is_away_keeps_nobody_from_copying_the_rest, natkit_cluster_dies_and_its_node_goes_on,
              redis_is_killed_and_comes_back_empty, redis_comes_back_with_what_it_had, a_wrong_password_is_told_and_its_correction_taken,
-             redis_refuses_to_write, a_slow_redis_is_waited_for_by_nobody, what_others_wrote_is_left_out_and_counted,
+             redis_refuses_to_write, redis_cannot_save, redis_is_loading, a_slow_redis_is_waited_for_by_nobody, what_others_wrote_is_left_out_and_counted,
              data_of_a_newer_natkit_is_left_alone, promoted_without_redis, both_active_without_redis_and_one_afterwards,
-             one_that_was_cut_off_steps_down, who_loses_its_addresses_is_active_no_more, members_that_we_do_not_know_are_kept, a_hundred_thousand_contacts)
+             one_that_was_cut_off_steps_down, who_loses_its_addresses_is_active_no_more, who_is_demoted_gives_all_it_has,
+             members_that_we_do_not_know_are_kept, a_hundred_thousand_contacts)

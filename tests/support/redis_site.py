@@ -21,9 +21,12 @@ class Redis:
         self.folder.mkdir(exist_ok=True)
 
     def start(self, *options):
+        self.run(*options).program.wait_line("Ready to accept connections")
+        return self
+
+    def run(self, *options):
         self.program = self.host.start("redis", "redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", self.folder,
                                        "--appendonly", "no", *options)
-        self.program.wait_line("Ready to accept connections")
         return self
 
     def kill(self):
@@ -147,6 +150,7 @@ class Worker:
         self.path = str(node.runtime / f"{name}.sock")
         self.records, self.role, self.epoch, self.watchers = {}, None, 0, []
         self.given, self.whole, self.named = 0, 0, None
+        self.last = {}  # what it tells when it is told to be a standby, before it answers
         self.lock = threading.RLock()
         self.connections = []
         self.listener = None
@@ -208,6 +212,9 @@ class Worker:
         self.open()
 
     def _on_role(self, request):
+        if request["role"] == "standby" and self.role == "active":
+            for key, record in self.last.items():
+                self.put(key, record)
         self.was, self.role, self.epoch = self.role, request["role"], request["epoch"]
         return {}
 

@@ -46,6 +46,7 @@ void Service::Impl::connect_redis() {
                              [this] {
                                  looked = false;
                                  if (!writer->connected()) ownership.redis_lost();
+                                 go_on_leaving();
                                  claim();
                                  tell_news();
                              },
@@ -55,6 +56,7 @@ void Service::Impl::connect_redis() {
                                               const std::string& node) { apply(ownership.refused(epoch, node)); },
                          .on_unclaimed =
                              [this] {
+                                 if (leaving) leave();
                                  ownership.unclaim();
                                  claim();
                              },
@@ -99,6 +101,7 @@ void Service::Impl::connect_workers() {
                 .on_read = [this] { on_all_read(); },
                 .on_change =
                     [this] {
+                        go_on_leaving();
                         answer_orders();
                         acknowledge_passed();
                     }}));
@@ -127,6 +130,10 @@ void Service::Impl::on_owner(const std::optional<Owner>& told, bool silent) {
     looked = true;
     owner = told;
     owner_silent = silent;
+    if (leaving) {
+        if (owner && owner->node == state.node) return;
+        leave();
+    }
     if (ownership.role() == Role::standby) {
         static_cast<void>(ownership.owner_seen(owner));
         reader->follow(owner);
@@ -137,7 +144,7 @@ void Service::Impl::on_owner(const std::optional<Owner>& told, bool silent) {
 
 /// What an active worker of ours says. Members that it does not know are kept as the other node wrote them.
 void Service::Impl::on_replica(std::string_view key, std::optional<std::string> record) {
-    if (ownership.role() != Role::active || !kind_of(key)) return;
+    if ((ownership.role() != Role::active && !leaving) || !kind_of(key)) return;
     const Version version{.epoch = state.epoch, .seq = ++state.seq};
     const Replica* before = state.table.find(key);
     if (!record) {
@@ -230,8 +237,11 @@ void Service::Impl::acknowledge_passed() {
 }
 
 void Service::Impl::on_acknowledged(const std::string& node, StreamId id) {
-    if (node.empty() || ownership.role() != Role::active) return;
+    if (node.empty() || (ownership.role() != Role::active && !leaving)) return;
     protection.acknowledged(node, writer->outbox().acknowledged(id), loop.now());
+    if (!leaving) return;
+    go_on_leaving();
+    answer_orders();
 }
 
 }  // namespace natkit::cluster

@@ -15,7 +15,8 @@ using control::Json;
 using control::Reply;
 
 constexpr Duration tick_time = 200ms;
-constexpr Duration patience = 5s;  ///< of an order
+constexpr Duration patience = 5s;         ///< of an order
+constexpr Duration most_leaving = 500ms;  ///< a standby acknowledges within a tenth of it
 
 std::string why_text(const Ownership::Effect& effect) {
     switch (effect.why) {
@@ -104,6 +105,7 @@ void Service::Impl::serve() {
 
 void Service::Impl::order(Role role, const Reply& reply) {
     orders.push_back({.reply = reply, .role = role, .until = loop.now() + patience});
+    if (role == Role::standby) look_at_addresses();
     apply(role == Role::active ? ownership.promote(writer->connected() && looked)
                                : ownership.demote(Ownership::Why::order));
     answer_orders();
@@ -115,6 +117,8 @@ void Service::Impl::answer_orders() {
     std::erase_if(orders, [&](const Order& order) {
         if (order.role != ownership.role()) {
             order.reply.error({.code = Errc::refused, .where = {}, .message = "another order came meanwhile"});
+        } else if (leaving && has_address()) {
+            return false;  // who waits for the answer moves the address then: the other one shall have everything
         } else if (late == workers.end()) {
             order.reply.ok({{"role", to_string(ownership.role())}, {"epoch", ownership.epoch()}});
         } else if (now >= order.until) {
@@ -144,29 +148,51 @@ void Service::Impl::apply(const Ownership::Effects& effects) {
         } else {
             state.troubles.clear("file");
         }
-        const std::string epoch = ", epoch " + std::to_string(ownership.epoch());
-        if (effect.kind == What::end) {
-            const std::string text = state.node + " is standby now: " + why_text(effect) + epoch;
-            effect.why == Ownership::Why::order ? log.major(text) : log.failures(text);
-            writer->stop();
-            reader->follow(std::nullopt);
-            in_step = false;
-            marks.clear();
-        } else {
-            const bool by_itself = effect.why == Ownership::Why::address_here;
-            log.major(state.node + (effect.kind == What::begin ? " is active now" : " goes on as active") +
-                      (by_itself ? ": " + why_text(effect) : std::string()) + epoch);
-        }
-        if (effect.kind == What::begin) {
-            protection.restart(loop.now());
-            marks.clear();
-            begin_reading();
-            reader->listen(writer->nodes());
-        }
+        effect.kind == What::end ? end(effect) : begin(effect);
         tell_workers();
     }
+    go_on_leaving();
     claim();
     tell_news();
+}
+
+void Service::Impl::begin(const Ownership::Effect& effect) {
+    const bool begins = effect.kind == Ownership::Effect::Kind::begin;
+    const bool by_itself = effect.why == Ownership::Why::address_here;
+    log.major(state.node + (begins ? " is active now" : " goes on as active") +
+              (by_itself ? ": " + why_text(effect) : std::string()) + ", epoch " + std::to_string(ownership.epoch()));
+    if (!begins) return;
+    if (leaving) leave();
+    protection.restart(loop.now());
+    marks.clear();
+    begin_reading();
+    reader->listen(writer->nodes());
+}
+
+/// The workers stop at once. What they have told until then is still written, where somebody is there to have it.
+void Service::Impl::end(const Ownership::Effect& effect) {
+    const std::string text =
+        state.node + " is standby now: " + why_text(effect) + ", epoch " + std::to_string(ownership.epoch());
+    effect.why == Ownership::Why::order ? log.major(text) : log.failures(text);
+    in_step = false;
+    marks.clear();
+    const bool is_heard = writer->keeps_up() && !protection.standbys().empty();
+    if (effect.why == Ownership::Why::another_owner || !is_heard) return leave();
+    leaving = loop.now() + most_leaving;
+}
+
+/// Until the workers have told the last, and a standby has it.
+void Service::Impl::go_on_leaving() {
+    if (!leaving) return;
+    const bool told = std::ranges::none_of(workers, [](const auto& worker) { return worker->leaving(); });
+    const bool done = told && !writer->outbox().oldest();
+    if (done || !writer->connected() || loop.now() >= *leaving) leave();
+}
+
+void Service::Impl::leave() {
+    leaving.reset();
+    writer->stop();
+    reader->follow(std::nullopt);
 }
 
 void Service::Impl::on_tick() {
@@ -180,6 +206,7 @@ void Service::Impl::on_tick() {
         writer->begin_state();
     }
     claim();
+    go_on_leaving();
     answer_orders();
     tell_news();
 }

@@ -59,6 +59,7 @@ struct Service::Impl {
     std::deque<Mark> marks;
     std::string heard_from;  ///< who acknowledged last
     std::vector<Order> orders;
+    std::optional<Instant> leaving;  ///< a standby that still writes what it has in hand, until then at most
     bool in_step = false;
     bool looked = false;  ///< Redis has told who the owner is, if there is one
     Instant reading_since{};
@@ -73,6 +74,10 @@ struct Service::Impl {
     void order(Role role, const control::Reply& reply);
     void answer_orders();
     void apply(const Ownership::Effects& effects);
+    void begin(const Ownership::Effect& effect);
+    void end(const Ownership::Effect& effect);
+    void go_on_leaving();
+    void leave();
     void on_tick();
     [[nodiscard]] Ownership::Others others() const;
 
@@ -96,6 +101,7 @@ struct Service::Impl {
 
     // status.cpp
     void look_at_addresses();
+    [[nodiscard]] bool has_address() const noexcept { return shared.empty() || missing.size() < shared.size(); }
     [[nodiscard]] Readiness readiness() const;
     [[nodiscard]] control::Json status() const;
     void tell_news();

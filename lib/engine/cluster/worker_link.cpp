@@ -33,7 +33,7 @@ WorkerLink::WorkerLink(State& state, std::string name, const std::string& runtim
 
 void WorkerLink::on_state(bool connected, const std::string& why) {
     ++round_;
-    held_ = false;
+    held_ = leaving_ = false;
     reading_ = Reading::no;
     feed_.stop();
     if (connected) {
@@ -53,6 +53,7 @@ void WorkerLink::set_standing(const Standing& standing) {
         reading_ = Reading::no;
         feed_.stop();
         fed_ = fed_ && standing.role == Role::standby;
+        leaving_ = standing_ && standing.role == Role::standby && connected();
     }
     held_ = false;
     standing_ = standing;
@@ -72,6 +73,7 @@ void WorkerLink::tell_standing() {
         }
         state_.troubles.clear(name_);
         held_ = true;
+        leaving_ = false;
         begin_work();
         handlers_.on_change();
     });
@@ -101,7 +103,8 @@ void WorkerLink::ask_members() {
 }
 
 void WorkerLink::on_record(const Json& record) {
-    if (record::text_of(record, "type") != "replica" || !standing_ || standing_->role != Role::active) return;
+    const bool acts = leaving_ || (standing_ && standing_->role == Role::active);
+    if (!acts || record::text_of(record, "type") != "replica") return;
     const auto content = record.find("record");
     if (content == record.end()) return;
     std::optional<std::string> text;

@@ -35,6 +35,8 @@ class WorkerLink {
     void set_standing(const Standing& standing);
     /// Has it confirmed the standing that it was told last?
     [[nodiscard]] bool holds() const noexcept { return held_; }
+    /// It is told to be active no more, and has not answered yet: what it tells until then is still to be copied.
+    [[nodiscard]] bool leaving() const noexcept { return leaving_; }
     [[nodiscard]] bool connected() const noexcept { return client_->connected(); }
     /// Active: all that it has was read since it began to be.
     [[nodiscard]] bool read() const noexcept { return reading_ == Reading::done; }
@@ -72,6 +74,7 @@ class WorkerLink {
     Feed feed_;
     bool fed_ = false;  ///< feed_all() was called: what a new connection begins with
     bool held_ = false;
+    bool leaving_ = false;
     enum class Reading : std::uint8_t { no, running, done } reading_ = Reading::no;
     std::uint64_t round_ = 0;  ///< of the connection and standing that answers belong to
     io::Timer again_;

@@ -53,8 +53,8 @@ class Writer {
     void acknowledge(const std::string& owner, StreamId id);
 
     [[nodiscard]] Outbox& outbox() noexcept { return outbox_; }
-    /// Whether the state in Redis is whole, as far as what was added was written.
-    [[nodiscard]] bool shown() const noexcept { return stage_ == Stage::shown; }
+    /// Whether the state in Redis is whole, and what is added is written at once.
+    [[nodiscard]] bool keeps_up() const noexcept { return connected() && stage_ == Stage::shown && !claiming_; }
 
   private:
     enum class Stage : std::uint8_t {
