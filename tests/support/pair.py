@@ -240,6 +240,11 @@ def of_twenty(times):
     return times[len(times) * 19 // 20]
 
 
+def of_hundred(times):
+    """What the slowest hundredth is above."""
+    return times[len(times) * 99 // 100]
+
+
 def seconds_of(program, pattern):
     """When a keepalived said so, by the clock of this test: now."""
     program.wait_line(pattern)
