@@ -142,6 +142,27 @@ def a_worker_that_is_away_keeps_nobody_from_copying_the_rest(net):
     lab.wait_until(lambda: set(redis.state()) == {"binding:2", "leg:1"}, "what it has when it is back")
 
 
+def a_standby_whose_worker_begins_anew_acknowledges_nothing_before_it_has_all(net):
+    redis, a, b = pair(net)
+    for number in range(50):
+        a.edge.put(f"binding:{number}", binding(number))
+    same(b.edge, a.edge, "registrations")
+    b.edge.die()
+    b.wait(lambda s: s["ready_why"] == "sipedge is not there", "to miss its sipedge")
+    a.edge.put("binding:50", binding(50))
+    lab.wait_until(lambda: "binding:50" in redis.state(), "Redis to have it")
+    b.edge.takes.clear()
+    b.edge.open()
+    b.wait(lambda s: s["ready_why"] == "sipedge has not taken all yet", "to tell what is missing")
+    a.edge.put("binding:51", binding(51))
+    a.wait(lambda s: s["unprotected_s"] >= 2, "to tell that nobody has it")
+    lab.require(not b.edge.records, f"{b.edge.records}")
+    b.edge.takes.set()
+    same(b.edge, a.edge, "registrations, after sipedge began anew")
+    b.wait_ready()
+    a.wait(lambda s: s["unprotected_s"] == 0, "to be protected")
+
+
 def natkit_cluster_dies_and_its_node_goes_on(net):
     redis, a, b = pair(net)
     a.edge.put("binding:1", binding(1))
@@ -565,7 +586,8 @@ def a_hundred_thousand_contacts(net):
 
 if __name__ == "__main__":
     lab.main(replicas_arrive_and_are_acknowledged, who_is_promoted_takes_over_and_gives_back, who_missed_entries_reads_all_again,
-             a_worker_that_is_away_keeps_nobody_from_copying_the_rest, natkit_cluster_dies_and_its_node_goes_on,
+             a_worker_that_is_away_keeps_nobody_from_copying_the_rest,
+             a_standby_whose_worker_begins_anew_acknowledges_nothing_before_it_has_all, natkit_cluster_dies_and_its_node_goes_on,
              redis_is_killed_and_comes_back_empty, redis_comes_back_with_what_it_had, a_wrong_password_is_told_and_its_correction_taken,
              redis_refuses_to_write, redis_cannot_save, redis_is_loading, a_slow_redis_is_waited_for_by_nobody, what_others_wrote_is_left_out_and_counted,
              data_of_a_newer_natkit_is_left_alone, promoted_without_redis, both_active_without_redis_and_one_afterwards,

@@ -150,6 +150,8 @@ class Worker:
         self.path = str(node.runtime / f"{name}.sock")
         self.records, self.role, self.epoch, self.watchers = {}, None, 0, []
         self.given, self.whole, self.named = 0, 0, None
+        self.takes = threading.Event()  # else what it is given waits
+        self.takes.set()
         self.last = {}  # what it tells when it is told to be a standby, before it answers
         self.lock = threading.RLock()
         self.connections = []
@@ -234,6 +236,7 @@ class Worker:
     def _on_replica(self, request):
         if self.role == "active":
             return {"code": "refused", "message": "this node is active"}
+        self.takes.wait(lab.PATIENCE)
         if request.get("whole") == "begin":
             self.named = set()
         for one in request["records"]:

@@ -33,9 +33,12 @@ class Feed {
     void stop();
 
     [[nodiscard]] bool running() const noexcept { return running_; }
-    /// The place of what was added last; it is through once passed() has come to it.
-    [[nodiscard]] std::uint64_t place() const noexcept { return added_; }
-    [[nodiscard]] std::uint64_t passed() const noexcept { return passed_; }
+    /// The place of what was added last; it is through once passed() has come to it. 0 has passed where the worker has
+    /// not accepted all there is since it began: of what came before that it has nothing.
+    [[nodiscard]] std::uint64_t place() const noexcept { return added_ + 1; }
+    [[nodiscard]] std::uint64_t passed() const noexcept { return whole() ? passed_ + 1 : 0; }
+    /// The worker has accepted all there was when it began.
+    [[nodiscard]] bool whole() const noexcept { return running_ && passed_ >= whole_until_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return queue_.size(); }
 
   private:

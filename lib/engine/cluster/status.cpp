@@ -54,6 +54,8 @@ Service::Impl::Readiness Service::Impl::readiness() const {
     if (ownership.role() == Role::active) return {.ready = true, .why = "active"};
     for (const auto& worker : workers) {
         if (!worker->holds()) return {.ready = false, .why = worker->name() + " is not there"};
+        if (worker->feeding().running() && !worker->feeding().whole())
+            return {.ready = false, .why = worker->name() + " has not taken all yet"};
     }
     if (in_step) {
         if (!writer->connected()) return {.ready = true, .why = "in step until Redis was lost"};
