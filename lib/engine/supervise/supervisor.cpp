@@ -250,15 +250,14 @@ void Supervisor::Impl::hand_over_sockets(Worker& worker, std::function<void(bool
         log.failures("sockets for " + worker.name() + ": " + to_string(sockets.error()));
         return ready(false);
     }
-    worker.client().request("adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
-                            [this, &worker, given = listeners.names(), ready = std::move(ready)](
-                                const Result<Json>& reply, const std::vector<io::Fd>&) {
-                                if (!reply)
-                                    log.failures(worker.name() + " takes no sockets: " + to_string(reply.error()));
-                                if (reply && given != listeners.names())
-                                    return hand_over_sockets(worker, ready);  // others came meanwhile
-                                ready(reply.has_value());
-                            });
+    worker.begin_with("adopt", {{"sockets", listeners.names()}}, std::move(*sockets),
+                      [this, &worker, given = listeners.names(), ready = std::move(ready)](const Result<Json>& reply,
+                                                                                           const std::vector<io::Fd>&) {
+                          if (!reply) log.failures(worker.name() + " takes no sockets: " + to_string(reply.error()));
+                          if (reply && given != listeners.names())
+                              return hand_over_sockets(worker, ready);  // others came meanwhile
+                          ready(reply.has_value());
+                      });
 }
 
 void Supervisor::Impl::on_worker_running(Worker& worker) {

@@ -140,6 +140,14 @@ void Worker::ask(const std::string& command, Duration timeout,
     client_->set_timeout(request_timeout);
 }
 
+/// look_at_life() ends one that takes too long.
+void Worker::begin_with(const std::string& command, const control::Json& parameters, std::vector<io::Fd> descriptors,
+                        control::Client::OnReplyWithDescriptors on_reply) {
+    client_->set_timeout(longest_start);
+    client_->request(command, parameters, std::move(descriptors), std::move(on_reply));
+    client_->set_timeout(request_timeout);
+}
+
 void Worker::give_up_on(const std::string& why) {
     log_.failures(spec_.name + " (process " + std::to_string(process_->pid()) + ") " + why + "; killed");
     life_timer_.stop();

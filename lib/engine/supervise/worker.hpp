@@ -78,6 +78,9 @@ class Worker {
     /// Told whenever its control socket is lost.
     void on_lost(std::function<void()> handler) { on_lost_ = std::move(handler); }
     [[nodiscard]] control::Client& client() noexcept { return *client_; }
+    /// Asks what a process that is being started answers when it has read all it had before, be that much.
+    void begin_with(const std::string& command, const control::Json& parameters, std::vector<io::Fd> descriptors,
+                    control::Client::OnReplyWithDescriptors on_reply);
     /// Asks with another time-out than the usual one: for what may wait for a process that is being started.
     void ask(const std::string& command, Duration timeout, std::function<void(const Result<control::Json>&)> on_reply);
 
