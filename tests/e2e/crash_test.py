@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """kill -9 of a worker: the supervisor has it back within a second, and registered UDP clients, also those behind a NAT, can be
 called without registering again. A worker that takes its time to begin is not killed for it."""
+# ctest: serial
 import json
 import pathlib
 import shutil
