@@ -26,8 +26,8 @@ struct State {
     bool clock_known = false;
     std::unordered_map<std::string, std::string> extras;  ///< members of records that our workers do not know, by key
 
-    State(io::Loop& on, log::Logger& to, const std::string& group, std::string name)
-        : loop(on), log(to), names(group, name), node(std::move(name)), troubles(to) {}
+    State(io::Loop& on, log::Logger& to, Names named, std::string name)
+        : loop(on), log(to), names(std::move(named)), node(std::move(name)), troubles(to) {}
 };
 
 }  // namespace natkit::cluster

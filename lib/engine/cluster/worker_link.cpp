@@ -1,11 +1,9 @@
 #include "worker_link.hpp"
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "natkit/record/json_members.hpp"
-#include "natkit/record/json_text.hpp"
 
 namespace natkit::cluster {
 namespace {
@@ -14,7 +12,6 @@ using namespace std::chrono_literals;
 using control::Json;
 
 constexpr Duration try_again = 500ms;
-constexpr std::size_t piece_bytes = std::size_t{192} << 10;
 
 }  // namespace
 
@@ -26,6 +23,13 @@ WorkerLink::WorkerLink(State& state, std::string name, const std::string& runtim
       handlers_(std::move(handlers)),
       client_(
           std::make_unique<control::Client>(state.loop, runtime_dir + "/" + name_ + ".sock", control::random_prefix())),
+      feeder_(state, name_, "replica", *client_,
+              {.find = [this](const std::string& key) { return given(key); },
+               .on_fed = [this] { handlers_.on_change(); },
+               .on_failed =
+                   [this](const Error&) {
+                       if (!again_.active()) again_.start_in(try_again);
+                   }}),
       again_(state.loop, [this] { tell_standing(); }) {
     client_->on_state([this](bool connected, const std::string& why) { on_state(connected, why); });
     if (kind_) client_->watch([this](const Json& record) { on_record(record); }, {"replica"});
@@ -35,7 +39,7 @@ void WorkerLink::on_state(bool connected, const std::string& why) {
     ++round_;
     held_ = leaving_ = false;
     reading_ = Reading::no;
-    feed_.stop();
+    feeder_.stop();
     if (connected) {
         ask_members();
         tell_standing();
@@ -51,7 +55,7 @@ void WorkerLink::set_standing(const Standing& standing) {
     if (!standing_ || standing_->role != standing.role) {
         ++round_;
         reading_ = Reading::no;
-        feed_.stop();
+        feeder_.stop();
         fed_ = fed_ && standing.role == Role::standby;
         leaving_ = standing_ && standing.role == Role::standby && connected();
     }
@@ -82,7 +86,7 @@ void WorkerLink::tell_standing() {
 void WorkerLink::begin_work() {
     if (!kind_) return;
     if (standing_->role == Role::standby) {
-        if (fed_ && !feed_.running()) feed_all();
+        if (fed_ && !feeder_.feed().running()) feed_all();
     } else if (reading_ == Reading::no) {
         reading_ = Reading::running;
         handlers_.on_reading();
@@ -147,86 +151,13 @@ void WorkerLink::feed_all() {
     state_.table.for_each([&](const std::string& key, const Replica&) {
         if (kind_of(key) == kind_) keys.push_back(key);
     });
-    ++round_;
-    feed_.restart(keys, state_.loop.now());
-    pump();
+    feeder_.restart(keys);
 }
 
-void WorkerLink::feed(std::string_view key) {
-    feed_.add(key, state_.loop.now());
-    pump();
-}
-
-void WorkerLink::pump() {
-    while (auto piece = feed_.take(piece_bytes, [this](const std::string& key) {
-        const Replica* replica = state_.table.find(key);
-        return key.size() + 32 + (replica != nullptr ? replica->record.size() : 0);
-    })) {
-        send(*piece);
-    }
-}
-
-/// A request has one difference of clocks; records of writers, or times, that differ in it go in several.
-void WorkerLink::send(const Feed::Piece& piece) {
-    std::map<std::int64_t, std::vector<std::string>> groups;
-    for (const std::string& key : piece.keys) {
-        const Replica* replica = state_.table.find(key);
-        groups[replica != nullptr ? replica->clock_ms : state_.clock_ms].push_back(key);
-    }
-    using Whole = Feed::Whole;
-    const bool begins = piece.whole == Whole::begin || piece.whole == Whole::begin_and_end;
-    const bool ends = piece.whole == Whole::end || piece.whole == Whole::begin_and_end;
-    if (groups.empty() && begins) groups[state_.clock_ms] = {};
-    const auto left = std::make_shared<int>(static_cast<int>(groups.size()) + (ends ? 1 : 0));
-    bool first = begins;
-    for (const auto& [clock, keys] : groups) {
-        send_group(keys, clock, first ? Whole::begin : Whole::no, left);
-        first = false;
-    }
-    if (ends) send_group({}, state_.clock_ms, Whole::end, left);
-}
-
-void WorkerLink::send_group(const std::vector<std::string>& keys, std::int64_t clock_ms, Feed::Whole whole,
-                            const std::shared_ptr<int>& left) {
-    std::string records = "[";
-    for (const std::string& key : keys) {
-        const Replica* replica = state_.table.find(key);
-        if (records.size() > 1) records += ',';
-        records += R"({"key":)" + record::json_string(key) + R"(,"record":)";
-        records += replica != nullptr ? replica->record : "null";
-        records += '}';
-    }
-    records += ']';
-    record::ObjectText request;
-    if (whole != Feed::Whole::no) request.text("whole", whole == Feed::Whole::begin ? "begin" : "end");
-    request.number("ahead_ms", clock_ms - state_.clock_ms);
-    request.raw("records", records);
-    client_->request_view(
-        "replica", request.close(),
-        [this, left, round = round_](const Result<record::ObjectView>& reply) { on_fed(reply, left, round); });
-}
-
-void WorkerLink::on_fed(const Result<record::ObjectView>& reply, const std::shared_ptr<int>& left,
-                        std::uint64_t round) {
-    if (round != round_) return;
-    if (!reply) {
-        state_.troubles.set(name_, name_ + " does not take the other node's records: " + to_string(reply.error()));
-        ++round_;
-        feed_.stop();
-        if (!again_.active()) again_.start_in(try_again);
-        return;
-    }
-    if (const auto refused = reply->find("refused"); refused && refused->list() && !refused->list()->empty()) {
-        const auto first = refused->list()->front().object();
-        state_.log.major(name_ + " refuses " + std::to_string(refused->list()->size()) + " records of another node: " +
-                         (first ? std::string(first->string("key").value_or("")) + ": " +
-                                      std::string(first->string("why").value_or(""))
-                                : ""));
-    }
-    if (--*left > 0) return;
-    feed_.accepted();
-    pump();
-    handlers_.on_change();
+std::optional<Feeder::Given> WorkerLink::given(const std::string& key) const {
+    const Replica* replica = state_.table.find(key);
+    if (replica == nullptr) return std::nullopt;
+    return Feeder::Given{.record = replica->record, .clock_ms = replica->clock_ms, .node = {}};
 }
 
 }  // namespace natkit::cluster

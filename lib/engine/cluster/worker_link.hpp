@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "natkit/cluster/feed.hpp"
+#include "feeder.hpp"
 #include "natkit/engine/control/client.hpp"
 #include "natkit/engine/role/role.hpp"
 #include "state.hpp"
@@ -40,6 +40,8 @@ class WorkerLink {
     [[nodiscard]] bool connected() const noexcept { return client_->connected(); }
     /// Active: all that it has was read since it began to be.
     [[nodiscard]] bool read() const noexcept { return reading_ == Reading::done; }
+    /// For what else it is asked.
+    [[nodiscard]] control::Client& client() noexcept { return *client_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] std::optional<Kind> kind() const noexcept { return kind_; }
     /// Names of the members of its records; empty where it has not told them.
@@ -47,8 +49,8 @@ class WorkerLink {
 
     /// Standby: all there is in the table, in place of what it has; then what add() names.
     void feed_all();
-    void feed(std::string_view key);
-    [[nodiscard]] const Feed& feeding() const noexcept { return feed_; }
+    void feed(std::string_view key) { feeder_.add(key); }
+    [[nodiscard]] const Feed& feeding() const noexcept { return feeder_.feed(); }
 
   private:
     void on_state(bool connected, const std::string& why);
@@ -57,11 +59,7 @@ class WorkerLink {
     void on_record(const control::Json& record);
     void read_page(const std::string& after);
     void on_page(const Result<record::ObjectView>& page);
-    void pump();
-    void send(const Feed::Piece& piece);
-    void send_group(const std::vector<std::string>& keys, std::int64_t clock_ms, Feed::Whole whole,
-                    const std::shared_ptr<int>& left);
-    void on_fed(const Result<record::ObjectView>& reply, const std::shared_ptr<int>& left, std::uint64_t round);
+    [[nodiscard]] std::optional<Feeder::Given> given(const std::string& key) const;
     void begin_work();
 
     State& state_;
@@ -71,7 +69,7 @@ class WorkerLink {
     std::unique_ptr<control::Client> client_;
     std::optional<Standing> standing_;
     std::vector<std::string> members_;
-    Feed feed_;
+    Feeder feeder_;
     bool fed_ = false;  ///< feed_all() was called: what a new connection begins with
     bool held_ = false;
     bool leaving_ = false;

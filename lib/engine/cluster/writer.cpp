@@ -6,6 +6,7 @@
 #include "natkit/base/text.hpp"
 #include "natkit/io/wall_clock.hpp"
 #include "natkit/record/replica.hpp"
+#include "owner_reply.hpp"
 #include "scripts.hpp"
 
 namespace natkit::cluster {
@@ -109,10 +110,7 @@ void Writer::ask_time() {
 void Writer::ask_owner() {
     ask({"HGETALL", state_.names.owner}, [this](const redis::Reply& reply) {
         if (!took(reply, looked)) return;
-        std::vector<std::pair<std::string_view, std::string_view>> fields;
-        for (std::size_t i = 0; i + 1 < reply.size(); i += 2)
-            fields.emplace_back(reply[i].text().value_or(""), reply[i + 1].text().value_or(""));
-        const auto owner = parse_owner(fields);
+        const auto owner = read_owner(reply);
         if (owner) {
             state_.troubles.clear("owner");
             if (*owner) return ask_silence(**owner);

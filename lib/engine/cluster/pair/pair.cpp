@@ -1,17 +1,12 @@
-#include "natkit/engine/cluster/service.hpp"
+#include "pair.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-
-#include "natkit/io/process.hpp"
-#include "natkit/record/json_members.hpp"
-#include "service_impl.hpp"
 
 namespace natkit::cluster {
 namespace {
 
 using namespace std::chrono_literals;
-using control::Json;
 using control::Reply;
 
 constexpr Duration tick_time = 200ms;
@@ -30,80 +25,28 @@ std::string why_text(const Ownership::Effect& effect) {
 
 }  // namespace
 
-Service::Impl::Impl(io::Loop& on, Service::Options with, config::Config from, Standing standing)
-    : loop(on),
-      options(std::move(with)),
-      config(std::move(from)),
-      log("CLUSTER", config.sip.log_level),
-      started(on.now()),
-      boot_id(io::boot_id()),
-      dns(on),
-      state(on, log, config.cluster.group, node_name(config.cluster)),
+Pair::Pair(io::Loop& on, Service::Options with, const config::Config& from, const Standing& standing)
+    : Impl(on, std::move(with), from, Names(from.cluster.group, node_name(from.cluster))),
       ownership(state.node, standing.role, standing.epoch),
       protection(on.now()),
       tick(on, [this] { on_tick(); }) {
     state.epoch = standing.epoch;
 }
 
-Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, Options options, config::Config config) {
-    std::unique_ptr<Service> service(new Service);
-    const auto standing = standing_at_start(config.cluster, options.runtime_dir);
-    if (!standing) return fail(Errc::bad_config, "[cluster] state: nothing to do without it");
-    service->impl_ = std::make_unique<Impl>(loop, std::move(options), std::move(config), *standing);
-    Impl& impl = *service->impl_;
-    auto server = control::Server::listen(loop, impl.options.runtime_dir + "/natkit-cluster.sock");
-    if (!server) return std::unexpected(server.error());
-    impl.server = std::move(*server);
-    impl.serve();
-    impl.connect_workers();
-    impl.connect_redis();
-    auto watch = io::AddressWatch::open(loop, [&impl] { impl.look_at_addresses(); });
-    if (watch) {
-        impl.addresses = std::move(*watch);
-    } else {
-        impl.state.troubles.set("addresses", "the host's addresses are not followed: " + to_string(watch.error()));
-    }
-    impl.log.major(impl.state.node + " is " + to_string(standing->role) + ", epoch " + std::to_string(standing->epoch));
-    impl.look_at_addresses();
-    impl.tell_workers();
-    impl.tick.start_in(tick_time);
-    return service;
+void Pair::start() {
+    connect_workers();
+    connect_redis();
+    log.major(state.node + " is " + to_string(ownership.role()) + ", epoch " + std::to_string(ownership.epoch()));
+    look_at_addresses();
+    tell_workers(standing());
+    tick.start_in(tick_time);
 }
 
-Service::~Service() = default;
-
-void Service::Impl::serve() {
-    using Fds = std::vector<io::Fd>;
-    constexpr auto run = control::Server::Repeat::run;
-    server->on("promote", [this](const Json&, const Fds&, const Reply& reply) { order(Role::active, reply); });
-    server->on("demote", [this](const Json&, const Fds&, const Reply& reply) { order(Role::standby, reply); });
-    server->on("status", [this](const Json&, const Fds&, const Reply& reply) { reply.ok(status()); }, run);
-    server->on("reload", [this](const Json&, const Fds&, const Reply& reply) {
-        auto again = options.read_again();
-        if (!again) return reply.error(again.error());
-        log.set_level(again->sip.log_level);
-        config = std::move(*again);
-        look_at_addresses();
-        reply.ok(Json::object());
-    });
-    server->on("log-level", [this](const Json& request, const Fds&, const Reply& reply) {
-        const auto level = parse_log_level(record::text_of(request, "level"));
-        if (!level) return reply.error(level.error());
-        log.set_level(*level);
-        reply.ok(Json::object());
-    });
-    server->on("stop", [this](const Json&, const Fds&, const Reply& reply) {
-        reply.ok(Json::object());
-        loop.stop();
-    });
-    server->set_snapshot([this](const std::function<void(const Json&)>& send) {
-        Json record = {{"type", "cluster"}};
-        record.update(status());
-        send(record);
-    });
+Standing Pair::standing() const {
+    return {.role = ownership.role(), .epoch = ownership.epoch(), .node = state.node};
 }
 
-void Service::Impl::order(Role role, const Reply& reply) {
+void Pair::order(Role role, const Reply& reply) {
     orders.push_back({.reply = reply, .role = role, .until = loop.now() + patience});
     if (role == Role::standby) look_at_addresses();
     apply(role == Role::active ? ownership.promote(writer->connected() && looked)
@@ -111,7 +54,7 @@ void Service::Impl::order(Role role, const Reply& reply) {
     answer_orders();
 }
 
-void Service::Impl::answer_orders() {
+void Pair::answer_orders() {
     const auto late = std::ranges::find_if(workers, [](const auto& worker) { return !worker->holds(); });
     const Instant now = loop.now();
     std::erase_if(orders, [&](const Order& order) {
@@ -133,7 +76,7 @@ void Service::Impl::answer_orders() {
     });
 }
 
-void Service::Impl::apply(const Ownership::Effects& effects) {
+void Pair::apply(const Ownership::Effects& effects) {
     using What = Ownership::Effect::Kind;
     for (const auto& effect : effects) {
         if (effect.kind == What::write) {
@@ -141,22 +84,16 @@ void Service::Impl::apply(const Ownership::Effects& effects) {
             continue;
         }
         state.epoch = ownership.epoch();
-        const Standing standing{.role = ownership.role(), .epoch = ownership.epoch(), .node = state.node};
-        // Before anybody is told: a worker that starts meanwhile reads it there.
-        if (const auto written = write_standing(options.runtime_dir, boot_id, standing); !written) {
-            state.troubles.set("file", to_string(written.error()) + ": workers that are started anew are standbys");
-        } else {
-            state.troubles.clear("file");
-        }
+        keep_standing(standing());
         effect.kind == What::end ? end(effect) : begin(effect);
-        tell_workers();
+        tell_workers(standing());
     }
     go_on_leaving();
     claim();
     tell_news();
 }
 
-void Service::Impl::begin(const Ownership::Effect& effect) {
+void Pair::begin(const Ownership::Effect& effect) {
     const bool begins = effect.kind == Ownership::Effect::Kind::begin;
     const bool by_itself = effect.why == Ownership::Why::address_here;
     log.major(state.node + (begins ? " is active now" : " goes on as active") +
@@ -170,7 +107,7 @@ void Service::Impl::begin(const Ownership::Effect& effect) {
 }
 
 /// The workers stop at once. What they have told until then is still written, where somebody is there to have it.
-void Service::Impl::end(const Ownership::Effect& effect) {
+void Pair::end(const Ownership::Effect& effect) {
     const std::string text =
         state.node + " is standby now: " + why_text(effect) + ", epoch " + std::to_string(ownership.epoch());
     effect.why == Ownership::Why::order ? log.major(text) : log.failures(text);
@@ -182,20 +119,20 @@ void Service::Impl::end(const Ownership::Effect& effect) {
 }
 
 /// Until the workers have told the last, and a standby has it.
-void Service::Impl::go_on_leaving() {
+void Pair::go_on_leaving() {
     if (!leaving) return;
     const bool told = std::ranges::none_of(workers, [](const auto& worker) { return worker->leaving(); });
     const bool done = told && !writer->outbox().oldest();
     if (done || !writer->connected() || loop.now() >= *leaving) leave();
 }
 
-void Service::Impl::leave() {
+void Pair::leave() {
     leaving.reset();
     writer->stop();
     reader->follow(std::nullopt);
 }
 
-void Service::Impl::on_tick() {
+void Pair::on_tick() {
     tick.start_in(tick_time);
     const Instant now = loop.now();
     if (ownership.role() == Role::active) protection.update(writer->outbox().oldest(), writer->connected(), now);
@@ -212,7 +149,7 @@ void Service::Impl::on_tick() {
 }
 
 /// Where Redis cannot be asked, what it said last stands: an owner that was alive then may be so still.
-Ownership::Others Service::Impl::others() const {
+Ownership::Others Pair::others() const {
     const bool another = owner && owner->node != state.node && !owner_silent;
     return {.active = another, .known = writer->connected() && looked, .ready = readiness().ready};
 }

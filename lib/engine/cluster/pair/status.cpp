@@ -1,11 +1,9 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "natkit/engine/control/usage.hpp"
 #include "natkit/io/net/host.hpp"
-#include "service_impl.hpp"
+#include "pair.hpp"
 
 namespace natkit::cluster {
 namespace {
@@ -22,7 +20,7 @@ std::int64_t ms(Duration duration) {
 }  // namespace
 
 /// The addresses that SIP and media are bound to move with the role; those that are the host's by default do not.
-void Service::Impl::look_at_addresses() {
+void Pair::look_at_addresses() {
     shared.clear();
     const auto add = [this](const IpAddress& address) {
         if (std::ranges::find(shared, address) == shared.end()) shared.push_back(address);
@@ -50,7 +48,7 @@ void Service::Impl::look_at_addresses() {
     if (const auto effects = ownership.addresses(here, shared.size()); !effects.empty()) apply(effects);
 }
 
-Service::Impl::Readiness Service::Impl::readiness() const {
+Pair::Readiness Pair::readiness() const {
     if (ownership.role() == Role::active) return {.ready = true, .why = "active"};
     for (const auto& worker : workers) {
         if (!worker->holds()) return {.ready = false, .why = worker->name() + " is not there"};
@@ -77,16 +75,13 @@ Service::Impl::Readiness Service::Impl::readiness() const {
     return {.ready = false, .why = "the state of " + owner->node + " is not read yet"};
 }
 
-Json Service::Impl::status() const {
+Json Pair::status() const {
     const Instant now = loop.now();
     const Readiness can = readiness();
-    Json out = {{"name", "natkit-cluster"},
-                {"pid", ::getpid()},
-                {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now - started).count()},
-                {"node", state.node},
-                {"group", config.cluster.group},
-                {"role", to_string(ownership.role())},
-                {"epoch", ownership.epoch()}};
+    Json out = common_status();
+    out["shape"] = "pair";
+    out["role"] = to_string(ownership.role());
+    out["epoch"] = ownership.epoch();
     if (owner) out["owner"] = {{"node", owner->node}, {"epoch", owner->epoch}};
     out["redis"] = writer->connected() ? "connected" : writer->connection();
     out["ready"] = can.ready;
@@ -116,17 +111,10 @@ Json Service::Impl::status() const {
     return out;
 }
 
-/// Records for those who watch: when the role, the epoch, the owner, Redis or the readiness is another.
-void Service::Impl::tell_news() {
-    if (!server || !writer || !reader || !server->watched("cluster")) return;
-    const Readiness can = readiness();
-    const std::string news = std::string(to_string(ownership.role())) + " " + std::to_string(ownership.epoch()) + " " +
-                             (owner ? owner->node : "") + " " + writer->connection() + " " + (can.ready ? "ready" : "");
-    if (news == last_news) return;
-    last_news = news;
-    Json record = {{"type", "cluster"}};
-    record.update(status());
-    server->publish(record);
+/// The role, the epoch, the owner, Redis and the readiness.
+std::string Pair::news() const {
+    return std::string(to_string(ownership.role())) + " " + std::to_string(ownership.epoch()) + " " +
+           (owner ? owner->node : "") + " " + writer->connection() + " " + (readiness().ready ? "ready" : "");
 }
 
 }  // namespace natkit::cluster
