@@ -3,6 +3,7 @@ import bisect
 import contextlib
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -153,6 +154,8 @@ class Worker:
         self.takes = threading.Event()  # else what it is given waits
         self.takes.set()
         self.last = {}  # what it tells when it is told to be a standby, before it answers
+        # Of several active nodes: the clients of others, and until when a natpinger may ping; what came, in its order.
+        self.foreign, self.events = {}, []
         self.lock = threading.RLock()
         self.connections = []
         self.listener = None
@@ -176,6 +179,7 @@ class Worker:
                     connection.shutdown(socket.SHUT_RDWR)
             self.connections, self.watchers, self.role = [], [], None
             self.records = {} if forget else self.records
+            self.foreign = {}
 
     def _serve(self, listener):
         with contextlib.suppress(OSError):
@@ -252,6 +256,38 @@ class Worker:
             self.named, self.whole = None, self.whole + 1
         return {"refused": []}
 
+    def _on_clients(self, request):
+        """As a sipedge of several: what is another's is foreign, what is to be its own is taken."""
+        if request.get("whole") == "begin":
+            self.named = set()
+        for one in request["records"]:
+            key, record = one["key"], one["record"]
+            if self.named is not None:
+                self.named.add(key)
+            self.events.append(("client", key, one.get("node")))
+            if record is None or one["node"] == self.node.name:
+                self.foreign.pop(key, None)
+                if record is not None:
+                    self.put(key, self._as_own(record))
+            else:
+                self.foreign[key] = (one["node"], record)
+                if key in self.records:
+                    self.put(key, None)
+        if request.get("whole") == "end":
+            self.foreign = {key: one for key, one in self.foreign.items() if key in self.named}
+            self.named, self.whole = None, self.whole + 1
+        return {"refused": []}
+
+    def _as_own(self, record):
+        """Reached from where this node listens: the same address where that may be here."""
+        transport, local, rest = re.fullmatch(r"(\w+):([\d.]+)(:.*)", record["flow"]).groups()
+        here = local if local in self.node.addresses else self.node.addresses[0]
+        return {**record, "flow": f"{transport}:{here}{rest}"}
+
+    def _on_lease(self, request):
+        self.events.append(("lease", request["until_ms"]))
+        return {}
+
     def put(self, key, record):
         """What an active worker does when a record changes, or with None is gone."""
         with self.lock:
@@ -266,11 +302,11 @@ class Worker:
 class Node:
     """A natkit-cluster with its workers, in a runtime folder of its own."""
 
-    def __init__(self, host, name, redis_port=PORT, addresses=(), members=("contact", "expires_ms"), programs=lab.PROGRAMS, **cluster):
-        self.host, self.name, self.programs = host, name, programs
-        self.runtime = host.lab.folder / name
+    def __init__(self, host, name, redis_port=PORT, addresses=(), members=("contact", "expires_ms"), programs=lab.PROGRAMS, folder=None, **cluster):
+        self.host, self.name, self.programs, self.addresses = host, name, programs, list(addresses)
+        self.runtime = host.lab.folder / (folder or name)
         self.runtime.mkdir(mode=0o700, exist_ok=True)
-        self.config = host.lab.folder / f"{name}.toml"
+        self.config = host.lab.folder / f"{folder or name}.toml"
         key = host.lab.folder / "cluster.key"
         if not key.exists():
             key.write_text("00" * 32 + "\n")

@@ -103,6 +103,7 @@ void Reader::restart(Task task) {
     task_ = task;
     ++round_;
     joining_.reset();
+    state_gone_ = false;
     if (task == Task::join || task == Task::none) joined_ = false;
     begin();
 }

@@ -76,4 +76,28 @@ redis.call('HDEL', KEYS[1], 'former')
 return {1}
 )";
 
+/// Renews a node's lease, and tells who else has one. KEYS: its own, then the others'. ARGV: value, boot, milliseconds.
+/// Gives 1, whether it was there before, and the others' values (nil: none); 0: another boot has it.
+inline constexpr const char* lease = R"(
+local v, ours = redis.call('GET', KEYS[1]), 0
+if v then
+  local ok, held = pcall(cjson.decode, v)
+  if ok and type(held) == 'table' and type(held.boot) == 'string' then
+    if held.boot ~= ARGV[2] then return {0} end
+    ours = 1
+  end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+local out = {1, ours}
+for i = 2, #KEYS do out[i + 1] = redis.call('GET', KEYS[i]) end
+return out
+)";
+
+/// Removes what a dead node has left behind and somebody has by now. KEYS: lease, owner, state. ARGV: keys of records.
+/// Does nothing where the node lives, or has another state.
+inline constexpr const char* remove = R"(
+if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('HGET', KEYS[2], 'state') ~= KEYS[3] then return 0 end
+return redis.call('HDEL', KEYS[3], unpack(ARGV))
+)";
+
 }  // namespace natkit::cluster::scripts

@@ -91,7 +91,11 @@ Result<void> write_standing(const std::string& runtime_dir, std::string_view boo
 
 std::optional<Standing> standing_at_start(const config::Cluster& cluster, const std::string& runtime_dir) {
     if (!cluster.state) return std::nullopt;
-    if (auto known = read_standing(runtime_dir, io::boot_id())) return known;
+    auto known = read_standing(runtime_dir, io::boot_id());
+    // Of several active nodes each always is.
+    if (!cluster.peers.empty())
+        return Standing{.role = Role::active, .epoch = known ? known->epoch : 0, .node = node_name(cluster)};
+    if (known) return known;
     return Standing{.role = Role::standby, .epoch = 0, .node = node_name(cluster)};
 }
 

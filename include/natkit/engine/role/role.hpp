@@ -35,7 +35,7 @@ void add_standing(nlohmann::ordered_json& object, const Standing& standing);
 inline constexpr const char* standing_file = "cluster.json";
 
 /// How a worker begins: nothing where there is no [cluster], and it is active. With one it is what the file says, and a
-/// standby without.
+/// standby without. With [cluster.peers] it is active, by the epoch of the file.
 [[nodiscard]] std::optional<Standing> standing_at_start(const config::Cluster& cluster, const std::string& runtime_dir);
 
 /// [cluster] node, or the host's name.

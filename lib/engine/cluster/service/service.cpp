@@ -2,6 +2,7 @@
 
 #include "../pair/pair.hpp"
 #include "../service_impl.hpp"
+#include "../several/several.hpp"
 
 namespace natkit::cluster {
 
@@ -9,7 +10,11 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, Options options,
     std::unique_ptr<Service> service(new Service);
     const auto standing = standing_at_start(config.cluster, options.runtime_dir);
     if (!standing) return fail(Errc::bad_config, "[cluster] state: nothing to do without it");
-    service->impl_ = std::make_unique<Pair>(loop, std::move(options), config, *standing);
+    if (config.cluster.peers.empty()) {
+        service->impl_ = std::make_unique<Pair>(loop, std::move(options), config, *standing);
+    } else {
+        service->impl_ = std::make_unique<Several>(loop, std::move(options), config, *standing);
+    }
     if (const auto serving = service->impl_->serve(); !serving) return std::unexpected(serving.error());
     service->impl_->start();
     return service;

@@ -73,3 +73,13 @@ TEST_CASE("without a cluster there is no role, with one a worker is a standby un
     CHECK_FALSE(standing_at_start({}, folder.path));
     CHECK_FALSE(node_name({}).empty());
 }
+
+TEST_CASE("of several active nodes each begins as one") {
+    const Folder folder;
+    config::Cluster cluster = with_state();
+    cluster.peers = {{.node = "edge-a", .listen = {}}, {.node = "edge-b", .listen = {}}};
+    CHECK(standing_at_start(cluster, folder.path) == Standing{.role = Role::active, .epoch = 0, .node = "edge-a"});
+    const Standing before{.role = Role::standby, .epoch = 3, .node = "edge-a"};
+    REQUIRE(write_standing(folder.path, io::boot_id(), before));
+    CHECK(standing_at_start(cluster, folder.path) == Standing{.role = Role::active, .epoch = 3, .node = "edge-a"});
+}
