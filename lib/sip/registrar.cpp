@@ -30,17 +30,24 @@ std::string binding_id(std::string_view aor, std::string_view contact, std::stri
     return text::hex(std::span(code).first(8));
 }
 
-std::string Registrar::id_for(std::string_view aor, const ClientName& client) const {
+const Binding* Registrar::named(std::string_view aor, const ClientName& client) const {
     const auto user = users_.find(aor);
-    if (user != users_.end()) {
-        const auto known = std::ranges::find_if(user->second, [&](const Binding& b) { return client.names(b); });
-        if (known != user->second.end()) return known->id;
-    }
+    if (user == users_.end()) return nullptr;
+    const auto known = std::ranges::find_if(user->second, [&](const Binding& b) { return client.names(b); });
+    return known == user->second.end() ? nullptr : &*known;
+}
+
+std::string Registrar::id_for(std::string_view aor, const ClientName& client) const {
+    const Binding* known = named(aor, client);
+    if (known == nullptr && elsewhere_ != nullptr) known = elsewhere_->named(aor, client);
+    if (known != nullptr) return known->id;
     const auto site = realm_of(client.verdict);
     std::string where = site ? to_string(*site) : std::string();
     std::string id = binding_id(aor, client.contact, where, mac_);
     // One that was there first has moved on with it.
-    if (const Binding* holder = by_id(id); holder != nullptr && holder->aor == aor)
+    const Binding* holder = by_id(id);
+    if (holder == nullptr && elsewhere_ != nullptr) holder = elsewhere_->by_id(id);
+    if (holder != nullptr && holder->aor == aor)
         id = binding_id(aor, client.contact, (where += '\n') += client.call_id, mac_);
     return id;
 }

@@ -1,6 +1,7 @@
 #include "natkit/sip/transaction.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "natkit/base/text.hpp"
 #include "natkit/nat/networks.hpp"
@@ -110,8 +111,8 @@ void TransactionLayer::on_request(const Message& message, const Flow& flow, Inst
 
 void TransactionLayer::trying(const RequestEvent& event, Instant now, TransactionOutput& out) {
     const auto found = transactions_.find(event.server);
-    if (found == transactions_.end() || found->second.kind != Kind::invite_server) return;
-    if (found->second.state != State::trying) return;
+    if (found == transactions_.end() || found->second.state != State::trying) return;
+    if (found->second.kind != Kind::invite_server && !found->second.asker.hurries) return;
     respond(event.server, 100, make_response(event.message, 100, reason_of(100), {}), now, out);
 }
 
@@ -183,6 +184,7 @@ Result<TransactionId> TransactionLayer::request(const Sent& sent, const Flow& fl
     transaction.key = client_key(sent.branch, sent.method);
     transaction.last = sent.bytes;
     transaction.asker = {.share = sent.share, .spoofable = sent.unproven};
+    transaction.hurries = patience.has_value();
     weigh(transaction);
     client_keys_.emplace(transaction.key, id);
     if (reliable(transaction)) clients_of_flow_.emplace(to_string(flow), id);
@@ -235,6 +237,7 @@ void TransactionLayer::on_response(const Message& message, Instant now, Transact
     if (transaction.kind == Kind::invite_client) return on_invite_response(id, transaction, message, now, out);
     if (transaction.state == State::completed) return;
     if (message.status() < 200) {
+        if (std::exchange(transaction.hurries, false)) end_in(id, transaction, 64 * timers_.t1, now);
         transaction.state = State::proceeding;
         if (!reliable(transaction)) transaction.interval = timers_.t2;
     } else {

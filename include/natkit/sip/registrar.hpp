@@ -96,6 +96,8 @@ class Registrar {
     /// `mac` makes the ids of bindings: its key must be the same after a restart.
     Registrar(const Limits& limits, Mac mac) : limits_(limits), mac_(std::move(mac)) {}
     void set_limits(const Limits& limits) { limits_ = limits; }
+    /// Clients who are registered elsewhere, and keep their ids when they register here. Outlives this one.
+    void set_elsewhere(const Registrar& elsewhere) { elsewhere_ = &elsewhere; }
     [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
 
     /// All of a REGISTER or none of it (section 10.3 step 7).
@@ -154,8 +156,10 @@ class Registrar {
     [[nodiscard]] std::vector<std::string> aors_of(const Flow& flow) const;
 
     [[nodiscard]] bool is_foreign(const std::string& id, const std::string& aor) const;
+    [[nodiscard]] const Binding* named(std::string_view aor, const ClientName& client) const;
 
     Limits limits_;
+    const Registrar* elsewhere_ = nullptr;
     Mac mac_;
     std::map<std::string, Bindings, std::less<>> users_;  ///< in order, so that a page costs what is on it
     /// Who is registered by a flow. A PBX may register thousands of users by one: none of them costs a walk over all.

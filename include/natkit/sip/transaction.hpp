@@ -52,6 +52,7 @@ struct Asker {
     /// The packet came from another port than its flow names: the one that its sender listens on.
     bool elsewhere = false;
     std::size_t bytes = 0;  ///< of the request as it came; 0: not known
+    bool hurries = false;   ///< it waits for a first sign for some seconds only: trying() answers every method
 };
 
 /// Whether a failure of our own may be so long: three bytes for each that came, or a small request would make a large
@@ -119,7 +120,8 @@ class TransactionLayer {
     /// transaction of ours are dropped. Whoever handles the RequestEvent of an INVITE calls trying() then.
     void on_message(const Message& message, const Flow& flow, Instant now, TransactionOutput& out, Asker asker = {});
 
-    /// The 100 of an INVITE that its handling has not answered (RFC 3261 section 17.2.1).
+    /// The 100 of an INVITE that its handling has not answered (RFC 3261 section 17.2.1), and of another request where
+    /// the asker hurries.
     void trying(const RequestEvent& event, Instant now, TransactionOutput& out);
 
     /// A failure of our own, sent once, and the transaction is over: each copy of the request is a new one, and gets
@@ -139,8 +141,8 @@ class TransactionLayer {
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_ + besides_; }
 
     /// Starts a client transaction with a request whose top Via carries a branch that only it uses (CANCEL excepted: it
-    /// uses its INVITE's). Fails with `exhausted` at the limit. `patience` in place of timers B and F, where somebody
-    /// else can be tried.
+    /// uses its INVITE's). Fails with `exhausted` at the limit. `patience` in place of timers B and F, as long as
+    /// nothing is heard, where somebody else can be tried.
     Result<TransactionId> request(const Sent& sent, const Flow& flow, Instant now, TransactionOutput& out,
                                   std::optional<std::chrono::milliseconds> patience = std::nullopt);
 
@@ -187,6 +189,7 @@ class TransactionLayer {
         std::optional<Instant> repeat_at;
         Instant end_at{};
         bool given_up = false;  ///< invite_client: cancelled, or timer C has fired; nothing gives it more time
+        bool hurries = false;   ///< client: it has less time than timer F until something is heard
         Asker asker{};          ///< of a server transaction; a client's may get few copies
         std::size_t size = 0;   ///< as counted in bytes_
     };

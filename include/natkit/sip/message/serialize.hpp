@@ -19,6 +19,9 @@ class Edit {
     /// Puts a field above all others; several calls keep their order.
     void prepend(Name name, std::string_view value) { top_.push_back(field(name, value)); }
     void append(Name name, std::string_view value) { bottom_.push_back(field(name, value)); }
+    void append(std::string_view name, std::string_view value) {
+        bottom_.push_back(std::string(name) + ": " + std::string(value));
+    }
     /// `header` is an element of message.headers().
     void set_value(const Header& header, std::string_view value);
     void remove(const Header& header);
