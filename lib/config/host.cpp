@@ -2,7 +2,7 @@
 #include <array>
 #include <set>
 
-#include "natkit/config/config.hpp"
+#include "natkit/config/peer_listener.hpp"
 
 namespace natkit::config {
 namespace {
@@ -150,6 +150,12 @@ IpAddress advertised(const IpAddress& bound, const Config& config) {
     return found == config.sip.advertise.end() ? bound : found->second;
 }
 
+std::optional<Listen> peer_listener(const Config& config) {
+    const auto own = std::ranges::find(config.cluster.peers, config.cluster.node, &ClusterPeer::node);
+    if (own == config.cluster.peers.end()) return std::nullopt;
+    return Listen{.transport = Transport::udp, .endpoint = own->listen};
+}
+
 bool wants_sip(const Config& written) noexcept {
     return !written.sip.listen_given || !written.sip.listen.empty();
 }
@@ -162,6 +168,8 @@ bool encrypts(const Config& config) noexcept {
 
 std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host) {
     const bool sip = wants_sip(config);
+    const auto peers = peer_listener(config);
+    if (peers) std::erase(config.sip.listen, *peers);  // where this is not the first time
     if (!config.network.lan_given) add_connected_networks(config.network.lists.lan, host);
     config.sip.listen = config.sip.listen_given ? expand(config.sip.listen, host) : default_listen(host);
     MediaProxy& media = config.media_proxy;
@@ -174,7 +182,9 @@ std::vector<Error> apply_host(Config& config, std::span<const HostAddress> host)
     }
     config.network.lan_trusted =
         config.network.lists.lan.empty() || config.sip.listen.empty() || interfaces_of(config.sip.listen, host) != 1;
-    return host_warnings(config, host, sip);
+    auto warnings = host_warnings(config, host, sip);
+    if (peers && sip) config.sip.listen.push_back(*peers);
+    return warnings;
 }
 
 }  // namespace natkit::config

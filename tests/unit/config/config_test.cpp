@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "natkit/config/peer_listener.hpp"
+
 using namespace natkit;
 using config::parse;
 
@@ -189,6 +191,21 @@ TEST_CASE("config::apply_host: what depends on the host") {
         CHECK(c.sip.listen.empty());
         config::Config d = read("[sip]\nlisten=[]\n")->config;
         REQUIRE(config::apply_host(d, host).size() == 1);
+    }
+    SUBCASE("the socket for the other edges comes last, once, and is no address for media") {
+        config::Config c =
+            read(
+                "[sip]\nlisten=[\"udp:203.0.113.10:5060\"]\n[cluster]\nstate=\"redis://h\"\nkey=\"k\"\nnode=\"a\"\n"
+                "peers={a=\"192.168.10.1:5099\",b=\"192.168.10.2:5099\"}\n")
+                ->config;
+        for (int time = 0; time < 2; ++time) {
+            static_cast<void>(config::apply_host(c, host));
+            REQUIRE(c.sip.listen.size() == 2);
+            CHECK(to_string(c.sip.listen.back()) == "udp:192.168.10.1:5099");
+            CHECK(config::peer_listener(c) == c.sip.listen.back());
+            CHECK(c.media_proxy.lan_addresses.empty());
+        }
+        CHECK_FALSE(config::peer_listener(read("")->config).has_value());
     }
     SUBCASE("one side given leaves the other as it would be") {
         config::Config c = read("[media_proxy.addresses]\nwan=[\"203.0.113.10\"]\n")->config;
