@@ -73,6 +73,14 @@ struct EndInfo {
     /// Where requests to it go (RFC 3261 section 12.2.1.1): its Contact, and a Route field; empty: not known, or none.
     std::string contact{};
     std::string routes{};
+    /// Where it is itself, where another edge stands between: `flow` leads to that edge.
+    std::optional<Endpoint> origin{};
+
+    [[nodiscard]] const Endpoint& source() const noexcept { return origin ? *origin : flow.remote; }
+    /// Its flow as it is told of: to the party itself.
+    [[nodiscard]] sip::Flow party() const {
+        return {.transport = flow.transport, .local = flow.local, .remote = source(), .connection = flow.connection};
+    }
 };
 /// The number in the o= line of what one end is sent (RFC 3264 section 8): raised whenever anything else differs.
 struct Numbered {

@@ -35,6 +35,18 @@ inline constexpr std::string_view branch_prefix = "z9hG4bKne";
     return text::hex(print, 16);
 }
 
+/// print_text() backwards; 0: it is none.
+[[nodiscard]] inline std::uint64_t print_number(std::string_view text) {
+    std::uint64_t number = 0;
+    if (text.size() != 16) return 0;
+    for (const char digit : text) {
+        const std::size_t value = text::hex_digits.find(digit);
+        if (value == std::string_view::npos) return 0;
+        number = number << 4 | value;
+    }
+    return number;
+}
+
 /// Whether a text may have come from print_text().
 [[nodiscard]] inline bool is_print_text(std::string_view tag) {
     return tag.size() == 16 && tag.find_first_not_of(text::hex_digits) == std::string_view::npos;

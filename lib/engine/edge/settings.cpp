@@ -15,7 +15,8 @@ const Listener* Settings::find(sip::Transport transport, const Endpoint& bound) 
 const Listener* Settings::find(Side side, const IpAddress& target, sip::Transport transport) const noexcept {
     const Listener* first = nullptr;
     for (const Listener& one : listeners) {
-        if (one.side != side || one.transport != transport || one.bound.address.family() != target.family()) continue;
+        if (one.peers || one.side != side || one.transport != transport) continue;
+        if (one.bound.address.family() != target.family()) continue;
         if (one.here && one.network && one.network->contains(target)) return &one;
         if (first == nullptr || (one.here && !first->here)) first = &one;
     }

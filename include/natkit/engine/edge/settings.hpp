@@ -30,6 +30,19 @@ struct Listener {
     Side side = Side::wan;
     std::optional<IpRange> network = {};  ///< what is directly connected to its interface
     bool here = true;                     ///< false while its address is not the host's: nothing can be sent from it
+    bool peers = false;                   ///< it is for the other edges alone
+};
+
+/// An edge that is active at the same time: where it listens for the others.
+struct PeerEdge {
+    std::string node;
+    std::uint64_t number = 0;  ///< sip::node_number()
+    Endpoint listen;
+};
+/// [cluster.peers]: several edges, of which each reaches the clients of the others by them.
+struct PeerEdges {
+    PeerEdge own;
+    std::vector<PeerEdge> others;
 };
 
 using proxy::PathMode;
@@ -61,7 +74,12 @@ struct Settings {
     std::vector<IpAddress> media_addresses;   ///< of mediarelay's sockets, bound and advertised
     proxy::FloodLimits flood;
     sip::TransactionLimits transactions;
+    std::optional<PeerEdges> peers;  ///< where several edges are active
 
+    /// Whether a flow leads to another edge.
+    [[nodiscard]] bool by_peer(const sip::Flow& flow) const noexcept {
+        return peers && flow.transport == sip::Transport::udp && flow.local == peers->own.listen;
+    }
     /// The listener with exactly this bound address, or null.
     [[nodiscard]] const Listener* find(sip::Transport transport, const Endpoint& bound) const noexcept;
     /// The listener of a side that reaches an address: of those whose network holds it the first, else the first one of

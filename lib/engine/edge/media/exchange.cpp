@@ -107,9 +107,9 @@ void Media::announce(Session& session, const nat::Decision& told, Output& out) c
     if (session.announced || told.reasons.empty()) return;
     session.announced = true;
     out.events.emplace_back(DecisionEvent{.call_id = session.call_id,
-                                          .caller_flow = session.ends[0].flow,
+                                          .caller_flow = session.ends[0].party(),
                                           .caller = session.ends[0].verdict,
-                                          .callee_flow = session.ends[1].flow,
+                                          .callee_flow = session.ends[1].party(),
                                           .callee = session.ends[1].verdict,
                                           .decision = told});
 }

@@ -20,9 +20,9 @@ relay::Party Media::faced(loop::SlotId id, const LiveLeg& leg, const loop::Speak
 bool Media::unproven(const Session& session, End end, const loop::Speaker& speaker) const {
     const bool stranger = session.payer.sender == proxy::Sender::stranger && !settings_.open_registrar;
     if (!stranger || end != End::caller || speaker.where.place != nat::Place::wan || !speaker.endpoint) return false;
-    const sip::Flow& flow = session.ends[index(end)].flow;
-    const bool receives = session.caller_proven || flow.transport != sip::Transport::udp;
-    return !receives || !nat::same_site(flow.remote.address, speaker.endpoint->address, settings_.networks);
+    const EndInfo& info = session.ends[index(end)];
+    const bool receives = session.caller_proven || info.flow.transport != sip::Transport::udp;
+    return !receives || !nat::same_site(info.source().address, speaker.endpoint->address, settings_.networks);
 }
 
 void Media::prove_caller(SessionId id, Output& out) {

@@ -34,19 +34,19 @@ const Media::LiveLeg* Media::live(loop::SlotId slot) const {
 /// each other. Not in the session that the leg belongs to: that would be an echo of what the edge said.
 bool Media::may_resolve(const LiveLeg& leg, const Session& session, SessionId id, End from) const {
     if (leg.session == id || !leg.opened) return false;
-    const sip::Flow& flow = session.ends[static_cast<std::size_t>(from)].flow;
+    const IpAddress& source = session.ends[static_cast<std::size_t>(from)].source().address;
     const bool shown = std::ranges::any_of(leg.shown_to, [&](const IpAddress& neighbour) {
-        return nat::same_site(neighbour, flow.remote.address, settings_.networks);
+        return nat::same_site(neighbour, source, settings_.networks);
     });
     const auto owner = sessions_.find(leg.session);
     return shown || (owner != sessions_.end() && owner->second.call_id == session.call_id && servers_ != nullptr &&
-                     servers_->at(flow.remote.address));
+                     servers_->at(source));
 }
 
 void Media::note_shown(loop::SlotId id, const Session& session, End to) {
     LiveLeg* leg = live(id);
     if (leg == nullptr) return;
-    const IpAddress& visible = session.ends[static_cast<std::size_t>(to)].flow.remote.address;
+    const IpAddress& visible = session.ends[static_cast<std::size_t>(to)].source().address;
     if (leg->shown_to.size() < most_neighbours && std::ranges::find(leg->shown_to, visible) == leg->shown_to.end())
         leg->shown_to.push_back(visible);
 }

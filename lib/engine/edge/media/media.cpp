@@ -53,7 +53,7 @@ nat::Whereabouts Media::neighbour(const Session& session, End end) const {
 
 nat::Whereabouts Media::speaker(const Session& session, End end, const std::optional<Endpoint>& said) const {
     const EndInfo& info = session.ends[index(end)];
-    nat::Whereabouts where = nat::whereabouts(info.verdict.place, info.flow.remote.address,
+    nat::Whereabouts where = nat::whereabouts(info.verdict.place, info.source().address,
                                               said ? std::optional(said->address) : std::nullopt, settings_.networks);
     where.asked_for = info.asked_for;
     return where;
@@ -79,7 +79,7 @@ Result<loop::Incoming> Media::incoming(const Session& session, SessionId id, End
     const auto ours = by_local_.find(*said.rtp);
     const auto refused = [&](const Endpoint& named) {
         return fail(Errc::refused, to_string(named) + " is a media port of this edge that " +
-                                       to_string(session.ends[index(from)].flow.remote) + " was not shown");
+                                       to_string(session.ends[index(from)].source()) + " was not shown");
     };
     if (ours == by_local_.end()) {
         if (is_own(said.rtp)) return refused(*said.rtp);
@@ -176,7 +176,7 @@ std::optional<record::Pass> Media::pass(SessionId id) const {
     for (std::size_t i = 0; i < 2; ++i) {
         const EndInfo& end = session.ends[i];
         pass.ends[i] = {.tag = end.tag,
-                        .neighbour = end.flow.remote,
+                        .neighbour = end.source(),
                         .edge = end.flow.local,
                         .place = end.verdict.place,
                         .site = end.verdict.site};

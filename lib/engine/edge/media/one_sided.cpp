@@ -34,7 +34,7 @@ void Media::tell_one_sided(Session& session, End from, const loop::OneSided& fou
     const std::string ours = to_string(leg->opened->local);
     const std::string own = to_string(*itself->endpoint);
     std::string text = "call " + text::printable(session.call_id, 80) + ": " +
-                       to_string(session.ends[index(from)].flow.remote) + " anchors the media of one direction only: ";
+                       to_string(session.ends[index(from)].source()) + " anchors the media of one direction only: ";
     text += found.in_answer
                 ? "it hands our " + ours + " on to the other end, but answers with its own " + own +
                       "; so the loop cannot be collapsed: media stay relayed in both passes, and go through " + own

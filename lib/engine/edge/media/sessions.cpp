@@ -248,7 +248,7 @@ void Media::retire(SessionId id, Instant now, Output& out) {
     session.retired = true;
     for (const loop::SlotId slot : slots_of(session)) part_soon(slot, now);
     out.log(LogLevel::low_level, "call " + session.call_id + ": another answer has won; what was opened for " +
-                                     to_string(session.ends[1].flow.remote) + " parts");
+                                     to_string(session.ends[1].source()) + " parts");
     plan(id, now + late, "answered elsewhere", now);
 }
 

@@ -11,14 +11,14 @@ namespace {
 /// As many as are gone within some milliseconds, with their rows.
 constexpr std::size_t dropped_at_once = 500;
 
+}  // namespace
+
 std::string refusal_text(std::string_view key, const Error& why) {
     record::ObjectText text;
     text.text("key", key);
     text.text("why", to_string(why));
     return text.close();
 }
-
-}  // namespace
 
 Result<void> Replicas::take(const record::ObjectView& one, Changes& changes) {
     const auto key = one.string("key").value_or("");

@@ -15,6 +15,9 @@
 
 namespace natkit::edge {
 
+/// What is answered of a record that is not taken: {"key","why"}.
+[[nodiscard]] std::string refusal_text(std::string_view key, const Error& why);
+
 /// What a standby takes over of the active node's registrations, as natkit-cluster brings it.
 class Replicas {
   public:

@@ -103,8 +103,8 @@ Json call_record(const Media::Summary& call, Now now) {
     Json json = {{"type", "call"}, {"call_id", call.call_id}};
     add_times(json, call.caller, call.callee, call.began, call.answered, now);
     json.update(Json{{"state", call.established ? "established" : "setting-up"},
-                     {"a", nat_record(call.caller.flow, call.caller.verdict)},
-                     {"b", nat_record(call.callee.flow, call.callee.verdict)},
+                     {"a", nat_record(call.caller.party(), call.caller.verdict)},
+                     {"b", nat_record(call.callee.party(), call.callee.verdict)},
                      {"relayed_streams", call.relayed_streams},
                      {"relay", call.decision.relay},
                      {"reasons", reasons_json(call.decision.reasons)},
@@ -136,8 +136,8 @@ Json call_event_record(const CallEvent& event, Now now) {
     if (!event.ended) return json;
     const EndedCall& call = *event.ended;
     add_times(json, call.ends[0], call.ends[1], call.began, call.answered, now);
-    json["a"] = nat_record(call.ends[0].flow, call.ends[0].verdict);
-    json["b"] = nat_record(call.ends[1].flow, call.ends[1].verdict);
+    json["a"] = nat_record(call.ends[0].party(), call.ends[0].verdict);
+    json["b"] = nat_record(call.ends[1].party(), call.ends[1].verdict);
     json["reasons"] = reasons_json(call.reasons);
     json["streams"] = Json::array();
     for (const EndedCall::Stream& stream : call.streams) {

@@ -56,6 +56,7 @@ std::string end_text(const EndInfo& end, const sip::Flow& named, const Numbered&
     if (end.verdict.claimed) object.text("claimed", to_string(*end.verdict.claimed));
     if (!end.binding.empty()) object.text("binding", end.binding);
     if (end.asked_for) object.flag("asked_for", true);
+    if (end.origin) object.text("origin", to_string(*end.origin));
     if (named != end.flow) object.text("token", sip::to_string(named));
     object.raw("told", number_text(told));
     return object.close();
@@ -118,7 +119,8 @@ Result<EndInfo> read_end(const Json& json) {
                    .binding = record::text_of(json, "binding"),
                    .asked_for = json.value("asked_for", Json()) == true,
                    .contact = record::text_of(json, "contact"),
-                   .routes = record::text_of(json, "routes")};
+                   .routes = record::text_of(json, "routes"),
+                   .origin = endpoint_of(json, "origin")};
 }
 
 Numbered read_number(const Json& json) {

@@ -38,13 +38,6 @@ bool lists(const sip::Message& message, sip::Name name, std::string_view word) {
     return std::ranges::any_of(message.values(name), [&](std::string_view one) { return text::iequals(one, word); });
 }
 
-/// The number that an id of a binding is (print_text() backwards).
-std::uint64_t number_of(const std::string& id) {
-    std::uint64_t number = 0;
-    for (const char c : id) number = number << 4 | static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
-    return number;
-}
-
 /// RFC 3261 section 10.3 step 7: what has one Call-ID comes in the order of its CSeqs, and a server need not do what
 /// comes twice with the same. So that a REGISTER can be sent again with something changed, whatever the client numbers
 /// its next one, and without anything to be kept for that, each of the client's numbers is two of ours. 0: no room.
@@ -93,7 +86,7 @@ HomeServers::Plan HomeServers::plan(const sip::Message& request, const Upstream&
     const std::string transport =
         flow.transport == sip::Transport::udp ? std::string() : std::string(";transport=") + to_string(flow.transport);
     const auto own_uri = [&](const std::string& id, const char* end) {
-        const sip::ClientToken token{.binding = number_of(id), .server = flow.remote.address};
+        const sip::ClientToken token{.binding = print_number(id), .server = flow.remote.address};
         return "sip:" + sip::encode(token, secrets_.cipher) + "@" + neighbours_.host_port(flow) + transport + end;
     };
     const auto expires = granted_seconds(
@@ -168,7 +161,7 @@ std::vector<std::string> HomeServers::left_behind(const Registering& plan, const
         if (!uri || !settings_.is_own(*uri)) continue;
         const auto token = router_.client_token(uri->user, now);
         const bool other = token && std::ranges::any_of(plan.items, [&](const Registering::Item& item) {
-                               return number_of(item.id) == token->binding &&
+                               return print_number(item.id) == token->binding &&
                                       !(plan.by_contact && same_contact(contact->uri, item.shown));
                            });
         if (other) left.push_back(contact->uri);

@@ -104,6 +104,14 @@ Fields Registrations::contacts_of(const std::string& aor, const sip::Flow& asker
         const auto left = std::chrono::ceil<std::chrono::seconds>(binding.expires - now);
         contacts.emplace_back("Contact", "<" + binding.contact + ">;expires=" + std::to_string(left.count()));
     }
+    for (const ForeignClient& client : peers_.clients().lookup(aor, now)) {
+        const bool again = std::ranges::any_of(bindings, [&](const sip::Binding& own) {
+            return own.contact == client.binding.contact && own.flow == asker;
+        });
+        if (again) continue;
+        const auto left = std::chrono::ceil<std::chrono::seconds>(client.binding.expires - now);
+        contacts.emplace_back("Contact", "<" + client.binding.contact + ">;expires=" + std::to_string(left.count()));
+    }
     return contacts;
 }
 
@@ -143,6 +151,7 @@ void Registrations::apply(std::vector<sip::BindingChange> changes, Now now, Outp
         if (change.kind == sip::BindingChange::Kind::removed) {
             home_.forget(change.binding.id);
         } else {
+            peers_.clients().forget(change.binding.id);
             media_.follow(change.binding);
             look_for(change.binding, now, out);
         }

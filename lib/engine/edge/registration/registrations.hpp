@@ -16,7 +16,7 @@ class Registrations {
     /// All of them outlive it.
     Registrations(const Settings& settings, const Secrets& secrets, sip::Registrar& registrar,
                   sip::TransactionLayer& layer, Media& media, const Neighbours& neighbours, Admission& admission,
-                  Answers& answers, HomeServers& home)
+                  Answers& answers, HomeServers& home, Peers& peers)
         : settings_(settings),
           secrets_(secrets),
           registrar_(registrar),
@@ -25,7 +25,8 @@ class Registrations {
           neighbours_(neighbours),
           admission_(admission),
           answers_(answers),
-          home_(home) {}
+          home_(home),
+          peers_(peers) {}
 
     void on_register(const JudgedRequest& asked, Now now, Output& out);
     /// Bindings have changed: who needs to know is told.
@@ -56,6 +57,7 @@ class Registrations {
     Admission& admission_;
     Answers& answers_;
     HomeServers& home_;
+    Peers& peers_;
 };
 
 }  // namespace natkit::edge

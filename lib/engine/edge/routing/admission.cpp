@@ -118,7 +118,7 @@ proxy::Facts Admission::facts_of(const sip::Message& request, const sip::Flow& f
             .password = false,
             .claims_user = claimed.has_value(),
             .users_kept = settings_.users != nullptr && !settings_.open_registrar,
-            .in_dialog = stripped.token.has_value()};
+            .in_dialog = stripped.token.has_value() || stripped.edge.has_value()};
 }
 
 Upstream Admission::upstream_of(const sip::Message& request, const sip::Flow& flow, const sip::Asker& asker,
@@ -161,14 +161,14 @@ proxy::Payer Admission::payer_of(const sip::Message& request, const Upstream& fr
                      : registered != nullptr ? registered->aor
                                              : std::string();
     }
-    if (payer.name.empty()) payer.name = to_string(nat::source_of(from.flow.remote.address));
+    if (payer.name.empty()) payer.name = to_string(nat::source_of(from.source().address));
     return payer;
 }
 
 std::optional<Answer> Admission::has_too_many(const JudgedRequest& asked, const Route& found, Now now, Output& out) {
     const sip::Message& request = asked.request;
     const bool counts = asked.upstream.sender == proxy::Sender::stranger && !settings_.open_registrar &&
-                        request.method() == "INVITE" && request.to_tag().empty();
+                        request.method() == "INVITE" && request.to_tag().empty() && !asked.upstream.origin;
     if (!counts) return std::nullopt;
     const IpAddress& source = asked.upstream.flow.remote.address;
     using Verdict = proxy::Unanswered::Verdict;

@@ -49,6 +49,7 @@ class Admission {
     [[nodiscard]] proxy::Payer payer_of(const sip::Message& request, const Upstream& from) const;
 
     // --- whether it may go on; an answer: it may not
+    // What another edge has passed on was judged there.
     /// RFC 3261 section 22.3: whoever claims to be one of our users from outside proves it.
     [[nodiscard]] std::optional<Answer> admit(JudgedRequest& asked, Now now, Output& out);
     /// A flow over UDP is no password: its source can be spoofed.

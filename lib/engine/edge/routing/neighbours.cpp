@@ -27,7 +27,7 @@ sip::Share Neighbours::share_of(proxy::Sender sender, bool in_dialog) const {
 }
 
 bool Neighbours::trusted(const sip::Flow& flow, const nat::Verdict& verdict) const {
-    return (verdict.place == nat::Place::lan && settings_.lan_trusted) || is_server(flow);
+    return (verdict.place == nat::Place::lan && settings_.lan_trusted) || is_server(flow) || settings_.by_peer(flow);
 }
 
 std::string Neighbours::site_text(const sip::Flow& flow) const {

@@ -25,7 +25,7 @@ Route refused(int status, std::string reason) {
 sip::Abilities NextHops::abilities() const {
     sip::Abilities able{.udp = false, .tcp = false, .tls = false, .ipv4 = false, .ipv6 = false};
     for (const Listener& listener : settings_.listeners) {
-        if (!listener.here) continue;
+        if (!listener.here || listener.peers) continue;
         (listener.transport == sip::Transport::udp   ? able.udp
          : listener.transport == sip::Transport::tcp ? able.tcp
                                                      : able.tls) = true;

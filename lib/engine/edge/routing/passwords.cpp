@@ -55,7 +55,7 @@ std::string Admission::realm_for(const std::optional<sip::Uri>& user) const {
 }
 
 std::optional<Answer> Admission::admit(JudgedRequest& asked, Now now, Output& out) {
-    if (settings_.users == nullptr || settings_.open_registrar) return std::nullopt;
+    if (settings_.users == nullptr || settings_.open_registrar || asked.upstream.origin) return std::nullopt;
     const sip::Message& request = asked.request;
     const Upstream& from = asked.upstream;
     const bool needed =
@@ -72,7 +72,7 @@ std::optional<Answer> Admission::admit(JudgedRequest& asked, Now now, Output& ou
 std::optional<Answer> Admission::lacks_proof(JudgedRequest& asked, const Route& found, Now now, Output& out) {
     if (settings_.users == nullptr || settings_.open_registrar) return std::nullopt;
     const Upstream& from = asked.upstream;
-    const bool needed = !from.by_password && !asked.stripped.token &&
+    const bool needed = !from.by_password && !from.origin && !asked.stripped.token &&
                         Neighbours::spoofable(from.flow, neighbours_.kind_of(from.flow)) &&
                         proxy::needs_password(from.sender, found.destination);
     if (!needed) return std::nullopt;

@@ -32,6 +32,11 @@ struct Upstream {
     sip::Share share{};
     bool by_password = false;  ///< which this request has carried
     bool elsewhere = false;    ///< the packet came from another port than `flow` names
+    /// Where it came from at the edge that had it first, where that is another one: `flow` leads to that edge then.
+    std::optional<Endpoint> origin{};
+    std::uint64_t binding = 0;  ///< the registration that edge has it for; 0: none
+
+    [[nodiscard]] const Endpoint& source() const noexcept { return origin ? *origin : flow.remote; }
 };
 
 /// What becomes of its routes whenever a request is sent.
@@ -50,6 +55,8 @@ struct Stripped : OwnRoutes {
     bool forged = false;
     bool over = false;                      ///< `token` is that of a dialog that has ended
     std::optional<std::string> next_route;  ///< the first that is somebody else's
+    std::optional<std::uint64_t> edge;      ///< the node whose edge sees to its dialog, where it is another one
+    bool between_edges = false;             ///< the first that named us is the one that other edges are shown
 };
 
 /// A request or an ACK (server 0) whose sender has been judged.
@@ -148,6 +155,7 @@ struct Branch {
     std::string final_bytes;          ///< a failure, ready to be passed back
     std::vector<sip::Flow> others;    ///< as in Target
     std::string host;                 ///< as in Target
+    std::string binding;              ///< as in Target
     std::optional<std::string> body;  ///< as sent, as long as there are others
     std::vector<DescriptionCopy> copies;
     std::vector<std::string> offered;  ///< To-tags that have offered, as the INVITE did not

@@ -10,6 +10,17 @@ namespace {
 
 constexpr std::size_t shortest_token = 32;  ///< no token has fewer letters
 
+/// Whether this is where the sender of a request is. What another edge has passed on for a dialog of ours came there
+/// from a party, whose own address tells, unless that edge is an end of the dialog itself.
+bool came_from(const sip::Flow& end, const Upstream& from, bool between_edges, bool exactly, const Settings& settings) {
+    if (from.origin && !between_edges) {
+        if (settings.by_peer(end)) return false;
+        return exactly ? end.remote == *from.origin
+                       : nat::same_site(end.remote.address, from.origin->address, settings.networks);
+    }
+    return exactly ? end == from.flow : nat::same_site(end.remote.address, from.flow.remote.address, settings.networks);
+}
+
 }  // namespace
 
 std::uint64_t Router::fingerprint(const sip::Message& request, const sip::Flow& flow) {
@@ -42,6 +53,7 @@ void Router::read_token(const std::string& user, const sip::Message& request, No
         if (token) token->start = *upgraded;
     }
     if (token) {
+        if ((stripped.edge = peers_.edge_of(*token))) return;
         stripped.token = *token;
         const bool old = now.wall > token->start + settings_.max_dialog;
         if (old || media_.has_ended(request.call_id(), *token, request.method(), now.steady)) stripped.over = true;
@@ -83,10 +95,19 @@ Stripped Router::strip_routes(const sip::Message& request, Now now) const {
         const auto uri = route ? sip::Uri::parse(route->uri) : sip::Uri::parse("");
         if (!uri || !settings_.is_own(*uri)) {
             stripped.next_route = route ? route->uri : std::string(routes[i]);
+            if (settings_.peers && uri && uri->user.size() >= shortest_token && !stripped.token)
+                look_elsewhere(uri->user, request, stripped);
             break;
         }
         const auto before = stripped.token;
         read(uri->user);
+        if (stripped.edge) {  // which reads it itself
+            stripped.next_route = route->uri;
+            break;
+        }
+        if (stripped.token && !before)
+            stripped.between_edges = settings_.peers && uri->address() == settings_.peers->own.listen.address &&
+                                     uri->port == settings_.peers->own.listen.port;
         if (before && stripped.token != before) {  // the next turn of a spiral: somebody stands between
             stripped.token = before;
             break;
@@ -94,7 +115,7 @@ Stripped Router::strip_routes(const sip::Message& request, Now now) const {
         ++stripped.own_routes;
     }
     // A token lets one into a dialog that exists, not into a new one.
-    if (stripped.token && request.to_tag().empty()) stripped.forged = true;
+    if ((stripped.token || stripped.edge) && request.to_tag().empty()) stripped.forged = true;
     return stripped;
 }
 
@@ -112,7 +133,10 @@ bool Router::looped(const sip::Message& request, const Stripped& stripped) {
 Route Router::find(const sip::Uri& uri, const sip::Message& request, const Upstream& from, const Stripped& stripped,
                    const LocatedHop* located, WallTime now) const {
     const Server* server = settings_.server_of(uri);
+    if (from.binding != 0) return to_own_client(from);
+    if (stripped.edge) return to_edge(from, stripped);
     if (stripped.token) return in_dialog(request, from, stripped);
+    if (from.origin) return {.destination = {}, .targets = {}, .status = 403, .reason = "No Way From Another Edge"};
     if (stripped.client) return to_client(from, stripped);
     if (stripped.next_route) {
         const auto next = sip::Uri::parse(*stripped.next_route);
@@ -173,9 +197,13 @@ Route Router::to_client(const Upstream& from, const Stripped& stripped) const {
     const bool given = from.flow.remote.address == token.server ||
                        (binding != nullptr && neighbours_.is_server(from.flow, binding->server));
     Route found{.destination = proxy::Destination::client, .targets = {}, .status = 0, .reason = {}};
-    if (!given) {
+    const auto foreign = binding == nullptr ? peers_.clients().by_id(print_text(token.binding)) : std::nullopt;
+    auto target = foreign ? target_at(*foreign) : std::nullopt;
+    if (!given && !(foreign && neighbours_.is_server(from.flow, foreign->binding.server))) {
         found.status = 403;
         found.reason = "Another's Token";
+    } else if (target) {
+        found.targets.push_back(std::move(*target));
     } else if (binding == nullptr || !neighbours_.alive(binding->flow)) {
         found.status = 430;
         found.reason = "Flow Failed";
@@ -199,16 +227,12 @@ Route Router::in_dialog(const sip::Message& request, const Upstream& from, const
         newest = {.caller = media_.end_info(session, End::caller).flow,
                   .callee = media_.end_info(session, End::callee).flow};
     }
-    const auto came_from = [&](const sip::Flow& flow, bool exactly) {
-        return exactly ? flow == from.flow
-                       : nat::same_site(flow.remote.address, from.flow.remote.address, settings_.networks);
+    const auto sent = [&](const sip::Flow& first, const sip::Flow& now, bool exactly) {
+        return came_from(first, from, stripped.between_edges, exactly, settings_) ||
+               came_from(now, from, stripped.between_edges, exactly, settings_);
     };
-    const auto caller_sent = [&](bool exactly) {
-        return came_from(token.caller, exactly) || came_from(newest.caller, exactly);
-    };
-    const auto callee_sent = [&](bool exactly) {
-        return came_from(token.callee, exactly) || came_from(newest.callee, exactly);
-    };
+    const auto caller_sent = [&](bool exactly) { return sent(token.caller, newest.caller, exactly); };
+    const auto callee_sent = [&](bool exactly) { return sent(token.callee, newest.callee, exactly); };
     const bool exactly = caller_sent(true) || callee_sent(true);
     const bool from_caller = caller_sent(exactly);
     const bool from_callee = callee_sent(exactly);
@@ -242,10 +266,14 @@ Route Router::to_user(const sip::Uri& uri, WallTime now) const {
                                  .q = binding.q,
                                  .binding = binding.id});
     }
+    for (const ForeignClient& client : peers_.clients().lookup(settings_.address_of_record(uri), now)) {
+        if (auto target = target_at(client)) found.targets.push_back(std::move(*target));
+    }
     if (found.targets.empty()) {
         found.status = 404;
         found.reason = "Not Found";
     }
+    std::ranges::stable_sort(found.targets, std::greater{}, &Target::q);
     return found;
 }
 

@@ -5,6 +5,7 @@
 
 #include "neighbours.hpp"
 #include "next_hops.hpp"
+#include "peers.hpp"
 #include "request.hpp"
 #include "secrets.hpp"
 
@@ -16,13 +17,14 @@ class Router {
   public:
     /// All of them outlive it.
     Router(const Settings& settings, const Secrets& secrets, const sip::Registrar& registrar, const Media& media,
-           const Neighbours& neighbours, const NextHops& next_hops)
+           const Neighbours& neighbours, const NextHops& next_hops, const Peers& peers)
         : settings_(settings),
           secrets_(secrets),
           registrar_(registrar),
           media_(media),
           neighbours_(neighbours),
-          next_hops_(next_hops) {}
+          next_hops_(next_hops),
+          peers_(peers) {}
 
     /// Takes off the routes that name us, up to the next hop that is not ours, and reads their tokens.
     [[nodiscard]] Stripped strip_routes(const sip::Message& request, Now now) const;
@@ -48,12 +50,19 @@ class Router {
     [[nodiscard]] Route in_dialog(const sip::Message& request, const Upstream& from, const Stripped& stripped) const;
     [[nodiscard]] Route to_user(const sip::Uri& uri, WallTime now) const;
 
+    // to_peers.cpp: with other edges
+    void look_elsewhere(const std::string& user, const sip::Message& request, Stripped& stripped) const;
+    [[nodiscard]] std::optional<Target> target_at(const ForeignClient& client) const;
+    [[nodiscard]] Route to_own_client(const Upstream& from) const;
+    [[nodiscard]] Route to_edge(const Upstream& from, const Stripped& stripped) const;
+
     const Settings& settings_;
     const Secrets& secrets_;
     const sip::Registrar& registrar_;
     const Media& media_;
     const Neighbours& neighbours_;
     const NextHops& next_hops_;
+    const Peers& peers_;
 };
 
 }  // namespace natkit::edge

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "natkit/base/text.hpp"
@@ -112,6 +113,7 @@ Json Service::Impl::status() const {
                  {"pid", ::getpid()},
                  {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(loop.now() - started).count()},
                  {"clients", edge.registrar().size()},
+                 {"foreign", edge.foreign().size()},
                  {"calls", edge.media().size()},
                  {"transactions", edge.transactions()},
                  {"transaction_bytes", edge.transaction_bytes()},
@@ -223,22 +225,7 @@ void Service::Impl::serve_state() {
             reply.ok({{"passes", std::move(list)}});
         },
         Repeat::run);
-    server->on(
-        "clients",
-        [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {
-            // Those of one address of record are on one page.
-            control::Page page("clients");
-            std::string last;
-            std::size_t users = 0;
-            for (const auto& one : edge.registrar().page(request.value("after", ""), keys_of_a_page)) {
-                if (one.aor != last && page.full()) return reply.ok(page.close(last));
-                users += one.aor != last ? 1 : 0;
-                last = one.aor;
-                page.add(client_record(one, "present", wall()));
-            }
-            reply.ok(users == keys_of_a_page ? page.close(last) : page.close());
-        },
-        Repeat::run);
+    server->on_view("clients", std::bind_front(&Impl::on_clients, this), Repeat::run);
     server->on(
         "preview",
         [this](const Json& request, std::vector<io::Fd>, control::Reply reply) {

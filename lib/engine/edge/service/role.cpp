@@ -61,6 +61,7 @@ void Service::Impl::serve_role() {
 void Service::Impl::on_role(const cluster::Standing& wanted, const control::Reply& reply) {
     const bool same = standing->role == wanted.role;
     standing = wanted;
+    edge.set_epoch(wanted.epoch);
     if (wanted.role == cluster::Role::standby) {
         if (!same) demote();
         return reply.ok(Json::object());
@@ -131,13 +132,15 @@ void Service::Impl::tell_clients(std::vector<std::string> ids) {
     (void)loop.post([this, left = std::move(ids)]() mutable { tell_clients(std::move(left)); });
 }
 
+Result<sip::Binding> Service::Impl::binding_of(store::BindingRow& row, std::chrono::milliseconds before) const {
+    row.expires_ms -= before.count();
+    auto binding = from_row(row);
+    if (binding) binding->expires -= clock_drift;
+    return binding;
+}
+
 Replicas::Handlers Service::Impl::replica_handlers() {
-    return {.read = [this](store::BindingRow& row) -> Result<sip::Binding> {
-                row.expires_ms -= ahead.count();
-                auto binding = from_row(row);
-                if (binding) binding->expires -= clock_drift;
-                return binding;
-            },
+    return {.read = [this](store::BindingRow& row) { return binding_of(row, ahead); },
             .replace = [this](sip::Binding binding) { edge.replace(std::move(binding), wall()); },
             .forget = [this](const std::string& id) { edge.forget(id); },
             .ids_if = [this](const auto& holds) { return edge.registrar().ids_if(holds); },

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "natkit/config/peer_listener.hpp"
 #include "natkit/config/users.hpp"
 #include "natkit/io/net/host.hpp"
+#include "natkit/sip/peer_token.hpp"
 #include "service_impl.hpp"
 
 namespace natkit::edge {
@@ -12,6 +14,19 @@ namespace {
 /// So many a second, and as many as come in two seconds at once.
 proxy::Rate rate(unsigned per_second) {
     return {.per_second = static_cast<double>(per_second), .burst = 2.0 * per_second};
+}
+
+std::optional<PeerEdges> peer_edges(const config::Cluster& cluster) {
+    PeerEdges edges;
+    for (const config::ClusterPeer& peer : cluster.peers) {
+        PeerEdge edge{.node = peer.node, .number = sip::node_number(peer.node), .listen = peer.listen};
+        if (peer.node == cluster.node) {
+            edges.own = std::move(edge);
+        } else {
+            edges.others.push_back(std::move(edge));
+        }
+    }
+    return edges;
 }
 
 }  // namespace
@@ -40,15 +55,20 @@ std::expected<Settings, config::Problems> complete_settings(const config::Config
 
 Settings to_settings(const config::Config& config) {
     Settings settings;
+    const auto peers = config::peer_listener(config);
     settings.networks = config.network.lists;
     for (const config::Listen& listen : config.sip.listen) {
         const bool lan = config::side_of(listen.endpoint.address, config) == nat::Place::lan;
+        const bool for_peers = peers && listen == *peers;  // they know it by [cluster.peers]
+        const IpAddress& bound = listen.endpoint.address;
         settings.listeners.push_back({.transport = listen.transport,
                                       .bound = listen.endpoint,
-                                      .advertised = {.address = config::advertised(listen.endpoint.address, config),
+                                      .advertised = {.address = for_peers ? bound : config::advertised(bound, config),
                                                      .port = listen.endpoint.port},
-                                      .side = lan ? Side::lan : Side::wan});
+                                      .side = lan ? Side::lan : Side::wan,
+                                      .peers = for_peers});
     }
+    settings.peers = peers ? peer_edges(config.cluster) : std::nullopt;
     settings.domains = config.sip.domains;
     for (const config::Route& route : config.sip.routes) {
         settings.servers.push_back({.domain = route.domain,
@@ -249,6 +269,7 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, config::Config c
     impl->open_call_file(config.log.calls);
     impl->outlet.configure(config.hep);
     impl->learn_interfaces();
+    if (impl->standing) impl->edge.set_epoch(impl->standing->epoch);
     impl->restore();
     if (!impl->options.adopt) {
         if (auto opened = impl->open_sockets(config); !opened) return std::unexpected(opened.error());

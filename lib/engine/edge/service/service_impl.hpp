@@ -9,6 +9,7 @@
 
 #include "../pair/keys.hpp"
 #include "../pair/replicas.hpp"
+#include "../pair/told.hpp"
 #include "../records/host_clock.hpp"
 #include "../records/records.hpp"
 #include "../signalling/edge.hpp"
@@ -60,7 +61,8 @@ struct Service::Impl {
           resolver(loop),
           outlet(loop, [this](const auto& destination) { collector.set(destination); }),
           collector(outlet.counters()),
-          replicas(loop, replica_handlers()) {}
+          replicas(loop, replica_handlers()),
+          told_clients(told_handlers()) {}
 
     [[nodiscard]] Now now() const { return {.steady = loop.now(), .wall = wall()}; }
     /// The time of day as it was at the start and has gone on since: a clock that is set ends no registration.
@@ -85,6 +87,12 @@ struct Service::Impl {
     /// Watchers get the clients that were told to nobody while this node was a standby, some at a time.
     void tell_clients(std::vector<std::string> ids);
     [[nodiscard]] Replicas::Handlers replica_handlers();
+    [[nodiscard]] ToldClients::Handlers told_handlers();
+    /// `record`s of natkit-cluster; else the list of who is registered here.
+    void on_clients(const record::ObjectView& request, const control::Reply& reply);
+    void list_clients(const std::string& after, const control::Reply& reply) const;
+    /// Its times become this host's: the writer's time of day is `ahead` before ours.
+    [[nodiscard]] Result<sip::Binding> binding_of(store::BindingRow& row, std::chrono::milliseconds before) const;
     [[nodiscard]] store::BindingRow row_of(const sip::Binding& binding) const;
     void publish_replica(const sip::Binding& binding, bool gone);
     void on_saved(const Result<void>& saved);
@@ -174,6 +182,7 @@ struct Service::Impl {
     hep::Outlet outlet;
     hep::Sender collector;  ///< of copies of messages
     Replicas replicas;
+    ToldClients told_clients;
     const std::string owner = "sipedge";  ///< of our legs, from one start to the next
     std::map<std::uint32_t, Side> sides;  ///< by interface index
     Instant sides_learned{};

@@ -30,13 +30,14 @@ Edge::Edge(Settings settings, Secrets secrets)
       secrets_(std::move(secrets)),
       registrar_(settings_.registrar, secrets_.mac),
       media_(settings_, &servers_),
+      peers_(settings_, secrets_),
       neighbours_(settings_, registrar_, servers_),
       next_hops_(settings_),
-      router_(settings_, secrets_, registrar_, media_, neighbours_, next_hops_),
+      router_(settings_, secrets_, registrar_, media_, neighbours_, next_hops_, peers_),
       answers_(secrets_, layer_, unanswered_),
       admission_(settings_, secrets_, registrar_, media_, layer_, neighbours_, router_, answers_, unanswered_),
       home_(settings_, secrets_, registrar_, neighbours_, router_),
-      registrations_(settings_, secrets_, registrar_, layer_, media_, neighbours_, admission_, answers_, home_),
+      registrations_(settings_, secrets_, registrar_, layer_, media_, neighbours_, admission_, answers_, home_, peers_),
       name_lookups_(settings_, media_.names(), admission_, lookups_),
       parked_(lookups_, layer_),
       proxy_({.settings = settings_,
@@ -51,7 +52,9 @@ Edge::Edge(Settings settings, Secrets secrets)
               .answers = answers_,
               .home = home_,
               .registrations = registrations_,
-              .names = name_lookups_}) {
+              .names = name_lookups_,
+              .peers = peers_}) {
+    registrar_.set_elsewhere(peers_.clients().registrar());
     layer_.set_limits(settings_.transactions);
     servers_.set(settings_.servers, {});
 }
@@ -60,6 +63,7 @@ void Edge::set_settings(Settings settings, Now now, Output& out) {
     const std::vector<Server> before = std::move(settings_.servers);
     settings_ = std::move(settings);
     registrar_.set_limits(settings_.registrar);
+    peers_.clients().set_limits(settings_.registrar);
     layer_.set_limits(settings_.transactions);
     name_lookups_.follow_settings();
     admission_.follow_settings();
@@ -72,6 +76,7 @@ void Edge::set_settings(Settings settings, Now now, Output& out) {
 void Edge::on_packet(const Arrival& arrival, std::string bytes, Now now, Output& out) {
     const sip::Flow& flow = arrival.flow;
     if (text::trim(bytes).empty()) return;  // a keep-alive
+    if (settings_.by_peer(flow)) return on_peer_packet(flow, std::move(bytes), now, out);
     neighbours_.add(flow);
     if (settings_.networks.lan.contains(flow.remote.address) && arrival.side != Side::lan) {
         // A flood of them is told once a minute.
@@ -183,9 +188,13 @@ std::optional<JudgedRequest> Edge::judge(const sip::RequestEvent& event, Now now
     if (const auto refused = refusal_of(asked, out)) return answered(*refused);
     const auto uri = sip::Uri::parse(asked.stripped.uri);
     if (!uri) return answered({.status = 400, .reason = "Unreadable Request-URI"});
-    asked.upstream = admission_.upstream_of(request, event.flow, event.asker, asked.stripped);
-    const bool for_edge =
-        settings_.is_own(*uri) && !asked.stripped.token && !asked.stripped.client && !asked.stripped.next_route;
+    auto upstream = settings_.by_peer(event.flow)
+                        ? peer_upstream(request, event.flow, now, out)
+                        : std::optional(admission_.upstream_of(request, event.flow, event.asker, asked.stripped));
+    if (!upstream) return std::nullopt;
+    asked.upstream = std::move(*upstream);
+    const bool for_edge = settings_.is_own(*uri) && !asked.stripped.token && !asked.stripped.client &&
+                          !asked.stripped.next_route && !asked.stripped.edge && !asked.upstream.origin;
     if (for_edge && request.method() == "REGISTER") {
         registrations_.on_register(asked, now, out);
         return std::nullopt;
@@ -231,7 +240,11 @@ void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
     asked.stripped.print = Router::fingerprint(ack, event.flow);
     const auto hops = text::parse_number(ack.value(sip::Name::max_forwards), 255);
     if (asked.stripped.forged || asked.stripped.over || hops == 0 || Router::looped(ack, asked.stripped)) return;
-    asked.upstream = admission_.upstream_of(ack, event.flow, event.asker, asked.stripped);
+    auto upstream = settings_.by_peer(event.flow)
+                        ? peer_upstream(ack, event.flow, now, out)
+                        : std::optional(admission_.upstream_of(ack, event.flow, event.asker, asked.stripped));
+    if (!upstream) return;
+    asked.upstream = std::move(*upstream);
     send_ack_on(std::move(asked), nullptr, now, out);
 }
 

@@ -48,7 +48,7 @@ class Edge {
     [[nodiscard]] std::size_t remove_clients(std::string_view name, std::string_view who, Now now, Output& out);
     void on_time(Now now, Output& out);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
-    [[nodiscard]] std::optional<WallTime> next_expiry() const { return registrar_.next_expiry(); }
+    [[nodiscard]] std::optional<WallTime> next_expiry() const;
 
     void restore(sip::Binding binding, WallTime now) { registrar_.restore(std::move(binding), now); }
     /// What the active node has, while this one is a standby: in place of the binding with its id, and told to nobody.
@@ -59,6 +59,20 @@ class Edge {
     /// to be known at once when it is active.
     [[nodiscard]] std::vector<std::string> on_standby_time(Now now, Output& out);
     [[nodiscard]] std::optional<Instant> next_standby_deadline() const { return servers_.due(); }
+
+    // peers.cpp: where several edges are active
+    /// What natkit-cluster tells of a client that is another node's: it is reached there from now on. One of this
+    /// node's with that id is dropped, unless it is newer; its calls go on.
+    [[nodiscard]] Result<void> set_foreign(ForeignClient client, Now now, Output& out);
+    /// A client is this node's from now on, by the socket that it registered at or by one like it; one that is newer
+    /// here stays.
+    [[nodiscard]] Result<void> take_over(sip::Binding binding, Now now, Output& out);
+    /// A client of another node is registered nowhere any more.
+    void forget_foreign(std::string_view id) { peers_.clients().forget(id); }
+    [[nodiscard]] const ForeignClients& foreign() const noexcept { return peers_.clients(); }
+    /// As tokens name it.
+    void set_epoch(std::uint64_t epoch) noexcept { peers_.set_epoch(epoch); }
+
     /// The host's addresses have changed, and nothing else.
     void set_listeners(std::vector<Listener> listeners) { settings_.listeners = std::move(listeners); }
     /// New lists, policies and limits; calls and registrations go on. Registered clients are judged anew.
@@ -108,6 +122,12 @@ class Edge {
     void end_without_peer(const JudgedRequest& bye, Now now, Output& out);
     void look_up_servers(Now now, Output& out);
 
+    // peers.cpp: what other edges have passed on
+    void on_peer_packet(const sip::Flow& flow, std::string bytes, Now now, Output& out);
+    /// Whom it is from; nothing: no edge has passed it on, and it is dropped.
+    [[nodiscard]] std::optional<Upstream> peer_upstream(const sip::Message& request, const sip::Flow& flow, Now now,
+                                                        Output& out);
+
     // reply_port.cpp: clients that listen on another port than they send from
     [[nodiscard]] Heard heard_from(const sip::Message& request, const sip::Flow& flow, Instant now);
     void answer_also(const sip::Flow& flow, const sip::Flow& answered, std::size_t first, std::size_t asked,
@@ -125,6 +145,7 @@ class Edge {
     proxy::Unanswered unanswered_;
     proxy::ReplyPorts reply_ports_;
     Lookups lookups_;
+    Peers peers_;
     std::unordered_map<std::uint64_t, std::string> server_lookups_;  ///< domains by ticket
     Neighbours neighbours_;
     NextHops next_hops_;

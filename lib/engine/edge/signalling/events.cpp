@@ -97,6 +97,7 @@ void Edge::on_time(Now now, Output& out) {
     absorb(produced, now, out);
     media_.on_time(now.steady, out);
     registrations_.apply(registrar_.expire(now.wall), now, out);
+    peers_.clients().expire(now.wall);
     proxy_.on_time(now, out);
     next_hops_.on_time(now.steady);
     look_up_servers(now, out);
@@ -105,6 +106,7 @@ void Edge::on_time(Now now, Output& out) {
 std::vector<std::string> Edge::on_standby_time(Now now, Output& out) {
     std::vector<std::string> gone;
     for (const sip::BindingChange& change : registrar_.expire(now.wall)) gone.push_back(change.binding.id);
+    peers_.clients().expire(now.wall);
     look_up_servers(now, out);
     return gone;
 }
@@ -116,6 +118,12 @@ std::optional<Instant> Edge::next_deadline() const {
         if (other && (!next || *other < *next)) next = other;
     }
     return next;
+}
+
+std::optional<WallTime> Edge::next_expiry() const {
+    const auto own = registrar_.next_expiry();
+    const auto foreign = peers_.clients().next_expiry();
+    return own && foreign ? std::min(*own, *foreign) : own ? own : foreign;
 }
 
 std::unordered_set<std::uint64_t> Edge::needed_connections() const {

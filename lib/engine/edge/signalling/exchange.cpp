@@ -84,11 +84,14 @@ void Proxy::adopt(Context& context, const sip::DialogToken& token, const Target&
     const sip::Message& request = context.request;
     const std::string_view method = request.method();
     if (method != "INVITE" && method != "UPDATE") return;
+    // Where a party behind another edge is, nobody knows any more: the call had no relay, and goes on without.
+    if (parts_.settings.by_peer(target.flow)) return;
     const EndInfo sender{.flow = context.upstream.flow,
                          .verdict = context.upstream.verdict,
                          .tag = request.from_tag(),
                          .uri = uri_in(request.from()),
-                         .asked_for = asks_for_relay(request.from())};
+                         .asked_for = asks_for_relay(request.from()),
+                         .origin = context.upstream.origin};
     const EndInfo receiver{.flow = target.flow,
                            .verdict = target.verdict,
                            .tag = request.to_tag(),
@@ -157,7 +160,7 @@ void Proxy::send_answer(Context& context, Branch& branch, End from, const std::s
 void Proxy::refuse_offer(Context& context, Branch& branch, const Error& why, Now now, Output& out) {
     const bool no_media = why.code == Errc::exhausted || why.code == Errc::system || why.code == Errc::timed_out;
     const bool repeated = why.code == Errc::exhausted || why.code == Errc::bad_input;
-    const IpAddress& source = context.upstream.flow.remote.address;
+    const IpAddress& source = context.upstream.source().address;
     Answer answer{.status = no_media ? 503 : 488};
     if (!repeated || context.upstream.sender == proxy::Sender::lan ||
         parts_.admission.first_refusal(source, now.steady)) {

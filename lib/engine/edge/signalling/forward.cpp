@@ -13,6 +13,11 @@ constexpr std::chrono::seconds rings_alone{20};
 /// How long a place that has others after it may take to answer at all.
 constexpr std::chrono::seconds try_for{4};
 
+/// Whether another edge sees to the dialog of a request, and to the media of that.
+bool passes(const Stripped& stripped) {
+    return stripped.edge || (stripped.token && stripped.token->edge && stripped.token->edge->passes);
+}
+
 }  // namespace
 
 void Proxy::forward(JudgedRequest asked, Route route, Now now, Output& out) {
@@ -24,7 +29,8 @@ void Proxy::forward(JudgedRequest asked, Route route, Now now, Output& out) {
                                                     .routes = asked.stripped})
                            .first->second;
     const auto& token = asked.stripped.token;
-    if (!context.request.to_tag().empty()) join_dialog(context, route, token ? &*token : nullptr, now, out);
+    if (!context.request.to_tag().empty() && !passes(asked.stripped))
+        join_dialog(context, route, token ? &*token : nullptr, now, out);
     context.later = std::move(route.targets);
     for (Branch* branch : next_branches(context, now)) start_branch(context, *branch, Names::unknown, now, out);
 }
@@ -53,6 +59,7 @@ void Proxy::join_dialog(Context& context, const Route& route, const sip::DialogT
 void Proxy::follow_sender(Context& context, const sip::DialogToken& token, Now now, Output& out) {
     Media& media = parts_.media;
     const sip::Flow& flow = context.upstream.flow;
+    if (context.upstream.origin) return;  // it has come by another edge, whose own address is no party's
     const EndInfo& known = media.end_info(*context.dialog, context.from);
     if (known.flow == flow || media.token(*context.dialog) != token) return;
     const bool client = known.verdict.place == nat::Place::far_end || !known.binding.empty();
@@ -87,13 +94,16 @@ Branch& Proxy::add_branch(Context& context, Target target, Now now) {
     branch.server = target.server;
     if (!target.server.empty() && request.method() == "REGISTER")
         branch.registering = parts_.home.plan(request, context.upstream, target.server, target.flow, now);
-    if (request.method() == "INVITE" && request.to_tag().empty()) {
+    if (parts_.settings.by_peer(target.flow) && !context.dialog) {
+        // That edge sees to the media.
+    } else if (request.method() == "INVITE" && request.to_tag().empty()) {
         start_session(context, branch, target, now);
     } else {
         branch.session = context.dialog;
     }
     branch.others = std::move(target.others);
     branch.host = std::move(target.host);
+    branch.binding = std::move(target.binding);
     return branch;
 }
 
@@ -108,7 +118,8 @@ void Proxy::start_session(Context& context, Branch& branch, const Target& target
                          .binding = registered == nullptr ? std::string() : registered->id,
                          .asked_for = asks_for_relay(request.from()),
                          .contact = contact_of(request),
-                         .routes = routes_of(request)};
+                         .routes = routes_of(request),
+                         .origin = context.upstream.origin};
     const EndInfo callee{.flow = target.flow,
                          .verdict = target.verdict,
                          .tag = {},
@@ -165,7 +176,8 @@ void Proxy::send_branch(Context& context, Branch& branch, std::optional<std::str
     if (!branch.others.empty()) branch.body = body;
     if (branch.flow.transport == sip::Transport::tls) parts_.next_hops.keep_name(branch.flow, branch.host);
     sip::Sent sent = outgoing(context.request, context.upstream, branch, context.routes, std::move(body), now.wall);
-    const auto patience = branch.others.empty() ? std::nullopt : std::optional<std::chrono::milliseconds>(try_for);
+    const bool hurries = !branch.others.empty() || parts_.settings.by_peer(branch.flow);
+    const auto patience = hurries ? std::optional<std::chrono::milliseconds>(try_for) : std::nullopt;
     sip::TransactionOutput produced;
     const auto client = parts_.layer.request(sent, branch.flow, now.steady, produced, patience);
     if (!client) return refuse_branch(context, branch, {.status = 503}, now, out);
@@ -234,7 +246,9 @@ void Proxy::forward_ack(JudgedRequest ack, Target target, Now now, Output& out) 
     branch.flow = target.flow;
     branch.verdict = target.verdict;
     branch.uri = std::move(target.uri);
-    auto session = media.find(message.call_id(), message.from_tag(), message.to_tag(), token ? &*token : nullptr);
+    auto session = passes(ack.stripped)
+                       ? std::nullopt
+                       : media.find(message.call_id(), message.from_tag(), message.to_tag(), token ? &*token : nullptr);
     if (session && !token && !parts_.admission.is_party(ack.upstream.flow, *session)) session.reset();
     if (!session) {
         auto sent = outgoing(message, ack.upstream, branch, ack.stripped, std::nullopt, now.wall);

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t longest_contact = 256;
 constexpr std::size_t longest_routes = 1024;
 /// Higher than any that the other end has used (section 8.1.1.5): nothing comes after it in this dialog.
-constexpr std::string_view last_cseq = "2147483647";
+constexpr std::uint32_t last_cseq = 2147483647;
 
 std::string joined(const std::vector<std::string_view>& values) {
     std::string text;
@@ -28,7 +28,7 @@ std::string uri_at(const EndInfo& end) {
     const std::size_t user = uri.find(':') + 1;  // 0: none
     const std::size_t host = uri.find('@');
     const bool named = user > 0 && host != std::string_view::npos && host > user;
-    return "sip:" + (named ? std::string(uri.substr(user, host - user + 1)) : "") + to_string(end.flow.remote);
+    return "sip:" + (named ? std::string(uri.substr(user, host - user + 1)) : "") + to_string(end.source());
 }
 
 std::string field_of(const EndInfo& end) {
@@ -85,10 +85,16 @@ void Proxy::send_bye(std::string_view call_id, SessionId session, End to, std::s
     if (!target.routes.empty()) bytes += "Route: " + target.routes + "\r\n";
     bytes += "From: " + field_of(peer) + "\r\nTo: " + field_of(target) + "\r\nCall-ID: " + std::string(call_id) +
              "\r\nCSeq: ";
-    bytes += last_cseq;
+    bytes += std::to_string(last_cseq);
     bytes += " BYE\r\nReason: Q.850;cause=16;text=\"";
     bytes += why;
-    bytes += "\"\r\nContent-Length: 0\r\n\r\n";
+    bytes += "\"\r\n";
+    const Upstream from{
+        .flow = peer.flow, .verdict = peer.verdict, .sender = proxy::Sender::server, .origin = peer.origin};
+    const sip::PeerContext of{.call_id = call_id, .cseq = last_cseq, .method = "BYE"};
+    if (const auto proof = parts_.peers.proof(target.flow, of, from, {}))
+        bytes += std::string(sip::peer_field) + ": " + *proof + "\r\n";
+    bytes += "Content-Length: 0\r\n\r\n";
     const sip::Sent bye{
         .bytes = std::make_shared<const std::string>(std::move(bytes)), .method = "BYE", .branch = branch};
     sip::TransactionOutput produced;

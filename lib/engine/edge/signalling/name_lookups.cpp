@@ -44,13 +44,13 @@ bool NameLookups::look_up(const HostName& name, const Upstream& from, Now now, O
     const bool stranger = from.sender == proxy::Sender::stranger && !settings_.open_registrar;
     using Verdict = proxy::FloodGate::Verdict;
     const bool may = from.sender == proxy::Sender::lan || settings_.open_registrar ||
-                     gate_.admit(from.flow.remote, 0, stranger ? proxy::Sender::stranger : proxy::Sender::user,
+                     gate_.admit(from.source(), 0, stranger ? proxy::Sender::stranger : proxy::Sender::user,
                                  now.steady) == Verdict::pass;
     const auto uri = sip::Uri::parse("sip:" + name.host + ":9;transport=udp");
     if (!may || !free || !uri || questions_.size() >= most_asked) {
-        if (admission_.first_refusal(from.flow.remote.address, now.steady)) {
+        if (admission_.first_refusal(from.source().address, now.steady)) {
             out.log(LogLevel::problems, "'" + text::printable(name.host, 80) + "' in a description from " +
-                                            to_string(from.flow.remote) + " is not looked up: too many names");
+                                            to_string(from.source()) + " is not looked up: too many names");
         }
         return false;
     }

@@ -27,8 +27,8 @@ bool makes_dialog(const sip::Message& request) {
 /// Two when the sides differ: each neighbour finds an address of the edge on its own side on top of its route set.
 std::vector<std::string> Proxy::record_routes(const sip::Message& request, const sip::Flow& from, const sip::Flow& to,
                                               WallTime now) const {
-    const std::string token = sip::encode(sip::DialogToken{.caller = from, .callee = to, .start = now},
-                                          request.call_id(), parts_.secrets.cipher);
+    const sip::DialogToken dialog{.caller = from, .callee = to, .start = now, .edge = parts_.peers.mark(to)};
+    const std::string token = sip::encode(dialog, request.call_id(), parts_.secrets.cipher);
     const std::string scheme = text::istarts_with(request.request_uri(), "sips:") ? "sips" : "sip";
     const auto uri = [&](const sip::Flow& flow) {
         const std::string transport = flow.transport == sip::Transport::udp
@@ -71,9 +71,15 @@ sip::Sent Proxy::outgoing(const sip::Message& request, const Upstream& from, con
         edit.set_start_line(std::string(request.method()) + " " + *strict + " SIP/2.0");
     }
     if (branch.registering) HomeServers::apply(edit, request, *branch.registering);
-    remove_identities(edit, request, proxy::identities_trusted(from.sender),
+    // Another edge has removed what its sender may not say.
+    remove_identities(edit, request, from.origin || proxy::identities_trusted(from.sender),
                       parts_.neighbours.trusted(branch.flow, branch.verdict));
     remove_own_passwords(edit, request);
+    if (parts_.settings.by_peer(branch.flow)) {
+        const sip::PeerContext of{.call_id = request.call_id(), .cseq = number_of(request), .method = request.method()};
+        if (const auto proof = parts_.peers.proof(branch.flow, of, from, branch.binding))
+            edit.append(sip::peer_field, *proof);
+    }
     const auto hops = text::parse_number(request.value(sip::Name::max_forwards), 255);
     edit.set(sip::Name::max_forwards, std::to_string(hops ? *hops - 1 : 69));
     if (body) edit.set_body(std::move(*body));
@@ -101,8 +107,8 @@ void Proxy::remove_own_challenges(sip::Edit& edit, const sip::Message& response)
     }
 }
 
-/// What only trusted neighbours may say (RFC 3325 section 5), in requests and responses of every method; and what they
-/// say, where its subject wants it to go to nobody else (section 7).
+/// What only trusted neighbours may say (RFC 3325 section 5), and what edges show each other, in requests and responses
+/// of every method; and what they say, where its subject wants it to go to nobody else (section 7).
 void Proxy::remove_identities(sip::Edit& edit, const sip::Message& message, bool from_trusted, bool to_trusted) const {
     const bool told = from_trusted || parts_.settings.open_registrar;
     sip::Privacy privacy;
@@ -110,6 +116,7 @@ void Proxy::remove_identities(sip::Edit& edit, const sip::Message& message, bool
         if (text::iequals(header.name_text, "Privacy")) privacy.add(header.value);
     }
     for (const sip::Header& header : message.headers()) {
+        if (parts_.settings.peers && is_proof(header)) edit.remove(header);
         const sip::IdentityField* field =
             header.name == sip::Name::other ? sip::identity_field(header.name_text) : nullptr;
         if (field == nullptr) continue;

@@ -29,6 +29,7 @@ struct ProxyParts {
     HomeServers& home;
     Registrations& registrations;
     NameLookups& names;
+    const Peers& peers;
 };
 
 /// Requests on their way out and what comes back: the response contexts of RFC 3261 section 16.7 with their branches,

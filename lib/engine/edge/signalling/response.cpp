@@ -191,8 +191,10 @@ void Proxy::on_timeout(const sip::TimeoutEvent& event, Now now, Output& out) {
         return cancel_branch(*branch, {}, now, out);
     }
     if (!branch->provisional && try_next(*context, *branch, now, out)) return;
-    // The client's own connection is over (RFC 5626 section 5.3), the server cannot be reached, or nobody answers.
-    const int status = !event.unreachable ? 408 : branch->flow.connection != 0 ? 430 : 503;
+    // Another edge does not answer, the client's own connection is over (RFC 5626 section 5.3), the server cannot be
+    // reached, or nobody answers.
+    const bool silent_edge = parts_.settings.by_peer(branch->flow) && !branch->provisional;
+    const int status = silent_edge ? 480 : !event.unreachable ? 408 : branch->flow.connection != 0 ? 430 : 503;
     refuse_branch(*context, *branch, {.status = status}, now, out);
 }
 
@@ -214,10 +216,19 @@ void Proxy::cancel_branch(Branch& branch, std::string_view reason, Now now, Outp
     if (!invite) return;
     parts_.layer.expect_end(branch.client, now.steady);
     sip::TransactionOutput produced;
-    const sip::Sent cancel{
-        .bytes = std::make_shared<const std::string>(sip::make_cancel(*invite, branch.cancel_reason)),
-        .method = "CANCEL",
-        .branch = branch.sent->branch};
+    std::string bytes = sip::make_cancel(*invite, branch.cancel_reason);
+    const sip::PeerContext of{.call_id = invite->call_id(), .cseq = number_of(*invite), .method = "CANCEL"};
+    const Upstream self{.flow = branch.flow, .verdict = branch.verdict, .sender = proxy::Sender::server};
+    if (const auto proof = parts_.peers.proof(branch.flow, of, self, {})) {
+        const auto cancelling = sip::Message::parse(std::move(bytes));
+        if (!cancelling) return;
+        sip::Edit edit(*cancelling);
+        edit.append(sip::peer_field, *proof);
+        bytes = edit.finish();
+    }
+    const sip::Sent cancel{.bytes = std::make_shared<const std::string>(std::move(bytes)),
+                           .method = "CANCEL",
+                           .branch = branch.sent->branch};
     if (parts_.layer.request(cancel, branch.flow, now.steady, produced)) {
         std::ranges::move(produced.packets, std::back_inserter(out.packets));
     }
