@@ -3,7 +3,6 @@
 their tokens, pings from the same address and port; a node that is told to be a standby ends at once and frees nothing."""
 # ctest: serial
 import pathlib
-import re
 import socket
 import sys
 import time
@@ -13,62 +12,15 @@ import lab
 import pair_site
 import phones
 import raw_sip
+from raw_calls import answer_looks, established, from_callee, registered, ring
 import site_of_phones as sites
 
 SERVICE = f"{sites.WAN_EDGE}:5060"
 PING = b"\r\n\r\n"
 
 
-def registered(host, user, edge=SERVICE, **options):
-    party = raw_sip.Party(host, edge, user=user, **options)
-    lab.require(party.register().startswith("SIP/2.0 200"), f"{user} does not register")
-    return party
-
-
 def clients(node):
     return {one["aor"]: one for one in node.ask("sipedge", "clients")["clients"]}
-
-
-def answer_looks(party):
-    """The edge asks once whether somebody is there before it has an address pinged."""
-    party.answer(party.wait("OPTIONS ", copies=True), 200)
-
-
-def ring(caller, callee, call_id, sdp=True):
-    """An INVITE from one to the other; the text at the callee."""
-    invite = caller.request("INVITE", callee.aor, call_id=call_id, body=caller.sdp() if sdp else "")
-    caller.send(invite)
-    return invite, callee.wait("INVITE ")
-
-
-def dialog_of(invite, final):
-    """What the caller's requests inside the dialog look like: target, routes, To."""
-    routes = [line.partition(": ")[2] for line in final.split("\r\n") if line.startswith("Record-Route:")]
-    target = re.search(r"<([^>]+)>", raw_sip.field(final, "Contact"))[1]
-    return target, list(reversed(routes)), raw_sip.field(final, "To")
-
-
-def established(caller, callee, call_id):
-    """(target, headers, To) of the caller's next requests, and the INVITE as it came to the callee."""
-    invite, came = ring(caller, callee, call_id)
-    callee.answer(came, 200, body=callee.sdp())
-    final = caller.wait(r"SIP/2\.0 200", branch=re.search(r"branch=([^;,\s]+)", raw_sip.field(invite, "Via"))[1])
-    target, routes, to = dialog_of(invite, final)
-    headers = [f"Route: {route}" for route in routes]
-    caller.send(caller.request("ACK", target, to=to, call_id=call_id, headers=headers))
-    callee.wait("ACK ")
-    return target, headers, to, came
-
-
-def from_callee(callee, came, method, cseq, body=""):
-    """A request inside the dialog that the callee sends."""
-    routes = [line.partition(": ")[2] for line in came.split("\r\n") if line.startswith("Record-Route:")]
-    target = re.search(r"<([^>]+)>", raw_sip.field(came, "Contact"))[1]
-    to = raw_sip.field(came, "From")
-    own = raw_sip.field(came, "To")
-    uri = re.search(r"<([^>]+)>", own)[1]
-    return callee.request(method, target, to=to, call_id=raw_sip.field(came, "Call-ID"), cseq=cseq, from_uri=uri, from_tag=f"t{callee.user}",
-                          headers=[f"Route: {route}" for route in routes], body=body)
 
 
 def registrations_go_on(net, state):
