@@ -81,6 +81,11 @@ void Reader::follow(const std::optional<Owner>& owner) {
     restart(Task::join);
 }
 
+void Reader::recall(const Owner& owner) {
+    owner_ = owner;
+    restart(Task::recall);
+}
+
 void Reader::listen(const std::vector<std::string>& nodes) {
     std::map<std::string, StreamId> listening;
     const std::int64_t now = io::wall_now().time_since_epoch().count() - state_.clock_ms;
@@ -114,6 +119,10 @@ void Reader::begin() {
         case Task::none: break;
         case Task::join: join(); break;
         case Task::tail: tail(); break;
+        case Task::recall:
+            joining_ = std::make_unique<ReplicaTable>();
+            scan("0");
+            break;
         case Task::listen: hear(); break;
     }
 }
@@ -192,6 +201,11 @@ void Reader::on_scan(const redis::Reply& reply) {
 
 /// A state without its mark is gone, or was replaced meanwhile; who the owner is will be asked again soon.
 void Reader::end_join() {
+    if (task_ == Task::recall) {
+        const auto former = std::move(joining_);
+        restart(Task::none);
+        return handlers_.on_recalled(std::move(*former));
+    }
     state_gone_ = !scanned_format_;
     if (state_gone_) return pause();
     state_.table = std::move(*joining_);

@@ -26,6 +26,8 @@ class Reader {
         std::function<void(StreamId id)> on_entry;
         /// Active: that node has all up to this entry of ours.
         std::function<void(const std::string& node, StreamId id)> on_acknowledged;
+        /// Active: what recall() asked for; empty where it is not there.
+        std::function<void(ReplicaTable former)> on_recalled;
         std::function<void()> on_change;
     };
 
@@ -36,6 +38,8 @@ class Reader {
 
     /// Standby: follows this owner, whose state is whole; anew where it, or its state, is another one. Nothing: nobody.
     void follow(const std::optional<Owner>& owner);
+    /// Active: reads the whole state that this owner, the node itself, has written before it was started anew.
+    void recall(const Owner& owner);
     /// Active: listens to these.
     void listen(const std::vector<std::string>& nodes);
 
@@ -50,7 +54,7 @@ class Reader {
     [[nodiscard]] std::uint64_t bad() const noexcept { return bad_; }
 
   private:
-    enum class Task : std::uint8_t { none, join, tail, listen };
+    enum class Task : std::uint8_t { none, join, tail, recall, listen };
 
     void ask(std::vector<std::string> words, redis::Connection::OnReply on_reply, Duration patience = {});
     void restart(Task task);

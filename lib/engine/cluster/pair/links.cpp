@@ -35,27 +35,26 @@ void Pair::connect_redis() {
                          .on_written = [this](StreamId) { on_acknowledged(heard_from, {}); },
                          .on_nodes =
                              [this] {
-                                 if (ownership.role() == Role::active) reader->listen(writer->nodes());
+                                 if (ownership.role() == Role::active && !recalling) reader->listen(writer->nodes());
                              }});
-    reader = std::make_unique<Reader>(state, dns, with,
-                                      Reader::Handlers{.on_joined = [this] { on_joined(); },
-                                                       .on_replica =
-                                                           [this](std::string_view key) {
-                                                               if (WorkerLink* worker = worker_of(*kind_of(key)))
-                                                                   worker->feed(key);
-                                                           },
-                                                       .on_entry = [this](StreamId id) { on_entry(id); },
-                                                       .on_acknowledged =
-                                                           [this](const std::string& node, StreamId id) {
-                                                               heard_from = node;
-                                                               protection.heard(node, loop.now());
-                                                               on_acknowledged(node, id);
-                                                           },
-                                                       .on_change = [this] { tell_news(); }});
-    if (ownership.role() == Role::active) {
-        begin_reading();
-        reader->listen({});
-    }
+    reader = std::make_unique<Reader>(
+        state, dns, with,
+        Reader::Handlers{.on_joined = [this] { on_joined(); },
+                         .on_replica =
+                             [this](std::string_view key) {
+                                 if (WorkerLink* worker = worker_of(*kind_of(key))) worker->feed(key);
+                             },
+                         .on_entry = [this](StreamId id) { on_entry(id); },
+                         .on_acknowledged =
+                             [this](const std::string& node, StreamId id) {
+                                 heard_from = node;
+                                 protection.heard(node, loop.now());
+                                 on_acknowledged(node, id);
+                             },
+                         .on_recalled = [this](ReplicaTable read) { on_recalled(std::move(read)); },
+                         .on_change = [this] { tell_news(); }});
+    recalling = ownership.role() == Role::active;
+    if (recalling) begin_reading();
 }
 
 void Pair::connect_workers() {
@@ -88,10 +87,40 @@ void Pair::on_owner(const std::optional<Owner>& told, bool silent) {
         reader->follow(owner);
         return tell_news();
     }
+    if (recalling && !recalling_since) recall();
     apply(ownership.owner_seen(owner));
 }
 
 void Pair::on_read() {
+    begin_state();
+}
+
+/// Our workers do not know all members of the records that a newer natkit made. Who started anew, and was active all
+/// the time, has them in its own state of before: it stays in Redis until the new one is whole.
+void Pair::recall() {
+    recalling_since = loop.now();
+    if (!owner || owner->node != state.node || owner->state.empty()) return on_recalled({});
+    reader->recall(*owner);
+}
+
+void Pair::on_recalled(ReplicaTable read) {
+    recalling_since.reset();
+    if (!std::exchange(recalling, false)) return;
+    former = std::move(read);
+    reader->listen(writer->nodes());
+    begin_state();
+}
+
+void Pair::begin_state() {
+    if (reading || recalling) return;
+    if (former) {
+        std::exchange(former, std::nullopt)->for_each([this](const std::string& key, const Replica& replica) {
+            const Replica* now = state.table.find(key);
+            if (now == nullptr) return;
+            keep_members(key, replica.record);
+            on_replica(key, std::string(now->record));
+        });
+    }
     writer->begin_state();
 }
 

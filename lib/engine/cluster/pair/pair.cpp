@@ -80,7 +80,7 @@ void Pair::apply(const Ownership::Effects& effects) {
     using What = Ownership::Effect::Kind;
     for (const auto& effect : effects) {
         if (effect.kind == What::write) {
-            if (!reading) writer->begin_state();
+            begin_state();
             continue;
         }
         state.epoch = ownership.epoch();
@@ -111,7 +111,8 @@ void Pair::end(const Ownership::Effect& effect) {
     const std::string text =
         state.node + " is standby now: " + why_text(effect) + ", epoch " + std::to_string(ownership.epoch());
     effect.why == Ownership::Why::order ? log.major(text) : log.failures(text);
-    in_step = false;
+    in_step = recalling = false;
+    former.reset();
     marks.clear();
     const bool is_heard = writer->keeps_up() && !protection.standbys().empty();
     if (effect.why == Ownership::Why::another_owner || !is_heard) return leave();
@@ -140,8 +141,9 @@ void Pair::on_tick() {
     // A worker that is not there keeps nobody from copying what the others have.
     if (reading && now - reading_since > patience) {
         reading = false;
-        writer->begin_state();
+        begin_state();
     }
+    if (recalling_since && now - *recalling_since > patience) on_recalled({});
     claim();
     go_on_leaving();
     answer_orders();

@@ -42,7 +42,10 @@ struct Pair final : Service::Impl {
     std::vector<Order> orders;
     std::optional<Instant> leaving;  ///< a standby that still writes what it has in hand, until then at most
     bool in_step = false;
-    bool looked = false;  ///< Redis has told who the owner is, if there is one
+    bool looked = false;     ///< Redis has told who the owner is, if there is one
+    bool recalling = false;  ///< started anew as the active node: what it wrote before is not read yet
+    std::optional<Instant> recalling_since;
+    std::optional<ReplicaTable> former;  ///< what it wrote before
     io::Timer tick;
 
     Pair(io::Loop& on, Service::Options with, const config::Config& from, const Standing& standing);
@@ -65,6 +68,9 @@ struct Pair final : Service::Impl {
     void connect_workers();
     void claim();
     void on_owner(const std::optional<Owner>& told, bool silent);
+    void recall();
+    void on_recalled(ReplicaTable read);
+    void begin_state();
     [[nodiscard]] bool writes() const override { return ownership.role() == Role::active || leaving; }
     void on_read() override;
     void on_worker() override;
