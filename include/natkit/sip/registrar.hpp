@@ -39,6 +39,7 @@ struct Binding {
 struct BindingChange {
     enum class Kind : std::uint8_t { added, updated, removed } kind{};
     Binding binding;
+    bool taken = false;  ///< added: another node had it until now
 };
 
 /// What tells the bindings of one user apart. RFC 3261 section 10.3 says: the Contact. Behind a NAT that is an address

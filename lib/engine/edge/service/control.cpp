@@ -67,7 +67,9 @@ void Service::Impl::keep(const sip::BindingChange& change) {
             log.failures(to_string(removed.error()) + "; a registration that ended may come back by a restart");
     }
     if (standby) return;  // all are told of once it is active
-    server->publish(client_record(change.binding, event_word(change.kind), wall()));
+    Json record = client_record(change.binding, event_word(change.kind), wall());
+    if (change.taken) record["taken"] = true;
+    server->publish(record);
 }
 
 void Service::Impl::tell(const Event& event) {

@@ -57,7 +57,9 @@ Result<void> Edge::take_over(sip::Binding binding, Now now, Output& out) {
     }
     if (binding.expires <= now.wall) return fail(Errc::refused, "it has expired");
     if (binding.flow.connection != 0) return fail(Errc::refused, "its connection is another node's");
-    if (settings_.find(binding.flow.transport, binding.flow.local) == nullptr) {
+    // Behind a NAT it is reached from the address alone that it has registered at, which may be on its way here.
+    const Listener* known = settings_.find(binding.flow.transport, binding.flow.local);
+    if (known == nullptr || (!known->here && binding.verdict.place != nat::Place::far_end)) {
         const Side side = binding.verdict.place == nat::Place::lan ? Side::lan : Side::wan;
         const Listener* like = settings_.find(side, binding.flow.remote.address, binding.flow.transport);
         if (like == nullptr) return fail(Errc::refused, "no socket here is like " + to_string(binding.flow.local));
@@ -65,7 +67,8 @@ Result<void> Edge::take_over(sip::Binding binding, Now now, Output& out) {
     }
     sip::BindingChange change{
         .kind = own != nullptr ? sip::BindingChange::Kind::updated : sip::BindingChange::Kind::added,
-        .binding = binding};
+        .binding = binding,
+        .taken = own == nullptr};
     (void)registrar_.replace(std::move(binding), now.wall);
     registrations_.apply({std::move(change)}, now, out);
     return {};

@@ -249,7 +249,7 @@ TEST_CASE("peers: whose client is whose") {
     CHECK(edges.a.edge.registrar().by_id(known.id)->flow.local == endpoint("203.0.113.11:5060"));
     CHECK(std::ranges::any_of(taken.events, [](const Event& event) {
         const auto* change = std::get_if<sip::BindingChange>(&event);
-        return change != nullptr && change->kind == sip::BindingChange::Kind::added;
+        return change != nullptr && change->kind == sip::BindingChange::Kind::added && change->taken;
     }));
     // Not by a socket that is not there, nor by another node's connection.
     sip::Binding other = row;
@@ -258,6 +258,24 @@ TEST_CASE("peers: whose client is whose") {
     CHECK_FALSE(edges.a.edge.take_over(other, edges.a.now, taken).has_value());
     other.flow = flow("udp:[2001:db8::1]:5060-[2001:db8::2]:5060");
     CHECK_FALSE(edges.a.edge.take_over(other, edges.a.now, taken).has_value());
+}
+
+TEST_CASE("peers: whose address has not come here is reached by one that is here, unless a NAT is before it") {
+    TwoEdges edges;
+    edges.add(nat_phone);
+    edges.add(wan_phone);
+    Settings both = settings_a();
+    const Endpoint of_b = endpoint("203.0.113.10:5060");
+    both.listeners.push_back({sip::Transport::udp, of_b, of_b, Side::wan});
+    both.listeners.back().here = false;
+    edges.a.edge.set_settings(both, edges.a.now, *std::make_unique<Output>());
+    for (const sip::Binding& row : edges.b.edge.registrar().all()) {
+        Output out;
+        REQUIRE(edges.a.edge.take_over(row, edges.a.now, out).has_value());
+        const bool far_end = row.verdict.place == nat::Place::far_end;
+        CAPTURE(to_string(row.flow.remote));
+        CHECK(edges.a.edge.registrar().by_id(row.id)->flow.local == (far_end ? of_b : endpoint("203.0.113.11:5060")));
+    }
 }
 
 TEST_CASE("peers: a client that registers at another edge keeps its id, and is shown its other contacts") {
