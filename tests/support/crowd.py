@@ -51,9 +51,9 @@ class Phone:
         return (f"v=0\r\no={self.user} 1 1 IN IP4 {self.address}\r\ns=-\r\nc=IN IP4 {self.address}\r\nt=0 0\r\n"
                 f"m=audio {self.rtp.getsockname()[1]} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n")
 
-    def transmit(self, text):
+    def transmit(self, text, to=None):
         try:
-            self.sip.sendto(text.encode(), self.proxy)
+            self.sip.sendto(text.encode(), to or self.proxy)
         except OSError:
             pass  # an interface that is gone, or ICMP for an earlier one
 
@@ -126,7 +126,7 @@ class Phone:
 
     # --- what comes in
 
-    def on_sip(self, text):
+    def on_sip(self, text, source):
         if text.startswith("SIP/2.0 "):
             with self.arrived:
                 self.responses.append(text)
@@ -147,7 +147,7 @@ class Phone:
             to += f";tag={self.tag}"
         kind = "Content-Type: application/sdp\r\n" if body else ""
         self.transmit(f"SIP/2.0 {status}\r\n{vias}{records}From: {header(text, 'From')}\r\nTo: {to}\r\nCall-ID: {key[0]}\r\n"
-                      f"CSeq: {key[1]}\r\n{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}")
+                      f"CSeq: {key[1]}\r\n{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}", source)
 
     def _answer(self, method, text):
         if method == "INVITE":
@@ -178,7 +178,7 @@ class Phone:
         except OSError:
             pass
 
-    def on_rtp(self, packet):
+    def on_rtp(self, packet, _):
         # What its own peer says, and nobody else.
         if len(packet) == 172 and packet[12:16] == struct.pack("!I", self.other.ssrc):
             self.heard.append(time.monotonic())
@@ -225,10 +225,10 @@ class Crowd:
             for fd, _ in self._poll.poll(10):
                 taken, handler, text = self._by_fd[fd]
                 try:
-                    packet = taken.recv(65536)
+                    packet, source = taken.recvfrom(65536)
                 except OSError:
                     continue
-                handler(packet.decode("utf-8", "replace") if text else packet)
+                handler(packet.decode("utf-8", "replace") if text else packet, source)
 
     def make_calls(self, site, count):
         """`count` calls from the LAN: to phones on the WAN and behind a NAT by turns, all registered."""

@@ -43,8 +43,15 @@ class Edge(site_of_phones.Node):
         key.write_text(self.pair.key + "\n")
         key.chmod(0o600)
         cluster = {"state": f'"redis://{REDIS}:6379/0"', "node": f'"{self.name}"', "key": '"cluster.key"', **changes.pop("cluster", {})}
-        self.write_config(cluster=cluster, **changes)
+        sections = self.of_its_own()
+        for section, values in {"cluster": cluster, **changes}.items():
+            sections.setdefault(section, {}).update(values)
+        self.write_config(**sections)
         return self.run()
+
+    def of_its_own(self):
+        """Sections that another node of the site does not have alike."""
+        return {}
 
     def run(self):
         self.natkit = self.edge.start(f"natkit of {self.name}", lab.PROGRAMS / "natkit", "run", "--config", self.config)
@@ -92,13 +99,15 @@ class Edge(site_of_phones.Node):
 
     def start_keepalived(self, priority):
         """By the configuration of the examples, with this laboratory's names."""
-        text = EXAMPLE.read_text()
+        return self.run_keepalived(EXAMPLE, ("dev eth2", "dev lan0"), ("priority 200", f"priority {priority}"))
+
+    def run_keepalived(self, example, *changes):
+        text = example.read_text()
         other = 5 - self.number
         natkit = f"{lab.PROGRAMS / 'natkit'} "
-        for old, new in (("/usr/bin/natkit ", natkit), ("interface eth0", "interface spine0"), ("dev eth1", "dev wan0"), ("dev eth2", "dev lan0"),
-                         ("priority 200", f"priority {priority}"), ("unicast_src_ip 10.9.0.2", f"unicast_src_ip 10.9.0.{self.number}"),
-                         ("        10.9.0.3\n", f"        10.9.0.{other}\n")):
-            lab.require(old in text, f"{EXAMPLE.name} has no {old}")
+        for old, new in (("/usr/bin/natkit ", natkit), ("interface eth0", "interface spine0"), ("dev eth1", "dev wan0"), *changes,
+                         ("unicast_src_ip 10.9.0.2", f"unicast_src_ip 10.9.0.{self.number}"), ("        10.9.0.3\n", f"        10.9.0.{other}\n")):
+            lab.require(old in text, f"{example.name} has no {old}")
             text = text.replace(old, new)
         text = re.sub(r'(natkit (?:promote|demote|cluster --ready))"', rf'\1 --config {self.config}"', text)
         # Secure are scripts in folders that only root can write to, which a checkout may not be.
@@ -118,6 +127,8 @@ class Edge(site_of_phones.Node):
 
 
 class Pair(site_of_phones.Ground):
+    node = Edge
+
     def __init__(self, net):
         super().__init__(net)
         self.spine = net.segment("spine")
@@ -125,7 +136,7 @@ class Pair(site_of_phones.Ground):
         self.key = secrets.token_hex(32)
         self.redis_host = net.host("redis").attach("eth0", self.spine, f"{REDIS}/24")
         self.redis = None
-        self.a, self.b = Edge(self, "a", 2), Edge(self, "b", 3)
+        self.a, self.b = self.node(self, "a", 2), self.node(self, "b", 3)
 
     def start_redis(self, *options):
         folder = self.net.folder / "redis"

@@ -19,6 +19,15 @@ SHARED = (("lan0", sites.LAN_EDGE), ("wan0", sites.WAN_EDGE))
 START_AGAIN = 75
 
 
+def announce(host, interface, address):
+    """A gratuitous ARP, as keepalived sends it."""
+    raw = host.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    raw.bind((interface, 0))
+    mac, own = raw.getsockname()[4], socket.inet_aton(address)
+    raw.send(b"\xff" * 6 + mac + bytes.fromhex("0806" "0001080006040001") + mac + own + b"\0" * 6 + own)
+    raw.close()
+
+
 class Connection:
     """To a worker's control socket. Records that come between replies are kept in `records`."""
 
@@ -194,15 +203,7 @@ class Node:
     def take_addresses(self):
         for interface, address in SHARED:
             self.host.ip("addr", "add", f"{address}/24", "dev", interface)
-            self._announce(interface, address)
-
-    def _announce(self, interface, address):
-        """A gratuitous ARP, as keepalived sends it."""
-        raw = self.host.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        raw.bind((interface, 0))
-        mac, own = raw.getsockname()[4], socket.inet_aton(address)
-        raw.send(b"\xff" * 6 + mac + bytes.fromhex("0806" "0001080006040001") + mac + own + b"\0" * 6 + own)
-        raw.close()
+            announce(self.host, interface, address)
 
     def drop_addresses(self):
         for interface, address in SHARED:
