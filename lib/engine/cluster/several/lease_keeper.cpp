@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration each = 1s;
-constexpr const char* trouble = "redis-lease";
+constexpr Duration renewal = 1s;
+constexpr const char* lease_trouble = "redis-lease";
 
 }  // namespace
 
@@ -35,7 +35,7 @@ LeaseKeeper::LeaseKeeper(State& state, io::Dns& dns, redis::Session::Options opt
                                                                                  connection_ = why;
                                                                                  handlers_.on_change();
                                                                              }});
-    tick_.start_in(each);
+    tick_.start_in(renewal);
 }
 
 void LeaseKeeper::ask(std::vector<std::string> words, redis::Connection::OnReply on_reply) {
@@ -44,7 +44,7 @@ void LeaseKeeper::ask(std::vector<std::string> words, redis::Connection::OnReply
 }
 
 void LeaseKeeper::renew() {
-    tick_.start_in(each);
+    tick_.start_in(renewal);
     if (!connected()) return;
     const LeaseValue value = handlers_.value();
     std::vector<std::string> words = {"EVAL", scripts::lease, std::to_string(1 + others_.size()), state_.names.lease()};
@@ -90,11 +90,11 @@ void LeaseKeeper::ask_owner(std::size_t at, const Names& names) {
 bool LeaseKeeper::took(const redis::Reply& reply) {
     const auto error = reply.error();
     if (!error) {
-        state_.troubles.clear(trouble);
+        state_.troubles.clear(lease_trouble);
         return true;
     }
     const std::string why = redis::explain(*error);
-    state_.troubles.set(trouble, "Redis: " + why);
+    state_.troubles.set(lease_trouble, "Redis: " + why);
     if (redis::is_of_connection(*error)) session_->renew(why);
     return false;
 }

@@ -5,7 +5,7 @@
 namespace natkit::cluster {
 namespace {
 
-constexpr Duration patience = std::chrono::seconds(5);
+constexpr Duration most_writing = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -61,7 +61,7 @@ void Peer::on_owner(const Result<std::optional<Owner>>& owner) {
 /// Who has died while it wrote, or waits for us as we wait for it, must not keep us from beginning.
 bool Peer::read() const {
     if (!told_) return false;
-    const bool silent = writes_since_ && state_.loop.now() - *writes_since_ > patience;
+    const bool silent = writes_since_ && state_.loop.now() - *writes_since_ > most_writing;
     return !readable_ || silent || reader_->joined() || reader_->state_gone() || state_.troubles.has("format");
 }
 

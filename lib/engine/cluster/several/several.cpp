@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration tick_time = 1s;
+constexpr Duration second = 1s;
 constexpr unsigned ticks_of_expiry = 10;
 
 std::vector<std::string> nodes_of(const config::Cluster& cluster) {
@@ -68,7 +68,7 @@ void Several::start() {
     log.major(state.node + " is one of several active nodes, epoch " + std::to_string(state.epoch));
     keep_standing(standing());
     tell_workers(standing());
-    tick.start_in(tick_time);
+    tick.start_in(second);
 }
 
 void Several::order(Role, const control::Reply& reply) {
@@ -194,7 +194,7 @@ void Several::tell_pinger() {
 }
 
 void Several::on_tick() {
-    tick.start_in(tick_time);
+    tick.start_in(second);
     if (lease.lapses(io::boot_now())) lapse();
     const Instant now = loop.now();
     protection.update(writer->outbox().oldest(), writer->connected(), now);

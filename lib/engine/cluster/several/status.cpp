@@ -9,7 +9,7 @@ namespace {
 
 using control::Json;
 
-std::int64_t ms(Duration duration) {
+std::int64_t in_ms(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
@@ -53,8 +53,8 @@ Json Several::status() const {
                       {"taken", clients.count(Whose::taken)},
                       {"nobody", clients.count(Whose::nobody)}};
     const Instant now = loop.now();
-    if (const auto lag = protection.last_lag()) out["lag_ms"] = ms(*lag);
-    if (const auto lag = protection.lag_p99(now)) out["lag_ms_p99"] = ms(*lag);
+    if (const auto lag = protection.last_lag()) out["lag_ms"] = in_ms(*lag);
+    if (const auto lag = protection.lag_p99(now)) out["lag_ms_p99"] = in_ms(*lag);
     out["unprotected_s"] = std::chrono::duration_cast<std::chrono::seconds>(protection.unprotected(now)).count();
     out["records"] = {{"bindings", state.table.count(Kind::binding)}};
     out["pending"] = writer->outbox().waiting() + (feeder ? feeder->feed().waiting() : 0);
