@@ -54,7 +54,7 @@ std::vector<std::string> ForeignClients::ids() const {
 }
 
 bool is_older(const sip::Binding& binding, const sip::Binding& other) {
-    if (binding.call_id == other.call_id && binding.cseq != other.cseq) return binding.cseq < other.cseq;
+    if (!binding.call_id.empty() && binding.call_id == other.call_id) return binding.cseq < other.cseq;
     return binding.expires < other.expires;
 }
 
