@@ -53,7 +53,8 @@ void Router::read_token(const std::string& user, const sip::Message& request, No
         if (token) token->start = *upgraded;
     }
     if (token) {
-        if ((stripped.edge = peers_.edge_of(*token))) return;
+        stripped.edge = peers_.edge_of(*token);
+        if (stripped.edge) return;
         stripped.token = *token;
         const bool old = now.wall > token->start + settings_.max_dialog;
         if (old || media_.has_ended(request.call_id(), *token, request.method(), now.steady)) stripped.over = true;

@@ -192,7 +192,7 @@ std::optional<JudgedRequest> Edge::judge(const sip::RequestEvent& event, Now now
                         ? peer_upstream(request, event.flow, now, out)
                         : std::optional(admission_.upstream_of(request, event.flow, event.asker, asked.stripped));
     if (!upstream) return std::nullopt;
-    asked.upstream = std::move(*upstream);
+    asked.upstream = *upstream;
     const bool for_edge = settings_.is_own(*uri) && !asked.stripped.token && !asked.stripped.client &&
                           !asked.stripped.next_route && !asked.stripped.edge && !asked.upstream.origin;
     if (for_edge && request.method() == "REGISTER") {
@@ -244,7 +244,7 @@ void Edge::on_ack(const sip::AckEvent& event, Now now, Output& out) {
                         ? peer_upstream(ack, event.flow, now, out)
                         : std::optional(admission_.upstream_of(ack, event.flow, event.asker, asked.stripped));
     if (!upstream) return;
-    asked.upstream = std::move(*upstream);
+    asked.upstream = *upstream;
     send_ack_on(std::move(asked), nullptr, now, out);
 }
 
