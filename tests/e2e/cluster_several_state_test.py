@@ -106,11 +106,10 @@ def registrations_are_seen_at_the_others(net):
     of_a["binding:3"] = c.name
     seen(b, of_a, "after changes")
     lab.wait_until(lambda: "binding:3" not in a.edge.records and a.edge.foreign["binding:3"][0] == c.name, "a to let go of it")
-    status = c.wait(lambda s: s["clients"]["own"] == 1, "to count its own")
+    nodes = [("edge-a", True, 198, True), ("edge-b", True, 100, True)]
+    status = c.wait(lambda s: [(one["node"], one["live"], one["clients"], one["read"]) for one in s["nodes"]] == nodes, "to know the others")
     lab.require(status["shape"] == "several" and status["lease"] == "held" and status["role"] == "active", f"{status}")
     lab.require(status["clients"] == {"own": 1, "foreign": 298, "taken": 0, "nobody": 0}, f"{status['clients']}")
-    lab.require([(one["node"], one["live"], one["clients"], one["read"]) for one in status["nodes"]] ==
-                [("edge-a", True, 198, True), ("edge-b", True, 100, True)], f"{status['nodes']}")
     lab.require(lease_of(site, "edge-a")["addresses"] == [own("edge-a")], f"{lease_of(site, 'edge-a')}")
     c.wait(lambda s: s["pending"] == 0 and s["unprotected_s"] == 0 and s["records"] == {"bindings": 1}, "to have written it")
     # The order that moves a pair moves nothing here.
