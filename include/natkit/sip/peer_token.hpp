@@ -22,7 +22,7 @@ inline constexpr std::string_view peer_field = "Natkit-Peer";
 struct PeerToken {
     std::uint64_t from = 0;     ///< node_number() of who passes it on
     std::uint64_t to = 0;       ///< of who is to get it: nobody else takes it
-    std::uint64_t epoch = 0;    ///< of that node, as far as is known
+    std::uint64_t epoch = 0;    ///< of that node, when it told of the registration; 0: not known
     std::uint64_t binding = 0;  ///< the registration that it is for; 0: it goes where its Route leads, or its URI
     Endpoint source;            ///< where the request came from, at the first edge
     proxy::Sender sender = proxy::Sender::stranger;

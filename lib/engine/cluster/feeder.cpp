@@ -70,7 +70,8 @@ void Feeder::send_group(const std::vector<std::string>& keys, std::int64_t clock
         const auto given = handlers_.find(key);
         if (records.size() > 1) records += ',';
         records += R"({"key":)" + record::json_string(key);
-        if (given && !given->node.empty()) records += R"(,"node":)" + record::json_string(given->node);
+        if (given && !given->node.empty())
+            records += R"(,"node":)" + record::json_string(given->node) + R"(,"epoch":)" + std::to_string(given->epoch);
         records += R"(,"record":)";
         records += given ? given->record : "null";
         records += '}';

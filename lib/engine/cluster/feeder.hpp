@@ -22,6 +22,7 @@ class Feeder {
         std::string_view record;    ///< JSON text of an object; good as long as nothing else happens
         std::int64_t clock_ms = 0;  ///< how far its writer's time of day was ahead of Redis'
         std::string_view node;      ///< whose client it is; empty: not told
+        std::uint64_t epoch = 0;    ///< of who wrote it, told with `node`
     };
     struct Handlers {
         /// What there is of a key when its turn comes; nothing: the worker is told that it is gone.

@@ -49,7 +49,10 @@ std::optional<Feeder::Given> Several::given(const std::string& key) const {
     if (whose != Clients::Whose::foreign && whose != Clients::Whose::taken) return std::nullopt;
     const Replica* replica = replica_of(verdict.row, key);
     if (replica == nullptr) return std::nullopt;
-    return Feeder::Given{.record = replica->record, .clock_ms = replica->clock_ms, .node = clients.name(verdict.owner)};
+    return Feeder::Given{.record = replica->record,
+                         .clock_ms = replica->clock_ms,
+                         .node = clients.name(verdict.owner),
+                         .epoch = replica->version.epoch};
 }
 
 }  // namespace natkit::cluster

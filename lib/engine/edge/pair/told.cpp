@@ -1,5 +1,6 @@
 #include "told.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "../records/replica.hpp"
@@ -27,7 +28,11 @@ Result<void> ToldClients::take(const record::ObjectView& one, std::chrono::milli
     if (owner.empty()) return fail(Errc::bad_input, "missing", "node");
     if (owner == node) return handlers_.take_over(std::move(*binding));
     if (named_) named_->insert(id);
-    return handlers_.set_foreign({.node = std::string(owner), .binding = std::move(*binding)});
+    const auto epoch = one.find("epoch");
+    const std::int64_t number = epoch ? epoch->whole_number().value_or(0) : 0;
+    return handlers_.set_foreign({.node = std::string(owner),
+                                  .epoch = static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0)),
+                                  .binding = std::move(*binding)});
 }
 
 std::string ToldClients::on_request(const record::ReplicaRequest& request, std::string_view node) {

@@ -12,33 +12,33 @@ Result<void> ForeignClients::put(ForeignClient client, WallTime now) {
     if (known == nullptr && full) return fail(Errc::exhausted, "too many registrations");
     std::string id = binding.id;
     if (!registrar_.replace(std::move(binding), now)) {
-        nodes_.erase(id);
+        places_.erase(id);
         return {};
     }
-    nodes_[std::move(id)] = std::move(client.node);
+    places_[std::move(id)] = {.node = std::move(client.node), .epoch = client.epoch};
     return {};
 }
 
 void ForeignClients::forget(std::string_view id) {
     if (registrar_.size() == 0) return;
-    for (const auto& change : registrar_.remove(id)) nodes_.erase(change.binding.id);
+    for (const auto& change : registrar_.remove(id)) places_.erase(change.binding.id);
 }
 
 void ForeignClients::expire(WallTime now) {
-    for (const auto& change : registrar_.expire(now)) nodes_.erase(change.binding.id);
+    for (const auto& change : registrar_.expire(now)) places_.erase(change.binding.id);
 }
 
-std::string ForeignClients::node_of(std::string_view id) const {
-    const auto found = nodes_.find(std::string(id));
-    return found == nodes_.end() ? std::string() : found->second;
+ForeignClients::Place ForeignClients::place_of(std::string_view id) const {
+    const auto found = places_.find(std::string(id));
+    return found == places_.end() ? Place{} : found->second;
 }
 
 std::vector<ForeignClient> ForeignClients::lookup(std::string_view aor, WallTime now) const {
     std::vector<ForeignClient> clients;
     if (registrar_.size() == 0) return clients;
     for (sip::Binding& binding : registrar_.lookup(aor, now)) {
-        std::string node = node_of(binding.id);
-        clients.push_back({.node = std::move(node), .binding = std::move(binding)});
+        Place place = place_of(binding.id);
+        clients.push_back({.node = std::move(place.node), .epoch = place.epoch, .binding = std::move(binding)});
     }
     return clients;
 }
@@ -46,7 +46,8 @@ std::vector<ForeignClient> ForeignClients::lookup(std::string_view aor, WallTime
 std::optional<ForeignClient> ForeignClients::by_id(std::string_view id) const {
     const sip::Binding* binding = registrar_.by_id(id);
     if (binding == nullptr) return std::nullopt;
-    return ForeignClient{.node = node_of(id), .binding = *binding};
+    Place place = place_of(id);
+    return ForeignClient{.node = std::move(place.node), .epoch = place.epoch, .binding = *binding};
 }
 
 std::vector<std::string> ForeignClients::ids() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@ namespace natkit::edge {
 /// A client that is registered at another node.
 struct ForeignClient {
     std::string node;
+    std::uint64_t epoch = 0;  ///< of that node, when it registered it
     sip::Binding binding;
 };
 
@@ -33,16 +35,22 @@ class ForeignClients {
     /// Those of an address of record that have not expired, highest q first.
     [[nodiscard]] std::vector<ForeignClient> lookup(std::string_view aor, WallTime now) const;
     [[nodiscard]] std::optional<ForeignClient> by_id(std::string_view id) const;
+    /// The epoch of the node that has it; 0: not known.
+    [[nodiscard]] std::uint64_t epoch_of(std::string_view id) const { return place_of(id).epoch; }
     [[nodiscard]] std::vector<std::string> ids() const;
     [[nodiscard]] std::size_t size() const noexcept { return registrar_.size(); }
     /// For the ids of those that register here from now on.
     [[nodiscard]] const sip::Registrar& registrar() const noexcept { return registrar_; }
 
   private:
-    [[nodiscard]] std::string node_of(std::string_view id) const;
+    struct Place {
+        std::string node;
+        std::uint64_t epoch = 0;
+    };
+    [[nodiscard]] Place place_of(std::string_view id) const;
 
     sip::Registrar registrar_;
-    std::unordered_map<std::string, std::string> nodes_;  ///< by id
+    std::unordered_map<std::string, Place> places_;  ///< by id
 };
 
 /// Whether `binding` is of an earlier REGISTER than `other`, of the same id: the CSeq of one Call-ID tells (RFC 3261

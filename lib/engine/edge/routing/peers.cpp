@@ -55,7 +55,7 @@ std::optional<std::string> Peers::proof(const sip::Flow& to, const sip::PeerCont
     if (other == settings_.peers->others.end()) return std::nullopt;
     const sip::PeerToken token{.from = settings_.peers->own.number,
                                .to = other->number,
-                               .epoch = 0,
+                               .epoch = clients_.epoch_of(binding),
                                .binding = print_number(binding),
                                .source = from.source(),
                                .sender = from.sender,
@@ -84,7 +84,8 @@ Upstream Peers::upstream_of(const sip::PeerToken& token, const sip::Flow& flow, 
             .sender = token.sender,
             .share = share,
             .origin = token.source,
-            .binding = token.binding};
+            .binding = token.binding,
+            .epoch = token.epoch};
 }
 
 }  // namespace natkit::edge

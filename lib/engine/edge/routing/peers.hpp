@@ -24,6 +24,7 @@ class Peers {
     [[nodiscard]] const ForeignClients& clients() const noexcept { return clients_; }
     /// This node's, as natkit-cluster has told it.
     void set_epoch(std::uint64_t epoch) noexcept { epoch_ = epoch; }
+    [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
 
     /// The flow to a node; nothing: it is none of the others.
     [[nodiscard]] std::optional<sip::Flow> flow_to(std::string_view node) const;

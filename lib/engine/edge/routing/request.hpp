@@ -35,6 +35,7 @@ struct Upstream {
     /// Where it came from at the edge that had it first, where that is another one: `flow` leads to that edge then.
     std::optional<Endpoint> origin{};
     std::uint64_t binding = 0;  ///< the registration that edge has it for; 0: none
+    std::uint64_t epoch = 0;    ///< of this node, when it told that edge of the registration; 0: not known
 
     [[nodiscard]] const Endpoint& source() const noexcept { return origin ? *origin : flow.remote; }
 };

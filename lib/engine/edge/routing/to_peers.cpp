@@ -30,8 +30,9 @@ Route Router::to_own_client(const Upstream& from) const {
     Route found{.destination = proxy::Destination::registered, .targets = {}, .status = 0, .reason = {}};
     const sip::Binding* binding = from.origin ? registrar_.by_id(print_text(from.binding)) : nullptr;
     if (binding == nullptr || !neighbours_.alive(binding->flow)) {
+        const bool earlier = from.epoch != 0 && from.epoch < peers_.epoch();
         found.status = 430;
-        found.reason = "Flow Failed";
+        found.reason = earlier ? "Flow Of An Earlier Epoch Failed" : "Flow Failed";
         return found;
     }
     found.targets.push_back(

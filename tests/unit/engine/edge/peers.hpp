@@ -146,7 +146,7 @@ struct TwoEdges {
         Output out;
         const std::string node = &owner == &a ? "edge-a" : "edge-b";
         World& to = other(owner);
-        REQUIRE(to.edge.set_foreign({.node = node, .binding = binding}, to.now, out).has_value());
+        REQUIRE(to.edge.set_foreign({.node = node, .epoch = 1, .binding = binding}, to.now, out).has_value());
         to.take(out);
     }
 };

@@ -123,9 +123,12 @@ TEST_CASE("peers: a client that is not at its edge any more is 430 there, and a 
     Output out;
     edges.b.edge.on_client_dead(edges.b.edge.registrar().all().front().id, "gone", edges.b.now, out);
     call(1);
-    CHECK_FALSE(edges.to(nils, "SIP/2.0 430").empty());
-    edges.cut = true;
+    CHECK_FALSE(edges.to(nils, "SIP/2.0 430 Flow Failed").empty());
+    edges.b.edge.set_epoch(2);  // what the other edge knows is of the first
     call(2);
+    CHECK_FALSE(edges.to(nils, "SIP/2.0 430 Flow Of An Earlier Epoch Failed").empty());
+    edges.cut = true;
+    call(3);
     edges.pass(3s);
     CHECK(edges.to(nils, "SIP/2.0 480").empty());
     edges.pass(2s);
