@@ -59,7 +59,7 @@ std::optional<DialogToken> read_dialog(std::span<const std::uint8_t> in) {
                       .start = WallTime(std::chrono::seconds(static_cast<std::int64_t>(*start)))};
     if (in.empty()) return token;
     token.edge = read_edge(in);
-    return token.edge && in.empty() ? std::optional(std::move(token)) : std::nullopt;
+    return token.edge && in.empty() ? std::optional(token) : std::nullopt;
 }
 
 std::optional<ClientToken> read_client(std::span<const std::uint8_t> in) {

@@ -57,14 +57,14 @@ void Pair::order(Role role, const Reply& reply) {
 void Pair::answer_orders() {
     const auto late = std::ranges::find_if(workers, [](const auto& worker) { return !worker->holds(); });
     const Instant now = loop.now();
+    // Who waits for the answer moves the address then: the other one shall have everything.
+    const bool gives = leaving && has_address();
     std::erase_if(orders, [&](const Order& order) {
         if (order.role != ownership.role()) {
             order.reply.error({.code = Errc::refused, .where = {}, .message = "another order came meanwhile"});
-        } else if (leaving && has_address()) {
-            return false;  // who waits for the answer moves the address then: the other one shall have everything
-        } else if (late == workers.end()) {
+        } else if (!gives && late == workers.end()) {
             order.reply.ok({{"role", to_string(ownership.role())}, {"epoch", ownership.epoch()}});
-        } else if (now >= order.until) {
+        } else if (!gives && now >= order.until) {
             order.reply.error({.code = Errc::timed_out,
                                .where = {},
                                .message = (*late)->name() + " does not answer; it will be " +
