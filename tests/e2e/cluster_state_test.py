@@ -488,7 +488,8 @@ def who_is_demoted_gives_all_it_has(net):
     host = net.host("nodes")
     redis = Redis(host).start()
     host.attach("wan0", net.segment("wan"), "192.0.2.1/32")
-    a, b = Node(host, "edge-a", addresses=("192.0.2.1",)).start(), Node(host, "edge-b").start()
+    # The second one's address is never here: it is active by order alone, however long nobody is.
+    a, b = Node(host, "edge-a", addresses=("192.0.2.1",)).start(), Node(host, "edge-b", addresses=("192.0.2.9",)).start()
     take_over(a, b)
 
     def demote():
