@@ -1,3 +1,4 @@
+// links: sip
 // What stands in a token, whoever sealed it, and its text: any bytes give a token or none, and what is read is written
 // the same.
 #include <algorithm>
