@@ -1,6 +1,6 @@
-// links: sip
 // What stands in a token, whoever sealed it, and its text: any bytes give a token or none, and what is read is written
 // the same.
+// links: sip
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
