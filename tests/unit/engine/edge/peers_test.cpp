@@ -201,3 +201,54 @@ TEST_CASE("peers: requests without a call, and a subscription with its notificat
         CHECK_FALSE(edges.to(nat_phone, "SIP/2.0 200").empty());
     }
 }
+
+TEST_CASE("peers: calls between phones of IPv6, and of both families") {
+    const auto six = [](const char* name, const std::string& edge, const std::string& at) {
+        const std::string address = "[" + at + "]:5060";
+        return Phone{name, address, flow("udp:[" + edge + "]:5060-" + address), Side::wan};
+    };
+    const Phone sixa = six("sixa", "2001:db8::11", "2001:db8:a::30");
+    const Phone sixb = six("sixb", "2001:db8::10", "2001:db8:b::30");
+    const auto sdp = [](const std::string& host) {
+        return "v=0\r\no=- 1 1 IN IP6 " + host + "\r\ns=-\r\nc=IN IP6 " + host +
+               "\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    };
+    struct Case {
+        const Phone& caller;
+        const Phone& callee;
+        std::string offer;
+        std::string answer;
+        std::size_t legs;
+    };
+    const Case cases[] = {{sixa, sixb, sdp("2001:db8:a::30"), sdp("2001:db8:b::30"), 0},
+                          {sixa, wan_phone, sdp("2001:db8:a::30"), wan_phone.sdp(), 2},
+                          {anna, sixb, anna.sdp(), sdp("2001:db8:b::30"), 2}};
+    for (const Case& c : cases) {
+        CAPTURE(c.caller.name);
+        CAPTURE(c.callee.name);
+        TwoEdges edges;
+        for (World* world : {&edges.a, &edges.b}) {
+            Settings settings = world->edge.settings();
+            const std::string own = world == &edges.a ? "[2001:db8::11]" : "[2001:db8::10]";
+            settings.listeners.insert(settings.listeners.begin(), {sip::Transport::udp, endpoint(own + ":5060"),
+                                                                   endpoint(own + ":5060"), Side::wan});
+            settings.media_addresses.push_back(endpoint(own + ":1").address);
+            Output out;
+            world->edge.set_settings(std::move(settings), world->now, out);
+            world->take(out);
+        }
+        edges.add(c.caller);
+        edges.add(c.callee);
+        const std::string uri = "sip:" + c.callee.name + "@example.com";
+        edges.receive(c.caller, c.caller.request("INVITE", uri, "<" + uri + ">", "", c.offer));
+        const std::string invite = edges.to(c.callee, "INVITE ");
+        REQUIRE_FALSE(invite.empty());
+        CHECK(edges.b.legs.size() == c.legs);
+        CHECK(edges.a.legs.empty());
+        CHECK((body_of(invite) == c.offer) == (c.legs == 0));
+        edges.receive(c.callee, c.callee.response(invite, 200, c.answer));
+        const std::string reply = edges.to(c.caller, "SIP/2.0 200");
+        REQUIRE_FALSE(reply.empty());
+        CHECK((body_of(reply) == c.answer) == (c.legs == 0));
+    }
+}
