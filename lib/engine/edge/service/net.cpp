@@ -39,8 +39,12 @@ Streams::Handlers Service::Impl::stream_handlers() {
                     const bool lan = edge.settings().networks.lan.contains(flow.remote.address);
                     const Listener* listener = edge.settings().find(flow.transport, flow.local);
                     const Side side = lan ? Side::lan : listener == nullptr ? Side::wan : listener->side;
+                    if (standby) return;
                     const std::string copy = collector.on() ? message : std::string();
-                    take({.flow = flow, .side = side}, std::move(message), copy);
+                    const std::uint64_t flooded = edge.flooded();
+                    Output out;
+                    edge.on_packet({.flow = flow, .side = side}, std::move(message), now(), out);
+                    took(flow, copy, flooded, out);
                 },
             .on_closed =
                 [this](const sip::Flow& flow, const std::string& why) {
@@ -131,16 +135,15 @@ void Service::Impl::on_datagram(const Endpoint& local, const io::Datagram& datag
     const Arrival arrival{
         .flow = {.transport = sip::Transport::udp, .local = local, .remote = datagram.source, .connection = 0},
         .side = side == sides.end() ? Side::wan : side->second};
-    take(arrival, std::string(text), text);
-}
-
-void Service::Impl::take(const Arrival& arrival, std::string message, std::string_view copy) {
-    if (standby) return;
     const std::uint64_t flooded = edge.flooded();
     Output out;
-    edge.on_packet(arrival, std::move(message), now(), out);
+    edge.on_packet(arrival, std::string(text), now(), out);
+    took(arrival.flow, text, flooded, out);
+}
+
+void Service::Impl::took(const sip::Flow& flow, std::string_view copy, std::uint64_t flooded, Output& out) {
     // A flood is not doubled.
-    if (collector.on() && edge.flooded() == flooded) copy_received(arrival.flow, copy);
+    if (collector.on() && edge.flooded() == flooded) copy_received(flow, copy);
     carry_out(out);
 }
 

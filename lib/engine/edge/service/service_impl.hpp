@@ -117,8 +117,9 @@ struct Service::Impl {
     /// `at` is what the configuration calls the socket.
     [[nodiscard]] Result<void> add_socket(const config::Listen& at, io::Fd fd);
     [[nodiscard]] Streams::Handlers stream_handlers();
-    /// A message has come; `copy` is its text, empty where no copy is wanted.
-    void take(const Arrival& arrival, std::string message, std::string_view copy);
+    /// The edge has had a message. `copy` is its text, empty where no copy is wanted; `flooded`: as many were one too
+    /// many before it.
+    void took(const sip::Flow& flow, std::string_view copy, std::uint64_t flooded, Output& out);
     void copy_received(const sip::Flow& flow, std::string_view message);
     void copy_sent(const sip::Packet& packet);
     void copy(const sip::Flow& flow, const Endpoint& source, const Endpoint& destination, std::string_view message);
