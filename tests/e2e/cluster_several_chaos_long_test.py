@@ -5,64 +5,31 @@ NATKIT_SEED repeats it."""
 # ctest: long serial timeout 1500
 import os
 import pathlib
-import random
-import signal
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
-import pair
 import several
+import storm
 
 CALLS = 20  # half of them each way
 SECONDS = int(os.environ.get("NATKIT_SECONDS") or 600)
 
 
-class Storm:
-    def __init__(self, site, people, seed):
-        self.site, self.people, self.random, self.done, self.ended = site, people, random.Random(seed), {}, 0
-        self.edges = (site.a, site.b)
-        self.taps = {edge.name: site.net.tap(edge.edge) for edge in self.edges}
+class EdgesInStorm(storm.Storm):
+    redis_away = (0.2, 8)
+    spine_cut = (0.1, 2)  # less than a lease
 
-    def count(self, what):
-        self.done[what] = self.done.get(what, 0) + 1
-
-    def kill_a_worker(self):
-        edge, name = self.random.choice(self.edges), self.random.choice(pair.WORKERS)
-        try:
-            os.kill(edge.pid(name), signal.SIGKILL)
-        except (OSError, ValueError, lab.Failure):
-            return
-        self.count(f"{name} killed")
-
-    def kill_a_supervisor(self):
-        edge = self.random.choice(self.edges)
-        os.kill(edge.natkit.pid, signal.SIGKILL)
-        edge.natkit.process.wait()
-        time.sleep(self.random.uniform(0, 1))
-        edge.run()
-        self.count("natkit killed")
-
-    def kill_redis(self):
-        self.site.redis.kill()
-        time.sleep(self.random.uniform(0.2, 8))
-        self.site.start_redis()
-        self.count("Redis killed")
-
-    def cut_the_spine(self):
-        """An edge without the other one and without Redis, for less than a lease."""
-        edge = self.random.choice(self.edges)
-        edge.edge.nft("table inet cut { chain in { type filter hook input priority 0; iifname spine0 drop\n }\n"
-                      "chain out { type filter hook output priority 0; oifname spine0 drop\n }\n }")
-        time.sleep(self.random.uniform(0.1, 2))
-        edge.edge.nft("delete table inet cut")
-        self.count("spine cut")
+    def __init__(self, site, people, number):
+        super().__init__(site, people, number)
+        self.ended = 0
+        self.taps = {edge.name: site.net.tap(edge.edge) for edge in self.nodes}
 
     def kill_an_edge(self):
         """All calls go by both: they end, and are made anew when it is back."""
         self.settle()
-        edge = self.random.choice(self.edges)
+        edge = self.random.choice(self.nodes)
         edge.die()
         self.ended += len(self.people.calls)
         calls, self.people.calls = self.people.calls, []
@@ -80,18 +47,12 @@ class Storm:
         self.site.wait_ready(seconds=60)
         self.site.wait_known(CALLS, CALLS, 60)
 
-    def blow(self, seconds):
-        acts = [self.kill_a_worker] * 8 + [self.kill_a_supervisor, self.kill_redis, self.cut_the_spine, self.kill_an_edge]
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.random.choice(acts)()
-            time.sleep(self.random.uniform(0.1, 2))
-            if self.random.random() < 0.5:
-                self.random.choice(self.random.choice(self.people.calls)).reinvite()
+    def acts(self):
+        return [self.kill_a_worker] * 8 + [self.kill_a_supervisor, self.kill_redis, self.cut_the_spine, self.kill_an_edge]
 
     def check_pings(self):
         since = time.time()
-        for edge in self.edges:
+        for edge in self.nodes:
             lab.wait_until(lambda edge=edge: len({d.destination for d in several.pings_of(self.taps[edge.name], edge.wan, since)}) >= CALLS,
                            f"pings of {edge.name} to all its clients")
             other = self.site.other(edge)
@@ -99,8 +60,7 @@ class Storm:
 
 
 def calls_survive_all_but_the_death_of_an_edge(net):
-    seed = int(os.environ.get("NATKIT_SEED") or time.time())
-    print(f"        NATKIT_SEED={seed}")
+    number = storm.seed()
     site = several.Several(net).start(sip={"log_level": '"problems"'})
     with several.People() as people:
         homes = {edge: site.home_host() for edge in (site.a, site.b)}
@@ -112,14 +72,14 @@ def calls_survive_all_but_the_death_of_an_edge(net):
         for caller, callee in people.calls:
             caller.call(callee)
         people.wait_audio("the calls at their beginning")
-        storm = Storm(site, people, seed)
-        storm.blow(SECONDS)
-        storm.settle()
+        weather = EdgesInStorm(site, people, number)
+        weather.blow(SECONDS, weather.acts())
+        weather.settle()
         people.check_calls("after the storm")
-        storm.check_pings()
+        weather.check_pings()
         lab.require(not people.strays, f"media in the wrong call: {people.strays[:3]}")
-        print(f"        in {SECONDS} s: {', '.join(f'{what} {count}' for what, count in sorted(storm.done.items()))}; longest silence "
-              f"{people.longest_silence():.1f} s; ended with their edge: {storm.ended} calls; lost: none, and no registration of {2 * CALLS}")
+        print(f"        in {SECONDS} s: {weather.told()}; longest silence "
+              f"{people.longest_silence():.1f} s; ended with their edge: {weather.ended} calls; lost: none, and no registration of {2 * CALLS}")
         people.hang_up()
         for edge in (site.a, site.b):
             lab.wait_until(lambda edge=edge: not edge.legs(), f"no leg to be left on {edge.name}", 120)
