@@ -1,4 +1,5 @@
-"""A Redis of the test's own, something to stand between it and its clients, and workers that natkit-cluster takes for real ones."""
+"""A Redis of the test's own, something to stand between it and its clients, workers that natkit-cluster takes for real ones, and pairs of nodes
+of them."""
 import bisect
 import contextlib
 import json
@@ -365,3 +366,29 @@ class Node:
 
     def wait_ready(self, seconds=lab.PATIENCE):
         return self.wait(lambda status: status["ready"], "to be ready", seconds)
+
+
+def binding(number, **more):
+    return {"contact": f"sip:{number}@198.51.100.7:5060", "expires_ms": 1_800_000_000_000 + number, **more}
+
+
+def take_over(a, b):
+    """A becomes active, with B in step."""
+    a.wait_ready()
+    a.order("promote")
+    a.wait(lambda s: s.get("owner", {}).get("node") == a.name, "to be the owner")
+    b.wait(lambda s: s["ready_why"] == f"in step with {a.name}", "to be in step")
+    a.wait(lambda s: s["standbys"] and s["unprotected_s"] == 0, "to be protected")
+
+
+def pair(net, redis_options=(), **cluster):
+    """A Redis, and two nodes of which the first is active and the second in step."""
+    host = net.host("nodes")
+    redis = Redis(host).start(*redis_options)
+    a, b = Node(host, "edge-a", **cluster).start(), Node(host, "edge-b", **cluster).start()
+    take_over(a, b)
+    return redis, a, b
+
+
+def same(one, other, what):
+    lab.wait_until(lambda: one.records == other.records, lambda: f"{what}: {len(one.records)} and {len(other.records)} records, which differ")
