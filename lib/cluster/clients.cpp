@@ -24,7 +24,7 @@ bool same_dialog(const ClientRow& one, const ClientRow& other) noexcept {
 
 std::weak_ordering compare(const ClientRow& one, const ClientRow& other) noexcept {
     if (same_dialog(one, other)) return one.cseq <=> other.cseq;
-    return one.expires_ms <=> other.expires_ms;
+    return one.registered_ms <=> other.registered_ms;
 }
 
 Clients::Clients(const std::string& me, std::vector<std::string> nodes) {
@@ -74,7 +74,7 @@ Clients::Slot Clients::claimant(Slot of, const ClientRow& row, std::string_view 
 }
 
 /// Of the rows that somebody can reach the client by, the newest. A row that a later one of its Call-ID has replaced
-/// is none of them, whatever its end is: so that it does not matter which two are looked at first.
+/// is none of them, whatever its time is: so that it does not matter which two are looked at first.
 Clients::Verdict Clients::decide(std::string_view id, const Entry& entry) const {
     struct Candidate {
         Verdict verdict;
@@ -87,7 +87,7 @@ Clients::Verdict Clients::decide(std::string_view id, const Entry& entry) const 
     for (const auto& [slot, row] : entry.rows) {
         const Slot owner = claimant(slot, row, id);
         if (owner == nobody) continue;
-        all.push_back({.verdict = {.owner = owner, .row = slot},
+        all.push_back({.verdict = {.owner = owner, .row = slot, .over = row.over()},
                        .row = &row,
                        .rank = {owner == slot, weight(nodes_[slot].name, id), nodes_.size() - slot}});
     }
@@ -100,7 +100,8 @@ Clients::Verdict Clients::decide(std::string_view id, const Entry& entry) const 
     const Candidate* best = nullptr;
     for (const Candidate& one : all) {
         if (replaced(one)) continue;
-        if (best == nullptr || std::tie(one.row->expires_ms, one.rank) > std::tie(best->row->expires_ms, best->rank))
+        if (best == nullptr ||
+            std::tie(one.row->registered_ms, one.rank) > std::tie(best->row->registered_ms, best->rank))
             best = &one;
     }
     return best == nullptr ? Verdict{} : best->verdict;
@@ -130,6 +131,7 @@ bool Clients::decide_anew(std::string_view id, Entry& entry) {
 
 Clients::Whose Clients::whose(const Verdict& verdict) const noexcept {
     if (verdict.owner == nobody) return Whose::nobody;
+    if (verdict.over) return Whose::over;
     if (verdict.owner != me_) return verdict.row == me_ ? Whose::leaving : Whose::foreign;
     return verdict.row == me_ ? Whose::own : Whose::taken;
 }
@@ -223,11 +225,15 @@ Clients::Verdict Clients::verdict(std::string_view id) const {
     return at == entries_.end() ? Verdict{} : at->second.verdict;
 }
 
-Clients::Ids Clients::foreign_or_taken() const {
+bool Clients::is_told(const Verdict& verdict) const noexcept {
+    const Whose its = whose(verdict);
+    return its == Whose::foreign || its == Whose::taken || (its == Whose::over && verdict.owner != me_);
+}
+
+Clients::Ids Clients::told() const {
     Ids ids;
     for (const auto& [id, entry] : entries_) {
-        const Whose its = whose(entry.verdict);
-        if (its == Whose::foreign || its == Whose::taken) ids.push_back(id);
+        if (is_told(entry.verdict)) ids.push_back(id);
     }
     return ids;
 }

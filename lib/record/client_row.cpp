@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t longest_call_id = 4096;
 constexpr std::int64_t latest_ms = std::int64_t{1} << 50;  ///< of what milliseconds can be reckoned with
+constexpr std::int64_t usual_ms = 3'600'000;               ///< of a registration whose beginning was not written
 
 /// "udp:203.0.113.10:5060-198.51.100.7:40001": what stands before the dash is ours.
 Result<void> read_flow(std::string_view flow, cluster::ClientRow& row) {
@@ -26,6 +27,12 @@ Result<void> read_flow(std::string_view flow, cluster::ClientRow& row) {
     row.transport = *transport;
     row.local = local->address;
     return {};
+}
+
+std::optional<std::int64_t> time_of(const ObjectView& object, const char* name) {
+    const auto found = object.find(name);
+    const auto ms = found ? found->whole_number() : std::nullopt;
+    return ms && *ms >= 0 && *ms <= latest_ms ? ms : std::nullopt;
 }
 
 }  // namespace
@@ -44,10 +51,11 @@ Result<cluster::ClientRow> parse_client_row(std::string_view record, std::int64_
     const auto cseq = object->find("cseq");
     row.cseq = static_cast<std::uint32_t>(
         std::clamp<std::int64_t>(cseq ? cseq->whole_number().value_or(0) : 0, 0, UINT32_MAX));
-    const auto found = object->find("expires_ms");
-    const auto expires = found ? found->whole_number() : std::nullopt;
-    if (!expires || *expires < 0 || *expires > latest_ms) return fail(Errc::bad_input, "not a time", "expires_ms");
+    const auto expires = time_of(*object, "expires_ms");
+    if (!expires) return fail(Errc::bad_input, "not a time", "expires_ms");
     row.expires_ms = *expires - clock_ms;
+    const auto registered = time_of(*object, "registered_ms");
+    row.registered_ms = registered && *registered != 0 ? *registered - clock_ms : row.expires_ms - usual_ms;
     return row;
 }
 

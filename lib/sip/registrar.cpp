@@ -148,8 +148,12 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
     const auto user = users_.find(request.aor);
     Outcome outcome = check(request, user == users_.end() ? none : user->second);
     if (outcome.status != 200) return outcome;
+    const auto end_there = [&](const std::function<bool(const Binding&)>& which) {
+        std::ranges::move(end_elsewhere(request, which, now), std::back_inserter(outcome.changes));
+    };
     if (request.remove_all) {
         while (users_.contains(request.aor)) drop(request.aor, 0, outcome.changes);
+        end_there([](const Binding&) { return true; });
         return outcome;
     }
     for (const ContactRequest& contact : request.contacts) {
@@ -165,6 +169,7 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
                  .flow = request.flow,
                  .verdict = request.verdict,
                  .expires = now + seconds,
+                 .registered = now,
                  .call_id = request.call_id,
                  .cseq = request.cseq,
                  .q = contact.q,
@@ -176,6 +181,7 @@ Registrar::Outcome Registrar::register_contacts(const Registration& request, Wal
             continue;
         }
         std::ranges::move(forget(request.aor, client), std::back_inserter(outcome.changes));
+        end_there([&](const Binding& binding) { return client.names(binding); });
     }
     return outcome;
 }
@@ -203,6 +209,23 @@ std::vector<BindingChange> Registrar::forget(std::string_view aor, const std::op
         if (found == user->second.end()) return changes;
         drop(name, static_cast<std::size_t>(found - user->second.begin()), changes);
     }
+}
+
+std::vector<BindingChange> Registrar::end_elsewhere(const Registration& by,
+                                                    const std::function<bool(const Binding&)>& which,
+                                                    WallTime now) const {
+    std::vector<BindingChange> changes;
+    if (elsewhere_ == nullptr) return changes;
+    for (Binding& binding : elsewhere_->lookup(by.aor, now)) {
+        if (binding.call_id == by.call_id && by.cseq <= binding.cseq) continue;
+        if (!which(binding)) continue;
+        binding.flow = by.flow;
+        binding.expires = binding.registered = now;
+        binding.call_id = by.call_id;
+        binding.cseq = by.cseq;
+        changes.push_back({.kind = BindingChange::Kind::removed, .binding = std::move(binding), .elsewhere = true});
+    }
+    return changes;
 }
 
 const Binding* Registrar::by_id(std::string_view id) const {

@@ -18,20 +18,22 @@ constexpr const char* schema =
     " instance TEXT NOT NULL, flow TEXT NOT NULL, place TEXT NOT NULL, rule TEXT NOT NULL, site TEXT NOT NULL,"
     " expires_ms INTEGER NOT NULL, call_id TEXT NOT NULL, cseq INTEGER NOT NULL, q INTEGER NOT NULL,"
     " user_agent TEXT NOT NULL, authenticated INTEGER NOT NULL DEFAULT 0, server TEXT NOT NULL DEFAULT '',"
-    " reached INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;";
+    " reached INTEGER NOT NULL DEFAULT 1, registered_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;";
 /// What a file of an older version lacks; that it is there already is no error.
 constexpr const char* newer_columns[] = {"ALTER TABLE bindings ADD COLUMN authenticated INTEGER NOT NULL DEFAULT 0",
                                          "ALTER TABLE bindings ADD COLUMN server TEXT NOT NULL DEFAULT ''",
-                                         "ALTER TABLE bindings ADD COLUMN reached INTEGER NOT NULL DEFAULT 1"};
+                                         "ALTER TABLE bindings ADD COLUMN reached INTEGER NOT NULL DEFAULT 1",
+                                         "ALTER TABLE bindings ADD COLUMN registered_ms INTEGER NOT NULL DEFAULT 0"};
 
 constexpr const char* insert_text =
     "INSERT OR REPLACE INTO bindings (id, aor, contact, instance, flow, place, rule, site, expires_ms, call_id, cseq, "
     "q,"
-    " user_agent, authenticated, server, reached) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)";
+    " user_agent, authenticated, server, reached, registered_ms)"
+    " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)";
 constexpr const char* remove_text = "DELETE FROM bindings WHERE id = ?1";
 constexpr const char* load_text =
     "SELECT id, aor, contact, instance, flow, place, rule, site, expires_ms, call_id, cseq, q, user_agent,"
-    " authenticated, server, reached FROM bindings";
+    " authenticated, server, reached, registered_ms FROM bindings";
 
 /// A prepared statement, reset after use and finalised at the end.
 class Statement {
@@ -95,6 +97,7 @@ std::vector<BindingRow> rows_of(Statement& select, int& last) {
                         .rule = select.text(6),
                         .site = select.text(7),
                         .expires_ms = select.number(8),
+                        .registered_ms = select.number(16),
                         .call_id = select.text(9),
                         .cseq = static_cast<std::uint32_t>(select.number(10)),
                         .q = static_cast<int>(select.number(11)),
@@ -245,6 +248,7 @@ Result<void> Bindings::Impl::write(const BindingRow& row) {
     insert->bind(index++, std::int64_t{row.authenticated});
     insert->bind(index++, row.server);
     insert->bind(index++, std::int64_t{row.reached});
+    insert->bind(index++, row.registered_ms);
     return done(*insert);
 }
 

@@ -129,6 +129,34 @@ def registrations_are_seen_at_the_others(net):
     lab.require(a.edge.epoch == a.status()["epoch"] == 2, f"{a.edge.epoch} {a.status()['epoch']}")
 
 
+def what_ends_at_another_node(net):
+    """A client unregisters at a node that does not have it: that one says that it is over, for as long as others may need to read it."""
+    site = Site(net)
+    a, b, c = site.start()
+    for number in range(4):
+        a.edge.put(f"binding:{number}", row(number, a.name))
+    of_a = {f"binding:{number}": a.name for number in range(4)}
+    seen(b, of_a, "those of a")
+    now = int(time.time() * 1000)
+    for number, call_id in ((2, "2@phone"), (3, "after the phone's restart")):
+        over = row(number, b.name, cseq=5, call_id=call_id, expires_ms=now, registered_ms=now)
+        b.edge.foreign.pop(f"binding:{number}")
+        b.edge.tell(f"binding:{number}", over)
+        del of_a[f"binding:{number}"]
+    lab.wait_until(lambda: set(a.edge.records) == set(of_a), lambda: f"{list(a.edge.records)}")
+    seen(c, of_a, "after two have unregistered at b")
+    b.wait(lambda s: s["records"] == {"bindings": 2} and s["pending"] == 0, "to have written the ends")
+    # One of them is back before that is forgotten.
+    a.edge.put("binding:2", row(2, a.name, cseq=6))
+    of_a["binding:2"] = a.name
+    for node in (b, c):
+        seen(node, of_a, "one has registered again")
+    b.wait(lambda s: s["records"] == {"bindings": 0} and s["pending"] == 0, "to say no more of it")
+    for node in (b, c):
+        seen(node, of_a, "when nothing is said of it any more")
+    lab.require(set(a.edge.records) == set(of_a), f"{list(a.edge.records)}")
+
+
 def one_is_killed_and_comes_back(net):
     site = Site(net)
     a, b, c = site.start()
@@ -325,5 +353,5 @@ def many_clients(net):
 
 
 if __name__ == "__main__":
-    lab.main(registrations_are_seen_at_the_others, one_is_killed_and_comes_back, an_address_moves_and_moves_back, without_redis_each_keeps_what_it_has,
+    lab.main(registrations_are_seen_at_the_others, what_ends_at_another_node, one_is_killed_and_comes_back, an_address_moves_and_moves_back, without_redis_each_keeps_what_it_has,
              cut_off_from_redis, one_that_stood_still, two_hosts_of_one_name, what_others_wrote_is_left_out, many_clients)

@@ -156,6 +156,77 @@ def a_dialog_finds_its_edge(net):
     bob.silence(0.2)
 
 
+def sipedge_dies_and_the_file_is_read_again(net):
+    """The address for the other edges is natkit's: a sipedge that starts anew has it again, and so has one that gets other sockets."""
+    site = several.Several(net).start()
+    wendy = raw_calls.registered(site.wan_host(), "wendy", site.a.wan)
+    bob = raw_calls.registered(site.home_host(), "bob", site.b.wan)
+    site.wait_known(1, 1)
+    target, headers, to, came = raw_calls.established(wendy, bob, "steady")
+    site.wait_legs(a=0, b=2)
+
+    def passes(number):
+        for sender, receiver, text in ((wendy, bob, wendy.request("INFO", target, to=to, call_id="steady", cseq=number, headers=headers)),
+                                       (bob, wendy, raw_calls.from_callee(bob, came, "INFO", number))):
+            sender.send(text)
+            receiver.answer(receiver.wait("INFO "), 200)
+            sender.wait(r"SIP/2\.0 200")
+
+    for number, edge in enumerate((site.a, site.b), 2):
+        edge.kill_worker("sipedge")
+        edge.wait_up()
+        site.wait_known(1, 1)
+        passes(number)
+        more = edge.config.read_text().replace(f'"udp:{edge.lan}:5060"', f'"udp:{edge.lan}:5060", "udp:{edge.lan}:5062"')
+        edge.config.write_text(more)
+        edge.command("reload")
+        passes(number + 10)
+    site.wait_known(1, 1)
+    bob.send(raw_calls.from_callee(bob, came, "BYE", 20))
+    wendy.answer(wendy.wait("BYE "), 200)
+    bob.wait(r"SIP/2\.0 200")
+    site.wait_legs(a=0, b=0)
+
+
+def who_registers_and_unregisters_at_the_other_edge(net):
+    """The newest registration counts, for however short it is; and who unregisters is called nowhere, whichever edge heard of it."""
+    site = several.Several(net).start()
+    wendy = raw_calls.registered(site.wan_host(), "wendy", site.a.wan)
+    bob = raw_calls.registered(site.wan_host(), "bob", site.a.wan)
+    site.wait_known(2, 0)
+
+    def calls_him(number):
+        wendy.send(wendy.request("INVITE", bob.aor, call_id=f"call-{number}", body=wendy.sdp()))
+        bob.answer(bob.wait("INVITE "), 486)
+        wendy.wait(r"SIP/2\.0 486")
+
+    def calls_nobody(number):
+        status = wendy.status(wendy.request("INVITE", bob.aor, call_id=f"call-{number}", body=wendy.sdp()))
+        lab.require(status == 404, f"call {number}: {status}")
+
+    def register(edge, call_id, cseq, expires):
+        bob.edge = edge.wan
+        answer = bob.ask(bob.request("REGISTER", "sip:example.com", to=f"<{bob.aor}>", call_id=call_id, cseq=cseq, headers=[f"Expires: {expires}"]))
+        lab.require(answer.startswith("SIP/2.0 200") and ("Contact:" in answer) == (expires > 0), f"{answer}")
+
+    # The phone was started anew, and wants less than before.
+    register(site.b, "anew", 1, 120)
+    site.wait_known(1, 1)
+    calls_him(1)
+    register(site.a, "anew", 2, 0)
+    site.wait_known(1, 0)
+    calls_nobody(2)
+    # With another Call-ID, as phones do that clear what they had before.
+    register(site.a, "again", 1, 600)
+    site.wait_known(2, 0)
+    register(site.b, "cleared", 1, 0)
+    site.wait_known(1, 0)
+    calls_nobody(3)
+    register(site.b, "cleared", 2, 600)
+    site.wait_known(1, 1)
+    calls_him(4)
+
+
 def the_examples(net):
     """Both edges of the example are without a mistake, and say the same of each other."""
     site, examples = several.Several(net), lab.SOURCE / "tools/natkit/examples"
@@ -322,5 +393,6 @@ def redis_is_away(net):
 
 
 if __name__ == "__main__":
-    lab.main(the_examples, calls_across, real_phones, forks_across, over_tcp, a_dialog_finds_its_edge, an_edge_dies_and_its_clients_register_elsewhere,
+    lab.main(the_examples, calls_across, real_phones, forks_across, over_tcp, a_dialog_finds_its_edge, sipedge_dies_and_the_file_is_read_again,
+             who_registers_and_unregisters_at_the_other_edge, an_edge_dies_and_its_clients_register_elsewhere,
              an_address_moves, keepalived_moves_it, redis_is_away)

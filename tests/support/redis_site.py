@@ -274,6 +274,8 @@ class Worker:
                 self.foreign[key] = (one["node"], record)
                 if key in self.records:
                     self.put(key, None)
+                if record["expires_ms"] <= record.get("registered_ms", 0):  # it has unregistered there
+                    del self.foreign[key]
         if request.get("whole") == "end":
             self.foreign = {key: one for key, one in self.foreign.items() if key in self.named}
             self.named, self.whole = None, self.whole + 1
@@ -296,6 +298,10 @@ class Worker:
                 self.records.pop(key, None)
             else:
                 self.records[key] = record
+            self.tell(key, record)
+
+    def tell(self, key, record):
+        with self.lock:
             for connection in self.watchers:
                 self._send(connection, {"type": "replica", "key": key, "record": record})
 

@@ -23,13 +23,17 @@ struct ClientRow {
     bool anywhere = false;  ///< the client can be reached from any address: no NAT of others is before it
     std::string call_id;
     std::uint32_t cseq = 0;
-    std::int64_t expires_ms = 0;  ///< by the clock of Redis
+    std::int64_t expires_ms = 0;     ///< by the clock of Redis
+    std::int64_t registered_ms = 0;  ///< the same
+
+    /// It says that the client is registered nowhere any more: that ended at a node which did not have it.
+    [[nodiscard]] bool over() const noexcept { return expires_ms <= registered_ms; }
 
     friend bool operator==(const ClientRow&, const ClientRow&) = default;
 };
 
 /// Which of two registrations of one id is newer: of one Call-ID the one with the higher CSeq, of different ones the
-/// one that ends later. Where neither is, they are equivalent: the same request, known to two nodes.
+/// later one. Where neither is, they are equivalent: the same request, known to two nodes.
 [[nodiscard]] std::weak_ordering compare(const ClientRow& one, const ClientRow& other) noexcept;
 
 /// Whose each registered client is among several active nodes. Every node that knows the same comes to the same
@@ -42,6 +46,7 @@ class Clients {
     struct Verdict {
         Slot owner = nobody;
         Slot row = nobody;  ///< whose row counts
+        bool over = false;  ///< it says that there is no such client any more
         friend bool operator==(const Verdict&, const Verdict&) = default;
     };
     enum class Whose : std::uint8_t {
@@ -50,6 +55,7 @@ class Clients {
         foreign,
         leaving,  ///< another's by the row that we have: it stays with us until he has taken it
         nobody,
+        over,  ///< it has unregistered, at a node that did not have it
     };
     using LiveNodes = std::map<std::string, std::vector<IpAddress>, std::less<>>;
     using Rows = std::vector<std::pair<std::string, ClientRow>>;
@@ -84,8 +90,10 @@ class Clients {
     /// that reads it later must not take it for a client that there still is.
     using Overtaken = std::vector<std::pair<Slot, std::string>>;
     [[nodiscard]] Overtaken take_overtaken() { return std::exchange(overtaken_, {}); }
-    /// Of those that the edge has to be told of.
-    [[nodiscard]] Ids foreign_or_taken() const;
+    /// Whether our edge is told of it: who has it, or that it is over; of all others, that there is no such client.
+    [[nodiscard]] bool is_told(const Verdict& verdict) const noexcept;
+    /// All of those.
+    [[nodiscard]] Ids told() const;
 
   private:
     struct Node {
@@ -119,7 +127,7 @@ class Clients {
     Slot me_ = nobody;
     Entries entries_;
     Overtaken overtaken_;
-    std::array<std::size_t, 5> counts_{};
+    std::array<std::size_t, 6> counts_{};
 };
 
 }  // namespace natkit::cluster

@@ -27,6 +27,7 @@ struct Binding {
     Flow flow;             ///< the flow it registered on
     nat::Verdict verdict;  ///< where the client is
     WallTime expires;
+    WallTime registered;  ///< when its last REGISTER was accepted
     std::string call_id;
     std::uint32_t cseq = 0;
     int q = 1000;  ///< thousandths
@@ -39,7 +40,8 @@ struct Binding {
 struct BindingChange {
     enum class Kind : std::uint8_t { added, updated, removed } kind{};
     Binding binding;
-    bool taken = false;  ///< added: another node had it until now
+    bool taken = false;      ///< added: another node had it until now
+    bool elsewhere = false;  ///< removed: another node has it, and has to hear that it is over, as `binding` says
 };
 
 /// What tells the bindings of one user apart. RFC 3261 section 10.3 says: the Contact. Behind a NAT that is an address
@@ -109,6 +111,11 @@ class Registrar {
     /// Another server has ended a registration; without a client, all of that user's.
     [[nodiscard]] std::vector<BindingChange> forget(std::string_view aor,
                                                     const std::optional<ClientName>& client = std::nullopt);
+    /// The same of this user's who are registered elsewhere and of whom `which` holds, by a REGISTER that was accepted
+    /// here: its contacts do not matter. Those of its own Call-ID with a higher CSeq go on (section 10.3 step 7).
+    [[nodiscard]] std::vector<BindingChange> end_elsewhere(const Registration& by,
+                                                           const std::function<bool(const Binding&)>& which,
+                                                           WallTime now) const;
     /// Takes up a binding from before a restart, unless it has expired.
     void restore(Binding binding, WallTime now);
     /// Takes over a binding of another node, in place of the one with its id: whatever the limits are here, for they

@@ -21,7 +21,8 @@ struct BindingRow {
     std::string place;
     std::string rule;
     std::string site;
-    std::int64_t expires_ms = 0;  ///< time of day, milliseconds since 1970
+    std::int64_t expires_ms = 0;     ///< time of day, milliseconds since 1970
+    std::int64_t registered_ms = 0;  ///< the same; 0: a version that did not keep it wrote this
     std::string call_id;
     std::uint32_t cseq = 0;
     int q = 1000;

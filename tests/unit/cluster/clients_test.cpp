@@ -26,9 +26,10 @@ struct Given {
     const char* node;
     const char* call_id = "x";
     std::uint32_t cseq = 1;
-    std::int64_t expires_ms = 1000;
+    std::int64_t registered_ms = 1000;
     bool anywhere = true;
     Transport transport = Transport::udp;
+    std::int64_t lasts_ms = 100;
 };
 
 ClientRow row(const Given& given) {
@@ -37,7 +38,8 @@ ClientRow row(const Given& given) {
             .anywhere = given.anywhere,
             .call_id = given.call_id,
             .cseq = given.cseq,
-            .expires_ms = given.expires_ms};
+            .expires_ms = given.registered_ms + given.lasts_ms,
+            .registered_ms = given.registered_ms};
 }
 
 /// Those that live, with their own addresses.
@@ -221,7 +223,7 @@ TEST_CASE("cluster::Clients: each change tells whose it is now, and nothing else
     CHECK(put(clients, {"b", "x", 2}, "theirs"));  // refreshed: what is known of it is another
     CHECK(clients.count(Whose::own) == 1);
     CHECK(clients.count(Whose::foreign) == 1);
-    CHECK(clients.foreign_or_taken() == Clients::Ids{"theirs"});
+    CHECK(clients.told() == Clients::Ids{"theirs"});
     CHECK(put(clients, {"c", "x", 3}, "mine"));
     CHECK(clients.whose(clients.verdict("mine")) == Whose::foreign);
     CHECK_FALSE(clients.drop(*clients.find("a"), "mine"));  // as the edge was told
@@ -266,12 +268,35 @@ TEST_CASE("cluster::Clients: who gives a client away has it until it is taken") 
     CHECK(clients.set_live({{"a", {}}, {"b", {address_of("a")}}}) == Clients::Ids{"id"});
     CHECK(owner(clients) == "b by a");
     CHECK(clients.whose(clients.verdict("id")) == Whose::leaving);
-    CHECK(clients.foreign_or_taken().empty());
+    CHECK(clients.told().empty());
     // The other one has it, as it was.
     CHECK(clients.put(*clients.find("b"), "id", row({"a"})));
     CHECK(owner(clients) == "b by b");
     CHECK(clients.whose(clients.verdict("id")) == Whose::foreign);
-    CHECK(clients.foreign_or_taken() == Clients::Ids{"id"});
+    CHECK(clients.told() == Clients::Ids{"id"});
+}
+
+TEST_CASE("cluster::Clients: one that has unregistered is nobody's, wherever that came in") {
+    for (const char* call_id : {"x", "another"}) {
+        CAPTURE(call_id);
+        for (const std::string& me : nodes) {
+            CAPTURE(me);
+            Clients clients(me, nodes);
+            (void)clients.set_live(living("abc"));
+            put(clients, {"a", "x", 1, 1000});
+            const bool news = put(clients, {"b", call_id, 2, 2000, true, Transport::udp, 0});
+            CHECK(news);
+            CHECK(clients.count(Whose::over) == 1);
+            CHECK(clients.count(Whose::own) + clients.count(Whose::foreign) + clients.count(Whose::taken) == 0);
+            // Whoever had it, or knew of it, hears that from where it came in.
+            CHECK(clients.is_told(clients.verdict("id")) == (me != "b"));
+            if (me != "a") CHECK(clients.drop(*clients.find("a"), "id") == false);
+            // It registers again.
+            CHECK(put(clients, {"c", call_id, 3, 3000}));
+            CHECK(owner(clients) == "c by c");
+            CHECK(clients.count(Whose::over) == 0);
+        }
+    }
 }
 
 TEST_CASE("cluster::Clients: what dead nodes have left behind is over with its time") {
@@ -281,11 +306,11 @@ TEST_CASE("cluster::Clients: what dead nodes have left behind is over with its t
     put(clients, {"b", "x", 1, 2000}, "late");
     put(clients, {"c", "x", 1, 1000}, "of a live one, who says it himself");
     put(clients, {"a", "x", 1, 1000}, "of ours");
-    CHECK(clients.expire(1000) == Clients::Ids{"early"});
+    CHECK(clients.expire(1100) == Clients::Ids{"early"});
     CHECK(owner(clients, "early") == "nobody");
     CHECK(owner(clients, "late") != "nobody");
-    CHECK(clients.expire(1999).empty());
-    CHECK(clients.expire(2000) == Clients::Ids{"late"});
+    CHECK(clients.expire(2099).empty());
+    CHECK(clients.expire(2100) == Clients::Ids{"late"});
     CHECK(clients.count(Whose::own) + clients.count(Whose::foreign) == 2);
 }
 

@@ -7,7 +7,7 @@ using namespace natkit;
 TEST_CASE("record::parse_client_row: what of a registration decides whose client it is") {
     record::ObjectReader reader;
     const auto read = record::parse_client_row(
-        R"({"id":"1","flow":"udp:192.0.2.1:5060-198.51.100.7:40001","place":"far-end","call_id":"a@b","cseq":7,"expires_ms":5000})",
+        R"({"id":"1","flow":"udp:192.0.2.1:5060-198.51.100.7:40001","place":"far-end","call_id":"a@b","cseq":7,"expires_ms":5000,"registered_ms":4000})",
         300, reader);
     REQUIRE(read);
     CHECK(*read == cluster::ClientRow{.transport = Transport::udp,
@@ -15,7 +15,9 @@ TEST_CASE("record::parse_client_row: what of a registration decides whose client
                                       .anywhere = false,
                                       .call_id = "a@b",
                                       .cseq = 7,
-                                      .expires_ms = 4700});
+                                      .expires_ms = 4700,
+                                      .registered_ms = 3700});
+    CHECK_FALSE(read->over());
     const auto other = record::parse_client_row(
         R"({"flow":"tls:[2001:db8::1]:5061-[2001:db8::2]:4000#17","place":"wan","expires_ms":0})", -5, reader);
     REQUIRE(other);
@@ -23,6 +25,11 @@ TEST_CASE("record::parse_client_row: what of a registration decides whose client
     CHECK(other->local == IpAddress::parse("2001:db8::1").value());
     CHECK(other->anywhere);
     CHECK(other->expires_ms == 5);
+    CHECK(other->registered_ms == 5 - 3'600'000);  // not written: as if it had been for an hour
+    const auto over = record::parse_client_row(
+        R"({"flow":"udp:192.0.2.1:5060-198.51.100.7:1","expires_ms":4000,"registered_ms":4000})", 300, reader);
+    REQUIRE(over);
+    CHECK(over->over());
 
     struct Case {
         const char* why;

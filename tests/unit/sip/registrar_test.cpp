@@ -223,6 +223,46 @@ TEST_CASE("Registrar: what another node has takes the place of its id alone, bey
     CHECK_FALSE(registrar.knows("bert@example.com"));
 }
 
+TEST_CASE("Registrar: who unregisters here what is registered elsewhere") {
+    struct Case {
+        const char* why;
+        const char* call_id;
+        std::uint32_t cseq;
+        bool all;
+        const char* contact;
+        bool ends;
+    };
+    constexpr Case cases[] = {
+        {"its Contact", "c1", 3, false, "sip:bob@10.0.0.1", true},
+        {"all", "c1", 3, true, "", true},
+        {"with another Call-ID, as after the phone's restart", "c2", 1, true, "", true},
+        {"an older request", "c1", 2, false, "sip:bob@10.0.0.1", false},
+        {"another Contact", "c1", 3, false, "sip:bob@10.0.0.9", false},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.why);
+        Registrar elsewhere({}, mac);
+        const auto there = elsewhere.register_contacts(request(2, {contact("sip:bob@10.0.0.1")}), start);
+        Registrar here({}, mac);
+        here.set_elsewhere(elsewhere);
+        Registration end = request(c.cseq, {}, "40002");
+        end.call_id = c.call_id;
+        end.remove_all = c.all;
+        if (!c.all) end.contacts = {contact(c.contact, 0s)};
+        const auto outcome = here.register_contacts(end, start + 5s);
+        CHECK(outcome.status == 200);
+        REQUIRE(outcome.changes.size() == (c.ends ? 1 : 0));
+        if (!c.ends) continue;
+        const BindingChange& change = outcome.changes[0];
+        CHECK((change.kind == Kind::removed && change.elsewhere));
+        CHECK(change.binding.id == there.changes.at(0).binding.id);
+        CHECK(change.binding.flow == end.flow);
+        CHECK(change.binding.expires == start + 5s);
+        CHECK(change.binding.registered == start + 5s);
+        CHECK(change.binding.cseq == c.cseq);
+    }
+}
+
 TEST_CASE("Registrar: an id depends on the key, and is never two users'") {
     const auto other = [](std::span<const std::uint8_t> data) { return sum(data, 2); };
     CHECK(binding_id("a@h", "sip:a@h", "", mac) == binding_id("a@h", "sip:a@h", "", mac));

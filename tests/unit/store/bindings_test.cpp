@@ -31,6 +31,7 @@ store::BindingRow row(const char* id, std::int64_t expires_ms) {
             .rule = "nated",
             .site = "198.51.100.7",
             .expires_ms = expires_ms,
+            .registered_ms = expires_ms - 600'000,
             .call_id = "c'1",
             .cseq = 4'000'000'000u,
             .q = 500,

@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration second = 1s;
 constexpr unsigned ticks_of_expiry = 10;
+/// So long an end is told of: the others read it within milliseconds, or once they have a lease again.
+constexpr Duration ended_for = Lease::term + 2s;
 
 std::vector<std::string> nodes_of(const config::Cluster& cluster) {
     std::vector<std::string> nodes;
@@ -163,12 +165,33 @@ void Several::on_worker() {
 void Several::on_own(std::string_view key) {
     if (kind_of(key) != Kind::binding) return;
     const std::string_view id = id_of(key);
+    auto row = own_row(key);
+    if (row && row->over()) ended.insert_or_assign(std::string(key), loop.now());
+    if (row ? clients.put(clients.me(), id, std::move(*row)) : clients.drop(clients.me(), id)) tell(id);
+}
+
+std::optional<ClientRow> Several::own_row(std::string_view key) {
     const Replica* replica = state.table.find(key);
-    auto row = replica == nullptr ? std::nullopt
-                                  : std::optional(record::parse_client_row(replica->record, replica->clock_ms, parser));
-    const bool known = row && *row;
-    const bool news = known ? clients.put(clients.me(), id, std::move(**row)) : clients.drop(clients.me(), id);
-    if (news) tell(id);
+    if (replica == nullptr) return std::nullopt;
+    auto row = record::parse_client_row(replica->record, replica->clock_ms, parser);
+    return row ? std::optional(std::move(*row)) : std::nullopt;
+}
+
+/// The others know by now; whoever was away reads it first.
+void Several::drop_ended() {
+    if (!settled || !writer->connected() || writer->outbox().waiting() > 0) return;
+    const Instant now = loop.now();
+    std::vector<std::string> over;
+    std::erase_if(ended, [&](const auto& one) {
+        if (now - one.second < ended_for) return false;
+        over.push_back(one.first);
+        return true;
+    });
+    for (const std::string& key : over) {
+        const auto row = own_row(key);
+        // It may have registered again.
+        if (row && row->over()) on_replica(key, std::nullopt);
+    }
 }
 
 void Several::on_fed() {
@@ -204,6 +227,7 @@ void Several::on_tick() {
     on_worker();  // which may have failed to take what it was told
     if (settled && state.clock_known && ++ticks % ticks_of_expiry == 0)
         tell(clients.expire(io::wall_now().time_since_epoch().count() - state.clock_ms));
+    drop_ended();
     remove_overtaken();
     tell_pinger();
     tell_news();

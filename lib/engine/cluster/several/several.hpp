@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,8 @@ struct Several final : Service::Impl {
     std::uint64_t lapsed_epoch = 0;  ///< of before the lease began: what is claimed anew is above it
     std::uint64_t told_place = 0;    ///< of the feeder, from which the sipedge has all that was decided by then
     bool told = false;               ///< it has
+    /// Keys of others' clients that have unregistered here, and since when that is told.
+    std::map<std::string, Instant> ended;
     unsigned ticks = 0;
     io::Timer tick;
 
@@ -65,6 +68,8 @@ struct Several final : Service::Impl {
     void on_tick();
     void on_fed();
     void tell_pinger();
+    [[nodiscard]] std::optional<ClientRow> own_row(std::string_view key);
+    void drop_ended();
     [[nodiscard]] Standing standing() const;
 
     // leases.cpp

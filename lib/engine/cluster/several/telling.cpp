@@ -18,7 +18,7 @@ void Several::remove_overtaken() {
 
 void Several::tell_all() {
     if (!feeder || !worker_of(Kind::binding)->holds()) return;
-    std::vector<std::string> keys = clients.foreign_or_taken();
+    std::vector<std::string> keys = clients.told();
     for (std::string& key : keys) key = key_of(key);
     told = false;
     feeder->restart(keys);
@@ -45,8 +45,7 @@ const Replica* Several::replica_of(Clients::Slot slot, std::string_view key) con
 
 std::optional<Feeder::Given> Several::given(const std::string& key) const {
     const auto verdict = clients.verdict(id_of(key));
-    const Clients::Whose whose = clients.whose(verdict);
-    if (whose != Clients::Whose::foreign && whose != Clients::Whose::taken) return std::nullopt;
+    if (!clients.is_told(verdict)) return std::nullopt;
     const Replica* replica = replica_of(verdict.row, key);
     if (replica == nullptr) return std::nullopt;
     return Feeder::Given{.record = replica->record,

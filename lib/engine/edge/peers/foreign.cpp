@@ -56,7 +56,7 @@ std::vector<std::string> ForeignClients::ids() const {
 
 bool is_older(const sip::Binding& binding, const sip::Binding& other) {
     if (!binding.call_id.empty() && binding.call_id == other.call_id) return binding.cseq < other.cseq;
-    return binding.expires < other.expires;
+    return binding.registered < other.registered;
 }
 
 }  // namespace natkit::edge

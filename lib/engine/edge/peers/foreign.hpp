@@ -54,7 +54,7 @@ class ForeignClients {
 };
 
 /// Whether `binding` is of an earlier REGISTER than `other`, of the same id: the CSeq of one Call-ID tells (RFC 3261
-/// section 10.3), else which expires first.
+/// section 10.3), else the time.
 [[nodiscard]] bool is_older(const sip::Binding& binding, const sip::Binding& other);
 
 }  // namespace natkit::edge

@@ -199,6 +199,7 @@ store::BindingRow to_row(const sip::Binding& binding) {
             .rule = nat::to_string(binding.verdict.rule),
             .site = to_string(binding.verdict.site),
             .expires_ms = binding.expires.time_since_epoch().count(),
+            .registered_ms = binding.registered.time_since_epoch().count(),
             .call_id = binding.call_id,
             .cseq = binding.cseq,
             .q = binding.q,
@@ -217,13 +218,16 @@ Result<sip::Binding> from_row(const store::BindingRow& row) {
     if (!rule) return std::unexpected(rule.error());
     const auto site = IpRange::parse(row.site);
     if (!site) return std::unexpected(site.error());
+    const WallTime expires{std::chrono::milliseconds(row.expires_ms)};
+    const WallTime registered{std::chrono::milliseconds(row.registered_ms)};
     return sip::Binding{.id = row.id,
                         .aor = row.aor,
                         .contact = row.contact,
                         .instance = row.instance,
                         .flow = *flow,
                         .verdict = {.place = *place, .rule = *rule, .site = *site, .claimed = {}},
-                        .expires = WallTime(std::chrono::milliseconds(row.expires_ms)),
+                        .expires = expires,
+                        .registered = row.registered_ms != 0 ? registered : expires - std::chrono::hours(1),
                         .call_id = row.call_id,
                         .cseq = row.cseq,
                         .q = row.q,

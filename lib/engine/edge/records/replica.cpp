@@ -23,9 +23,9 @@ constexpr std::array text_members = {
     TextMember{"rule", &BindingRow::rule},       TextMember{"site", &BindingRow::site},
     TextMember{"call_id", &BindingRow::call_id}, TextMember{"user_agent", &BindingRow::user_agent},
     TextMember{"server", &BindingRow::server}};
-constexpr std::array all_members = {"id",   "aor",  "contact",       "instance",   "flow",   "place",
-                                    "rule", "site", "call_id",       "user_agent", "server", "expires_ms",
-                                    "cseq", "q",    "authenticated", "reached"};
+constexpr std::array all_members = {"id",   "aor",  "contact",       "instance",   "flow",         "place",
+                                    "rule", "site", "call_id",       "user_agent", "server",       "expires_ms",
+                                    "cseq", "q",    "authenticated", "reached",    "registered_ms"};
 constexpr std::size_t id_digits = 16;
 constexpr std::size_t longest_text = 4096;
 
@@ -48,6 +48,7 @@ nlohmann::ordered_json binding_replica(const BindingRow& row) {
     nlohmann::ordered_json record = nlohmann::ordered_json::object();
     for (const TextMember& each : text_members) record[each.name] = row.*each.member;
     record["expires_ms"] = row.expires_ms;
+    record["registered_ms"] = row.registered_ms;
     record["cseq"] = row.cseq;
     record["q"] = row.q;
     record["authenticated"] = row.authenticated;
@@ -77,9 +78,14 @@ Result<BindingRow> read_binding_replica(std::string_view id, const record::Objec
         return found ? found->flag().value_or(otherwise) : otherwise;
     };
     constexpr std::int64_t latest = std::int64_t{1} << 50;  // of what milliseconds can be reckoned with
-    const auto expires = number("expires_ms");
-    if (!expires || *expires < 0 || *expires > latest) return fail(Errc::bad_input, "not a time", "expires_ms");
+    const auto time = [&](const char* name) {
+        return number(name).and_then(
+            [](std::int64_t ms) { return ms < 0 || ms > latest ? std::nullopt : std::optional(ms); });
+    };
+    const auto expires = time("expires_ms");
+    if (!expires) return fail(Errc::bad_input, "not a time", "expires_ms");
     row.expires_ms = *expires;
+    row.registered_ms = time("registered_ms").value_or(0);
     row.cseq = static_cast<std::uint32_t>(std::clamp<std::int64_t>(number("cseq").value_or(0), 0, 0xffffffff));
     row.q = static_cast<int>(std::clamp<std::int64_t>(number("q").value_or(1000), 0, 1000));
     row.authenticated = flag("authenticated", false);

@@ -252,12 +252,25 @@ std::vector<sip::BindingChange> HomeServers::learn(const Context& context, const
                            });
         if (!there) note_placed(item.id, plan.by_contact ? Placed::by_contact : Placed::by_path);
     }
-    if (plan.remove_all) return registrar_.forget(plan.aor);
     std::vector<sip::BindingChange> changes;
     const auto add = [&](std::vector<sip::BindingChange> more) {
         std::ranges::move(more, std::back_inserter(changes));
     };
     const auto& cseq = request.cseq();
+    const auto end = [&](const std::optional<sip::ClientName>& client) {
+        add(registrar_.forget(plan.aor, client));
+        sip::Registration by;
+        by.aor = plan.aor;
+        by.call_id = request.call_id();
+        by.cseq = cseq ? cseq->number : 0;
+        by.flow = context.upstream.flow;
+        const auto named = [&](const sip::Binding& binding) { return !client || client->names(binding); };
+        add(registrar_.end_elsewhere(by, named, now));
+    };
+    if (plan.remove_all) {
+        end(std::nullopt);
+        return changes;
+    }
     const auto granted_to_all = response.find(sip::Name::expires) == nullptr
                                     ? std::nullopt
                                     : granted_seconds(response.value(sip::Name::expires));
@@ -272,9 +285,8 @@ std::vector<sip::BindingChange> HomeServers::learn(const Context& context, const
             if (!granted) granted = std::chrono::hours(1);
         }
         if (!granted || granted->count() == 0) {
-            add(registrar_.forget(plan.aor, sip::ClientName{.contact = item.contact,
-                                                            .verdict = context.upstream.verdict,
-                                                            .call_id = request.call_id()}));
+            end(sip::ClientName{
+                .contact = item.contact, .verdict = context.upstream.verdict, .call_id = request.call_id()});
             continue;
         }
         const bool proved = has_proved(context, branch, item.id);
@@ -285,6 +297,7 @@ std::vector<sip::BindingChange> HomeServers::learn(const Context& context, const
                               .flow = flow,
                               .verdict = context.upstream.verdict,
                               .expires = now + *granted,
+                              .registered = now,
                               .call_id = std::string(request.call_id()),
                               .cseq = cseq ? cseq->number : 0,
                               .q = 1000,

@@ -74,11 +74,14 @@ std::optional<Answer> Registrations::may_register_unproved(const JudgedRequest& 
     }
     if (!registration.remove_all) return std::nullopt;
     registration.remove_all = false;  // all that are its own
-    for (const sip::Binding& binding : registrar_.lookup(settings_.address_of_record(user), now.wall)) {
-        if (binding.flow.remote.address != source) continue;
+    const std::string aor = settings_.address_of_record(user);
+    const auto end_own = [&](const sip::Binding& binding) {
+        if (binding.flow.remote.address != source) return;
         registration.contacts.push_back(
             {.uri = binding.contact, .expires = std::chrono::seconds(0), .q = 1000, .instance = {}});
-    }
+    };
+    std::ranges::for_each(registrar_.lookup(aor, now.wall), end_own);
+    std::ranges::for_each(peers_.clients().lookup(aor, now.wall), end_own, &ForeignClient::binding);
     return std::nullopt;
 }
 
@@ -148,10 +151,12 @@ void Registrations::apply(std::vector<sip::BindingChange> changes, Now now, Outp
                                          nat::to_string(change.binding.verdict.place) + " by rule " +
                                          nat::to_string(change.binding.verdict.rule));
         }
-        if (change.kind == sip::BindingChange::Kind::removed) {
+        const bool removed = change.kind == sip::BindingChange::Kind::removed;
+        // Ours now, or nobody's.
+        if (!removed || change.elsewhere) peers_.clients().forget(change.binding.id);
+        if (removed) {
             home_.forget(change.binding.id);
         } else {
-            peers_.clients().forget(change.binding.id);
             media_.follow(change.binding);
             look_for(change.binding, now, out);
         }

@@ -59,6 +59,7 @@ void Service::Impl::look_at_clock() {
 }
 
 void Service::Impl::keep(const sip::BindingChange& change) {
+    if (change.elsewhere) return publish_replica(change.binding, false);
     if (change.kind != sip::BindingChange::Kind::removed) {
         save(change.binding);
     } else {

@@ -134,8 +134,12 @@ void Service::Impl::tell_clients(std::vector<std::string> ids) {
 
 Result<sip::Binding> Service::Impl::binding_of(store::BindingRow& row, std::chrono::milliseconds before) const {
     row.expires_ms -= before.count();
+    if (row.registered_ms != 0) row.registered_ms -= before.count();
     auto binding = from_row(row);
-    if (binding) binding->expires -= clock_drift;
+    if (binding) {
+        binding->expires -= clock_drift;
+        binding->registered -= clock_drift;
+    }
     return binding;
 }
 
@@ -156,6 +160,7 @@ Replicas::Handlers Service::Impl::replica_handlers() {
 store::BindingRow Service::Impl::row_of(const sip::Binding& binding) const {
     store::BindingRow row = to_row(binding);
     row.expires_ms += clock_drift.count();
+    row.registered_ms += clock_drift.count();
     return row;
 }
 

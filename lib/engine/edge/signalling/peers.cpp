@@ -40,8 +40,10 @@ Result<void> Edge::set_foreign(ForeignClient client, Now now, Output& out) {
     if (const sip::Binding* own = registrar_.by_id(client.binding.id)) {
         if (own->aor != client.binding.aor) return fail(Errc::refused, "the id is another user's");
         if (is_older(client.binding, *own)) return {};
-        out.log(LogLevel::major, "client " + text::printable(own->aor, 80) + " at " + to_string(own->flow.remote) +
-                                     " is registered at " + client.node + " now");
+        const bool over = client.binding.expires <= client.binding.registered;
+        out.log(LogLevel::major,
+                "client " + text::printable(own->aor, 80) + " at " + to_string(own->flow.remote) +
+                    (over ? " has unregistered at " + client.node : " is registered at " + client.node + " now"));
         auto changes = registrar_.remove(own->id);
         registrations_.apply(std::move(changes), now, out);
     }

@@ -118,6 +118,31 @@ TEST_CASE("a user of another server, by Path: digest untouched, bindings learned
     }
 }
 
+TEST_CASE("who unregisters at a server by this edge is registered at no other edge either") {
+    World world(with_servers());
+    World there(with_servers());
+    by_path(there, nat_phone);
+    const sip::Binding known = there.edge.registrar().all().at(0);
+    Output out;
+    REQUIRE(world.edge.set_foreign({.node = "edge-b", .epoch = 1, .binding = known}, world.now, out).has_value());
+    std::string request = registering(nat_phone, 2);
+    request.replace(request.find("Expires: 600"), 12, "Expires: 0");
+    world.receive(nat_phone, request);
+    const std::string passed = world.to(server, "REGISTER");
+    REQUIRE_FALSE(passed.empty());
+    CHECK(world.edge.foreign().size() == 1);
+    Output heard;
+    world.edge.on_packet({.flow = server.flow, .side = server.side}, granted(passed, ""), world.now, heard);
+    CHECK(world.edge.foreign().size() == 0);
+    const auto ended = std::ranges::find_if(heard.events, [](const Event& event) {
+        const auto* change = std::get_if<sip::BindingChange>(&event);
+        return change != nullptr && change->elsewhere;
+    });
+    REQUIRE(ended != heard.events.end());
+    CHECK(std::get<sip::BindingChange>(*ended).binding.id == known.id);
+    CHECK(std::get<sip::BindingChange>(*ended).binding.expires == world.now.wall);
+}
+
 TEST_CASE("a server that does not know Path is shown a Contact of the edge, the client gets its own back") {
     World world(with_servers());
     world.receive(nat_phone, registering(nat_phone, 1));

@@ -121,18 +121,59 @@ TEST_CASE("peers: a client that is not at its edge any more is 430 there, and a 
         edges.receive(nils, nils.request("INVITE", uri, "<" + uri + ">", "", nils.sdp(), cseq));
     };
     Output out;
-    edges.b.edge.on_client_dead(edges.b.edge.registrar().all().front().id, "gone", edges.b.now, out);
+    const sip::Binding known = edges.b.edge.registrar().all().front();
+    edges.b.edge.on_client_dead(known.id, "gone", edges.b.now, out);
     call(1);
     CHECK_FALSE(edges.to(nils, "SIP/2.0 430 Flow Failed").empty());
     edges.b.edge.set_epoch(2);  // what the other edge knows is of the first
     call(2);
     CHECK_FALSE(edges.to(nils, "SIP/2.0 430 Flow Of An Earlier Epoch Failed").empty());
-    edges.cut = true;
+    // A connection of before: it has the number that it had, and is there no more.
+    sip::Binding over_tcp = known;
+    over_tcp.flow = flow("tcp:203.0.113.10:5060-198.51.100.7:40001#17");
+    edges.b.edge.restore(over_tcp, edges.b.now.wall);
+    REQUIRE(edges.b.edge.registrar().size() == 1);
     call(3);
+    CHECK_FALSE(edges.to(nils, "SIP/2.0 430").empty());
+    edges.cut = true;
+    call(4);
     edges.pass(3s);
     CHECK(edges.to(nils, "SIP/2.0 480").empty());
     edges.pass(2s);
     CHECK_FALSE(edges.to(nils, "SIP/2.0 480").empty());
+}
+
+TEST_CASE("peers: a server reaches a client of the other edge by the way that this one had shown it") {
+    TwoEdges edges;
+    Settings served = settings_a();
+    served.servers = {{.domain = "pbx.example.net", .to = "sip:192.168.10.50:5060"}};
+    edges.a.edge.set_settings(served, edges.a.now, *std::make_unique<Output>());
+    const Phone pbx{"pbx", "192.168.10.50:5060", flow("udp:192.168.10.2:5060-192.168.10.50:5060"), Side::lan};
+    edges.receive(
+        nils, nils.request("REGISTER", "sip:pbx.example.net", "<sip:nils@pbx.example.net>", "Expires: 600\r\n", "", 1));
+    const std::string request = edges.to(pbx, "REGISTER");
+    REQUIRE_FALSE(request.empty());
+    const std::string path = header(request, "Path");
+    edges.receive(pbx, with(pbx.response(request, 200, ""),
+                            "Contact: " + header(request, "Contact") + ";expires=600\r\nPath: " + path + "\r\n"));
+    REQUIRE(edges.a.edge.registrar().size() == 1);
+    // It registers by the other edge; the server is to call, and goes by what it knew.
+    sip::Binding moved = edges.a.edge.registrar().all().front();
+    moved.cseq += 1;
+    moved.flow = flow("udp:203.0.113.10:5060-198.51.100.17:41001");
+    Output out;
+    REQUIRE(edges.b.edge.take_over(moved, edges.b.now, out).has_value());
+    edges.b.take(out);
+    edges.tell(edges.b, moved);
+    CHECK(edges.a.edge.registrar().size() == 0);
+    Phone there = nils;
+    there.flow = moved.flow;
+    const std::string uri = "sip:nils@192.168.1.9:5060";
+    edges.receive(pbx, pbx.request("INVITE", uri, "<" + uri + ">", "Route: " + path + "\r\n", pbx.sdp()));
+    CHECK_FALSE(edges.to(there, "INVITE").empty());
+    // Nobody else may use it.
+    edges.receive(lars, lars.request("INVITE", uri, "<" + uri + ">", "Route: " + path + "\r\n", lars.sdp(), 2));
+    CHECK_FALSE(edges.to(lars, "SIP/2.0 403").empty());
 }
 
 TEST_CASE("peers: after a restart of either edge re-INVITE and BYE work, from either end") {
@@ -306,6 +347,43 @@ TEST_CASE("peers: a client that registers at another edge keeps its id, and is s
     REQUIRE(here != nullptr);
     CHECK(here->id == known.id);
     CHECK(edges.a.edge.foreign().size() == 1);  // it is none any more
+}
+
+TEST_CASE("peers: who unregisters at another edge is registered nowhere, and is called nowhere") {
+    TwoEdges edges;
+    edges.a.edge.set_settings(
+        [] {
+            Settings open = settings_a();
+            open.open_registrar = true;
+            return open;
+        }(),
+        edges.a.now, *std::make_unique<Output>());
+    edges.add(nat_phone);
+    edges.add(wan_phone, "nora");
+    Phone moved = nat_phone;
+    moved.flow = flow("udp:203.0.113.11:5060-198.51.100.77:40001");
+    std::string request =
+        moved.request("REGISTER", "sip:example.com", "<sip:nora@example.com>", "Expires: 0\r\n", "", 2);
+    request = changed(request, "Call-ID: call-nora", "Call-ID: reg-nora");
+    Output out;
+    edges.a.edge.on_packet({.flow = moved.flow, .side = Side::wan}, request, edges.a.now, out);
+    std::vector<sip::BindingChange> told;
+    for (const Event& event : out.events) {
+        if (const auto* change = std::get_if<sip::BindingChange>(&event)) told.push_back(*change);
+    }
+    edges.a.take(out);
+    const std::string answer = edges.to(moved, "SIP/2.0 200");
+    CHECK(answer.find("<sip:wendy@203.0.113.20:5060>") != std::string::npos);  // his other one stays
+    CHECK(answer.find("nora@192.168.1.5") == std::string::npos);
+    CHECK(edges.a.edge.foreign().size() == 1);
+    CHECK(edges.a.edge.registrar().size() == 0);
+    // The other edge hears of it by a row that is over at once.
+    REQUIRE(told.size() == 1);
+    REQUIRE(told[0].elsewhere);
+    edges.tell(edges.a, told[0].binding);
+    CHECK(edges.b.edge.registrar().by_id(told[0].binding.id) == nullptr);
+    CHECK(edges.b.edge.foreign().size() == 0);
+    CHECK(edges.b.edge.registrar().size() == 1);
 }
 
 TEST_CASE("peers: as many clients of other nodes are known as may be registered") {
