@@ -2,18 +2,41 @@
 """Two edges, both active, with a real Redis: calls across them with one relay, forks across, and what happens to clients and calls when one
 of them dies, its address moves, it comes back, or Redis is away."""
 # ctest: serial timeout 900
+import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
+import media
 import phones
 import raw_calls
 import raw_sip
 import several
+
+
+class EdgeOfBoth(several.Edge):
+    """With an address of IPv6 too."""
+
+    def __init__(self, site, letter, number):
+        super().__init__(site, letter, number)
+        self.wan6 = f"2001:db8::{number}"
+        self.edge.ip("addr", "add", f"{self.wan6}/64", "dev", "wan0", "nodad")
+
+    def of_its_own(self):
+        own = super().of_its_own()
+        own["sip"]["listen"] = json.dumps(json.loads(own["sip"]["listen"]) + several.listening(f"[{self.wan6}]"))
+        own["media_proxy.addresses"]["wan"] = f'["{self.wan}", "{self.wan6}"]'
+        return own
+
+
+class SeveralOfBoth(several.Several):
+    node = EdgeOfBoth
 
 
 def hear_each_other(people, what):
@@ -64,6 +87,67 @@ def calls_across(net):
         each_way(site, people, wan_a, far_a, {"a": 2, "b": 0})
     for edge in (a, b):
         lab.require(not edge.status().get("degraded"), f"{edge.status()}")
+
+
+def told_in(text, family):
+    """Where a description sends media to, which is an address of that family."""
+    body = text.partition("\r\n\r\n")[2]
+    address = re.search(rf"c=IN {family} (\S+)", body)
+    lab.require(address, f"not {family}: {body}")
+    port = re.search(r"m=audio (\d+)", body)[1]
+    return f"[{address[1]}]:{port}" if family == "IP6" else f"{address[1]}:{port}"
+
+
+def family_of(party):
+    return "IP6" if party.own.startswith("[") else "IP4"
+
+
+def scripted_call(site, ears, caller, callee, relays):
+    """With media both ways, a request from the callee's end, and the caller's BYE."""
+    call_id = f"{caller.user}-{callee.user}"
+    invite, came = raw_calls.ring(caller, callee, call_id)
+    callee.answer(came, 200, body=callee.sdp())
+    final = caller.wait(r"SIP/2\.0 200")
+    target, routes, to = raw_calls.dialog_of(invite, final)
+    headers = [f"Route: {route}" for route in routes]
+    caller.send(caller.request("ACK", target, to=to, call_id=call_id, headers=headers))
+    callee.wait("ACK ")
+    site.wait_legs(**relays)
+    ways = ((caller, callee, told_in(final, family_of(caller))), (callee, caller, told_in(came, family_of(callee))))
+    heard = set()
+
+    def both_hear():
+        for sender, receiver, where in ways:
+            ears[sender].speak(where, payload=sender.user.encode())
+            heard.update((sender, receiver) for packet in ears[receiver].drain_now() if sender.user.encode() in packet)
+        return len(heard) == len(ways)
+    lab.wait_until(both_hear, lambda: f"{call_id}: {len(heard)} of {len(ways)} directions are heard")
+    callee.send(raw_calls.from_callee(callee, came, "INFO", 5))
+    caller.answer(caller.wait("INFO "), 200)
+    callee.wait(r"SIP/2\.0 200")
+    caller.send(caller.request("BYE", target, to=to, call_id=call_id, cseq=2, headers=headers))
+    callee.answer(callee.wait("BYE "), 200)
+    caller.wait(r"SIP/2\.0 200")
+    site.wait_legs(a=0, b=0)
+    for party in ears:
+        party.forget()
+
+
+def by_ipv6_and_between_families(net):
+    """On the public network no relay is needed within a family; between them the callee's edge has it."""
+    site = SeveralOfBoth(net).start()
+    sixes = []
+    for number, (user, edge) in enumerate((("six-a", site.a), ("six-b", site.b)), 50):
+        host = site.wan_host()
+        host.ip("addr", "add", f"2001:db8::{number}/64", "dev", "eth0", "nodad")
+        sixes.append(raw_calls.registered(host, user, f"[{edge.wan6}]:5060", own=f"2001:db8::{number}"))
+    six_a, six_b = sixes
+    far_a, far_b = (raw_calls.registered(site.home_host(), user, edge.wan) for user, edge in (("far-a", site.a), ("far-b", site.b)))
+    site.wait_known(2, 2)
+    ears = {party: media.Peer(party.host, party.own.strip("[]"), 4000) for party in (six_a, six_b, far_a, far_b)}
+    for caller, callee, relays in ((six_a, six_b, {"a": 0, "b": 0}), (six_a, far_b, {"a": 0, "b": 2}), (far_b, six_a, {"a": 2, "b": 0}),
+                                   (far_a, six_b, {"a": 0, "b": 2}), (six_b, far_a, {"a": 2, "b": 0})):
+        scripted_call(site, ears, caller, callee, relays)
 
 
 def real_phones(net):
@@ -336,6 +420,39 @@ def an_address_moves(net):
         hear_each_other(people, "taken back")
 
 
+def an_edge_stands_still(net):
+    """All of its processes at once, for longer than its lease, while its address moves: once they go on, it serves and pings nobody before it has
+    read what the other one has."""
+    with several.People() as people:
+        site = site_of_calls(net, people)
+        a, b = site.a, site.b
+        stood = a.processes()
+        for pid in stood:
+            os.kill(pid, signal.SIGSTOP)
+        a.drop(a.wan)
+        b.take(a.wan)
+        lab.wait_until(lambda: b.knows(own=5, foreign=0, nobody=0), lambda: f"all to be taken: {b.cluster()}")
+        check_pings(site, site.taps, 2, a.wan, b, a, "one stands still")
+        people.connect(site.far_b[0], site.far_a[0])
+        hear_each_other(people, "one stands still")
+        since = time.time()
+        for pid in stood:
+            os.kill(pid, signal.SIGCONT)
+        site.wait_ready()
+        site.wait_known(0, 5)
+        check_pings(site, site.taps, 2, a.wan, b, a, "it goes on, without its address")
+        lab.require(not several.pings_of(site.taps[a.name], a.wan, since), "whoever stood still pings at once")
+        lab.require(a.processes() == stood, f"{stood} became {a.processes()}")
+        hear_each_other(people, "it goes on, without its address")
+        people.end(site.far_b[0])
+        b.drop(a.wan)
+        a.take(a.wan)
+        site.wait_known(3, 2)
+        check_pings(site, site.taps, 2, a.wan, a, b, "its address is back")
+        people.connect(site.far_b[0], site.far_a[0])
+        hear_each_other(people, "its address is back")
+
+
 def keepalived_moves_it(net):
     """One address a node, by the example's configuration."""
     with several.People() as people:
@@ -393,6 +510,6 @@ def redis_is_away(net):
 
 
 if __name__ == "__main__":
-    lab.main(the_examples, calls_across, real_phones, forks_across, over_tcp, a_dialog_finds_its_edge, sipedge_dies_and_the_file_is_read_again,
+    lab.main(the_examples, calls_across, by_ipv6_and_between_families, real_phones, forks_across, over_tcp, a_dialog_finds_its_edge, sipedge_dies_and_the_file_is_read_again,
              who_registers_and_unregisters_at_the_other_edge, an_edge_dies_and_its_clients_register_elsewhere,
-             an_address_moves, keepalived_moves_it, redis_is_away)
+             an_address_moves, an_edge_stands_still, keepalived_moves_it, redis_is_away)
