@@ -46,7 +46,9 @@ std::optional<EdgeMark> read_edge(std::span<const std::uint8_t>& in) {
     const auto epoch = node ? take_number(in, 8) : std::nullopt;
     const auto passes = epoch ? take_number(in, 1) : std::nullopt;
     if (!passes || *passes > 1 || *node == 0) return std::nullopt;
-    return EdgeMark{.node = *node, .epoch = *epoch, .passes = *passes == 1};
+    const auto client = in.empty() ? std::optional(std::uint64_t{0}) : take_number(in, 8);
+    if (!client) return std::nullopt;
+    return EdgeMark{.node = *node, .epoch = *epoch, .passes = *passes == 1, .client = *client};
 }
 
 std::optional<DialogToken> read_dialog(std::span<const std::uint8_t> in) {
@@ -111,6 +113,7 @@ std::string encode(const DialogToken& token, std::string_view call_id, const Cip
         put_number(content, token.edge->node, 8);
         put_number(content, token.edge->epoch, 8);
         put_number(content, token.edge->passes ? 1 : 0, 1);
+        if (token.edge->client != 0) put_number(content, token.edge->client, 8);
     }
     return to_base64url(cipher.seal(content, context_of(dialog_kind, call_id)));
 }

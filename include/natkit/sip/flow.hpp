@@ -53,6 +53,7 @@ struct EdgeMark {
     std::uint64_t node = 0;   ///< node_number() of its name
     std::uint64_t epoch = 0;  ///< of the node, then
     bool passes = false;  ///< another edge sees to the media of the dialog: this one passes descriptions as they are
+    std::uint64_t client = 0;  ///< then the registration of the caller, who may move meanwhile; 0: he has none here
 
     friend bool operator==(const EdgeMark&, const EdgeMark&) = default;
 };

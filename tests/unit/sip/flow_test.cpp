@@ -109,6 +109,9 @@ TEST_CASE("DialogToken: of several active edges it names the one that made it") 
     REQUIRE(read.has_value());
     CHECK(*read == token);
     CHECK(read->edge == token.edge);
+    token.edge->client = 0x0123456789abcdef;
+    CHECK(decode_dialog_token(encode(token, "call-1", fake_cipher(1)), "call-1", fake_cipher(1))->edge == token.edge);
+    token.edge->client = 0;
     token.edge->passes = false;
     CHECK(decode_dialog_token(encode(token, "call-1", fake_cipher(1)), "call-1", fake_cipher(1))->edge == token.edge);
     token.edge.reset();

@@ -34,9 +34,13 @@ std::optional<sip::Flow> Peers::flow_to(std::uint64_t number) const {
     return flow_from(*settings_.peers, std::ranges::find(settings_.peers->others, number, &PeerEdge::number));
 }
 
-std::optional<sip::EdgeMark> Peers::mark(const sip::Flow& to) const {
+std::optional<sip::EdgeMark> Peers::mark(const sip::Flow& to, std::string_view caller) const {
     if (!settings_.peers) return std::nullopt;
-    return sip::EdgeMark{.node = settings_.peers->own.number, .epoch = epoch_, .passes = settings_.by_peer(to)};
+    const bool passes = settings_.by_peer(to);
+    return sip::EdgeMark{.node = settings_.peers->own.number,
+                         .epoch = epoch_,
+                         .passes = passes,
+                         .client = passes ? print_number(caller) : 0};
 }
 
 std::optional<std::uint64_t> Peers::edge_of(const sip::DialogToken& token) const {

@@ -30,8 +30,9 @@ class Peers {
     [[nodiscard]] std::optional<sip::Flow> flow_to(std::string_view node) const;
     [[nodiscard]] std::optional<sip::Flow> flow_to(std::uint64_t number) const;
 
-    /// What the tokens of dialogs say of this edge; nothing where it is the only one.
-    [[nodiscard]] std::optional<sip::EdgeMark> mark(const sip::Flow& to) const;
+    /// What the tokens of dialogs say of this edge; nothing where it is the only one. `caller`: his registration here,
+    /// or empty.
+    [[nodiscard]] std::optional<sip::EdgeMark> mark(const sip::Flow& to, std::string_view caller) const;
     /// The node whose edge sees to a dialog; nothing: it is this one, as far as anybody can tell, or its address is
     /// here now.
     [[nodiscard]] std::optional<std::uint64_t> edge_of(const sip::DialogToken& token) const;

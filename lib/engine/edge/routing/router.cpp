@@ -223,7 +223,7 @@ Route Router::in_dialog(const sip::Message& request, const Upstream& from, const
     const sip::DialogToken& token = *stripped.token;
     const auto known = media_.find(request.call_id(), request.from_tag(), request.to_tag(), &token);
     const SessionId session = known && media_.token(*known) == token ? *known : 0;  // 0: none
-    sip::DialogToken newest = token;
+    sip::DialogToken newest{.caller = caller_of_passed(token), .callee = token.callee};
     if (session != 0) {
         newest = {.caller = media_.end_info(session, End::caller).flow,
                   .callee = media_.end_info(session, End::callee).flow};

@@ -54,6 +54,7 @@ class Router {
     void look_elsewhere(const std::string& user, const sip::Message& request, Stripped& stripped) const;
     [[nodiscard]] std::optional<Target> target_at(const ForeignClient& client) const;
     [[nodiscard]] Route to_own_client(const Upstream& from) const;
+    [[nodiscard]] sip::Flow caller_of_passed(const sip::DialogToken& token) const;
     [[nodiscard]] Route to_edge(const Upstream& from, const Stripped& stripped) const;
 
     const Settings& settings_;

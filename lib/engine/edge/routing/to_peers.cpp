@@ -40,6 +40,13 @@ Route Router::to_own_client(const Upstream& from) const {
     return found;
 }
 
+/// There is no session here that would know: his registration does, by which flow he is reached now.
+sip::Flow Router::caller_of_passed(const sip::DialogToken& token) const {
+    const bool registered = token.edge && token.edge->passes && token.edge->client != 0;
+    const sip::Binding* binding = registered ? registrar_.by_id(print_text(token.edge->client)) : nullptr;
+    return binding == nullptr ? token.caller : binding->flow;
+}
+
 /// What belongs to another edge's dialog goes there as it came: its Route, or its Request-URI, has the token.
 Route Router::to_edge(const Upstream& from, const Stripped& stripped) const {
     const auto flow = from.origin ? std::nullopt : peers_.flow_to(*stripped.edge);  // not from edge to edge to edge

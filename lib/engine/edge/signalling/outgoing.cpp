@@ -27,7 +27,9 @@ bool makes_dialog(const sip::Message& request) {
 /// Two when the sides differ: each neighbour finds an address of the edge on its own side on top of its route set.
 std::vector<std::string> Proxy::record_routes(const sip::Message& request, const sip::Flow& from, const sip::Flow& to,
                                               WallTime now) const {
-    const sip::DialogToken dialog{.caller = from, .callee = to, .start = now, .edge = parts_.peers.mark(to)};
+    const sip::Binding* caller = parts_.registrar.on_flow(from);
+    const sip::DialogToken dialog{
+        .caller = from, .callee = to, .start = now, .edge = parts_.peers.mark(to, caller == nullptr ? "" : caller->id)};
     const std::string token = sip::encode(dialog, request.call_id(), parts_.secrets.cipher);
     const std::string scheme = text::istarts_with(request.request_uri(), "sips:") ? "sips" : "sip";
     const auto uri = [&](const sip::Flow& flow) {

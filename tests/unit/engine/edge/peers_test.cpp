@@ -73,6 +73,39 @@ TEST_CASE("peers: a call across, hold and BYE from either end, and one relay at 
     }
 }
 
+TEST_CASE("peers: a caller who has registered by another port since is reached by that, and reaches the other end") {
+    for (const bool restarted : {false, true}) {
+        CAPTURE(restarted);
+        TwoEdges edges;
+        CallAcross call(edges, nils, nat_phone);
+        call.establish();
+        sip::Binding binding = *edges.a.edge.registrar().on_flow(nils.flow);
+        binding.cseq += 1;
+        binding.flow.remote.port = 42000;  // his NAT has begun anew
+        Output out;
+        REQUIRE(edges.a.edge.take_over(binding, edges.a.now, out).has_value());
+        edges.a.take(out);
+        if (restarted) edges.restart(edges.a);
+        Phone moved = nils;
+        moved.flow = binding.flow;
+        edges.receive(nat_phone, call.in_dialog(nat_phone, "INFO"));
+        const std::string info = edges.to(moved, "INFO");
+        REQUIRE_FALSE(info.empty());
+        CHECK(edges.to(nils, "INFO").empty());
+        edges.receive(moved, moved.response(info, 200, ""));
+        CHECK_FALSE(edges.to(nat_phone, "SIP/2.0 200").empty());
+        // From there he holds, and the other one hangs up.
+        edges.receive(moved, call.in_dialog(nils, "INVITE", sdp_of(nils, 9, "a=sendonly\r\n")));
+        const std::string held = edges.to(nat_phone, "INVITE");
+        REQUIRE_FALSE(held.empty());
+        edges.receive(nat_phone, nat_phone.response(held, 200, sdp_of(nat_phone, 10)));
+        CHECK_FALSE(edges.to(moved, "SIP/2.0 200").empty());
+        edges.receive(moved, call.in_dialog(nils, "ACK", {}, call.cseq));
+        edges.receive(nat_phone, call.in_dialog(nat_phone, "BYE"));
+        CHECK_FALSE(edges.to(moved, "BYE").empty());
+    }
+}
+
 TEST_CASE("peers: where the owner's edge tells of the call, the caller is the caller, not the other edge") {
     TwoEdges edges;
     CallAcross call(edges, nils, nat_phone);
