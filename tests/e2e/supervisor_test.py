@@ -333,6 +333,7 @@ def drain_refuses_new_calls_and_ends_with_the_last(net):
 
 def metrics_are_served_and_documented(net):
     site = site_of_phones.Site(net).start(control={"metrics": '"127.0.0.1:9464"'})
+    site.natkit.wait_line("NATKIT running:")  # the workers answer us before they have answered natkit
     done = site.edge.run("python3", "-c", "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())")
     lab.require('natkit_component_up{component="sipedge"} 1' in done.stdout, done.stdout + done.stderr)
     page = (lab.SOURCE / "man/natkit.1").read_text()
