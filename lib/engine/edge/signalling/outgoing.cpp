@@ -27,7 +27,7 @@ bool makes_dialog(const sip::Message& request) {
 /// Two when the sides differ: each neighbour finds an address of the edge on its own side on top of its route set.
 std::vector<std::string> Proxy::record_routes(const sip::Message& request, const sip::Flow& from, const sip::Flow& to,
                                               WallTime now) const {
-    const sip::Binding* caller = parts_.registrar.on_flow(from);
+    const sip::Binding* caller = parts_.settings.by_peer(to) ? parts_.registrar.on_flow(from) : nullptr;
     const sip::DialogToken dialog{
         .caller = from, .callee = to, .start = now, .edge = parts_.peers.mark(to, caller == nullptr ? "" : caller->id)};
     const std::string token = sip::encode(dialog, request.call_id(), parts_.secrets.cipher);
