@@ -105,13 +105,7 @@ def family_of(party):
 def scripted_call(site, ears, caller, callee, relays):
     """With media both ways, a request from the callee's end, and the caller's BYE."""
     call_id = f"{caller.user}-{callee.user}"
-    invite, came = raw_calls.ring(caller, callee, call_id)
-    callee.answer(came, 200, body=callee.sdp())
-    final = caller.wait(r"SIP/2\.0 200")
-    target, routes, to = raw_calls.dialog_of(invite, final)
-    headers = [f"Route: {route}" for route in routes]
-    caller.send(caller.request("ACK", target, to=to, call_id=call_id, headers=headers))
-    callee.wait("ACK ")
+    target, headers, to, came, final = raw_calls.set_up(caller, callee, call_id)
     site.wait_legs(**relays)
     ways = ((caller, callee, told_in(final, family_of(caller))), (callee, caller, told_in(came, family_of(callee))))
     heard = set()
@@ -122,12 +116,8 @@ def scripted_call(site, ears, caller, callee, relays):
             heard.update((sender, receiver) for packet in ears[receiver].drain_now() if sender.user.encode() in packet)
         return len(heard) == len(ways)
     lab.wait_until(both_hear, lambda: f"{call_id}: {len(heard)} of {len(ways)} directions are heard")
-    callee.send(raw_calls.from_callee(callee, came, "INFO", 5))
-    caller.answer(caller.wait("INFO "), 200)
-    callee.wait(r"SIP/2\.0 200")
-    caller.send(caller.request("BYE", target, to=to, call_id=call_id, cseq=2, headers=headers))
-    callee.answer(callee.wait("BYE "), 200)
-    caller.wait(r"SIP/2\.0 200")
+    raw_calls.exchange(callee, caller, raw_calls.from_callee(callee, came, "INFO", 5))
+    raw_calls.exchange(caller, callee, caller.request("BYE", target, to=to, call_id=call_id, cseq=2, headers=headers))
     site.wait_legs(a=0, b=0)
     for party in ears:
         party.forget()
@@ -211,12 +201,8 @@ def over_tcp(net):
     for caller, callee in ((wendy, tom), (tom, wendy)):
         call_id = f"tcp-{caller.user}"
         target, headers, to, came = raw_calls.established(caller, callee, call_id)
-        callee.send(raw_calls.from_callee(callee, came, "INFO", 5))
-        caller.answer(caller.wait("INFO "), 200)
-        callee.wait(r"SIP/2\.0 200")
-        caller.send(caller.request("BYE", target, to=to, call_id=call_id, cseq=2, headers=headers))
-        callee.answer(callee.wait("BYE "), 200)
-        caller.wait(r"SIP/2\.0 200")
+        raw_calls.exchange(callee, caller, raw_calls.from_callee(callee, came, "INFO", 5))
+        raw_calls.exchange(caller, callee, caller.request("BYE", target, to=to, call_id=call_id, cseq=2, headers=headers))
     site.wait_legs(a=0, b=0)
 
 
@@ -228,9 +214,7 @@ def a_dialog_finds_its_edge(net):
     site.wait_known(2, 0)
     target, headers, to, _ = raw_calls.established(wendy, bob, "astray")
     wendy.edge = site.b.wan
-    wendy.send(wendy.request("INFO", target, to=to, call_id="astray", cseq=2, headers=headers))
-    bob.answer(bob.wait("INFO "), 200)
-    wendy.wait(r"SIP/2\.0 200")
+    raw_calls.exchange(wendy, bob, wendy.request("INFO", target, to=to, call_id="astray", cseq=2, headers=headers))
     # The peer listener answers nobody who has no token.
     stranger = raw_sip.Party(site.redis_host, f"10.9.0.2:{several.PEER_PORT}", user="eve")
     invite = stranger.request("INVITE", bob.aor, body=stranger.sdp())
@@ -250,11 +234,8 @@ def sipedge_dies_and_the_file_is_read_again(net):
     site.wait_legs(a=0, b=2)
 
     def passes(number):
-        for sender, receiver, text in ((wendy, bob, wendy.request("INFO", target, to=to, call_id="steady", cseq=number, headers=headers)),
-                                       (bob, wendy, raw_calls.from_callee(bob, came, "INFO", number))):
-            sender.send(text)
-            receiver.answer(receiver.wait("INFO "), 200)
-            sender.wait(r"SIP/2\.0 200")
+        raw_calls.exchange(wendy, bob, wendy.request("INFO", target, to=to, call_id="steady", cseq=number, headers=headers))
+        raw_calls.exchange(bob, wendy, raw_calls.from_callee(bob, came, "INFO", number))
 
     for number, edge in enumerate((site.a, site.b), 2):
         edge.kill_worker("sipedge")
@@ -266,9 +247,7 @@ def sipedge_dies_and_the_file_is_read_again(net):
         edge.command("reload")
         passes(number + 10)
     site.wait_known(1, 1)
-    bob.send(raw_calls.from_callee(bob, came, "BYE", 20))
-    wendy.answer(wendy.wait("BYE "), 200)
-    bob.wait(r"SIP/2\.0 200")
+    raw_calls.exchange(bob, wendy, raw_calls.from_callee(bob, came, "BYE", 20))
     site.wait_legs(a=0, b=0)
 
 

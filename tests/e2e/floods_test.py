@@ -5,7 +5,6 @@ import os
 import pathlib
 import random
 import re
-import resource
 import socket
 import sys
 import threading
@@ -13,21 +12,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
+import processes
 import raw_sip
 import site_of_phones as sites
 
 TARGET, TRUNK = (sites.WAN_EDGE, 5060), "203.0.113.90"
 RATE, SECONDS = 4_000, 10
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=4:thread_local_quarantine_size_kb=64"
-
-
-def memory(pid):
-    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def cpu(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Flood:
@@ -191,7 +182,7 @@ def nobody_feels_a_flood(net):
     phones.register(phones.carol)
     phones.life()
     pid = site.pid("sipedge")
-    before = memory(pid)
+    before = processes.resident_bytes(pid)
     ringing = enemy.token(phones.carol)
     route = "".join(f"Route: {line}\r\n" for line in reversed(raw_sip.fields(ringing, "Record-Route")))
     tagged = raw_sip.field(ringing, "To")
@@ -227,13 +218,13 @@ def nobody_feels_a_flood(net):
     lab.require(site.pid("sipedge") == pid, "sipedge is another process: it died")
     lab.wait_until(lambda: site.ask("sipedge", "status")["transactions"] < 10, "the transactions to be over", 230)
     lab.require(site.ask("sipedge", "status").get("transaction_bytes", 1 << 30) < 100_000, "transactions keep memory that are over")
-    lab.wait_until(lambda: memory(pid) - before < 64 << 20,
-                   lambda: f"sipedge's memory to be back to normal: {(memory(pid) - before) >> 20} MB more", 60)
+    lab.wait_until(lambda: processes.resident_bytes(pid) - before < 64 << 20,
+                   lambda: f"sipedge's memory to be back to normal: {(processes.resident_bytes(pid) - before) >> 20} MB more", 60)
 
     def idle():
-        used, began = cpu(pid), time.monotonic()
+        used, began = processes.cpu_seconds(pid), time.monotonic()
         time.sleep(2)
-        return (cpu(pid) - used) / (time.monotonic() - began) < 0.1
+        return (processes.cpu_seconds(pid) - used) / (time.monotonic() - began) < 0.1
     lab.wait_until(idle, "sipedge to idle", 60)
     phones.life()
     site.natkit.stop()

@@ -16,6 +16,7 @@ import zipfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
 import phones
+import processes
 import raw_sip
 import site_of_phones as sites
 
@@ -77,15 +78,6 @@ def collected():
     return found
 
 
-def memory(pid):
-    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def cpu(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 class Life:
     """A site with an established call and calls placed one after the other until told to stop."""
 
@@ -114,9 +106,9 @@ class Life:
         used = []
 
         def idle():
-            before, began = cpu(self.pid), time.monotonic()
+            before, began = processes.cpu_seconds(self.pid), time.monotonic()
             time.sleep(2)
-            used.append((cpu(self.pid) - before) / (time.monotonic() - began))
+            used.append((processes.cpu_seconds(self.pid) - before) / (time.monotonic() - began))
             return used[-1] < 0.1
         lab.wait_until(idle, lambda: f"sipedge to idle: it does at {used[-1]:.0%} of a core", seconds)
 
@@ -129,7 +121,7 @@ class Life:
         if memory_before is not None:
             # What was thrown is forgotten with its transactions: after 32 s, and after timer C where a phone was made to ring.
             lab.wait_until(lambda: self.site.ask("sipedge", "status")["transactions"] < 10, "the transactions to be over", 230)
-            lab.wait_until(lambda: memory(self.pid) - memory_before < 32 << 20, "sipedge's memory to be back to normal", 60)
+            lab.wait_until(lambda: processes.resident_bytes(self.pid) - memory_before < 32 << 20, "sipedge's memory to be back to normal", 60)
         self.idles()
         self.site.natkit.stop()
 
@@ -140,7 +132,7 @@ def torture(net):
     messages = [m for m in [*one_packet_attacks(), *collected()] if len(m) <= 65507]
     lab.require(len(messages) > 200 or not shared_data(), f"{len(messages)} messages only: collected ones are missing")
     life.call()
-    before = memory(life.pid)
+    before = processes.resident_bytes(life.pid)
     sender = enemy.socket(socket.AF_INET, socket.SOCK_DGRAM)
     calling = threading.Event()
 
@@ -164,14 +156,14 @@ def torture(net):
                 pass
         if number % 100 == 0:
             life.call()
-    print(f"        {len(messages)} messages, {life.calls} calls meanwhile, memory grown by {(memory(life.pid) - before) >> 20} MB at first")
+    print(f"        {len(messages)} messages, {life.calls} calls meanwhile, memory grown by {(processes.resident_bytes(life.pid) - before) >> 20} MB at first")
     life.still(net, before)
 
 
 def slow_and_silent_peers(net):
     life = Life(net)
     enemy = life.site.wan_host()
-    before = memory(life.pid)
+    before = processes.resident_bytes(life.pid)
     streams = []
 
     def connect(kind):
@@ -198,7 +190,7 @@ def slow_and_silent_peers(net):
     for _, stream in streams:
         stream.close()
     lab.wait_until(lambda: life.site.ask("sipedge", "status")["connections"] == 0, "the connections to be gone", 90)
-    grown = (memory(life.pid) - before) >> 20
+    grown = (processes.resident_bytes(life.pid) - before) >> 20
     print(f"        {life.calls} calls meanwhile, {connections} connections at the end, memory grown by {grown} MB")
     life.still(net)
 
@@ -238,7 +230,7 @@ def spent_descriptors(net):
 def floods(net):
     """As many requests as three hosts can send, of all sorts, from one port each and from thousands."""
     life = Life(net, registrar={"open": "false", "users": '"users"'})
-    before = memory(life.pid)
+    before = processes.resident_bytes(life.pid)
     enemies = [life.site.wan_host() for _ in range(3)]
     stop = threading.Event()
     sent = [0]
@@ -270,7 +262,7 @@ def floods(net):
     lab.require(status["transactions"] < 50_000, f"{status}")
     life.site.natkit.wait_line(r"requests from 203.0.113.5\d dropped: more than the limit", again=True)
     print(f"        {sent[0]} requests in 12 s, {status['flooded']} dropped, {status['transactions']} transactions, {life.calls} calls "
-          f"meanwhile, memory grown by {(memory(life.pid) - before) >> 20} MB")
+          f"meanwhile, memory grown by {(processes.resident_bytes(life.pid) - before) >> 20} MB")
     life.still(net)
 
 

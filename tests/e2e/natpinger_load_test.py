@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
+import processes
 
 CLIENTS, INTERVAL, SECONDS = 50_000, 25, 50
 TICK = 0.01  # s; natpinger sends at most four times the even share in one
@@ -47,15 +48,6 @@ class Sink:
             self.by_client[to].append(at)
 
 
-def cpu_seconds(pid):
-    fields = (pathlib.Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident(pid):
-    return int((pathlib.Path("/proc") / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def fifty_thousand_clients(net):
     host = net.host("one")
     host.ip("addr", "add", "10.0.0.0/8", "dev", "lo")  # every address of it is the host's own
@@ -69,17 +61,17 @@ def fifty_thousand_clients(net):
     command = f"exec taskset -c 0 {lab.PROGRAMS}/natpinger --from 127.0.0.1:5070 --interval {INTERVAL}s --limit {CLIENTS} --format json"
     empty = host.start("natpinger empty", "sh", "-c", f"sleep 100 | {command} > /dev/null")
     time.sleep(1.5)
-    base = max(resident(pid) for pid in lab_pids("natpinger"))
+    base = max(processes.resident_bytes(pid) for pid in lab_pids("natpinger"))
     for pid in lab_pids("natpinger"):
         os.kill(pid, 9)
     empty.kill()
     pinger = host.start("natpinger", "sh", "-c", f"{command} < {records} > /dev/null")
     lab.wait_until(lambda: len(sink.times) > CLIENTS // 10, "the first pings", 60)
     time.sleep(5)
-    began, start_cpu, clock = time.time(), cpu_seconds(pinger.pid), time.monotonic()
+    began, start_cpu, clock = time.time(), processes.cpu_seconds(pinger.pid), time.monotonic()
     time.sleep(SECONDS)
-    used = (cpu_seconds(pinger.pid) - start_cpu) / (time.monotonic() - clock)
-    ended, memory = time.time(), (resident(pinger.pid) - base) / CLIENTS
+    used = (processes.cpu_seconds(pinger.pid) - start_cpu) / (time.monotonic() - clock)
+    ended, memory = time.time(), (processes.resident_bytes(pinger.pid) - base) / CLIENTS
     times = sorted(t for t in sink.times if began <= t <= ended)
     windows = collections.Counter(int((t - began) / TICK) for t in times)
     seconds = collections.Counter(int(t - began) for t in times)

@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import lab
+import processes
 from media import Edge
 
 SESSIONS = 4000
@@ -19,11 +20,6 @@ BATCH = 200
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def memory(pid):
-    """Resident bytes."""
-    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
 def open_all(control, count):
@@ -88,9 +84,9 @@ def churn(net, rounds=10):
         lab.require(status["legs"] == 0 and status["sessions"] == 0 and status["ports_in_use"] == 0, status)
         lab.wait_until(lambda: descriptors(pid) == idle and not control.ask("status")["receive"].get("ports"), "all ports closed")
         if n < rounds - 1:  # the allocator gives memory back now and then, and takes it again
-            most_memory = max(most_memory, memory(pid))
-        print(f"round {n + 1}: {time.monotonic() - began:.1f} s, {memory(pid) >> 20} MiB, journal {status['journal_bytes']} bytes", flush=True)
-    growth = memory(pid) - most_memory
+            most_memory = max(most_memory, processes.resident_bytes(pid))
+        print(f"round {n + 1}: {time.monotonic() - began:.1f} s, {processes.resident_bytes(pid) >> 20} MiB, journal {status['journal_bytes']} bytes", flush=True)
+    growth = processes.resident_bytes(pid) - most_memory
     lab.require(growth < 3 << 20, f"{growth} bytes more after the last round than after any before")
 
 

@@ -31,8 +31,8 @@ def dialog_of(invite, final):
     return target, list(reversed(routes)), raw_sip.field(final, "To")
 
 
-def established(caller, callee, call_id):
-    """(target, headers, To) of the caller's next requests, and the INVITE as it came to the callee."""
+def set_up(caller, callee, call_id):
+    """(target, headers, To) of the caller's next requests, the INVITE as it came to the callee, and the 200 as it came to the caller."""
     invite, came = ring(caller, callee, call_id)
     callee.answer(came, 200, body=callee.sdp())
     final = caller.wait(r"SIP/2\.0 200", branch=re.search(r"branch=([^;,\s]+)", raw_sip.field(invite, "Via"))[1])
@@ -40,7 +40,19 @@ def established(caller, callee, call_id):
     headers = [f"Route: {route}" for route in routes]
     caller.send(caller.request("ACK", target, to=to, call_id=call_id, headers=headers))
     callee.wait("ACK ")
-    return target, headers, to, came
+    return target, headers, to, came, final
+
+
+def established(caller, callee, call_id):
+    """The same without the 200."""
+    return set_up(caller, callee, call_id)[:4]
+
+
+def exchange(sender, receiver, request):
+    """A request other than INVITE, which reaches the other party and is answered with 200."""
+    sender.send(request)
+    receiver.answer(receiver.wait(request.partition(" ")[0] + " "), 200)
+    sender.wait(r"SIP/2\.0 200")
 
 
 def from_callee(callee, came, method, cseq, body=""):

@@ -322,24 +322,34 @@ TEST_CASE("peers: whose address has not come here is reached by one that is here
     }
 }
 
-TEST_CASE("peers: a client that registers at another edge keeps its id, and is shown its other contacts") {
-    TwoEdges edges;
-    edges.a.edge.set_settings(
-        [] {
-            Settings open = settings_a();
-            open.open_registrar = true;
-            return open;
-        }(),
-        edges.a.now, *std::make_unique<Output>());
+namespace {
+
+/// One user has two phones at the other edge; this one takes anybody's REGISTER.
+void two_of_nora_at_b(TwoEdges& edges) {
+    Settings open = settings_a();
+    open.open_registrar = true;
+    Output out;
+    edges.a.edge.set_settings(open, edges.a.now, out);
     edges.add(nat_phone);
     edges.add(wan_phone, "nora");
+}
+
+/// The one behind a NAT speaks to this edge: a request that goes on with the registration that it has at the other.
+std::string registering_at_a(const Phone& moved, const std::string& expires) {
+    const std::string request =
+        moved.request("REGISTER", "sip:example.com", "<sip:nora@example.com>", "Expires: " + expires + "\r\n", "", 2);
+    return changed(request, "Call-ID: call-nora", "Call-ID: reg-nora");
+}
+
+}  // namespace
+
+TEST_CASE("peers: a client that registers at another edge keeps its id, and is shown its other contacts") {
+    TwoEdges edges;
+    two_of_nora_at_b(edges);
     const sip::Binding known = *edges.b.edge.registrar().on_flow(nat_phone.flow);
     Phone moved = nat_phone;
     moved.flow = flow("udp:203.0.113.11:5060-198.51.100.77:40001");
-    std::string request =
-        moved.request("REGISTER", "sip:example.com", "<sip:nora@example.com>", "Expires: 600\r\n", "", 2);
-    request = changed(request, "Call-ID: call-nora", "Call-ID: " + known.call_id);
-    edges.receive(moved, request);
+    edges.receive(moved, registering_at_a(moved, "600"));
     const std::string answer = edges.to(moved, "SIP/2.0 200");
     REQUIRE_FALSE(answer.empty());
     CHECK(answer.find("<sip:wendy@203.0.113.20:5060>") != std::string::npos);
@@ -351,22 +361,11 @@ TEST_CASE("peers: a client that registers at another edge keeps its id, and is s
 
 TEST_CASE("peers: who unregisters at another edge is registered nowhere, and is called nowhere") {
     TwoEdges edges;
-    edges.a.edge.set_settings(
-        [] {
-            Settings open = settings_a();
-            open.open_registrar = true;
-            return open;
-        }(),
-        edges.a.now, *std::make_unique<Output>());
-    edges.add(nat_phone);
-    edges.add(wan_phone, "nora");
+    two_of_nora_at_b(edges);
     Phone moved = nat_phone;
     moved.flow = flow("udp:203.0.113.11:5060-198.51.100.77:40001");
-    std::string request =
-        moved.request("REGISTER", "sip:example.com", "<sip:nora@example.com>", "Expires: 0\r\n", "", 2);
-    request = changed(request, "Call-ID: call-nora", "Call-ID: reg-nora");
     Output out;
-    edges.a.edge.on_packet({.flow = moved.flow, .side = Side::wan}, request, edges.a.now, out);
+    edges.a.edge.on_packet({.flow = moved.flow, .side = Side::wan}, registering_at_a(moved, "0"), edges.a.now, out);
     std::vector<sip::BindingChange> told;
     for (const Event& event : out.events) {
         if (const auto* change = std::get_if<sip::BindingChange>(&event)) told.push_back(*change);
